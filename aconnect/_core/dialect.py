@@ -1,0 +1,104 @@
+"""What differs between services in how they say that something went wrong.
+
+A dialect reads an error body and may refine the error class; the rest follows the HTTP status.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from aconnect._core.message import Answer, Request
+from aconnect._core.redaction import Secret, scrub
+from aconnect.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+    UnprocessableError,
+)
+
+_BY_STATUS: Final[dict[int, type[ApiError]]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableError,
+    429: RateLimitedError,
+}
+_LONGEST_MESSAGE: Final = 500
+
+
+class Said(Struct, frozen=True):
+    """What an error body says."""
+
+    message: str
+    code: int | str | None = None
+    payload: Any = None
+
+
+class Dialect:
+    """How a service reports errors; each service has a subclass."""
+
+    def read(self, answer: Answer) -> Said | None:
+        """Read the service's own error body; None where this is not one."""
+        return None
+
+    def kind(self, request: Request, answer: Answer, said: Said | None) -> type[ApiError]:
+        """Choose the error class."""
+        if answer.status >= 500:
+            return ServerError
+        return _BY_STATUS.get(answer.status, ApiError)
+
+    def hint(self, kind: type[ApiError], said: Said | None) -> str:
+        """Say what to do about it; empty where that is not known."""
+        return ""
+
+    def transient(self, error: ApiError) -> bool | None:
+        """Tell what the error code knows about trying again; None where it knows nothing."""
+        return None
+
+    def error(
+        self, request: Request, answer: Answer, origin: str, secrets: tuple[Secret, ...] = ()
+    ) -> ApiError:
+        """Make the error for an answer that is not a success."""
+        said = self.read(answer)
+        kind = self.kind(request, answer, said)
+        message = said.message if said is not None else foreign_text(answer)
+        return kind(
+            scrub(message, secrets)[:_LONGEST_MESSAGE],
+            status=answer.status,
+            code=said.code if said is not None else None,
+            payload=said.payload if said is not None else None,
+            method=request.method,
+            url=origin + request.target.partition("?")[0],
+            hint=self.hint(kind, said),
+            retry_after=answer.headers.get("Retry-After"),
+        )
+
+
+def json_object(answer: Answer) -> dict[str, Any] | None:
+    """Give the body where it is a JSON object."""
+    if not answer.body.lstrip().startswith(b"{"):
+        return None
+    try:
+        return msgspec.json.decode(answer.body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def foreign_text(answer: Answer) -> str:
+    """Sum up an error body that is not the service's own: a proxy's page, say."""
+    body = answer.body.strip()
+    if not body:
+        return "no message"
+    if body.startswith(b"<") or answer.content_type == "text/html":
+        return "an HTML page, so it seems to come from a proxy or login page in front of the API"
+    return body[:_LONGEST_MESSAGE].decode("utf-8", "replace")

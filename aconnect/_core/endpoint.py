@@ -1,0 +1,364 @@
+"""An endpoint is its typed signature: what the decorators make of it, and the registry of all.
+
+The function under a decorator is never run. Its arguments named in the template fill the path,
+`body` (or `**fields`, a TypedDict) becomes the body, the others the query, and the return
+annotation says how to decode. All that is compiled on the first call, so that importing two hundred
+declarations stays cheap.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import (
+    Any,
+    Concatenate,
+    Final,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+import msgspec
+
+from aconnect._core import decoding
+from aconnect._core.message import Answer, Request, Upload, is_idempotent
+from aconnect._core.paging import Paged, PageStyle
+from aconnect._core.url import query_string, quote_segment, timestamp
+from aconnect.errors import InvalidArgumentError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R", bound="Resource")
+
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+_NO_SCOPE: Final[Mapping[str, Any]] = MappingProxyType({})
+_JSON_HEADERS: Final = {"Content-Type": "application/json"}
+
+REGISTRY: Final[dict[str, Endpoint]] = {}
+"""Every declared operation of every imported service, by `service:resource.name`."""
+
+
+class Built(Protocol):
+    """A return type that makes itself from the answer, such as a handle of a started task."""
+
+    wire: Any
+    """What the answer's body is decoded to."""
+
+    @classmethod
+    def build(cls, wire: Any, answer: Answer, client: Any, scope: Mapping[str, Any]) -> Any:
+        """Make the value from what the answer's body was decoded to."""
+        ...
+
+
+class Resource:
+    """A group of endpoints on one client, perhaps below one object (its `scope`).
+
+    The arguments of `scope` fill the template's names that a signature leaves out:
+    `item.bundles.get(id)` and `client.content.handle(guid).bundles.get(id)` are one declaration.
+    """
+
+    service: str = ""
+    """The service it belongs to; a service's own base class says it once."""
+    _name: str = ""
+
+    def __init__(self, client: Any, scope: Mapping[str, Any] = _NO_SCOPE) -> None:
+        self._client = client
+        self._scope = scope
+
+    def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._name = name or cls.__name__.lower()
+        for attribute, value in vars(cls).items():
+            declared = getattr(value, "__endpoint__", None)
+            if isinstance(declared, Endpoint):
+                declared.register(cls.service, cls._name, attribute)
+
+    def __repr__(self) -> str:
+        scope = ", ".join(f"{k}={v!r}" for k, v in self._scope.items())
+        return f"<{type(self).__name__}{' of ' if scope else ''}{scope} at {self._client!r}>"
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    """A compiled signature."""
+
+    arguments: tuple[str, ...]
+    required: frozenset[str]
+    segments: tuple[str, ...]
+    path_names: tuple[str, ...]
+    query: dict[str, str]
+    times: tuple[str, ...]
+    """The arguments that are points in time."""
+    has_body: bool
+    fields: frozenset[str] | None
+    returns: Any
+    wire: Any
+    bind: decoding.Binder | None
+    keeps_scope: bool
+    """Whether what comes back remembers the path arguments of the call."""
+
+
+class Endpoint:
+    """One declared operation."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        method: str,
+        template: str,
+        *,
+        idempotent: bool | None = None,
+        rename: Mapping[str, str] | None = None,
+        separators: Mapping[str, str] | None = None,
+        root: bool = True,
+        style: PageStyle | None = None,
+        since: str | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> None:
+        self.function = function
+        self.method = method
+        self.template = template
+        self.idempotent = is_idempotent(method) if idempotent is None else idempotent
+        self.rename = rename or {}
+        self.separators = separators or {}
+        self.root = root
+        self.style = style
+        self.since = since
+        """The server version that brought it, where known."""
+        self.accept = accept
+        """Error statuses that are answers here; they give None."""
+        self.service = ""
+        self.name = function.__qualname__
+
+    def register(self, service: str, resource: str, name: str) -> None:
+        """Enter the declaration into the registry."""
+        self.service = service
+        self.name = f"{resource}.{name.lstrip('_')}"
+        key = f"{service}:{self.name}"
+        if key in REGISTRY and REGISTRY[key].function.__module__ != self.function.__module__:
+            raise RuntimeError(f"{key} is declared twice")
+        REGISTRY[key] = self
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.name}: {self.method} {self.template}>"
+
+    @functools.cached_property
+    def plan(self) -> _Plan:
+        """The compiled signature."""
+        # Names that a module knows only while types are checked are the service's public ones.
+        package = sys.modules[self.function.__module__.rpartition(".")[0]]
+        hints = get_type_hints(
+            self.function,
+            globalns={**vars(package), **self.function.__globals__},
+            include_extras=True,
+        )
+        returns = hints.pop("return")
+        parameters = list(inspect.signature(self.function).parameters.values())[1:]
+        arguments = tuple(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
+        placeholders = tuple(_PLACEHOLDER.findall(self.template))
+        fields: frozenset[str] | None = None
+        required = {p.name for p in parameters if p.default is p.empty and p.name in arguments}
+        for p in parameters:
+            if p.kind is p.VAR_KEYWORD:
+                (kind,) = get_args(hints[p.name])
+                if not is_typeddict(kind):
+                    raise TypeError(f"{self.name}: **{p.name} must be Unpack of a TypedDict")
+                fields = kind.__required_keys__ | kind.__optional_keys__
+                required |= kind.__required_keys__
+        query = {
+            name: self.rename.get(name, name.rstrip("_"))
+            for name in arguments
+            if name not in placeholders and name != "body"
+        }
+        wire, bind = returns, decoding.binder_for(returns)
+        origin = get_origin(returns) or returns
+        if hasattr(origin, "build") and hasattr(origin, "wire"):
+            wire = origin.wire
+        elif self.style is not None:
+            (wire,) = get_args(returns)
+            bind = decoding.rows_binder_for(wire)
+        return _Plan(
+            arguments=arguments,
+            required=frozenset(required),
+            segments=tuple(_PLACEHOLDER.split(self.template)[::2]),
+            path_names=placeholders,
+            query=query,
+            times=tuple(n for n in query if datetime in get_args(hints[n])),
+            has_body="body" in arguments,
+            fields=fields,
+            returns=returns,
+            wire=wire,
+            bind=bind,
+            keeps_scope=bind is not None or wire is not returns,
+        )
+
+    def bind(
+        self, scope: Mapping[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Request, Mapping[str, Any]]:
+        """Turn the arguments of a call into the request and the scope of what it answers."""
+        plan = self.plan
+        values = self._arguments(plan, args, kwargs)
+        target = plan.segments[0]
+        if plan.path_names:
+            path = {n: values[n] if n in values else scope[n] for n in plan.path_names}
+            for (name, value), after in zip(path.items(), plan.segments[1:], strict=True):
+                target += quote_segment(name, value) + after
+            if plan.keeps_scope:
+                scope = {**scope, **path}
+        for name in plan.times:
+            timestamp(name.rstrip("_"), values.get(name))
+        if plan.query:
+            query = query_string(
+                {wire: values.get(name) for name, wire in plan.query.items()}, self.separators
+            )
+            if query:
+                target += "?" + query
+        request = Request(
+            operation=self.name,
+            method=self.method,
+            target=target,
+            idempotent=self.idempotent,
+        )
+        self._fill_body(plan, request, values)
+        return request, scope
+
+    def _fill_body(self, plan: _Plan, request: Request, values: dict[str, Any]) -> None:
+        if plan.fields is not None:
+            body: Any = {
+                name: value
+                for name, value in values.items()
+                if name in plan.fields and value is not msgspec.UNSET
+            }
+        elif plan.has_body:
+            body = values.get("body")
+        else:
+            return
+        if isinstance(body, Upload):
+            request.body = body
+            request.transfer = True
+        elif body is not None:
+            try:
+                request.body = decoding.encode(body)
+            except (TypeError, ValueError) as error:
+                raise InvalidArgumentError(
+                    f"the body of {self.name} cannot be written as JSON: {error}"
+                ) from error
+            request.headers = _JSON_HEADERS
+
+    def _arguments(
+        self, plan: _Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> dict[str, Any]:
+        if len(args) > len(plan.arguments):
+            self._refuse(args, kwargs)
+        values = dict(zip(plan.arguments, args, strict=False))
+        if kwargs:
+            values.update(kwargs)
+            if len(values) != len(args) + len(kwargs):
+                self._refuse(args, kwargs)
+            known = plan.fields or ()
+            for name in kwargs:
+                if name not in plan.arguments and name not in known:
+                    self._refuse(args, kwargs)
+        if not plan.required <= values.keys():
+            self._refuse(args, kwargs)
+        return values
+
+    def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise the TypeError that calling the declared function with these would."""
+        plan = self.plan
+        inspect.signature(self.function).bind(None, *args, **kwargs)
+        missing = sorted(plan.required - kwargs.keys() - set(plan.arguments[: len(args)]))
+        known = sorted((plan.fields or frozenset()) | set(plan.arguments))
+        unknown = sorted(set(kwargs) - set(known))
+        problem = f"misses {', '.join(missing)}" if missing else f"does not know {unknown[0]!r}"
+        raise TypeError(f"{self.name}() {problem}; it takes {', '.join(known)}")
+
+    def decode(self, answer: Answer, client: Any, scope: Mapping[str, Any]) -> Any:
+        """Turn a successful answer into what the declaration says it gives."""
+        plan = self.plan
+        wire = plan.wire
+        if wire is type(None):
+            return None
+        if wire is bytes:
+            return answer.body
+        if wire is str and answer.content_type != "application/json":
+            return answer.body.decode("utf-8", "replace")
+        if not answer.body and type(None) in get_args(wire):
+            return None
+        value = decoding.decode(answer, wire, f"{self.method} {self.template}")
+        if plan.bind is not None:
+            return plan.bind(value, client, scope)
+        if wire is not plan.returns:
+            origin: Any = get_origin(plan.returns) or plan.returns
+            return origin.build(value, answer, client, scope)
+        return value
+
+
+def endpoint(
+    method: str, template: str, **options: Any
+) -> Callable[
+    [Callable[Concatenate[R, P], Coroutine[Any, Any, T]]],
+    Callable[Concatenate[R, P], Coroutine[Any, Any, T]],
+]:
+    """Declare an operation; see `Endpoint` for the options."""
+
+    def declare(
+        function: Callable[Concatenate[R, P], Coroutine[Any, Any, T]],
+    ) -> Callable[Concatenate[R, P], Coroutine[Any, Any, T]]:
+        declared = Endpoint(function, method, template, **options)
+
+        @functools.wraps(function)
+        async def call(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            request, scope = declared.bind(self._scope, args, kwargs)
+            result: T = await self._client._call(declared, request, scope)
+            return result
+
+        call.__endpoint__ = declared  # type: ignore[attr-defined]
+        return call
+
+    return declare
+
+
+def paged(
+    template: str, *, by: PageStyle, method: str = "GET", **options: Any
+) -> Callable[
+    [Callable[Concatenate[R, P], Paged[T]]],
+    Callable[Concatenate[R, P], Paged[T]],
+]:
+    """Declare an operation that answers in pages."""
+
+    def declare(
+        function: Callable[Concatenate[R, P], Paged[T]],
+    ) -> Callable[Concatenate[R, P], Paged[T]]:
+        declared = Endpoint(function, method, template, style=by, **options)
+
+        @functools.wraps(function)
+        def call(self: R, /, *args: P.args, **kwargs: P.kwargs) -> Paged[T]:
+            request, scope = declared.bind(self._scope, args, kwargs)
+            plan = declared.plan
+            return Paged(self._client, request, by, plan.wire, plan.bind, scope)
+
+        call.__endpoint__ = declared  # type: ignore[attr-defined]
+        return call
+
+    return declare
+
+
+def declared_by(call: Any) -> tuple[Endpoint, Resource]:
+    """Find the declaration and the resource behind a bound method such as `client.users.get`."""
+    declared = getattr(call, "__endpoint__", None)
+    resource = getattr(call, "__self__", None)
+    if not isinstance(declared, Endpoint) or not isinstance(resource, Resource):
+        raise InvalidArgumentError(
+            f"{call!r} is not an operation; pass one without calling it, such as client.users.get"
+        )
+    return declared, resource

@@ -1,0 +1,139 @@
+"""How much one client may ask of one server: retries, calls at once, calls per second.
+
+Bookkeeping only; who waits and how is the transport's business. Times in seconds of a monotonic
+clock, given by the caller.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+
+class RetryBudget:
+    """Lets retries be a fraction of calls, so that an outage is not amplified.
+
+    Each call earns a part of a retry; a small reserve refills with time, so that a client that
+    makes few calls can still repeat them.
+    """
+
+    __slots__ = ("_balance", "_last", "ceiling", "per_second", "ratio")
+
+    def __init__(
+        self, *, ratio: float = 0.2, reserve: float = 10.0, per_second: float = 0.2
+    ) -> None:
+        self.ratio = ratio
+        self.per_second = per_second
+        self.ceiling = max(reserve, 1.0) * 10.0
+        self._balance = reserve
+        self._last: float | None = None
+
+    @property
+    def balance(self) -> float:
+        """How many retries could be made right now."""
+        return self._balance
+
+    def earn(self) -> None:
+        """Count a call."""
+        balance = self._balance + self.ratio
+        self._balance = min(self.ceiling, balance)
+
+    def spend(self, now: float) -> bool:
+        """Take one retry; False where there is none left."""
+        if self._last is not None:
+            refill = max(0.0, now - self._last) * self.per_second
+            self._balance = min(self.ceiling, self._balance + refill)
+        self._last = now
+        if self._balance < 1.0:
+            return False
+        self._balance -= 1.0
+        return True
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How much a client asks of its server at once."""
+
+    initial: int = 64
+    """Calls in flight to begin with."""
+    minimum: int = 1
+    maximum: int = 256
+    """Calls in flight at most."""
+    backoff: float = 0.7
+    """The limit is multiplied by this when the server is overloaded."""
+    rate: float | None = None
+    """Calls per second at most; None for no such limit."""
+    burst: int = 20
+    """How many calls `rate` lets through at once."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.minimum <= self.initial <= self.maximum:
+            raise ValueError(
+                f"Limits need 1 <= minimum <= initial <= maximum, not "
+                f"{self.minimum}, {self.initial}, {self.maximum}"
+            )
+        if not 0.0 < self.backoff < 1.0:
+            raise ValueError(f"Limits(backoff={self.backoff}) must lie between 0 and 1")
+        if (self.rate is not None and self.rate <= 0) or self.burst < 1:
+            raise ValueError(f"Limits(rate={self.rate}, burst={self.burst}) must be above 0")
+
+
+# Answers in flight when a limit falls were sent before; they say nothing about the lower limit.
+_SETTLE: Final = 1.0
+
+
+class AdaptiveLimit:
+    """The number of calls in flight that the server seems to bear.
+
+    Grows by one for every full round of successes while the limit is what holds the caller back;
+    falls by a factor on overload (429, 503, timeouts), at most once a second.
+    """
+
+    __slots__ = ("_fell", "_limit", "limits")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._limit = float(limits.initial)
+        self._fell: float | None = None
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be in flight."""
+        return int(self._limit)
+
+    def succeeded(self, *, saturated: bool) -> None:
+        """Count an answer; `saturated` says whether callers had to wait for a permit."""
+        if saturated and self._limit < self.limits.maximum:
+            self._limit = min(self.limits.maximum, self._limit + 1.0 / self._limit)
+
+    def overloaded(self, now: float) -> None:
+        """Count an overload."""
+        if self._fell is not None and now - self._fell < _SETTLE:
+            return
+        self._fell = now
+        self._limit = max(float(self.limits.minimum), self._limit * self.limits.backoff)
+
+
+class TokenBucket:
+    """Calls per second, with a burst."""
+
+    __slots__ = ("_last", "_tokens", "burst", "rate")
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._tokens = float(burst)
+        self._last: float | None = None
+
+    def take(self, now: float) -> float:
+        """Take a token, perhaps a future one; give the seconds until it is due."""
+        if self._last is not None:
+            elapsed = max(0.0, now - self._last)
+            self._tokens = min(float(self.burst), self._tokens + elapsed * self.rate)
+        self._last = now
+        self._tokens -= 1.0
+        return max(0.0, -self._tokens / self.rate)
+
+    def give_back(self) -> None:
+        """Return a token whose call was never sent."""
+        self._tokens = min(float(self.burst), self._tokens + 1.0)

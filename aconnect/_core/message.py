@@ -1,0 +1,146 @@
+"""What goes out and what comes back, with no say in how it travels."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from aconnect.errors import InvalidArgumentError
+
+# RFC 9110, 9.2.2.
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+
+CHUNK: Final = 256 * 1024
+"""Bytes read from or written to a file at a time."""
+
+
+class Upload:
+    """A body to be streamed: of known length, and openable again for another attempt."""
+
+    __slots__ = ("_headers", "content_type", "progress", "size", "source")
+
+    def __init__(
+        self,
+        source: bytes | Path,
+        *,
+        size: int,
+        content_type: str,
+        headers: Mapping[str, str],
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.source = source
+        self.size = size
+        """Length in bytes."""
+        self.content_type = content_type
+        self.progress = progress
+        """Called with the number of bytes of each chunk that was handed to the connection."""
+        self._headers = headers
+
+    @classmethod
+    def archive(
+        cls, source: bytes | str | Path, *, progress: Callable[[int], None] | None = None
+    ) -> Upload:
+        """Describe a gzip tar with its checksum; reads a file once, so call it in a thread.
+
+        The checksum is Base64 of the MD5, in `X-Content-Checksum`, as the Connect API has it.
+        """
+        if isinstance(source, str):
+            source = Path(source)
+        digest = hashlib.md5(usedforsecurity=False)
+        if isinstance(source, Path):
+            size = 0
+            try:
+                with source.open("rb") as file:
+                    while chunk := file.read(CHUNK):
+                        digest.update(chunk)
+                        size += len(chunk)
+            except OSError as error:
+                raise InvalidArgumentError(
+                    f"cannot read the archive {source}: {error.strerror or error}"
+                ) from error
+        else:
+            digest.update(source)
+            size = len(source)
+        if not size:
+            raise InvalidArgumentError("the archive is empty; a bundle is a gzip-compressed tar")
+        checksum = base64.b64encode(digest.digest()).decode()
+        return cls(
+            source,
+            size=size,
+            content_type="application/gzip",
+            headers={"X-Content-Checksum": checksum},
+            progress=progress,
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that describe this body."""
+        return {
+            "Content-Type": self.content_type,
+            "Content-Length": str(self.size),
+            **self._headers,
+        }
+
+
+class Request(Struct, kw_only=True):
+    """One call, ready to send: everything but the origin and the credentials."""
+
+    operation: str
+    method: str
+    target: str
+    """Path and query below the API root, quoted."""
+    body: bytes | Upload | None = None
+    headers: dict[str, str] | None = None
+    cookies: str = ""
+    """Value of the Cookie header: the ones that came with the answer this call belongs to."""
+    idempotent: bool = False
+    """Whether sending it twice does no more than sending it once."""
+    hold: float = 0.0
+    """Seconds that the server was asked to hold the answer back."""
+    transfer: bool = False
+    """A body whose length is a matter of its size: no limit on the total time."""
+
+
+def is_idempotent(method: str) -> bool:
+    """Tell whether HTTP promises that a repeated request does no more than a single one."""
+    return method in _IDEMPOTENT
+
+
+class Answer(Struct, kw_only=True):
+    """One complete answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in any case."""
+    body: bytes = b""
+    set_cookies: tuple[str, ...] = ()
+    """The Set-Cookie headers, one by one."""
+    attempts: int = 1
+    """How often the request was sent."""
+
+    @property
+    def content_type(self) -> str:
+        """The media type alone, in lower case; empty where there is none."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+class Stream(Struct, kw_only=True):
+    """An answer whose body is read piece by piece."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+    @property
+    def size(self) -> int | None:
+        """Length in bytes as announced; None where the server did not say."""
+        length = self.headers.get("Content-Length", "")
+        return int(length) if length.isdigit() else None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self.chunks

@@ -1,0 +1,369 @@
+"""Pages: what to ask for next, when to stop, and one iterator for every style of paging.
+
+A style is a pure rule: from the position to the query, and from a page to the next position.
+Positions are plain JSON, so that a page's token can be stored and the paging resumed later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
+from contextlib import aclosing
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
+
+import msgspec
+from msgspec import Raw, Struct
+
+from aconnect._core import decoding
+from aconnect._core.events import Event, PageFetched
+from aconnect._core.message import Answer, Request
+from aconnect._core.url import query_string
+from aconnect.errors import InvalidArgumentError, PageLoopError, ResumeError
+
+T = TypeVar("T")
+
+Position = dict[str, Any]
+"""Where a page begins, in the style's own words; the empty one is the beginning."""
+
+
+class Cut(Struct, frozen=True):
+    """What a style makes of one answer."""
+
+    rows: list[Any]
+    next: Position | None
+    """None at the end."""
+    total: int | None = None
+    """How many rows there are in all, where the server says so."""
+
+
+class PageStyle(Protocol):
+    """How one kind of paging works."""
+
+    controls: ClassVar[tuple[str, ...]]
+    """The query parameters that belong to paging; a declaration does not repeat them."""
+
+    @property
+    def max_size(self) -> int | None:
+        """How many rows a page may have; None where pages have no size."""
+        ...
+
+    def query(self, at: Position, size: int) -> Mapping[str, object]:
+        """Say how to ask for the page at a position."""
+        ...
+
+    def wire(self, row: Any) -> Any:
+        """Say what a page of such rows is decoded to."""
+        ...
+
+    def cut(self, page: Any, at: Position, size: int) -> Cut:
+        """Take the rows out of a page and find the next position."""
+        ...
+
+
+class _Cursors(Struct):
+    next: str | None = None
+
+
+class _Keys(Struct):
+    cursors: _Cursors | None = None
+
+
+class _KeysetPage(Struct, Generic[T]):
+    results: list[T]
+    paging: _Keys | None = None
+
+
+class Keyset(Struct, frozen=True):
+    """Cursors: each page names the next.
+
+    Only `paging.cursors.next` is used: the URLs beside it are made from proxy headers and may be
+    wrong. At the end it is null or absent; the last page may be empty.
+    """
+
+    max_size: int | None = 500
+    controls: ClassVar[tuple[str, ...]] = ("limit", "next", "previous")
+
+    def query(self, at: Position, size: int) -> Mapping[str, object]:
+        return {"limit": size, **at}
+
+    def wire(self, row: Any) -> Any:
+        return _KeysetPage[row]
+
+    def cut(self, page: Any, at: Position, size: int) -> Cut:
+        cursors = page.paging.cursors if page.paging is not None else None
+        cursor = cursors.next if cursors is not None else None
+        return Cut(page.results, {"next": cursor} if cursor else None)
+
+
+class _NumberedPage(Struct, Generic[T]):
+    results: list[T]
+    current_page: int | None = None
+    total: int | None = None
+
+
+class PageNumber(Struct, frozen=True):
+    """Numbered pages, from 1, with a total.
+
+    It ends when an empty page comes, when `total` rows have come, or when the answer is not the
+    page asked for: groups before 2025.04 repeat page 1 for ever when given a prefix.
+    """
+
+    max_size: int | None = 500
+    controls: ClassVar[tuple[str, ...]] = ("page_number", "page_size")
+
+    def query(self, at: Position, size: int) -> Mapping[str, object]:
+        return {"page_number": at.get("page_number", 1), "page_size": at.get("page_size", size)}
+
+    def wire(self, row: Any) -> Any:
+        return _NumberedPage[row]
+
+    def cut(self, page: Any, at: Position, size: int) -> Cut:
+        number = at.get("page_number", 1)
+        if page.current_page is not None and page.current_page != number:
+            return Cut([], None, page.total)
+        seen = at.get("seen", 0) + len(page.results)
+        if not page.results or (page.total is not None and seen >= page.total):
+            return Cut(page.results, None, page.total)
+        # The size stays with the position: page 3 of another size begins at another row.
+        size = at.get("page_size", size)
+        after = {"page_number": number + 1, "seen": seen, "page_size": size}
+        return Cut(page.results, after, page.total)
+
+
+class Offset(Struct, frozen=True):
+    """`limit` and `offset` over a bare array; a short page is the last."""
+
+    max_size: int | None = 500
+    controls: ClassVar[tuple[str, ...]] = ("limit", "offset")
+
+    def query(self, at: Position, size: int) -> Mapping[str, object]:
+        return {"limit": size, "offset": at.get("offset", 0)}
+
+    def wire(self, row: Any) -> Any:
+        return list[row]
+
+    def cut(self, page: Any, at: Position, size: int) -> Cut:
+        if len(page) < size:
+            return Cut(page, None)
+        return Cut(page, {"offset": at.get("offset", 0) + len(page)})
+
+
+class Whole(Struct, frozen=True):
+    """No paging at all: everything comes at once, as an array or as `results` of an object."""
+
+    max_size: int | None = None
+    wrapped: bool = False
+    controls: ClassVar[tuple[str, ...]] = ()
+
+    def query(self, at: Position, size: int) -> Mapping[str, object]:
+        return {}
+
+    def wire(self, row: Any) -> Any:
+        return _NumberedPage[row] if self.wrapped else list[row]
+
+    def cut(self, page: Any, at: Position, size: int) -> Cut:
+        rows = page.results if self.wrapped else page
+        return Cut(rows, None, len(rows))
+
+
+class _Token(Struct, kw_only=True):
+    query: str
+    at: Position
+
+
+class Page(Struct, Generic[T], frozen=True):
+    """One page of rows."""
+
+    rows: list[T]
+    number: int
+    """Counted from 1 since this iteration began."""
+    total: int | None
+    """How many rows there are in all, where the server says so."""
+    token: str | None
+    """Pass it to `Paged.pages(token)` to go on after this page; None at the end."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class _Pager(Protocol):
+    """What paging needs of a client."""
+
+    async def _answer(self, request: Request) -> Answer: ...
+
+    def _notify(self, make: Callable[[], Event]) -> None: ...
+
+    def _ahead(self, pages: AsyncGenerator[T, None], most: int) -> AsyncGenerator[T, None]: ...
+
+    @property
+    def _origin(self) -> str: ...
+
+
+class Paged(Generic[T]):
+    """The rows of a query: `await` it for a list of all, or `async for` to stream them.
+
+    Streaming holds one page at a time, however many there are. Nothing is asked for before that,
+    and each iteration begins anew.
+    """
+
+    __slots__ = ("_ahead", "_bind", "_client", "_request", "_row", "_scope", "_size", "_style")
+
+    def __init__(
+        self,
+        client: _Pager,
+        request: Request,
+        style: PageStyle,
+        row: Any,
+        bind: decoding.Binder | None = None,
+        scope: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._client = client
+        self._request = request
+        self._style = style
+        self._row = row
+        self._bind = bind
+        self._scope = scope or {}
+        self._size = style.max_size
+        self._ahead = 0
+
+    def __await__(self) -> Generator[Any, None, list[T]]:
+        return self._all().__await__()
+
+    async def _all(self) -> list[T]:
+        rows: list[T] = []
+        async for page in self.pages():
+            rows.extend(page.rows)
+        return rows
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        async with aclosing(self.pages()) as pages:
+            async for page in pages:
+                for row in page.rows:
+                    yield row
+
+    def __repr__(self) -> str:
+        return f"<Paged {self._request.operation}>"
+
+    def _with(self, **changes: Any) -> Self:
+        other = object.__new__(type(self))
+        for name in self.__slots__:
+            setattr(other, name, changes.get(name, getattr(self, name)))
+        return other
+
+    def sized(self, size: int) -> Self:
+        """Ask for pages of this many rows; by default as many as the server allows."""
+        most = self._style.max_size
+        if size < 1 or (most is not None and size > most):
+            raise InvalidArgumentError(
+                f"a page of {self._request.operation} has 1 to {most} rows, not {size}"
+            )
+        return self._with(_size=size)
+
+    def prefetch(self, pages: int = 1) -> Self:
+        """Fetch up to this many pages ahead while the rows of one are being worked on."""
+        if pages < 0:
+            raise InvalidArgumentError(f"cannot fetch {pages} pages ahead; pass 0 or more")
+        return self._with(_ahead=pages)
+
+    def raw(self) -> Paged[Raw]:
+        """Give the rows as the JSON they came as, for passing them on; no objects are built.
+
+        A row is a view into its page; copy it (`bytes(row)`) to keep it longer than the page.
+        """
+        return cast("Paged[Raw]", self._with(_row=Raw, _bind=None))
+
+    async def first(self) -> T | None:
+        """Give the first row, or None where there is none; asks for one row only."""
+        one = self._with(_size=None if self._size is None else 1, _ahead=0)
+        async with aclosing(one.pages()) as pages:
+            async for page in pages:
+                if page.rows:
+                    return page.rows[0]
+        return None
+
+    async def total(self) -> int:
+        """Give the number of rows; one small request where the server counts, else all pages."""
+        one = self._with(_size=None if self._size is None else 1, _ahead=0)
+        async with aclosing(one.pages()) as pages:
+            async for page in pages:
+                if page.total is not None:
+                    return page.total
+                break
+        return sum([len(page) async for page in self.raw().pages()])
+
+    def pages(self, token: str | None = None) -> AsyncGenerator[Page[T], None]:
+        """Stream whole pages, from the beginning or after the page that gave the token."""
+        at = self._position(token) if token is not None else {}
+        pages = self._fetch(at)
+        return self._client._ahead(pages, self._ahead) if self._ahead else pages
+
+    async def _fetch(self, at: Position) -> AsyncGenerator[Page[T], None]:
+        style, size = self._style, self._size or 0
+        seen = {_mark(at)}
+        number = 0
+        while True:
+            request = self._page_request(style.query(at, size))
+            answer = await self._client._answer(request)
+            decoded = decoding.decode(
+                answer, style.wire(self._row), f"{request.method} {request.target}"
+            )
+            cut = style.cut(decoded, at, size)
+            number += 1
+            if self._bind is not None:
+                self._bind(cut.rows, self._client, self._scope)
+            self._notify(number, len(cut.rows))
+            if cut.next is not None:
+                mark = _mark(cut.next)
+                if mark in seen:
+                    raise PageLoopError(
+                        f"{request.operation} gave the position {cut.next} a second time on page "
+                        f"{number}; stopped, because paging would never end. Start again, and "
+                        "if it happens again, report it to the server's administrator"
+                    )
+                seen.add(mark)
+            yield Page(cut.rows, number, cut.total, self._token(cut.next))
+            if cut.next is None:
+                return
+            at = cut.next
+
+    def _page_request(self, control: Mapping[str, object]) -> Request:
+        extra = query_string(control)
+        if not extra:
+            return self._request
+        target = self._request.target
+        joint = "&" if "?" in target else "?"
+        return msgspec.structs.replace(self._request, target=f"{target}{joint}{extra}")
+
+    def _notify(self, number: int, rows: int) -> None:
+        self._client._notify(
+            lambda: PageFetched(operation=self._request.operation, number=number, rows=rows)
+        )
+
+    def _fingerprint(self) -> str:
+        text = f"{self._client._origin} {self._request.method} {self._request.target}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _token(self, at: Position | None) -> str | None:
+        if at is None:
+            return None
+        return decoding.encode(_Token(query=self._fingerprint(), at=at)).decode()
+
+    def _position(self, token: str) -> Position:
+        try:
+            known = msgspec.json.decode(token, type=_Token)
+        except msgspec.DecodeError as error:
+            raise ResumeError(
+                f"the resume token of {self._request.operation} is damaged: {error}; "
+                "use a page's `token` as it was, or start from the beginning"
+            ) from error
+        if known.query != self._fingerprint():
+            raise ResumeError(
+                f"the resume token belongs to another query or server than this "
+                f"{self._request.operation}; build the query with the same arguments"
+            )
+        return known.at
+
+
+def _mark(at: Position) -> int:
+    """Remember a position in eight bytes, so that a million pages cost little."""
+    return hash(decoding.encode(at))

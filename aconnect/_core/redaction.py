@@ -1,0 +1,100 @@
+"""Secrets stay secret: values that cannot be printed, and what may be shown of a message.
+
+Logs work by allow-list: a header is hidden unless it is known to be harmless, so that a header
+nobody thought of cannot leak.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, NoReturn
+
+HIDDEN: Final = "***"
+
+SHOWN_HEADERS: Final = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "cache-control",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "date",
+        "retry-after",
+        "server",
+        "transfer-encoding",
+        "user-agent",
+        "via",
+        "x-content-checksum",
+        "x-correlation-id",
+        "x-deprecated-endpoint",
+        "x-request-id",
+    }
+)
+
+# Query values that filter or page; everything else in a query may name a person or a secret.
+_SHOWN_QUERY: Final = frozenset(
+    {"asc_order", "ascOrder", "content_guid", "first", "from", "include", "limit", "order"}
+    | {"min_data_version", "page_number", "page_size", "sort", "to", "wait"}
+)
+
+
+class Secret:
+    """A value that is neither printed, nor logged, nor pickled; `reveal()` gives it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Give the value itself; the one place to look for when auditing."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN})"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled; pass the value where it is needed instead")
+
+
+def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Copy headers for a log, hiding every value not known to be harmless."""
+    return {k: v if k.lower() in SHOWN_HEADERS else HIDDEN for k, v in headers.items()}
+
+
+def shown_target(target: str) -> str:
+    """Copy a path with its query for a log, hiding every query value not known to be harmless."""
+    path, mark, query = target.partition("?")
+    if not mark:
+        return path
+    return path + mark + "&".join(_shown_pair(pair) for pair in query.split("&"))
+
+
+def _shown_pair(pair: str) -> str:
+    name, mark, _ = pair.partition("=")
+    return pair if name in _SHOWN_QUERY else f"{name}{mark}{HIDDEN}" if mark else HIDDEN
+
+
+def scrub(text: str, secrets: Iterable[Secret]) -> str:
+    """Replace every secret that a foreign text (a server's message, say) happens to repeat."""
+    values = sorted({s.reveal() for s in secrets if s}, key=len, reverse=True)
+    if not values:
+        return text
+    return re.sub("|".join(map(re.escape, values)), HIDDEN, text)

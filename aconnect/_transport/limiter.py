@@ -1,0 +1,81 @@
+"""Who may send now: waiting for permits and rate tokens, on top of the core's bookkeeping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+from anyio import CapacityLimiter, WouldBlock
+
+from aconnect._core.clock import Clock
+from aconnect._core.limits import AdaptiveLimit, Limits, TokenBucket
+
+
+class Limiter:
+    """Permits for calls in flight, as many as the server seems to bear."""
+
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self._clock = clock
+        self._adaptive = AdaptiveLimit(limits)
+        self._bucket = TokenBucket(limits.rate, limits.burst) if limits.rate is not None else None
+        # anyio's limiter belongs to an event loop, which there may not be yet.
+        self._permits: CapacityLimiter | None = None
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be in flight at the moment."""
+        return self._adaptive.limit
+
+    async def enter(self, borrower: object, left: Callable[[], float | None]) -> bool:
+        """Take a permit for an attempt, and tell whether that took waiting.
+
+        `left` gives the seconds there are; `TimeoutError` when they do not suffice.
+        """
+        permits = self._permits
+        if permits is None:
+            permits = self._permits = CapacityLimiter(self._adaptive.limit)
+        waited = False
+        if self._bucket is not None:
+            waited = await self._await_rate(self._bucket, left())
+        try:
+            # Without waiting, a permit costs a thirtieth of one taken the usual way.
+            permits.acquire_on_behalf_of_nowait(borrower)
+        except WouldBlock:
+            with anyio.fail_after(left()):
+                await permits.acquire_on_behalf_of(borrower)
+            return True
+        return waited
+
+    async def _await_rate(self, bucket: TokenBucket, left: float | None) -> bool:
+        due = bucket.take(self._clock.monotonic())
+        if due <= 0:
+            return False
+        if left is not None and due >= left:
+            bucket.give_back()
+            raise TimeoutError(f"the rate limit would let it pass in {due:.1f} s")
+        try:
+            await self._clock.sleep(due)
+        except BaseException:
+            bucket.give_back()
+            raise
+        return True
+
+    def leave(self, borrower: object) -> None:
+        """Give the permit back."""
+        if self._permits is not None:
+            self._permits.release_on_behalf_of(borrower)
+
+    def succeeded(self) -> None:
+        """Learn from an answer that was no overload."""
+        permits, adaptive = self._permits, self._adaptive
+        if permits is not None and permits.available_tokens <= 0:
+            before = adaptive.limit
+            adaptive.succeeded(saturated=True)
+            if adaptive.limit != before:
+                permits.total_tokens = adaptive.limit
+
+    def overloaded(self) -> None:
+        """Learn from an overload."""
+        self._adaptive.overloaded(self._clock.monotonic())
+        if self._permits is not None:
+            self._permits.total_tokens = self._adaptive.limit

@@ -1,0 +1,286 @@
+"""One connection pool to one origin; the only place that knows aiohttp's client.
+
+It sends one attempt and brings back the answer or a `TransportError`. It does not judge answers,
+does not repeat anything, follows only GET and HEAD redirects within the origin, and keeps no
+cookies: what a task needs, its calls carry themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl as ssl_module
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urljoin
+
+import aiohttp
+import anyio
+from aiohttp.client_middlewares import ClientHandlerType
+from yarl import URL
+
+from aconnect._core.message import CHUNK, Answer, Request, Stream, Upload
+from aconnect._core.url import origin_of
+from aconnect._transport.options import Options
+from aconnect.errors import (
+    BodyTooLargeError,
+    ConnectError,
+    ConnectionLostError,
+    ConnectTimeout,
+    InvalidArgumentError,
+    ReadTimeout,
+    RedirectRefusedError,
+    UnreachableError,
+)
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS: Final = 5
+_CLOSING: Final = 5.0
+# A server that was asked to hold an answer for n seconds gets n and this before we give up.
+_HOLD_SLACK: Final = 15.0
+
+
+class _LostInUse(aiohttp.ClientError):
+    """Stands in for the errors on which aiohttp would send a request a second time by itself."""
+
+
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: ClientHandlerType
+) -> aiohttp.ClientResponse:
+    # aiohttp repeats an idempotent request when a pooled connection turns out dead. Repeating is
+    # the retry policy's decision, and it is the policy that counts.
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _LostInUse(str(error) or type(error).__name__) from error
+
+
+class Session:
+    """A connection pool to `root`, opened on first use."""
+
+    def __init__(self, root: str, headers: Mapping[str, str], options: Options) -> None:
+        self.root = root
+        self.origin = origin_of(root)
+        self._headers = dict(headers)
+        self._options = options
+        self._timeout = _client_timeout(options, None, 0.0)
+        self._proxy_headers: dict[str, str] | None = None
+        self._aiohttp: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise RuntimeError("the client is closed; open another one")
+        options = self._options
+        tls: ssl_module.SSLContext | bool = True
+        if options.insecure_tls:
+            tls = False
+        elif options.ssl is not None:
+            tls = options.ssl
+        if options.proxy_authorization is not None:
+            self._proxy_headers = {"Proxy-Authorization": options.proxy_authorization.reveal()}
+        self._aiohttp = aiohttp.ClientSession(
+            # How many calls are in flight is limited by the pipeline, which can change its mind.
+            connector=aiohttp.TCPConnector(limit=0, ssl=tls),
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            trust_env=options.trust_env,
+            proxy=options.proxy,
+            middlewares=(_send_once,),
+        )
+        return self._aiohttp
+
+    async def close(self) -> None:
+        """Close all connections; not interrupted by a cancellation, and bounded in time."""
+        self._closed = True
+        session, self._aiohttp = self._aiohttp, None
+        if session is not None:
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSING):
+                await session.close()
+
+    async def send(self, request: Request, options: Options, left: float | None) -> Answer:
+        """Send a request once and read the whole answer; `left` seconds remain for the call."""
+        response = await self._respond(request, options, left)
+        try:
+            body = await self._read(request, response, options.max_body)
+        except _FAILURES as error:
+            response.close()
+            raise self._failure(request, error, options, began=True) from error
+        except BaseException:
+            response.close()
+            raise
+        headers = response.headers
+        return Answer(
+            status=response.status,
+            headers=headers,
+            body=body,
+            set_cookies=tuple(headers.getall("Set-Cookie", ())),
+        )
+
+    @asynccontextmanager
+    async def stream(self, request: Request, options: Options) -> AsyncGenerator[Stream, None]:
+        """Send a request once and hand out the body piece by piece."""
+        response = await self._respond(request, options, None)
+        try:
+            yield Stream(
+                status=response.status,
+                headers=response.headers,
+                chunks=self._chunks(request, response, options),
+            )
+        finally:
+            # Closing and not releasing: what the caller did not read would have to be read first.
+            response.close()
+
+    async def _respond(
+        self, request: Request, options: Options, left: float | None
+    ) -> aiohttp.ClientResponse:
+        session = self._aiohttp or self._open()
+        method, url = request.method, self.root + request.target
+        timeout = self._timeout
+        if left is not None or request.hold or request.transfer or options is not self._options:
+            timeout = _client_timeout(options, left, request.hold, transfer=request.transfer)
+        headers = request.headers
+        body: bytes | AsyncIterator[bytes] | None = None
+        if isinstance(request.body, Upload):
+            headers = {**(headers or {}), **request.body.headers}
+            body = _chunks_of(request.body)
+        elif request.body is not None:
+            body = request.body
+        if request.cookies:
+            headers = {**(headers or {}), "Cookie": request.cookies}
+        for _ in range(_MOST_REDIRECTS + 1):
+            try:
+                response = await session.request(
+                    method,
+                    URL(url, encoded=True),
+                    data=body,
+                    headers=headers,
+                    allow_redirects=False,
+                    timeout=timeout,
+                    proxy_headers=self._proxy_headers,
+                )
+            except _FAILURES as error:
+                raise self._failure(request, error, options, began=False) from error
+            if response.status not in _REDIRECTS:
+                return response
+            response.close()
+            url = self._redirected(request, url, response)
+        raise RedirectRefusedError(
+            f"{method} {self.root}{request.target} was redirected {_MOST_REDIRECTS + 1} times; "
+            "check the server's address"
+        )
+
+    def _redirected(self, request: Request, url: str, response: aiohttp.ClientResponse) -> str:
+        location = response.headers.get("Location", "")
+        target = urljoin(url, location)
+        what = f"{request.method} {self.root}{request.target.partition('?')[0]}"
+        try:
+            origin = origin_of(target)
+        except InvalidArgumentError:
+            origin = ""
+        if origin != self.origin or not location:
+            raise RedirectRefusedError(
+                f"{what} answered {response.status} and points to {origin or 'no valid address'}; "
+                "not followed, because credentials never go to another origin. If that is your "
+                "server, use its address"
+            )
+        if request.method not in {"GET", "HEAD"}:
+            raise RedirectRefusedError(
+                f"{what} answered {response.status} and points to {target.partition('?')[0]}; not "
+                "followed, because a redirect may lose the body. Use that address"
+            )
+        return target
+
+    async def _read(self, request: Request, response: aiohttp.ClientResponse, most: int) -> bytes:
+        content = response.content
+        body = await content.readany()
+        if content.at_eof() and len(body) <= most:
+            return body
+        pieces, size = [body], len(body)
+        while not content.at_eof() and size <= most:
+            piece = await content.readany()
+            pieces.append(piece)
+            size += len(piece)
+        if size > most:
+            raise BodyTooLargeError(
+                f"{request.method} {self.root}{request.target.partition('?')[0]} answered with "
+                f"more than {most} bytes; stream it, or raise max_body if you expect that much"
+            )
+        return b"".join(pieces)
+
+    async def _chunks(
+        self, request: Request, response: aiohttp.ClientResponse, options: Options
+    ) -> AsyncGenerator[bytes, None]:
+        try:
+            async for chunk in response.content.iter_any():
+                yield chunk
+        except _FAILURES as error:
+            raise self._failure(request, error, options, began=True) from error
+
+    def _failure(
+        self, request: Request, error: BaseException, options: Options, *, began: bool
+    ) -> ConnectError:
+        what = f"{request.method} {self.root}{request.target.partition('?')[0]}"
+        why = str(error) or type(error).__name__
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return ConnectTimeout(
+                f"{what}: no connection within {options.timeout.connect} s; is the address right, "
+                "and is the server reachable from here?"
+            )
+        if isinstance(error, aiohttp.ClientSSLError):
+            return UnreachableError(
+                f"{what}: no secure connection ({why}); for a private authority pass "
+                "ssl=ssl.create_default_context(cafile=...)"
+            )
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return UnreachableError(
+                f"{what}: could not connect ({error.os_error.strerror or why}); is the address "
+                "right, and is the server up?"
+            )
+        if isinstance(error, asyncio.TimeoutError):
+            part = "the rest of the answer" if began else "an answer"
+            return ReadTimeout(f"{what}: waited too long for {part} ({why})")
+        if isinstance(error, aiohttp.InvalidURL):
+            return InvalidArgumentError(f"{what} is not a valid address: {why}")
+        part = "within" if began else "before"
+        return ConnectionLostError(f"{what}: the connection broke {part} the answer ({why})")
+
+
+_FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+
+
+async def _chunks_of(upload: Upload) -> AsyncGenerator[bytes, None]:
+    """Read an upload's source from its beginning."""
+    told = upload.progress
+    if isinstance(upload.source, bytes):
+        view = memoryview(upload.source)
+        for start in range(0, len(view), CHUNK):
+            chunk = bytes(view[start : start + CHUNK])
+            yield chunk
+            if told is not None:
+                told(len(chunk))
+        return
+    async with await anyio.open_file(upload.source, "rb") as file:
+        while chunk := await file.read(CHUNK):
+            yield chunk
+            if told is not None:
+                told(len(chunk))
+
+
+def _client_timeout(
+    options: Options, left: float | None, hold: float, *, transfer: bool = False
+) -> aiohttp.ClientTimeout:
+    timeout = options.timeout
+    totals = (timeout.total, options.retry.deadline if left is None else left)
+    read = timeout.read
+    if read is not None and hold:
+        read = max(read, hold + _HOLD_SLACK)
+    return aiohttp.ClientTimeout(
+        total=None if transfer else min((t for t in totals if t is not None), default=None),
+        connect=timeout.connect,
+        sock_connect=timeout.connect,
+        sock_read=read,
+    )

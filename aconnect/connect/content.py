@@ -1,0 +1,354 @@
+"""Content: what users publish, with its bundles, jobs, tags and environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Required, TypedDict, Unpack
+
+from msgspec import field
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.model import Id, Model, OpenEnum
+from aconnect._core.paging import Paged, Whole
+from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.bundles import Bundle, Bundles
+from aconnect.connect.jobs import Jobs
+from aconnect.connect.tags import ContentTags, Tag
+from aconnect.connect.tasks import Task
+
+Include = Literal["owner", "tags", "vanity_url", "bookmarked", "schedule"] | str
+"""What else to answer of a content item; `vanity_url` from 2024.06 on."""
+
+
+class AccessType(OpenEnum):
+    """Who may see content."""
+
+    ALL = "all"
+    LOGGED_IN = "logged_in"
+    ACL = "acl"
+
+
+class ContentOwner(Model, kw_only=True):
+    """Who owns content; only with `include="owner"`."""
+
+    guid: str | None = None
+    username: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+
+
+class ContentItem(ConnectBound, kw_only=True, dict=True):
+    """An application, document, API or other content.
+
+    Limits in bytes and cores, timeouts in seconds; None stands for the server's default.
+    """
+
+    guid: str = ""
+    name: str = ""
+    title: str | None = None
+    description: str | None = None
+    id: Id | None = None
+    access_type: AccessType | None = None
+    locked: bool | None = None
+    locked_message: str | None = None
+    connection_timeout: int | None = None
+    read_timeout: int | None = None
+    init_timeout: int | None = None
+    idle_timeout: int | None = None
+    max_processes: int | None = None
+    min_processes: int | None = None
+    max_conns_per_process: int | None = None
+    load_factor: float | None = None
+    memory_request: int | None = None
+    memory_limit: int | None = None
+    cpu_request: float | None = None
+    cpu_limit: float | None = None
+    amd_gpu_limit: int | None = None
+    nvidia_gpu_limit: int | None = None
+    service_account_name: str | None = None
+    default_image_name: str | None = None
+    default_environment_guid: str | None = None
+    created_time: datetime | None = None
+    last_deployed_time: datetime | None = None
+    bundle_id: Id | None = None
+    """The active bundle; None before the first deployment."""
+    app_mode: str | None = None
+    """What kind of content it is, such as `shiny` or `quarto-static`."""
+    content_category: str | None = None
+    parameterized: bool | None = None
+    environment_guid: str | None = None
+    cluster_name: str | None = None
+    image_name: str | None = None
+    r_version: str | None = None
+    py_version: str | None = None
+    quarto_version: str | None = None
+    node_version: str | None = None
+    r_environment_management: bool | None = None
+    default_r_environment_management: bool | None = None
+    py_environment_management: bool | None = None
+    default_py_environment_management: bool | None = None
+    run_as: str | None = None
+    run_as_current_user: bool | None = None
+    metrics_collection_enabled: bool | None = None
+    notify_on_share: bool | None = None
+    otel_enabled: bool | None = None
+    owner_guid: str | None = None
+    content_url: str | None = None
+    """Where users see it."""
+    dashboard_url: str | None = None
+    """Where it is administered."""
+    vanity_url: str | None = None
+    """Only with `include="vanity_url"`."""
+    app_role: str | None = None
+    """What the key's owner may do with it."""
+    bookmarked: bool | None = None
+    """Only with `include="bookmarked"`."""
+    schedules: list[dict[str, Any]] | None = None
+    """Only with `include="schedule"`."""
+    owner: ContentOwner | None = None
+    """Only with `include="owner"`."""
+    included_tags: list[Tag] | None = field(default=None, name="tags")
+    """Only with `include="tags"`; `tags` is the resource."""
+    public_content_status: str | None = None
+    extension: bool | None = None
+
+    @property
+    def _below(self) -> dict[str, str]:
+        return {"guid": self.guid}
+
+    @property
+    def bundles(self) -> Bundles:
+        """Its bundles."""
+        return Bundles(self._context[0], self._below)
+
+    @property
+    def jobs(self) -> Jobs:
+        """Its jobs."""
+        return Jobs(self._context[0], self._below)
+
+    @property
+    def tags(self) -> ContentTags:
+        """Its tags."""
+        return ContentTags(self._context[0], self._below)
+
+    @property
+    def environment_variables(self) -> EnvironmentVariables:
+        """Its environment variables."""
+        return EnvironmentVariables(self._context[0], self._below)
+
+    async def refresh(self) -> ContentItem:
+        """Get the item as it is now."""
+        return await self.client.content.get(self.guid)
+
+    async def update(self, **fields: Unpack[ContentUpdate]) -> ContentItem:
+        """Change the given fields and give the item as it is then."""
+        return await self.client.content.update(self.guid, **fields)
+
+    async def delete(self) -> None:
+        """Delete the item with all its bundles."""
+        await self.client.content.delete(self.guid)
+
+    async def deploy(
+        self, bundle: Bundle | str | None = None, *, activate: bool | None = None
+    ) -> Task[ContentItem]:
+        """Deploy a bundle, or the newest one; `activate=False` from 2025.06 on."""
+        return await self.client.content.deploy(self.guid, **_instructions(bundle, activate))
+
+    async def build(
+        self, bundle: Bundle | str | None = None, *, activate: bool | None = None
+    ) -> Task[ContentItem]:
+        """Build a bundle, or the active one, anew: installs its packages again."""
+        return await self.client.content.build(self.guid, **_instructions(bundle, activate))
+
+    async def render(self, variant_key: str | None = None) -> Task[ContentItem]:
+        """Render a report anew; by default its default variant."""
+        if variant_key is None:
+            return await self.client.content.render(self.guid)
+        return await self.client.content.render(self.guid, variant_key=variant_key)
+
+
+def _instructions(bundle: Bundle | str | None, activate: bool | None) -> DeployInstructions:
+    instructions: DeployInstructions = {}
+    if bundle is not None:
+        instructions["bundle_id"] = bundle.id if isinstance(bundle, Bundle) else bundle
+    if activate is not None:
+        instructions["activate"] = activate
+    return instructions
+
+
+class _ContentFields(TypedDict, total=False):
+    """Fields of content that can be chosen; None gives a field back to the server's default."""
+
+    title: str | None
+    description: str
+    access_type: str
+    connection_timeout: int | None
+    read_timeout: int | None
+    init_timeout: int | None
+    idle_timeout: int | None
+    max_processes: int | None
+    min_processes: int | None
+    max_conns_per_process: int | None
+    load_factor: float | None
+    default_r_environment_management: bool | None
+    default_py_environment_management: bool | None
+    run_as: str | None
+    run_as_current_user: bool | None
+    memory_request: int | None
+    memory_limit: int | None
+    cpu_request: float | None
+    cpu_limit: float | None
+    amd_gpu_limit: int | None
+    nvidia_gpu_limit: int | None
+    service_account_name: str | None
+    default_image_name: str | None
+    default_environment_guid: str | None
+    metrics_collection_enabled: bool | None
+    notify_on_share: bool | None
+    otel_enabled: bool | None
+
+
+class ContentCreate(_ContentFields, total=False):
+    """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9_-]`, unique for its owner."""
+
+    name: Required[str]
+
+
+class ContentUpdate(_ContentFields, total=False):
+    """Fields of content that can be changed; None gives a field back to the server's default."""
+
+    name: str
+    owner_guid: str | None
+    locked: bool | None
+    locked_message: str | None
+    content_category: str | None
+
+
+class DeployInstructions(TypedDict, total=False):
+    """What to deploy or build; by default the newest bundle."""
+
+    bundle_id: str | None
+    activate: bool | None
+
+
+class RenderInstructions(TypedDict, total=False):
+    """What to render; by default the default variant."""
+
+    variant_key: str | None
+
+
+class EnvironmentVariable(TypedDict):
+    """A variable to be written; None deletes it."""
+
+    name: str
+    value: str | None
+
+
+class EnvironmentVariables(ConnectResource, name="content.environment_variables"):
+    """The environment variables of one content item; the server never tells their values."""
+
+    @paged("/v1/content/{guid}/environment", by=Whole())
+    def find(self) -> Paged[str]:
+        """Find the names."""
+        ...
+
+    async def create(self, name: str, value: str) -> list[str]:
+        """Write one variable and give all names."""
+        return await self.update({name: value})
+
+    async def delete(self, name: str) -> list[str]:
+        """Delete one variable and give the names left."""
+        return await self.update({name: None})
+
+    async def update(self, values: Mapping[str, str | None]) -> list[str]:
+        """Write the given variables, delete those given None, and leave the others."""
+        return await self._patch(_pairs(values))
+
+    async def replace(self, values: Mapping[str, str]) -> list[str]:
+        """Write the given variables and delete all others."""
+        return await self._put(_pairs(values))
+
+    async def clear(self) -> None:
+        """Delete all variables."""
+        await self._put([])
+
+    @endpoint("PATCH", "/v1/content/{guid}/environment", idempotent=True)
+    async def _patch(self, body: list[EnvironmentVariable]) -> list[str]: ...
+
+    @endpoint("PUT", "/v1/content/{guid}/environment")
+    async def _put(self, body: list[EnvironmentVariable]) -> list[str]: ...
+
+
+def _pairs(values: Mapping[str, str | None]) -> list[EnvironmentVariable]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+class Content(ConnectResource, name="content"):
+    """Content items."""
+
+    @paged("/v1/content", by=Whole())
+    def find(
+        self,
+        *,
+        name: str | None = None,
+        owner_guid: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+    ) -> Paged[ContentItem]:
+        """Find all content that the key may see, by name or owner; it comes in one answer."""
+        ...
+
+    async def find_one(
+        self,
+        *,
+        name: str | None = None,
+        owner_guid: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+    ) -> ContentItem | None:
+        """Find the first such item, or None."""
+        return await self.find(name=name, owner_guid=owner_guid, include=include).first()
+
+    async def count(self) -> int:
+        """Count all content that the key may see; the server has to list it for that."""
+        return await self.find().total()
+
+    def handle(self, guid: str) -> ContentItem:
+        """Give an item of which only the guid is known; nothing is asked of the server."""
+        return ContentItem(guid=guid)._bind(self._client, {"guid": guid})
+
+    @endpoint("GET", "/v1/content/{guid}")
+    async def get(
+        self, guid: str, *, include: Include | Sequence[Include] | None = None
+    ) -> ContentItem:
+        """Get one content item."""
+        ...
+
+    @endpoint("POST", "/v1/content")
+    async def create(self, **fields: Unpack[ContentCreate]) -> ContentItem:
+        """Create an empty content item, to send a bundle to."""
+        ...
+
+    @endpoint("PATCH", "/v1/content/{guid}", idempotent=True)
+    async def update(self, guid: str, **fields: Unpack[ContentUpdate]) -> ContentItem:
+        """Change the given fields; the others stay as they are."""
+        ...
+
+    @endpoint("DELETE", "/v1/content/{guid}")
+    async def delete(self, guid: str) -> None:
+        """Delete a content item with all its bundles."""
+        ...
+
+    @endpoint("POST", "/v1/content/{guid}/deploy")
+    async def deploy(self, guid: str, **fields: Unpack[DeployInstructions]) -> Task[ContentItem]:
+        """Deploy a bundle, by default the newest; `activate=False` from 2025.06 on."""
+        ...
+
+    @endpoint("POST", "/v1/content/{guid}/build")
+    async def build(self, guid: str, **fields: Unpack[DeployInstructions]) -> Task[ContentItem]:
+        """Build a bundle anew, by default the active one: installs its packages again."""
+        ...
+
+    @endpoint("POST", "/v1/content/{guid}/render")
+    async def render(self, guid: str, **fields: Unpack[RenderInstructions]) -> Task[ContentItem]:
+        """Render a report anew."""
+        ...

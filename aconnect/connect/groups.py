@@ -1,0 +1,177 @@
+"""Groups of users, and their members."""
+
+from __future__ import annotations
+
+from typing import Required, TypedDict, Unpack
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.paging import Paged, PageNumber, Whole
+from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.users import Ticket, User, UserFields
+from aconnect.errors import InvalidArgumentError
+
+
+class Group(ConnectBound, kw_only=True, dict=True):
+    """A group of users."""
+
+    guid: str = ""
+    name: str = ""
+    owner_guid: str | None = None
+    gid: int | None = None
+    """POSIX group id."""
+    member_count: int | None = None
+
+    @property
+    def members(self) -> GroupMembers:
+        """The group's members."""
+        return GroupMembers(self._context[0], {"group_guid": self.guid})
+
+    async def update(self, **fields: Unpack[GroupPatch]) -> Group:
+        """Change the given fields and give the group as it is then."""
+        return await self.client.groups.update(self.guid, **fields)
+
+    async def delete(self) -> None:
+        """Delete the group; its members stay."""
+        await self.client.groups.delete(self.guid)
+
+
+class GroupMember(UserFields, kw_only=True, dict=True):
+    """A user as a member of a group."""
+
+    guid: str = ""
+
+    async def delete(self) -> None:
+        """Take this user out of the group."""
+        members = GroupMembers(self._context[0], {"group_guid": self._scoped("group_guid")})
+        await members.delete(self.guid)
+
+
+class RemoteGroup(ConnectBound, kw_only=True, dict=True):
+    """A group known to the authentication provider; `guid` is None until it is added here."""
+
+    guid: str | None = None
+    name: str = ""
+    temp_ticket: str | None = None
+    """Good for adding the group, for a short while."""
+
+    async def create(self) -> Group:
+        """Add this group to the server."""
+        return await self.client.groups.create_remote(temp_ticket=self.temp_ticket or "")
+
+
+class GroupCreate(TypedDict, total=False):
+    """Fields of a new group."""
+
+    name: Required[str]
+    unique_id: str
+    gid: int | None
+
+
+class GroupPatch(TypedDict, total=False):
+    """Fields of a group that can be changed; None clears one."""
+
+    name: str | None
+    owner_guid: str | None
+    gid: int | None
+
+
+class GroupReplace(TypedDict, total=False):
+    """Fields that servers before 2025 can change."""
+
+    name: str
+    owner_guid: str
+
+
+class MemberAdd(TypedDict):
+    """Who becomes a member."""
+
+    user_guid: str
+
+
+class GroupMembers(ConnectResource, name="groups.members"):
+    """The members of one group."""
+
+    @paged("/v1/groups/{group_guid}/members", by=PageNumber(max_size=500))
+    def find(self, *, sort: str | None = None, asc_order: bool | None = None) -> Paged[GroupMember]:
+        """Find all members."""
+        ...
+
+    async def count(self) -> int:
+        """Count the members."""
+        return await self.find().total()
+
+    async def add(
+        self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
+    ) -> None:
+        """Make a user a member; `ConflictError` with code 16 where it is one already."""
+        guid = user if isinstance(user, str) else user.guid if user is not None else user_guid
+        if not guid or (user is not None and user_guid is not None):
+            raise InvalidArgumentError("pass either a user or its user_guid")
+        await self._add(user_guid=guid)
+
+    @endpoint("POST", "/v1/groups/{group_guid}/members")
+    async def _add(self, **fields: Unpack[MemberAdd]) -> None: ...
+
+    @endpoint("DELETE", "/v1/groups/{group_guid}/members/{user_guid}")
+    async def delete(self, user_guid: str) -> None:
+        """Take a user out of the group."""
+        ...
+
+
+class Groups(ConnectResource, name="groups"):
+    """Groups of users."""
+
+    @paged("/v1/groups", by=PageNumber(max_size=500))
+    def find(self, *, prefix: str | None = None, asc_order: bool | None = None) -> Paged[Group]:
+        """Find groups whose name begins with `prefix` (case is ignored).
+
+        With a prefix, servers before 2025.04 answer one page only, so at most 500 groups.
+        """
+        ...
+
+    async def find_one(self, *, prefix: str | None = None) -> Group | None:
+        """Find the first such group, or None."""
+        return await self.find(prefix=prefix).first()
+
+    async def count(self) -> int:
+        """Count all groups."""
+        return await self.find().total()
+
+    def handle(self, guid: str) -> Group:
+        """Give a group of which only the guid is known; nothing is asked of the server."""
+        return Group(guid=guid)._bind(self._client, {"guid": guid})
+
+    @endpoint("GET", "/v1/groups/{guid}")
+    async def get(self, guid: str) -> Group:
+        """Get one group."""
+        ...
+
+    @endpoint("POST", "/v1/groups")
+    async def create(self, **fields: Unpack[GroupCreate]) -> Group:
+        """Create a group; with LDAP or Google, use `remote` instead."""
+        ...
+
+    @endpoint("PUT", "/v1/groups", idempotent=False)
+    async def create_remote(self, **fields: Unpack[Ticket]) -> Group:
+        """Add a group found by `remote`."""
+        ...
+
+    @endpoint("PATCH", "/v1/groups/{guid}", idempotent=True)
+    async def update(self, guid: str, **fields: Unpack[GroupPatch]) -> Group:
+        """Change the given fields of a group; servers before 2025 know only `replace`."""
+        ...
+
+    @endpoint("POST", "/v1/groups/{guid}", idempotent=True)
+    async def replace(self, guid: str, **fields: Unpack[GroupReplace]) -> Group:
+        """Change a group's name or owner, on any version of the server."""
+        ...
+
+    @endpoint("DELETE", "/v1/groups/{guid}")
+    async def delete(self, guid: str) -> None:
+        """Delete a group; its members stay."""
+        ...
+
+    @paged("/v1/groups/remote", by=Whole(wrapped=True))
+    def remote(self, *, prefix: str, limit: int | None = None) -> Paged[RemoteGroup]:
+        """Search the authentication provider (LDAP) for groups; `limit` up to 500."""
+        ...

@@ -1,0 +1,156 @@
+"""Usage: visits of content, sessions of Shiny applications, and hits.
+
+The rows are many, so they are lean: ids that are numbers on some versions are turned into text when
+they are read, not when they arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import field
+
+from aconnect._core.endpoint import paged
+from aconnect._core.model import Row, id_text
+from aconnect._core.paging import Keyset, Paged, Whole
+from aconnect.connect.base import ConnectResource
+
+
+class ContentVisit(Row, kw_only=True, frozen=True, gc=False):
+    """One visit of static or rendered content."""
+
+    content_guid: str | None = None
+    user_guid: str | None = None
+    """None for an anonymous visitor."""
+    variant_key: str | None = None
+    time: datetime | None = None
+    wire_rendering_id: str | int | None = field(default=None, name="rendering_id")
+    wire_bundle_id: str | int | None = field(default=None, name="bundle_id")
+    path: str | None = None
+    """The path below the content; newer servers only."""
+    data_version: int | None = None
+    """How this was recorded: 3 is reliable, less is not."""
+    user_agent: str | None = None
+    wire_id: str | int | None = field(default=None, name="id")
+
+    @property
+    def id(self) -> str | None:
+        """Newer servers only."""
+        return id_text(self.wire_id)
+
+    @property
+    def rendering_id(self) -> str | None:
+        """A number on some versions of the server."""
+        return id_text(self.wire_rendering_id)
+
+    @property
+    def bundle_id(self) -> str | None:
+        """A number on some versions of the server."""
+        return id_text(self.wire_bundle_id)
+
+
+class ShinyUsage(Row, kw_only=True, frozen=True, gc=False):
+    """One session of a Shiny application."""
+
+    content_guid: str | None = None
+    user_guid: str | None = None
+    """None for an anonymous user."""
+    started: datetime | None = None
+    ended: datetime | None = None
+    """None while it lasts."""
+    data_version: int | None = None
+
+
+class HitData(Row, kw_only=True, frozen=True, gc=False):
+    """What a hit asked for."""
+
+    path: str | None = None
+    query: str | None = None
+    user_agent: str | None = None
+    sec_fetch_dest: str | None = None
+    sec_fetch_site: str | None = None
+
+
+class ContentHit(Row, kw_only=True, frozen=True, gc=False):
+    """One request to content of any kind."""
+
+    wire_id: str | int | None = field(default=None, name="id")
+    user_guid: str | None = None
+    """None for an anonymous visitor."""
+    content_guid: str | None = None
+    timestamp: datetime | None = None
+    data: HitData | None = None
+
+    @property
+    def id(self) -> str | None:
+        """A number on some versions of the server."""
+        return id_text(self.wire_id)
+
+
+class Instrumentation(ConnectResource, name="instrumentation"):
+    """Usage of content; publishers see that of their own content.
+
+    The ends of a time window belong to it, so two adjoining windows can both give the same event.
+    """
+
+    @paged(
+        "/v1/instrumentation/content/visits",
+        by=Keyset(max_size=500),
+        separators={"content_guid": "|"},
+    )
+    def visits(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        content_guid: str | Sequence[str] | None = None,
+        min_data_version: int | None = None,
+        user_agent: str | None = None,
+        asc_order: bool | None = None,
+    ) -> Paged[ContentVisit]:
+        """Find visits of content, oldest first unless `asc_order=False`.
+
+        Several contents are joined in one request, about 40 at most. `min_data_version` is 3 by
+        default; 0 brings back old and unreliable rows.
+        """
+        ...
+
+    @paged(
+        "/v1/instrumentation/shiny/usage",
+        by=Keyset(max_size=500),
+        separators={"content_guid": "|"},
+    )
+    def shiny_usage(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        content_guid: str | Sequence[str] | None = None,
+        min_data_version: int | None = None,
+        asc_order: bool | None = None,
+    ) -> Paged[ShinyUsage]:
+        """Find sessions of Shiny applications that overlap the window.
+
+        Several contents are joined in one request, about 40 at most.
+        """
+        ...
+
+    @paged(
+        "/v1/instrumentation/content/hits",
+        by=Whole(),
+        separators={"content_guid": "|"},
+        since="2025.04.0",
+    )
+    def hits(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        content_guid: str | Sequence[str] | None = None,
+    ) -> Paged[ContentHit]:
+        """Find hits on content; they come in one answer, so ask for a short window.
+
+        `content_guid` from 2026.01 on; older servers ignore it.
+        """
+        ...

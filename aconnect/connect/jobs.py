@@ -1,0 +1,206 @@
+"""Jobs: the processes that run content, and their logs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.model import Id, Model, OpenIntEnum
+from aconnect._core.paging import Paged, Whole
+from aconnect._core.polling import Overdue, Unknown, poll
+from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.errors import PollTimeout, TaskLost
+
+
+class JobStatus(OpenIntEnum):
+    """How far a job is."""
+
+    ACTIVE = 0
+    FINISHED = 1
+    FINALIZED = 2
+    SKIPPED = 3
+
+
+class LogEntry(Model, kw_only=True):
+    """One line of a log."""
+
+    source: str | None = None
+    """`stdout` or `stderr`."""
+    timestamp: datetime | None = None
+    data: str = ""
+
+
+class LogEntries(Model, kw_only=True):
+    """A log."""
+
+    entries: list[LogEntry] = []
+
+
+class LoggedError(Model, kw_only=True):
+    """What the server makes of a job's failure."""
+
+    code: str | None = None
+    summary: str | None = None
+    help_url: str | None = None
+
+
+class KillOrder(Model, kw_only=True):
+    """The server's word that a job will be ended."""
+
+    guid: str | None = None
+    app_id: Id | None = None
+    app_guid: str | None = None
+    content_id: Id | None = None
+    content_guid: str | None = None
+    job_id: Id | None = None
+    job_key: str | None = None
+    result: str | None = None
+
+
+class Job(ConnectBound, kw_only=True, dict=True):
+    """A process that runs, builds or renders content."""
+
+    id: Id | None = None
+    key: str = ""
+    ppid: Id | None = None
+    pid: Id | None = None
+    remote_id: str | None = None
+    app_id: Id | None = None
+    content_id: Id | None = None
+    content_guid: str | None = None
+    variant_id: Id | None = None
+    variant_key: str | None = None
+    bundle_id: Id | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    last_heartbeat_time: datetime | None = None
+    queued_time: datetime | None = None
+    queue_name: str | None = None
+    tag: str | None = None
+    """What it is for, such as `run_app` or `build_report`."""
+    exit_code: int | None = None
+    error: str | None = None
+    status: JobStatus | None = None
+    hostname: str | None = None
+    cluster: str | None = None
+    image: str | None = None
+    run_as: str | None = None
+    skip_reason: str | None = None
+
+    @property
+    def _jobs(self) -> Jobs:
+        guid = self.content_guid or self._scoped("guid")
+        return Jobs(self._context[0], {"guid": guid})
+
+    async def refresh(self) -> Job:
+        """Get the job as it is now."""
+        return await self._jobs.get(self.key)
+
+    async def kill(self) -> KillOrder:
+        """Ask for the job to be ended; `ConflictError` with code 163 where it is not active."""
+        return await self._jobs.kill(self.key)
+
+    async def log(self, *, max_lines: int | None = None) -> LogEntries:
+        """Get the log so far, or its last `max_lines` lines."""
+        return await self._jobs.log(self.key, max_lines=max_lines)
+
+    async def logged_error(self) -> LoggedError | None:
+        """Get what the server makes of the job's failure; None where there is nothing."""
+        return await self._jobs.error(self.key)
+
+    async def download(self, path: str | Path) -> Path:
+        """Write the log to a file; it is there as a whole or not at all."""
+        return await self.client.download(path, self._jobs.download, self.key)
+
+    async def wait(self, timeout: float | None = None) -> Job:
+        """Wait until it is no longer active, and give it as it is then.
+
+        `timeout` in seconds; by default the client's polling policy says how long.
+        """
+        job = self
+        async with aclosing(self._follow(timeout)) as states:
+            async for state in states:
+                job = state
+        return job
+
+    async def follow(self, timeout: float | None = None) -> AsyncGenerator[LogEntry, None]:
+        """Yield the log's lines as they come, from the first on, until the job ends."""
+        told = 0
+        async with aclosing(self._follow(timeout)) as states:
+            # The log is read after the state, so that the last lines are not missed.
+            async for _ in states:
+                entries = (await self._jobs.log(self.key)).entries
+                for entry in entries[told:]:
+                    yield entry
+                told = max(told, len(entries))
+
+    async def _follow(self, timeout: float | None) -> AsyncGenerator[Job, None]:
+        client = self.client
+        policy = client.polling
+        if timeout is not None:
+            policy = msgspec.structs.replace(policy, timeout=timeout)
+        # The server cannot hold back an answer about a job.
+        policy = msgspec.structs.replace(policy, hold=0.0)
+
+        async def fetch(_: float) -> Job:
+            return await self._jobs.get(self.key)
+
+        def progress(job: Job) -> tuple[bool, bool]:
+            return job.status != JobStatus.ACTIVE, False
+
+        try:
+            states = poll(fetch, progress=progress, policy=policy, clock=client.clock)
+            async with aclosing(states):
+                async for job in states:
+                    yield job
+        except Unknown as error:
+            raise TaskLost(f"the server does not know job {self.key} (any more)") from error
+        except Overdue as error:
+            raise PollTimeout(
+                f"job {self.key} was still active after {policy.timeout:g} s"
+            ) from error
+
+
+class Jobs(ConnectResource, name="content.jobs"):
+    """The jobs of one content item."""
+
+    @paged("/v1/content/{guid}/jobs", by=Whole())
+    def find(self) -> Paged[Job]:
+        """Find the jobs, newest first."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}")
+    async def get(self, key: str) -> Job:
+        """Get one job."""
+        ...
+
+    @endpoint("DELETE", "/v1/content/{guid}/jobs/{key}")
+    async def kill(self, key: str) -> KillOrder:
+        """Ask for a job to be ended; `ConflictError` with code 163 where it is not active."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/log", rename={"max_lines": "maxLogLines"})
+    async def log(self, key: str, *, max_lines: int | None = None) -> LogEntries:
+        """Get a job's log so far, or its last `max_lines` lines."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/tail")
+    async def tail(self, key: str) -> Any:
+        """Get the log as the server streams it; read it with `client.stream`."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/error")
+    async def error(self, key: str) -> LoggedError | None:
+        """Get what the server makes of a job's failure; None where there is nothing."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/download")
+    async def download(self, key: str, *, filename: str | None = None) -> bytes:
+        """Get a job's log as plain text."""
+        ...

@@ -1,0 +1,194 @@
+"""Users, and who the key belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NotRequired, Required, TypedDict, Unpack
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.model import Model, OpenEnum
+from aconnect._core.paging import Paged, PageNumber, Whole
+from aconnect.connect.base import ConnectBound, ConnectResource
+
+
+class UserRole(OpenEnum):
+    """What a user may do; roles unknown to this version are kept as text."""
+
+    ADMINISTRATOR = "administrator"
+    PUBLISHER = "publisher"
+    VIEWER = "viewer"
+
+
+class UserFields(ConnectBound, kw_only=True, dict=True):
+    """What is known of a user, however it was found."""
+
+    email: str | None = None
+    username: str = ""
+    first_name: str | None = None
+    last_name: str | None = None
+    user_role: UserRole | None = None
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+    active_time: datetime | None = None
+    """When the user was last active; None for never."""
+    confirmed: bool | None = None
+    locked: bool | None = None
+    external_id: str | None = None
+
+
+class User(UserFields, kw_only=True, dict=True):
+    """A user of the server."""
+
+    guid: str = ""
+    preferences: dict[str, object] | None = None
+    """Settings of the dashboard; only of the current user, and not on every version."""
+    privileges: list[str] | None = None
+    """What the current user may do; not on every version."""
+
+    async def update(self, **fields: Unpack[UserUpdate]) -> User:
+        """Change the given fields and give the user as it is then."""
+        await self.client.users.update(self.guid, **fields)
+        return await self.client.users.get(self.guid)
+
+    async def lock(self) -> None:
+        """Keep the user from signing in; an administrator cannot lock itself."""
+        await self.client.users.lock(self.guid, locked=True)
+
+    async def unlock(self) -> None:
+        """Let the user sign in again."""
+        await self.client.users.lock(self.guid, locked=False)
+
+
+class EditableUser(Model, kw_only=True):
+    """The fields of a user that can be changed, after a change."""
+
+    email: str | None = None
+    username: str = ""
+    first_name: str | None = None
+    last_name: str | None = None
+    user_role: UserRole | None = None
+    updated_time: datetime | None = None
+
+
+class RemoteUser(UserFields, kw_only=True, dict=True):
+    """A user known to the authentication provider; `guid` is None until it is added here."""
+
+    guid: str | None = None
+    temp_ticket: str | None = None
+    """Good for adding the user, for a short while."""
+
+    async def create(self) -> User:
+        """Add this user to the server."""
+        return await self.client.users.create_remote(temp_ticket=self.temp_ticket or "")
+
+
+class UserCreate(TypedDict, total=False):
+    """Fields of a new user; which ones are needed depends on the authentication provider."""
+
+    username: Required[str]
+    first_name: str
+    last_name: str
+    email: str
+    user_role: str | None
+    user_must_set_password: bool
+    password: str
+    external_id: str
+    unique_id: str
+
+
+class UserUpdate(TypedDict):
+    """Fields of a user that can be changed; which ones depends on the authentication provider."""
+
+    email: NotRequired[str]
+    username: NotRequired[str]
+    first_name: NotRequired[str]
+    last_name: NotRequired[str]
+    user_role: NotRequired[str]
+
+
+class UserLock(TypedDict):
+    """Whether a user is locked."""
+
+    locked: bool
+
+
+class Ticket(TypedDict):
+    """The ticket of a remote user or group, as its search gave it."""
+
+    temp_ticket: str
+
+
+class Users(ConnectResource, name="users"):
+    """Users of the server."""
+
+    @paged(
+        "/v1/users",
+        by=PageNumber(max_size=500),
+        separators={"user_role": "|", "account_status": "|"},
+    )
+    def find(
+        self,
+        *,
+        prefix: str | None = None,
+        user_role: str | Sequence[str] | None = None,
+        account_status: str | Sequence[str] | None = None,
+        sort: str | None = None,
+        asc_order: bool | None = None,
+    ) -> Paged[User]:
+        """Find users whose first, last or user name begins with `prefix` (case is ignored).
+
+        `account_status` is `locked`, `licensed` or `inactive`. With a prefix the server answers
+        one page only, so at most 500 users.
+        """
+        ...
+
+    async def find_one(
+        self,
+        *,
+        prefix: str | None = None,
+        user_role: str | Sequence[str] | None = None,
+        account_status: str | Sequence[str] | None = None,
+    ) -> User | None:
+        """Find the first such user, or None."""
+        found = self.find(prefix=prefix, user_role=user_role, account_status=account_status)
+        return await found.first()
+
+    async def count(self) -> int:
+        """Count all users."""
+        return await self.find().total()
+
+    @endpoint("GET", "/v1/users/{guid}")
+    async def get(self, guid: str) -> User:
+        """Get one user."""
+        ...
+
+    @endpoint("GET", "/v1/user")
+    async def me(self) -> User:
+        """Get the user whose key this is."""
+        ...
+
+    @endpoint("POST", "/v1/users")
+    async def create(self, **fields: Unpack[UserCreate]) -> User:
+        """Create a user; with LDAP or Google, use `remote` instead (codes 119, 120)."""
+        ...
+
+    @endpoint("PUT", "/v1/users", idempotent=False)
+    async def create_remote(self, **fields: Unpack[Ticket]) -> User:
+        """Add a user found by `remote`."""
+        ...
+
+    @endpoint("PUT", "/v1/users/{guid}")
+    async def update(self, guid: str, **fields: Unpack[UserUpdate]) -> EditableUser:
+        """Change the given fields of a user; the others stay as they are."""
+        ...
+
+    @endpoint("POST", "/v1/users/{guid}/lock", idempotent=True)
+    async def lock(self, guid: str, **fields: Unpack[UserLock]) -> None:
+        """Lock a user, or unlock it with `locked=False`."""
+        ...
+
+    @paged("/v1/users/remote", by=Whole(wrapped=True))
+    def remote(self, *, prefix: str, limit: int | None = None) -> Paged[RemoteUser]:
+        """Search the authentication provider (LDAP, OAuth2) for users; `limit` up to 500."""
+        ...

@@ -1,0 +1,255 @@
+"""Everything aconnect raises on purpose, one class per cause.
+
+::
+
+    ConnectError
+    ├── InvalidArgumentError          what the caller passed cannot be sent (also a ValueError)
+    ├── ApiError                      the server answered with an error
+    │   ├── BadRequestError           400
+    │   ├── AuthenticationError       401
+    │   ├── PermissionDeniedError     403
+    │   ├── NotFoundError             404, the object does not exist
+    │   ├── EndpointMissingError      404, this server does not know the operation
+    │   ├── ConflictError             409
+    │   ├── UnprocessableError        422
+    │   ├── RateLimitedError          429
+    │   └── ServerError               5xx
+    ├── TransportError                no complete answer came
+    │   ├── UnreachableError          no connection: name, refusal, TLS
+    │   ├── ConnectTimeout            no connection in time
+    │   ├── ReadTimeout               connected, but nothing more came in time
+    │   ├── ConnectionLostError       the connection broke before the answer was complete
+    │   ├── DeadlineExceeded          the whole call, retries included, took too long
+    │   └── RedirectRefusedError      the answer points to another origin
+    ├── DecodeError                   an answer came that is not what the operation answers
+    │   └── BodyTooLargeError         an answer larger than the client accepts
+    ├── PageLoopError                 a cursor came twice: paging would never end
+    ├── ResumeError                   a resume token that does not belong to this query
+    └── TaskError                     following a task or a job
+        ├── TaskFailed                it ended, and not well
+        ├── TaskLost                  the server does not know it (any more)
+        └── PollTimeout               it was still running at the deadline
+
+This module imports nothing of the package, so that everything can import it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "ApiError",
+    "Attempt",
+    "AuthenticationError",
+    "BadRequestError",
+    "BodyTooLargeError",
+    "ConflictError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionLostError",
+    "DeadlineExceeded",
+    "DecodeError",
+    "EndpointMissingError",
+    "InvalidArgumentError",
+    "NotFoundError",
+    "PageLoopError",
+    "PermissionDeniedError",
+    "PollTimeout",
+    "RateLimitedError",
+    "ReadTimeout",
+    "RedirectRefusedError",
+    "ResumeError",
+    "ServerError",
+    "TaskError",
+    "TaskFailed",
+    "TaskLost",
+    "TransportError",
+    "UnprocessableError",
+    "UnreachableError",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One earlier attempt of a call that was tried again."""
+
+    number: int
+    """Counted from 1."""
+    elapsed: float
+    """Seconds since the call began, at the end of this attempt."""
+    failure: str
+    """What went wrong, in one line."""
+
+
+class ConnectError(Exception):
+    """Base of every error this library raises on purpose."""
+
+    attempts: tuple[Attempt, ...] = ()
+    """All attempts but the last, oldest first; empty where there was only one."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if not self.attempts:
+            return text
+        tries = "; ".join(f"{a.number}: {a.failure}" for a in self.attempts[-3:])
+        return f"{text} (after {len(self.attempts) + 1} attempts; before: {tries})"
+
+
+class InvalidArgumentError(ConnectError, ValueError):
+    """An argument that cannot be sent; nothing was sent."""
+
+
+class ApiError(ConnectError):
+    """The server answered with an error."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: int | str | None = None,
+        payload: Any = None,
+        method: str = "",
+        url: str = "",
+        hint: str = "",
+        retry_after: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        """HTTP status code."""
+        self.code = code
+        """The vendor's error code; None where the body had none (a proxy's answer, say)."""
+        self.message = message
+        """The vendor's message, or what the body said in plain text."""
+        self.payload = payload
+        """What else the error body carried."""
+        self.method = method
+        self.url = url
+        self.hint = hint
+        """What to do about it, where that is known."""
+        self.retry_after = retry_after
+        """The `Retry-After` header as it came."""
+
+    def __str__(self) -> str:
+        code = f", code {self.code}" if self.code is not None else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        said = super().__str__() or "no message"
+        return f"{self.method} {self.url} answered {self.status}{code}: {said}{hint}"
+
+
+class BadRequestError(ApiError):
+    """400: the server could not make sense of the request."""
+
+
+class AuthenticationError(ApiError):
+    """401: no key, or a key the server does not accept."""
+
+
+class PermissionDeniedError(ApiError):
+    """403: the key is good, but may not do this."""
+
+
+class NotFoundError(ApiError):
+    """404: the object does not exist, or this key may not see it."""
+
+
+class EndpointMissingError(ApiError):
+    """404 without the vendor's error body: this server does not know the operation."""
+
+
+class ConflictError(ApiError):
+    """409: the state of the object does not allow this; `code` says which conflict it is."""
+
+
+class UnprocessableError(ApiError):
+    """422: well-formed, but not valid."""
+
+
+class RateLimitedError(ApiError):
+    """429: too many requests."""
+
+
+class ServerError(ApiError):
+    """5xx: the server, or a proxy in front of it, failed."""
+
+
+class TransportError(ConnectError):
+    """No complete answer came."""
+
+
+class UnreachableError(TransportError):
+    """No connection could be made, so nothing was sent."""
+
+
+class ConnectTimeout(TransportError):  # noqa: N818  named as users expect timeouts to be
+    """No connection could be made in time, so nothing was sent."""
+
+
+class ReadTimeout(TransportError):  # noqa: N818  as above
+    """Connected and sent, but nothing more came in time; it may or may not have happened."""
+
+
+class ConnectionLostError(TransportError):
+    """The connection broke before the answer was complete; it may or may not have happened."""
+
+
+class DeadlineExceeded(TransportError):  # noqa: N818  as above
+    """The call as a whole, retries and waiting included, took longer than allowed."""
+
+
+class RedirectRefusedError(TransportError):
+    """The answer points to another origin, where the key must not go."""
+
+
+class DecodeError(ConnectError):
+    """An answer came, but not the one this operation gives."""
+
+    def __init__(self, message: str, *, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.body = body
+        """The answer as it came; empty where it was too large."""
+
+
+class BodyTooLargeError(DecodeError):
+    """The answer, decompressed, is larger than the client accepts."""
+
+
+class PageLoopError(ConnectError):
+    """A cursor came twice, so paging would never end."""
+
+
+class ResumeError(ConnectError, ValueError):
+    """A resume token that is damaged or belongs to another query or server."""
+
+
+class TaskError(ConnectError):
+    """Following a task or a job went wrong."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        token: str | None = None,
+        code: int | None = None,
+        lines: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.token = token
+        """Pass it to `Task.from_token` to go on following the same task."""
+        self.code = code
+        """The exit code, where there is one."""
+        self.lines = lines
+        """The last lines of output."""
+
+
+class TaskFailed(TaskError):  # noqa: N818  reads as what happened
+    """The task or job ended, and not well."""
+
+
+class TaskLost(TaskError):  # noqa: N818  as above
+    """The server does not know the task, and it is too late for that to be a routing matter."""
+
+
+class PollTimeout(TaskError):  # noqa: N818  as above
+    """Still running at the deadline; `token` lets the wait go on."""
