@@ -1,0 +1,292 @@
+"""Doing the same thing to many items: bounded, ordered or as completed, tolerant of failures.
+
+The server's own limits are kept by the client; these helpers bound the work around the calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Sized,
+)
+from contextlib import aclosing
+from importlib.util import find_spec
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast, overload
+
+import anyio
+from msgspec import Struct
+
+from aconnect.errors import InvalidArgumentError
+
+I = TypeVar("I")  # noqa: E741  the item's type, beside T for the result's
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Y = TypeVar("Y")
+
+__all__ = ["Mapped", "Outcome", "Progress", "amap", "results", "run"]
+
+Progress = Callable[[int, int | None], None]
+"""Called with how many items are done, and how many there are where that is known."""
+
+# How many results may wait for a slow item before them, per item in flight.
+_WINDOW = 4
+
+
+class Outcome(Struct, Generic[I, T], frozen=True):
+    """What became of one item: a value or an error."""
+
+    item: I
+    value: T | None = None
+    error: Exception | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a value."""
+        return self.error is None
+
+
+class Mapped(Generic[Y]):
+    """The results to come: `await` it for a list of all, or `async for` to stream them.
+
+    Nothing runs before that. A stream that is left early stops the rest; use
+    `contextlib.aclosing` to have that done at once.
+    """
+
+    def __init__(self, make: Callable[[], AsyncGenerator[Y, None]]) -> None:
+        self._make = make
+
+    def __await__(self) -> Generator[Any, None, list[Y]]:
+        return self._all().__await__()
+
+    async def _all(self) -> list[Y]:
+        async with aclosing(self._make()) as stream:
+            return [value async for value in stream]
+
+    def __aiter__(self) -> AsyncIterator[Y]:
+        return self._make()
+
+
+@overload
+def amap(
+    func: Callable[[I], Awaitable[T]],
+    items: Iterable[I] | AsyncIterable[I],
+    *,
+    limit: int = ...,
+    ordered: bool = ...,
+    errors: Literal["raise"] = ...,
+    progress: Progress | None = ...,
+) -> Mapped[T]: ...
+
+
+@overload
+def amap(
+    func: Callable[[I], Awaitable[T]],
+    items: Iterable[I] | AsyncIterable[I],
+    *,
+    limit: int = ...,
+    ordered: bool = ...,
+    errors: Literal["collect"],
+    progress: Progress | None = ...,
+) -> Mapped[Outcome[I, T]]: ...
+
+
+def amap(
+    func: Callable[[I], Awaitable[T]],
+    items: Iterable[I] | AsyncIterable[I],
+    *,
+    limit: int = 16,
+    ordered: bool = True,
+    errors: Literal["raise", "collect"] = "raise",
+    progress: Progress | None = None,
+) -> Mapped[T] | Mapped[Outcome[I, T]]:
+    """Call a coroutine function on every item, up to `limit` at once.
+
+    Results come in the order of the items, or as completed with `ordered=False`. A failure is
+    raised and stops the rest, or with `errors="collect"` every item gives an `Outcome`. Items are
+    taken one by one as they are needed, so they may be endless.
+    """
+    if limit < 1:
+        raise InvalidArgumentError(f"amap(limit={limit}) would never call anything; pass 1 or more")
+    if errors not in {"raise", "collect"}:
+        raise InvalidArgumentError(f"errors is 'raise' or 'collect', not {errors!r}")
+
+    def outcomes() -> AsyncGenerator[Outcome[I, T], None]:
+        return _outcomes(func, items, limit, ordered, errors == "raise", progress)
+
+    async def values() -> AsyncGenerator[T, None]:
+        async with aclosing(outcomes()) as stream:
+            async for outcome in stream:
+                yield cast("T", outcome.value)
+
+    return Mapped(values) if errors == "raise" else Mapped(outcomes)
+
+
+class _Run(Generic[I, T]):
+    """One pass over the items: workers on one side, the consumer of outcomes on the other.
+
+    Plain tasks and not a task group, because a generator must not be suspended inside one.
+    """
+
+    def __init__(
+        self,
+        func: Callable[[I], Awaitable[T]],
+        items: Iterable[I] | AsyncIterable[I],
+        limit: int,
+    ) -> None:
+        self._func = func
+        self._source = _numbered(items)
+        self._turn = asyncio.Lock()
+        self._places = asyncio.Semaphore(limit * _WINDOW)
+        self._done: asyncio.Queue[tuple[int, Outcome[I, T]] | BaseException | None] = (
+            asyncio.Queue()
+        )
+        self._workers = [
+            asyncio.create_task(self._work(), name=f"amap {number}") for number in range(limit)
+        ]
+        self._running = limit
+        for worker in self._workers:
+            worker.add_done_callback(self._ended)
+
+    async def _work(self) -> None:
+        while True:
+            await self._places.acquire()
+            async with self._turn:
+                try:
+                    number, item = await anext(self._source)
+                except StopAsyncIteration:
+                    return
+            try:
+                outcome: Outcome[I, T] = Outcome(item, value=await self._func(item))
+            except Exception as error:  # noqa: BLE001  it belongs to this item
+                outcome = Outcome(item, error=error)
+            self._done.put_nowait((number, outcome))
+
+    def _ended(self, worker: asyncio.Task[None]) -> None:
+        self._running -= 1
+        if worker.cancelled():
+            # Not by us, or nobody would read this: the function raised it.
+            self._done.put_nowait(asyncio.CancelledError("an item's call was cancelled"))
+        elif (error := worker.exception()) is not None:
+            self._done.put_nowait(error)
+        elif not self._running:
+            self._done.put_nowait(None)
+
+    async def completed(self) -> AsyncGenerator[tuple[int, Outcome[I, T]], None]:
+        """Yield numbers and outcomes as they complete; whatever ends it ends the workers."""
+        try:
+            while (news := await self._done.get()) is not None:
+                if isinstance(news, BaseException):
+                    raise news
+                yield news
+        finally:
+            for worker in self._workers:
+                worker.cancel()
+            await asyncio.wait(self._workers)
+
+    def taken(self) -> None:
+        """Let another item begin: the consumer has taken one outcome."""
+        self._places.release()
+
+
+async def _outcomes(
+    func: Callable[[I], Awaitable[T]],
+    items: Iterable[I] | AsyncIterable[I],
+    limit: int,
+    ordered: bool,
+    stop_at_error: bool,
+    progress: Progress | None,
+) -> AsyncGenerator[Outcome[I, T], None]:
+    total = len(items) if isinstance(items, Sized) else None
+    run_ = _Run(func, items, limit)
+    waiting: dict[int, Outcome[I, T]] = {}
+    finished = given = 0
+    async with aclosing(run_.completed()) as completed:
+        async for number, outcome in completed:
+            if outcome.error is not None and stop_at_error:
+                raise outcome.error
+            finished += 1
+            if progress is not None:
+                progress(finished, total)
+            waiting[number if ordered else given] = outcome
+            while given in waiting:
+                run_.taken()
+                yield waiting.pop(given)
+                given += 1
+
+
+async def _numbered(items: Iterable[I] | AsyncIterable[I]) -> AsyncIterator[tuple[int, I]]:
+    number = 0
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield number, item
+            number += 1
+    else:
+        for item in items:
+            yield number, item
+            number += 1
+
+
+class _Followed(Protocol[T_co]):
+    def result(self, timeout: float | None = None) -> Coroutine[Any, Any, T_co]: ...
+
+
+@overload
+def results(
+    tasks: Iterable[_Followed[T]],
+    *,
+    timeout: float | None = ...,
+    limit: int = ...,
+    ordered: bool = ...,
+    errors: Literal["raise"] = ...,
+    progress: Progress | None = ...,
+) -> Mapped[T]: ...
+
+
+@overload
+def results(
+    tasks: Iterable[_Followed[T]],
+    *,
+    timeout: float | None = ...,
+    limit: int = ...,
+    ordered: bool = ...,
+    errors: Literal["collect"],
+    progress: Progress | None = ...,
+) -> Mapped[Outcome[_Followed[T], T]]: ...
+
+
+def results(
+    tasks: Iterable[_Followed[T]],
+    *,
+    timeout: float | None = None,
+    limit: int = 64,
+    ordered: bool = True,
+    errors: Literal["raise", "collect"] = "raise",
+    progress: Progress | None = None,
+) -> Mapped[T] | Mapped[Outcome[_Followed[T], T]]:
+    """Wait for many server tasks at once and give their results, as `amap` does.
+
+    `timeout` in seconds is for each task, from when it is first followed; at most `limit` are
+    followed at once.
+    """
+    known = list(tasks)
+
+    def follow(task: _Followed[T]) -> Coroutine[Any, Any, T]:
+        return task.result(timeout)
+
+    if errors == "raise":
+        return amap(follow, known, limit=limit, ordered=ordered, progress=progress)
+    return amap(follow, known, limit=limit, ordered=ordered, errors="collect", progress=progress)
+
+
+def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    """Run a program's main coroutine function, on uvloop where that is installed."""
+    fast = find_spec("uvloop") is not None
+    return anyio.run(main, *args, backend="asyncio", backend_options={"use_uvloop": fast})
