@@ -19,8 +19,10 @@ from typing import (
     Any,
     Concatenate,
     Final,
+    NotRequired,
     ParamSpec,
     Protocol,
+    Required,
     TypeVar,
     get_args,
     get_origin,
@@ -173,7 +175,7 @@ class Endpoint:
                 if not is_typeddict(kind):
                     raise TypeError(f"{self.name}: **{p.name} must be Unpack of a TypedDict")
                 fields = kind.__required_keys__ | kind.__optional_keys__
-                required |= kind.__required_keys__
+                required |= _required_keys(kind)
         query = {
             name: self.rename.get(name, name.rstrip("_"))
             for name in arguments
@@ -301,6 +303,18 @@ class Endpoint:
             origin: Any = get_origin(plan.returns) or plan.returns
             return origin.build(value, answer, client, scope)
         return value
+
+
+def _required_keys(kind: Any) -> set[str]:
+    # Where annotations are text, a TypedDict does not see Required and NotRequired itself.
+    required: set[str] = set()
+    for key, hint in get_type_hints(kind, include_extras=True).items():
+        qualifier = get_origin(hint)
+        if qualifier is Required or (
+            qualifier is not NotRequired and key in kind.__required_keys__
+        ):
+            required.add(key)
+    return required
 
 
 def endpoint(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NotRequired, Required, TypedDict, Unpack
+from typing import Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Model, OpenEnum
@@ -97,14 +97,14 @@ class UserCreate(TypedDict, total=False):
     unique_id: str
 
 
-class UserUpdate(TypedDict):
+class UserUpdate(TypedDict, total=False):
     """Fields of a user that can be changed; which ones depends on the authentication provider."""
 
-    email: NotRequired[str]
-    username: NotRequired[str]
-    first_name: NotRequired[str]
-    last_name: NotRequired[str]
-    user_role: NotRequired[str]
+    email: str
+    username: str
+    first_name: str
+    last_name: str
+    user_role: str
 
 
 class UserLock(TypedDict):

@@ -1,0 +1,53 @@
+"""A simulated Posit Connect server for tests, demonstrations and benchmarks.
+
+It knows nothing of the client, so that it checks it independently:
+
+    async with FakeConnect(seed=Seed(visits=1000)) as server:
+        client = Client(server.url, api_key=server.api_key)
+
+Names are imported when first used, because pytest loads the plugin in this package in every run.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aconnect.testing import faults
+    from aconnect.testing.clock import VirtualClock
+    from aconnect.testing.progress import BuildScript
+    from aconnect.testing.server import FakeConnect
+    from aconnect.testing.serving import serve
+    from aconnect.testing.state import Seed, State
+    from aconnect.testing.wire import Recorded
+
+__all__ = [
+    "BuildScript",
+    "FakeConnect",
+    "Recorded",
+    "Seed",
+    "State",
+    "VirtualClock",
+    "faults",
+    "serve",
+]
+
+_HOMES = {
+    "BuildScript": "progress",
+    "FakeConnect": "server",
+    "Recorded": "wire",
+    "Seed": "state",
+    "State": "state",
+    "VirtualClock": "clock",
+    "serve": "serving",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on its first use."""
+    if name == "faults":
+        return import_module("aconnect.testing.faults")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found

@@ -1,0 +1,74 @@
+"""`python -m aconnect.testing`: a simulated server in a process of its own.
+
+Prints one JSON line with `url` and `api_key` when it is ready, and serves until SIGINT or SIGTERM.
+"""
+
+import argparse
+import asyncio
+import importlib
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aconnect.testing.server import FakeConnect
+from aconnect.testing.serving import serve
+from aconnect.testing.state import Seed
+
+_VOLUMES = ("visits", "shiny-usage", "audit-logs", "hits", "users", "groups", "content", "jobs")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m aconnect.testing", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--prefix", default="")
+    parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("--version", default="2026.03.0", help="empty: hidden")
+    parser.add_argument("--page-cache", type=int, default=2100, help="encoded pages kept")
+    parser.add_argument(
+        "--seconds-per-line", type=float, default=0.0, help="speed of builds; 0: per poll"
+    )
+    defaults = Seed()
+    for name in _VOLUMES:
+        default = getattr(defaults, name.replace("-", "_"))
+        parser.add_argument(f"--{name}", type=int, default=default)
+    return parser.parse_args()
+
+
+def _announce(server: FakeConnect) -> None:
+    line = json.dumps({"url": server.url, "api_key": server.api_key})
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
+    """Return uvloop's `run` if it is installed, else asyncio's."""
+    try:
+        run: Callable[[Coroutine[Any, Any, None]], None] = importlib.import_module("uvloop").run
+    except ImportError:
+        return asyncio.run
+    return run
+
+
+def main() -> None:
+    """Read the arguments and serve."""
+    given = _arguments()
+    volumes = {name.replace("-", "_"): getattr(given, name.replace("-", "_")) for name in _VOLUMES}
+    _runner()(
+        serve(
+            Seed(**volumes),
+            version=given.version,
+            prefix=given.prefix,
+            nodes=given.nodes,
+            host=given.host,
+            port=given.port,
+            page_cache=given.page_cache,
+            seconds_per_line=given.seconds_per_line,
+            ready=_announce,
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""One request and its answer on the wire, whole or spoilt.
+
+Decides how answers become responses and how connections are cut. Which fault spoils an answer, and
+how, is decided in `faults`; what the answer is, by the operation.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from aconnect.testing.faults import Fault
+from aconnect.testing.wire import Answer, Call
+
+if TYPE_CHECKING:
+    from aconnect.testing.server import FakeConnect
+
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+@dataclass(slots=True, eq=False)
+class ServedExchange:
+    """One request on its way through a fault or straight to its answer."""
+
+    host: "FakeConnect"
+    call: Call
+    inside: bool
+    fresh: bool
+    path: str = ""
+    query_string: str = ""
+    _answer: Answer | None = None
+
+    @property
+    def elsewhere(self) -> str:
+        return self.host.elsewhere
+
+    async def meet(self, fault: Fault) -> web.StreamResponse:
+        self.path, self.query_string = self.call.path, self.call.query_string
+        if self.call.record is not None:
+            self.call.record.fault = type(fault).__name__
+        return await fault.apply(self)
+
+    async def _settle(self) -> None:
+        """Read a body that no operation has read, so that it is recorded."""
+        if self._answer is None and not self.call.request.content.at_eof():
+            await self.call.drain()
+
+    async def answer(self) -> Answer:
+        if self._answer is None:
+            self._answer = await self.host.serve(self.call, inside=self.inside)
+        return self._answer
+
+    def _headers(self, answer: Answer) -> dict[str, str]:
+        headers = answer.headers
+        if answer.content_type is not None:
+            headers["Content-Type"] = answer.content_type
+        if self.fresh:
+            headers["Set-Cookie"] = f"rscid={self.call.node}; Path=/; HttpOnly"
+        return headers
+
+    async def send(self, answer: Answer) -> web.StreamResponse:
+        await self._settle()
+        headers = self._headers(answer)
+        if answer.pieces is None:
+            return web.Response(body=answer.body or None, status=answer.status, headers=headers)
+        if answer.length is not None:
+            headers["Content-Length"] = str(answer.length)
+        response = web.StreamResponse(status=answer.status, headers=headers)
+        await response.prepare(self.call.request)
+        for piece in answer.pieces:
+            await response.write(piece)
+        return response
+
+    async def begin(self, answer: Answer, length: int) -> web.StreamResponse:
+        headers = {**self._headers(answer), "Content-Length": str(length)}
+        response = web.StreamResponse(status=answer.status, headers=headers)
+        await response.prepare(self.call.request)
+        return response
+
+    async def hold(self, seconds: float) -> None:
+        await self.host.hold(seconds)
+        if self.host.stopping:
+            # Ends the connection without an answer, as aiohttp does with handlers that are late.
+            raise asyncio.CancelledError
+
+    async def cut(self, raw: bytes = b"", *, reset: bool = True) -> web.StreamResponse:
+        await self._settle()
+        transport = self.call.request.transport
+        if transport is not None:
+            if raw:
+                transport.write(raw)
+            if reset:
+                _arm_reset(transport)
+                transport.abort()
+            else:
+                transport.close()
+        return web.Response()
+
+
+def _arm_reset(transport: asyncio.Transport) -> None:
+    """Make closing a connection reset it."""
+    # A duplicate, since uvloop's socket object cannot set options.
+    with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as copy:
+        copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

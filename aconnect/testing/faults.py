@@ -1,0 +1,327 @@
+"""Everything that can go wrong on the way to a Connect server, as values for `FakeConnect.script`.
+
+Decides what each fault does to one request. It does not decide which request meets it: the script
+does. Faults that need no answer act before the operation, which then does not happen; those that
+spoil an answer (`reset_mid_body`, `truncated_json`, `stalled_body`, `repeated_cursor`) let it
+happen. `after` makes the first kind act behind the operation, so that only the answer is lost.
+"""
+
+import math
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from time import time
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import parse_qs
+
+import msgspec
+from aiohttp import web
+
+from aconnect.testing.paging import START, cursor_of
+from aconnect.testing.wire import Answer
+
+Body: TypeAlias = "bytes | str | Mapping[str, object] | None"
+
+
+class Exchange(Protocol):
+    """One request and what a fault may do with it."""
+
+    path: str
+    query_string: str
+
+    @property
+    def elsewhere(self) -> str:
+        """Another origin, as `http://host:port`."""
+        ...
+
+    async def answer(self) -> Answer:
+        """Let the operation happen, once, and return its answer."""
+        ...
+
+    async def send(self, answer: Answer) -> web.StreamResponse: ...
+    async def begin(self, answer: Answer, length: int) -> web.StreamResponse:
+        """Send the headers of an answer of `length` bytes."""
+        ...
+
+    async def hold(self, seconds: float) -> None:
+        """Wait, but not beyond the end of the server or of the connection."""
+        ...
+
+    async def cut(self, raw: bytes = b"", *, reset: bool = True) -> web.StreamResponse:
+        """Write raw bytes and end the connection, by a TCP reset or in order."""
+        ...
+
+
+class Fault(Protocol):
+    """What may be scripted."""
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        """Answer, spoil or end the exchange."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Answer with a status instead of doing anything."""
+
+    code: int
+    retry_after: float | str | None = None
+    http_date: bool = False
+    body: Body = None
+    content_type: str | None = None
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        headers: dict[str, str] = {}
+        if isinstance(self.retry_after, str):
+            headers["Retry-After"] = self.retry_after
+        elif self.retry_after is not None and self.http_date:
+            # Rounded up: an HTTP date knows whole seconds only.
+            headers["Retry-After"] = formatdate(math.ceil(time() + self.retry_after), usegmt=True)
+        elif self.retry_after is not None:
+            headers["Retry-After"] = f"{self.retry_after:g}"
+        body, kind = _encoded(self.code, self.body)
+        return await exchange.send(Answer(body, self.code, self.content_type or kind, headers))
+
+
+def _encoded(code: int, body: Body) -> tuple[bytes, str]:
+    if isinstance(body, bytes):
+        return body, "application/octet-stream"
+    if isinstance(body, str):
+        return body.encode(), "text/plain; charset=utf-8"
+    if body is not None:
+        return msgspec.json.encode(body), "application/json"
+    try:
+        phrase = HTTPStatus(code).phrase
+    except ValueError:
+        phrase = f"status {code}"
+    return phrase.encode(), "text/plain; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Reset the connection before any header."""
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        return await exchange.cut()
+
+
+@dataclass(frozen=True, slots=True)
+class ResetMidBody:
+    """Send the headers and half of the true body, then reset."""
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        answer = await exchange.answer()
+        body = answer.whole()
+        response = await exchange.begin(answer, max(2, len(body)))
+        await response.write(body[: len(body) // 2] or b" ")
+        # The reset would overtake data that the client has not read yet.
+        await exchange.hold(0.01)
+        await exchange.cut()
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class TruncatedJson:
+    """Answer completely as HTTP goes, with JSON that ends half-way."""
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        answer = await exchange.answer()
+        body = answer.whole()
+        answer.body = body[: max(1, len(body) // 2)]
+        return await exchange.send(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPage:
+    """Answer with the HTML of a proxy's login page and status 200."""
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        page = b"<!DOCTYPE html><html><title>Sign in</title><body><form></form></body></html>"
+        return await exchange.send(Answer(page, 200, "text/html; charset=utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class SlowHeaders:
+    """Wait before doing anything, then answer as usual."""
+
+    seconds: float
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        await exchange.hold(self.seconds)
+        return await exchange.send(await exchange.answer())
+
+
+@dataclass(frozen=True, slots=True)
+class StalledBody:
+    """Send the headers and half of the body, nothing for a while, then the rest."""
+
+    seconds: float
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        answer = await exchange.answer()
+        body = answer.whole()
+        response = await exchange.begin(answer, len(body))
+        half = len(body) // 2
+        await response.write(body[:half])
+        await exchange.hold(self.seconds)
+        await response.write(body[half:])
+        await response.write_eof()
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class GzipBomb:
+    """Answer with a small gzip body that inflates to `size` bytes of white space and `{}`."""
+
+    size: int
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        headers = {"Content-Encoding": "gzip"}
+        return await exchange.send(Answer(_bomb(self.size), 200, "application/json", headers))
+
+
+@lru_cache(maxsize=4)
+def _bomb(size: int) -> bytes:
+    packer = zlib.compressobj(9, wbits=31)
+    block = b" " * (1 << 20)
+    parts = [packer.compress(block) for _ in range(size >> 20)]
+    parts += [packer.compress(b" " * (size % (1 << 20))), packer.compress(b"{}"), packer.flush()]
+    return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Redirect, by default to the same path on another origin."""
+
+    location: str | None = None
+    code: int = 302
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        query = f"?{exchange.query_string}" if exchange.query_string else ""
+        target = self.location or f"{exchange.elsewhere}/__api__{exchange.path}{query}"
+        return await exchange.send(Answer(b"", self.code, None, {"Location": target}))
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedCursor:
+    """Answer a keyset page whose next cursor is the one just asked for."""
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        answer = await exchange.answer()
+        page: dict[str, Any] = msgspec.json.decode(answer.whole())
+        asked = parse_qs(exchange.query_string).get("next")
+        # The first page was asked for without one: give one that leads back to the first page.
+        cursor = asked[0] if asked else cursor_of(START)
+        page["paging"]["cursors"]["next"] = cursor
+        answer.body = msgspec.json.encode(page)
+        return await exchange.send(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Vanish:
+    """Answer as for a task that this node does not know."""
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        body = (
+            b'{"code":141,"error":"The task does not exist, or not on this node.","payload":null}'
+        )
+        return await exchange.send(Answer(body, 404))
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Answer with something that is not HTTP."""
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        return await exchange.cut(b"!! this is not HTTP at all\r\n\r\n", reset=False)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Let the operation happen, then apply a fault to its answer."""
+
+    fault: Fault
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        await exchange.answer()
+        return await self.fault.apply(exchange)
+
+
+def status(
+    code: int,
+    *,
+    retry_after: float | str | None = None,
+    http_date: bool = False,
+    body: Body = None,
+    content_type: str | None = None,
+) -> Status:
+    """Answer with a status; `retry_after` is seconds, sent as a date if asked, or literal text."""
+    return Status(code, retry_after, http_date, body, content_type)
+
+
+def error(code: int, api_code: int, message: str = "A scripted error.") -> Status:
+    """Answer with a status and the API's own error body."""
+    return Status(code, body={"code": api_code, "error": message, "payload": None})
+
+
+def reset() -> Reset:
+    """Reset the TCP connection before any header."""
+    return Reset()
+
+
+def reset_mid_body() -> ResetMidBody:
+    """Send full headers and half of the true body, then reset the connection."""
+    return ResetMidBody()
+
+
+def truncated_json() -> TruncatedJson:
+    """Answer completely, but with JSON that is cut half-way."""
+    return TruncatedJson()
+
+
+def login_page() -> LoginPage:
+    """Answer with an HTML login page and status 200, as a proxy does."""
+    return LoginPage()
+
+
+def slow_headers(seconds: float) -> SlowHeaders:
+    """Wait before the operation, then answer as usual."""
+    return SlowHeaders(seconds)
+
+
+def stalled_body(seconds: float) -> StalledBody:
+    """Send headers and half of the body, pause, then send the rest."""
+    return StalledBody(seconds)
+
+
+def gzip_bomb(size: int = 200 << 20) -> GzipBomb:
+    """Answer with a small gzip body that inflates to about `size` bytes of valid JSON."""
+    return GzipBomb(size)
+
+
+def redirect(location: str | None = None, code: int = 302) -> Redirect:
+    """Redirect, by default to `FakeConnect.elsewhere`, which records what arrives there."""
+    return Redirect(location, code)
+
+
+def repeated_cursor() -> RepeatedCursor:
+    """Answer a keyset page whose next cursor is the one asked for (on page 1: one back to it)."""
+    return RepeatedCursor()
+
+
+def vanish() -> Vanish:
+    """Answer 404 with code 141, as another node does to a poll of a task."""
+    return Vanish()
+
+
+def garbage() -> Garbage:
+    """Answer with bytes that are not HTTP and close the connection."""
+    return Garbage()
+
+
+def after(fault: Fault) -> After:
+    """Let the operation happen first, so that `fault` loses only its answer."""
+    return After(fault)

@@ -1,0 +1,46 @@
+"""A pytest plugin: a simulated server, and a client for it, as fixtures.
+
+Decides nothing about the server; `@pytest.mark.connect(...)` takes the arguments of `FakeConnect`.
+Heavy imports happen inside the fixtures, since pytest loads this module in every run. Without
+pytest-asyncio the fixtures do not exist and nothing else changes.
+"""
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from aconnect import Client
+    from aconnect.testing.server import FakeConnect
+
+try:
+    import pytest_asyncio
+except ImportError:
+    pass
+else:
+
+    @pytest_asyncio.fixture
+    async def connect_server(request: pytest.FixtureRequest) -> AsyncIterator["FakeConnect"]:
+        """A simulated Connect server, started; `@pytest.mark.connect(...)` shapes it."""
+        from aconnect.testing.server import FakeConnect  # noqa: PLC0415 - late, see above
+
+        marker = request.node.get_closest_marker("connect")
+        arguments: dict[str, Any] = marker.kwargs if marker else {}
+        async with FakeConnect(**arguments) as server:
+            yield server
+
+    @pytest_asyncio.fixture
+    async def connect_client(connect_server: "FakeConnect") -> AsyncIterator["Client"]:
+        """A client of `connect_server` with the administrator's key."""
+        from aconnect import Client  # noqa: PLC0415 - late, see above
+
+        async with Client(connect_server.url, api_key=connect_server.api_key) as client:
+            yield client
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers", "connect(**arguments): arguments of FakeConnect for the fixture connect_server"
+    )

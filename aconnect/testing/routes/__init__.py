@@ -1,0 +1,31 @@
+"""The simulated operations, one module per resource group.
+
+Importing this package registers all of them in `aconnect.testing.wire.ROUTES`. A new operation is
+one decorated function in its module; a new group is one module, named here.
+"""
+
+from aconnect.testing.routes import (
+    audit,
+    bundles,
+    content,
+    deployment,
+    groups,
+    instrumentation,
+    jobs,
+    server_info,
+    tags,
+    users,
+)
+
+__all__ = [
+    "audit",
+    "bundles",
+    "content",
+    "deployment",
+    "groups",
+    "instrumentation",
+    "jobs",
+    "server_info",
+    "tags",
+    "users",
+]

@@ -1,0 +1,95 @@
+"""Settings of the server and what is installed on it."""
+
+from typing import Any
+
+from aconnect.testing.wire import Answer, Call, Row, ok, route
+
+_NEW = (2024, 1, 0)
+
+
+@route("GET", "/server_settings", public=True)
+def get_server_settings(call: Call) -> Answer:
+    """Answer with the settings, and the version unless it is hidden."""
+    version = call.host.version or ""
+    settings: Row = {
+        "hostname": "connect",
+        "version": version,
+        "build": f"v{version}" if version else "",
+        "about": f"Posit Connect v{version}" if version else "Posit Connect",
+        "authentication": _authentication(call),
+        "license": {"status": "activated", "tier": "enterprise", "days-left": 122},
+        "dashboard_path": "/connect",
+        "system_display_name": "Posit Connect",
+        "runtimes": ["R", "Python", "Quarto"],
+        "execution_type": "native",
+        "git_enabled": True,
+        "mail_configured": True,
+    }
+    return ok({**settings, **call.state.settings})
+
+
+def _authentication(call: Call) -> dict[str, Any]:
+    remote = call.state.authentication != "password"
+    return {
+        "handles_credentials": not remote,
+        "handles_login": True,
+        "external_user_data": remote,
+        "external_user_search": remote,
+        "external_group_search": remote,
+        "groups_enabled": True,
+        "name": {"password": "Posit Connect", "ldap": "LDAP", "google": "Google"}[
+            call.state.authentication
+        ],
+    }
+
+
+@route("GET", "/v1/server_settings/r")
+def get_r(_: Call) -> Answer:
+    """List R installations."""
+    return _installations("4.3.3", "4.4.2")
+
+
+@route("GET", "/v1/server_settings/python")
+def get_python(_: Call) -> Answer:
+    """List Python installations."""
+    return _installations("3.11.10", "3.12.7", api_enabled=True)
+
+
+@route("GET", "/v1/server_settings/quarto")
+def get_quarto(_: Call) -> Answer:
+    """List Quarto installations."""
+    return _installations("1.4.557", "1.5.57")
+
+
+@route("GET", "/v1/server_settings/nodejs", since=_NEW)
+def get_nodejs(_: Call) -> Answer:
+    """List Node.js installations."""
+    return _installations("22.11.0", enabled=True)
+
+
+@route("GET", "/v1/server_settings/tensorflow", since=_NEW)
+def get_tensorflow(_: Call) -> Answer:
+    """List TensorFlow installations."""
+    return _installations("2.16.1")
+
+
+def _installations(*versions: str, **more: bool) -> Answer:
+    found = [{"version": v, "cluster_name": "Local", "image_name": "Local"} for v in versions]
+    return ok({"installations": found, **more})
+
+
+@route("GET", "/v1/server_settings/public", since=_NEW, public=True)
+def get_public_settings(call: Call) -> Answer:
+    """Answer with what the login page needs."""
+    return ok(
+        {
+            "authentication": _authentication(call),
+            "self_registration": False,
+            "system_display_name": "Posit Connect",
+            "public_warning": "",
+            "customized_landing": False,
+            "mail_configured": True,
+            "prohibited_usernames": ["connect", "apps", "users", "groups"],
+            "username_validator": "default",
+        }
+    )

@@ -1,0 +1,52 @@
+"""Finding the operation of a request.
+
+Decides which declared route a method and path mean. Routes are declared in `routes`, not here.
+"""
+
+from urllib.parse import unquote
+
+from aconnect.testing.wire import ROUTES, Route
+
+
+class _Branch:
+    __slots__ = ("any", "leaves", "literal")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, _Branch] = {}
+        self.any: _Branch | None = None
+        self.leaves: dict[str, Route] = {}
+
+
+class Router:
+    """Finds the route of a path among those that a version has."""
+
+    def __init__(self, version: tuple[int, int, int]) -> None:
+        self._root = _Branch()
+        for entry in ROUTES:
+            if entry.since <= version:
+                self._add(entry)
+
+    def _add(self, entry: Route) -> None:
+        branch = self._root
+        for part in entry.template.split("/")[1:]:
+            if part.startswith("{"):
+                branch.any = branch.any or _Branch()
+                branch = branch.any
+            else:
+                branch = branch.literal.setdefault(part, _Branch())
+        branch.leaves[entry.method] = entry
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """Return the route and its decoded arguments; a literal segment wins over a variable."""
+        branch = self._root
+        values: list[str] = []
+        for part in path.split("/")[1:]:
+            following = branch.literal.get(part)
+            if following is None:
+                following = branch.any
+                if following is None or not part:
+                    return None
+                values.append(unquote(part) if "%" in part else part)
+            branch = following
+        entry = branch.leaves.get(method)
+        return None if entry is None else (entry, dict(zip(entry.names, values, strict=True)))

@@ -1,0 +1,59 @@
+"""The virtual clock wakes sleepers at once and in order."""
+
+import asyncio
+
+from aconnect.testing import VirtualClock
+
+
+async def test_hours_pass_at_once():
+    """A long sleep takes no time, and both clocks move by it."""
+    clock = VirtualClock(epoch=1000.0)
+    async with asyncio.timeout(1):
+        await clock.sleep(7200)
+    assert (clock.monotonic(), clock.time(), clock.slept) == (7200, 8200, [7200])
+
+
+async def test_sleepers_wake_in_order():
+    """Sleepers share one time line."""
+    clock = VirtualClock()
+    woken = []
+
+    async def sleeper(*delays):
+        for delay in delays:
+            await clock.sleep(delay)
+            woken.append((delays, clock.monotonic()))
+
+    await asyncio.gather(sleeper(3, 3), sleeper(1, 1, 1, 1), sleeper(5))
+    assert [time for _, time in woken] == sorted(time for _, time in woken)
+    assert woken[-1] == ((3, 3), 6)
+    assert ((5,), 5) in woken
+    assert ((1, 1, 1, 1), 4) in woken
+
+
+async def test_cancelled_sleepers_do_not_move_time():
+    """Time does not jump to a deadline nobody waits for."""
+    clock = VirtualClock()
+    task = asyncio.ensure_future(clock.sleep(1000))
+    await asyncio.sleep(0)
+    task.cancel()
+    await clock.sleep(1)
+    assert clock.monotonic() == 1
+    assert task.cancelled()
+
+
+async def test_no_sleep_at_all():
+    """Sleeping for nothing only yields."""
+    clock = VirtualClock()
+    await clock.sleep(0)
+    await clock.sleep(-1)
+    assert (clock.monotonic(), clock.slept) == (0, [0, -1])
+
+
+async def test_advance():
+    """Time may be moved by hand."""
+    clock = VirtualClock()
+    task = asyncio.ensure_future(clock.sleep(10))
+    await asyncio.sleep(0)
+    clock.advance(10)
+    await task
+    assert clock.monotonic() == 10

@@ -1,0 +1,285 @@
+"""Bundles, tasks and jobs behave like the real server's."""
+
+import asyncio
+import hashlib
+import io
+import tarfile
+from base64 import b64encode
+from typing import Any
+
+import aiohttp
+import pytest
+
+from aconnect.testing import BuildScript, Seed
+from aconnect.testing.resources import small_archive
+
+
+@pytest.fixture
+def path(call):
+    return f"/v1/content/{next(iter(call.server.state.content))}"
+
+
+def packed(**files: bytes) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w:gz") as tar:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return raw.getvalue()
+
+
+async def upload(call, path, data, **headers):
+    key = {"Authorization": f"Key {call.server.api_key}"}
+    return await call("POST", f"{path}/bundles", data=data, headers={**key, **headers})
+
+
+async def test_upload_and_download(call, path):
+    """An archive comes back byte by byte."""
+    data, _ = small_archive("python-dash")
+    checksum = b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+    reply = await upload(call, path, data, **{"X-Content-Checksum": checksum})
+    bundle = reply.json()
+    assert (reply.status, bundle["size"], bundle["active"]) == (200, len(data), False)
+    one = f"{path}/bundles/{bundle['id']}"
+    down = await call("GET", one + "/download")
+    assert (down.body, down.headers["Content-Type"]) == (data, "application/gzip")
+    assert int(down.headers["Content-Length"]) == len(data)
+    assert await call.json("GET", one) == bundle
+    assert [row["id"] for row in await call.json("GET", path + "/bundles")] == [bundle["id"], "1"]
+    assert (await call("DELETE", one)).status == 204
+    assert (await call("DELETE", one)).code == 17
+    assert (await call("GET", one)).code == 4
+
+
+async def test_large_upload(call, path):
+    """A large archive goes through a file; its record keeps the first MiB only."""
+    noise = b"".join(hashlib.sha256(i.to_bytes(4)).digest() for i in range(300_000))
+    data = packed(**{"manifest.json": b"{}", "noise": noise})
+    assert len(data) > 9_000_000
+    bundle = (await upload(call, path, io.BytesIO(data))).json()
+    record = call.server.requests[-1]
+    assert (record.size, len(record.body)) == (len(data), 1 << 20)
+    assert (await call("GET", f"{path}/bundles/{bundle['id']}/download")).body == data
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "code"),
+    [
+        (b"not an archive", {}, 38),
+        (packed(other=b"x"), {}, 38),
+        (packed(**{"deep/manifest.json": b"{}"}), {}, 38),
+        (packed(**{"manifest.json": b"[]"}), {}, 38),
+        (small_archive("shiny")[0][:60], {}, 38),
+        (small_archive("shiny")[0], {"X-Content-Checksum": "AAAA"}, 104),
+        (b"", {}, 126),
+    ],
+)
+async def test_bad_uploads(call, path, data, headers, code):
+    """Each way to spoil an upload has its code, and leaves no bundle."""
+    reply = await upload(call, path, data, **headers)
+    assert (reply.status, reply.code) == (400, code)
+    assert len(await call.json("GET", path + "/bundles")) == 1
+
+
+async def test_upload_without_length(call, path):
+    """A chunked upload lacks Content-Length."""
+
+    async def pieces():
+        yield small_archive("shiny")[0]
+
+    assert (await upload(call, path, pieces())).code == 125
+
+
+async def test_expect_continue(call, path):
+    """A client that waits for leave to send its body gets it."""
+    async with asyncio.timeout(2):
+        reply = await call(
+            "POST",
+            f"{path}/bundles",
+            data=small_archive("shiny")[0],
+            expect100=True,
+        )
+    assert reply.status == 200
+
+
+async def test_multipart_upload(call, old, path):
+    """A form with metadata is taken from 2025.12; older servers take it for a bad archive."""
+
+    def form():
+        found = aiohttp.FormData()
+        found.add_field("archive", small_archive("shiny")[0], filename="bundle.tar.gz")
+        found.add_field("metadata", '{"source": "git"}', content_type="application/json")
+        return found
+
+    bundle = (await upload(call, path, form())).json()
+    assert bundle["metadata"]["source"] == "git"
+    old_path = f"/v1/content/{next(iter(old.server.state.content))}"
+    assert (await upload(old, old_path, form())).code in {38, 125}
+
+
+async def test_active_bundle_stays(call, path):
+    """The active bundle cannot be deleted."""
+    reply = await call("DELETE", f"{path}/bundles/1")
+    assert (reply.status, reply.code) == (409, 75)
+
+
+async def follow(call, task_id):
+    """Poll a task to its end."""
+    polls: list[Any] = []
+    first = 0
+    while not polls or not polls[-1]["finished"]:
+        polls.append(
+            await call.json("GET", f"/v1/tasks/{task_id}", params={"first": first, "wait": 30})
+        )
+        first = polls[-1]["last"]
+    return polls
+
+
+async def test_deploy(call, path):
+    """A deployment puts out lines poll by poll, then activates its bundle and its app mode."""
+    bundle = (await upload(call, path, small_archive("python-dash")[0])).json()["id"]
+    reply = await call("POST", f"{path}/deploy", json={"bundle_id": bundle})
+    assert reply.status == 202
+    polls = await follow(call, reply.json()["task_id"])
+    assert [len(poll["output"]) for poll in polls] == [2, 2, 2]
+    assert [line for poll in polls for line in poll["output"]] == list(
+        call.server.state.build_script.lines
+    )
+    assert [poll["code"] for poll in polls] == [0, 0, 0]
+    content = await call.json("GET", path)
+    assert (content["bundle_id"], content["app_mode"]) == (bundle, "python-dash")
+    assert [row["active"] for row in await call.json("GET", path + "/bundles")] == [True, False]
+    again = await follow(call, reply.json()["task_id"])
+    assert again[0]["finished"]
+
+
+async def test_failed_build(call, path):
+    """A failing build says so only at its end, and activates nothing."""
+    call.server.state.build_script = BuildScript(
+        ("a", "b", "c"), code=1, error="boom", quiet_polls=1
+    )
+    bundle = (await upload(call, path, small_archive("python-dash")[0])).json()["id"]
+    started = await call("POST", f"{path}/build", json={"bundle_id": bundle})
+    assert started.status == 200
+    polls = await follow(call, started.json()["task_id"])
+    assert [poll["output"] for poll in polls] == [[], ["a", "b"], ["c"]]
+    assert (polls[1]["code"], polls[-1]["code"], polls[-1]["error"]) == (0, 1, "boom")
+    assert (await call.json("GET", path))["bundle_id"] == "1"
+    job = (await call.json("GET", path + "/jobs"))[0]
+    assert (job["status"], job["exit_code"], job["error"]) == (2, 1, "boom")
+    error = await call.json("GET", f"{path}/jobs/{job['key']}/error")
+    assert error["summary"] == "boom"
+
+
+@pytest.mark.parametrize(("version", "active"), [("2025.06.0", "1"), ("2025.05.0", "4")])
+async def test_activate(serving, version, active):
+    """`activate: false` is heeded from 2025.06."""
+    call = await serving(version=version)
+    path = f"/v1/content/{next(iter(call.server.state.content))}"
+    bundle = (await upload(call, path, small_archive("shiny")[0])).json()["id"]
+    body = {"bundle_id": bundle, "activate": False}
+    await follow(call, (await call.json("POST", f"{path}/deploy", json=body))["task_id"])
+    assert (await call.json("GET", path))["bundle_id"] == active
+
+
+async def test_deploy_refusals(call, path):
+    """Unknown bundles are not found; content without any has nothing to deploy."""
+    assert (await call("POST", f"{path}/deploy", json={"bundle_id": "99"})).code == 4
+    made = await call.json("POST", "/v1/content", json={"name": "empty"})
+    assert (await call("POST", f"/v1/content/{made['guid']}/deploy", json={})).status == 400
+    assert (await call("GET", "/v1/tasks/none")).code == 141
+
+
+async def test_render(call, old):
+    """Documents render; old servers answer with the task in its old form."""
+    guids = list(call.server.state.content)
+    assert (await call("POST", f"/v1/content/{guids[0]}/render", json={})).status == 400
+    task = await call.json("POST", f"/v1/content/{guids[1]}/render", json={})
+    assert (await follow(call, task["task_id"]))[-1]["finished"]
+    task = await old.json("POST", f"/v1/content/{guids[1]}/render", json={})
+    assert {"id", "status", "last_status"} <= task.keys()
+    assert "task_id" not in task
+    assert (await follow(old, task["id"]))[-1]["finished"]
+
+
+async def test_hanging_task(call, path):
+    """A task may hang; `wait` is held only where the state says so."""
+    call.server.state.build_script = BuildScript(("a",), hang=True)
+    task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
+    async with asyncio.timeout(1):
+        for _ in range(5):
+            poll = await call.json("GET", f"/v1/tasks/{task}", params={"first": 1, "wait": 60})
+            assert not poll["finished"]
+    call.server.state.hold_waits = True
+    with pytest.raises(TimeoutError):
+        await call(
+            "GET",
+            f"/v1/tasks/{task}",
+            params={"first": 1, "wait": 60},
+            timeout=aiohttp.ClientTimeout(total=0.03),
+        )
+    assert len(call.server.state.tasks_running()) == 1
+
+
+async def test_timed_task(call, path):
+    """A timed task comes by the clock, and `wait` ends with the next line."""
+    call.server.state.build_script = BuildScript(("a", "b"), seconds_per_line=0.01)
+    task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
+    async with asyncio.timeout(2):
+        polls = await follow(call, task)
+    assert [line for poll in polls for line in poll["output"]] == ["a", "b"]
+
+
+async def test_job_log_follows_the_task(call, path):
+    """The log of a running job grows with each look at it."""
+    await call("POST", f"{path}/deploy", json={})
+    job = (await call.json("GET", path + "/jobs"))[0]
+    assert (job["status"], job["end_time"]) == (0, None)
+    one = f"{path}/jobs/{job['key']}"
+    lengths = [len((await call.json("GET", one + "/log"))["entries"]) for _ in range(4)]
+    assert lengths == [2, 4, 6, 6]
+    done = await call.json("GET", one)
+    assert (done["status"], done["exit_code"]) == (2, 0)
+    last = await call.json("GET", one + "/log", params={"maxLogLines": 1})
+    assert [entry["data"] for entry in last["entries"]] == ["Completed application build"]
+    assert (await call.json("GET", one + "/tail"))["data"] == "Completed application build"
+    assert (await call("GET", one + "/error")).status == 204
+    text = await call("GET", one + "/download", params={"filename": "x.log"})
+    assert text.headers["Content-Type"].startswith("text/plain")
+    assert 'filename="x.log"' in text.headers["Content-Disposition"]
+    assert len(text.body.splitlines()) == 6
+
+
+async def test_kill(call, path):
+    """An active job is killed, and with it its task; killing again is code 163."""
+    task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
+    job = (await call.json("GET", path + "/jobs"))[0]
+    one = f"{path}/jobs/{job['key']}"
+    order = await call.json("DELETE", one)
+    assert (order["job_key"], order["job_id"]) == (job["key"], int(job["id"]))
+    reply = await call("DELETE", one)
+    assert (reply.status, reply.code) == (409, 163)
+    assert (await follow(call, task))[0]["code"] == -15
+    assert (await call("DELETE", f"{path}/jobs/none")).code == 4
+
+
+async def test_old_jobs(serving):
+    """Old servers send ids of jobs as numbers and leave out later fields."""
+    call = await serving(Seed(jobs=30), version="2023.09.0")
+    path = f"/v1/content/{next(iter(call.server.state.content))}"
+    jobs = await call.json("GET", path + "/jobs")
+    assert len(jobs) == 10
+    for name in ("id", "pid", "app_id", "variant_id", "bundle_id"):
+        assert isinstance(jobs[0][name], int)
+    assert "content_guid" not in jobs[0]
+    bundle = (await call.json("GET", path + "/bundles"))[0]
+    assert "created_by" not in bundle
+
+
+async def test_deleted_content_takes_everything(call, path):
+    """Bundles and jobs go with their content, also while it is deployed."""
+    task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
+    assert (await call("DELETE", path)).status == 204
+    assert (await call("GET", f"{path}/bundles")).code == 4
+    assert (await follow(call, task))[-1]["finished"]

@@ -1,0 +1,244 @@
+"""Users, groups, content, tags and environment variables behave like the real server's."""
+
+import pytest
+
+from aconnect.testing import FakeConnect
+
+
+@pytest.fixture
+def guid(call):
+    return next(iter(call.server.state.content))
+
+
+def user(call, name):
+    return call.server.state.user_named(name)["guid"]
+
+
+async def test_find_users(call):
+    """Users are found by role and status, and sorted."""
+    publishers = await call.json("GET", "/v1/users", params={"user_role": "publisher|viewer"})
+    assert {u["user_role"] for u in publishers["results"]} == {"publisher", "viewer"}
+    inactive = await call.json("GET", "/v1/users", params={"account_status": "inactive"})
+    assert [u["active_time"] for u in inactive["results"]] == [None]
+    query = {"sort": "created_time", "asc_order": "false"}
+    times = [
+        u["created_time"] for u in (await call.json("GET", "/v1/users", params=query))["results"]
+    ]
+    assert times == sorted(times, reverse=True)
+    for bad in (
+        {"sort": "age"},
+        {"user_role": "king"},
+        {"account_status": "x"},
+        {"asc_order": "True"},
+    ):
+        assert (await call("GET", "/v1/users", params=bad)).status == 400
+
+
+async def test_create_user(call):
+    """A user is created once; the name is then taken (8); a name is needed."""
+    body = {"username": "new", "email": "n@example.com", "user_role": "publisher", "password": "x"}
+    made = await call.json("POST", "/v1/users", json=body)
+    assert (made["username"], made["user_role"]) == ("new", "publisher")
+    assert "password" not in made
+    assert await call.json("GET", f"/v1/users/{made['guid']}") == made
+    reply = await call("POST", "/v1/users", json=body)
+    assert (reply.status, reply.code) == (409, 8)
+    assert (await call("POST", "/v1/users", json={"email": "x"})).status == 400
+    assert (await call("POST", "/v1/users", json={"username": "x", "email": 1})).status == 400
+    assert (await call("POST", "/v1/users", data=b"{")).code == 2
+
+
+@pytest.mark.parametrize(("path", "code"), [("/v1/users", 119), ("/v1/groups", 120)])
+async def test_directory(call, path, code):
+    """With a directory, POST answers 119/120; the ticket of a search creates with PUT."""
+    call.server.state.authentication = "ldap"
+    name = {"username": "x"} if code == 119 else {"name": "x"}
+    assert (await call("POST", path, json=name)).code == code
+    prefix = "remote" if code == 119 else "group-"
+    found = await call.json("GET", path + "/remote", params={"prefix": prefix})
+    assert found["total"] == 3
+    assert found["results"][0]["guid"] is None
+    ticket = found["results"][0]["temp_ticket"]
+    made = await call.json("PUT", path, json={"temp_ticket": ticket})
+    assert (await call.json("GET", f"{path}/{made['guid']}"))["guid"] == made["guid"]
+    again = await call.json("GET", path + "/remote", params={"prefix": prefix})
+    assert made["guid"] in {row["guid"] for row in again["results"]}
+    assert (await call("PUT", path, json={"temp_ticket": "none"})).status == 404
+
+
+async def test_update_and_lock_user(call):
+    """Administrators change and lock others; users change themselves, but not their role."""
+    viewer = user(call, "viewer")
+    changed = await call.json("PUT", f"/v1/users/{viewer}", json={"email": "v@x"})
+    assert (changed["email"], "guid" in changed) == ("v@x", False)
+    own = await call("PUT", f"/v1/users/{viewer}", json={"first_name": "V"}, user="viewer")
+    assert own.status == 200
+    role = {"user_role": "administrator"}
+    assert (await call("PUT", f"/v1/users/{viewer}", json=role, user="viewer")).status == 403
+    admin = user(call, "admin")
+    assert (await call("PUT", f"/v1/users/{admin}", json={}, user="viewer")).status == 403
+    taken = await call("PUT", f"/v1/users/{viewer}", json={"username": "admin"})
+    assert taken.code == 8
+    locked = await call("POST", f"/v1/users/{viewer}/lock", json={"locked": True})
+    assert (locked.status, locked.body) == (200, b"")
+    assert (await call.json("GET", f"/v1/users/{viewer}"))["locked"] is True
+    assert (await call("POST", f"/v1/users/{viewer}/lock", json={})).status == 400
+
+
+async def test_group_life(call):
+    """A group is made, changed, filled, emptied and deleted; each conflict has its code."""
+    made = await call.json("POST", "/v1/groups", json={"name": "data", "gid": 7})
+    path = f"/v1/groups/{made['guid']}"
+    assert (made["gid"], made["member_count"]) == (7, 0)
+    assert (await call("POST", "/v1/groups", json={"name": "data"})).code == 15
+    patched = await call.json("PATCH", path, json={"gid": None})
+    assert (patched["name"], patched["gid"]) == ("data", None)
+    assert (await call.json("POST", path, json={"name": "more"}))["name"] == "more"
+    member = {"user_guid": user(call, "viewer")}
+    assert (await call("POST", path + "/members", json=member)).status == 204
+    again = await call("POST", path + "/members", json=member)
+    assert (again.status, again.code) == (409, 16)
+    assert (await call("POST", path + "/members", json={"user_guid": "x"})).code == 4
+    members = await call.json("GET", path + "/members")
+    assert [m["username"] for m in members["results"]] == ["viewer"]
+    assert (await call.json("GET", path))["member_count"] == 1
+    gone = f"{path}/members/{member['user_guid']}"
+    assert (await call("DELETE", gone)).status == 204
+    assert (await call("DELETE", gone)).code == 17
+    assert (await call("DELETE", path)).status == 204
+    assert (await call("DELETE", path)).code == 17
+    assert (await call("DELETE", "/v1/groups/never")).code == 4
+
+
+async def test_old_groups(old):
+    """Old groups have three fields, and cannot be patched."""
+    group = (await old.json("GET", "/v1/groups"))["results"][0]
+    assert group.keys() == {"guid", "name", "owner_guid"}
+    reply = await old("PATCH", f"/v1/groups/{group['guid']}", json={})
+    assert reply.body == b"404 page not found\n"
+    user_row = await old.json("GET", "/v1/user")
+    assert "external_id" not in user_row
+
+
+async def test_content_life(call):
+    """Content is made, changed and deleted; deleting again is code 17."""
+    made = await call.json("POST", "/v1/content", json={"name": "my-app", "title": None, "new": 1})
+    path = f"/v1/content/{made['guid']}"
+    assert (made["app_mode"], made["bundle_id"], made["app_role"]) == ("unknown", None, "owner")
+    assert made["content_url"] == f"{call.server.url}/content/{made['guid']}/"
+    changed = await call.json("PATCH", path, json={"title": "T", "max_processes": 3})
+    assert (changed["title"], changed["max_processes"]) == ("T", 3)
+    assert (await call.json("PATCH", path, json={"title": None}))["title"] is None
+    assert (await call.json("GET", "/v1/content", params={"name": "my-app"}))[0]["guid"] == made[
+        "guid"
+    ]
+    assert (await call("DELETE", path)).status == 204
+    assert (await call("DELETE", path)).code == 17
+    assert (await call("GET", path)).code == 4
+
+
+async def test_content_names(call):
+    """Names have 3 to 64 known characters and are unique per owner."""
+    for name in ("ab", "x" * 65, "a b c", "käse"):
+        assert (await call("POST", "/v1/content", json={"name": name})).status == 400
+    bad: object
+    for bad in (
+        {},
+        {"name": "okay", "access_type": "x"},
+        {"name": "okay", "min_processes": "1"},
+        [],
+    ):
+        assert (await call("POST", "/v1/content", json=bad)).status == 400
+    assert (await call("POST", "/v1/content", json={"name": "same"})).status == 200
+    reply = await call("POST", "/v1/content", json={"name": "same"})
+    assert (reply.status, reply.code) == (409, 26)
+    assert (
+        await call("POST", "/v1/content", json={"name": "same"}, user="publisher")
+    ).status == 200
+
+
+async def test_content_rights(call, guid):
+    """Others see shared content only, and only owners and administrators change it."""
+    assert (await call("GET", f"/v1/content/{guid}", user="viewer")).status == 403
+    seen = await call.json("GET", "/v1/content", user="viewer")
+    assert {row["access_type"] for row in seen} == {"logged_in", "all"}
+    assert (await call("DELETE", f"/v1/content/{seen[0]['guid']}", user="viewer")).status == 403
+    owner = {"owner_guid": user(call, "viewer")}
+    moved = await call.json("PATCH", f"/v1/content/{guid}", json=owner)
+    assert moved["owner_guid"] == owner["owner_guid"]
+
+
+async def test_include(call, old, guid):
+    """Include adds owner, tags and, from 2024.06, the vanity url; other words are code 161."""
+    query = {"include": "owner,tags,vanity_url"}
+    row = (await call.json("GET", "/v1/content", params=query))[0]
+    assert (row["owner"]["username"], row["tags"], row["vanity_url"]) == ("admin", [], None)
+    row = await call.json("GET", f"/v1/content/{guid}", params=query)
+    assert row["owner"]["username"] == "admin"
+    assert (await call("GET", "/v1/content", params={"include": "x"})).code == 161
+    reply = await old("GET", "/v1/content", params=query)
+    assert (reply.status, reply.code) == (400, 161)
+    row = (await old.json("GET", "/v1/content", params={"include": "tags"}))[0]
+    assert "locked" not in row
+
+
+async def test_environment(call, guid):
+    """Values are never shown; PATCH with null deletes, PUT replaces."""
+    path = f"/v1/content/{guid}/environment"
+    pairs = [{"name": "B", "value": "secret"}, {"name": "A", "value": "x"}]
+    assert await call.json("PATCH", path, json=pairs) == ["A", "B"]
+    assert await call.json("PATCH", path, json=[{"name": "B", "value": None}]) == ["A"]
+    assert await call.json("PUT", path, json=[{"name": "C", "value": "c"}]) == ["C"]
+    assert await call.json("GET", path) == ["C"]
+    assert call.server.state.environment[guid] == {"C": "c"}
+    for bad, code in (
+        ({"name": "A", "value": "x"}, 2),
+        ([{"value": "x"}], 3),
+        ([{"name": "a=b", "value": "x"}], 108),
+        ([{"name": "A", "value": "x"}] * 2, 106),
+    ):
+        assert (await call("PATCH", path, json=bad)).code == code
+
+
+async def test_tags(call):
+    """Tags are found by id, path, name and parent; names are unique among siblings."""
+    assert (await call.json("GET", "/v1/tags/Department,Finance,Payroll"))["id"] == "3"
+    assert (await call("GET", "/v1/tags/Finance")).code == 4
+    made = await call.json("POST", "/v1/tags", json={"name": "a b", "parent_id": "2"})
+    assert await call.json("GET", "/v1/tags/Department,Finance,a%20b") == made
+    found = await call.json("GET", "/v1/tags", params={"parent_id": "2"})
+    assert [tag["name"] for tag in found] == ["Payroll", "a b"]
+    assert len(await call.json("GET", "/v1/tags", params={"name": "Finance"})) == 1
+    assert (await call("POST", "/v1/tags", json={"name": "a b", "parent_id": "2"})).code == 26
+    assert (await call("POST", "/v1/tags", json={"name": "x", "parent_id": "99"})).code == 4
+    moved = await call.json("PATCH", f"/v1/tags/{made['id']}", json={"parent_id": None})
+    assert (moved["name"], moved["parent_id"]) == ("a b", None)
+    assert (await call("PATCH", "/v1/tags/2", json={"parent_id": "3"})).status == 400
+
+
+async def test_content_tags(call, guid):
+    """Adding a tag adds its ancestors, removing one removes its descendants; no categories."""
+    path = f"/v1/content/{guid}/tags"
+    assert (await call("POST", path, json={"tag_id": "1"})).status == 400
+    added = await call.json("POST", path, json={"tag_id": "3"})
+    assert [tag["id"] for tag in added] == ["2", "3"]
+    assert await call.json("GET", path) == added
+    assert [row["guid"] for row in await call.json("GET", "/v1/tags/2/content")] == [guid]
+    assert await call.json("DELETE", path + "/2") == []
+    assert (await call("DELETE", path + "/2")).code == 4
+
+
+async def test_delete_tag(call, guid):
+    """Deleting a tag deletes its descendants, also from content."""
+    await call("POST", f"/v1/content/{guid}/tags", json={"tag_id": "3"})
+    assert (await call("DELETE", "/v1/tags/2")).status == 204
+    assert {tag["id"] for tag in await call.json("GET", "/v1/tags")} == {"1", "4"}
+    assert await call.json("GET", f"/v1/content/{guid}/tags") == []
+    assert (await call("DELETE", "/v1/tags/2")).code == 17
+
+
+def test_seed_makes_the_same_state():
+    """Two servers of the same seed hold the same users, groups and content."""
+    first, second = FakeConnect().state, FakeConnect().state
+    assert (first.users, first.groups) == (second.users, second.groups)
+    assert first.content == second.content

@@ -1,0 +1,210 @@
+"""Keys, records, prefixes, versions and nodes."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from aconnect.testing import FakeConnect, Seed, faults
+
+
+async def test_keys(call):
+    """Only a known key is let in, and the error names code 30."""
+    assert (await call("GET", "/v1/user")).status == 200
+    for headers in ({}, {"Authorization": "Key wrong"}, {"Authorization": "Bearer x"}):
+        reply = await call("GET", "/v1/user", headers=headers)
+        assert (reply.status, reply.json()) == (
+            401,
+            {"code": 30, "error": "The API key is missing or not valid.", "payload": None},
+        )
+
+
+async def test_moved_key(call):
+    """Behind Snowflake the key is taken from X-RSC-Authorization."""
+    headers = {
+        "Authorization": 'Snowflake Token="x"',
+        "X-RSC-Authorization": f"Key {call.server.api_key}",
+    }
+    assert (await call("GET", "/v1/user", headers=headers)).status == 200
+
+
+async def test_public_operations(call):
+    """Server settings and ping need no key."""
+    assert (await call.json("GET", "/server_settings", headers={}))["version"] == "2026.03.0"
+    async with call.session.get(call.server.url + "/__ping__") as ping:
+        assert ping.status == 200
+    call.server.state.license_expired = True
+    async with call.session.get(call.server.url + "/__ping__") as ping:
+        assert ping.status == 402
+
+
+async def test_unknown_path_is_plain_text(call):
+    """An operation that does not exist is a text 404, unlike an object."""
+    reply = await call("GET", "/v1/nothing")
+    assert (reply.status, reply.body) == (404, b"404 page not found\n")
+    assert reply.headers["Content-Type"].startswith("text/plain")
+    assert (await call("GET", "/v1/users/nobody")).code == 4
+
+
+async def test_prefix(serving):
+    """A server under a prefix answers there and only there."""
+    call = await serving(prefix="/rsc")
+    assert call.server.url.endswith("/rsc")
+    assert (await call("GET", "/v1/user")).status == 200
+    async with call.session.get(call.server.url[:-4] + "/__api__/v1/user") as response:
+        assert response.status == 404
+    assert call.server.requests[0].path == "/v1/user"
+
+
+async def test_records(call):
+    """Everything that arrived is recorded, with its query, cookies, headers and body."""
+    await call("POST", "/v1/groups?a=1&a=2", json={"name": "new"}, cookies={"x": "y"})
+    record = call.server.requests[0]
+    assert (record.number, record.method, record.path) == (1, "POST", "/v1/groups")
+    assert record.query == {"a": ["1", "2"]}
+    assert record.cookies == {"x": "y"}
+    assert record.headers["authorization"].startswith("Key ")
+    assert record.json() == {"name": "new"}
+    assert record.size == len(record.body)
+    assert call.server.count("POST", "/v1/gr*") == 1
+    assert call.server.count("GET", "*") == 0
+
+
+async def test_recording_off(serving):
+    """Benchmarks can do without records."""
+    call = await serving(record=False)
+    await call("GET", "/v1/user")
+    assert call.server.requests == []
+
+
+async def test_hidden_version(serving):
+    """A hidden version is empty, and the server behaves like the newest."""
+    call = await serving(version=None)
+    assert (await call.json("GET", "/server_settings"))["version"] == ""
+    assert (await call("GET", "/v1/audit/actions")).status == 200
+
+
+def test_wrong_version():
+    """A version that is none is refused at once."""
+    with pytest.raises(ValueError, match="no version of Connect"):
+        FakeConnect(version="latest")
+
+
+async def test_roles(call):
+    """Viewers may not do what administrators may."""
+    user = call.server.state.user_named("viewer")["guid"]
+    for method, path in (
+        ("GET", "/v1/audit_logs"),
+        ("POST", "/v1/users"),
+        ("POST", f"/v1/users/{user}/lock"),
+        ("POST", "/v1/tags"),
+        ("POST", "/v1/content"),
+        ("GET", "/v1/instrumentation/content/visits"),
+    ):
+        assert (await call(method, path, json={}, user="viewer")).status == 403
+
+
+async def test_locked_account(call):
+    """The key of a locked account is refused."""
+    call.server.state.user_named("viewer")["locked"] = True
+    assert (await call("GET", "/v1/user", user="viewer")).status == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/server_settings/nodejs",
+        "/v1/server_settings/tensorflow",
+        "/v1/server_settings/public",
+        "/v1/audit/actions",
+        "/v1/search/auditlogs",
+    ],
+)
+async def test_later_operations(call, old, path):
+    """Operations that came later do not exist on an old server."""
+    assert (await call("GET", path)).status == 200
+    assert (await old("GET", path)).body == b"404 page not found\n"
+
+
+@pytest.mark.parametrize("kind", ["r", "python", "quarto"])
+async def test_installations(old, kind):
+    """Installations are listed."""
+    assert (await old.json("GET", f"/v1/server_settings/{kind}"))["installations"]
+
+
+async def test_cluster_cookies(serving):
+    """Each client without a cookie gets one of a rotating node, and none once it has one."""
+    call = await serving(nodes=3)
+    replies = [await call("GET", "/v1/user") for _ in range(4)]
+    cookies = [reply.headers["Set-Cookie"] for reply in replies]
+    assert cookies == [f"rscid={n}; Path=/; HttpOnly" for n in (1, 2, 3, 1)]
+    assert "Set-Cookie" not in (await call("GET", "/v1/user", cookies={"rscid": "2"})).headers
+
+
+async def test_single_node_sets_no_cookie(call):
+    """Outside a cluster there are no cookies."""
+    assert "Set-Cookie" not in (await call("GET", "/v1/user")).headers
+
+
+@pytest.mark.parametrize(("version", "code"), [("2026.03.0", 141), ("2023.09.0", 4)])
+async def test_task_lives_on_its_node(serving, version, code):
+    """Another node does not know a task."""
+    call = await serving(nodes=2, version=version)
+    guid = next(iter(call.server.state.content))
+    started = await call("POST", f"/v1/content/{guid}/deploy", json={})
+    cookie = started.headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+    path = f"/v1/tasks/{started.json()['task_id']}"
+    assert (await call("GET", path, cookies={"rscid": cookie})).status == 200
+    assert (await call("GET", path)).code == code
+    other = {"1": "2", "2": "1"}[cookie]
+    reply = await call("GET", path, cookies={"rscid": other})
+    assert (reply.status, reply.code) == (404, code)
+
+
+async def test_stop_ends_waiting_requests():
+    """Stopping the server does not wait for faults that wait."""
+    server = FakeConnect()
+    await server.start()
+    server.script(faults.slow_headers(60))
+    async with aiohttp.ClientSession() as session:
+        session._retry_connection = False
+        request = asyncio.ensure_future(session.get(server.url + "/__ping__"))
+        while not server.requests:  # noqa: ASYNC110 - arrivals are not announced
+            await asyncio.sleep(0.001)
+        async with asyncio.timeout(2):
+            await server.stop()
+        with pytest.raises(aiohttp.ClientError):
+            await request
+
+
+async def test_many_at_once(serving):
+    """Concurrent callers are all answered."""
+    call = await serving(Seed(users=50))
+    replies = await asyncio.gather(*(call("GET", "/v1/user") for _ in range(50)))
+    assert {reply.status for reply in replies} == {200}
+    assert len(call.server.requests) == 50
+
+
+async def test_module_serves():
+    """`python -m aconnect.testing` says where it is, serves, and ends on SIGTERM."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "aconnect.testing", "--visits", "7", "--version", "2024.06.0"),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert process.stdout is not None
+    info = json.loads(await process.stdout.readline())
+    headers = {"Authorization": f"Key {info['api_key']}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(info["url"] + "/__api__/v1/instrumentation/content/visits") as response,
+    ):
+        assert len((await response.json())["results"]) == 7
+    process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
