@@ -24,6 +24,10 @@ logger = logging.getLogger("aconnect")
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _PATH: Final = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _SHOWN_BODY: Final = 120
+_PAGE: Final = (
+    "an HTML page came. A login page or a proxy seems to stand in front of the API; check the "
+    "address and whether the key reaches the server"
+)
 
 encode = msgspec.json.Encoder().encode
 """Write a body as JSON."""
@@ -53,16 +57,19 @@ def decode(answer: Answer, kind: Any, what: str) -> Any:
         ) from error
 
 
+def refuse_page(content_type: str, what: str) -> None:
+    """Raise where an HTML page came: no operation answers with one, but a login page has 200."""
+    if content_type == "text/html":
+        raise DecodeError(f"{what}: {_PAGE}")
+
+
 def describe(answer: Answer) -> str:
     """Say in a few words what kind of body this is, for an error message."""
     body = answer.body.lstrip()
     if not body:
         return "the body is empty"
     if body[:1] == b"<" or answer.content_type == "text/html":
-        return (
-            "an HTML page came. A login page or a proxy seems to stand in front of the API; "
-            "check the address and whether the key reaches the server"
-        )
+        return _PAGE
     if body[:1] in b"[{":
         return f"the JSON is damaged or cut short ({len(answer.body)} bytes came)"
     text = body[:_SHOWN_BODY].decode("utf-8", "replace")

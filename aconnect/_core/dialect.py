@@ -65,6 +65,10 @@ class Dialect:
         """Tell what the error code knows about trying again; None where it knows nothing."""
         return None
 
+    def gone(self, error: ApiError) -> bool:
+        """Tell whether an answer to a deletion says that there is nothing (left) to delete."""
+        return error.status in {404, 410}
+
     def error(
         self, request: Request, answer: Answer, origin: str, secrets: tuple[Secret, ...] = ()
     ) -> ApiError:

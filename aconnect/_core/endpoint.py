@@ -8,6 +8,7 @@ declarations stays cheap.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import re
@@ -19,6 +20,7 @@ from typing import (
     Any,
     Concatenate,
     Final,
+    NoReturn,
     NotRequired,
     ParamSpec,
     Protocol,
@@ -105,6 +107,7 @@ class _Plan(msgspec.Struct, frozen=True):
     returns: Any
     wire: Any
     bind: decoding.Binder | None
+    removes: bool
     keeps_scope: bool
     """Whether what comes back remembers the path arguments of the call."""
 
@@ -200,6 +203,7 @@ class Endpoint:
             returns=returns,
             wire=wire,
             bind=bind,
+            removes=self.method == "DELETE" and wire is type(None),
             keeps_scope=bind is not None or wire is not returns,
         )
 
@@ -229,6 +233,7 @@ class Endpoint:
             method=self.method,
             target=target,
             idempotent=self.idempotent,
+            removes=plan.removes,
         )
         self._fill_body(plan, request, values)
         return request, scope
@@ -274,20 +279,25 @@ class Endpoint:
             self._refuse(args, kwargs)
         return values
 
-    def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
         """Raise the TypeError that calling the declared function with these would."""
         plan = self.plan
         inspect.signature(self.function).bind(None, *args, **kwargs)
+        known = set(plan.arguments) | (plan.fields or set())
+        unknown = sorted(kwargs.keys() - known)
+        if unknown:
+            close = difflib.get_close_matches(unknown[0], known, n=3) or sorted(known)
+            raise TypeError(
+                f"{self.name}() does not know {unknown[0]!r}; did you mean {' or '.join(close)}?"
+            )
         missing = sorted(plan.required - kwargs.keys() - set(plan.arguments[: len(args)]))
-        known = sorted((plan.fields or frozenset()) | set(plan.arguments))
-        unknown = sorted(set(kwargs) - set(known))
-        problem = f"misses {', '.join(missing)}" if missing else f"does not know {unknown[0]!r}"
-        raise TypeError(f"{self.name}() {problem}; it takes {', '.join(known)}")
+        raise TypeError(f"{self.name}() misses {', '.join(missing)}")
 
     def decode(self, answer: Answer, client: Any, scope: Mapping[str, Any]) -> Any:
         """Turn a successful answer into what the declaration says it gives."""
         plan = self.plan
         wire = plan.wire
+        decoding.refuse_page(answer.content_type, f"{self.method} {self.template}")
         if wire is type(None):
             return None
         if wire is bytes:

@@ -100,6 +100,8 @@ class Request(Struct, kw_only=True):
     """Value of the Cookie header: the ones that came with the answer this call belongs to."""
     idempotent: bool = False
     """Whether sending it twice does no more than sending it once."""
+    removes: bool = False
+    """It makes something gone and answers nothing: gone already is as good."""
     hold: float = 0.0
     """Seconds that the server was asked to hold the answer back."""
     transfer: bool = False
@@ -111,17 +113,10 @@ def is_idempotent(method: str) -> bool:
     return method in _IDEMPOTENT
 
 
-class Answer(Struct, kw_only=True):
-    """One complete answer."""
-
+class _Headed(Struct, kw_only=True):
     status: int
     headers: Mapping[str, str]
     """Names in any case."""
-    body: bytes = b""
-    set_cookies: tuple[str, ...] = ()
-    """The Set-Cookie headers, one by one."""
-    attempts: int = 1
-    """How often the request was sent."""
 
     @property
     def content_type(self) -> str:
@@ -129,11 +124,19 @@ class Answer(Struct, kw_only=True):
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
-class Stream(Struct, kw_only=True):
+class Answer(_Headed, kw_only=True):
+    """One complete answer."""
+
+    body: bytes = b""
+    set_cookies: tuple[str, ...] = ()
+    """The Set-Cookie headers, one by one."""
+    attempts: int = 1
+    """How often the request was sent."""
+
+
+class Stream(_Headed, kw_only=True):
     """An answer whose body is read piece by piece."""
 
-    status: int
-    headers: Mapping[str, str]
     chunks: AsyncIterator[bytes]
 
     @property

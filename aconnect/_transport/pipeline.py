@@ -10,7 +10,7 @@ import itertools
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, Generic, Self, TypeVar
+from typing import Final, Generic, Self, TypeVar, cast
 
 from aconnect._core.dialect import Dialect
 from aconnect._core.events import (
@@ -221,7 +221,7 @@ class _Call(Generic[T]):
         """Go on after the first attempt has failed."""
         try:
             result = await again(
-                lambda _number: self._attempt(self._request, self._began),
+                self._next_attempt,
                 failure,
                 decide=self._decide,
                 sleep=self._pipeline.options.clock.sleep,
@@ -235,6 +235,15 @@ class _Call(Generic[T]):
         if isinstance(result, Answer):
             result.attempts = len(self._failed) + 1
         return result
+
+    async def _next_attempt(self) -> T:
+        try:
+            return await self._attempt(self._request, self._began)
+        except ApiError as error:
+            if not (self._request.removes and self._pipeline.dialect.gone(error)):
+                raise
+            # An earlier attempt has done it, and only its answer was lost.
+            return cast("T", Answer(status=204, headers={}))
 
     def _overdue(self, error: ConnectError) -> ConnectError:
         deadline = self._pipeline.options.retry.deadline

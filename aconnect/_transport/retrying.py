@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 async def again(
-    attempt: Callable[[int], Awaitable[T]],
+    attempt: Callable[[], Awaitable[T]],
     first_failure: BaseException,
     *,
     decide: Callable[[Exception, int], float | None],
@@ -24,8 +24,8 @@ async def again(
 ) -> T:
     """Go on with a call whose first attempt has failed, until it succeeds or `decide` gives None.
 
-    `attempt` and `decide` are told the attempt's number, `decide` gives the seconds to wait.
-    What is raised is the last failure.
+    `decide` is told the failure and the attempt's number, and gives the seconds to wait. What is
+    raised is the last failure.
     """
     delay: float | None = None
     number = 0
@@ -35,7 +35,7 @@ async def again(
         number += 1
         if number == 1:
             raise first_failure
-        return await attempt(number)
+        return await attempt()
 
     def retry(state: RetryCallState) -> bool:
         nonlocal delay

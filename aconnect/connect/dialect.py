@@ -21,7 +21,8 @@ from aconnect.errors import (
 _PERMANENT: Final = frozenset({105})
 # 400 with this code: the object is still being processed.
 _BEING_PROCESSED: Final = 100
-RATE_LIMITED: Final = 277
+# No such object; and, of a deletion, it was gone before.
+_GONE: Final = frozenset({4, 17})
 
 
 class ConnectDialect(Dialect):
@@ -57,6 +58,9 @@ class ConnectDialect(Dialect):
         if kind is NotFoundError and said is None:
             return "the answer is not Connect's; check the server's address (CONNECT_SERVER)"
         return ""
+
+    def gone(self, error: ApiError) -> bool:
+        return error.status == 404 and error.code in _GONE
 
     def transient(self, error: ApiError) -> bool | None:
         if error.status == 502 and error.code in _PERMANENT:

@@ -1,0 +1,257 @@
+"""Files in the making: `NAME.part` with the rows, `NAME.part.json` with how far they are good.
+
+Decides what survives a crash. Rows are appended to the part; every second what has come is forced
+to the disk and a checkpoint is put in place of the last one, as a whole. A later run cuts the part
+back to its checkpoint, so nothing is lost or doubled. The file takes its name when it is complete.
+
+Everything here blocks and belongs into a worker thread. It knows nothing of servers.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+import msgspec
+from msgspec import Raw, Struct
+
+from aconnect.errors import InvalidArgumentError, ResumeError
+from aconnect.export.sinks import Sink
+
+SAVE_EVERY: Final = 1.0
+"""Seconds between checkpoints."""
+
+_BLOCK: Final = 2000
+"""Rows encoded at a time, so that a series that comes in one answer is not held twice."""
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """What a file is made from; a part goes on only with the same."""
+
+    server: str
+    query: str
+    """Path and query of its first page."""
+    format: str
+    columns: tuple[str, ...] = ()
+    keep: str = ""
+    """Which rows are kept."""
+
+
+class Checkpoint(Struct, kw_only=True):
+    """How far a part is good."""
+
+    source: Source
+    token: str | None = None
+    """Of the last page written; None before the first."""
+    ended: bool = False
+    """Whether there is nothing more to come."""
+    size: int = 0
+    """In bytes."""
+    rows: int = 0
+    pages: int = 0
+
+
+class Collected(Struct, frozen=True, kw_only=True):
+    """What has been collected so far, or in the end."""
+
+    path: Path
+    """Where the complete file is, or will be."""
+    rows: int
+    pages: int
+    size: int
+    """In bytes."""
+    resumed: int
+    """How many of the rows an earlier run had collected."""
+
+
+class PartFile:
+    """One file in the making; methods may be called from any thread, one at a time."""
+
+    def __init__(self, path: Path, file: IO[bytes], state: Checkpoint) -> None:
+        self.path = path
+        self._part, self._mark = _beside(path)
+        self._file = file
+        self._state = state
+        self._resumed = state.rows
+        self._saved = 0.0
+        # A cancelled coroutine does not stop the thread it waited for: what comes after waits here.
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(
+        cls, path: Path, source: Source, sink: Sink, *, restart: bool, overwrite: bool
+    ) -> Self:
+        """Begin a file, or go on with what an earlier run left."""
+        if path.exists() and not overwrite:
+            raise InvalidArgumentError(
+                f"{path} exists already, so it is complete; nothing was fetched. Choose another "
+                "place, or pass overwrite=True (--restart on the command line) to replace it"
+            )
+        part, mark = _beside(path)
+        try:
+            file = _opened(part)
+        except OSError as error:
+            raise InvalidArgumentError(
+                f"cannot write {path}: {error.strerror or error}; choose another place"
+            ) from error
+        try:
+            _lock(file, part)
+            known = None if restart else _known(part, mark, source)
+            state = known or Checkpoint(source=source)
+            file.truncate(state.size)
+            file.seek(state.size)
+            opened = cls(path, file, state)
+            if known is None:
+                state.size = file.write(sink.head)
+            opened._save()
+        except BaseException:
+            file.close()
+            raise
+        return opened
+
+    @property
+    def token(self) -> str | None:
+        """Where to go on; None at the beginning."""
+        return self._state.token
+
+    @property
+    def ended(self) -> bool:
+        """Whether all rows are there and only the name is missing."""
+        return self._state.ended
+
+    @property
+    def progress(self) -> Collected:
+        """How far it is."""
+        state = self._state
+        return Collected(
+            path=self.path,
+            rows=state.rows,
+            pages=state.pages,
+            size=state.size,
+            resumed=self._resumed,
+        )
+
+    def append(
+        self, sink: Sink, rows: Sequence[Raw], token: str | None, *, ended: bool
+    ) -> Collected:
+        """Write the rows of one page, of which `token` is the resume token."""
+        with self._lock:
+            if self._file.closed:
+                return self.progress
+            old, size = self._state, 0
+            for start in range(0, len(rows), _BLOCK):
+                size += self._file.write(sink.encode(rows[start : start + _BLOCK]))
+            self._state = Checkpoint(
+                source=old.source,
+                token=token,
+                ended=ended,
+                size=old.size + size,
+                rows=old.rows + len(rows),
+                pages=old.pages + 1,
+            )
+            if time.monotonic() - self._saved >= SAVE_EVERY:
+                self._save()
+            return self.progress
+
+    def finish(self) -> Collected:
+        """Give the file its name."""
+        with self._lock:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._part.replace(self.path)
+            self._mark.unlink(missing_ok=True)
+            return self.progress
+
+    def close(self) -> None:
+        """Leave the part for a later run; where nothing has come, leave nothing."""
+        with self._lock, suppress(OSError):
+            if self._file.closed:
+                return
+            try:
+                if self._state.pages:
+                    self._save()
+                else:
+                    self._part.unlink()
+                    self._mark.unlink()
+            finally:
+                self._file.close()
+
+    def _save(self) -> None:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        fresh = self._mark.with_name(f"{self._mark.name}.new")
+        with fresh.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(self._state)))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._mark)
+        self._saved = time.monotonic()
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    part = path.with_name(f"{path.name}.part")
+    return part, path.with_name(f"{part.name}.json")
+
+
+def _opened(part: Path) -> IO[bytes]:
+    """Open for writing without cutting off what is there."""
+    return os.fdopen(
+        os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b"
+    )
+
+
+def _lock(file: IO[bytes], part: Path) -> None:
+    """Make sure that no other process writes the same part; the lock ends with the process."""
+    try:
+        fcntl: Any = importlib.import_module("fcntl")
+    except ImportError:
+        return  # Windows, which does not let another process rename an open file anyway.
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Another process may have completed and renamed it before the lock was ours.
+        alone = part.exists() and part.samefile(file.fileno())
+    except BlockingIOError:
+        alone = False
+    except OSError:
+        return  # Some network file systems know no locks.
+    if not alone:
+        raise InvalidArgumentError(
+            f"another process is writing {part}; wait for it, or choose another place"
+        )
+
+
+def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
+    """Read the checkpoint of an earlier run, or refuse to go on from it."""
+    again = "begin anew with restart=True (--restart on the command line)"
+    try:
+        known = msgspec.json.decode(mark.read_bytes(), type=Checkpoint)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise ResumeError(f"the checkpoint {mark} is damaged ({error}); {again}") from error
+    if known.source != source:
+        differences = [
+            f"{name} {getattr(known.source, name)!r}, not {getattr(source, name)!r}"
+            for name in Source.__struct_fields__
+            if getattr(known.source, name) != getattr(source, name)
+        ]
+        raise ResumeError(
+            f"{part} was begun with {'; '.join(differences)}. Repeat the query it was begun with, "
+            f"choose another place, or {again}"
+        )
+    size = part.stat().st_size
+    if size == 0 < known.size:
+        return None
+    if size < known.size:
+        raise ResumeError(
+            f"{part} has {size} bytes, but its checkpoint says {known.size}: the file was changed; "
+            f"{again}"
+        )
+    return known

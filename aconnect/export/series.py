@@ -1,0 +1,181 @@
+"""What is collected: the series of a server, cut into windows that do not overlap.
+
+Servers count both ends of a time window in, and Shiny usage gives every session that overlaps it.
+Here an event belongs to the window `from_ <= t < to` of its own timestamp, so that adjoining
+windows give each event once. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+from msgspec import Raw, Struct
+
+from aconnect._core.paging import Paged
+from aconnect._core.url import rfc3339
+from aconnect.connect import Client, audit_query
+from aconnect.errors import EndpointMissingError, InvalidArgumentError
+
+Kind = Literal["visits", "shiny-usage", "hits", "audit-logs"]
+"""The series that can be collected."""
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+Keep = Callable[[Sequence[Raw]], Sequence[Raw] | None]
+"""Gives the rows of a page that are wanted; None where neither this page nor any after it is."""
+
+_TIMES: Final[dict[Kind, str]] = {
+    "visits": "time",
+    "shiny-usage": "started",
+    "hits": "timestamp",
+    "audit-logs": "time",
+}
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """The time from `from_` on and before `to`; None leaves that end open."""
+
+    from_: datetime | None = None
+    to: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name, time in (("from", self.from_), ("to", self.to)):
+            if time is not None:
+                rfc3339(name, time)
+        if self.from_ is not None and self.to is not None and self.from_ >= self.to:
+            raise InvalidArgumentError(
+                f"the window from {self.from_.isoformat()} to {self.to.isoformat()} is empty; "
+                "its end must be later than its beginning"
+            )
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it has an end at all."""
+        return self.from_ is not None or self.to is not None
+
+    def holds(self, time: datetime) -> bool:
+        """Tell whether something at this time belongs to it."""
+        return not self.before(time) and not self.after(time)
+
+    def before(self, time: datetime) -> bool:
+        """Tell whether a time is too early."""
+        return self.from_ is not None and time < self.from_
+
+    def after(self, time: datetime) -> bool:
+        """Tell whether a time is too late."""
+        return self.to is not None and time >= self.to
+
+
+class Within(Struct, frozen=True, kw_only=True):
+    """Keeps the rows whose time is in a window, and that are about certain content.
+
+    Rows without a readable time are kept: losing one would be worse than having it twice.
+    """
+
+    window: Window
+    time: str
+    """The field that holds the time."""
+    order: Literal["ascending", "descending"] | None = None
+    """How the rows come. Of an ordered page only the first and the last row are looked at, unless
+    an edge of the window lies between them."""
+    contents: frozenset[str] | None = None
+
+    def __call__(self, rows: Sequence[Raw]) -> Sequence[Raw] | None:
+        """Keep what belongs, and say when the window is past."""
+        if not rows:
+            return rows
+        if self.order is not None and self.contents is None:
+            first, last = self._peek(rows[0])[0], self._peek(rows[-1])[0]
+            if first is not None and last is not None:
+                if self.window.holds(first) and self.window.holds(last):
+                    return rows
+                past = self.window.after if self.order == "ascending" else self.window.before
+                if past(first):
+                    return None
+        return [row for row in rows if self._wants(row)]
+
+    def _wants(self, row: Raw) -> bool:
+        time, content = self._peek(row)
+        if self.contents is not None and content not in self.contents:
+            return False
+        return time is None or self.window.holds(time)
+
+    def _peek(self, row: Raw) -> tuple[datetime | None, Any]:
+        try:
+            seen = _peeker(self.time).decode(row)
+            # Not msgspec's datetime: it rounds nanoseconds up, into the next window, whereas
+            # this cuts them off.
+            time = datetime.fromisoformat(seen.time)
+        except (msgspec.DecodeError, TypeError, ValueError):
+            return None, None
+        return (time if time.tzinfo is not None else None), seen.content_guid
+
+
+@cache
+def _peeker(time: str) -> msgspec.json.Decoder[Any]:
+    peek = msgspec.defstruct(
+        "Peek",
+        [("time", Any, msgspec.field(name=time, default=None)), ("content_guid", Any, None)],
+    )
+    return msgspec.json.Decoder(peek)
+
+
+class Selected(Struct, frozen=True):
+    """What to collect: the query, and which of its rows belong; pass both to `collect`."""
+
+    paged: Paged[Any]
+    keep: Keep | None
+
+
+async def select(
+    client: Client,
+    kind: Kind,
+    window: Window | None = None,
+    *,
+    content_guid: Sequence[str] = (),
+) -> Selected:
+    """Find out how a server gives a series in a window, of some content or of all.
+
+    Asks the server only for audit logs in a window, which old servers cannot search: there the
+    whole log is read from its newest entry down to the beginning of the window.
+    """
+    window = window or Window()
+    if kind == "audit-logs":
+        if content_guid:
+            raise InvalidArgumentError("audit logs are not kept by content; leave the content out")
+        return await _audit_logs(client, window)
+    usage = client.instrumentation
+    operation: Any = {
+        "visits": usage.visits,
+        "shiny-usage": usage.shiny_usage,
+        "hits": usage.hits,
+    }[kind]
+    paged = operation(from_=window.from_, to=window.to, content_guid=list(content_guid))
+    # Servers before 2026.01 ignore which content's hits are asked for.
+    contents = frozenset(content_guid) if kind == "hits" and content_guid else None
+    if not window.bounded and contents is None:
+        return Selected(paged, None)
+    # Sessions are sorted by their beginning, but which of them overlap is no matter of order;
+    # hits come in no promised order.
+    order: Literal["ascending"] | None = "ascending" if kind == "visits" else None
+    keep = Within(window=window, time=_TIMES[kind], order=order, contents=contents)
+    return Selected(paged, keep)
+
+
+async def _audit_logs(client: Client, window: Window) -> Selected:
+    logs = client.audit_logs
+    if not window.bounded:
+        return Selected(logs.find(asc_order=True), None)
+    found = logs.search(q=audit_query(from_=window.from_, to=window.to), order="asc")
+    order: Literal["ascending", "descending"] = "ascending"
+    try:
+        await found.first()
+    except EndpointMissingError:
+        # Windows mostly lie near the present, so the way down from it is the shorter one.
+        order = "ascending" if window.from_ is None else "descending"
+        found = logs.find(asc_order=order == "ascending")
+    return Selected(found, Within(window=window, time=_TIMES["audit-logs"], order=order))

@@ -1,0 +1,150 @@
+"""From raw rows to the bytes of a file: JSON lines as they came, or CSV.
+
+Decides how a row is written. It opens no file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any, Final, Literal, Protocol, cast, get_args
+
+import msgspec
+from msgspec import Raw, Struct
+
+from aconnect.errors import DecodeError, InvalidArgumentError
+
+Format = Literal["jsonl", "csv"]
+"""How rows are written."""
+
+
+class Sink(Protocol):
+    """One format."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is written of a row; empty for all of it."""
+        ...
+
+    @property
+    def head(self) -> bytes:
+        """What the file begins with."""
+        ...
+
+    def encode(self, rows: Sequence[Raw]) -> bytes:
+        """Write rows."""
+        ...
+
+
+def sink_for(format: str, row: Any, columns: Sequence[str] | None) -> Sink:  # noqa: A002
+    """Choose how rows of a type are written; `columns` are for CSV only."""
+    if format == "jsonl":
+        if columns is not None:
+            raise InvalidArgumentError("JSON lines hold whole rows; columns are for format='csv'")
+        return JsonLines()
+    if format != "csv":
+        raise InvalidArgumentError(
+            f"there is no format {format!r}; choose one of {', '.join(get_args(Format))}"
+        )
+    chosen = tuple(columns) if columns is not None else columns_of(row)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise InvalidArgumentError(
+            f"cannot write CSV with the columns {chosen}; pass columns= with different names, such "
+            "as ('time', 'content_guid')"
+        )
+    return Csv(chosen)
+
+
+def columns_of(row: Any) -> tuple[str, ...]:
+    """Name the columns of a row type as the wire does; those of nested data as `data.path`."""
+    names: list[str] = []
+    for field in msgspec.structs.fields(row) if _is_struct(row) else ():
+        inner = next((kind for kind in get_args(field.type) if _is_struct(kind)), None)
+        if inner is None:
+            names.append(field.encode_name)
+        else:
+            names += [f"{field.encode_name}.{name}" for name in columns_of(inner)]
+    return tuple(names)
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
+
+
+class JsonLines:
+    """One row to a line, as the server wrote it."""
+
+    columns: tuple[str, ...] = ()
+    head = b""
+
+    def encode(self, rows: Sequence[Raw]) -> bytes:
+        """Join rows; one that has line breaks between its values is written without them."""
+        if not rows:
+            return b""
+        text = b"\n".join(cast("Sequence[bytes]", rows)) + b"\n"
+        if text.count(b"\n") > len(rows) or b"\r" in text:
+            lines = [msgspec.json.format(bytes(row), indent=-1) for row in rows]
+            text = b"\n".join(lines) + b"\n"
+        return text
+
+
+_PLAIN: Final = frozenset({str, int, float, type(None)})
+
+
+class Csv:
+    """UTF-8 CSV with a line of names: absent values empty, times in RFC 3339 as they came.
+
+    Cells are data, not formulas: text that begins with `=`, `+`, `-` or `@` is written as it is,
+    so a spreadsheet should import the file as text. Nothing else is changed either: a line break
+    in a value is written within quotes.
+    """
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
+        paths = [column.split(".") for column in columns]
+        tops = list(dict.fromkeys(path[0] for path in paths))
+        # A type made for these columns: what is not among them is not even decoded.
+        fields: list[Any] = [
+            (f"c{i}", Any, msgspec.field(name=top, default=None)) for i, top in enumerate(tops)
+        ]
+        self._decoder = msgspec.json.Decoder(msgspec.defstruct("Cells", fields))
+        self._nested = any(len(path) > 1 for path in paths)
+        self._paths = [(tops.index(path[0]), path[1:]) for path in paths]
+
+    @property
+    def head(self) -> bytes:
+        """The line of names."""
+        return self._written([list(self.columns)])
+
+    def encode(self, rows: Sequence[Raw]) -> bytes:
+        """Write rows; refuse what is not an object."""
+        try:
+            return self._written([self._cells(row) for row in rows])
+        except (msgspec.DecodeError, UnicodeError) as error:
+            raise DecodeError(
+                f"a row cannot be written as CSV: {error}; collect it as JSON lines instead"
+            ) from error
+
+    def _written(self, lines: list[list[Any]]) -> bytes:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(lines)
+        return text.getvalue().encode()
+
+    def _cells(self, row: Raw) -> list[Any]:
+        values: Sequence[Any] = msgspec.structs.astuple(self._decoder.decode(row))
+        if self._nested:
+            values = [_found(values[i], path) for i, path in self._paths]
+        return [value if type(value) in _PLAIN else _text(value) for value in values]
+
+
+def _found(value: Any, path: list[str]) -> Any:
+    for name in path:
+        if not isinstance(value, dict):
+            return None
+        value = cast("dict[str, Any]", value).get(name)
+    return value
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,136 @@
+"""One valid call of every declared operation, made from the registry and a few example values.
+
+Who declares an operation gets it tested; who needs a new kind of argument adds its value here.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aconnect import Client, Upload
+from aconnect._core.endpoint import REGISTRY, Endpoint, Resource
+from aconnect.testing import BuildScript, FakeConnect, Seed
+
+SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3)
+
+OPERATIONS = sorted(key for key in REGISTRY if key.startswith("connect:"))
+
+BODIES: dict[str, dict[str, Any]] = {
+    "users.create": {"username": "newcomer", "email": "new@example.com"},
+    "users.create_remote": {"temp_ticket": "ticket-remote0"},
+    "users.update": {"first_name": "Other"},
+    "users.lock": {"locked": True},
+    "users.remote": {"prefix": "r"},
+    "groups.create": {"name": "new-group"},
+    "groups.create_remote": {"temp_ticket": "ticket-group-remote0"},
+    "groups.update": {"name": "renamed"},
+    "groups.replace": {"name": "renamed"},
+    "groups.remote": {"prefix": "r"},
+    "content.create": {"name": "new-content"},
+    "content.update": {"title": "Another title"},
+    "tags.create": {"name": "new-tag"},
+    "tags.update": {"name": "renamed"},
+    "content.tags.add": {"tag_id": "3"},
+    "content.environment_variables.patch": {"body": [{"name": "A", "value": "1"}]},
+    "content.environment_variables.put": {"body": [{"name": "A", "value": "1"}]},
+}
+"""Arguments that are no ids."""
+
+
+def archive(files: dict[str, bytes] | None = None) -> bytes:
+    """Make a small bundle."""
+    manifest = {"version": 1, "metadata": {"appmode": "static"}, "files": {}}
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, data in {"manifest.json": json.dumps(manifest).encode(), **(files or {})}.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return gzip.compress(buffer.getvalue(), mtime=0)
+
+
+class Scene:
+    """A server with something of everything, and what its things are called."""
+
+    def __init__(self, server: FakeConnect, client: Client) -> None:
+        self.server = server
+        self.client = client
+        self.ids: dict[str, dict[str, str]] = {}
+        self._bodies: dict[str, dict[str, Any]] = {}
+
+    async def set_up(self) -> None:
+        """Make what the seed does not have: an inactive bundle, a running task and job."""
+        client, state = self.client, self.server.state
+        guid = next(iter(state.content))
+        # Something that can be rendered.
+        state.content[guid]["app_mode"] = "rmd-static"
+        item = client.content.handle(guid)
+        first = await item.bundles.create(archive())
+        state.build_script = BuildScript(lines_per_poll=100, hang=True)
+        task = await item.deploy(first)
+        state.build_script = BuildScript()
+        spare = await item.bundles.create(archive({"index.html": b"<p>spare</p>"}))
+        await item.tags.add("3")
+        group = next(iter(state.groups))
+        users = list(state.users)
+        outsider = next(guid for guid in users if guid not in state.members[group])
+        running = next(k for k, job in state.jobs[guid].items() if job.row["status"] == 0)
+        self.ids = {
+            "users": {"guid": users[4]},
+            "groups": {"guid": group},
+            "groups.members": {"group_guid": group, "user_guid": state.members[group][0]},
+            "content": {"guid": guid},
+            "content.bundles": {"guid": guid, "id": spare.id},
+            "content.jobs": {"guid": guid, "key": running},
+            "content.tags": {"guid": guid, "id": "3"},
+            "content.environment_variables": {"guid": guid},
+            "tags": {"id": "3"},
+            "tasks": {"id": task.id},
+        }
+        self._bodies = {**BODIES, "groups.members.add": {"user_guid": outsider}}
+        self.server.requests.clear()
+
+    def call(self, key: str, client: Client | None = None) -> Callable[[], Awaitable[Any]]:
+        """Give the call of an operation, ready to be made."""
+        declared = REGISTRY[key]
+        resource = self._resource(declared, client or self.client)
+        method = _method(resource, declared)
+        given = dict(self._bodies.get(declared.name, {}))
+        ids = self.ids.get(type(resource)._name, {})
+        for name in declared.plan.required - given.keys():
+            given[name] = Upload.archive(archive()) if name == "body" else ids[name]
+
+        async def call() -> Any:
+            return await method(**given)
+
+        return call
+
+    def _resource(self, declared: Endpoint, client: Client) -> Resource:
+        content = client.content.handle(self.ids["content"]["guid"])
+        group = client.groups.handle(self.ids["groups"]["guid"])
+        everything = [
+            *(client.content, client.users, client.groups, client.tags, client.tasks),
+            *(client.audit_logs, client.instrumentation, client.server_settings),
+            *(content.bundles, content.jobs, content.tags, content.environment_variables),
+            group.members,
+        ]
+        for resource in everything:
+            if any(
+                getattr(value, "__endpoint__", None) is declared
+                for value in vars(type(resource)).values()
+            ):
+                return resource
+        raise AssertionError(f"tests/calls.py does not know the resource of {declared.name}")
+
+
+def _method(resource: Resource, declared: Endpoint) -> Callable[..., Any]:
+    for name, value in vars(type(resource)).items():
+        if getattr(value, "__endpoint__", None) is declared:
+            method: Callable[..., Any] = getattr(resource, name)
+            return method
+    raise AssertionError(f"{declared.name} is not on {resource!r}")

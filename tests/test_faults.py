@@ -1,0 +1,215 @@
+"""Every declared operation under every fault, counted at the server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from aconnect import Client, RetryPolicy, Timeout, errors
+from aconnect._core.endpoint import REGISTRY
+from aconnect._core.model import Model
+from aconnect.connect import Task
+from aconnect.testing import FakeConnect, VirtualClock, faults
+from aconnect.testing.faults import Fault
+from tests.calls import OPERATIONS, SEED, Scene
+
+ATTEMPTS = 3
+# What differs between two servers with the same seed: ids made at run time, and the time.
+VOLATILE = re.compile(r"(^|_)(guid|id|key|pid|time|timestamp|url)$")
+
+# The server says "not now", so even what must not happen twice may be tried again.
+NOT_NOW: dict[str, Fault] = {
+    "503": faults.status(503),
+    "503 for a second": faults.status(503, retry_after=1),
+    "429": faults.status(429),
+    "429 until a date": faults.status(429, retry_after=2, http_date=True),
+    "429 with a code": faults.error(429, 277),
+}
+# The server may have acted, so only what may happen twice is tried again.
+UNCERTAIN: dict[str, Fault] = {
+    "500": faults.status(500),
+    "502": faults.status(502, body="<html>Bad gateway</html>", content_type="text/html"),
+    "504": faults.status(504),
+    "reset": faults.reset(),
+    "reset, but done": faults.after(faults.reset()),
+    "reset in the body": faults.reset_mid_body(),
+    "garbage": faults.garbage(),
+    "slow": faults.slow_headers(30),
+    "stalled": faults.stalled_body(30),
+}
+HAPPENED = (UNCERTAIN["reset, but done"], UNCERTAIN["reset in the body"], UNCERTAIN["stalled"])
+# Trying again would change nothing.
+FINAL: dict[str, tuple[Fault, type[errors.ConnectError]]] = {
+    "400": (faults.error(400, 3), errors.BadRequestError),
+    "401": (faults.error(401, 30), errors.AuthenticationError),
+    "403": (faults.error(403, 22), errors.PermissionDeniedError),
+    "404": (faults.error(404, 4), errors.NotFoundError),
+    "404 of an old server": (
+        faults.status(404, body="404 page not found"),
+        errors.EndpointMissingError,
+    ),
+    "409": (faults.error(409, 16), errors.ConflictError),
+    "501": (faults.status(501), errors.ServerError),
+    "502 for good": (faults.error(502, 105), errors.ServerError),
+    "login page": (faults.login_page(), errors.DecodeError),
+    "bomb": (faults.gzip_bomb(8 << 20), errors.BodyTooLargeError),
+    "elsewhere": (faults.redirect(), errors.RedirectRefusedError),
+}
+
+
+@asynccontextmanager
+async def scene() -> AsyncIterator[Scene]:
+    """Give a scene whose client does not really wait, and check what it leaves behind."""
+    before = asyncio.all_tasks()
+    async with FakeConnect(seed=SEED) as server:
+        client = Client(
+            server.url,
+            api_key=server.api_key,
+            clock=VirtualClock(),
+            retry=RetryPolicy(attempts=ATTEMPTS),
+            timeout=Timeout(read=0.3),
+            max_body=1 << 20,
+        )
+        async with client:
+            it = Scene(server, client)
+            await it.set_up()
+            yield it
+            permits = client._pipeline._limiter._permits
+            assert permits is not None
+            assert permits.borrowed_tokens == 0, "a permit was not given back"
+        assert not server.elsewhere_requests, "something went to another origin"
+    assert asyncio.all_tasks() == before, "a task was left behind"
+
+
+def shape(value: Any) -> Any:
+    """Reduce a result to what two servers with the same seed agree on."""
+    if isinstance(value, Task):
+        return "a task"
+    if isinstance(value, Model):
+        value = msgspec.to_builtins(value)
+    if isinstance(value, list):
+        return [shape(item) for item in value]
+    if isinstance(value, dict):
+        return {k: shape(v) for k, v in value.items() if not VOLATILE.search(k)}
+    return value
+
+
+_expected: dict[str, tuple[Any, int]] = {}
+
+
+async def expected(operation: str) -> tuple[Any, int]:
+    """Give what an operation answers without faults, and in how many requests."""
+    if operation not in _expected:
+        async with scene() as it:
+            value = await it.call(operation)()
+            _expected[operation] = shape(value), len(it.server.requests)
+    return _expected[operation]
+
+
+@pytest.mark.parametrize("fault", NOT_NOW.values(), ids=NOT_NOW)
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_not_now_is_tried_again(operation: str, fault: Fault) -> None:
+    """A call that is told "not now" is made once more and gives the right answer."""
+    value, requests = await expected(operation)
+    async with scene() as it:
+        it.server.script(fault)
+        assert shape(await it.call(operation)()) == value
+        assert len(it.server.requests) == requests + 1
+        it.server.assert_script_used()
+
+
+@pytest.mark.parametrize("fault", UNCERTAIN.values(), ids=UNCERTAIN)
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_an_uncertain_end_is_repeated_only_if_that_is_safe(
+    operation: str, fault: Fault
+) -> None:
+    """A lost answer is asked for again if the call is idempotent, else it is a typed error."""
+    value, requests = await expected(operation)
+    async with scene() as it:
+        it.server.script(fault)
+        if value is None and fault is UNCERTAIN["stalled"]:
+            # An answer without a body has nothing that could stall.
+            assert await it.call(operation)() is None
+            assert len(it.server.requests) <= requests + 1
+        elif REGISTRY[operation].idempotent:
+            if operation == "connect:content.jobs.kill" and fault in HAPPENED:
+                # The order whose answer was lost has done its work.
+                with pytest.raises(errors.ConflictError, match="163"):
+                    await it.call(operation)()
+            else:
+                assert shape(await it.call(operation)()) == value
+            assert len(it.server.requests) == requests + 1
+        else:
+            with pytest.raises((errors.ServerError, errors.TransportError)):
+                await it.call(operation)()
+            assert len(it.server.requests) == 1
+        it.server.assert_script_used()
+
+
+@pytest.mark.parametrize(("fault", "kind"), FINAL.values(), ids=FINAL)
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_a_final_answer_is_not_asked_for_again(
+    operation: str, fault: Fault, kind: type[errors.ConnectError]
+) -> None:
+    """An answer that trying again cannot change is raised at once, by its meaning."""
+    async with scene() as it:
+        it.server.script(fault)
+        with pytest.raises(kind) as caught:
+            await it.call(operation)()
+        assert type(caught.value) is kind
+        assert len(it.server.requests) == 1
+        assert it.server.api_key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "everyone"),
+    [(faults.status(503), True), (faults.reset(), False), (faults.status(500), False)],
+    ids=["503", "reset", "500"],
+)
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_an_outage_is_given_up_by_policy(
+    operation: str, fault: Fault, everyone: bool
+) -> None:
+    """A call is sent as often as the policy says and not once more; the error tells of all."""
+    async with scene() as it:
+        it.server.script(*[fault] * (ATTEMPTS + 2))
+        with pytest.raises((errors.ServerError, errors.TransportError)) as caught:
+            await it.call(operation)()
+        sent = ATTEMPTS if everyone or REGISTRY[operation].idempotent else 1
+        assert len(it.server.requests) == sent
+        assert len(caught.value.attempts) == sent - 1
+        it.server._script.clear()
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if REGISTRY[o].method == "GET"])
+async def test_truncated_json_is_a_typed_error(operation: str) -> None:
+    """JSON that ends half-way is a `DecodeError`; what is no JSON passes as it is."""
+    value, _ = await expected(operation)
+    async with scene() as it:
+        it.server.script(faults.truncated_json())
+        call = it.call(operation)
+        if value is None or isinstance(value, bytes):
+            assert isinstance(await call(), type(value))
+        else:
+            with pytest.raises(errors.DecodeError):
+                await call()
+
+
+KEYSET = [o for o in OPERATIONS if "next" in getattr(REGISTRY[o].style, "controls", ())]
+
+
+@pytest.mark.parametrize("operation", KEYSET)
+async def test_a_cursor_that_comes_again_ends_the_paging(operation: str) -> None:
+    """A server that repeats its cursor for ever is noticed."""
+    async with scene() as it:
+        it.server.script(*[faults.repeated_cursor()] * 3)
+        with pytest.raises(errors.PageLoopError):
+            await it.call(operation)()
+        assert len(it.server.requests) <= 3
+        it.server._script.clear()
