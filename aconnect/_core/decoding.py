@@ -39,7 +39,7 @@ def decoder_for(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, dec_hook=decode_hook)
 
 
-def decode(answer: Answer, kind: Any, what: str) -> Any:
+def decode(answer: Answer, kind: Any, method: str, template: str) -> Any:
     """Decode a JSON answer, or raise a `DecodeError` that says what came instead."""
     try:
         return decoder_for(kind).decode(answer.body)
@@ -48,19 +48,20 @@ def decode(answer: Answer, kind: Any, what: str) -> Any:
             return _decode_forgivingly(answer.body, kind)
         except msgspec.ValidationError:
             raise DecodeError(
-                f"{what} gave JSON of another shape than documented: {error}", body=answer.body
+                f"{method} {template} gave JSON of another shape than documented: {error}",
+                body=answer.body,
             ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DecodeError(
-            f"{what} answered {answer.status}, but not with JSON: {describe(answer)}",
+            f"{method} {template} answered {answer.status}, but not with JSON: {describe(answer)}",
             body=answer.body,
         ) from error
 
 
-def refuse_page(content_type: str, what: str) -> None:
+def refuse_page(content_type: str, method: str, template: str) -> None:
     """Raise where an HTML page came: no operation answers with one, but a login page has 200."""
     if content_type == "text/html":
-        raise DecodeError(f"{what}: {_PAGE}")
+        raise DecodeError(f"{method} {template}: {_PAGE}")
 
 
 def describe(answer: Answer) -> str:

@@ -97,8 +97,9 @@ class _Plan(msgspec.Struct, frozen=True):
 
     arguments: tuple[str, ...]
     required: frozenset[str]
-    segments: tuple[str, ...]
-    path_names: tuple[str, ...]
+    begin: str
+    path: tuple[tuple[str, str], ...]
+    """The names in the template, each with the text that follows it; `begin` precedes all."""
     query: dict[str, str]
     times: tuple[str, ...]
     """The arguments that are points in time."""
@@ -106,6 +107,8 @@ class _Plan(msgspec.Struct, frozen=True):
     fields: frozenset[str] | None
     returns: Any
     wire: Any
+    plain: bool
+    """Whether the answer is not JSON: bytes, text or nothing."""
     bind: decoding.Binder | None
     removes: bool
     keeps_scope: bool
@@ -169,7 +172,8 @@ class Endpoint:
         returns = hints.pop("return")
         parameters = list(inspect.signature(self.function).parameters.values())[1:]
         arguments = tuple(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
-        placeholders = tuple(_PLACEHOLDER.findall(self.template))
+        placeholders = _PLACEHOLDER.findall(self.template)
+        texts = _PLACEHOLDER.split(self.template)[::2]
         fields: frozenset[str] | None = None
         required = {p.name for p in parameters if p.default is p.empty and p.name in arguments}
         for p in parameters:
@@ -194,14 +198,15 @@ class Endpoint:
         return _Plan(
             arguments=arguments,
             required=frozenset(required),
-            segments=tuple(_PLACEHOLDER.split(self.template)[::2]),
-            path_names=placeholders,
+            begin=texts[0],
+            path=tuple(zip(placeholders, texts[1:], strict=True)),
             query=query,
             times=tuple(n for n in query if datetime in get_args(hints[n])),
             has_body="body" in arguments,
             fields=fields,
             returns=returns,
             wire=wire,
+            plain=wire in {bytes, str, type(None)},
             bind=bind,
             removes=self.method == "DELETE" and wire is type(None),
             keeps_scope=bind is not None or wire is not returns,
@@ -213,13 +218,14 @@ class Endpoint:
         """Turn the arguments of a call into the request and the scope of what it answers."""
         plan = self.plan
         values = self._arguments(plan, args, kwargs)
-        target = plan.segments[0]
-        if plan.path_names:
-            path = {n: values[n] if n in values else scope[n] for n in plan.path_names}
-            for (name, value), after in zip(path.items(), plan.segments[1:], strict=True):
+        target = plan.begin
+        if plan.path:
+            path: dict[str, Any] = {}
+            for name, after in plan.path:
+                path[name] = value = values[name] if name in values else scope[name]
                 target += quote_segment(name, value) + after
             if plan.keeps_scope:
-                scope = {**scope, **path}
+                scope = path if not scope else {**scope, **path}
         for name in plan.times:
             timestamp(name.rstrip("_"), values.get(name))
         if plan.query:
@@ -235,7 +241,8 @@ class Endpoint:
             idempotent=self.idempotent,
             removes=plan.removes,
         )
-        self._fill_body(plan, request, values)
+        if plan.has_body or plan.fields is not None:
+            self._fill_body(plan, request, values)
         return request, scope
 
     def _fill_body(self, plan: _Plan, request: Request, values: dict[str, Any]) -> None:
@@ -245,10 +252,8 @@ class Endpoint:
                 for name, value in values.items()
                 if name in plan.fields and value is not msgspec.UNSET
             }
-        elif plan.has_body:
-            body = values.get("body")
         else:
-            return
+            body = values.get("body")
         if isinstance(body, Upload):
             request.body = body
             request.transfer = True
@@ -297,22 +302,26 @@ class Endpoint:
         """Turn a successful answer into what the declaration says it gives."""
         plan = self.plan
         wire = plan.wire
-        decoding.refuse_page(answer.content_type, f"{self.method} {self.template}")
-        if wire is type(None):
-            return None
-        if wire is bytes:
-            return answer.body
-        if wire is str and answer.content_type != "application/json":
-            return answer.body.decode("utf-8", "replace")
+        if plan.plain:
+            return self._decode_plain(answer, wire)
         if not answer.body and type(None) in get_args(wire):
             return None
-        value = decoding.decode(answer, wire, f"{self.method} {self.template}")
+        value = decoding.decode(answer, wire, self.method, self.template)
         if plan.bind is not None:
             return plan.bind(value, client, scope)
         if wire is not plan.returns:
             origin: Any = get_origin(plan.returns) or plan.returns
             return origin.build(value, answer, client, scope)
         return value
+
+    def _decode_plain(self, answer: Answer, wire: Any) -> Any:
+        # Nothing is decoded here that would notice a login page.
+        decoding.refuse_page(answer.content_type, self.method, self.template)
+        if wire is bytes:
+            return answer.body
+        if wire is str:
+            return answer.body.decode("utf-8", "replace")
+        return None
 
 
 def _required_keys(kind: Any) -> set[str]:

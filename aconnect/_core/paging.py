@@ -304,9 +304,7 @@ class Paged(Generic[T]):
         while True:
             request = self._page_request(style.query(at, size))
             answer = await self._client._answer(request)
-            decoded = decoding.decode(
-                answer, style.wire(self._row), f"{request.method} {request.target}"
-            )
+            decoded = decoding.decode(answer, style.wire(self._row), request.method, request.target)
             cut = style.cut(decoded, at, size)
             number += 1
             if self._bind is not None:

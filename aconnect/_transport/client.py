@@ -147,7 +147,7 @@ class BaseClient:
         declared, owner = declared_by(call)
         request, _ = declared.bind(owner._scope, args, kwargs)
         async with self._pipeline.stream(request) as stream:
-            decoding.refuse_page(stream.content_type, f"{request.method} {declared.template}")
+            decoding.refuse_page(stream.content_type, request.method, declared.template)
             yield stream
 
     async def request(

@@ -26,6 +26,16 @@ class Limiter:
         """Calls that may be in flight at the moment."""
         return self._adaptive.limit
 
+    def try_enter(self, borrower: object) -> bool:
+        """Take a permit if there is a free one; a thirtieth of the price of waiting for one."""
+        if self._permits is None or self._bucket is not None:
+            return False
+        try:
+            self._permits.acquire_on_behalf_of_nowait(borrower)
+        except WouldBlock:
+            return False
+        return True
+
     async def enter(self, borrower: object, left: Callable[[], float | None]) -> bool:
         """Take a permit for an attempt, and tell whether that took waiting.
 
@@ -38,7 +48,6 @@ class Limiter:
         if self._bucket is not None:
             waited = await self._await_rate(self._bucket, left())
         try:
-            # Without waiting, a permit costs a thirtieth of one taken the usual way.
             permits.acquire_on_behalf_of_nowait(borrower)
         except WouldBlock:
             with anyio.fail_after(left()):

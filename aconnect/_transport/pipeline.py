@@ -105,17 +105,18 @@ class Pipeline:
 
     async def _attempt(self, request: Request, began: float, *, first: bool = False) -> Answer:
         borrower = object()
-        waited = await self._enter(request, borrower, began)
+        limiter = self._limiter
+        waited = not limiter.try_enter(borrower) and await self._enter(request, borrower, began)
         try:
             left = self.left(request, began) if waited or not first else None
             answer = await self.session.send(request, self.options, left)
         except (ReadTimeout, ConnectTimeout):
-            self._limiter.overloaded()
+            limiter.overloaded()
             raise
         finally:
-            self._limiter.leave(borrower)
+            limiter.leave(borrower)
         if answer.status < 300:
-            self._limiter.succeeded()
+            limiter.succeeded()
             return answer
         raise self._refused(request, answer)
 

@@ -8,9 +8,11 @@ cookies: what a task needs, its calls carry themselves.
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl as ssl_module
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urljoin
 
@@ -21,7 +23,8 @@ from yarl import URL
 
 from aconnect._core.message import CHUNK, Answer, Request, Stream, Upload
 from aconnect._core.url import origin_of
-from aconnect._transport.options import Options
+from aconnect._transport.options import Options, Timeout
+from aconnect._transport.watch import Watch, Watched
 from aconnect.errors import (
     BodyTooLargeError,
     ConnectError,
@@ -65,8 +68,8 @@ class Session:
         self.origin = origin_of(root)
         self._headers = dict(headers)
         self._options = options
-        self._timeout = _client_timeout(options, None, 0.0)
         self._proxy_headers: dict[str, str] | None = None
+        self._watch = Watch()
         self._aiohttp: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -86,7 +89,6 @@ class Session:
             connector=aiohttp.TCPConnector(limit=0, ssl=tls),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
             trust_env=options.trust_env,
             proxy=options.proxy,
             middlewares=(_send_once,),
@@ -96,6 +98,7 @@ class Session:
     async def close(self) -> None:
         """Close all connections; not interrupted by a cancellation, and bounded in time."""
         self._closed = True
+        self._watch.close()
         session, self._aiohttp = self._aiohttp, None
         if session is not None:
             with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSING):
@@ -103,15 +106,25 @@ class Session:
 
     async def send(self, request: Request, options: Options, left: float | None) -> Answer:
         """Send a request once and read the whole answer; `left` seconds remain for the call."""
-        response = await self._respond(request, options, left)
+        response: aiohttp.ClientResponse | None = None
+        idle, whole = _patience(options, request, left)
+        watched = self._watch.begin(_least(idle, whole))
         try:
-            body = await self._read(request, response, options.max_body)
+            response = await self._respond(request, options)
+            content = response.content
+            body = await content.readany()
+            if not content.at_eof() or len(body) > options.max_body:
+                body = await self._read_on(request, response, body, options, watched, idle, whole)
+        except asyncio.CancelledError as error:
+            if watched is None or not watched.is_ours():
+                raise
+            raise self._too_slow(request, began=response is not None) from error
         except _FAILURES as error:
-            response.close()
-            raise self._failure(request, error, options, began=True) from error
-        except BaseException:
-            response.close()
-            raise
+            raise self._failure(request, error, options, began=response is not None) from error
+        finally:
+            self._watch.end(watched)
+            if response is not None and not response.content.at_eof():
+                response.close()
         headers = response.headers
         return Answer(
             status=response.status,
@@ -120,10 +133,39 @@ class Session:
             set_cookies=tuple(headers.getall("Set-Cookie", ())),
         )
 
+    async def _read_on(
+        self,
+        request: Request,
+        response: aiohttp.ClientResponse,
+        body: bytes,
+        options: Options,
+        watched: Watched | None,
+        idle: float | None,
+        whole: float | None,
+    ) -> bytes:
+        """Read what comes after the first piece of a body."""
+        content, most = response.content, options.max_body
+        now = asyncio.get_running_loop().time
+        end = math.inf if whole is None else now() + whole
+        pieces, size = [body], len(body)
+        while not content.at_eof() and size <= most:
+            if watched is not None:
+                # Later than before, so the timer that is set will do.
+                watched.expires = end if idle is None else min(now() + idle, end)
+            piece = await content.readany()
+            pieces.append(piece)
+            size += len(piece)
+        if size > most:
+            raise BodyTooLargeError(
+                f"{self._name(request)} answered with more than {most} bytes; stream it, or raise "
+                "max_body if you expect that much"
+            )
+        return b"".join(pieces)
+
     @asynccontextmanager
     async def stream(self, request: Request, options: Options) -> AsyncGenerator[Stream, None]:
         """Send a request once and hand out the body piece by piece."""
-        response = await self._respond(request, options, None)
+        response = await self._respond(request, options)
         try:
             yield Stream(
                 status=response.status,
@@ -134,21 +176,16 @@ class Session:
             # Closing and not releasing: what the caller did not read would have to be read first.
             response.close()
 
-    async def _respond(
-        self, request: Request, options: Options, left: float | None
-    ) -> aiohttp.ClientResponse:
+    async def _respond(self, request: Request, options: Options) -> aiohttp.ClientResponse:
         session = self._aiohttp or self._open()
         method, url = request.method, self.root + request.target
-        timeout = self._timeout
-        if left is not None or request.hold or request.transfer or options is not self._options:
-            timeout = _client_timeout(options, left, request.hold, transfer=request.transfer)
-        headers = request.headers
-        body: bytes | AsyncIterator[bytes] | None = None
-        if isinstance(request.body, Upload):
-            headers = {**(headers or {}), **request.body.headers}
-            body = _chunks_of(request.body)
-        elif request.body is not None:
-            body = request.body
+        headers, body = request.headers, request.body
+        data: bytes | AsyncIterator[bytes] | None
+        if isinstance(body, Upload):
+            headers = {**(headers or {}), **body.headers}
+            data = _chunks_of(body)
+        else:
+            data = body
         if request.cookies:
             headers = {**(headers or {}), "Cookie": request.cookies}
         for _ in range(_MOST_REDIRECTS + 1):
@@ -156,10 +193,10 @@ class Session:
                 response = await session.request(
                     method,
                     URL(url, encoded=True),
-                    data=body,
+                    data=data,
                     headers=headers,
                     allow_redirects=False,
-                    timeout=timeout,
+                    timeout=_timers(options.timeout, request.transfer),
                     proxy_headers=self._proxy_headers,
                 )
             except _FAILURES as error:
@@ -176,7 +213,7 @@ class Session:
     def _redirected(self, request: Request, url: str, response: aiohttp.ClientResponse) -> str:
         location = response.headers.get("Location", "")
         target = urljoin(url, location)
-        what = f"{request.method} {self.root}{request.target.partition('?')[0]}"
+        what = self._name(request)
         try:
             origin = origin_of(target)
         except InvalidArgumentError:
@@ -194,23 +231,6 @@ class Session:
             )
         return target
 
-    async def _read(self, request: Request, response: aiohttp.ClientResponse, most: int) -> bytes:
-        content = response.content
-        body = await content.readany()
-        if content.at_eof() and len(body) <= most:
-            return body
-        pieces, size = [body], len(body)
-        while not content.at_eof() and size <= most:
-            piece = await content.readany()
-            pieces.append(piece)
-            size += len(piece)
-        if size > most:
-            raise BodyTooLargeError(
-                f"{request.method} {self.root}{request.target.partition('?')[0]} answered with "
-                f"more than {most} bytes; stream it, or raise max_body if you expect that much"
-            )
-        return b"".join(pieces)
-
     async def _chunks(
         self, request: Request, response: aiohttp.ClientResponse, options: Options
     ) -> AsyncGenerator[bytes, None]:
@@ -220,10 +240,20 @@ class Session:
         except _FAILURES as error:
             raise self._failure(request, error, options, began=True) from error
 
+    def _too_slow(self, request: Request, *, began: bool) -> ReadTimeout:
+        part = "the rest of the answer" if began else "an answer"
+        return ReadTimeout(
+            f"{self._name(request)}: waited too long for {part}; if the server needs that long, "
+            "raise timeout=Timeout(read=...)"
+        )
+
+    def _name(self, request: Request) -> str:
+        return f"{request.method} {self.root}{request.target.partition('?')[0]}"
+
     def _failure(
         self, request: Request, error: BaseException, options: Options, *, began: bool
     ) -> ConnectError:
-        what = f"{request.method} {self.root}{request.target.partition('?')[0]}"
+        what = self._name(request)
         why = str(error) or type(error).__name__
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return ConnectTimeout(
@@ -241,8 +271,7 @@ class Session:
                 "right, and is the server up?"
             )
         if isinstance(error, asyncio.TimeoutError):
-            part = "the rest of the answer" if began else "an answer"
-            return ReadTimeout(f"{what}: waited too long for {part} ({why})")
+            return self._too_slow(request, began=began)
         if isinstance(error, aiohttp.InvalidURL):
             return InvalidArgumentError(f"{what} is not a valid address: {why}")
         part = "within" if began else "before"
@@ -270,17 +299,32 @@ async def _chunks_of(upload: Upload) -> AsyncGenerator[bytes, None]:
                 told(len(chunk))
 
 
-def _client_timeout(
-    options: Options, left: float | None, hold: float, *, transfer: bool = False
-) -> aiohttp.ClientTimeout:
+def _patience(
+    options: Options, request: Request, left: float | None
+) -> tuple[float | None, float | None]:
+    """Give the seconds to wait for something to come, and for the whole attempt."""
     timeout = options.timeout
-    totals = (timeout.total, options.retry.deadline if left is None else left)
-    read = timeout.read
-    if read is not None and hold:
-        read = max(read, hold + _HOLD_SLACK)
+    idle = timeout.read
+    if request.hold and idle is not None:
+        idle = max(idle, request.hold + _HOLD_SLACK)
+    if request.transfer:
+        # aiohttp's timer between two reads watches it, which begins when the body is sent.
+        return None, None
+    return idle, _least(timeout.total, options.retry.deadline if left is None else left)
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
+
+
+@lru_cache(maxsize=64)
+def _timers(timeout: Timeout, transfer: bool) -> aiohttp.ClientTimeout:
+    """Give what aiohttp itself is to watch."""
     return aiohttp.ClientTimeout(
-        total=None if transfer else min((t for t in totals if t is not None), default=None),
+        total=None,
         connect=timeout.connect,
         sock_connect=timeout.connect,
-        sock_read=read,
+        sock_read=timeout.read if transfer else None,
     )

@@ -9,6 +9,7 @@ from aconnect.connect.content import (
     ContentCreate,
     ContentItem,
     ContentOwner,
+    ContentRole,
     ContentUpdate,
     DeployInstructions,
     EnvironmentVariable,
@@ -35,6 +36,12 @@ from aconnect.connect.instrumentation import (
     ShinyUsage,
 )
 from aconnect.connect.jobs import Job, Jobs, JobStatus, KillOrder, LogEntries, LogEntry, LoggedError
+from aconnect.connect.schedules import (
+    ContentSchedule,
+    RecurrenceRules,
+    ScheduleLastRun,
+    ScheduleVariant,
+)
 from aconnect.connect.server import (
     Installation,
     PythonInfo,
@@ -73,6 +80,8 @@ __all__ = [
     "ContentHit",
     "ContentItem",
     "ContentOwner",
+    "ContentRole",
+    "ContentSchedule",
     "ContentTag",
     "ContentTags",
     "ContentUpdate",
@@ -103,9 +112,12 @@ __all__ = [
     "PythonInfo",
     "QuartoInstallations",
     "RInstallations",
+    "RecurrenceRules",
     "RemoteGroup",
     "RemoteUser",
     "RenderInstructions",
+    "ScheduleLastRun",
+    "ScheduleVariant",
     "Server",
     "ServerSettings",
     "ServerVersion",

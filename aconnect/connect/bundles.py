@@ -78,8 +78,8 @@ class Bundles(ConnectResource, name="content.bundles"):
     """The bundles of one content item."""
 
     @paged("/v1/content/{guid}/bundles", by=Whole())
-    def find(self) -> Paged[Bundle]:
-        """Find the bundles, newest first."""
+    def find(self, *, asc_order: bool | None = None) -> Paged[Bundle]:
+        """Find the bundles, newest first unless `asc_order`; older servers know no other order."""
         ...
 
     async def find_one(self) -> Bundle | None:
@@ -98,7 +98,7 @@ class Bundles(ConnectResource, name="content.bundles"):
 
     @endpoint("POST", "/v1/content/{guid}/bundles")
     async def upload(self, body: Upload) -> Bundle:
-        """Send an archive with its checksum."""
+        """Send an archive with its checksum; `create` makes both from bytes or a file."""
         ...
 
     async def create(

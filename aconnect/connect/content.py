@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Required, TypedDict, Unpack
+from typing import Literal, Required, TypedDict, Unpack
 
 from msgspec import field
 
@@ -14,6 +14,7 @@ from aconnect._core.paging import Paged, Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.bundles import Bundle, Bundles
 from aconnect.connect.jobs import Jobs
+from aconnect.connect.schedules import ContentSchedule
 from aconnect.connect.tags import ContentTags, Tag
 from aconnect.connect.tasks import Task
 
@@ -27,6 +28,15 @@ class AccessType(OpenEnum):
     ALL = "all"
     LOGGED_IN = "logged_in"
     ACL = "acl"
+
+
+class ContentRole(OpenEnum):
+    """What a user may do with content."""
+
+    OWNER = "owner"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+    NONE = "none"
 
 
 class ContentOwner(Model, kw_only=True):
@@ -100,11 +110,13 @@ class ContentItem(ConnectBound, kw_only=True, dict=True):
     """Where it is administered."""
     vanity_url: str | None = None
     """Only with `include="vanity_url"`."""
-    app_role: str | None = None
+    app_role: ContentRole | None = None
     """What the key's owner may do with it."""
+    role: ContentRole | None = None
+    """What the 2023.09 edition calls `app_role`; recorded servers do not send it."""
     bookmarked: bool | None = None
     """Only with `include="bookmarked"`."""
-    schedules: list[dict[str, Any]] | None = None
+    schedules: list[ContentSchedule] | None = None
     """Only with `include="schedule"`."""
     owner: ContentOwner | None = None
     """Only with `include="owner"`."""

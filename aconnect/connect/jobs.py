@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -191,8 +190,8 @@ class Jobs(ConnectResource, name="content.jobs"):
         ...
 
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/tail")
-    async def tail(self, key: str) -> Any:
-        """Get the log as the server streams it; read it with `client.stream`."""
+    async def tail(self, key: str) -> LogEntry:
+        """Get the newest line of a job's log; `Job.follow` yields all of them."""
         ...
 
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/error")

@@ -1,0 +1,171 @@
+"""Puts a declaration into the words of the contracts' tables, so that the two can be compared."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import NoneType, UnionType
+from typing import (
+    Any,
+    Final,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+import msgspec
+
+from aconnect._core.endpoint import Endpoint
+from aconnect._core.message import Upload
+from aconnect._core.model import Id
+from aconnect._core.paging import Paged
+from tests.contracts.table import Field, Kind, Type, placeholders
+
+_PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
+    str: (Kind("string"),),
+    Id: (Kind("string"), Kind("integer")),
+    datetime: (Kind("string", "date-time"),),
+    bytes: (Kind("string", "binary"),),
+    Upload: (Kind("string", "binary"),),
+    bool: (Kind("boolean"),),
+    int: (Kind("integer"),),
+    float: (Kind("number"),),
+    dict: (Kind("object"),),
+    msgspec.Raw: (Kind("any"),),
+}
+_JSON: Final = "application/json"
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a declaration sends."""
+
+    media: str
+    type: Type
+    headers: frozenset[str] = frozenset()
+    """Beyond what HTTP itself asks for; in lower case."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A declaration in the words of the tables."""
+
+    name: str
+    method: str
+    template: str
+    path: Mapping[str, Type]
+    """The placeholders that are arguments; others come from the object it is below."""
+    query: Mapping[str, Field]
+    controls: tuple[str, ...]
+    """The query parameters that its style of paging sends."""
+    body: Body | None
+    answer: Type | None
+    """None where nothing is expected."""
+
+
+def declared(endpoint: Endpoint) -> Declared:
+    """Describe a declaration."""
+    plan = endpoint.plan
+    hints = _hints(endpoint)
+    wire = endpoint.style.wire(plan.wire) if endpoint.style is not None else plan.wire
+    return Declared(
+        name=endpoint.name,
+        method=endpoint.method,
+        template=endpoint.template,
+        path={
+            name: type_of(hints[name]) for name in placeholders(endpoint.template) if name in hints
+        },
+        query={
+            name: Field(type_of(hints[argument]), argument in plan.required)
+            for argument, name in plan.query.items()
+        },
+        controls=endpoint.style.controls if endpoint.style is not None else (),
+        body=_body(endpoint, hints),
+        answer=None if wire is NoneType else type_of(wire),
+    )
+
+
+def _hints(endpoint: Endpoint) -> dict[str, Any]:
+    package = sys.modules[endpoint.function.__module__.rpartition(".")[0]]
+    names = {**vars(package), **endpoint.function.__globals__}
+    return get_type_hints(endpoint.function, globalns=names, include_extras=True)
+
+
+def _body(endpoint: Endpoint, hints: Mapping[str, Any]) -> Body | None:
+    plan = endpoint.plan
+    if plan.fields is not None:
+        (fields,) = (hint for hint in map(_unpacked, hints.values()) if is_typeddict(hint))
+        kind = Kind("fields", title=fields.__name__, load=lambda: _entries(fields, plan.required))
+        return Body(_JSON, Type((kind,)))
+    if not plan.has_body:
+        return None
+    if hints["body"] is Upload:
+        sample = Upload.archive(b"any")
+        own = {name.lower() for name in sample.headers} - {"content-type", "content-length"}
+        return Body(sample.content_type, type_of(Upload), frozenset(own))
+    return Body(_JSON, type_of(hints["body"]))
+
+
+def _unpacked(hint: Any) -> Any:
+    return get_args(hint)[0] if get_args(hint) else hint
+
+
+def type_of(hint: Any) -> Type:
+    """Describe what an annotation means in JSON."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in {Union, UnionType}:
+        members = [type_of(one) for one in arguments if one not in {NoneType, msgspec.UnsetType}]
+        kinds = dict.fromkeys(kind for member in members for kind in member.kinds)
+        return Type(tuple(kinds), NoneType in arguments or any(m.nullable for m in members))
+    if origin in {Required, NotRequired}:
+        return type_of(arguments[0])
+    if origin is Literal:
+        return Type((Kind("string", values=tuple(map(str, arguments))),))
+    if hint in {Any, object}:
+        return Type((Kind("any"),), nullable=True)
+    return Type(_PLAIN.get(hint) or (_kind(hint, origin, arguments),))
+
+
+def _kind(hint: Any, origin: Any, arguments: tuple[Any, ...]) -> Kind:
+    if origin in {list, tuple, Sequence}:
+        return Kind("array", item=type_of(arguments[0]))
+    if origin in {dict, Mapping}:
+        value = type_of(arguments[1])
+        return Kind("object") if value == type_of(Any) else Kind("map", item=value)
+    plain = origin or hint
+    if is_typeddict(plain):
+        return Kind("fields", title=plain.__name__, load=lambda: _entries(plain, _required(plain)))
+    if issubclass(plain, enum.Enum):
+        name = "string" if issubclass(plain, str) else "integer"
+        return Kind(name, values=tuple(str(one.value) for one in plain))
+    if issubclass(plain, msgspec.Struct):
+        # The envelopes of pages are read for what paging needs, and for nothing else.
+        envelope = plain.__module__ == Paged.__module__
+        title = plain.__name__
+        return Kind("fields", title=title, load=lambda: _fields(hint), partial=envelope)
+    raise TypeError(f"{hint!r} has no counterpart in a contract; teach {__name__} what it means")
+
+
+def _fields(model: Any) -> dict[str, Field]:
+    return {
+        one.encode_name: Field(type_of(one.type), one.required)
+        for one in msgspec.structs.fields(model)
+    }
+
+
+def _entries(model: Any, required: frozenset[str]) -> dict[str, Field]:
+    hints = get_type_hints(model)
+    return {name: Field(type_of(hint), name in required) for name, hint in hints.items()}
+
+
+def _required(model: Any) -> frozenset[str]:
+    required: frozenset[str] = model.__required_keys__
+    return required

@@ -1,0 +1,117 @@
+"""The tables made from a document hold its facts, one line each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contracts.make import Tables, main
+from tests.contracts.table import Table
+
+TEXT: dict[str, Any] = {"type": "string"}
+NUMBER: dict[str, Any] = {"type": "integer", "format": "int64"}
+
+
+def ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+SCHEMAS: dict[str, Any] = {
+    "Node": {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": NUMBER, "children": {"type": "array", "items": ref("Node")}},
+    },
+    "Numbered": {"properties": {"total": NUMBER}},
+    "Nodes": {"allOf": [ref("Numbered"), {"properties": {"results": ref("Node")}}]},
+    "Colour": {"type": "string", "enum": ["red", "green"]},
+    "Unused": {"properties": {"secret": TEXT}},
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "written"),
+    [
+        ({}, "any"),
+        (TEXT, "string"),
+        (NUMBER, "integer"),
+        ({"type": "string", "format": "date-time", "nullable": True}, "string:date-time?"),
+        ({"type": ["string", "null"]}, "string?"),
+        ({"type": ["string", "integer", "null"]}, "integer|string?"),
+        ({"anyOf": [TEXT, {"type": "null"}]}, "string?"),
+        ({"oneOf": [TEXT, NUMBER], "nullable": True}, "integer|string?"),
+        ({"type": "string", "enum": ["asc", "desc"]}, "string(asc,desc)"),
+        ({"type": "array", "items": {"type": "array", "items": TEXT}}, "[[string]]"),
+        ({"type": "object", "additionalProperties": NUMBER}, "{integer}"),
+        ({"type": "object", "additionalProperties": True}, "object"),
+        ({"allOf": [ref("Node")], "nullable": True}, "#Node?"),
+        (ref("Colour"), "#Colour"),
+        ({"properties": {"a": TEXT}}, "#here"),
+    ],
+)
+def test_each_way_to_say_a_type_has_one_short_form(schema: dict[str, Any], written: str) -> None:
+    """A type is written the same, however its edition of OpenAPI spells it."""
+    tables = Tables({"paths": {}, "components": {"schemas": SCHEMAS}})
+    assert tables.type_of(schema, "here") == written
+
+
+def test_a_document_becomes_a_table_that_can_be_read(tmp_path: Path) -> None:
+    """Parameters, body, answers and every schema that they lead to arrive; nothing else does."""
+    answer = {"content": {"application/json": {"schema": ref("Nodes")}}}
+    where = {"name": "id", "in": "path", "required": True, "schema": TEXT}
+    sort = {"name": "sort", "in": "query", "schema": ref("Colour")}
+    body = {"content": {"application/json": {"schema": {"properties": {"name": TEXT}}}}}
+    operation = {
+        "operationId": "change",
+        "summary": "prose that is no fact",
+        "parameters": [sort],
+        "requestBody": body,
+        "responses": {"200": answer, "404": {"description": "prose"}},
+    }
+    paths = {"/nodes/{id}": {"parameters": [where], "put": operation}}
+    document = tmp_path / "full.json"
+    document.write_text(json.dumps({"paths": paths, "components": {"schemas": SCHEMAS}}))
+
+    said = main(["some", "1.0", str(document), str(tmp_path)])
+
+    text = (tmp_path / "some-1.0.json").read_text()
+    assert "1 operations, 4 schemas" in said
+    assert "prose" not in text
+    assert "Unused" not in text
+    found = Table(text).find("PUT", "/nodes/{id}")
+    assert found is not None
+    assert found.body is not None
+    assert [*found.path, *found.query, *found.answers] == ["id", "sort", 200, 404]
+    (sent,) = found.body["application/json"].kinds
+    assert [*sent.fields] == ["name"]
+    (page,) = found.successes[200]["application/json"].kinds
+    (row,) = page.fields["results"].type.kinds
+    assert {name: str(one.type) for name, one in row.fields.items()} == {
+        "id": "integer",
+        "children": "[#Node]",
+    }
+    assert [name for name, one in row.fields.items() if one.required] == ["id"]
+
+
+def test_a_value_that_would_break_the_notation_is_refused() -> None:
+    """An enum value with a comma is an error, not another value."""
+    tables = Tables({"paths": {}})
+    with pytest.raises(ValueError, match="cannot be written"):
+        tables.type_of({"type": "string", "enum": ["a,b"]}, "here")
+
+
+@pytest.mark.parametrize("text", ["[string", "string]", "{string", "str ing", "#", ""])
+def test_a_type_that_is_misspelt_is_refused(text: str) -> None:
+    """A table edited by hand cannot hold what nobody can read."""
+    empty = Table('{"service": "s", "edition": "e", "operations": {}, "schemas": {}}')
+    with pytest.raises(ValueError, match="type"):
+        empty.type_of(text)
+
+
+def test_too_few_arguments_give_the_usage() -> None:
+    """The script says how it is called."""
+    with pytest.raises(SystemExit, match="usage"):
+        main(["connect"])
