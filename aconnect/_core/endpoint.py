@@ -8,7 +8,6 @@ declarations stays cheap.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import re
@@ -288,9 +287,11 @@ class Endpoint:
         """Raise the TypeError that calling the declared function with these would."""
         plan = self.plan
         inspect.signature(self.function).bind(None, *args, **kwargs)
-        known = set(plan.arguments) | (plan.fields or set())
+        known = {*plan.arguments, *(plan.fields or ())}
         unknown = sorted(kwargs.keys() - known)
         if unknown:
+            import difflib  # noqa: PLC0415  only a mistake needs it
+
             close = difflib.get_close_matches(unknown[0], known, n=3) or sorted(known)
             raise TypeError(
                 f"{self.name}() does not know {unknown[0]!r}; did you mean {' or '.join(close)}?"

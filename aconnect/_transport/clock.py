@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-
-import anyio
 
 
 class SystemClock:
@@ -12,7 +11,7 @@ class SystemClock:
 
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)
-    sleep = staticmethod(anyio.sleep)
+    sleep = staticmethod(asyncio.sleep)
 
 
 SYSTEM_CLOCK = SystemClock()

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
-from anyio import AsyncFile, to_thread
 
 from aconnect.errors import InvalidArgumentError
 
 
 @asynccontextmanager
-async def whole_file(path: Path) -> AsyncGenerator[AsyncFile[bytes], None]:
+async def whole_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None]:
     """Open a file for writing that takes its name only when the block ends well."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
         file = await anyio.open_file(part, "wb")
     except OSError as error:
@@ -27,7 +26,7 @@ async def whole_file(path: Path) -> AsyncGenerator[AsyncFile[bytes], None]:
     try:
         async with file:
             yield file
-        await to_thread.run_sync(os.replace, part, path)
+        await asyncio.to_thread(os.replace, part, path)
     except BaseException:
         # Short and without waiting, so that a cancellation cannot leave the part behind.
         with suppress(OSError):

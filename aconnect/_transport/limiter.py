@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import anyio
-from anyio import CapacityLimiter, WouldBlock
 
 from aconnect._core.clock import Clock
 from aconnect._core.limits import AdaptiveLimit, Limits, TokenBucket
@@ -19,7 +18,7 @@ class Limiter:
         self._adaptive = AdaptiveLimit(limits)
         self._bucket = TokenBucket(limits.rate, limits.burst) if limits.rate is not None else None
         # anyio's limiter belongs to an event loop, which there may not be yet.
-        self._permits: CapacityLimiter | None = None
+        self._permits: anyio.CapacityLimiter | None = None
 
     @property
     def limit(self) -> int:
@@ -32,7 +31,7 @@ class Limiter:
             return False
         try:
             self._permits.acquire_on_behalf_of_nowait(borrower)
-        except WouldBlock:
+        except anyio.WouldBlock:
             return False
         return True
 
@@ -43,13 +42,13 @@ class Limiter:
         """
         permits = self._permits
         if permits is None:
-            permits = self._permits = CapacityLimiter(self._adaptive.limit)
+            permits = self._permits = anyio.CapacityLimiter(self._adaptive.limit)
         waited = False
         if self._bucket is not None:
             waited = await self._await_rate(self._bucket, left())
         try:
             permits.acquire_on_behalf_of_nowait(borrower)
-        except WouldBlock:
+        except anyio.WouldBlock:
             with anyio.fail_after(left()):
                 await permits.acquire_on_behalf_of(borrower)
             return True

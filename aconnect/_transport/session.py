@@ -115,6 +115,13 @@ class Session:
             body = await content.readany()
             if not content.at_eof() or len(body) > options.max_body:
                 body = await self._read_on(request, response, body, options, watched, idle, whole)
+            headers = response.headers
+            return Answer(
+                status=response.status,
+                headers=headers,
+                body=body,
+                set_cookies=tuple(headers.getall("Set-Cookie", ())),
+            )
         except asyncio.CancelledError as error:
             if watched is None or not watched.is_ours():
                 raise
@@ -125,13 +132,6 @@ class Session:
             self._watch.end(watched)
             if response is not None and not response.content.at_eof():
                 response.close()
-        headers = response.headers
-        return Answer(
-            status=response.status,
-            headers=headers,
-            body=body,
-            set_cookies=tuple(headers.getall("Set-Cookie", ())),
-        )
 
     async def _read_on(
         self,

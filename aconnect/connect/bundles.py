@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import anyio.to_thread
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.message import Upload
@@ -109,7 +108,7 @@ class Bundles(ConnectResource, name="content.bundles"):
         It is read once for the checksum and streamed after that. `progress` is called with the
         number of bytes of each piece sent; an upload that is tried again begins anew.
         """
-        body = await anyio.to_thread.run_sync(lambda: Upload.archive(archive, progress=progress))
+        body = await asyncio.to_thread(Upload.archive, archive, progress=progress)
         return await self.upload(body)
 
     @endpoint("GET", "/v1/content/{guid}/bundles/{id}/download")

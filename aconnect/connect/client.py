@@ -130,6 +130,11 @@ class Client(BaseClient):
         self._version = version
 
     @property
+    def metrics(self) -> Instrumentation:
+        """Another name for `instrumentation`, which users of posit-sdk look for."""
+        return self.instrumentation
+
+    @property
     def url(self) -> str:
         """The server's address, without the API's part."""
         return self._origin.removesuffix(API)

@@ -6,7 +6,7 @@ they are read, not when they arrive.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 
 from msgspec import field
@@ -14,6 +14,7 @@ from msgspec import field
 from aconnect._core.endpoint import paged
 from aconnect._core.model import Row, id_text
 from aconnect._core.paging import Keyset, Paged, Whole
+from aconnect.concurrency import Mapped
 from aconnect.connect.base import ConnectResource
 
 
@@ -154,3 +155,20 @@ class Instrumentation(ConnectResource, name="instrumentation"):
         `content_guid` from 2026.01 on; older servers ignore it.
         """
         ...
+
+    def usage(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        content_guid: str | Sequence[str] | None = None,
+    ) -> Mapped[ContentVisit | ShinyUsage]:
+        """Find usage of both kinds: all visits, then all sessions of Shiny applications."""
+
+        async def rows() -> AsyncGenerator[ContentVisit | ShinyUsage, None]:
+            async for visit in self.visits(from_=from_, to=to, content_guid=content_guid):
+                yield visit
+            async for session in self.shiny_usage(from_=from_, to=to, content_guid=content_guid):
+                yield session
+
+        return Mapped(rows)

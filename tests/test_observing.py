@@ -1,0 +1,72 @@
+"""The ready subscribers, over a real socket."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+
+from aconnect import Client, errors
+from aconnect.observing import log_events, trace_calls
+from aconnect.testing import FakeConnect, VirtualClock, faults
+
+
+async def test_a_log_tells_of_failures_and_hides_secrets(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A failed attempt and the retry are warnings; neither key nor prefix is in the log."""
+    caplog.set_level(logging.DEBUG, logger="aconnect")
+    async with (
+        FakeConnect() as server,
+        Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
+    ):
+        client.subscribe(log_events())
+        server.script(faults.status(503))
+        await client.users.find(prefix="secretive")
+        warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+        assert len(warnings) == 2
+        assert "users.find" in warnings[0]
+        assert "503" in warnings[0]
+        assert server.api_key not in caplog.text
+        assert "secretive" not in caplog.text
+
+
+async def test_a_call_is_a_span_with_its_retries() -> None:
+    """A span has the operation's name, the retries as events, and the status."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    async with (
+        FakeConnect() as server,
+        Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
+    ):
+        client.subscribe(trace_calls(provider.get_tracer("test")))
+        server.script(faults.status(503))
+        await client.me()
+        with pytest.raises(errors.NotFoundError):
+            await client.users.get("nobody")
+    good, bad = exporter.get_finished_spans()
+    assert good.name == "users.me"
+    assert [event.name for event in good.events] == ["attempt failed", "retry scheduled"]
+    assert good.attributes is not None
+    assert good.attributes["http.request.resend_count"] == 1
+    assert bad.status.status_code is StatusCode.ERROR
+
+
+async def test_a_subscription_can_be_ended() -> None:
+    """After `stop()` nothing is told any more."""
+    told: list[object] = []
+    async with (
+        FakeConnect() as server,
+        Client(server.url, api_key=server.api_key) as client,
+    ):
+        stop = client.subscribe(told.append)
+        await client.me()
+        assert len(told) == 2
+        stop()
+        await client.me()
+        assert len(told) == 2
