@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
+import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
@@ -65,12 +66,11 @@ async def collect(
         columns=sink.columns,
         keep=_described(keep),
     )
-    part = await to_thread.run_sync(
-        lambda: PartFile.open(Path(path), source, sink, restart=restart, overwrite=overwrite)
-    )
+    part = PartFile(Path(path), source, sink)
     try:
+        await to_thread.run_sync(partial(part.open, restart=restart, overwrite=overwrite))
         if not part.ended:
-            await _fetch(paged, part, partial(part.append, sink), keep, progress)
+            await _fetch(paged, part, keep, progress)
         return await to_thread.run_sync(part.finish)
     except (ConnectError, OSError) as error:
         if part.progress.rows:
@@ -84,7 +84,6 @@ async def collect(
 async def _fetch(
     paged: Paged[Any],
     part: PartFile,
-    append: Callable[..., Collected],
     keep: Keep | None,
     progress: Callable[[Collected], None] | None,
 ) -> None:
@@ -92,7 +91,9 @@ async def _fetch(
         async for page in pages:
             rows = page.rows if keep is None else keep(page.rows)
             ended = rows is None or page.token is None
-            done = await to_thread.run_sync(partial(append, rows or (), page.token, ended=ended))
+            done = await to_thread.run_sync(
+                partial(part.append, rows or (), page.token, ended=ended)
+            )
             if progress is not None:
                 progress(done)
             if ended:
@@ -109,5 +110,5 @@ def _described(keep: Keep | None) -> str:
     if keep is None:
         return ""
     if isinstance(keep, Struct):
-        return repr(keep)
+        return msgspec.json.encode(keep, order="sorted", enc_hook=repr).decode()
     return str(getattr(keep, "__qualname__", type(keep).__qualname__))

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
@@ -73,47 +73,53 @@ class Collected(Struct, frozen=True, kw_only=True):
 class PartFile:
     """One file in the making; methods may be called from any thread, one at a time."""
 
-    def __init__(self, path: Path, file: IO[bytes], state: Checkpoint) -> None:
+    def __init__(self, path: Path, source: Source, sink: Sink) -> None:
         self.path = path
         self._part, self._mark = _beside(path)
-        self._file = file
-        self._state = state
-        self._resumed = state.rows
+        self._sink = sink
+        self._state = Checkpoint(source=source)
+        self._resumed = 0
         self._saved = 0.0
+        self._file: IO[bytes] | None = None
+        self._closed = False
         # A cancelled coroutine does not stop the thread it waited for: what comes after waits here.
         self._lock = threading.Lock()
 
-    @classmethod
-    def open(
-        cls, path: Path, source: Source, sink: Sink, *, restart: bool, overwrite: bool
-    ) -> Self:
-        """Begin a file, or go on with what an earlier run left."""
-        if path.exists() and not overwrite:
-            raise InvalidArgumentError(
-                f"{path} exists already, so it is complete; nothing was fetched. Choose another "
-                "place, or pass overwrite=True (--restart on the command line) to replace it"
-            )
-        part, mark = _beside(path)
-        try:
-            file = _opened(part)
-        except OSError as error:
-            raise InvalidArgumentError(
-                f"cannot write {path}: {error.strerror or error}; choose another place"
-            ) from error
-        try:
-            _lock(file, part)
-            known = None if restart else _known(part, mark, source)
-            state = known or Checkpoint(source=source)
-            file.truncate(state.size)
-            file.seek(state.size)
-            opened = cls(path, file, state)
-            if known is None:
-                state.size = file.write(sink.head)
-            opened._save()
-        except BaseException:
-            file.close()
-            raise
-        return opened
+    def open(self, *, restart: bool, overwrite: bool) -> None:
+        """Begin the file, or go on with what an earlier run left."""
+        with self._lock:
+            if self._closed:
+                return
+            if self.path.exists() and not overwrite:
+                raise InvalidArgumentError(
+                    f"{self.path} exists already, so it is complete; nothing was fetched. Choose "
+                    "another place, or pass overwrite=True (--restart on the command line) to "
+                    "replace it"
+                )
+            try:
+                file = _opened(self._part)
+            except OSError as error:
+                raise InvalidArgumentError(
+                    f"cannot write {self.path}: {error.strerror or error}; choose another place"
+                ) from error
+            try:
+                self._begin(file, restart=restart)
+            except BaseException:
+                file.close()
+                raise
+            self._file = file
+
+    def _begin(self, file: IO[bytes], *, restart: bool) -> None:
+        _lock(file, self._part)
+        source = self._state.source
+        known = None if restart else _known(self._part, self._mark, source)
+        state = self._state = known or self._state
+        self._resumed = state.rows
+        file.truncate(state.size)
+        file.seek(state.size)
+        if known is None:
+            state.size = file.write(self._sink.head)
+        self._save(file)
 
     @property
     def token(self) -> str | None:
@@ -137,16 +143,14 @@ class PartFile:
             resumed=self._resumed,
         )
 
-    def append(
-        self, sink: Sink, rows: Sequence[Raw], token: str | None, *, ended: bool
-    ) -> Collected:
+    def append(self, rows: Sequence[Raw], token: str | None, *, ended: bool) -> Collected:
         """Write the rows of one page, of which `token` is the resume token."""
         with self._lock:
-            if self._file.closed:
+            if self._file is None:
                 return self.progress
             old, size = self._state, 0
             for start in range(0, len(rows), _BLOCK):
-                size += self._file.write(sink.encode(rows[start : start + _BLOCK]))
+                size += self._file.write(self._sink.encode(rows[start : start + _BLOCK]))
             self._state = Checkpoint(
                 source=old.source,
                 token=token,
@@ -156,41 +160,43 @@ class PartFile:
                 pages=old.pages + 1,
             )
             if time.monotonic() - self._saved >= SAVE_EVERY:
-                self._save()
+                self._save(self._file)
             return self.progress
 
     def finish(self) -> Collected:
         """Give the file its name."""
         with self._lock:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._part.replace(self.path)
-            self._mark.unlink(missing_ok=True)
+            if self._file is not None:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._file.close()
+                self._file = None
+                self._part.replace(self.path)
+                self._mark.unlink(missing_ok=True)
             return self.progress
 
     def close(self) -> None:
         """Leave the part for a later run; where nothing has come, leave nothing."""
         with self._lock, suppress(OSError):
-            if self._file.closed:
+            self._closed = True
+            file, self._file = self._file, None
+            if file is None:
                 return
-            try:
+            with file:
                 if self._state.pages:
-                    self._save()
+                    self._save(file)
                 else:
                     self._part.unlink()
                     self._mark.unlink()
-            finally:
-                self._file.close()
 
-    def _save(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
+    def _save(self, file: IO[bytes]) -> None:
+        file.flush()
+        os.fsync(file.fileno())
         fresh = self._mark.with_name(f"{self._mark.name}.new")
-        with fresh.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(self._state)))
-            file.flush()
-            os.fsync(file.fileno())
+        with fresh.open("wb") as mark:
+            mark.write(msgspec.json.format(msgspec.json.encode(self._state)))
+            mark.flush()
+            os.fsync(mark.fileno())
         fresh.replace(self._mark)
         self._saved = time.monotonic()
 
@@ -216,7 +222,7 @@ def _lock(file: IO[bytes], part: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Another process may have completed and renamed it before the lock was ours.
-        alone = part.exists() and part.samefile(file.fileno())
+        alone = part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat())
     except BlockingIOError:
         alone = False
     except OSError:
@@ -230,6 +236,9 @@ def _lock(file: IO[bytes], part: Path) -> None:
 def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
     """Read the checkpoint of an earlier run, or refuse to go on from it."""
     again = "begin anew with restart=True (--restart on the command line)"
+    size = part.stat().st_size
+    if size == 0:
+        return None
     try:
         known = msgspec.json.decode(mark.read_bytes(), type=Checkpoint)
     except FileNotFoundError:
@@ -246,9 +255,6 @@ def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
             f"{part} was begun with {'; '.join(differences)}. Repeat the query it was begun with, "
             f"choose another place, or {again}"
         )
-    size = part.stat().st_size
-    if size == 0 < known.size:
-        return None
     if size < known.size:
         raise ResumeError(
             f"{part} has {size} bytes, but its checkpoint says {known.size}: the file was changed; "

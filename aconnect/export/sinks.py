@@ -6,7 +6,6 @@ Decides how a row is written. It opens no file.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Sequence
 from typing import Any, Final, Literal, Protocol, cast, get_args
 
@@ -92,6 +91,13 @@ class JsonLines:
 _PLAIN: Final = frozenset({str, int, float, type(None)})
 
 
+class _Lines(list[str]):
+    """What csv writes into."""
+
+    def write(self, line: str, /) -> None:
+        self.append(line)
+
+
 class Csv:
     """UTF-8 CSV with a line of names: absent values empty, times in RFC 3339 as they came.
 
@@ -127,9 +133,10 @@ class Csv:
             ) from error
 
     def _written(self, lines: list[list[Any]]) -> bytes:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(lines)
-        return text.getvalue().encode()
+        written = _Lines()
+        # Told that lines end with "\n" alone, csv would leave a lone "\r" in a cell unquoted.
+        csv.writer(written).writerows(lines)
+        return "".join([f"{line[:-2]}\n" for line in written]).encode()
 
     def _cells(self, row: Raw) -> list[Any]:
         values: Sequence[Any] = msgspec.structs.astuple(self._decoder.decode(row))

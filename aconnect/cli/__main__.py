@@ -1,0 +1,6 @@
+"""`python -m aconnect.cli`: the same as `aconnect`."""
+
+from aconnect.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The group of all commands."""
+
+from __future__ import annotations
+
+import click
+
+from aconnect._version import __version__
+from aconnect.cli.collect import collect
+from aconnect.cli.content import content
+from aconnect.cli.demo import demo
+from aconnect.cli.deploy import deploy
+from aconnect.cli.serve import serve
+from aconnect.cli.tasks import tasks
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="aconnect")
+def app() -> None:
+    """Collect from and deploy to Posit Connect.
+
+    The server and the key are taken from CONNECT_SERVER and CONNECT_API_KEY. There is no option for
+    the key itself, because other users of the machine can read the options of a running command;
+    --api-key-file takes it from a file or from standard input.
+
+    Results go to standard output, everything else to standard error. The exit code is 0 when done,
+    1 when it failed, 2 for wrong usage, 130 after Ctrl-C.
+
+    Try it without a server of your own: aconnect demo
+    """
+
+
+for command in (demo, serve, collect, deploy, content, tasks):
+    app.add_command(command)

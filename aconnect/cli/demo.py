@@ -1,0 +1,169 @@
+"""`aconnect demo`: the main job against a simulated server in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aconnect.cli.common import Failure, folder, is_terminal, print_line, say, size_text
+
+if TYPE_CHECKING:
+    from aconnect import Client
+    from aconnect.export import Format, Kind
+
+Line = tuple[str, ...]
+
+_HEAD: Line = ("What", "Rows", "Seconds", "Rows/s", "File", "Peak memory")
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the files in this folder; by default they go to a temporary one.",
+)
+@click.option("--visits", default=200_000, show_default=True)
+@click.option("--audit-logs", default=50_000, show_default=True)
+@click.option("--shiny-usage", default=20_000, show_default=True)
+def demo(out: Path | None, visits: int, audit_logs: int, shiny_usage: int) -> None:
+    """Show the main job against a simulated server.
+
+    Starts a simulated Posit Connect server on this machine, collects visits, audit logs and Shiny
+    usage into files, deploys an example site, follows its build, and prints what it took. Needs no
+    network and no settings.
+    """
+    volumes: list[tuple[Kind, int, Format]] = [
+        ("visits", visits, "jsonl"),
+        ("audit-logs", audit_logs, "jsonl"),
+        ("shiny-usage", shiny_usage, "csv"),
+    ]
+    with ExitStack() as stack:
+        if out is None:
+            place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aconnect-demo-")))
+        else:
+            place = folder(out)
+        url, key = stack.enter_context(_server({kind: rows for kind, rows, _ in volumes}))
+        say(f"A simulated Posit Connect server runs at {url}")
+        lines = [_collected(url, key, place, *volume) for volume in volumes]
+        lines.append(_deployed(url, key, place))
+        _print_table(lines)
+    say(
+        f"The files are in {place}"
+        if out is not None
+        else "The files were temporary; keep them with --out DIR"
+    )
+
+
+def _client(url: str, key: str) -> Client:
+    from aconnect import Client
+
+    return Client(url, api_key=key)
+
+
+def _collected(url: str, key: str, place: Path, kind: Kind, rows: int, format_: Format) -> Line:
+    from aconnect.cli.collect import collect_into
+
+    path = place / f"{kind}.{format_}"
+    began = time.perf_counter()
+    done = collect_into(_client(url, key), kind, path, total=rows, restart=True, format=format_)
+    seconds = time.perf_counter() - began
+    rate = f"{done.rows / seconds:,.0f}"
+    return (path.name, f"{done.rows:,}", f"{seconds:.2f}", rate, size_text(done.size), _memory())
+
+
+def _deployed(url: str, key: str, place: Path) -> Line:
+    from aconnect.cli.deploy import deploy_directory
+
+    site = place / "site"
+    _write_site(site)
+    began = time.perf_counter()
+    item = deploy_directory(_client(url, key), site, name="demo-site", title="A demonstration")
+    seconds = time.perf_counter() - began
+    return (f"deployed {item.name}", "", f"{seconds:.2f}", "", "", _memory())
+
+
+def _write_site(site: Path) -> None:
+    """Write a small static site with its manifest."""
+    files = {
+        "index.html": "<!doctype html>\n<link rel=stylesheet href=style.css>\n<h1>Hello</h1>\n",
+        "style.css": "h1 { font-family: sans-serif }\n",
+    }
+    site.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (site / name).write_bytes(text.encode())
+    sums = {
+        name: {"checksum": hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}
+        for name, text in files.items()
+    }
+    manifest = {
+        "version": 1,
+        "metadata": {"appmode": "static", "primary_html": "index.html"},
+        "files": sums,
+    }
+    (site / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _server(volumes: dict[Kind, int]) -> Generator[tuple[str, str], None, None]:
+    """Run a simulated server; it ends with the block, and also when this process is killed."""
+    arguments = [f"--{kind}={rows}" for kind, rows in volumes.items()]
+    command = [sys.executable, "-m", "aconnect.cli.standin", *arguments, "--seconds-per-line=0.3"]
+    # A session of its own: Ctrl-C in the terminal is for this process alone.
+    with subprocess.Popen(  # noqa: S603  our own interpreter and module
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout is not None  # noqa: S101  it is a pipe
+            announced = process.stdout.readline()
+            if not announced:
+                raise Failure("the simulated server did not start; what it said is above")
+            known = json.loads(announced)
+            yield known["url"], known["api_key"]
+        finally:
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _memory() -> str:
+    """Give the most memory that this process ever had."""
+    try:
+        import resource
+    except ImportError:
+        return "unknown"  # Windows
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size_text(peak * (1 if sys.platform == "darwin" else 1024))
+
+
+def _print_table(lines: list[Line]) -> None:
+    if not is_terminal("stdout"):
+        widths = [max(len(line[i]) for line in [_HEAD, *lines]) for i in range(len(_HEAD))]
+        for line in [_HEAD, *lines]:
+            cells = [
+                cell.ljust(width) if i == 0 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ]
+            print_line("  ".join(cells).rstrip())
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for i, name in enumerate(_HEAD):
+        table.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)

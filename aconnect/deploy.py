@@ -1,0 +1,247 @@
+"""From a directory with a manifest to running content: pack, send, start the deployment.
+
+Decides what goes into a bundle and which content it goes to. Following the build is the business of
+the task it gives. It makes no manifests.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import stat
+import tarfile
+import tempfile
+import threading
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final
+
+import msgspec
+from anyio import to_thread
+from msgspec import Struct
+
+from aconnect.connect import Client, ContentItem, Task
+from aconnect.errors import InvalidArgumentError
+
+MANIFEST: Final = "manifest.json"
+
+DEFAULT_MAX_SIZE: Final = 4 << 30
+"""Bytes of all files of a bundle together, before compression."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{3,64}")
+
+
+class _Manifest(Struct):
+    files: dict[str, Any]
+
+
+@asynccontextmanager
+async def pack(
+    directory: str | Path, *, max_size: int = DEFAULT_MAX_SIZE
+) -> AsyncGenerator[Path, None]:
+    """Pack the files that a manifest lists into a temporary gzip tar, gone after the block.
+
+    The same files make the same archive, byte by byte. Refused are listed files that are missing,
+    lie outside the directory (by `..`, an absolute name or a link) or are no regular files, and
+    more than `max_size` bytes.
+    """
+    number, name = tempfile.mkstemp(prefix="aconnect-", suffix=".tar.gz")
+    os.close(number)
+    stopped = threading.Event()
+    try:
+        await to_thread.run_sync(
+            partial(_pack, Path(directory), Path(name), max_size, stopped),
+            abandon_on_cancel=True,
+        )
+        yield Path(name)
+    finally:
+        stopped.set()
+        # Short and without waiting, so that a cancellation cannot leave the archive behind.
+        with suppress(OSError):
+            os.unlink(name)  # noqa: PTH108  the same, but ruff wants an async Path.unlink here
+
+
+async def deploy(
+    client: Client,
+    directory: str | Path,
+    *,
+    name: str | None = None,
+    guid: str | None = None,
+    title: str | None = None,
+    max_size: int = DEFAULT_MAX_SIZE,
+    progress: Callable[[int, int], None] | None = None,
+) -> Task[ContentItem]:
+    """Send a directory as a new bundle, start its deployment, and give the task to follow.
+
+    It goes to the content with this `guid`, or else to the key owner's content with this `name`,
+    which is created where there is none. What can be wrong with the directory is found before
+    anything is sent; an error after that has a note saying what is on the server now.
+
+    Args:
+        client: Where to.
+        directory: Has `manifest.json` at its top; see `pack`.
+        name: 3 to 64 of `A-Z a-z 0-9 _ -`. Together with `guid` it is a check.
+        guid: Of existing content.
+        title: What people see; changed where the content has another.
+        max_size: Bytes of all files together at most.
+        progress: Called with the bytes sent so far and in all; after a retry it counts anew.
+    """
+    if name is None and guid is None:
+        raise InvalidArgumentError("nothing says where to deploy to; pass name= or guid=")
+    if name is not None:
+        check_name(name)
+    async with pack(directory, max_size=max_size) as archive:
+        item, made = await _content(client, name, guid, title)
+        left = f"content {item.guid} was created" if made else ""
+        try:
+            if title is not None and item.title != title:
+                item = await item.update(title=title)
+            size = archive.stat().st_size
+            bundle = await item.bundles.create(archive, progress=_counted(progress, size))
+            left = f"{left} and" if made else f"content {item.guid}"
+            left = f"{left} has bundle {bundle.id}, perhaps not active"
+            return await item.deploy(bundle)
+        except Exception as error:
+            if left:
+                error.add_note(f"Not undone: {left}. The same again uses that content.")
+            raise
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be the name of content."""
+    if not _NAME.fullmatch(name):
+        raise InvalidArgumentError(
+            f"{name!r} cannot be the name of content; it takes 3 to 64 letters, digits, '_' and '-'"
+        )
+
+
+async def _content(
+    client: Client, name: str | None, guid: str | None, title: str | None
+) -> tuple[ContentItem, bool]:
+    """Find the content, or create it; tells which."""
+    if guid is not None:
+        item = await client.content.get(guid)
+        if name is not None and item.name != name:
+            raise InvalidArgumentError(
+                f"content {guid} is named {item.name!r}, not {name!r}; pass only the one you mean"
+            )
+        return item, False
+    assert name is not None  # noqa: S101  checked above
+    me = await client.me()
+    found = await client.content.find_one(name=name, owner_guid=me.guid)
+    if found is not None:
+        return found, False
+    if title is None:
+        return await client.content.create(name=name), True
+    return await client.content.create(name=name, title=title), True
+
+
+def _counted(
+    progress: Callable[[int, int], None] | None, size: int
+) -> Callable[[int], None] | None:
+    """Add the pieces of an upload up."""
+    if progress is None:
+        return None
+    sent = 0
+
+    def add(piece: int) -> None:
+        nonlocal sent
+        # All has been sent already: this is another attempt.
+        sent = piece if sent >= size else min(sent + piece, size)
+        progress(sent, size)
+
+    return add
+
+
+def _pack(directory: Path, archive: Path, most: int, stopped: threading.Event) -> None:
+    """Write the archive; times, owners and order say nothing of this machine."""
+    files = _listed(directory)
+    # Not "wb": when nobody waits any more the archive is gone, and must not be made again.
+    with archive.open("r+b") as target:
+        left = most
+        # The level costs a fifth of the highest one's time for a few per cent of size.
+        with (
+            gzip.GzipFile("", "wb", 6, target, mtime=0) as compressed,
+            tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            for name, path in files:
+                with path.open("rb") as file:
+                    status = os.fstat(file.fileno())
+                    left -= status.st_size
+                    if left < 0:
+                        raise InvalidArgumentError(
+                            f"the files of {directory} have more than {most:,} bytes; leave some "
+                            "out of its manifest, or raise max_size"
+                        )
+                    entry = tarfile.TarInfo(name)
+                    entry.size = status.st_size
+                    entry.mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
+                    tar.addfile(entry, _Stoppable(file, stopped))  # pyright: ignore[reportArgumentType]
+
+
+class _Stoppable:
+    """A file whose reading ends when nobody waits for the archive any more."""
+
+    def __init__(self, file: IO[bytes], stopped: threading.Event) -> None:
+        self._file = file
+        self._stopped = stopped
+
+    def read(self, size: int = -1) -> bytes:
+        if self._stopped.is_set():
+            raise InterruptedError("packing was broken off")
+        return self._file.read(size)
+
+
+def _listed(directory: Path) -> list[tuple[str, Path]]:
+    """Find the files to pack, by their names in the archive."""
+    try:
+        manifest = msgspec.json.decode((directory / MANIFEST).read_bytes(), type=_Manifest)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InvalidArgumentError(
+            f"{directory} has no {MANIFEST}; a bundle needs one at its top. Write it with "
+            "rsconnect (rsconnect write-manifest) or, in R, rsconnect::writeManifest()"
+        ) from error
+    except OSError as error:
+        raise InvalidArgumentError(
+            f"cannot read {directory / MANIFEST}: {error.strerror or error}"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise InvalidArgumentError(
+            f"{directory / MANIFEST} is not a manifest: {error}; it needs an object `files` whose "
+            "keys are the names of the files"
+        ) from error
+    root = directory.resolve()
+    names = sorted({MANIFEST, *(_checked(name) for name in manifest.files)})
+    return [(name, _regular(root, name)) for name in names]
+
+
+def _checked(name: str) -> str:
+    pure = PurePosixPath(name)
+    if not pure.parts or pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
+        raise InvalidArgumentError(
+            f"{MANIFEST} lists {name!r}, which is not the name of a file below it; write names "
+            "relative to it, with '/' between folders and without '..'"
+        )
+    return str(pure)
+
+
+def _regular(root: Path, name: str) -> Path:
+    try:
+        # Not Path.resolve, which raises RuntimeError for a loop of links before Python 3.13.
+        path = Path(os.path.realpath(root / name, strict=True))
+        regular = path.is_file()
+    except OSError as error:
+        raise InvalidArgumentError(
+            f"{MANIFEST} lists {name!r}, but there is no such file in {root} "
+            f"({error.strerror or error}); add it, or write the manifest anew"
+        ) from error
+    if not path.is_relative_to(root):
+        raise InvalidArgumentError(
+            f"{name!r} leads out of {root}, to {path}; put a copy in its place"
+        )
+    if not regular:
+        raise InvalidArgumentError(f"{name!r} in {root} is not a file; list the files in it")
+    return path

@@ -1,0 +1,67 @@
+"""Running commands: in this process where that is enough, in one of their own for signals."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from aconnect.cli.app import app
+from aconnect.testing import FakeConnect, Seed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FakeConnect]:
+    async with FakeConnect(Seed(visits=2200, shiny_usage=50, audit_logs=50, hits=50)) as running:
+        yield running
+
+
+class Shell:
+    """Runs commands as a user whose settings lead to a server."""
+
+    def __init__(self, server: FakeConnect, folder: Path) -> None:
+        self.server = server
+        self.settings = {"CONNECT_SERVER": server.url, "CONNECT_API_KEY": server.api_key}
+        self.folder = folder
+
+    async def __call__(self, *arguments: str, key: str | None = None, text: str = "") -> Result:
+        """Run a command in a thread, beside the server; its folder is passed as `--out`."""
+        settings = dict(self.settings)
+        if key is not None:
+            settings["CONNECT_API_KEY"] = key
+        if arguments[0] == "collect":
+            arguments = (*arguments, "--out", str(self.folder))
+        result = await asyncio.to_thread(
+            lambda: CliRunner().invoke(app, arguments, env=settings, input=text)
+        )
+        # A SystemExit is how click ends; anything else would have been a traceback.
+        assert isinstance(result.exception, SystemExit | None), result.exception
+        assert self.server.api_key not in result.output
+        assert "\x1b" not in result.output
+        return result
+
+    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Start a command in a process of its own."""
+        # A killed command cannot tidy up, so its temporary files go where pytest does.
+        places = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.folder.parent)}
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "aconnect.cli",
+            *arguments,
+            env={**os.environ, **self.settings, **places},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=self.folder,
+        )
+
+
+@pytest.fixture
+def shell(server: FakeConnect, tmp_path: Path) -> Shell:
+    return Shell(server, tmp_path)

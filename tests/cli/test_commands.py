@@ -1,0 +1,211 @@
+"""Commands do their work and tell failures in one message."""
+
+import csv
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from aconnect.cli.collect import file_name
+from aconnect.testing import BuildScript, FakeConnect, Seed, faults
+
+DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def site(tmp_path):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "index.html").write_text("hello")
+    manifest = {"metadata": {"appmode": "static"}, "files": {"index.html": {}}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return str(folder)
+
+
+@pytest.mark.parametrize("kind", ["visits", "shiny-usage", "hits", "audit-logs"])
+@pytest.mark.parametrize("format_", ["jsonl", "csv"])
+async def test_collect(shell, kind, format_):
+    """The file's name is the result; how it went is told beside it."""
+    result = await shell("collect", kind, "--format", format_, "--to", "2025-01-01T00:02:00Z")
+    path = shell.folder / f"{kind}-until-2025-01-01T000200Z.{format_}"
+    assert (result.exit_code, result.stdout) == (0, f"{path}\n")
+    lines = path.read_text().splitlines()
+    rows = list(csv.DictReader(lines)) if format_ == "csv" else [json.loads(x) for x in lines]
+    assert len(rows) == 18
+    assert "18 rows" in result.stderr
+    assert "rows/s" in result.stderr
+    assert [each.name for each in shell.folder.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("from_", "to", "content", "name"),
+    [
+        (None, None, (), "visits.csv"),
+        (DAY, DAY.replace(month=2), (), "visits-2026-01-01--2026-02-01.csv"),
+        (DAY.replace(hour=7), None, (), "visits-from-2026-01-01T070000Z.csv"),
+        (None, DAY.replace(microsecond=5), (), "visits-until-2026-01-01T000000.000005Z.csv"),
+        (None, None, ("b", "a"), "visits-content-c8687a08.csv"),
+        (None, None, ("a", "b", "a"), "visits-content-c8687a08.csv"),
+    ],
+)
+def test_file_names(from_, to, content, name):
+    """A file is named after what is in it, the same in every run."""
+    assert file_name("visits", from_, to, content, "csv") == name
+
+
+async def test_collect_again(server, shell):
+    """A complete file is not fetched again, unless asked to begin anew."""
+    assert (await shell("collect", "hits")).exit_code == 0
+    before = len(server.requests)
+    again = await shell("collect", "hits")
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "--restart" in again.stderr
+    assert len(server.requests) == before
+    assert (await shell("collect", "hits", "--restart")).exit_code == 0
+
+
+async def test_collect_some_content(server, shell):
+    """`--content` may be given several times."""
+    guids = list(server.state.content)[:2]
+    await shell("collect", "visits", "--content", guids[0], "--content", guids[1])
+    (path,) = shell.folder.iterdir()
+    found = {json.loads(line)["content_guid"] for line in path.read_text().splitlines()}
+    assert found == set(guids)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (faults.login_page(), "an HTML page came"),
+        (faults.error(403, 22), "use the key of an administrator"),
+        (faults.redirect(), "credentials never go to another origin"),
+        (faults.status(404, body="404 page not found"), "too old for the operation"),
+        (faults.truncated_json(), "damaged or cut short"),
+        (faults.error(400, 1, "bad \x1b[31mred\x07"), "bad red"),
+    ],
+)
+async def test_server_errors(server, shell, fault, words):
+    """What the server did wrong is one message, without control characters, and exit code 1."""
+    server.script(fault)
+    result = await shell("collect", "visits")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: ")
+    assert words in result.stderr
+    assert not list(shell.folder.iterdir())
+
+
+async def test_refused_key(shell):
+    """A key that the server refuses is told without showing it."""
+    result = await shell("collect", "visits", key="wrong-key-0123456789")
+    assert result.exit_code == 1
+    assert "answered 401" in result.stderr
+    assert "0123456789" not in result.output
+
+
+async def test_key_from_file(shell, tmp_path):
+    """The key may come from a file or from standard input, with its line break."""
+    path = tmp_path / "key"
+    path.write_text(f"{shell.server.api_key}\n")
+    for where, text in ((str(path), ""), ("-", path.read_text())):
+        result = await shell("content", "list", "--api-key-file", where, key="wrong", text=text)
+        assert result.exit_code == 0
+
+
+async def test_unwritable(server, shell):
+    """A folder that cannot be made is told before anything is fetched."""
+    (shell.folder / "file").write_text("")
+    shell.folder /= "file/below"
+    result = await shell("collect", "audit-logs", "--from", "2025-01-01")
+    assert result.exit_code == 1
+    assert "choose another --out" in result.stderr
+    assert server.requests == []
+
+
+async def test_old_server(shell):
+    """A server that cannot search its audit logs is no obstacle."""
+    async with FakeConnect(Seed(audit_logs=50), version="2023.09.0") as old:
+        shell.settings["CONNECT_SERVER"] = old.url
+        logs = await shell("collect", "audit-logs", "--from", "2025-01-01T00:01:00Z")
+        assert (logs.exit_code, "41 rows" in logs.stderr) == (0, True)
+
+
+async def test_server_gone(server, shell):
+    """When the server is gone in the middle, it says what is kept; the next run goes on."""
+    on = "GET /v1/instrumentation/content/visits"
+    server.script(*[faults.slow_headers(0)] * 3, *[faults.reset()] * 5, on=on)
+    broken = await shell("collect", "visits")
+    assert broken.exit_code == 1
+    assert "(tried 5 times)" in broken.stderr
+    assert broken.stderr.count("trying again in") == 4
+    assert "1,500 rows are kept" in broken.stderr
+    assert not (shell.folder / "visits.jsonl").exists()
+    assert (await shell("collect", "visits")).exit_code == 0
+    resumed = (shell.folder / "visits.jsonl").read_bytes()
+    await shell("collect", "visits", "--restart")
+    assert resumed == (shell.folder / "visits.jsonl").read_bytes()
+    assert resumed.count(b"\n") == 2200
+
+
+async def test_unreachable(shell):
+    """A server that is not there is told with what to check."""
+    shell.settings["CONNECT_SERVER"] = "http://127.0.0.1:1"
+    result = await shell("content", "list")
+    assert result.exit_code == 1
+    assert "is the server up" in result.stderr.splitlines()[-1]
+
+
+async def test_content_list(server, shell):
+    """Content is listed as plain lines, or as JSON with all that the server sent."""
+    next(iter(server.state.content.values()))["title"] = "a\tb\nc\x1b[2J"
+    lines = (await shell("content", "list")).stdout.splitlines()
+    assert [line.split("\t")[0] for line in lines] == list(server.state.content)
+    assert lines[0].split("\t")[3] == "a b c"
+    items = json.loads((await shell("content", "list", "--json")).stdout)
+    assert [item["guid"] for item in items] == list(server.state.content)
+    assert items[0].keys() >= next(iter(server.state.content.values())).keys()
+
+
+async def test_deploy(server, shell, site):
+    """The log goes beside the result, which is the content's address."""
+    result = await shell("deploy", site, "--name", "my-site", "--title", "Mine")
+    assert result.exit_code == 0
+    guid, item = list(server.state.content.items())[-1]
+    assert result.stdout == f"{server.url}/content/{guid}/\n"
+    assert (item["name"], item["title"]) == ("my-site", "Mine")
+    assert "  Restoring packages\n" in result.stderr
+    again = await shell("deploy", site, "--guid", guid)
+    assert again.stdout == result.stdout
+
+
+async def test_deploy_fails(server, shell, site):
+    """A failed build is exit code 1; a failed upload says which content exists now."""
+    server.script(faults.error(400, 104), on="POST /v1/content/*/bundles")
+    upload = await shell("deploy", site, "--name", "my-site")
+    guid = list(server.state.content)[-1]
+    assert (upload.exit_code, upload.stdout) == (1, "")
+    assert f"content {guid} was created" in upload.stderr
+    server.state.build_script = BuildScript(lines=("one", "two"), code=1, error="boom")
+    build = await shell("deploy", site, "--name", "my-site")
+    assert (build.exit_code, build.stdout) == (1, "")
+    assert "boom" in build.stderr
+    none = await shell("deploy", str(shell.folder), "--name", "my-site")
+    assert (none.exit_code, "manifest.json" in none.stderr) == (1, True)
+
+
+async def test_tasks_follow(server, shell):
+    """The output of a task is the result, by id and by token; its failure is exit code 1."""
+    from aconnect import Client
+
+    async with Client(server.url, api_key=server.api_key) as client:
+        item = await client.content.get(next(iter(server.state.content)))
+        task = await item.deploy()
+        for name in (task.id, task.token):
+            result = await shell("tasks", "follow", name)
+            assert result.exit_code == 0
+            assert result.stdout.splitlines() == list(BuildScript().lines)
+        server.state.build_script = BuildScript(lines=("one",), code=1, error="boom")
+        failed = await shell("tasks", "follow", (await item.deploy()).id)
+        assert (failed.exit_code, failed.stdout) == (1, "one\n")
+        assert "boom" in failed.stderr
+        damaged = await shell("tasks", "follow", "{")
+        assert (damaged.exit_code, "damaged" in damaged.stderr) == (1, True)

@@ -1,0 +1,144 @@
+"""What signals do to commands in processes of their own."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from aconnect.testing import BuildScript, faults
+
+VISITS = "GET /v1/instrumentation/content/visits"
+
+
+async def ready(condition):
+    """Wait for something that another process does."""
+    async with asyncio.timeout(30):
+        # Nothing in this process is set when another one writes a file or ends.
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "told"),
+    [
+        (signal.SIGINT, 130, True),
+        (signal.SIGTERM, 143, True),
+        (signal.SIGKILL, -signal.SIGKILL, False),
+    ],
+)
+async def test_collect_stopped(server, shell, number, code, told):
+    """Stopped in the middle, the next run makes the same file as an uninterrupted one."""
+    server.script(*[faults.slow_headers(0)] * 3, faults.slow_headers(60), on=VISITS)
+    process = await shell.start("collect", "visits")
+    part, path = shell.folder / "visits.jsonl.part", shell.folder / "visits.jsonl"
+    await ready(lambda: part.exists() and part.stat().st_size > 400_000)
+    process.send_signal(number)
+    out, err = await process.communicate()
+    assert (process.returncode, out) == (code, b"")
+    assert (b"1,500 rows are kept in visits.jsonl.part" in err) is told
+    assert b"Traceback" not in err
+    assert not path.exists()
+    before = len(server.requests)
+    assert (await shell("collect", "visits")).exit_code == 0
+    if told:
+        assert len(server.requests) - before == 2
+    resumed = path.read_bytes()
+    assert (await shell("collect", "visits", "--restart")).exit_code == 0
+    assert resumed == path.read_bytes()
+    assert sorted(each.name for each in shell.folder.iterdir()) == ["visits.jsonl"]
+
+
+async def test_deploy_stopped(server, shell):
+    """Ctrl-C while a build runs says how to follow it further."""
+    server.state.build_script = BuildScript(hang=True)
+    (shell.folder / "manifest.json").write_text('{"files": {}}')
+    process = await shell.start("deploy", ".", "--name", "my-site")
+    assert process.stderr is not None
+    while b"Completed" not in await process.stderr.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    _, err = await process.communicate()
+    assert process.returncode == 130
+    found = re.search(r"aconnect tasks follow '(.*)'", err.decode())
+    assert found is not None
+    (task,) = server.state.tasks
+    assert json.loads(found[1])["task"] == task
+
+
+async def test_nobody_reads(shell):
+    """A reader that goes away ends a command quietly."""
+    process = await shell.start("content", "list")
+    assert process.stdout is not None
+    process.stdout._transport.close()
+    assert process.stderr is not None
+    err = await process.stderr.read()
+    await process.wait()
+    assert b"Traceback" not in err
+
+
+async def test_serve(shell):
+    """`serve` prints the settings that lead to it, and ends at Ctrl-C."""
+    process = await shell.start("serve", "--port", "0", "--visits", "5")
+    assert process.stdout is not None
+    lines = [(await process.stdout.readline()).decode() for _ in range(2)]
+    values = dict(line.removeprefix("export ").strip().split("=", 1) for line in lines)
+    shell.settings = values
+    result = await shell("collect", "visits")
+    assert "5 rows" in result.stderr
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 0
+
+
+SMALL = ("--visits", "700", "--audit-logs", "60", "--shiny-usage", "20")
+
+
+async def test_demo(shell):
+    """`demo` needs no settings, collects, deploys, sums up, and keeps files where told."""
+    shell.settings = {"CONNECT_SERVER": "", "CONNECT_API_KEY": ""}
+    for _ in range(2):
+        process = await shell.start("demo", *SMALL, "--out", "kept")
+        out, err = await process.communicate()
+        assert process.returncode == 0, err.decode()
+    table = out.decode().splitlines()
+    assert [line.split()[:2] for line in table[2:5]] == [
+        ["visits.jsonl", "700"],
+        ["audit-logs.jsonl", "60"],
+        ["shiny-usage.csv", "20"],
+    ]
+    assert b"Completed application build" in err
+    files = {each.name for each in (shell.folder / "kept").iterdir()}
+    assert files == {"visits.jsonl", "audit-logs.jsonl", "shiny-usage.csv", "site"}
+    assert b"\x1b" not in out + err
+
+
+def children(parent: int) -> list[int]:
+    found = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="utf-8")
+    return [int(number) for number in found.split()]
+
+
+def gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").split()[2] == "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+async def test_demo_stopped(shell, number):
+    """Whatever ends `demo`, its server ends too."""
+    process = await shell.start("demo", *SMALL)
+    assert process.stderr is not None
+    while b"follow" not in (line := await process.stderr.readline()) and b"Building" not in line:
+        assert line
+    (server,) = children(process.pid)
+    process.send_signal(number)
+    _, err = await process.communicate()
+    assert process.returncode in {130, 143, -signal.SIGKILL}
+    assert b"Traceback" not in err
+    await ready(lambda: gone(server))

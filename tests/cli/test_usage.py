@@ -1,0 +1,117 @@
+"""Wrong usage is told with exit code 2, quickly, and says what is right."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from aconnect import __version__
+from aconnect.cli.app import app
+
+SETTINGS = {"CONNECT_SERVER": "https://connect.example.com", "CONNECT_API_KEY": "k"}
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("collect visits --from yesterday", "2026-01-31T12:00:00Z"),
+        ("collect visits --from 2026-02-30", "day is out of range"),
+        ("collect visits --from 2026-01-01T00:00:00", "RFC 3339"),
+        ("collect visits --from 2026-02-01 --to 2026-01-01", "is empty"),
+        ("collect visits --format xml", "'jsonl', 'csv'"),
+        ("collect clicks", "'shiny-usage'"),
+        ("collect audit-logs --content x", "leave --content out"),
+        ("collect visits --api-key secret", "No such option"),
+        ("collect visits --server connect", "not a web address"),
+        ("collect visits --api-key-file absent", "absent"),
+        ("collect visits --api-key-file /dev/null", "/dev/null is empty"),
+        ("deploy .", "--guid"),
+        ("deploy . --name a", "3 to 64"),
+        ("deploy absent --name abc", "does not exist"),
+        ("tasks follow", "ID"),
+        ("bogus", "No such command"),
+    ],
+)
+def test_wrong_usage(command, words):
+    """Each mistake is named, with what would be right."""
+    result = CliRunner().invoke(app, command.split(), env=SETTINGS)
+    assert (result.exit_code, words in result.stderr) == (2, True), result.output
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("missing", SETTINGS)
+def test_no_settings(missing):
+    """Without server or key, the variable and the option are named."""
+    result = CliRunner().invoke(app, ["content", "list"], env={**SETTINGS, missing: ""})
+    assert result.exit_code == 2
+    assert missing in result.stderr
+    assert "pass --" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "collect", "content", "content list", "demo", "deploy", "serve", "tasks", "tasks follow"],
+)
+def test_help(command):
+    """Every command explains itself."""
+    result = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) > 5
+
+
+def test_help_says_why():
+    """The help says why no option takes the key."""
+    result = CliRunner().invoke(app, ["--help"])
+    assert "no option for the key" in " ".join(result.stdout.split())
+
+
+def test_version():
+    """The version is the library's."""
+    assert __version__ in CliRunner().invoke(app, ["--version"]).stdout
+
+
+def test_late_imports():
+    """The commands are known without importing what they need."""
+    code = (
+        "import sys, aconnect; before = set(sys.modules); import aconnect.cli.app; "
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before}; "
+        "print(sorted(new & {'rich', 'uvloop'}), 'aconnect.export' in sys.modules, "
+        "'aconnect.testing' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout.split() == ["[]", "False", "False"]
+
+
+def test_without_click():
+    """Without click, the command says how to install it."""
+    code = "import sys; sys.modules['click'] = None; from aconnect.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == 1
+    assert "pip install 'aconnect[cli]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bugs_are_not_hidden(monkeypatch):
+    """A mistake of the program itself keeps its traceback."""
+
+    def broken(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("aconnect.cli.content.run", broken)
+    result = CliRunner().invoke(app, ["content", "list"], env=SETTINGS)
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_interrupted_early(monkeypatch):
+    """Ctrl-C before anything runs is exit code 130 as well."""
+    from aconnect.cli import main
+
+    def interrupted(*_, **__):
+        raise click.Abort
+
+    monkeypatch.setattr(app, "main", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 130

@@ -1,0 +1,126 @@
+"""Deploying finds or creates the content, and never leaves the user in the dark."""
+
+import json
+
+import pytest
+
+from aconnect import Client
+from aconnect.deploy import deploy
+from aconnect.errors import (
+    BadRequestError,
+    InvalidArgumentError,
+    NotFoundError,
+    ServerError,
+    TaskFailed,
+)
+from aconnect.testing import BuildScript, FakeConnect, VirtualClock, faults
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "index.html").write_text("hello")
+    manifest = {"metadata": {"appmode": "static"}, "files": {"index.html": {}}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    return tmp_path
+
+
+@pytest.fixture
+async def server():
+    async with FakeConnect() as running:
+        yield running
+
+
+@pytest.fixture
+async def client(server):
+    async with Client(server.url, api_key=server.api_key, clock=VirtualClock()) as opened:
+        yield opened
+
+
+async def test_new_and_again(server, client, folder):
+    """The first deployment creates the content, the second one uses it."""
+    first = await (await deploy(client, folder, name="my-site", title="Mine"))
+    again = await (await deploy(client, folder, name="my-site", title="Ours"))
+    by_guid = await (await deploy(client, folder, guid=first.guid, name="my-site"))
+    assert first.guid == again.guid == by_guid.guid
+    assert (first.app_mode, first.title, again.title) == ("static", "Mine", "Ours")
+    assert server.count("POST", "/v1/content") == 1
+    assert len(await by_guid.bundles.find()) == 3
+
+
+async def test_name_of_another(server, client, folder):
+    """Content of the same name that belongs to somebody else is not touched."""
+    async with Client(server.url, api_key=server.api_key_for("publisher")) as other:
+        theirs = await other.content.create(name="my-site")
+    item = await (await deploy(client, folder, name="my-site"))
+    assert item.guid != theirs.guid
+
+
+async def test_progress(server, client, folder):
+    """Progress ends with all bytes, and begins anew when the upload is tried again."""
+    (folder / "index.html").write_bytes(bytes(range(256)) * 4096)
+    seen = []
+    server.script(faults.after(faults.status(503)), on="POST /v1/content/*/bundles")
+    await deploy(client, folder, name="my-site", progress=lambda *pair: seen.append(pair))
+    (size,) = {size for _, size in seen}
+    sent = [sent for sent, _ in seen]
+    assert sent.count(size) == 2
+    assert max(sent) == sent[-1] == size
+
+
+@pytest.mark.parametrize("name", ["", "ab", "a b", "x" * 65, "a/b", "äöü", None])
+async def test_bad_name(server, client, folder, name):
+    """A name that the server would refuse, or none, is refused before anything is sent."""
+    with pytest.raises(InvalidArgumentError):
+        await deploy(client, folder, name=name)
+    assert server.requests == []
+
+
+async def test_bad_directory(server, client, tmp_path):
+    """A directory that cannot be packed is refused before anything is sent."""
+    with pytest.raises(InvalidArgumentError, match="manifest"):
+        await deploy(client, tmp_path, name="my-site")
+    assert server.requests == []
+
+
+async def test_wrong_guid(server, client, folder):
+    """Unknown content, and content of another name, are errors that change nothing."""
+    with pytest.raises(NotFoundError):
+        await deploy(client, folder, guid="nope")
+    guid = next(iter(server.state.content))
+    with pytest.raises(InvalidArgumentError, match="is named 'content-0000', not 'my-site'"):
+        await deploy(client, folder, guid=guid, name="my-site")
+    assert server.count("POST", "*") == 0
+
+
+async def test_upload_fails(server, client, folder):
+    """When the upload fails, the error says which content exists now."""
+    server.script(faults.error(400, 104), on="POST /v1/content/*/bundles")
+    with pytest.raises(BadRequestError) as caught:
+        await deploy(client, folder, name="my-site")
+    item = await client.content.find_one(name="my-site")
+    assert item is not None
+    assert caught.value.__notes__ == [
+        f"Not undone: content {item.guid} was created. The same again uses that content."
+    ]
+
+
+@pytest.mark.parametrize("new", [True, False])
+async def test_start_fails(server, client, folder, new):
+    """When the deployment does not start, the error says which bundle lies there."""
+    guid = next(iter(server.state.content))
+    server.script(*[faults.status(500)] * 5, on="POST /v1/content/*/deploy")
+    where = {"name": "my-site"} if new else {"guid": guid}
+    with pytest.raises(ServerError) as caught:
+        await deploy(client, folder, **where)
+    (note,) = caught.value.__notes__
+    assert "has bundle 4, perhaps not active" in note
+    assert ("was created" in note) is new
+    assert server.count("POST", "*/deploy") == 1
+
+
+async def test_build_fails(server, client, folder):
+    """A build that fails is the task's failure, with its last lines."""
+    server.state.build_script = BuildScript(lines=("one", "two"), code=1, error="boom")
+    with pytest.raises(TaskFailed, match="boom") as caught:
+        await (await deploy(client, folder, name="my-site"))
+    assert caught.value.lines[-1] == "two"

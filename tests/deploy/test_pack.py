@@ -1,0 +1,155 @@
+"""A bundle holds what its manifest lists, and nothing from elsewhere."""
+
+import asyncio
+import json
+import os
+import tarfile
+import tempfile
+from pathlib import Path
+
+import anyio
+import pytest
+
+from aconnect import deploy
+from aconnect.deploy import pack
+from aconnect.errors import InvalidArgumentError
+
+
+def site(folder: Path, *listed: str, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    manifest = {"version": 1, "files": {name: {"checksum": ""} for name in listed or files}}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_leftovers(tmp_path_factory, monkeypatch):
+    """No test leaves a temporary archive behind."""
+    place = tmp_path_factory.mktemp("archives")
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    yield
+    assert not list(place.iterdir())
+
+
+async def test_contents(tmp_path):
+    """Listed files and the manifest are packed under their names, others are not."""
+    folder = site(tmp_path / "s", "b/c.txt", "./a", a="1", secret="2")
+    (folder / "b").mkdir()
+    (folder / "b" / "c.txt").write_text("3")
+    (folder / "a").chmod(0o700)
+    async with pack(folder) as path:
+        with tarfile.open(path, "r:gz") as tar:
+            entries = {entry.name: entry for entry in tar}
+            texts = {name: tar.extractfile(name).read() for name in entries}  # type: ignore[union-attr]
+    assert list(entries) == ["a", "b/c.txt", "manifest.json"]
+    assert (texts["a"], texts["b/c.txt"]) == (b"1", b"3")
+    assert {(e.uid, e.gid, e.uname, e.mtime) for e in entries.values()} == {(0, 0, "", 0)}
+    assert [entries[name].mode for name in entries] == [0o755, 0o644, 0o644]
+
+
+async def test_reproducible(tmp_path):
+    """The same files make the same bytes, at any time and in any order."""
+    first = site(tmp_path / "1", a="x", b="y")
+    second = site(tmp_path / "2", b="y", a="x")
+    (second / "manifest.json").write_bytes((first / "manifest.json").read_bytes())
+    os.utime(second / "a", (1, 1))
+    async with pack(first) as one, pack(second) as two:
+        assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        ("missing.R", "'missing.R'.*no such file"),
+        ("../outside", "'../outside'.*not the name"),
+        ("a/../../outside", "not the name"),
+        ("/etc/passwd", "not the name"),
+        ("", "not the name"),
+        (".", "not the name"),
+        ("..\\outside", "not the name"),
+        ("link", "'link' leads out"),
+        ("folder", "'folder'.*not a file"),
+        ("folder/link", "leads out"),
+        ("pipe", "not a file"),
+        ("loop", "no such file"),
+        ("a/b", "no such file"),
+    ],
+)
+async def test_refused(tmp_path, listed, words):
+    """A listed name that is no regular file inside the directory is refused by name."""
+    (tmp_path / "outside").write_text("secret")
+    folder = site(tmp_path / "s", "a", listed, a="1")
+    (folder / "link").symlink_to("../outside")
+    (folder / "loop").symlink_to("loop")
+    (folder / "folder").mkdir()
+    (folder / "folder" / "link").symlink_to(tmp_path / "outside")
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(InvalidArgumentError, match=words):
+        async with pack(folder):
+            pass
+
+
+async def test_link_inside(tmp_path):
+    """A link to a file inside the directory is packed as that file."""
+    folder = site(tmp_path / "s", "link", a="1")
+    (folder / "link").symlink_to("a")
+    async with pack(folder) as path:
+        with tarfile.open(path) as tar:
+            assert tar.getmember("link").isreg()
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"files": []}'])
+async def test_no_manifest(tmp_path, text):
+    """Without a sound manifest the error says that one is needed."""
+    if text is not None:
+        (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(InvalidArgumentError, match="manifest"):
+        async with pack(tmp_path):
+            pass
+
+
+async def test_too_large(tmp_path):
+    """More bytes than allowed are refused; the limit can be raised."""
+    folder = site(tmp_path / "s", a="x" * 1000)
+    with pytest.raises(InvalidArgumentError, match="max_size"):
+        async with pack(folder, max_size=1000):
+            pass
+    async with pack(folder, max_size=1100) as path:
+        assert path.exists()
+
+
+@pytest.mark.parametrize("scope", ["asyncio", "anyio"])
+async def test_cancelled(tmp_path, monkeypatch, scope):
+    """Cancelled in the middle of a file, packing ends and leaves nothing."""
+    folder = site(tmp_path / "s", a="x" * 1_000_000)
+    reading, reads = asyncio.Event(), []
+    loop = asyncio.get_running_loop()
+    original = deploy._Stoppable.read
+
+    def read(self, size=-1):
+        reads.append(size)
+        loop.call_soon_threadsafe(reading.set)
+        if len(reads) == 1:
+            self._stopped.wait(5)
+        return original(self, size)
+
+    monkeypatch.setattr(deploy._Stoppable, "read", read)
+
+    async def packing():
+        async with pack(folder):
+            pass
+
+    if scope == "asyncio":
+        task = asyncio.create_task(packing())
+        await reading.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    else:
+        async with anyio.create_task_group() as group:
+            group.start_soon(packing)
+            await reading.wait()
+            group.cancel_scope.cancel()
+    assert len(reads) == 1

@@ -1,0 +1,252 @@
+"""Files are complete or absent, and what was broken off goes on without losing a row."""
+
+import asyncio
+import csv
+import io
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+
+from aconnect.errors import (
+    AuthenticationError,
+    ConnectionLostError,
+    DecodeError,
+    InvalidArgumentError,
+    ResumeError,
+)
+from aconnect.export import Collected, Window, collect, select
+from aconnect.export.parts import PartFile, Source
+from aconnect.export.sinks import JsonLines
+from aconnect.testing import faults
+
+ROWS = 530
+SIZE = 50
+PAGES = 11
+VISITS = "GET /v1/instrumentation/content/visits"
+
+
+@pytest.fixture
+def visits(client):
+    return client.instrumentation.visits().sized(SIZE)
+
+
+@pytest.fixture
+async def expected(visits):
+    return b"".join([bytes(row) + b"\n" async for row in visits.raw()])
+
+
+def left(path):
+    return sorted(p.name for p in path.parent.iterdir())
+
+
+async def test_json_lines(visits, expected, tmp_path):
+    """Rows arrive as the server wrote them; each page is reported; nothing else is left."""
+    seen: list[Collected] = []
+    path = tmp_path / "visits.jsonl"
+    done = await collect(visits, path, progress=seen.append)
+    assert path.read_bytes() == expected
+    assert (done.rows, done.pages, done.size, done.resumed) == (ROWS, PAGES, len(expected), 0)
+    assert [each.pages for each in seen] == list(range(1, PAGES + 1))
+    assert left(path) == ["visits.jsonl"]
+
+
+async def test_csv(visits, tmp_path):
+    """CSV has one line per row, with the values that the models have."""
+    path = tmp_path / "visits.csv"
+    await collect(visits, path, format="csv")
+    read = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
+    rows = await visits
+    assert [r["id"] for r in read] == [row.id for row in rows]
+    assert [r["rendering_id"] for r in read] == [row.rendering_id or "" for row in rows]
+    assert [msgspec.convert(r["time"], type(rows[0].time)) for r in read] == [r.time for r in rows]
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "csv"])
+@pytest.mark.parametrize("saving", [True, False])
+async def test_crash(visits, tmp_path, crashes, format_, saving, request):
+    """Killed after any page, whenever it was last saved, the next run makes the same file."""
+    if saving:
+        request.getfixturevalue("saves_each_page")
+    whole = tmp_path / "a"
+    await collect(visits, whole, format=format_, progress=crashes)
+    resumed = set()
+    for folder in crashes.states:
+        done = await collect(visits, folder / "a", format=format_)
+        resumed.add(done.resumed)
+        assert (folder / "a").read_bytes() == whole.read_bytes()
+        assert left(done.path) == ["a"]
+    assert resumed == ({*range(SIZE, ROWS, SIZE), ROWS} if saving else {0})
+
+
+@pytest.mark.parametrize("scope", ["asyncio", "anyio"])
+@pytest.mark.parametrize("turns", range(0, 60, 7))
+async def test_cancelled(visits, expected, tmp_path, scope, turns):
+    """Cancelled anywhere, it leaves the file complete or a part that goes on, never half a row."""
+    path = tmp_path / "a"
+    seen: list[Collected] = []
+    if scope == "asyncio":
+        task = asyncio.create_task(collect(visits, path, progress=seen.append))
+        for _ in range(turns * 4):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+    else:
+
+        def stop(done):
+            seen.append(done)
+            if done.pages == turns % PAGES:
+                group.cancel()
+
+        with anyio.CancelScope() as group:
+            await collect(visits, path, progress=stop)
+    if path.exists():
+        assert path.read_bytes() == expected
+        return
+    done = await collect(visits, path)
+    assert done.resumed >= (seen[-1].rows if seen else 0)
+    assert path.read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ([faults.reset()] * 5, ConnectionLostError),
+        ([faults.login_page()], DecodeError),
+        ([faults.truncated_json()], DecodeError),
+    ],
+)
+async def test_server_fails(server, visits, expected, tmp_path, fault, error):
+    """When the server fails in the middle, the error says what is kept, and the next run ends."""
+    path = tmp_path / "a"
+    server.script(*[faults.slow_headers(0)] * 4, *fault, on=VISITS)
+    with pytest.raises(error) as caught:
+        await collect(visits, path)
+    assert caught.value.__notes__ == [
+        f"200 rows are kept in {path}.part; the same again goes on from there."
+    ]
+    server.assert_script_used()
+    before = server.count("GET", "/v1/instrumentation/content/visits")
+    done = await collect(visits, path)
+    assert (done.rows, done.resumed) == (ROWS, 200)
+    assert server.count("GET", "/v1/instrumentation/content/visits") - before == PAGES - 4
+    assert path.read_bytes() == expected
+
+
+async def test_nothing_came(server, visits, tmp_path):
+    """Where not one page came, nothing is left behind."""
+    server.state.keys.clear()
+    with pytest.raises(AuthenticationError) as caught:
+        await collect(visits, tmp_path / "a")
+    assert not getattr(caught.value, "__notes__", [])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+async def broken_off(server, visits, tmp_path):
+    """A collection that was broken off after 200 rows."""
+    path = tmp_path / "a"
+    server.script(*[faults.slow_headers(0)] * 4, faults.login_page(), on=VISITS)
+    with pytest.raises(DecodeError):
+        await collect(visits, path)
+    return path
+
+
+@pytest.mark.parametrize("what", ["query", "format", "keep", "damaged", "short"])
+async def test_not_the_same(client, visits, expected, broken_off, what):
+    """A part of something else is left alone, and the error says what to do; `restart` does it."""
+    path, mark = broken_off, broken_off.with_name("a.part.json")
+    paged = visits
+    more: dict[str, Any] = {}
+    if what == "query":
+        paged = client.instrumentation.visits(min_data_version=0).sized(SIZE)
+    elif what == "format":
+        more = {"format": "csv"}
+    elif what == "keep":
+        more = {"keep": lambda rows: rows}
+    elif what == "damaged":
+        mark.write_text("{")
+    else:
+        os.truncate(f"{path}.part", 10)
+    kept = mark.read_bytes(), path.with_name("a.part").read_bytes()
+    with pytest.raises(ResumeError, match="restart"):
+        await collect(paged, path, **more)
+    assert (mark.read_bytes(), path.with_name("a.part").read_bytes()) == kept
+    done = await collect(visits, path, restart=True)
+    assert (done.resumed, path.read_bytes()) == (0, expected)
+
+
+async def test_another_page_size(client, broken_off, expected):
+    """How many rows a page has does not matter for going on."""
+    done = await collect(client.instrumentation.visits().sized(7), broken_off)
+    assert (done.resumed, broken_off.read_bytes()) == (200, expected)
+
+
+async def test_lost_checkpoint(visits, broken_off, expected):
+    """Without its checkpoint a part is worth nothing and is made anew."""
+    broken_off.with_name("a.part.json").unlink()
+    done = await collect(visits, broken_off)
+    assert (done.resumed, broken_off.read_bytes()) == (0, expected)
+
+
+async def test_exists(server, visits, tmp_path):
+    """A complete file is never touched unless asked; nothing is fetched for it."""
+    path = tmp_path / "a"
+    path.write_text("mine")
+    with pytest.raises(InvalidArgumentError, match="exists already"):
+        await collect(visits, path)
+    assert (path.read_text(), server.requests, left(path)) == ("mine", [], ["a"])
+    await collect(visits, path, overwrite=True)
+    assert path.read_text().count("\n") == ROWS
+
+
+async def test_unwritable(server, visits, tmp_path):
+    """A folder that cannot be written to is an error before anything is fetched."""
+    (tmp_path / "file").write_text("")
+    for folder in ("file", "absent"):
+        with pytest.raises(InvalidArgumentError, match="cannot write"):
+            await collect(visits, tmp_path / folder / "a")
+    assert server.requests == []
+
+
+async def test_two_processes(visits, tmp_path):
+    """Two runs do not write the same part; the second one is told."""
+    source = Source(server="", query="", format="jsonl")
+    first = PartFile(tmp_path / "a", source, JsonLines())
+    first.open(restart=False, overwrite=False)
+    with pytest.raises(InvalidArgumentError, match="another process"):
+        await collect(visits, tmp_path / "a")
+    first.close()
+    assert not list(tmp_path.iterdir())
+
+
+async def test_full_disk(visits, expected, tmp_path, monkeypatch):
+    """When the disk is full, what was written before is kept for the next run."""
+    append = PartFile.append
+
+    def fail(self, rows, token, *, ended):
+        if self.progress.pages == 3:
+            raise OSError(28, "No space left on device")
+        return append(self, rows, token, ended=ended)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartFile, "append", fail)
+        with pytest.raises(OSError, match="No space") as caught:
+            await collect(visits, tmp_path / "a")
+    assert "150 rows are kept" in caught.value.__notes__[0]
+    done = await collect(visits, tmp_path / "a")
+    assert (done.resumed, done.path.read_bytes()) == (150, expected)
+
+
+@pytest.mark.parametrize("kind", ["visits", "shiny-usage", "hits", "audit-logs"])
+@pytest.mark.parametrize("format_", ["jsonl", "csv"])
+async def test_nothing_in_the_window(client, tmp_path, kind, format_):
+    """An empty window makes a file without rows."""
+    window = Window(to=datetime(1999, 1, 1, tzinfo=UTC))
+    selected = await select(client, kind, window)
+    done = await collect(selected.paged, tmp_path / "a", keep=selected.keep, format=format_)
+    assert done.rows == 0
+    assert len(done.path.read_text().splitlines()) == (format_ == "csv")

@@ -1,0 +1,110 @@
+"""Rows become lines, without losing or changing a value."""
+
+import csv
+import io
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aconnect.connect import AuditLog, ContentHit, ContentVisit, ShinyUsage
+from aconnect.errors import DecodeError, InvalidArgumentError
+from aconnect.export.sinks import columns_of, sink_for
+
+VALUES = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8)
+EXACT = "2025-01-01T00:00:00.123456789Z"
+DEEP = st.recursive(
+    VALUES,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=4,
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        (
+            ContentVisit,
+            (
+                "content_guid user_guid variant_key time rendering_id bundle_id path data_version"
+                " user_agent id"
+            ),
+        ),
+        (ShinyUsage, "content_guid user_guid started ended data_version"),
+        (
+            ContentHit,
+            (
+                "id user_guid content_guid timestamp data.path data.query data.user_agent "
+                "data.sec_fetch_dest data.sec_fetch_site"
+            ),
+        ),
+        (AuditLog, "id user_id time user_guid user_description action event_description"),
+        (msgspec.Raw, ""),
+    ],
+)
+def test_columns(row, columns):
+    """Columns have the wire's names, in a fixed order."""
+    assert columns_of(row) == tuple(columns.split())
+
+
+@given(
+    st.lists(st.dictionaries(st.text(max_size=4), DEEP, max_size=3), max_size=3),
+    st.sampled_from([None, 0, 2]),
+)
+def test_json_lines(rows, indent):
+    """Every row is one line with the same value, also one that came over several lines."""
+    texts = [msgspec.json.encode(row) for row in rows]
+    if indent is not None:
+        texts = [msgspec.json.format(t, indent=indent).replace(b"\n", b"\r\n") for t in texts]
+    lines = sink_for("jsonl", None, None).encode([msgspec.Raw(t) for t in texts])
+    assert [msgspec.json.decode(line) for line in lines.splitlines()] == rows
+    assert b"\r" not in lines
+
+
+@given(st.lists(st.fixed_dictionaries({}, optional={"a": VALUES, "b": st.text()}), max_size=5))
+def test_csv(rows):
+    """What is read back from CSV is what came, with absent and null values empty."""
+    sink = sink_for("csv", None, ["b", "a"])
+    text = (sink.head + sink.encode([msgspec.Raw(msgspec.json.encode(r)) for r in rows])).decode()
+    read = list(csv.reader(io.StringIO(text, newline="")))
+
+    def cell(value):
+        return "" if value is None else str(value).lower() if value in {True, False} else value
+
+    expected = [[str(row.get("b", "")), str(cell(row.get("a")))] for row in rows]
+    assert read == [["b", "a"], *expected]
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        (
+            b'{"t":"2025-01-01T00:00:00.123456789Z","d":{"path":"/","q":null}}',
+            "2025-01-01T00:00:00.123456789Z,/,",
+        ),
+        (b'{"t":"=1+1","d":null}', "=1+1,,"),
+        (b'{"t":[1,{"x":2}],"d":"odd"}', '"[1,{""x"":2}]",,'),
+        (b'{"t":true,"d":{"path":1.5,"q":"a\\nb"}}', 'true,1.5,"a\nb"'),
+    ],
+)
+def test_csv_cells(row, cells):
+    """Times keep all their digits, nested data is spread over columns, text is never touched."""
+    sink = sink_for("csv", None, ["t", "d.path", "d.q"])
+    assert sink.encode([msgspec.Raw(row)]).decode() == cells + "\n"
+
+
+def test_no_row():
+    """A row that is no object is an error that says what to do."""
+    with pytest.raises(DecodeError, match="JSON lines"):
+        sink_for("csv", None, ["a"]).encode([msgspec.Raw(b"17")])
+
+
+@pytest.mark.parametrize(
+    ("format_", "columns"),
+    [("xml", None), ("jsonl", ["a"]), ("csv", []), ("csv", ["a", "a"]), ("csv", None)],
+)
+def test_impossible_formats(format_, columns):
+    """Unknown formats and impossible columns are refused."""
+    with pytest.raises(InvalidArgumentError):
+        sink_for(format_, msgspec.Raw, columns)
