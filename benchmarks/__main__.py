@@ -1,0 +1,14 @@
+"""All benchmarks, one after the other: `python -m benchmarks --help`."""
+
+import sys
+
+from benchmarks._harness import main
+from benchmarks.content_list import content_list
+from benchmarks.import_time import import_time
+from benchmarks.memory import memory
+from benchmarks.one_at_a_time import one_at_a_time
+from benchmarks.small_gets import small_gets
+from benchmarks.visits import visits
+
+if __name__ == "__main__":
+    sys.exit(main(small_gets, one_at_a_time, visits, memory, import_time, content_list))

@@ -1,0 +1,59 @@
+"""Does the same work with posit-sdk; runs in an environment that has posit-sdk and nothing else.
+
+Arguments: the server's address and the key. Each line on standard input is a job in JSON, each line
+on standard output its outcome.
+"""
+
+import importlib
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from benchmarks._peak import peak_bytes
+
+
+def _gets(client: Any, guids: list[str], threads: int) -> None:
+    if threads == 1:
+        for guid in guids:
+            client.users.get(guid)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(client.users.get, guids):
+            pass
+
+
+def _visits(client: Any, to: str) -> int:
+    # `client.metrics.usage.find()` wraps every row once more and asks for Shiny usage too; this is
+    # the quickest way to visits that the package has.
+    visits = importlib.import_module("posit.connect.metrics.visits").Visits(client._ctx)
+    count = 0
+    for _visit in visits.find(end=to):
+        count += 1
+    return count
+
+
+def main() -> None:
+    """Carry out jobs until standard input ends."""
+    url, api_key = sys.argv[1:]
+    client = importlib.import_module("posit.connect").Client(url, api_key)
+    for line in sys.stdin:
+        job = json.loads(line)
+        peak, cpu, wall = peak_bytes(), time.process_time(), time.perf_counter()
+        count = None
+        if job["do"] == "gets":
+            _gets(client, job["guids"], job["threads"])
+        else:
+            count = _visits(client, job["to"])
+        outcome = {
+            "wall": time.perf_counter() - wall,
+            "cpu": time.process_time() - cpu,
+            "growth": peak_bytes() - peak,
+            "count": count,
+        }
+        print(json.dumps(outcome), flush=True)
+
+
+if __name__ == "__main__":
+    main()

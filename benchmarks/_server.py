@@ -1,0 +1,52 @@
+"""The simulated server in a process of its own, so that it does not share our CPU time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+USERS = 500
+CONTENT = 2000
+PAGE = 500
+_FIRST_VISIT = datetime(2025, 1, 1, tzinfo=UTC)
+_BETWEEN_VISITS = timedelta(seconds=7)
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the simulated server is."""
+
+    url: str
+    api_key: str
+
+
+@contextmanager
+def simulated_server(visits: int) -> Iterator[Server]:
+    """Run a server with that many visits; all their pages stay encoded once asked for."""
+    command = [sys.executable, "-m", "aconnect.testing", "--port", "0"]
+    command += ["--visits", str(visits), "--users", str(USERS), "--content", str(CONTENT)]
+    # Each of two queries walks through all pages.
+    command += ["--page-cache", str(2 * (visits // PAGE + 2))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise RuntimeError(f"the simulated server did not start: {' '.join(command)}")
+            told = json.loads(line)
+            yield Server(told["url"], told["api_key"])
+        finally:
+            process.terminate()
+
+
+def last_time(rows: int) -> str:
+    """Give the time of visit number `rows`, to end a query there."""
+    time = _FIRST_VISIT + _BETWEEN_VISITS * (rows - 1)
+    return time.isoformat().replace("+00:00", "Z")
