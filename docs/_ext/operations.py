@@ -1,0 +1,83 @@
+"""The directive `operations`: a table of every declared operation of a service.
+
+It is made from the registry when the pages are built, so it cannot disagree with the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, ClassVar
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+import aconnect.connect  # noqa: F401  importing a service enters its operations
+from aconnect._core.endpoint import REGISTRY, Endpoint
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+HEADS = ("Operation", "Method", "Path below the API root", "Paged", "Idempotent", "Since")
+WIDTHS = (20, 8, 44, 8, 10, 10)
+
+
+class Operations(SphinxDirective):
+    """Make the table of the service named by the argument."""
+
+    required_arguments: ClassVar[int] = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Make the nodes."""
+        (service,) = self.arguments
+        found = sorted(
+            (*declared.name.rpartition(".")[::2], key)
+            for key, declared in REGISTRY.items()
+            if declared.service == service
+        )
+        if not found:
+            raise self.error(f"no operation is declared for the service {service!r}")
+        body = nodes.tbody()
+        for resource, group in groupby(found, key=itemgetter(0)):
+            body += heading(resource)
+            body += [row(cells(name, REGISTRY[key])) for _, name, key in group]
+        return [nodes.paragraph(text=f"{len(found)} operations."), table(body)]
+
+
+def cells(name: str, declared: Endpoint) -> Iterator[nodes.Node]:
+    """Describe one operation."""
+    # Some answers come whole, though they are found like the others.
+    in_pages = declared.style is not None and declared.style.max_size is not None
+    yield nodes.literal(text=name)
+    yield nodes.Text(declared.method)
+    yield nodes.literal(text=declared.template)
+    yield nodes.Text("yes" if in_pages else "")
+    yield nodes.Text("yes" if declared.idempotent else "no")
+    yield nodes.Text(declared.since or "")
+
+
+def heading(resource: str) -> nodes.row:
+    """Lay out the row above the operations of one resource."""
+    name = nodes.strong("", resource)
+    return nodes.row("", nodes.entry("", nodes.paragraph("", "", name), morecols=len(HEADS) - 1))
+
+
+def table(body: nodes.tbody) -> nodes.table:
+    """Lay out the table."""
+    group = nodes.tgroup(cols=len(HEADS))
+    group += [nodes.colspec(colwidth=width) for width in WIDTHS]
+    group += nodes.thead("", row(nodes.Text(head) for head in HEADS))
+    group += body
+    return nodes.table("", group, classes=["operations"])
+
+
+def row(found: Iterator[nodes.Node]) -> nodes.row:
+    """Lay out one row."""
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in found))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Add the directive."""
+    app.add_directive("operations", Operations)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,188 @@
+"""Every example in the README and the documentation runs, and prints what it says.
+
+A page is one scenario: its Python and console blocks run in order, in one namespace and one folder,
+against a simulated server like the one of `aconnect serve`, which the environment variables point
+to. `# prints: ...` says what a block prints, and lines below a command what it tells; `...` stands
+for anything. A block is left out with the comment `# not run`, and one that defines tests is run by
+pytest.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import pytest
+
+from aconnect import Client
+from aconnect.cli.app import app
+from aconnect.cli.serve import serve
+from aconnect.testing import FakeConnect, Seed
+
+ROOT: Final = Path(__file__).parents[1]
+_FENCE: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PRINTS: Final = re.compile(r"# prints: ?(.*)$", re.MULTILINE)
+_TEST: Final = re.compile(r"^(async )?def test_", re.MULTILINE)
+# These do not end by themselves, take seconds, or need an id of one's own; that they are accepted
+# is enough.
+_ACCEPTED_ONLY: Final = {"serve", "demo", "follow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One fenced block of a page."""
+
+    page: Path
+    line: int
+    kind: str
+    code: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Find the blocks to run."""
+    text = page.read_text(encoding="utf-8")
+    for found in _FENCE.finditer(text):
+        kind, code = found.groups()
+        if kind in {"python", "console"} and "# not run" not in code:
+            yield Block(page, text.count("\n", 0, found.start(2)) + 1, kind, code)
+
+
+PAGES: Final = sorted(
+    page
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+    if "_build" not in page.parts and any(blocks(page))
+)
+
+
+def seed() -> Seed:
+    """Make the seed of `aconnect serve`, so that readers who follow see the same."""
+    known = inspect.signature(Seed).parameters
+    volumes: dict[str, Any] = {p.name: p.default for p in serve.params if p.name in known}
+    return Seed(**volumes)
+
+
+@pytest.fixture
+async def surroundings(tmp_path, monkeypatch) -> Any:
+    """A server that the environment points to, an empty folder, and a namespace."""
+    async with FakeConnect(seed=seed()) as server:
+        monkeypatch.setenv("CONNECT_SERVER", server.url)
+        monkeypatch.setenv("CONNECT_API_KEY", server.api_key)
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))
+        monkeypatch.chdir(tmp_path)
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        yield namespace
+        for value in namespace.values():
+            if isinstance(value, Client):
+                await value.aclose()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+async def test_page(page, surroundings, capsys):
+    """The examples of a page run one after the other, and print what they say."""
+    for block in blocks(page):
+        if block.kind == "console":
+            await asyncio.to_thread(run_console, block)
+        elif _TEST.search(block.code):
+            await asyncio.to_thread(run_tests, block)
+        else:
+            await run_python(block, surroundings)
+            check(block, "\n".join(_PRINTS.findall(block.code)), capsys.readouterr().out)
+
+
+async def run_python(block: Block, namespace: dict[str, Any]) -> None:
+    """Run a block here if it awaits, or in a thread, where a script may run a loop of its own."""
+    # Empty lines before it make tracebacks name the line of the page.
+    code = compile(
+        "\n" * (block.line - 1) + block.code,
+        str(block.page),
+        "exec",
+        flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+        dont_inherit=True,
+    )
+    if code.co_flags & inspect.CO_COROUTINE:
+        await eval(code, namespace)  # noqa: S307  our own words
+    else:
+        await asyncio.to_thread(exec, code, namespace)
+
+
+def run_tests(block: Block) -> None:
+    """Run a block as a module of tests that uses the plugin."""
+    Path("test_page.py").write_text(block.code, encoding="utf-8")
+    Path("pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n", encoding="utf-8")
+    plugins = ("-p", "pytest_asyncio.plugin", "-p", "aconnect.testing.plugin")
+    scope = ("-o", "asyncio_default_fixture_loop_scope=function")
+    done = subprocess.run(  # noqa: S603  our own words
+        [sys.executable, "-m", "pytest", "-q", *plugins, *scope, "test_page.py"],
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{block.place}\n{done.stdout}{done.stderr}"
+    assert f"{len(_TEST.findall(block.code))} passed" in done.stdout, done.stdout
+
+
+def run_console(block: Block) -> None:
+    """Run the commands of a block that are ours, and compare what they tell."""
+    for part in re.split(r"^\$ ", block.code, flags=re.MULTILINE)[1:]:
+        line, _, expected = part.partition("\n")
+        program, *arguments = shlex.split(line, comments=True)
+        if program != "aconnect":
+            continue
+        command, rest = resolve(arguments)
+        if command.name in _ACCEPTED_ONLY:
+            command.make_context(command.name, rest)
+            continue
+        done = subprocess.run(  # noqa: S603  our own words
+            [sys.executable, "-m", "aconnect.cli", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if "Error:" not in expected:
+            assert done.returncode == 0, f"{block.place}: {line}\n{done.stdout}"
+        check(block, expected, done.stdout)
+
+
+def resolve(arguments: list[str]) -> tuple[click.Command, list[str]]:
+    """Find the command that a line names, and what is left for it."""
+    command: click.Command = app
+    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        context = click.Context(command)
+        _, found, arguments = command.resolve_command(context, arguments)
+        assert found is not None
+        command = found
+    return command, arguments
+
+
+def check(block: Block, expected: str, told: str) -> None:
+    """Compare what was printed with what the page says, where it says anything."""
+    if expected.strip():
+        pattern = re.escape(expected.strip()).replace(r"\.\.\.", ".*?")
+        assert re.fullmatch(pattern, told.strip(), re.DOTALL), (
+            f"{block.place} says\n\n{expected}\n\nbut this came:\n\n{told}"
+        )
+
+
+def test_what_a_page_says_is_compared():
+    """A page whose example prints something else than it says is found out."""
+    block = Block(ROOT / "README.md", 1, "python", "")
+    check(block, "a ... c", "a b c\n")
+    with pytest.raises(AssertionError):
+        check(block, "a\nb", "a\n")
