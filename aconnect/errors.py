@@ -15,7 +15,8 @@
     │   ├── RateLimitedError          429
     │   └── ServerError               5xx
     ├── TransportError                no complete answer came
-    │   ├── UnreachableError          no connection: name, refusal, TLS
+    │   ├── UnreachableError          no connection: name, refusal, proxy
+    │   │   └── CertificateError      the server is not who it should be
     │   ├── ConnectTimeout            no connection in time
     │   ├── ReadTimeout               connected, but nothing more came in time
     │   ├── ConnectionLostError       the connection broke before the answer was complete
@@ -44,6 +45,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "BodyTooLargeError",
+    "CertificateError",
     "ConflictError",
     "ConnectError",
     "ConnectTimeout",
@@ -92,8 +94,22 @@ class ConnectError(Exception):
         text = super().__str__()
         if not self.attempts:
             return text
-        tries = "; ".join(f"{a.number}: {a.failure}" for a in self.attempts[-3:])
-        return f"{text} (after {len(self.attempts) + 1} attempts; before: {tries})"
+        failures = dict.fromkeys(attempt.failure for attempt in self.attempts)
+        before = "; ".join(list(failures)[-3:])
+        others = f"; before: {before}" if before not in text else ""
+        return f"{text} (after {len(self.attempts) + 1} attempts{others})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[ConnectError], args: tuple[Any, ...], state: dict[str, Any]
+) -> ConnectError:
+    """Make an error again that went between processes, whatever its constructor takes."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class InvalidArgumentError(ConnectError, ValueError):
@@ -125,7 +141,9 @@ class ApiError(ConnectError):
         self.payload = payload
         """What else the error body carried."""
         self.method = method
+        """HTTP method."""
         self.url = url
+        """The address, without its query."""
         self.hint = hint
         """What to do about it, where that is known."""
         self.retry_after = retry_after
@@ -134,7 +152,7 @@ class ApiError(ConnectError):
     def __str__(self) -> str:
         code = f", code {self.code}" if self.code is not None else ""
         hint = f"; {self.hint}" if self.hint else ""
-        said = super().__str__() or "no message"
+        said = super().__str__().rstrip(".") or "no message"
         return f"{self.method} {self.url} answered {self.status}{code}: {said}{hint}"
 
 
@@ -180,6 +198,10 @@ class TransportError(ConnectError):
 
 class UnreachableError(TransportError):
     """No connection could be made, so nothing was sent."""
+
+
+class CertificateError(UnreachableError):
+    """The server's certificate is not trusted, so nothing was sent."""
 
 
 class ConnectTimeout(TransportError):  # noqa: N818  named as users expect timeouts to be

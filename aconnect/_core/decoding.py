@@ -8,21 +8,23 @@ misfits left out.
 from __future__ import annotations
 
 import logging
-import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Final, get_args, get_origin
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
 
 import msgspec
+from msgspec import Struct
 
+from aconnect._core.guards import is_dict, is_list
 from aconnect._core.message import Answer
 from aconnect._core.model import Bound, decode_hook
 from aconnect.errors import DecodeError
 
 logger = logging.getLogger("aconnect")
 
-_STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
-_PATH: Final = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_UNIONS: Final = (Union, UnionType)
 _SHOWN_BODY: Final = 120
 _PAGE: Final = (
     "an HTML page came. A login page or a proxy seems to stand in front of the API; check the "
@@ -39,29 +41,35 @@ def decoder_for(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, dec_hook=decode_hook)
 
 
-def decode(answer: Answer, kind: Any, method: str, template: str) -> Any:
-    """Decode a JSON answer, or raise a `DecodeError` that says what came instead."""
+class Envelope(Struct):
+    """What rows come in: unlike other models it decides what is asked next, so it must fit."""
+
+
+def decode(answer: Answer, kind: Any, what: str, hide: Callable[[str], str] = str) -> Any:
+    """Decode a JSON answer, or raise a `DecodeError` that says what came instead.
+
+    `hide` takes secrets out of a text, for what came may repeat them.
+    """
     try:
-        return decoder_for(kind).decode(answer.body)
-    except msgspec.ValidationError as error:
         try:
-            return _decode_forgivingly(answer.body, kind)
+            return decoder_for(kind).decode(answer.body)
         except msgspec.ValidationError:
-            raise DecodeError(
-                f"{method} {template} gave JSON of another shape than documented: {error}",
-                body=answer.body,
-            ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return _decode_forgivingly(answer.body, kind, what)
+    except msgspec.ValidationError as error:
         raise DecodeError(
-            f"{method} {template} answered {answer.status}, but not with JSON: {describe(answer)}",
+            f"{what} gave JSON of another shape than documented: {error}", body=answer.body
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError(
+            f"{what} answered {answer.status}, but not with JSON: {hide(describe(answer))}",
             body=answer.body,
         ) from error
 
 
-def refuse_page(content_type: str, method: str, template: str) -> None:
+def refuse_page(content_type: str, what: str, body: bytes = b"") -> None:
     """Raise where an HTML page came: no operation answers with one, but a login page has 200."""
     if content_type == "text/html":
-        raise DecodeError(f"{method} {template}: {_PAGE}")
+        raise DecodeError(f"{what}: {_PAGE}", body=body)
 
 
 def describe(answer: Answer) -> str:
@@ -77,50 +85,52 @@ def describe(answer: Answer) -> str:
     return f"{answer.content_type or 'no content type'}, starting with {text!r}"
 
 
-def _decode_forgivingly(body: bytes, kind: Any) -> Any:
-    data = msgspec.json.decode(body)
-    # Row by row where there are rows, so that an odd row does not cost a second look at the rest.
-    if get_origin(kind) is list:
-        return _convert_rows(_rows(data), kind)
-    if get_origin(kind) is not None and isinstance(data, dict) and "results" in data:
-        whole = _convert({**data, "results": []}, kind)
-        whole.results = _convert_rows(_rows(data["results"]), kind)
-        return whole
-    return _convert(data, kind)
+def _decode_forgivingly(body: bytes, kind: Any, what: str) -> Any:
+    misfits: Counter[str] = Counter()
+    value = _convert(msgspec.json.decode(body), kind, "", misfits)
+    # Places and not values: those may be private.
+    for place, times in misfits.items():
+        logger.warning("left out of %s, %d times: %s, which does not fit", what, times, place)
+    return value
 
 
-def _rows(data: Any) -> list[Any]:
-    return msgspec.convert(data, list[Any])
-
-
-def _convert_rows(rows: list[Any], kind: Any) -> list[Any]:
-    (row,) = get_args(kind)
-    return [_convert(value, row) for value in rows]
-
-
-def _convert(data: Any, kind: Any) -> Any:
-    """Convert plain values, dropping what does not fit; each round drops one value."""
-    while True:
-        try:
-            return msgspec.convert(data, kind, strict=False, dec_hook=decode_hook)
-        except msgspec.ValidationError as error:
-            found = _PATH.search(str(error))
-            steps = _STEP.findall(found[1]) if found else []
-            if not steps or not _drop(data, steps):
-                raise
-            logger.warning("left a value out of a %s that does not fit: %s", kind, error)
-
-
-def _drop(data: Any, steps: list[tuple[str, str]]) -> bool:
-    """Delete what a path of names and indices leads to; False where it leads nowhere."""
-    keys = [name or (int(index) if index.isdigit() else -1) for name, index in steps]
+def _convert(data: Any, kind: Any, place: str, misfits: Counter[str]) -> Any:
+    """Convert plain values, leaving out what does not fit; each value is looked at once a level."""
     try:
-        for key in keys[:-1]:
-            data = data[key]
-        del data[keys[-1]]
-    except (KeyError, IndexError, TypeError):
-        return False
-    return True
+        return msgspec.convert(data, kind, strict=False, dec_hook=decode_hook)
+    except msgspec.ValidationError:
+        for choice in _choices(kind):
+            origin = get_origin(choice) or choice
+            if origin is list and is_list(data):
+                (item,) = get_args(choice)
+                return [_convert(row, item, f"{place}[]", misfits) for row in data]
+            if isinstance(origin, type) and issubclass(origin, Struct) and is_dict(data):
+                return _convert_struct(data, choice, place, misfits)
+        raise
+
+
+def _convert_struct(data: dict[str, Any], kind: Any, place: str, misfits: Counter[str]) -> Any:
+    origin = get_origin(kind) or kind
+    fields: dict[str, Any] = {}
+    for field in msgspec.structs.fields(kind):
+        if field.encode_name not in data:
+            continue
+        inner = f"{place}.{field.encode_name}"
+        try:
+            fields[field.name] = _convert(data[field.encode_name], field.type, inner, misfits)
+        except msgspec.ValidationError:
+            if issubclass(origin, Envelope):
+                raise
+            misfits[inner] += 1
+    try:
+        return origin(**fields)
+    except TypeError as error:
+        raise msgspec.ValidationError(str(error)) from error
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    """Give the members of a union, or the type itself."""
+    return get_args(kind) if get_origin(kind) in _UNIONS else (kind,)
 
 
 Binder = Callable[[Any, Any, Mapping[str, Any]], Any]
@@ -129,6 +139,7 @@ Binder = Callable[[Any, Any, Mapping[str, Any]], Any]
 
 def binder_for(kind: Any) -> Binder | None:
     """Find how values of a type are tied to their client; None where there is nothing to tie."""
+    kind = next((choice for choice in _choices(kind) if choice is not type(None)), kind)
     if get_origin(kind) is list:
         return rows_binder_for(*get_args(kind))
     return _bind_one if isinstance(kind, type) and issubclass(kind, Bound) else None
@@ -144,6 +155,7 @@ def _bind_one(value: Bound, client: Any, scope: Mapping[str, Any]) -> Bound:
 
 
 def _bind_all(values: list[Bound], client: Any, scope: Mapping[str, Any]) -> list[Bound]:
+    origin = (client, scope)
     for value in values:
-        value._bind(client, scope)
+        value._origin = origin
     return values

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from aconnect._core.message import Answer, Request
-from aconnect._core.redaction import Secret, scrub
+from aconnect._core.redaction import Secret, scrub, scrub_all
 from aconnect.errors import (
     ApiError,
     AuthenticationError,
@@ -34,6 +34,8 @@ _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     429: RateLimitedError,
 }
 _LONGEST_MESSAGE: Final = 500
+# Secrets are hidden before a message is cut, or half of one could be left at its end.
+_LONGEST_BODY: Final = 64 * 1024
 
 
 class Said(Struct, frozen=True):
@@ -80,7 +82,7 @@ class Dialect:
             scrub(message, secrets)[:_LONGEST_MESSAGE],
             status=answer.status,
             code=said.code if said is not None else None,
-            payload=said.payload if said is not None else None,
+            payload=scrub_all(said.payload, secrets) if said is not None else None,
             method=request.method,
             url=origin + request.target.partition("?")[0],
             hint=self.hint(kind, said),
@@ -105,4 +107,4 @@ def foreign_text(answer: Answer) -> str:
         return "no message"
     if body.startswith(b"<") or answer.content_type == "text/html":
         return "an HTML page, so it seems to come from a proxy or login page in front of the API"
-    return body[:_LONGEST_MESSAGE].decode("utf-8", "replace")
+    return body[:_LONGEST_BODY].decode("utf-8", "replace")

@@ -95,6 +95,8 @@ class _Plan(msgspec.Struct, frozen=True):
     """A compiled signature."""
 
     arguments: tuple[str, ...]
+    positional: int
+    """How many of the arguments may be given by position."""
     required: frozenset[str]
     begin: str
     path: tuple[tuple[str, str], ...]
@@ -151,7 +153,7 @@ class Endpoint:
         self.service = service
         self.name = f"{resource}.{name.lstrip('_')}"
         key = f"{service}:{self.name}"
-        if key in REGISTRY and REGISTRY[key].function.__module__ != self.function.__module__:
+        if key in REGISTRY and REGISTRY[key].function is not self.function:
             raise RuntimeError(f"{key} is declared twice")
         REGISTRY[key] = self
 
@@ -196,6 +198,7 @@ class Endpoint:
             bind = decoding.rows_binder_for(wire)
         return _Plan(
             arguments=arguments,
+            positional=sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters),
             required=frozenset(required),
             begin=texts[0],
             path=tuple(zip(placeholders, texts[1:], strict=True)),
@@ -268,7 +271,7 @@ class Endpoint:
     def _arguments(
         self, plan: _Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> dict[str, Any]:
-        if len(args) > len(plan.arguments):
+        if len(args) > plan.positional:
             self._refuse(args, kwargs)
         values = dict(zip(plan.arguments, args, strict=False))
         if kwargs:
@@ -284,18 +287,21 @@ class Endpoint:
         return values
 
     def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
-        """Raise the TypeError that calling the declared function with these would."""
-        plan = self.plan
-        inspect.signature(self.function).bind(None, *args, **kwargs)
-        known = {*plan.arguments, *(plan.fields or ())}
-        unknown = sorted(kwargs.keys() - known)
-        if unknown:
-            import difflib  # noqa: PLC0415  only a mistake needs it
+        """Raise the TypeError that calling the declared function with these would, and name it."""
+        import difflib  # noqa: PLC0415  only a mistake needs it
 
-            close = difflib.get_close_matches(unknown[0], known, n=3) or sorted(known)
-            raise TypeError(
-                f"{self.name}() does not know {unknown[0]!r}; did you mean {' or '.join(close)}?"
-            )
+        plan = self.plan
+        known = {*plan.arguments, *(plan.fields or ())}
+        for name in kwargs:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=3) or sorted(known)
+                raise TypeError(
+                    f"{self.name}() does not know {name!r}; did you mean {' or '.join(close)}?"
+                )
+        try:
+            inspect.signature(self.function).bind(None, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}(): {error}") from None
         missing = sorted(plan.required - kwargs.keys() - set(plan.arguments[: len(args)]))
         raise TypeError(f"{self.name}() misses {', '.join(missing)}")
 
@@ -304,22 +310,28 @@ class Endpoint:
         plan = self.plan
         wire = plan.wire
         if plan.plain:
-            return self._decode_plain(answer, wire)
+            return self._decode_plain(answer, wire, client)
         if not answer.body and type(None) in get_args(wire):
             return None
-        value = decoding.decode(answer, wire, self.method, self.template)
-        if plan.bind is not None:
+        value = decoding.decode(answer, wire, self.title(client), client._hide)
+        if plan.bind is not None and value is not None:
             return plan.bind(value, client, scope)
         if wire is not plan.returns:
             origin: Any = get_origin(plan.returns) or plan.returns
             return origin.build(value, answer, client, scope)
         return value
 
-    def _decode_plain(self, answer: Answer, wire: Any) -> Any:
+    def title(self, client: Any) -> str:
+        """Name the operation on a server in an error message."""
+        return f"{self.method} {client._origin}{self.template}"
+
+    def _decode_plain(self, answer: Answer, wire: Any, client: Any) -> Any:
         # Nothing is decoded here that would notice a login page.
-        decoding.refuse_page(answer.content_type, self.method, self.template)
+        decoding.refuse_page(answer.content_type, self.title(client), answer.body)
         if wire is bytes:
             return answer.body
+        if wire is str and answer.content_type == "application/json":
+            return decoding.decode(answer, wire, self.title(client), client._hide)
         if wire is str:
             return answer.body.decode("utf-8", "replace")
         return None
@@ -353,7 +365,8 @@ def endpoint(
         @functools.wraps(function)
         async def call(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
             request, scope = declared.bind(self._scope, args, kwargs)
-            result: T = await self._client._call(declared, request, scope)
+            client = self._client
+            result: T = declared.decode(await client._answer(request), client, scope)
             return result
 
         call.__endpoint__ = declared  # type: ignore[attr-defined]
@@ -394,5 +407,9 @@ def declared_by(call: Any) -> tuple[Endpoint, Resource]:
     if not isinstance(declared, Endpoint) or not isinstance(resource, Resource):
         raise InvalidArgumentError(
             f"{call!r} is not an operation; pass one without calling it, such as client.users.get"
+        )
+    if declared.style is not None:
+        raise InvalidArgumentError(
+            f"{declared.name} answers in pages; use {declared.name}(...).pages(), or .raw()"
         )
     return declared, resource

@@ -57,6 +57,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     initial: int = 64
     """Calls in flight to begin with."""
     minimum: int = 1
+    """Calls in flight that are always allowed."""
     maximum: int = 256
     """Calls in flight at most."""
     backoff: float = 0.7
@@ -74,12 +75,13 @@ class Limits(Struct, frozen=True, kw_only=True):
             )
         if not 0.0 < self.backoff < 1.0:
             raise ValueError(f"Limits(backoff={self.backoff}) must lie between 0 and 1")
-        if (self.rate is not None and self.rate <= 0) or self.burst < 1:
+        if (self.rate is not None and not self.rate > 0) or self.burst < 1:
             raise ValueError(f"Limits(rate={self.rate}, burst={self.burst}) must be above 0")
 
 
 # Answers in flight when a limit falls were sent before; they say nothing about the lower limit.
 _SETTLE: Final = 1.0
+_ROUNDING: Final = 1e-9
 
 
 class AdaptiveLimit:
@@ -126,14 +128,13 @@ class TokenBucket:
         self._last: float | None = None
 
     def take(self, now: float) -> float:
-        """Take a token, perhaps a future one; give the seconds until it is due."""
+        """Take a token and give 0.0, or give the seconds until there is one and take nothing."""
         if self._last is not None:
             elapsed = max(0.0, now - self._last)
             self._tokens = min(float(self.burst), self._tokens + elapsed * self.rate)
         self._last = now
-        self._tokens -= 1.0
-        return max(0.0, -self._tokens / self.rate)
-
-    def give_back(self) -> None:
-        """Return a token whose call was never sent."""
-        self._tokens = min(float(self.burst), self._tokens + 1.0)
+        # A sum of many small parts may miss a whole by a little.
+        if self._tokens < 1.0 - _ROUNDING:
+            return (1.0 - self._tokens) / self.rate
+        self._tokens = max(0.0, self._tokens - 1.0)
+        return 0.0

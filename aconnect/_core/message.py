@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from aconnect._core.redaction import shown_headers, shown_target
 from aconnect.errors import InvalidArgumentError
 
 # RFC 9110, 9.2.2.
@@ -104,8 +105,13 @@ class Request(Struct, kw_only=True):
     """It makes something gone and answers nothing: gone already is as good."""
     hold: float = 0.0
     """Seconds that the server was asked to hold the answer back."""
+    within: float | None = None
+    """Seconds for the whole call, where that is less than the retry policy's deadline."""
     transfer: bool = False
     """A body whose length is a matter of its size: no limit on the total time."""
+
+    def __repr__(self) -> str:
+        return f"<Request {self.operation}: {self.method} {shown_target(self.target)}>"
 
 
 def is_idempotent(method: str) -> bool:
@@ -117,6 +123,9 @@ class _Headed(Struct, kw_only=True):
     status: int
     headers: Mapping[str, str]
     """Names in any case."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.status} {shown_headers(self.headers)}>"
 
     @property
     def content_type(self) -> str:

@@ -33,9 +33,10 @@ else:
 
 def decode_hook(kind: type, value: object) -> object:
     """Decode the types that msgspec does not know."""
-    if kind is Id and isinstance(value, str | int):
+    if kind is Id and isinstance(value, str | int) and not isinstance(value, bool):
         return str(value)
-    raise msgspec.ValidationError(f"Expected `{kind.__name__}`, got `{type(value).__name__}`")
+    # Not msgspec's own error, which would lose the place in the answer.
+    raise ValueError(f"Expected `{kind.__name__}`, got `{type(value).__name__}`")
 
 
 class Model(Struct, kw_only=True, repr_omit_defaults=True):

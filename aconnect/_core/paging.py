@@ -7,7 +7,14 @@ Positions are plain JSON, so that a page's token can be stored and the paging re
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Mapping,
+)
 from contextlib import aclosing
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
@@ -60,16 +67,17 @@ class PageStyle(Protocol):
         ...
 
 
-class _Cursors(Struct):
+class _Cursors(decoding.Envelope):
     next: str | None = None
 
 
-class _Keys(Struct):
+class _Keys(decoding.Envelope):
     cursors: _Cursors | None = None
 
 
-class _KeysetPage(Struct, Generic[T]):
-    results: list[T]
+class _KeysetPage(decoding.Envelope, Generic[T]):
+    # Go writes an empty array as null.
+    results: list[T] | None
     paging: _Keys | None = None
 
 
@@ -92,13 +100,13 @@ class Keyset(Struct, frozen=True):
     def cut(self, page: Any, at: Position, size: int) -> Cut:
         cursors = page.paging.cursors if page.paging is not None else None
         cursor = cursors.next if cursors is not None else None
-        return Cut(page.results, {"next": cursor} if cursor else None)
+        return Cut(page.results or [], {"next": cursor} if cursor else None)
 
 
-class _NumberedPage(Struct, Generic[T]):
-    results: list[T]
-    current_page: int | None = None
-    total: int | None = None
+class _NumberedPage(decoding.Envelope, Generic[T]):
+    results: list[T] | None
+    current_page: int | str | None = None
+    total: int | str | None = None
 
 
 class PageNumber(Struct, frozen=True):
@@ -119,15 +127,23 @@ class PageNumber(Struct, frozen=True):
 
     def cut(self, page: Any, at: Position, size: int) -> Cut:
         number = at.get("page_number", 1)
-        if page.current_page is not None and page.current_page != number:
-            return Cut([], None, page.total)
-        seen = at.get("seen", 0) + len(page.results)
-        if not page.results or (page.total is not None and seen >= page.total):
-            return Cut(page.results, None, page.total)
+        rows: list[Any] = page.results or []
+        current, total = _count(page.current_page), _count(page.total)
+        if current is not None and current != number:
+            return Cut([], None, total)
+        seen = at.get("seen", 0) + len(rows)
+        if not rows or (total is not None and seen >= total):
+            return Cut(rows, None, total)
         # The size stays with the position: page 3 of another size begins at another row.
         size = at.get("page_size", size)
         after = {"page_number": number + 1, "seen": seen, "page_size": size}
-        return Cut(page.results, after, page.total)
+        return Cut(rows, after, total)
+
+
+def _count(value: int | str | None) -> int | None:
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() else None
+    return value
 
 
 class Offset(Struct, frozen=True):
@@ -140,12 +156,13 @@ class Offset(Struct, frozen=True):
         return {"limit": size, "offset": at.get("offset", 0)}
 
     def wire(self, row: Any) -> Any:
-        return list[row]
+        return list[row] | None
 
     def cut(self, page: Any, at: Position, size: int) -> Cut:
-        if len(page) < size:
-            return Cut(page, None)
-        return Cut(page, {"offset": at.get("offset", 0) + len(page)})
+        rows: list[Any] = page or []
+        if len(rows) < size:
+            return Cut(rows, None)
+        return Cut(rows, {"offset": at.get("offset", 0) + len(rows)})
 
 
 class Whole(Struct, frozen=True):
@@ -159,16 +176,18 @@ class Whole(Struct, frozen=True):
         return {}
 
     def wire(self, row: Any) -> Any:
-        return _NumberedPage[row] if self.wrapped else list[row]
+        return _NumberedPage[row] if self.wrapped else list[row] | None
 
     def cut(self, page: Any, at: Position, size: int) -> Cut:
-        rows = page.results if self.wrapped else page
+        rows: list[Any] = (page.results if self.wrapped else page) or []
         return Cut(rows, None, len(rows))
 
 
 class _Token(Struct, kw_only=True):
     query: str
     at: Position
+    check: str
+    """Of the other two: a position that was changed by accident would skip rows silently."""
 
 
 class Page(Struct, Generic[T], frozen=True):
@@ -189,11 +208,14 @@ class Page(Struct, Generic[T], frozen=True):
 class _Pager(Protocol):
     """What paging needs of a client."""
 
-    async def _answer(self, request: Request) -> Answer: ...
+    @property
+    def _answer(self) -> Callable[[Request], Coroutine[Any, Any, Answer]]: ...
 
     def _notify(self, make: Callable[[], Event]) -> None: ...
 
     def _ahead(self, pages: AsyncGenerator[T, None], most: int) -> AsyncGenerator[T, None]: ...
+
+    def _hide(self, text: str) -> str: ...
 
     @property
     def _origin(self) -> str: ...
@@ -299,30 +321,32 @@ class Paged(Generic[T]):
 
     async def _fetch(self, at: Position) -> AsyncGenerator[Page[T], None]:
         style, size = self._style, self._size or 0
+        wire, query = style.wire(self._row), self._fingerprint()
+        path = self._request.target.partition("?")[0]
+        what = f"{self._request.method} {self._client._origin}{path}"
         seen = {_mark(at)}
         number = 0
         while True:
             request = self._page_request(style.query(at, size))
             answer = await self._client._answer(request)
-            decoded = decoding.decode(answer, style.wire(self._row), request.method, request.target)
+            decoded = decoding.decode(answer, wire, what, self._client._hide)
             cut = style.cut(decoded, at, size)
             number += 1
             if self._bind is not None:
                 self._bind(cut.rows, self._client, self._scope)
             self._notify(number, len(cut.rows))
-            if cut.next is not None:
-                mark = _mark(cut.next)
-                if mark in seen:
-                    raise PageLoopError(
-                        f"{request.operation} gave the position {cut.next} a second time on page "
-                        f"{number}; stopped, because paging would never end. Start again, and "
-                        "if it happens again, report it to the server's administrator"
-                    )
-                seen.add(mark)
-            yield Page(cut.rows, number, cut.total, self._token(cut.next))
+            yield Page(cut.rows, number, cut.total, _token(query, cut.next))
             if cut.next is None:
                 return
             at = cut.next
+            mark = _mark(at)
+            if mark in seen:
+                raise PageLoopError(
+                    f"{request.operation} gave the position {at} a second time on page {number}; "
+                    "stopped, because paging would never end. Start again, and if it happens "
+                    "again, report it to the server's administrator"
+                )
+            seen.add(mark)
 
     def _page_request(self, control: Mapping[str, object]) -> Request:
         extra = query_string(control)
@@ -338,28 +362,41 @@ class Paged(Generic[T]):
         )
 
     def _fingerprint(self) -> str:
-        text = f"{self._client._origin} {self._request.method} {self._request.target}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest(f"{self._client._origin} {self._request.method} {self._request.target}")
 
-    def _token(self, at: Position | None) -> str | None:
-        if at is None:
-            return None
-        return decoding.encode(_Token(query=self._fingerprint(), at=at)).decode()
+    def _damaged(self, why: str) -> ResumeError:
+        return ResumeError(
+            f"the resume token of {self._request.operation} is damaged: {why}; use a page's "
+            "`token` as it was, or start from the beginning"
+        )
 
     def _position(self, token: str) -> Position:
         try:
             known = msgspec.json.decode(token, type=_Token)
-        except msgspec.DecodeError as error:
-            raise ResumeError(
-                f"the resume token of {self._request.operation} is damaged: {error}; "
-                "use a page's `token` as it was, or start from the beginning"
-            ) from error
+        except (ValueError, RecursionError) as error:
+            raise self._damaged(str(error)) from error
+        if known.check != _check(known.query, known.at):
+            raise self._damaged("it was changed")
         if known.query != self._fingerprint():
             raise ResumeError(
                 f"the resume token belongs to another query or server than this "
                 f"{self._request.operation}; build the query with the same arguments"
             )
         return known.at
+
+
+def _token(query: str, at: Position | None) -> str | None:
+    if at is None:
+        return None
+    return decoding.encode(_Token(query=query, at=at, check=_check(query, at))).decode()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _check(query: str, at: Position) -> str:
+    return _digest(query + decoding.encode(at).decode())
 
 
 def _mark(at: Position) -> int:

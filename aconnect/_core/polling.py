@@ -12,7 +12,8 @@ from typing import TypeVar
 from msgspec import Struct
 
 from aconnect._core.clock import Clock
-from aconnect.errors import ApiError, NotFoundError, ServerError, TransportError
+from aconnect._core.retry import may_repeat
+from aconnect.errors import ApiError, DeadlineExceeded, NotFoundError, TransportError
 
 T = TypeVar("T")
 
@@ -27,6 +28,7 @@ class PollPolicy(Struct, frozen=True, kw_only=True):
     interval: float = 0.1
     """The first pause between polls; each is 1.5 times the one before while nothing is new."""
     max_interval: float = 5.0
+    """No pause is longer."""
     patience: int = 5
     """How many polls in a row may fail by fault of the server or the network."""
     grace: float = 30.0
@@ -42,16 +44,19 @@ class Overdue(Exception):  # noqa: N818  as above
 
 
 async def poll(
-    fetch: Callable[[float], Awaitable[T]],
+    fetch: Callable[[float, float | None], Awaitable[T]],
     *,
     progress: Callable[[T], tuple[bool, bool]],
     policy: PollPolicy,
     clock: Clock,
+    transient: Callable[[ApiError], bool | None] | None = None,
 ) -> AsyncGenerator[T, None]:
     """Yield each answer of `fetch`, the finished one last.
 
-    `fetch` is given the seconds the server may hold the answer; `progress` says of an answer
-    whether it is the last, and whether it holds anything new. Raises `Unknown` or `Overdue`.
+    `fetch` is given the seconds the server may hold the answer, and those that are left in all, or
+    None; `progress` says of an answer
+    whether it is the last, and whether it holds anything new. `transient` is the service's
+    knowledge of its error codes, as in `may_repeat`. Raises `Unknown` or `Overdue`.
     """
     began = last_known = clock.monotonic()
     failures = 0
@@ -63,14 +68,16 @@ async def poll(
         hold = policy.hold if left is None else min(policy.hold, left)
         asked = clock.monotonic()
         try:
-            answer = await fetch(hold)
+            answer = await fetch(hold, left)
         except NotFoundError as error:
             if clock.monotonic() - last_known >= policy.grace:
                 raise Unknown from error
             new = False
-        except (ServerError, TransportError) as error:
+        except (ApiError, TransportError) as error:
             failures += 1
-            if failures > policy.patience or not _passing(error):
+            # The call itself has been repeated; here the question is only whether waiting helps.
+            passing = may_repeat(error, idempotent=True, transient=transient)
+            if failures > policy.patience or not (passing or isinstance(error, DeadlineExceeded)):
                 raise
             new = False
         else:
@@ -86,8 +93,3 @@ async def poll(
         if left is not None:
             pause = min(pause, max(left, 0.0))
         await clock.sleep(pause)
-
-
-def _passing(error: ApiError | TransportError) -> bool:
-    """Tell whether waiting may help: an answer that a code calls permanent does not change."""
-    return not isinstance(error, ApiError) or error.status != 501

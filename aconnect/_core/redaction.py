@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
+
+from aconnect._core.guards import is_dict, is_list
 
 HIDDEN: Final = "***"
 
@@ -90,6 +92,23 @@ def shown_target(target: str) -> str:
 def _shown_pair(pair: str) -> str:
     name, mark, _ = pair.partition("=")
     return pair if name in _SHOWN_QUERY else f"{name}{mark}{HIDDEN}" if mark else HIDDEN
+
+
+def scrub_all(value: Any, secrets: tuple[Secret, ...]) -> Any:
+    """Do the same to every text within plain JSON values."""
+    if isinstance(value, str):
+        return scrub(value, secrets)
+    if is_list(value):
+        return [scrub_all(item, secrets) for item in value]
+    if is_dict(value):
+        return {scrub(name, secrets): scrub_all(item, secrets) for name, item in value.items()}
+    return value
+
+
+def shown_url(url: str) -> str:
+    """Copy an address for a log, without a user name and password."""
+    scheme, mark, rest = url.rpartition("//")
+    return f"{scheme}{mark}{HIDDEN}@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
 def scrub(text: str, secrets: Iterable[Secret]) -> str:

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from aconnect.errors import (
     ApiError,
+    CertificateError,
     ConnectionLostError,
     ConnectTimeout,
     ReadTimeout,
@@ -25,7 +26,7 @@ from aconnect.errors import (
 
 _NOT_NOW: Final = frozenset({429, 503})
 _TRANSIENT: Final = frozenset({408, 425, 500, 502, 504})
-_SECONDS: Final = re.compile(r"\d{1,9}(\.\d{1,9})?")
+_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
@@ -44,13 +45,15 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for name in ("attempts", "base", "cap", "max_retry_after"):
-            if getattr(self, name) < (1 if name == "attempts" else 0):
+            # Written so that a NaN is refused too.
+            if not getattr(self, name) >= (1 if name == "attempts" else 0):
                 raise ValueError(f"RetryPolicy({name}={getattr(self, name)}) is too small")
-        if self.deadline is not None and self.deadline <= 0:
+        if self.deadline is not None and not self.deadline > 0:
             raise ValueError(f"RetryPolicy(deadline={self.deadline}) must be above 0, or None")
 
 
 NO_RETRY: Final = RetryPolicy(attempts=1)
+"""Every call is sent once."""
 
 
 def may_repeat(
@@ -65,7 +68,7 @@ def may_repeat(
     the status, None where it does not.
     """
     if isinstance(error, UnreachableError | ConnectTimeout):
-        return True
+        return not isinstance(error, CertificateError)
     if isinstance(error, ConnectionLostError | ReadTimeout):
         return idempotent
     if isinstance(error, ApiError):
@@ -109,14 +112,13 @@ def wait_before(
     """
     if attempt >= policy.attempts:
         return None
-    if asked is None:
-        # Full jitter: clients that failed together do not come back together.
-        delay = random() * min(policy.cap, policy.base * 2.0 ** min(attempt - 1, 60))
-    elif asked > policy.max_retry_after:
-        return None
-    else:
-        # A little more than asked, spread, for the same reason.
-        delay = asked + random() * min(policy.base, asked)
+    # Full jitter: clients that failed together do not come back together.
+    delay = random() * min(policy.cap, policy.base * 2.0 ** min(attempt - 1, 60))
+    if asked is not None:
+        if asked > policy.max_retry_after:
+            return None
+        # A little more than asked, spread, for the same reason; but no hammering where that is 0.
+        delay = max(delay, asked + random() * min(policy.base, asked))
     if policy.deadline is not None and elapsed + delay >= policy.deadline:
         return None
     return delay

@@ -3,52 +3,65 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from enum import Enum
+from ipaddress import ip_address
+from math import isfinite
 from typing import Final, cast
 from urllib.parse import quote, urlsplit
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from aconnect.errors import InvalidArgumentError
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
-_HAS_OFFSET: Final = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:\d\d)"
+_RFC3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
 )
-
-QueryValue = (
-    str | int | float | bool | datetime | Enum | Iterable[str | int | Enum] | UnsetType | None
-)
-"""What a query parameter may be; None and UNSET are left out."""
+_NO_HOST: Final = re.compile(r"[\s\x00-\x1f\\<>\"^`{|}]")
+# RFC 9110, 5.6.2: names of methods and headers.
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_TARGET: Final = re.compile(r"/[!-\"$-~]*")
+_MINUTE: Final = timedelta(minutes=1)
 
 
 def origin_of(url: str) -> str:
     """Give scheme, host and port of an http(s) address, or refuse it with the reason."""
+    # What stands before an @ may be a password, whatever else is wrong with the address.
+    shown = f"***@{url.rpartition('@')[2]}" if "@" in url else url
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise InvalidArgumentError(f"{url!r} is not a web address: {error}") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InvalidArgumentError(
-            f"{url!r} is not a web address; write it as https://host or https://host/path"
+        raise InvalidArgumentError(f"{shown!r} is not a web address") from (
+            None if "@" in url else error
         )
-    if parts.username or parts.password:
+    host = parts.hostname
+    if parts.scheme not in {"http", "https"} or not host or port == 0 or _NO_HOST.search(host):
         raise InvalidArgumentError(
-            f"the address of {parts.hostname} contains a user name or password; pass "
-            "credentials as arguments, where they are kept out of logs"
+            f"{shown!r} is not a web address; write it as https://host or https://host/path"
         )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if "@" in parts.netloc:
+        raise InvalidArgumentError(
+            f"the address of {host} contains a user name or password; pass credentials as "
+            "arguments, where they are kept out of logs"
+        )
+    try:
+        name = f"[{host}]" if ":" in host else host.encode("idna").decode()
+    except UnicodeError as error:
+        raise InvalidArgumentError(f"{host!r} cannot be the name of a host") from error
     default = 443 if parts.scheme == "https" else 80
-    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
+    return f"{parts.scheme}://{name}" + (f":{port}" if port and port != default else "")
 
 
 def is_loopback(origin: str) -> bool:
     """Tell whether an origin is this very machine."""
     host = urlsplit(origin).hostname or ""
-    return host in {"localhost", "::1"} or host.startswith("127.") or host.endswith(".localhost")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def quote_segment(name: str, value: object) -> str:
@@ -60,7 +73,16 @@ def quote_segment(name: str, value: object) -> str:
         raise InvalidArgumentError(
             f"{name} is {text!r}, which would address another resource; pass its real value"
         )
-    return quote(text, safe="")
+    return _quoted(name, text)
+
+
+def _quoted(name: str, text: str) -> str:
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(
+            f"{name}={text!r} is no proper text: {error.reason}; pass text that UTF-8 can write"
+        ) from error
 
 
 def query_string(values: Mapping[str, object], separators: Mapping[str, str] | None = None) -> str:
@@ -69,16 +91,14 @@ def query_string(values: Mapping[str, object], separators: Mapping[str, str] | N
     for name, value in values.items():
         if value is None or value is UNSET:
             continue
-        if isinstance(value, str | int | float | datetime | date | Enum):
-            text = _scalar(name, value)
-        elif isinstance(value, Iterable):
+        if isinstance(value, list | tuple | set | frozenset | Iterator):
             items = [_scalar(name, item) for item in cast("Iterable[object]", value)]
             if not items:
                 continue
             text = (separators or {}).get(name, ",").join(items)
         else:
             text = _scalar(name, value)
-        pairs.append(f"{name}={quote(text, safe='')}")
+        pairs.append(f"{_quoted('a name', name)}={_quoted(name, text)}")
     return "&".join(pairs)
 
 
@@ -89,12 +109,14 @@ def _scalar(name: str, value: object) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
+    if isinstance(value, int) or (isinstance(value, float) and isfinite(value)):
         return str(value)
     if isinstance(value, datetime):
         return rfc3339(name, value)
     raise InvalidArgumentError(
-        f"{name} cannot be a {type(value).__name__}; pass a text, number, boolean or datetime"
+        f"{name} cannot be {value!r}; pass a text, number, boolean or datetime"
+        if isinstance(value, float)
+        else f"{name} cannot be a {type(value).__name__}; pass a text, number, boolean or datetime"
     )
 
 
@@ -105,6 +127,10 @@ def rfc3339(name: str, value: datetime) -> str:
             f"{name}={value.isoformat()} has no time zone; write, for example, "
             "datetime(2026, 1, 31, tzinfo=timezone.utc)"
         )
+    offset = value.utcoffset()
+    if offset is not None and offset % _MINUTE:
+        # The standard knows offsets in whole minutes only; some historical ones are not.
+        value = value.astimezone(UTC)
     return value.isoformat().replace("+00:00", "Z")
 
 
@@ -112,17 +138,49 @@ def timestamp(name: str, value: datetime | str | None) -> datetime | str | None:
     """Check a time given as text or `datetime`; text goes out as it came, with all its digits."""
     if isinstance(value, datetime):
         rfc3339(name, value)
-    elif isinstance(value, str) and not _HAS_OFFSET.fullmatch(value):
-        raise InvalidArgumentError(
-            f"{name}={value!r} is not a time in RFC 3339; write it as 2026-01-31T00:00:00Z"
-        )
+    elif isinstance(value, str):
+        _check_rfc3339(name, value)
     return value
 
 
+def _check_rfc3339(name: str, text: str) -> None:
+    cause: ValueError | None = None
+    if _RFC3339.fullmatch(text):
+        try:
+            datetime.fromisoformat(text.upper())
+        except ValueError as error:
+            cause = error
+        else:
+            return
+    raise InvalidArgumentError(
+        f"{name}={text!r} is not a time in RFC 3339; write it as 2026-01-31T00:00:00Z"
+    ) from cause
+
+
 def check_header(name: str, value: str) -> str:
-    """Refuse a header value that would smuggle in another header."""
+    """Give a header's value; refuse a header that would smuggle in another one."""
+    if not _TOKEN.fullmatch(name):
+        raise InvalidArgumentError(
+            f"{name!r} is not the name of a header; it takes letters, digits and hyphens"
+        )
     if any(c in value for c in "\r\n\0"):
         raise InvalidArgumentError(
             f"the value of the header {name} contains a line break or NUL; remove it"
         )
     return value
+
+
+def check_method(method: str) -> str:
+    """Give a method in capitals; refuse what is none."""
+    if not _TOKEN.fullmatch(method):
+        raise InvalidArgumentError(f"{method!r} is not an HTTP method; pass GET, POST and the like")
+    return method.upper()
+
+
+def check_path(path: str) -> None:
+    """Refuse a path of the caller's own that would break the request or leave the API."""
+    if not _TARGET.fullmatch(path) or ".." in path.partition("?")[0].split("/"):
+        raise InvalidArgumentError(
+            f"the path {path!r} must begin with / and be quoted, without '..', blanks or foreign "
+            "letters"
+        )

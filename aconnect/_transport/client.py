@@ -15,16 +15,22 @@ from msgspec import Struct
 
 from aconnect._core import decoding
 from aconnect._core.dialect import Dialect
-from aconnect._core.endpoint import Endpoint, Resource, declared_by
+from aconnect._core.endpoint import Resource, declared_by
 from aconnect._core.events import Event, Subscriber
 from aconnect._core.message import Answer, Request, Stream, is_idempotent
-from aconnect._core.redaction import Secret
+from aconnect._core.redaction import Secret, scrub
 from aconnect._core.retry import RetryPolicy
-from aconnect._core.url import check_header, is_loopback, origin_of, query_string
+from aconnect._core.url import (
+    check_header,
+    check_method,
+    check_path,
+    is_loopback,
+    origin_of,
+    query_string,
+)
 from aconnect._transport.options import Options, Timeout
 from aconnect._transport.pipeline import Pipeline
 from aconnect._version import __version__
-from aconnect.errors import InvalidArgumentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,9 +77,14 @@ class BaseClient:
                 stacklevel=3,
             )
         agent = f"{options.user_agent} aconnect/{__version__}".strip()
-        own = {"Accept": "application/json, */*;q=0.5", "User-Agent": agent, **headers}
+        own = {"accept": "application/json, */*;q=0.5", "user-agent": agent}
+        for name, value in headers.items():
+            # The later wins, whatever the case of its letters.
+            own[name.lower()] = value
         for name, value in own.items():
             check_header(name, value)
+        if options.proxy_authorization is not None:
+            check_header("Proxy-Authorization", options.proxy_authorization.reveal())
         self._pipeline = Pipeline(root, own, options, dialect, secrets)
 
     async def __aenter__(self) -> Self:
@@ -96,13 +107,12 @@ class BaseClient:
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Have every event told to a function from now on; call what it returns to stop that."""
-        pipeline = self._pipeline
-        pipeline.subscribers = (*pipeline.subscribers, subscriber)
+        subscribers = self._pipeline.subscribers
+        subscribers.append(subscriber)
 
         def stop() -> None:
-            pipeline.subscribers = tuple(
-                known for known in pipeline.subscribers if known is not subscriber
-            )
+            if subscriber in subscribers:
+                subscribers.remove(subscriber)
 
         return stop
 
@@ -143,11 +153,14 @@ class BaseClient:
     async def stream(
         self, call: Callable[P, Coroutine[Any, Any, Any]], *args: P.args, **kwargs: P.kwargs
     ) -> AsyncGenerator[Stream, None]:
-        """Carry out an operation and read the body piece by piece, in any size."""
+        """Carry out an operation and read the body piece by piece, in any size.
+
+        Use it with `async with`; what is not read by its end is not fetched.
+        """
         declared, owner = declared_by(call)
         request, _ = declared.bind(owner._scope, args, kwargs)
         async with self._pipeline.stream(request) as stream:
-            decoding.refuse_page(stream.content_type, request.method, declared.template)
+            decoding.refuse_page(stream.content_type, declared.title(self))
             yield stream
 
     async def request(
@@ -163,28 +176,31 @@ class BaseClient:
 
         `path` is taken as it is: quote what you put into it.
         """
-        if not path.startswith("/") or ".." in path.split("/"):
-            raise InvalidArgumentError(f"the path {path!r} must begin with / and have no '..'")
+        check_path(path)
+        method = check_method(method)
         query = query_string(params or {})
+        joint = "&" if "?" in path else "?"
         request = Request(
-            operation=f"{method} {path}",
-            method=method.upper(),
-            target=f"{path}?{query}" if query else path,
-            idempotent=is_idempotent(method.upper()) if idempotent is None else idempotent,
+            operation=f"{method} {path.partition('?')[0]}",
+            method=method,
+            target=f"{path}{joint}{query}" if query else path,
+            idempotent=is_idempotent(method) if idempotent is None else idempotent,
         )
         if json is not None:
             request.body = decoding.encode(json)
             request.headers = {"Content-Type": "application/json"}
         return await self._answer(request)
 
-    async def _call(self, declared: Endpoint, request: Request, scope: Mapping[str, Any]) -> Any:
-        return declared.decode(await self._pipeline.send(request), self, scope)
-
-    async def _answer(self, request: Request) -> Answer:
-        return await self._pipeline.send(request)
+    @property
+    def _answer(self) -> Callable[[Request], Coroutine[Any, Any, Answer]]:
+        """Send a request, and give the answer once it is a success."""
+        return self._pipeline.send
 
     def _notify(self, make: Callable[[], Event]) -> None:
         self._pipeline.notify(make)
+
+    def _hide(self, text: str) -> str:
+        return scrub(text, self._pipeline.secrets)
 
     @property
     def _origin(self) -> str:

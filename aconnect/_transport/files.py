@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -15,20 +14,26 @@ from aconnect.errors import InvalidArgumentError
 
 @asynccontextmanager
 async def whole_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None]:
-    """Open a file for writing that takes its name only when the block ends well."""
-    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    """Open a file for writing that takes its name only when the block ends well.
+
+    Opening, closing and renaming are short and done without waiting, so that no cancellation can
+    come between them; writing is done in a thread.
+    """
     try:
-        file = await anyio.open_file(part, "wb")
-    except OSError as error:
+        if not path.name or os.path.isdir(path):  # noqa: PTH112, ASYNC240  short, see above
+            raise IsADirectoryError(0, "it is a folder")
+        part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+        file = part.open("wb")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else None
         raise InvalidArgumentError(
-            f"cannot write {path}: {error.strerror or error}; choose another place"
+            f"cannot write {str(path)!r}: {why or error}; choose another place"
         ) from error
     try:
-        async with file:
-            yield file
-        await asyncio.to_thread(os.replace, part, path)
+        with file:
+            yield anyio.wrap_file(file)
+        part.replace(path)
     except BaseException:
-        # Short and without waiting, so that a cancellation cannot leave the part behind.
         with suppress(OSError):
             part.unlink()
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import anyio
@@ -17,6 +18,7 @@ class Limiter:
         self._clock = clock
         self._adaptive = AdaptiveLimit(limits)
         self._bucket = TokenBucket(limits.rate, limits.burst) if limits.rate is not None else None
+        self._turn = asyncio.Lock()
         # anyio's limiter belongs to an event loop, which there may not be yet.
         self._permits: anyio.CapacityLimiter | None = None
 
@@ -55,18 +57,18 @@ class Limiter:
         return waited
 
     async def _await_rate(self, bucket: TokenBucket, left: float | None) -> bool:
-        due = bucket.take(self._clock.monotonic())
-        if due <= 0:
-            return False
-        if left is not None and due >= left:
-            bucket.give_back()
-            raise TimeoutError(f"the rate limit would let it pass in {due:.1f} s")
-        try:
-            await self._clock.sleep(due)
-        except BaseException:
-            bucket.give_back()
-            raise
-        return True
+        clock, turn = self._clock, self._turn
+        end = None if left is None else clock.monotonic() + left
+        waited = turn.locked()
+        # One caller waits for the next token, the others for their turn: first come, first served,
+        # and who gives up has taken nothing.
+        async with turn:
+            while (due := bucket.take(clock.monotonic())) > 0:
+                waited = True
+                if end is not None and clock.monotonic() + due >= end:
+                    raise TimeoutError("the rate limit does not let it pass in time")
+                await clock.sleep(due)
+        return waited
 
     def leave(self, borrower: object) -> None:
         """Give the permit back."""

@@ -9,9 +9,11 @@ from msgspec import Struct
 
 from aconnect._core.clock import Clock
 from aconnect._core.limits import Limits
-from aconnect._core.redaction import Secret
+from aconnect._core.redaction import Secret, shown_url
 from aconnect._core.retry import RetryPolicy
+from aconnect._core.url import origin_of
 from aconnect._transport.clock import SYSTEM_CLOCK
+from aconnect.errors import InvalidArgumentError
 
 
 class Timeout(Struct, frozen=True, kw_only=True):
@@ -26,6 +28,13 @@ class Timeout(Struct, frozen=True, kw_only=True):
     """Between two pieces of the answer; a server asked to hold an answer back gets longer."""
     total: float | None = None
     """For the whole attempt; streamed bodies are not bound by it."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            # Written so that a NaN is refused too.
+            if value is not None and not value > 0:
+                raise ValueError(f"Timeout({name}={value}) must be above 0 s, or None for no limit")
 
 
 DEFAULT_MAX_BODY: Final = 256 * 1024 * 1024
@@ -48,7 +57,29 @@ class Options(Struct, frozen=True, kw_only=True):
     proxy_authorization: Secret | None = None
     """Value of the Proxy-Authorization header."""
     trust_env: bool = False
-    """Take proxies and credentials from the environment and `.netrc`."""
+    """Take the proxy from the environment (`HTTPS_PROXY` and the like)."""
     user_agent: str = ""
     """Put in front of aconnect's own."""
     clock: Clock = SYSTEM_CLOCK
+
+    def __post_init__(self) -> None:
+        if self.ssl is not None and self.insecure_tls:
+            raise InvalidArgumentError(
+                "pass either ssl= or insecure_tls=True: with a context of your own, it says what "
+                "is checked"
+            )
+        if self.proxy is not None:
+            _, mark, rest = self.proxy.rpartition("@")
+            scheme = self.proxy.partition("://")[0]
+            if scheme not in {"http", "https"}:
+                raise InvalidArgumentError(
+                    f"the proxy {shown_url(self.proxy)!r} is no http address; write it as "
+                    "http://host:port"
+                )
+            origin_of(f"{scheme}://{rest}" if mark else self.proxy)
+
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        if self.proxy is not None:
+            shown["proxy"] = shown_url(self.proxy)
+        return f"Options({', '.join(f'{k}={v!r}' for k, v in shown.items())})"

@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, Generic, Self, TypeVar, cast
 
+import msgspec
+
 from aconnect._core.dialect import Dialect
 from aconnect._core.events import (
     AttemptFailed,
@@ -60,9 +62,10 @@ class Pipeline:
         self.dialect = dialect
         self.budget = RetryBudget()
         self.session = Session(root, headers, options)
-        self.subscribers: tuple[Subscriber, ...] = ()
+        # One list for all clients that `with_options` makes of one.
+        self.subscribers: list[Subscriber] = []
         self._limiter = Limiter(options.limits, options.clock)
-        self._secrets = secrets
+        self.secrets = secrets
 
     def with_options(self, options: Options) -> Self:
         """Give the same connections, limits and budget under other timeouts and retries."""
@@ -108,7 +111,8 @@ class Pipeline:
         limiter = self._limiter
         waited = not limiter.try_enter(borrower) and await self._enter(request, borrower, began)
         try:
-            left = self.left(request, began) if waited or not first else None
+            late = waited or not first or request.within is not None
+            left = self.left(request, began) if late else None
             answer = await self.session.send(request, self.options, left)
         except (ReadTimeout, ConnectTimeout):
             limiter.overloaded()
@@ -145,20 +149,27 @@ class Pipeline:
         except TimeoutError as error:
             raise DeadlineExceeded(
                 f"{self.describe(request)}: no permit to send it before the deadline "
-                f"({self.options.retry.deadline} s); {self._limiter.limit} calls may be in flight"
+                f"({self.deadline(request)} s); {self._limiter.limit} calls may be in flight"
             ) from error
 
     def _refused(self, request: Request, answer: Answer) -> ApiError:
         if answer.status in {429, 503}:
             self._limiter.overloaded()
-        return self.dialect.error(request, answer, self.root, self._secrets)
+        return self.dialect.error(request, answer, self.root, self.secrets)
 
     def left(self, request: Request, began: float) -> float | None:
         """Give the seconds that remain for a call; None where there is no deadline."""
-        deadline = self.options.retry.deadline
-        if deadline is None or request.transfer:
+        deadline = self.deadline(request)
+        if deadline is None:
             return None
         return max(began + deadline - self.options.clock.monotonic(), 0.001)
+
+    def deadline(self, request: Request) -> float | None:
+        """Give the seconds for a whole call; None where there is no limit."""
+        if request.transfer:
+            return None
+        limits = [t for t in (self.options.retry.deadline, request.within) if t is not None]
+        return min(limits, default=None)
 
     def describe(self, request: Request) -> str:
         """Name a call in an error message, without its query."""
@@ -202,8 +213,15 @@ class _Call(Generic[T]):
             status = error.status if isinstance(error, ApiError) else None
             self._finished(status, _line(error))
             raise
-        message = result if isinstance(result, Answer) else result[1]
-        self._finished(message.status, None)
+        if isinstance(result, Answer):
+            self._finished(result.status, None)
+        else:
+            stack, stream = result
+            async with stack:
+                self._finished(stream.status, None)
+                # Nobody was kept from taking it over.
+                stack = stack.pop_all()
+            result = cast("T", (stack, stream))
         return result
 
     def _finished(self, status: int | None, failure: str | None) -> None:
@@ -247,10 +265,9 @@ class _Call(Generic[T]):
             return cast("T", Answer(status=204, headers={}))
 
     def _overdue(self, error: ConnectError) -> ConnectError:
-        deadline = self._pipeline.options.retry.deadline
+        deadline = self._pipeline.deadline(self._request)
         if (
             deadline is None
-            or self._request.transfer
             or self._elapsed() < deadline
             or isinstance(error, ApiError | DeadlineExceeded)
         ):
@@ -279,8 +296,9 @@ class _Call(Generic[T]):
         asked = None
         if isinstance(failure, ApiError):
             asked = retry_after(failure.retry_after, options.clock.time())
+        policy = msgspec.structs.replace(options.retry, deadline=pipeline.deadline(request))
         delay = wait_before(
-            options.retry, attempt=number, elapsed=elapsed, asked=asked, random=random.random
+            policy, attempt=number, elapsed=elapsed, asked=asked, random=random.random
         )
         if delay is None:
             return None

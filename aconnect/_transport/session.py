@@ -1,4 +1,4 @@
-"""One connection pool to one origin; the only place that knows aiohttp's client.
+"""One connection pool to one origin; with `failures.py`, all that knows aiohttp's client.
 
 It sends one attempt and brings back the answer or a `TransportError`. It does not judge answers,
 does not repeat anything, follows only GET and HEAD redirects within the origin, and keeps no
@@ -10,41 +10,31 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl as ssl_module
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Final
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import anyio
 from aiohttp.client_middlewares import ClientHandlerType
 from yarl import URL
 
-from aconnect._core.message import CHUNK, Answer, Request, Stream, Upload
+from aconnect._core.message import Answer, Request, Stream, Upload
 from aconnect._core.url import origin_of
+from aconnect._transport.body import Body
+from aconnect._transport.failures import FAILURES, LostInUse, failure, too_slow
 from aconnect._transport.options import Options, Timeout
 from aconnect._transport.watch import Watch, Watched
-from aconnect.errors import (
-    BodyTooLargeError,
-    ConnectError,
-    ConnectionLostError,
-    ConnectTimeout,
-    InvalidArgumentError,
-    ReadTimeout,
-    RedirectRefusedError,
-    UnreachableError,
-)
+from aconnect.errors import BodyTooLargeError, RedirectRefusedError
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS: Final = 5
 _CLOSING: Final = 5.0
 # A server that was asked to hold an answer for n seconds gets n and this before we give up.
 _HOLD_SLACK: Final = 15.0
-
-
-class _LostInUse(aiohttp.ClientError):
-    """Stands in for the errors on which aiohttp would send a request a second time by itself."""
 
 
 async def _send_once(
@@ -57,7 +47,7 @@ async def _send_once(
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _LostInUse(str(error) or type(error).__name__) from error
+        raise LostInUse(str(error)) from error
 
 
 class Session:
@@ -66,9 +56,17 @@ class Session:
     def __init__(self, root: str, headers: Mapping[str, str], options: Options) -> None:
         self.root = root
         self.origin = origin_of(root)
-        self._headers = dict(headers)
         self._options = options
-        self._proxy_headers: dict[str, str] | None = None
+        self._proxy = options.proxy or (_proxy_of_environment(root) if options.trust_env else None)
+        self._headers = dict(headers)
+        # aiohttp tells a session's own headers to the proxy as well, the key among them.
+        self._each_time = None if self._proxy is None else self._headers
+        self._proxy_headers: dict[str, str] = {}
+        if self._proxy is not None and options.proxy_authorization is not None:
+            self._proxy_headers = {"Proxy-Authorization": options.proxy_authorization.reveal()}
+            if self.origin.startswith("http:"):
+                # There is no tunnel to set up: the request itself is what the proxy reads.
+                self._each_time = {**self._headers, **self._proxy_headers}
         self._watch = Watch()
         self._aiohttp: aiohttp.ClientSession | None = None
         self._closed = False
@@ -77,20 +75,13 @@ class Session:
         if self._closed:
             raise RuntimeError("the client is closed; open another one")
         options = self._options
-        tls: ssl_module.SSLContext | bool = True
-        if options.insecure_tls:
-            tls = False
-        elif options.ssl is not None:
-            tls = options.ssl
-        if options.proxy_authorization is not None:
-            self._proxy_headers = {"Proxy-Authorization": options.proxy_authorization.reveal()}
+        tls: ssl_module.SSLContext | bool = options.ssl or not options.insecure_tls
         self._aiohttp = aiohttp.ClientSession(
             # How many calls are in flight is limited by the pipeline, which can change its mind.
             connector=aiohttp.TCPConnector(limit=0, ssl=tls),
-            headers=self._headers,
+            headers=self._headers if self._each_time is None else None,
             cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=options.trust_env,
-            proxy=options.proxy,
+            proxy=self._proxy,
             middlewares=(_send_once,),
         )
         return self._aiohttp
@@ -125,9 +116,9 @@ class Session:
         except asyncio.CancelledError as error:
             if watched is None or not watched.is_ours():
                 raise
-            raise self._too_slow(request, began=response is not None) from error
-        except _FAILURES as error:
-            raise self._failure(request, error, options, began=response is not None) from error
+            raise too_slow(self._name(request), began=response is not None) from error
+        except FAILURES as error:
+            raise self._failure(request, error, began=response is not None) from error
         finally:
             self._watch.end(watched)
             if response is not None and not response.content.at_eof():
@@ -165,138 +156,101 @@ class Session:
     @asynccontextmanager
     async def stream(self, request: Request, options: Options) -> AsyncGenerator[Stream, None]:
         """Send a request once and hand out the body piece by piece."""
-        response = await self._respond(request, options)
+        try:
+            response = await self._respond(request, options)
+        except FAILURES as error:
+            raise self._failure(request, error, began=False) from error
         try:
             yield Stream(
                 status=response.status,
                 headers=response.headers,
-                chunks=self._chunks(request, response, options),
+                chunks=self._chunks(request, response),
             )
         finally:
             # Closing and not releasing: what the caller did not read would have to be read first.
             response.close()
 
+    async def _chunks(
+        self, request: Request, response: aiohttp.ClientResponse
+    ) -> AsyncGenerator[bytes, None]:
+        try:
+            async for chunk in response.content.iter_any():
+                yield chunk
+        except FAILURES as error:
+            raise self._failure(request, error, began=True) from error
+
     async def _respond(self, request: Request, options: Options) -> aiohttp.ClientResponse:
         session = self._aiohttp or self._open()
-        method, url = request.method, self.root + request.target
+        url = self.root + request.target
         headers, body = request.headers, request.body
-        data: bytes | AsyncIterator[bytes] | None
+        data: bytes | Body | None = None
         if isinstance(body, Upload):
             headers = {**(headers or {}), **body.headers}
-            data = _chunks_of(body)
+            data = Body(body)
         else:
             data = body
         if request.cookies:
             headers = {**(headers or {}), "Cookie": request.cookies}
+        if self._each_time is not None:
+            headers = {**self._each_time, **(headers or {})}
         for _ in range(_MOST_REDIRECTS + 1):
             try:
                 response = await session.request(
-                    method,
+                    request.method,
                     URL(url, encoded=True),
                     data=data,
                     headers=headers,
                     allow_redirects=False,
                     timeout=_timers(options.timeout, request.transfer),
-                    proxy_headers=self._proxy_headers,
+                    proxy_headers=self._proxy_headers or None,
                 )
-            except _FAILURES as error:
-                raise self._failure(request, error, options, began=False) from error
+            except FAILURES:
+                if isinstance(data, Body) and data.problem is not None:
+                    raise data.problem from data.problem.__cause__
+                raise
             if response.status not in _REDIRECTS:
                 return response
             response.close()
             url = self._redirected(request, url, response)
         raise RedirectRefusedError(
-            f"{method} {self.root}{request.target} was redirected {_MOST_REDIRECTS + 1} times; "
-            "check the server's address"
+            f"{self._name(request)} was redirected {_MOST_REDIRECTS + 1} times; check the "
+            "server's address"
         )
 
     def _redirected(self, request: Request, url: str, response: aiohttp.ClientResponse) -> str:
         location = response.headers.get("Location", "")
-        target = urljoin(url, location)
-        what = self._name(request)
         try:
+            target = urljoin(url, location)
             origin = origin_of(target)
-        except InvalidArgumentError:
-            origin = ""
+        except ValueError:
+            target = origin = ""
         if origin != self.origin or not location:
             raise RedirectRefusedError(
-                f"{what} answered {response.status} and points to {origin or 'no valid address'}; "
-                "not followed, because credentials never go to another origin. If that is your "
-                "server, use its address"
+                f"{self._name(request)} answered {response.status} and points to "
+                f"{origin or 'no valid address'}; not followed, because credentials never go to "
+                "another origin. If that is your server, use its address"
             )
         if request.method not in {"GET", "HEAD"}:
             raise RedirectRefusedError(
-                f"{what} answered {response.status} and points to {target.partition('?')[0]}; not "
-                "followed, because a redirect may lose the body. Use that address"
+                f"{self._name(request)} answered {response.status} and points to "
+                f"{target.partition('?')[0]}; not followed, because a redirect may lose the body. "
+                "Use that address"
             )
         return target
-
-    async def _chunks(
-        self, request: Request, response: aiohttp.ClientResponse, options: Options
-    ) -> AsyncGenerator[bytes, None]:
-        try:
-            async for chunk in response.content.iter_any():
-                yield chunk
-        except _FAILURES as error:
-            raise self._failure(request, error, options, began=True) from error
-
-    def _too_slow(self, request: Request, *, began: bool) -> ReadTimeout:
-        part = "the rest of the answer" if began else "an answer"
-        return ReadTimeout(
-            f"{self._name(request)}: waited too long for {part}; if the server needs that long, "
-            "raise timeout=Timeout(read=...)"
-        )
 
     def _name(self, request: Request) -> str:
         return f"{request.method} {self.root}{request.target.partition('?')[0]}"
 
-    def _failure(
-        self, request: Request, error: BaseException, options: Options, *, began: bool
-    ) -> ConnectError:
-        what = self._name(request)
-        why = str(error) or type(error).__name__
-        if isinstance(error, aiohttp.ConnectionTimeoutError):
-            return ConnectTimeout(
-                f"{what}: no connection within {options.timeout.connect} s; is the address right, "
-                "and is the server reachable from here?"
-            )
-        if isinstance(error, aiohttp.ClientSSLError):
-            return UnreachableError(
-                f"{what}: no secure connection ({why}); for a private authority pass "
-                "ssl=ssl.create_default_context(cafile=...)"
-            )
-        if isinstance(error, aiohttp.ClientConnectorError):
-            return UnreachableError(
-                f"{what}: could not connect ({error.os_error.strerror or why}); is the address "
-                "right, and is the server up?"
-            )
-        if isinstance(error, asyncio.TimeoutError):
-            return self._too_slow(request, began=began)
-        if isinstance(error, aiohttp.InvalidURL):
-            return InvalidArgumentError(f"{what} is not a valid address: {why}")
-        part = "within" if began else "before"
-        return ConnectionLostError(f"{what}: the connection broke {part} the answer ({why})")
+    def _failure(self, request: Request, error: BaseException, *, began: bool) -> Exception:
+        return failure(self._name(request), request, error, self._proxy, began=began)
 
 
-_FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
-
-
-async def _chunks_of(upload: Upload) -> AsyncGenerator[bytes, None]:
-    """Read an upload's source from its beginning."""
-    told = upload.progress
-    if isinstance(upload.source, bytes):
-        view = memoryview(upload.source)
-        for start in range(0, len(view), CHUNK):
-            chunk = bytes(view[start : start + CHUNK])
-            yield chunk
-            if told is not None:
-                told(len(chunk))
-        return
-    async with await anyio.open_file(upload.source, "rb") as file:
-        while chunk := await file.read(CHUNK):
-            yield chunk
-            if told is not None:
-                told(len(chunk))
+def _proxy_of_environment(root: str) -> str | None:
+    # Not aiohttp's own way, which also reads .netrc and fails where that knows the server.
+    parts = urlsplit(root)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _patience(
@@ -322,9 +276,12 @@ def _least(one: float | None, other: float | None) -> float | None:
 @lru_cache(maxsize=64)
 def _timers(timeout: Timeout, transfer: bool) -> aiohttp.ClientTimeout:
     """Give what aiohttp itself is to watch."""
+    # Without a connection nothing was sent, and the error must say so, however short the time for
+    # an answer is.
+    connect = _least(timeout.connect, timeout.read and timeout.read * 0.9)
     return aiohttp.ClientTimeout(
         total=None,
-        connect=timeout.connect,
-        sock_connect=timeout.connect,
+        connect=connect,
+        sock_connect=connect,
         sock_read=timeout.read if transfer else None,
     )

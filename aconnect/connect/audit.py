@@ -27,12 +27,12 @@ class AuditLog(Row, kw_only=True, frozen=True, gc=False):
 
     @property
     def id(self) -> str | None:
-        """A number on some versions of the server."""
+        """As text, though some versions send a number."""
         return id_text(self.wire_id)
 
     @property
     def user_id(self) -> str | None:
-        """A number on some versions of the server."""
+        """As text, though some versions send a number."""
         return id_text(self.wire_user_id)
 
 

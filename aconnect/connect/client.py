@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import ssl as ssl_module
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import msgspec
 
 from aconnect._core.clock import Clock
+from aconnect._core.endpoint import declared_by
 from aconnect._core.limits import Limits
-from aconnect._core.polling import PollPolicy
+from aconnect._core.polling import PollPolicy, poll
 from aconnect._core.redaction import Secret
 from aconnect._core.retry import RetryPolicy
 from aconnect._transport.client import BaseClient, as_timeout, resource
@@ -32,6 +33,7 @@ from aconnect.connect.version import ServerVersion
 from aconnect.errors import InvalidArgumentError
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Client(BaseClient):
@@ -72,12 +74,12 @@ class Client(BaseClient):
         version: str | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """See `Options` for what governs the connection.
+        """Make a client; nothing is sent yet.
 
         Args:
             url: The server; by default CONNECT_SERVER.
             api_key: By default CONNECT_API_KEY.
-            timeout: Of one attempt, in seconds; see `Timeout`.
+            timeout: Of one attempt; a plain number is its total in seconds. See `Timeout`.
             retry: How failed calls are repeated, and for how long.
             limits: Calls in flight and per second.
             polling: How tasks and jobs are followed, and for how long.
@@ -86,7 +88,8 @@ class Client(BaseClient):
             snowflake_token: Where the server is hosted in Snowflake: the token for the platform.
                 The key then goes in `X-RSC-Authorization`.
             ssl: A TLS context of your own.
-            insecure_tls: Do not check the server's certificate.
+            insecure_tls: Do not check the server's certificate. Anyone on the way can then read
+                the key.
             proxy: Address of an HTTP proxy.
             proxy_authorization: Value of the Proxy-Authorization header.
             trust_env: Take proxies from the environment.
@@ -127,6 +130,10 @@ class Client(BaseClient):
         )
         self.polling = polling or PollPolicy()
         """How tasks and jobs are followed."""
+        if version is not None and ServerVersion.parse(version) is None:
+            raise InvalidArgumentError(
+                f"{version!r} is not a version of the server; write it as 2025.06.0"
+            )
         self._version = version
 
     @property
@@ -156,6 +163,29 @@ class Client(BaseClient):
         if self._version is None:
             self._version = (await self.server_settings.get()).version or ""
         return ServerVersion.parse(self._version)
+
+    async def _within(
+        self,
+        left: float | None,
+        call: Callable[P, Coroutine[Any, Any, T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Carry out an operation within that many seconds, retries included."""
+        declared, owner = declared_by(call)
+        request, scope = declared.bind(owner._scope, args, kwargs)
+        request.within = left
+        value: T = declared.decode(await self._answer(request), self, scope)
+        return value
+
+    def _poll(
+        self,
+        fetch: Callable[[float, float | None], Awaitable[T]],
+        progress: Callable[[T], tuple[bool, bool]],
+        policy: PollPolicy,
+    ) -> AsyncGenerator[T, None]:
+        transient = self._pipeline.dialect.transient
+        return poll(fetch, progress=progress, policy=policy, clock=self.clock, transient=transient)
 
     async def download(
         self,

@@ -37,17 +37,17 @@ class ContentVisit(Row, kw_only=True, frozen=True, gc=False):
 
     @property
     def id(self) -> str | None:
-        """Newer servers only."""
+        """As text; None on older servers."""
         return id_text(self.wire_id)
 
     @property
     def rendering_id(self) -> str | None:
-        """A number on some versions of the server."""
+        """As text, though some versions send a number."""
         return id_text(self.wire_rendering_id)
 
     @property
     def bundle_id(self) -> str | None:
-        """A number on some versions of the server."""
+        """As text, though some versions send a number."""
         return id_text(self.wire_bundle_id)
 
 
@@ -85,7 +85,7 @@ class ContentHit(Row, kw_only=True, frozen=True, gc=False):
 
     @property
     def id(self) -> str | None:
-        """A number on some versions of the server."""
+        """As text, though some versions send a number."""
         return id_text(self.wire_id)
 
 
@@ -141,7 +141,6 @@ class Instrumentation(ConnectResource, name="instrumentation"):
         "/v1/instrumentation/content/hits",
         by=Whole(),
         separators={"content_guid": "|"},
-        since="2025.04.0",
     )
     def hits(
         self,

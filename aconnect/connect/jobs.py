@@ -12,7 +12,7 @@ import msgspec
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id, Model, OpenIntEnum
 from aconnect._core.paging import Paged, Whole
-from aconnect._core.polling import Overdue, Unknown, poll
+from aconnect._core.polling import Overdue, Unknown
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.errors import PollTimeout, TaskLost
 
@@ -123,41 +123,47 @@ class Job(ConnectBound, kw_only=True, dict=True):
         `timeout` in seconds; by default the client's polling policy says how long.
         """
         job = self
-        async with aclosing(self._follow(timeout)) as states:
-            async for state in states:
+        async with aclosing(self._follow(timeout, log=False)) as states:
+            async for state, _ in states:
                 job = state
         return job
 
     async def follow(self, timeout: float | None = None) -> AsyncGenerator[LogEntry, None]:
         """Yield the log's lines as they come, from the first on, until the job ends."""
         told = 0
-        async with aclosing(self._follow(timeout)) as states:
-            # The log is read after the state, so that the last lines are not missed.
-            async for _ in states:
-                entries = (await self._jobs.log(self.key)).entries
+        async with aclosing(self._follow(timeout, log=True)) as states:
+            async for _, entries in states:
                 for entry in entries[told:]:
                     yield entry
                 told = max(told, len(entries))
 
-    async def _follow(self, timeout: float | None) -> AsyncGenerator[Job, None]:
+    async def _follow(
+        self, timeout: float | None, *, log: bool
+    ) -> AsyncGenerator[tuple[Job, list[LogEntry]], None]:
         client = self.client
         policy = client.polling
         if timeout is not None:
             policy = msgspec.structs.replace(policy, timeout=timeout)
         # The server cannot hold back an answer about a job.
         policy = msgspec.structs.replace(policy, hold=0.0)
+        known = 0
 
-        async def fetch(_: float) -> Job:
-            return await self._jobs.get(self.key)
+        async def fetch(_: float, left: float | None) -> tuple[Job, list[LogEntry]]:
+            jobs = self._jobs
+            job: Job = await client._within(left, jobs.get, self.key)
+            # Read after the state, so that the last lines are not missed.
+            entries = (await client._within(left, jobs.log, self.key)).entries if log else []
+            return job, entries
 
-        def progress(job: Job) -> tuple[bool, bool]:
-            return job.status != JobStatus.ACTIVE, False
+        def progress(state: tuple[Job, list[LogEntry]]) -> tuple[bool, bool]:
+            nonlocal known
+            before, known = known, len(state[1])
+            return state[0].status != JobStatus.ACTIVE, known > before
 
         try:
-            states = poll(fetch, progress=progress, policy=policy, clock=client.clock)
-            async with aclosing(states):
-                async for job in states:
-                    yield job
+            async with aclosing(client._poll(fetch, progress, policy)) as states:
+                async for state in states:
+                    yield state
         except Unknown as error:
             raise TaskLost(f"the server does not know job {self.key} (any more)") from error
         except Overdue as error:

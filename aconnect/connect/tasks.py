@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import aclosing
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
 
 import msgspec
 
@@ -18,7 +18,7 @@ from aconnect._core.endpoint import declared_by, endpoint
 from aconnect._core.events import TaskProgress
 from aconnect._core.message import Answer
 from aconnect._core.model import Id, Model
-from aconnect._core.polling import Overdue, PollPolicy, Unknown, poll
+from aconnect._core.polling import Overdue, PollPolicy, Unknown
 from aconnect.connect.base import ConnectResource
 from aconnect.errors import ConnectError, PollTimeout, ResumeError, TaskFailed, TaskLost
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LAST_LINES = 20
+_LAST_LINES: Final = 20
+_SHOWN: Final = 200
 
 
 class TaskStatus(Model, kw_only=True):
@@ -85,6 +86,7 @@ class Task(Generic[T]):
         self._first = first
         self._finish = finish
         self._tail: list[str] = []
+        self._told = first
 
     @classmethod
     def build(
@@ -97,7 +99,8 @@ class Task(Generic[T]):
         """Make the handle of a task from the answer that started it."""
         id_ = wire.task_id or wire.id
         if not id_:
-            raise ConnectError(f"the server started no task: {answer.body[:200]!r}")
+            said = client._hide(answer.body[:_SHOWN].decode("utf-8", "replace"))
+            raise ConnectError(f"the server started no task; it said {said!r}")
 
         async def finish(_: TaskStatus) -> Any:
             return await client.content.get(str(scope["guid"]))
@@ -109,8 +112,10 @@ class Task(Generic[T]):
         """Go on following a task, perhaps in another process; its result is its last status."""
         try:
             known = msgspec.json.decode(token, type=_Token)
-        except msgspec.DecodeError as error:
-            raise ResumeError(f"the task token is damaged: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise ResumeError(
+                f"the task token is damaged: {error}; use `Task.token` as it was"
+            ) from error
         if known.server != client._origin:
             raise ResumeError(f"the task token belongs to {known.server}, not to {client._origin}")
         return Task(client, known.task, cookies=known.cookies, first=known.first)
@@ -134,7 +139,7 @@ class Task(Generic[T]):
 
     async def status(self, first: int | None = None) -> TaskStatus:
         """Ask once, without waiting; `output` begins with line `first`."""
-        return await self._ask(self._first if first is None else first, 0.0)
+        return await self._ask(self._first if first is None else first, 0.0, None)
 
     async def wait(self, timeout: float | None = None) -> TaskStatus:
         """Wait until it ends, well or not, and give its last status.
@@ -143,8 +148,8 @@ class Task(Generic[T]):
         """
         status = TaskStatus()
         async with aclosing(self._follow(timeout, self._first)) as statuses:
-            async for status in statuses:
-                self._first = status.last or self._first
+            async for state in statuses:
+                status = state
         return status
 
     async def result(self, timeout: float | None = None) -> T:
@@ -167,28 +172,36 @@ class Task(Generic[T]):
     async def output(
         self, first: int = 0, timeout: float | None = None
     ) -> AsyncGenerator[str, None]:
-        """Yield its lines as they come, from line number `first` on, until it ends."""
+        """Yield its lines as they come, from line number `first` on, until it ends.
+
+        A task that fails does not raise here; awaiting it does.
+        """
         async with aclosing(self._follow(timeout, first)) as statuses:
             async for status in statuses:
                 for line in status.output or ():
                     yield line
 
-    async def _ask(self, first: int, hold: float) -> TaskStatus:
+    async def _ask(self, first: int, hold: float, left: float | None) -> TaskStatus:
         declared, _ = declared_by(self._client.tasks.get)
         request, scope = declared.bind({}, (self.id,), {"first": first, "wait": int(hold) or None})
         request.cookies = self._cookies
         request.hold = hold
-        status: TaskStatus = await self._client._call(declared, request, scope)
+        request.within = left
+        client = self._client
+        status: TaskStatus = declared.decode(await client._answer(request), client, scope)
         return status
 
-    def _report(self, status: TaskStatus) -> None:
-        lines = tuple(status.output or ())
+    def _report(self, status: TaskStatus, first: int) -> None:
+        """Note the lines that nobody has been told yet; the status has those from `first` on."""
+        lines = tuple((status.output or [])[max(0, self._told - first) :])
+        self._told = self._first = max(self._told, status.last or 0)
         self._tail = [*self._tail, *lines][-_LAST_LINES:]
-        self._client._notify(
-            lambda: TaskProgress(
-                operation="tasks.get", task=self.id, lines=lines, finished=status.finished
+        if lines or status.finished:
+            self._client._notify(
+                lambda: TaskProgress(
+                    operation="tasks.get", task=self.id, lines=lines, finished=status.finished
+                )
             )
-        )
 
     async def _follow(self, timeout: float | None, first: int) -> AsyncGenerator[TaskStatus, None]:
         client = self._client
@@ -197,18 +210,18 @@ class Task(Generic[T]):
             policy = msgspec.structs.replace(policy, timeout=timeout)
         at = first
 
-        async def fetch(hold: float) -> TaskStatus:
-            return await self._ask(at, hold)
+        async def fetch(hold: float, left: float | None) -> TaskStatus:
+            return await self._ask(at, hold, left)
 
         def progress(status: TaskStatus) -> tuple[bool, bool]:
             return status.finished, bool(status.output)
 
         try:
-            statuses = poll(fetch, progress=progress, policy=policy, clock=client.clock)
+            statuses = client._poll(fetch, progress, policy)
             async with aclosing(statuses):
                 async for status in statuses:
+                    self._report(status, at)
                     at = status.last if status.last is not None else at
-                    self._report(status)
                     yield status
         except Unknown as error:
             raise TaskLost(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Required, TypedDict, Unpack
+from typing import Any, Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Model, OpenEnum
@@ -41,7 +41,7 @@ class User(UserFields, kw_only=True, dict=True):
     """A user of the server."""
 
     guid: str = ""
-    preferences: dict[str, object] | None = None
+    preferences: dict[str, Any] | None = None
     """Settings of the dashboard; only of the current user, and not on every version."""
     privileges: list[str] | None = None
     """What the current user may do; not on every version."""

@@ -75,7 +75,12 @@ def declared(endpoint: Endpoint) -> Declared:
     """Describe a declaration."""
     plan = endpoint.plan
     hints = _hints(endpoint)
-    wire = endpoint.style.wire(plan.wire) if endpoint.style is not None else plan.wire
+    wire = plan.wire
+    if endpoint.style is not None:
+        wire = endpoint.style.wire(plan.wire)
+        # A style takes null for no rows, which no contract mentions.
+        if NoneType in get_args(wire):
+            (wire,) = set(get_args(wire)) - {NoneType}
     return Declared(
         name=endpoint.name,
         method=endpoint.method,
