@@ -190,6 +190,7 @@ class _Run(Generic[I, T]):
             for worker in self._workers:
                 worker.cancel()
             await asyncio.wait(self._workers)
+            await self._source.aclose()
 
     def taken(self) -> None:
         """Let another item begin: the consumer has taken one outcome."""
@@ -222,12 +223,19 @@ async def _outcomes(
                 given += 1
 
 
-async def _numbered(items: Iterable[I] | AsyncIterable[I]) -> AsyncIterator[tuple[int, I]]:
+async def _numbered(
+    items: Iterable[I] | AsyncIterable[I],
+) -> AsyncGenerator[tuple[int, I], None]:
     number = 0
     if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield number, item
-            number += 1
+        iterator = aiter(items)
+        try:
+            async for item in iterator:
+                yield number, item
+                number += 1
+        finally:
+            if isinstance(iterator, AsyncGenerator):
+                await cast("AsyncGenerator[I, None]", iterator).aclose()
     else:
         for item in items:
             yield number, item

@@ -97,7 +97,8 @@ def _decode_forgivingly(body: bytes, kind: Any, what: str) -> Any:
 def _convert(data: Any, kind: Any, place: str, misfits: Counter[str]) -> Any:
     """Convert plain values, leaving out what does not fit; each value is looked at once a level."""
     try:
-        return msgspec.convert(data, kind, strict=False, dec_hook=decode_hook)
+        # A number in quotes is a number; but a number is no time.
+        return msgspec.convert(data, kind, strict=not isinstance(data, str), dec_hook=decode_hook)
     except msgspec.ValidationError:
         for choice in _choices(kind):
             origin = get_origin(choice) or choice

@@ -127,6 +127,12 @@ class TokenBucket:
         self._tokens = float(burst)
         self._last: float | None = None
 
+    def due(self, now: float, ahead: int) -> float:
+        """Give the seconds until a token is there for one who has `ahead` others before it."""
+        known = 0.0 if self._last is None else max(0.0, now - self._last) * self.rate
+        tokens = min(float(self.burst), self._tokens + known)
+        return max(0.0, (ahead + 1 - tokens) / self.rate)
+
     def take(self, now: float) -> float:
         """Take a token and give 0.0, or give the seconds until there is one and take nothing."""
         if self._last is not None:

@@ -150,7 +150,9 @@ class Stream(_Headed, kw_only=True):
 
     @property
     def size(self) -> int | None:
-        """Length in bytes as announced; None where the server did not say."""
+        """Length in bytes as announced; None where the server did not say, or compresses."""
+        if self.headers.get("Content-Encoding"):
+            return None
         length = self.headers.get("Content-Length", "")
         return int(length) if length.isdigit() else None
 

@@ -19,6 +19,7 @@ class Limiter:
         self._adaptive = AdaptiveLimit(limits)
         self._bucket = TokenBucket(limits.rate, limits.burst) if limits.rate is not None else None
         self._turn = asyncio.Lock()
+        self._queue = 0
         # anyio's limiter belongs to an event loop, which there may not be yet.
         self._permits: anyio.CapacityLimiter | None = None
 
@@ -57,17 +58,20 @@ class Limiter:
         return waited
 
     async def _await_rate(self, bucket: TokenBucket, left: float | None) -> bool:
-        clock, turn = self._clock, self._turn
-        end = None if left is None else clock.monotonic() + left
-        waited = turn.locked()
-        # One caller waits for the next token, the others for their turn: first come, first served,
-        # and who gives up has taken nothing.
-        async with turn:
-            while (due := bucket.take(clock.monotonic())) > 0:
-                waited = True
-                if end is not None and clock.monotonic() + due >= end:
-                    raise TimeoutError("the rate limit does not let it pass in time")
-                await clock.sleep(due)
+        clock, now = self._clock, self._clock.monotonic()
+        if left is not None and bucket.due(now, self._queue) >= left:
+            raise TimeoutError("the rate limit does not let it pass in time")
+        waited = self._turn.locked()
+        self._queue += 1
+        try:
+            # One caller waits for the next token, the others for their turn: first come, first
+            # served, and who gives up has taken nothing.
+            async with self._turn:
+                while (due := bucket.take(clock.monotonic())) > 0:
+                    waited = True
+                    await clock.sleep(due)
+        finally:
+            self._queue -= 1
         return waited
 
     def leave(self, borrower: object) -> None:

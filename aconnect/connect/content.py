@@ -164,7 +164,10 @@ class ContentItem(ConnectBound, kw_only=True, dict=True):
     async def deploy(
         self, bundle: Bundle | str | None = None, *, activate: bool | None = None
     ) -> Task[ContentItem]:
-        """Deploy a bundle, or the newest one; `activate=False` from 2025.06 on."""
+        """Deploy a bundle; `activate=False` from 2025.06 on.
+
+        Name the bundle: servers do not agree on what they take without one.
+        """
         return await self.client.content.deploy(self.guid, **_instructions(bundle, activate))
 
     async def build(
@@ -238,7 +241,7 @@ class ContentUpdate(_ContentFields, total=False):
 
 
 class DeployInstructions(TypedDict, total=False):
-    """What to deploy or build; by default the newest bundle."""
+    """What to deploy or build."""
 
     bundle_id: str | None
     activate: bool | None
@@ -352,7 +355,10 @@ class Content(ConnectResource, name="content"):
 
     @endpoint("POST", "/v1/content/{guid}/deploy")
     async def deploy(self, guid: str, **fields: Unpack[DeployInstructions]) -> Task[ContentItem]:
-        """Deploy a bundle, by default the newest; `activate=False` from 2025.06 on."""
+        """Deploy a bundle; `activate=False` from 2025.06 on.
+
+        Name the bundle: servers do not agree on what they take without one.
+        """
         ...
 
     @endpoint("POST", "/v1/content/{guid}/build")

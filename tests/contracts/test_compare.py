@@ -223,7 +223,7 @@ PAGES: Spec = {
             PageNumber(),
             PAGES["query"],
             {"rows": "[#AnyThing]"},
-            ["_NumberedPage 1 results: contract nothing, declared [#Thing]"],
+            ["_NumberedPage 1 results: contract nothing, declared [#Thing]?"],
         ),
         (
             PageNumber(),

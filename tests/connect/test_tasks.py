@@ -1,0 +1,186 @@
+"""Tasks and jobs are followed to their end, patiently, and no longer than allowed."""
+
+import asyncio
+
+import pytest
+
+from aconnect import Client, RetryPolicy, errors
+from aconnect.connect import Task
+from aconnect.testing import BuildScript, FakeConnect, VirtualClock, faults
+
+POLL = "GET /v1/tasks/*"
+LINES = ("one", "two", "three")
+
+
+@pytest.fixture
+async def server():
+    async with FakeConnect() as server:
+        server.state.build_script = BuildScript(lines=LINES, lines_per_poll=1)
+        yield server
+
+
+@pytest.fixture
+def clock():
+    return VirtualClock()
+
+
+@pytest.fixture
+async def client(server, clock):
+    async with Client(server.url, server.api_key, clock=clock) as client:
+        yield client
+
+
+@pytest.fixture
+async def item(client):
+    return await client.content.create(name="item")
+
+
+@pytest.fixture
+def start(item, archive):
+    """Start a task; the script of the server says how it goes."""
+
+    async def run():
+        return await item.deploy(await item.bundles.create(archive))
+
+    return run
+
+
+async def test_result(start, item, clock):
+    """Awaiting a deployment gives the content as it is afterwards."""
+    task = await start()
+    assert (await task).guid == item.guid
+    assert clock.monotonic() < 60
+
+
+async def test_output(start):
+    """The lines come in order, each once, also where the start of them is known already."""
+    assert [line async for line in (await start()).output()] == list(LINES)
+    assert [line async for line in (await start()).output(first=1)] == list(LINES[1:])
+
+
+@pytest.mark.parametrize("before", ["nothing", "output", "wait"])
+async def test_failed(server, start, before):
+    """A failure carries code and last lines, each line once, whatever was followed before."""
+    server.state.build_script = BuildScript(lines=LINES, code=3, error="broken")
+    task = await start()
+    if before == "output":
+        assert [line async for line in task.output()] == list(LINES)
+    elif before == "wait":
+        assert (await task.wait()).code == 3
+    with pytest.raises(errors.TaskFailed, match="broken") as caught:
+        await task.result()
+    assert caught.value.code == 3
+    assert caught.value.lines == LINES
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        faults.vanish(),
+        faults.status(429),
+        faults.status(500),
+        faults.status(502),
+        faults.reset(),
+        faults.reset_mid_body(),
+        faults.garbage(),
+    ],
+    ids=lambda fault: getattr(fault, "code", None) or type(fault).__name__,
+)
+async def test_trouble_passes(server, start, trouble):
+    """A stretch of trouble on the way, longer than one call's retries, does not end the wait."""
+    task = await start()
+    server.script(*[trouble] * 7, on=POLL)
+    assert (await task.wait()).finished
+
+
+async def test_lost(server, start, clock):
+    """A task that stays unknown is lost, half a minute after it was last known."""
+    task = await start()
+    server.script(*[faults.vanish()] * 500, on=POLL)
+    with pytest.raises(errors.TaskLost, match=task.id):
+        await task.wait()
+    assert 30 <= clock.monotonic() <= 60
+    server._script.clear()
+
+
+async def test_deadline(server, start, clock):
+    """A wait that takes too long ends in time, with a token that lets it go on."""
+    server.state.build_script = BuildScript(lines=LINES, hang=True)
+    task = await start()
+    with pytest.raises(errors.PollTimeout, match="after 100 s") as caught:
+        await task.wait(timeout=100)
+    assert 100 <= clock.monotonic() <= 101
+    assert caught.value.lines == LINES
+    assert caught.value.token is not None
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [faults.status(503, retry_after=90), faults.status(503), faults.reset()],
+    ids=["retry after", "busy", "reset"],
+)
+async def test_deadline_in_trouble(server, start, clock, trouble):
+    """The retries of one poll do not stretch the wait beyond its deadline."""
+    task = await start()
+    began = clock.monotonic()
+    server.script(*[trouble] * 500, on=POLL)
+    with pytest.raises(errors.ConnectError):
+        await task.wait(timeout=2)
+    assert clock.monotonic() - began <= 3
+    server._script.clear()
+
+
+async def test_deadline_of_a_held_poll(server, start):
+    """A server that does not answer a poll is not waited for beyond the deadline."""
+    task = await start()
+    server.script(*[faults.slow_headers(60)] * 9, on=POLL)
+    real = Client(server.url, server.api_key, retry=RetryPolicy(attempts=1))
+    async with real, asyncio.timeout(5):
+        with pytest.raises((errors.PollTimeout, errors.TransportError)):
+            await Task.from_token(real, task.token).wait(timeout=0.5)
+    server._script.clear()
+
+
+async def test_resumed(server, start):
+    """A token goes on where the wait ended, in another client, with the cookies of the start."""
+    server.state.build_script = BuildScript(lines=LINES, lines_per_poll=1)
+    task = await start()
+    token = task.token
+    assert server.api_key not in token
+    async with Client(server.url, server.api_key, clock=VirtualClock()) as other:
+        again = Task.from_token(other, token)
+        assert (await again.wait()).finished
+        with pytest.raises(errors.ResumeError, match="damaged"):
+            Task.from_token(other, token[:-3])
+        with pytest.raises(errors.ResumeError):
+            Task.from_token(other, "\ud800")
+    async with FakeConnect() as elsewhere, Client(elsewhere.url, "k") as stranger:
+        with pytest.raises(errors.ResumeError, match="belongs to"):
+            Task.from_token(stranger, token)
+
+
+async def test_server_is_asked_to_wait(server, start):
+    """Polls ask the server to hold its answer, and begin behind the last line."""
+    task = await start()
+    server.requests.clear()
+    await task.wait()
+    firsts = [request.query.get("first", ["0"])[0] for request in server.requests]
+    assert firsts == ["0", "1", "2"]
+    assert all(int(request.query["wait"][0]) > 0 for request in server.requests)
+
+
+async def test_job(item, start):
+    """A job's log is followed to its last line, and its end is waited for."""
+    task = await start()
+    (job,) = await item.jobs.find()
+    assert [entry.data async for entry in job.follow()] == list(LINES)
+    assert (await job.wait()).status != 0
+    assert (await task.wait()).finished
+
+
+async def test_job_is_not_lost_by_trouble(server, item, start):
+    """A passing failure of the log does not end its following."""
+    await start()
+    (job,) = await item.jobs.find()
+    server.script(*[faults.status(500)] * 7, on="GET */log")
+    assert [entry.data async for entry in job.follow()] == list(LINES)

@@ -1,0 +1,218 @@
+"""Answers that are not quite right cost as little as possible, and others say what came."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aconnect import errors
+from aconnect._core.decoding import decode
+from aconnect._core.message import Answer
+from aconnect._core.paging import Keyset
+from aconnect.connect import (
+    Bundle,
+    ContentItem,
+    ContentVisit,
+    LogEntries,
+    ServerSettings,
+    ServerVersion,
+    User,
+)
+
+NO_DATE = "2006-01-02T15:04:05Z07:00"
+RECORDINGS = Path(__file__).parents[2] / ".." / "shared" / "recordings"
+
+
+def answer(body, content_type="application/json"):
+    body = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return Answer(status=200, headers={"Content-Type": content_type}, body=body)
+
+
+def read(body, kind, content_type="application/json"):
+    return decode(answer(body, content_type), kind, "GET /v1/x")
+
+
+@given(
+    st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),  # noqa: DTZ001
+    st.text("0123456789", max_size=9),
+    st.sampled_from(["Z", "+00:00", "-05:30", "+14:00"]),
+)
+def test_times(when, digits, offset):
+    """0 to 9 fractional digits and any offset give an aware time, exact to the microsecond."""
+    text = when.strftime("%4Y-%m-%dT%H:%M:%S").rjust(19, "0") + (f".{digits}" if digits else "")
+    got = read({"created_time": text + offset}, User).created_time
+    minutes = {"Z": 0, "+00:00": 0, "-05:30": -330, "+14:00": 840}[offset]
+    assert got.utcoffset() == timedelta(minutes=minutes)
+    exact = when.replace(microsecond=0) + timedelta(seconds=int(digits or 0) / 10 ** len(digits))
+    assert abs(got.replace(tzinfo=None) - exact) <= timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize("offset", ["Z", "+02:00", "-02:00"])
+def test_zero_time_of_go(offset):
+    """Go's zero time is a time like others, and can be printed and compared."""
+    got = read({"time": f"0001-01-01T00:00:00{offset}"}, ContentVisit).time
+    assert got.replace(tzinfo=UTC) == datetime(1, 1, 1, tzinfo=UTC)
+    assert str(got).startswith("0001-01-01")
+
+
+@pytest.mark.parametrize("wrong", [NO_DATE, "", "yesterday", {}], ids=repr)
+def test_no_date(wrong, caplog):
+    """A time that is none costs that value only, and is logged."""
+    row = {"id": "7", "created_time": wrong, "size": 5}
+    good = {"id": "8", "created_time": "2026-01-01T00:00:00Z"}
+    bundles = read([good, row, good], list[Bundle])
+    assert [b.id for b in bundles] == ["8", "7", "8"]
+    assert [b.created_time is None for b in bundles] == [False, True, False]
+    assert bundles[1].size == 5
+    (record,) = [r for r in caplog.records if r.name == "aconnect"]
+    assert record.levelname == "WARNING"
+    assert "created_time" in record.getMessage()
+
+
+def test_no_date_in_a_page(caplog):
+    """The same for rows of a page, whose paging part is read all the same."""
+    page = {"results": [{"time": NO_DATE, "path": "/a"}], "paging": {"cursors": {"next": "c"}}}
+    got = read(page, Keyset().wire(ContentVisit))
+    assert (got.results[0].time, got.results[0].path) == (None, "/a")
+    assert got.paging.cursors.next == "c"
+    assert "does not fit" in caplog.text
+
+
+def test_no_dates_in_an_inner_list():
+    """Misfits deep inside an answer are left out one by one, and the rest keeps its order."""
+    entries = [{"data": str(i), "timestamp": NO_DATE if i % 2 else None} for i in range(20)]
+    got = read({"entries": entries}, LogEntries)
+    assert [entry.data for entry in got.entries] == [str(i) for i in range(20)]
+
+
+def test_many_misfits_take_linear_time(monkeypatch):
+    """A long log without one good time is not read again for each of its lines."""
+    converted = 0
+    convert = msgspec.convert
+
+    def counting(data, *args, **kwargs):
+        nonlocal converted
+        converted += len(data["entries"]) if isinstance(data, dict) and "entries" in data else 1
+        return convert(data, *args, **kwargs)
+
+    monkeypatch.setattr(msgspec, "convert", counting)
+    entries = [{"data": str(i), "timestamp": NO_DATE} for i in range(300)]
+    assert len(read({"entries": entries}, LogEntries).entries) == 300
+    assert converted <= 300 * 10
+
+
+def test_log_is_not_flooded(caplog):
+    """A thousand rows with the same misfit are a few lines of log."""
+    rows = [{"time": NO_DATE}] * 1000
+    assert len(read(rows, list[ContentVisit])) == 1000
+    assert 1 <= len(caplog.records) <= 20
+
+
+def test_values_are_not_logged(caplog):
+    """The log names the place of a misfit, not its value, which may be private."""
+    read({"username": "u", "created_time": "s3cret"}, User)
+    assert "created_time" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ([{"guid": "a"}, 5], list[User]),
+        ([None], list[User]),
+        (5, User),
+        ("x", User),
+        ([], User),
+        ({"results": 5}, Keyset().wire(User)),
+        ({}, Keyset().wire(User)),
+        ({}, list[User]),
+    ],
+    ids=repr,
+)
+def test_another_shape(body, kind):
+    """An answer or a row of another shape is an error, not an empty object."""
+    with pytest.raises(errors.DecodeError, match="GET /v1/x gave JSON of another shape") as caught:
+        read(body, kind)
+    assert caught.value.body == json.dumps(body).encode()
+
+
+PAGE = b"<!DOCTYPE html><title>Sign in</title>"
+BROKEN = [
+    (PAGE, "text/html", "HTML page.*login page or a proxy"),
+    (b"\n  <html>", "application/json", "HTML page"),
+    (b"", "application/json", "empty"),
+    (b" \n", "application/json", "empty"),
+    (b'{"guid": "a', "application/json", "damaged or cut short.*11 bytes"),
+    (b'[{"guid"', "application/json", ""),
+    (b'{"guid": "\xff\xfe"}', "application/json", "damaged"),
+    (b'{"created_time": "x", "unknown": "\xff"}', "application/json", "damaged"),
+    (b"Bad gateway", "text/plain; charset=utf-8", "text/plain, starting with 'Bad gateway'"),
+    (b"hello", "", "no content type"),
+    (b"{" + b'"a":[' * 100_000, "application/json", ""),
+    (b"\xef\xbb\xbf", "application/json", ""),
+]
+
+
+@pytest.mark.parametrize(("body", "kind", "said"), BROKEN, ids=lambda v: repr(v)[:30])
+@pytest.mark.parametrize("model", [User, list[User], Keyset().wire(User)], ids=str)
+def test_no_json(body, kind, said, model):
+    """What is no JSON raises an error that names the call and says what came instead."""
+    with pytest.raises(
+        errors.DecodeError, match=f"(?s)^GET /v1/x.*{said if model is User else ''}"
+    ) as caught:
+        read(body, model, kind)
+    assert len(str(caught.value)) < 500
+    assert caught.value.body == body
+
+
+def recorded(pattern):
+    found = sorted(RECORDINGS.glob(pattern))
+    return found or [pytest.param(None, marks=pytest.mark.skip("no recordings here"))]
+
+
+@pytest.mark.parametrize("path", recorded("describe-content-*.json"), ids=str)
+def test_recorded_content(path):
+    """A recorded content item is read without losing a value."""
+    lossless(read(path.read_bytes(), ContentItem), json.loads(path.read_bytes()))
+
+
+@pytest.mark.parametrize("path", recorded("list-content.json"), ids=str)
+def test_recorded_list(path, caplog):
+    """A recorded list of content is read without losing a value."""
+    raw = json.loads(path.read_bytes())
+    for item, data in zip(read(raw, list[ContentItem]), raw, strict=True):
+        lossless(item, data)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("path", recorded("me.json"), ids=str)
+def test_recorded_user(path):
+    """A recorded user has its times, role, preferences and privileges."""
+    raw = json.loads(path.read_bytes())
+    raw.pop("password", None)
+    user = read(raw, User)
+    lossless(user, raw)
+    assert user.created_time.year == 2023
+
+
+@pytest.mark.parametrize("path", recorded("server_settings.json"), ids=str)
+def test_recorded_settings(path):
+    """Recorded server settings tell the version behind their odd text."""
+    settings = read(path.read_bytes(), ServerSettings)
+    assert settings.server_version == ServerVersion.parse("2023.11.0")
+    assert settings.hostname
+
+
+def lossless(value, raw):
+    """Check that every field that was sent is there with its value, times to the microsecond."""
+    shown = {f.encode_name: getattr(value, f.name) for f in msgspec.structs.fields(value)}
+    for name, sent in raw.items():
+        assert name in shown, f"{type(value).__name__} has no field {name}"
+        if isinstance(shown[name], datetime):
+            assert shown[name].strftime("%Y-%m-%dT%H:%M:%S") == sent[:19]
+        else:
+            assert shown[name] == sent

@@ -1,0 +1,124 @@
+"""The tree of errors is what its module says it is."""
+
+import inspect
+import pickle
+import re
+
+import pytest
+
+import aconnect
+from aconnect import errors
+from aconnect.errors import Attempt, ConnectError
+
+
+def drawn():
+    """Read the tree in the module's docstring: pairs of a class's name and its parent's."""
+    stack: list[str] = []
+    pairs = []
+    for line in errors.__doc__.splitlines():
+        found = re.match(r"^    ([│├└─ ]*)([A-Z]\w+)", line)
+        if found is None:
+            continue
+        depth = len(found[1]) // 4
+        stack[depth:] = [found[2]]
+        pairs.append((found[2], stack[depth - 1] if depth else "Exception"))
+    return pairs
+
+
+def classes():
+    return {
+        name: kind
+        for name, kind in vars(errors).items()
+        if inspect.isclass(kind) and issubclass(kind, BaseException)
+    }
+
+
+def test_tree_as_drawn():
+    """The drawn tree and the classes are the same, parents included."""
+    pairs = drawn()
+    assert len(pairs) > 25
+    assert dict(pairs) == {name: kind.__mro__[1].__name__ for name, kind in classes().items()}
+
+
+def test_all_exported():
+    """Every class is public, in alphabetical order, and so is the module."""
+    assert set(errors.__all__) == {*classes(), "Attempt"}
+    assert errors.__all__ == sorted(errors.__all__)
+    assert aconnect.errors is errors
+
+
+@pytest.mark.parametrize("name", sorted(classes()))
+def test_documented(name):
+    """Every class says what it is for."""
+    assert classes()[name].__doc__
+
+
+@pytest.mark.parametrize("kind", [errors.InvalidArgumentError, errors.ResumeError])
+def test_value_errors(kind):
+    """What the caller got wrong is a ValueError too."""
+    assert issubclass(kind, ValueError)
+
+
+def attempts(count):
+    return tuple(Attempt(number=n, elapsed=n / 2, failure=f"failure {n}") for n in range(1, count))
+
+
+def made(kind):
+    return kind("it broke", status=418) if issubclass(kind, errors.ApiError) else kind("it broke")
+
+
+@pytest.mark.parametrize("name", sorted(classes()))
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_attempts_shown(name, count):
+    """Earlier attempts are part of the text: how many, and how the latest three failed."""
+    error = made(classes()[name])
+    assert isinstance(error, ConnectError)
+    error.attempts = attempts(count)
+    text = str(error)
+    assert "it broke" in text
+    assert ("attempts" in text) is (count > 1)
+    if count > 1:
+        assert f"after {count} attempts" in text
+        assert re.findall(r"failure (\d+)", text) == [str(n) for n in range(1, count)][-3:]
+
+
+def test_same_failures_shown_once():
+    """A failure that came again and again is told once."""
+    error = ConnectError("it broke")
+    error.attempts = tuple(Attempt(number=n, elapsed=0, failure="busy") for n in range(1, 5))
+    assert str(error).count("busy") == 1
+    assert "after 5 attempts" in str(error)
+
+
+@pytest.mark.parametrize("name", sorted(classes()))
+def test_pickled(name):
+    """Errors survive the way between processes, with everything they carry."""
+    error = made(classes()[name])
+    error.attempts = attempts(3)
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert vars(copy) == vars(error)
+
+
+def test_api_error_text():
+    """An API error says what was tried, what came and what to do."""
+    error = errors.ApiError(
+        "name taken",
+        status=409,
+        code=8,
+        method="POST",
+        url="https://h/__api__/v1/groups",
+        hint="choose another name",
+    )
+    assert str(error) == (
+        "POST https://h/__api__/v1/groups answered 409, code 8: name taken; choose another name"
+    )
+    error.attempts = attempts(2)
+    assert "after 2 attempts" in str(error)
+
+
+def test_task_error_carries():
+    """A task's error carries what is needed to go on with it."""
+    error = errors.TaskFailed("no", token="{}", code=1, lines=("a", "b"))
+    assert (error.token, error.code, error.lines) == ("{}", 1, ("a", "b"))

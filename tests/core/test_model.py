@@ -1,0 +1,215 @@
+"""Models take what any server version sends, and lose nothing of what they took."""
+
+import copy
+import pickle
+from datetime import UTC, datetime, timedelta, timezone
+from inspect import getmembers, isclass
+from itertools import product
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import inspect as mi
+
+import aconnect.connect
+from aconnect._core.decoding import decode, encode
+from aconnect._core.message import Answer
+from aconnect._core.model import Id, Model, OpenEnum, OpenIntEnum, Row, id_text
+from aconnect.connect import Bundle, ContentItem, ContentVisit, Group, Job, User
+from aconnect.connect.content import AccessType
+from aconnect.connect.jobs import JobStatus
+
+MODELS = [
+    kind
+    for _, kind in getmembers(aconnect.connect, isclass)
+    if issubclass(kind, Model | Row) and kind.__module__.startswith("aconnect")
+]
+every_model = pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+ZONES = st.integers(-1439, 1439).map(lambda m: timezone(timedelta(minutes=m)))
+TIMES = st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=ZONES)  # noqa: DTZ001
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def answer(body):
+    return Answer(status=200, headers={"Content-Type": "application/json"}, body=body)
+
+
+def read(body, kind):
+    return decode(answer(body if isinstance(body, bytes) else encode(body)), kind, "GET /x")
+
+
+def values(info):
+    """Make the values that a type of msgspec may have."""
+    plain = {
+        mi.NoneType: st.none(),
+        mi.BoolType: st.booleans(),
+        mi.IntType: st.integers(-(2**63), 2**63 - 1),
+        mi.FloatType: st.floats(allow_nan=False, allow_infinity=False),
+        mi.StrType: TEXT,
+        mi.DateTimeType: TIMES,
+        mi.AnyType: JSON,
+        mi.CustomType: TEXT,
+    }
+    match info:
+        case mi.UnionType(types=types):
+            return st.one_of(*(values(each) for each in types))
+        case mi.ListType(item_type=item):
+            return st.lists(values(item), max_size=3)
+        case mi.DictType(value_type=value):
+            return st.dictionaries(TEXT, values(value), max_size=3)
+        case mi.EnumType(cls=cls):
+            unknown = TEXT if issubclass(cls, str) else st.integers(-(2**31), 2**31)
+            return st.sampled_from(cls) | unknown.map(cls)
+        case mi.StructType(cls=cls, fields=fields):
+            return st.builds(cls, **{f.name: values(f.type) for f in fields})
+    return plain[type(info)]
+
+
+def instances(kind):
+    return values(mi.type_info(kind))
+
+
+def test_all_models_found():
+    """Every model is tested below."""
+    assert len(MODELS) > 25
+    assert {User, Bundle, ContentItem, ContentVisit, Job} <= set(MODELS)
+
+
+@every_model
+def test_missing_and_unknown_fields(kind):
+    """A model survives an answer without any field, and one with fields from the future."""
+    empty = read(b"{}", kind)
+    assert read({"field_from_2030": [{}], "another": None}, kind) == empty
+
+
+@every_model
+def test_round_trip(kind):
+    """What a model was read from can be written again, and reads the same."""
+
+    @given(instances(kind))
+    def law(value):
+        assert read(encode(value), kind) == value
+
+    law()
+
+
+@every_model
+def test_null_everywhere(kind):
+    """Null in any field costs that field at most."""
+    fields = msgspec.structs.fields(kind)
+    value = read({f.encode_name: None for f in fields}, kind)
+    empty = kind()
+    for f in fields:
+        assert getattr(value, f.name) in (None, getattr(empty, f.name))
+
+
+@every_model
+def test_another_type_anywhere(kind):
+    """A value of another type in one field costs that field at most, never the others."""
+    wrongs = [{}, [], [None], True, 1.5, -1, "x", {"a": {"b": 1}}]
+    for field, wrong in product(msgspec.structs.fields(kind), wrongs):
+        others = {"guid": "the-guid", "name": "the-name"}
+        value = read({**others, field.encode_name: wrong}, kind)
+        for name, expected in others.items():
+            if name in kind.__struct_fields__ and name != field.encode_name:
+                assert getattr(value, name) == expected
+
+
+@every_model
+def test_lean_rows(kind):
+    """Rows of high-volume answers are immutable and unknown to the garbage collector."""
+    assert kind.__struct_config__.frozen is issubclass(kind, Row)
+    assert kind.__struct_config__.gc is not issubclass(kind, Row)
+
+
+@pytest.mark.parametrize(("wire", "expected"), [(92, "92"), ("92", "92"), (2**70, str(2**70)),
+                         ("7d59c5c7", "7d59c5c7"), ("", ""), (-1, "-1")])  # fmt: skip
+def test_ids(wire, expected):
+    """An id is text, whichever way a version writes it."""
+    item = read({"id": wire, "bundle_id": wire}, ContentItem)
+    assert (item.id, item.bundle_id) == (expected, expected)
+    assert type(item.id) is str
+    assert read({"id": wire}, Bundle).id == expected
+    if not isinstance(wire, int) or wire < 2**63:
+        assert read({"bundle_id": wire}, ContentVisit).bundle_id == expected
+
+
+@pytest.mark.parametrize("wire", [True, False, 1.5, [], {}], ids=repr)
+def test_no_ids(wire, caplog):
+    """What cannot be an id is left out and logged, not turned into one."""
+    item = read({"guid": "g", "id": wire}, ContentItem)
+    assert (item.guid, item.id) == ("g", None)
+    assert "does not fit" in caplog.text
+
+
+def test_ids_as_members_of_types():
+    """Texts count as ids; nothing else does."""
+    assert isinstance("92", Id)
+    assert not isinstance(92, Id)
+    assert [id_text(value) for value in (1, "1", None)] == ["1", "1", None]
+
+
+@given(TEXT)
+def test_open_enum(text):
+    """A value that this version does not know is kept, equals its text, and can be sent."""
+    value = read({"access_type": text}, ContentItem).access_type
+    assert isinstance(value, AccessType)
+    assert value == text
+    assert f"{value}" == value.value == text
+    assert hash(value) == hash(text)
+    assert encode(value) == encode(text)
+    assert value == AccessType(text)
+    assert len(AccessType) == 3
+    for way in (copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))):  # noqa: S301
+        assert way(value) == value
+    assert text in repr(value) or repr(text)[1:-1] in repr(value)
+
+
+@given(st.integers(-(2**31), 2**31))
+def test_open_int_enum(number):
+    """The same for enums of numbers."""
+    value = read({"status": number}, Job).status
+    assert isinstance(value, JobStatus)
+    assert value == number
+    assert encode(value) == str(number).encode()
+    assert len(JobStatus) == 4
+
+
+@pytest.mark.parametrize("wrong", [None, 1.5, [], b"x"], ids=repr)
+@pytest.mark.parametrize("kind", [AccessType, JobStatus])
+def test_enums_of_other_types(kind, wrong):
+    """An open enum is still of texts, or of numbers."""
+    assert issubclass(kind, OpenEnum | OpenIntEnum)
+    with pytest.raises(ValueError, match=kind.__name__):
+        kind(wrong)
+
+
+def test_bound_without_client():
+    """A model made by hand says why it cannot make calls."""
+    with pytest.raises(RuntimeError, match="Group did not come from a client"):
+        Group(guid="x").client  # noqa: B018  the property raises
+
+
+def test_to_dict():
+    """A model becomes plain values with real times; what it is tied to is not among them."""
+    item = ContentItem(guid="g", created_time=datetime(2026, 1, 1, tzinfo=UTC))
+    item._bind("client", {"guid": "g"})
+    data = item.to_dict()
+    assert data["created_time"] == datetime(2026, 1, 1, tzinfo=UTC)
+    assert data["guid"] == "g"
+    assert "client" not in repr(data)
+
+
+@every_model
+def test_copies(kind):
+    """A copy of a model equals it."""
+    value = kind()
+    for way in (copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))):  # noqa: S301
+        assert way(value) == value

@@ -1,0 +1,174 @@
+"""Retries are decided by what the server can have done, and waits keep within their bounds."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from aconnect import errors
+from aconnect._core.retry import NO_RETRY, RetryPolicy, may_repeat, retry_after, wait_before
+from aconnect.connect.dialect import ConnectDialect
+
+NOW = datetime(2026, 5, 3, 12, 0, 0, tzinfo=UTC)
+SPELLINGS = ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+
+
+def api(status, code=None):
+    kind = errors.ServerError if status >= 500 else errors.ApiError
+    return kind("no", status=status, code=code)
+
+
+@given(st.integers(0, 10**9 - 1))
+@example(0)
+@example(120)
+def test_seconds(seconds):
+    """Whole seconds are read as they are, with blanks around them."""
+    assert retry_after(str(seconds), 0.0) == seconds
+    assert retry_after(f" {seconds}\t", 0.0) == seconds
+
+
+@pytest.mark.parametrize("text", ["0.5", "1.25"])
+def test_fractions(text):
+    """Fractions of a second, which occur, are read too."""
+    assert retry_after(text, 0.0) == float(text)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@given(ahead=st.integers(-86400 * 300, 86400 * 300))
+def test_dates(spelling, ahead):
+    """A date in any of the three spellings of RFC 9110 is the time until then; the past is now."""
+    value = (NOW + timedelta(seconds=ahead)).strftime(spelling)
+    assert retry_after(value, NOW.timestamp()) == max(0, ahead)
+
+
+@given(st.text() | st.from_regex(r"[\w ,:+-]{1,40}"), st.floats(0, 4e9))
+@example("-5", 0.0)
+@example("soon", 0.0)
+@example("Sun, 99 Nov 1994 99:99:99 GMT", 0.0)
+@example("Sun, 06 Nov 99999999999 08:49:37 GMT", 0.0)
+@example("Mon, 01 Jan 0001 00:00:00 +2359", 0.0)
+def test_garbage(text, now):
+    """Garbage never raises: it counts as nothing, or as a time from now on."""
+    seconds = retry_after(text, now)
+    assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize("text", ["86400", "9999999999", "99999999999999999999"])
+def test_longer_than_anybody_waits(text):
+    """However long the wait asked for, it is understood as long, and the call is given up."""
+    asked = retry_after(text, 0.0)
+    delay = wait_before(RetryPolicy(), attempt=1, elapsed=0.0, asked=asked, random=random.random)
+    assert delay is None
+
+
+POLICIES = st.builds(
+    RetryPolicy,
+    attempts=st.integers(1, 100),
+    deadline=st.none() | st.floats(0.001, 1e4),
+    base=st.floats(0, 100),
+    cap=st.floats(0, 100),
+    max_retry_after=st.floats(0, 1e4),
+)
+
+
+@given(POLICIES, st.integers(1, 2000), st.floats(0, 1e4), st.none() | st.floats(0, 1e5), st.data())
+def test_wait_bounds(policy, attempt, elapsed, asked, data):
+    """No wait is negative, over its cap, shorter than asked for, or past the deadline."""
+    delay = wait_before(
+        policy,
+        attempt=attempt,
+        elapsed=elapsed,
+        asked=asked,
+        random=lambda: data.draw(st.floats(0, 1, exclude_max=True)),
+    )
+    if attempt >= policy.attempts or (asked is not None and asked > policy.max_retry_after):
+        assert delay is None
+    if delay is None:
+        return
+    assert policy.deadline is None or elapsed + delay < policy.deadline
+    if asked is None:
+        assert 0 <= delay <= min(policy.cap, policy.base * 2 ** (attempt - 1))
+    else:
+        assert asked <= delay <= asked + policy.base
+
+
+@pytest.mark.parametrize(("attempt", "most"), [(1, 1.0), (2, 2.0), (3, 4.0), (5, 10.0), (900, 10)])
+def test_full_jitter(attempt, most):
+    """A wait is any part of a bound that doubles up to the cap."""
+    policy = RetryPolicy(attempts=1000, base=1.0, cap=10.0)
+    waits = [
+        wait_before(policy, attempt=attempt, elapsed=0, asked=None, random=[part].pop)
+        for part in (0.0, 0.5, 1.0)
+    ]
+    assert waits == [0.0, most / 2, most]
+
+
+def test_no_retry():
+    """`NO_RETRY` never waits."""
+    assert wait_before(NO_RETRY, attempt=1, elapsed=0, asked=None, random=random.random) is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"attempts": 0},
+        {"base": -1},
+        {"cap": -0.1},
+        {"max_retry_after": -1},
+        {"deadline": 0},
+        {"base": float("nan")},
+        {"cap": float("nan")},
+        {"deadline": float("nan")},
+    ],
+)
+def test_policy_checked(wrong):
+    """A policy that cannot work is refused by the name of what is wrong."""
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        RetryPolicy(**wrong)
+
+
+ALWAYS, IDEMPOTENT, NEVER = (True, True), (True, False), (False, False)
+TABLE = [
+    (errors.UnreachableError("x"), ALWAYS),
+    (errors.ConnectTimeout("x"), ALWAYS),
+    (errors.ConnectionLostError("x"), IDEMPOTENT),
+    (errors.ReadTimeout("x"), IDEMPOTENT),
+    (api(429), ALWAYS),
+    (api(503), ALWAYS),
+    *((api(status), IDEMPOTENT) for status in (408, 425, 500, 502, 504)),
+    *((api(status), NEVER) for status in (400, 401, 403, 404, 409, 410, 413, 422, 501, 505)),
+    (errors.DeadlineExceeded("x"), NEVER),
+    (errors.RedirectRefusedError("x"), NEVER),
+    (errors.DecodeError("x"), NEVER),
+    (errors.InvalidArgumentError("x"), NEVER),
+    (errors.PageLoopError("x"), NEVER),
+    (errors.TaskFailed("x"), NEVER),
+    (ValueError("x"), NEVER),
+]
+
+
+@pytest.mark.parametrize(("error", "expected"), TABLE, ids=repr)
+def test_may_repeat(error, expected):
+    """Idempotent calls are repeated when that can help, others when nothing can have happened."""
+    assert tuple(may_repeat(error, idempotent=i) for i in (True, False)) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (502, 105, NEVER),
+        (502, None, IDEMPOTENT),
+        (400, 100, IDEMPOTENT),
+        (400, 3, NEVER),
+        (429, 277, ALWAYS),
+        (503, 105, ALWAYS),
+    ],
+)
+def test_codes_of_connect(status, code, expected):
+    """Connect's codes say more than its statuses: 105 is final, 100 passes."""
+    transient = ConnectDialect().transient
+    error = api(status, code)
+    got = tuple(may_repeat(error, idempotent=i, transient=transient) for i in (True, False))
+    assert got == expected

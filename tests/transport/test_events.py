@@ -1,0 +1,194 @@
+"""Subscribers see what happens to a call, in order, and nothing secret."""
+
+import asyncio
+
+import pytest
+
+from aconnect import (
+    AttemptFailed,
+    CallFinished,
+    CallStarted,
+    Event,
+    Limits,
+    PageFetched,
+    RetryPolicy,
+    RetryScheduled,
+    TaskProgress,
+    errors,
+)
+from aconnect.testing import BuildScript, faults
+
+
+@pytest.fixture
+def events(client):
+    """What a subscriber of `client` was told."""
+    told: list[Event] = []
+    client.subscribe(told.append)
+    return told
+
+
+async def test_good_call(client, events):
+    """A call that goes well begins and ends, with its operation and status."""
+    await client.users.get((await client.me()).guid)
+    assert [type(e) for e in events] == [CallStarted, CallFinished] * 2
+    start, end = events[2:]
+    assert (start.operation, start.method) == ("users.get", "GET")
+    assert start.call == end.call != events[0].call
+    assert (end.status, end.failure, end.attempts) == (200, None, 1)
+    assert end.elapsed >= 0
+
+
+async def test_repeated_call(client, events, server, clock):
+    """Each failed attempt is told, then the wait before the next."""
+    server.script(faults.status(503), faults.reset())
+    await client.me()
+    kinds = [CallStarted, AttemptFailed, RetryScheduled, AttemptFailed, RetryScheduled]
+    assert [type(e) for e in events] == [*kinds, CallFinished]
+    assert [e.attempt for e in events[1:5]] == [1, 2, 2, 3]
+    assert [e.delay for e in events if isinstance(e, RetryScheduled)] == clock.slept
+    assert events[-1].attempts == 3
+    assert len({e.call for e in events}) == 1
+
+
+async def test_failed_call(client, events, server):
+    """A call that fails ends with its failure and the status of the last answer."""
+    server.script(faults.error(404, 4, "no such user"))
+    with pytest.raises(errors.NotFoundError):
+        await client.users.get("x")
+    assert [type(e) for e in events] == [CallStarted, AttemptFailed, CallFinished]
+    assert events[-1].status == 404
+    assert "no such user" in events[-1].failure
+
+
+async def test_cancelled_call(client, events, server, until):
+    """A cancelled call ends as well."""
+    server.script(faults.slow_headers(60))
+    call = asyncio.create_task(client.me())
+    await until(lambda: server.requests)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert [type(e) for e in events] == [CallStarted, CallFinished]
+    assert "CancelledError" in events[-1].failure
+
+
+async def test_stream(client, events):
+    """A stream is a call as well; it ends when its answer has begun."""
+    async with client.stream(client.users.me) as stream:
+        assert [chunk async for chunk in stream]
+    assert [type(e) for e in events] == [CallStarted, CallFinished]
+    assert events[-1].status == 200
+
+
+async def test_pages(client, events):
+    """Each page is told, between its call and the next."""
+    await client.users.find().sized(2)
+    pages = [e for e in events if isinstance(e, PageFetched)]
+    assert [(e.operation, e.number) for e in pages] == [("users.find", n + 1) for n in range(3)]
+    assert sum(e.rows for e in pages) == 5
+    assert [type(e) for e in events] == [CallStarted, CallFinished, PageFetched] * 3
+
+
+async def test_task(client, events, server, archive):
+    """A task's news are told: every line once, and its end; nothing while there is none."""
+    item = await client.content.create(name="item")
+    server.state.build_script = BuildScript(quiet_polls=2)
+    task = await item.deploy(await item.bundles.create(archive))
+    await task.result()
+    told = [e for e in events if isinstance(e, TaskProgress)]
+    assert [line for e in told for line in e.lines] == list(server.state.build_script.lines)
+    assert [e.finished for e in told] == [False] * (len(told) - 1) + [True]
+    assert all(e.lines or e.finished for e in told)
+
+
+async def test_nothing_secret(client, events, server):
+    """No event holds the key, though a server repeats it, nor a query value that names people."""
+    server.script(faults.error(500, 1, f"bad key {server.api_key}"), faults.garbage())
+    await client.users.find(prefix="priv4te")
+    server.script(faults.status(400, body=f"Authorization: Key {server.api_key}"))
+    with pytest.raises(errors.BadRequestError):
+        await client.groups.create(name="priv4te")
+    text = repr(events)
+    assert server.api_key not in text
+    assert "priv4te" not in text
+    assert "page_size=500" in text
+
+
+async def test_events_are_frozen(client, events):
+    """No subscriber can change what another one sees."""
+    await client.me()
+    with pytest.raises(AttributeError):
+        events[0].call = 0
+
+
+async def test_nothing_is_built_without_subscribers(client):
+    """While nobody listens, no event is even made."""
+    made = []
+    client._pipeline.notify(lambda: made.append(1))
+    stop = client.subscribe(lambda _: None)
+    client._pipeline.notify(lambda: made.append(2))
+    stop()
+    client._pipeline.notify(lambda: made.append(3))
+    assert made == [2]
+
+
+async def test_subscribing_and_stopping(client):
+    """Each subscriber is told until it is stopped; stopping twice does no harm."""
+    one: list[Event] = []
+    two: list[Event] = []
+    stop_one, _ = client.subscribe(one.append), client.subscribe(two.append)
+    await client.me()
+    stop_one()
+    stop_one()
+    await client.me()
+    assert (len(one), len(two)) == (2, 4)
+
+
+async def test_one_subscriber_twice(client):
+    """A function that subscribes twice is told twice, and stopping one leaves the other."""
+    told: list[Event] = []
+    stop, _ = client.subscribe(told.append), client.subscribe(told.append)
+    await client.me()
+    stop()
+    await client.me()
+    assert len(told) == 6
+
+
+async def test_subscribers_of_other_options(client):
+    """A subscriber hears of the calls under other options too, whenever it came."""
+    before: list[Event] = []
+    after: list[Event] = []
+    client.subscribe(before.append)
+    other = client.with_options(max_body=10_000_000)
+    stop = client.subscribe(after.append)
+    await other.me()
+    assert len(before) == len(after) == 2
+    stop()
+    await other.me()
+    assert len(after) == 2
+
+
+@pytest.mark.parametrize("kind", [CallStarted, AttemptFailed, RetryScheduled, CallFinished])
+@pytest.mark.parametrize("way", ["call", "stream"])
+async def test_subscriber_that_raises(connect, server, kind, way):
+    """What a subscriber raises goes to the caller, and no permit is lost by it."""
+    limits = Limits(initial=1, maximum=1)
+    client = await connect(limits=limits, retry=RetryPolicy(attempts=2))
+
+    def subscriber(event):
+        if isinstance(event, kind):
+            raise ZeroDivisionError
+
+    stop = client.subscribe(subscriber)
+    server.script(faults.status(503), on="GET /v1/user")
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012  two ways to call
+        if way == "call":
+            await client.me()
+        else:
+            async with client.stream(client.users.me):
+                pytest.fail("the subscriber's error was lost")
+    stop()
+    server._script.clear()
+    permits = client._pipeline._limiter._permits
+    assert permits is None or permits.borrowed_tokens == 0
+    assert (await client.me()).username == "admin"

@@ -1,0 +1,247 @@
+"""What goes wrong on the way becomes one typed error that says what to do, and shows no secret."""
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from aconnect import Client, Limits, RetryPolicy, Timeout, errors
+from aconnect._transport.clock import SYSTEM_CLOCK
+from aconnect.testing import FakeConnect, faults
+
+ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.fixture
+def full_socket():
+    """A loopback port whose connections are never made: its queue is full."""
+    with socket.socket() as listening, socket.socket() as one, socket.socket() as two:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for filler in (one, two):
+            filler.setblocking(False)  # noqa: FBT003  the name says it
+            filler.connect_ex(listening.getsockname())
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def test_connect_timeout(connect, full_socket):
+    """A connection that does not come about in time says so."""
+    client = await connect(full_socket, timeout=Timeout(connect=0.1), retry=ONCE)
+    with pytest.raises(errors.ConnectTimeout, match=r"no connection in time"):
+        await client.me()
+
+
+async def test_read_timeout(connect, server):
+    """An answer that does not come in time says so."""
+    client = await connect(timeout=Timeout(read=0.1), retry=ONCE)
+    server.script(faults.slow_headers(60))
+    with pytest.raises(errors.ReadTimeout, match=r"GET .*/v1/user: waited too long for an answer"):
+        await client.me()
+
+
+async def test_read_timeout_in_the_middle(connect, server):
+    """An answer that stops in the middle says that it had begun."""
+    client = await connect(timeout=Timeout(read=0.1), retry=ONCE)
+    server.script(faults.stalled_body(60))
+    with pytest.raises(errors.ReadTimeout, match="rest of the answer"):
+        await client.me()
+
+
+@pytest.mark.parametrize("timeout", [Timeout(total=0.1), 0.1])
+async def test_total_timeout(connect, server, timeout):
+    """The time of one attempt may be limited as a whole; a plain number means that."""
+    client = await connect(timeout=timeout, retry=ONCE)
+    server.script(faults.slow_headers(60))
+    with pytest.raises(errors.ReadTimeout):
+        await client.me()
+
+
+async def test_slow_connection_is_no_lost_answer(connect, full_socket):
+    """However short the time for an answer, without a connection it says that nothing was sent."""
+    timeout = Timeout(connect=0.2, read=0.05)
+    client = await connect(full_socket, timeout=timeout, retry=ONCE)
+    with pytest.raises(errors.ConnectTimeout):
+        await client.me()
+
+
+async def test_deadline_without_a_connection(connect, full_socket):
+    """A deadline that passes while there is no connection yet is a deadline."""
+    retry = RetryPolicy(attempts=1, deadline=0.1)
+    client = await connect(full_socket, retry=retry, clock=SYSTEM_CLOCK)
+    with pytest.raises(errors.DeadlineExceeded):
+        await client.me()
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan")])
+@pytest.mark.parametrize("part", ["connect", "read", "total"])
+def test_timeouts_checked(part, wrong):
+    """A timeout that is no time is refused; none at all is written None."""
+    with pytest.raises(ValueError, match=part):
+        Timeout(**{part: wrong})
+
+
+async def test_hold_extends_the_read_timeout(connect, server, archive):
+    """A server that was asked to hold its answer back is given the time for that."""
+    client = await connect(timeout=Timeout(read=0.05), retry=ONCE, clock=SYSTEM_CLOCK)
+    item = await client.content.create(name="item")
+    task = await item.deploy(await item.bundles.create(archive))
+    server.script(faults.slow_headers(0.2), on="GET /v1/tasks/*")
+    assert (await task.wait()).finished
+    server.script(faults.slow_headers(5), on="GET /v1/tasks/*")
+    with pytest.raises(errors.ReadTimeout):
+        await task.status()
+
+
+async def test_unknown_host(connect):
+    """A name that does not exist says so, and asks about the address."""
+    client = await connect("https://no-such-host.invalid", retry=ONCE)
+    with pytest.raises(errors.UnreachableError, match=r"no-such-host\.invalid.*address right"):
+        await client.me()
+
+
+async def test_refused_port(connect, free_port):
+    """A port where nobody listens says so."""
+    client = await connect(f"http://127.0.0.1:{free_port}", retry=ONCE)
+    with pytest.raises(errors.UnreachableError, match=r"could not connect.*server up"):
+        await client.me()
+
+
+@pytest.mark.parametrize(
+    "host", ["a" * 64 + ".example.com", "a..b", ".", "-.invalid", "ex_.invalid"]
+)
+async def test_impossible_hosts(connect, host):
+    """A name that cannot exist is a typed error as well, at once or at the first call."""
+    with pytest.raises((errors.InvalidArgumentError, errors.UnreachableError)):
+        await (await connect(f"https://{host}", retry=ONCE)).me()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.garbage(), faults.reset(), faults.reset_mid_body(), faults.slow_headers(60)],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_messages_without_the_query(connect, server, fault):
+    """No message repeats the query, which may name people, nor the key."""
+    client = await connect(timeout=Timeout(read=0.1), retry=ONCE)
+    server.script(fault)
+    with pytest.raises(errors.TransportError) as caught:
+        await client.users.find(prefix="priv4te")
+    text = str(caught.value)
+    assert "/v1/users" in text
+    assert "priv4te" not in text
+    assert server.api_key not in text
+
+
+async def test_key_in_a_foreign_text(connect, server):
+    """A key that a proxy's text repeats with status 200 is hidden."""
+    client = await connect()
+    server.script(faults.status(200, body=f"not for {server.api_key}"))
+    with pytest.raises(errors.DecodeError, match="text/plain") as caught:
+        await client.me()
+    assert server.api_key not in str(caught.value)
+
+
+async def test_key_in_a_task_answer(connect, server, archive):
+    """The same where a start of a task is answered with something else."""
+    client = await connect()
+    item = await client.content.create(name="item")
+    bundle = await item.bundles.create(archive)
+    server.script(faults.status(202, body={"echo": server.api_key}))
+    with pytest.raises(errors.ConnectError) as caught:
+        await item.deploy(bundle)
+    assert server.api_key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "path", ["no-slash", "/v1/../../x", "/v1/x y", "/v1/x\r\nEvil: 1", "/v1/ü"]
+)
+async def test_raw_paths_checked(client, server, path):
+    """A path of one's own that would break the request or leave the API is refused."""
+    with pytest.raises(errors.InvalidArgumentError, match="path"):
+        await client.request("GET", path)
+    assert not server.requests
+
+
+@pytest.mark.parametrize("method", ["GET\r\nX: y", "G ET", ""])
+async def test_raw_methods_checked(client, server, method):
+    """A method that is none is refused."""
+    with pytest.raises(errors.InvalidArgumentError):
+        await client.request(method, "/v1/user")
+    assert not server.requests
+
+
+async def test_raw_path_with_a_query(client, server):
+    """Parameters join a query that the path has already."""
+    await client.request("GET", "/v1/users?page_size=1", params={"prefix": "a"})
+    assert server.requests[0].query == {"page_size": ["1"], "prefix": ["a"]}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X": "a\r\nY: b"}, {"X\r\nY": "b"}, {"X\0": "b"}, {"X": "\0"}, {"": "x"}, {"X Y": "z"}],
+)
+def test_headers_checked(headers):
+    """A header, its name or value, cannot smuggle in another one."""
+    with pytest.raises(errors.InvalidArgumentError, match="header"):
+        Client("http://localhost", api_key="k", headers=headers)
+
+
+@pytest.mark.parametrize(
+    "name", ["proxy_authorization", "snowflake_token", "api_key", "user_agent"]
+)
+def test_arguments_that_become_headers_checked(name):
+    """The same for arguments that become headers."""
+    arguments: dict[str, Any] = {"api_key": "k", name: "a\r\nEvil: b"}
+    with pytest.raises(errors.InvalidArgumentError, match="line break"):
+        Client("http://localhost", **arguments)
+
+
+@pytest.mark.parametrize("name", ["authorization", "AUTHORIZATION", "Accept", "user-agent"])
+async def test_one_header_of_a_name(connect, server, name):
+    """A header of one's own does not come twice, and never replaces the credentials."""
+    client = await connect(headers={name: "mine"})
+    await client.me()
+    values = server.requests[0].headers.getall(name)
+    assert len(values) == 1
+    assert values == ["mine"] or name.lower() == "authorization"
+
+
+async def test_permits_after_failures(connect, free_port):
+    """Failed calls give their permits back."""
+    client = await connect(f"http://127.0.0.1:{free_port}", limits=Limits(initial=1, maximum=1))
+    for _ in range(3):
+        with pytest.raises(errors.UnreachableError):
+            await client.me()
+    assert client._pipeline._limiter._permits.borrowed_tokens == 0
+
+
+async def test_prefix_is_sent_quoted(connect, stack):
+    """A server below a path with blanks or foreign letters is reached."""
+    server = await stack.enter_async_context(FakeConnect(prefix="/my%20r%C3%A4ume"))
+    host = server.url.removesuffix("/my%20r%C3%A4ume")
+    client = await connect(f"{host}/my räume/", api_key=server.api_key, retry=ONCE)
+    assert (await client.me()).username == "admin"
+
+
+async def test_cancelled_calls_leave_nothing(connect, server, until):
+    """Calls that are cancelled while they wait leave neither tasks nor permits behind."""
+    client = await connect(limits=Limits(initial=2, maximum=2))
+    server.script(*[faults.slow_headers(60)] * 2)
+    calls = [asyncio.create_task(client.me()) for _ in range(5)]
+    await until(lambda: len(server.requests) == 2)
+    for call in calls:
+        call.cancel()
+    assert all(
+        isinstance(each, asyncio.CancelledError)
+        for each in await asyncio.gather(*calls, return_exceptions=True)
+    )
+    assert client._pipeline._limiter._permits.borrowed_tokens == 0
+    assert (await client.me()).username == "admin"

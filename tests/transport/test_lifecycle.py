@@ -1,0 +1,235 @@
+"""Clients are opened, closed and shared without surprises."""
+
+import asyncio
+import gc
+import socket
+
+import anyio
+import pytest
+
+from aconnect import Client, RetryPolicy, Timeout, errors
+from aconnect._transport.clock import SYSTEM_CLOCK
+from aconnect.testing import FakeConnect, VirtualClock, faults
+from aconnect.testing.seeding import ADMIN_KEY
+
+ONCE = RetryPolicy(attempts=1)
+
+
+async def test_nothing_before_the_first_call(server):
+    """Making and closing a client sends nothing."""
+    async with Client(server.url, server.api_key):
+        pass
+    assert not server.requests
+
+
+async def test_closed(client):
+    """A closed client says so; closing it again does no harm."""
+    await client.me()
+    await client.aclose()
+    await client.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await client.me()
+    with pytest.raises(RuntimeError, match="closed"):
+        async with client.stream(client.users.me):
+            pass
+
+
+async def test_closed_before_use(server):
+    """A client that was closed before its first call is closed."""
+    client = Client(server.url, server.api_key)
+    await client.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await client.me()
+
+
+async def test_closing_one_closes_all_options(client):
+    """Clients under other options share the connections, so they are closed with them."""
+    other = client.with_options(max_body=10_000)
+    await client.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await other.me()
+
+
+async def test_calls_under_way_when_closed(client, server, until):
+    """Calls under way fail at once when the client is closed, with a word about it."""
+    server.script(*[faults.slow_headers(60)] * 3)
+    calls = [asyncio.create_task(client.me()) for _ in range(3)]
+    await until(lambda: len(server.requests) == 3)
+    await client.aclose()
+    for outcome in await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5):
+        assert isinstance(outcome, RuntimeError | errors.ConnectError)
+        assert "closed" in str(outcome)
+    assert len(server.requests) == 3
+
+
+async def test_closed_while_backing_off(server):
+    """A call that waits to be tried again when the client is closed is not sent again."""
+    waits, go_on = asyncio.Event(), asyncio.Event()
+
+    class Held(VirtualClock):
+        """Sleeps until told."""
+
+        async def sleep(self, seconds):
+            waits.set()
+            await go_on.wait()
+
+    client = Client(server.url, server.api_key, clock=Held())
+    server.script(faults.status(503))
+    call = asyncio.create_task(client.me())
+    await waits.wait()
+    await client.aclose()
+    go_on.set()
+    with pytest.raises((RuntimeError, errors.ConnectError), match="closed"):
+        await call
+    assert len(server.requests) == 1
+
+
+async def test_without_async_with(server):
+    """A client that is not closed works, and is reported when it goes."""
+    client = Client(server.url, server.api_key)
+    await client.me()
+    with pytest.warns(ResourceWarning, match="Unclosed"):  # noqa: PT031  collecting is the point
+        del client
+        gc.collect()
+        await asyncio.sleep(0)
+
+
+async def test_closed_by_an_error(server):
+    """Leaving the block by an error closes the client and keeps the error."""
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012  leaving the block is the point
+        async with Client(server.url, server.api_key) as client:
+            await client.me()
+            raise ZeroDivisionError
+    with pytest.raises(RuntimeError, match="closed"):
+        await client.me()
+
+
+def test_second_loop():
+    """In a second loop a client works, or says that its loop has ended; it does not break."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    client = Client(f"http://127.0.0.1:{port}", ADMIN_KEY, retry=ONCE)
+
+    async def call():
+        async with FakeConnect(port=port):
+            return await client.me()
+
+    assert asyncio.run(call()).username == "admin"
+    try:
+        assert asyncio.run(call()).username == "admin"
+    except RuntimeError as error:
+        assert "loop" in str(error)  # noqa: PT017  either outcome is a clear one
+    asyncio.run(client.aclose())
+
+
+def test_timeouts_in_a_second_loop():
+    """In a second loop time limits hold as in the first, or the loop is what the error is about."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    client = Client(f"http://127.0.0.1:{port}", ADMIN_KEY, timeout=Timeout(read=5), retry=ONCE)
+
+    async def first():
+        async with FakeConnect(port=port):
+            await client.me()
+
+    async def second():
+        async with FakeConnect(port=port) as server, asyncio.timeout(10):
+            server.script(faults.slow_headers(60))
+            await client.with_options(timeout=Timeout(read=6.0)).me()
+
+    asyncio.run(first())
+    with pytest.raises((errors.ReadTimeout, errors.ConnectError, RuntimeError)) as caught:
+        asyncio.run(second())
+    assert isinstance(caught.value, errors.ReadTimeout) or "loop" in str(caught.value)
+    asyncio.run(client.aclose())
+
+
+async def test_repr(client):
+    """What is printed of a client is where it leads, without the key."""
+    assert repr(client).startswith("<aconnect.connect")
+    assert "fake-" not in repr(client) + repr(vars(client)) + repr(client.users)
+
+
+async def test_detailed(client):
+    """A call's status, headers and raw body are there for whoever wants them."""
+    detailed = await client.detailed(client.users.me)
+    assert (detailed.status, detailed.attempts) == (200, 1)
+    assert detailed.value.username == "admin"
+    assert b'"admin"' in detailed.body
+    assert detailed.headers["content-type"].startswith("application/json")
+
+
+@pytest.mark.parametrize("way", ["detailed", "stream"])
+async def test_paged_operations_are_refused(client, server, way):
+    """What answers in pages is no single answer; it says so instead of giving an empty object."""
+    with pytest.raises(errors.InvalidArgumentError, match="page"):  # noqa: PT012  two ways
+        if way == "detailed":
+            await client.detailed(client.users.find)
+        else:
+            async with client.stream(client.users.find):
+                pass
+    assert not server.requests
+
+
+async def test_other_cancel_scopes(client, server):
+    """Time limits of the caller's own, of asyncio or anyio, end a call as they should."""
+    task = asyncio.current_task()
+    assert task is not None
+    server.script(*[faults.slow_headers(60)] * 3)
+    with anyio.move_on_after(0.05) as scope:
+        await client.me()
+    assert scope.cancelled_caught
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await client.me()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(client.me(), 0.05)
+    assert task.cancelling() == 0
+    assert (await client.me()).username == "admin"
+
+
+async def test_own_timeouts_leave_no_cancellation(connect, server):
+    """A call that timed out leaves its task as it was: no cancellation is pending or counted."""
+    client = await connect(timeout=Timeout(read=0.05), retry=ONCE, clock=SYSTEM_CLOCK)
+    task = asyncio.current_task()
+    assert task is not None
+    for fault in (faults.slow_headers(60), faults.stalled_body(60)):
+        server.script(fault)
+        with pytest.raises(errors.ReadTimeout):
+            await client.me()
+        assert task.cancelling() == 0
+        await asyncio.sleep(0)
+    async with asyncio.TaskGroup() as group:
+        server.script(faults.slow_headers(60))
+        with pytest.raises(errors.ReadTimeout):
+            await client.me()
+        group.create_task(asyncio.sleep(0))
+
+
+async def test_cookies_per_task(connect, archive):
+    """A task's polls carry the cookies of the answer that started it; no other call has any."""
+    async with FakeConnect(nodes=3) as cluster:
+        client = await connect(cluster.url, api_key=cluster.api_key)
+        item = await client.content.create(name="item")
+        bundle = await item.bundles.create(archive)
+        tasks = [await item.deploy(bundle) for _ in range(6)]
+        await asyncio.gather(*(task.wait() for task in tasks))
+        polls: dict[str, set[str | None]] = {}
+        for request in cluster.requests:
+            if "/tasks/" in request.path:
+                polls.setdefault(request.path, set()).add(request.headers.get("Cookie"))
+            else:
+                assert "Cookie" not in request.headers
+        assert len(polls) == 6
+        assert all(len(cookies) == 1 and None not in cookies for cookies in polls.values())
+        assert len(set.union(*polls.values())) > 1
+
+
+async def test_no_cookies_are_kept(client, server):
+    """A cookie that a server sets is not sent back by other calls."""
+    server.nodes = 3
+    for _ in range(4):
+        await client.me()
+    assert all("Cookie" not in request.headers for request in server.requests)

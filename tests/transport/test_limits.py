@@ -1,0 +1,249 @@
+"""No more arrives at the server than the limits say, and permits always come back."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from aconnect import Limits, RetryPolicy, Timeout, errors
+from aconnect._transport.clock import SYSTEM_CLOCK
+from aconnect.testing import faults
+
+
+@pytest.fixture
+async def gate(raw_server):
+    """A server that answers when told to, and knows how many requests wait."""
+
+    class Gate:
+        waiting = most = served = 0
+        server: Any
+        open: asyncio.Event
+        status = b"200 OK"
+
+    gate = Gate()
+    gate.open = asyncio.Event()
+
+    async def handler(reader, writer):
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            gate.waiting += 1
+            gate.most = max(gate.most, gate.waiting)
+            await gate.open.wait()
+            gate.waiting -= 1
+            gate.served += 1
+            writer.write(b"HTTP/1.1 %b\r\nContent-Length: 2\r\n\r\n{}" % gate.status)
+
+    gate.server = await raw_server(handler)
+    return gate
+
+
+@pytest.fixture
+def arrived(until, gate):
+    """Wait until so many requests have arrived, and for any that are not held back."""
+
+    async def wait(count):
+        await until(lambda: gate.waiting >= count)
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+
+    return wait
+
+
+@pytest.mark.parametrize("most", [1, 3, 8])
+async def test_calls_at_once(connect, gate, arrived, most):
+    """Never more calls arrive at once than the limit."""
+    client = await connect(gate.server.url, limits=Limits(initial=most, maximum=most))
+    calls = [asyncio.create_task(client.me()) for _ in range(30)]
+    await arrived(most)
+    assert gate.waiting == most
+    gate.open.set()
+    await asyncio.gather(*calls)
+    assert (gate.most, gate.served) == (most, 30)
+
+
+async def test_limit_falls_and_grows(connect, gate, arrived):
+    """Overload lowers what arrives at once; success under pressure raises it again."""
+    limits = Limits(initial=10, maximum=12, backoff=0.5)
+    client = await connect(gate.server.url, limits=limits, retry=RetryPolicy(attempts=1))
+    gate.open.set()
+    gate.status = b"503 Busy"
+    with pytest.raises(errors.ServerError):
+        await client.me()
+    gate.status = b"200 OK"
+    gate.open.clear()
+    calls = [asyncio.create_task(client.me()) for _ in range(200)]
+    await arrived(5)
+    assert gate.waiting == 5
+    gate.open.set()
+    await asyncio.gather(*calls)
+    assert client._pipeline._limiter.limit > 5
+    assert gate.most <= 12
+
+
+async def test_limit_falls_under_waiting_callers(connect, gate, arrived):
+    """A limit that falls while callers wait holds for them too."""
+    limits = Limits(initial=8, maximum=8, backoff=0.25)
+    client = await connect(gate.server.url, limits=limits, retry=RetryPolicy(attempts=1))
+    calls = [asyncio.create_task(client.me()) for _ in range(40)]
+    await arrived(8)
+    client._pipeline._limiter.overloaded()
+    gate.open.set()
+    for _ in range(200):
+        await asyncio.sleep(0)
+        if gate.served >= 8:
+            break
+    gate.most = 0
+    await asyncio.gather(*calls)
+    assert gate.most <= 8
+    assert gate.served == 40
+
+
+async def test_limit_does_not_grow_without_need(client):
+    """One call after the other leaves the limit as it is."""
+    before = client._pipeline._limiter.limit
+    for _ in range(20):
+        await client.me()
+    assert client._pipeline._limiter.limit == before
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.status(404),
+        faults.status(500),
+        faults.reset(),
+        faults.garbage(),
+        faults.login_page(),
+        faults.truncated_json(),
+        faults.redirect(),
+        faults.reset_mid_body(),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+@pytest.mark.parametrize("way", ["call", "stream"])
+async def test_permits_after_failures(connect, server, fault, way):
+    """A failure of any kind gives its permit back, streamed or not."""
+    limits = Limits(initial=1, maximum=1)
+    client = await connect(limits=limits, retry=RetryPolicy(attempts=1))
+    for _ in range(3):
+        server.script(fault)
+        try:
+            if way == "call":
+                await client.me()
+            else:
+                async with client.stream(client.users.me) as stream:
+                    assert [chunk async for chunk in stream]
+        except errors.ConnectError:
+            pass
+        server._script.clear()
+    assert client._pipeline._limiter._permits.borrowed_tokens == 0
+    assert (await client.me()).username == "admin"
+
+
+async def test_no_permit_while_backing_off(connect, server, clock):
+    """A call that waits to be tried again does not keep others from being sent."""
+    client = await connect(limits=Limits(initial=1, maximum=1))
+    held = []
+    sleep = clock.sleep
+
+    async def sleeping(seconds):
+        held.append(client._pipeline._limiter._permits.borrowed_tokens)
+        await sleep(seconds)
+
+    clock.sleep = sleeping
+    server.script(faults.status(503), faults.reset(), on="GET /v1/user")
+    await client.me()
+    assert held == [0, 0]
+
+
+async def test_deadline_while_waiting_for_a_permit(connect, gate, arrived):
+    """A call that gets no permit before its deadline says so, and was never sent."""
+    client = await connect(
+        gate.server.url,
+        limits=Limits(initial=1, maximum=1),
+        retry=RetryPolicy(deadline=0.2, attempts=1),
+        clock=SYSTEM_CLOCK,
+    )
+    first = asyncio.create_task(client.with_options(retry=RetryPolicy(deadline=60)).me())
+    await arrived(1)
+    with pytest.raises(errors.DeadlineExceeded, match="no permit"):
+        await client.me()
+    gate.open.set()
+    await first
+    assert gate.served == 1
+    assert client._pipeline._limiter._permits.borrowed_tokens == 0
+
+
+async def test_rate(connect, server, clock):
+    """Calls are spread to the rate, after the burst."""
+    client = await connect(limits=Limits(rate=10.0, burst=3))
+    await asyncio.gather(*(client.me() for _ in range(13)))
+    assert len(server.requests) == 13
+    assert clock.monotonic() == pytest.approx(1.0)
+
+
+async def test_rate_counts_retries(connect, server, clock):
+    """A repeated attempt is a call to the server like any other."""
+    client = await connect(limits=Limits(rate=1.0, burst=1), retry=RetryPolicy(base=0.0, cap=0.0))
+    server.script(faults.status(503), faults.status(503))
+    await client.me()
+    assert clock.monotonic() == pytest.approx(2.0)
+
+
+async def test_rate_and_deadline(connect, server, clock):
+    """A call whose turn comes after its deadline is not kept waiting for it."""
+    client = await connect(limits=Limits(rate=0.1, burst=1), retry=RetryPolicy(deadline=5.0))
+    await client.me()
+    with pytest.raises(errors.DeadlineExceeded):
+        await client.me()
+    assert clock.monotonic() == 0.0
+    assert len(server.requests) == 1
+
+
+async def test_deadline_behind_a_caller_that_waits_long(connect, server, clock):
+    """A call that waits behind another one for its turn keeps its own deadline."""
+    client = await connect(limits=Limits(rate=0.01, burst=1), retry=RetryPolicy(deadline=None))
+    await client.me()
+    patient = asyncio.create_task(client.me())
+    hasty = asyncio.create_task(client.with_options(retry=RetryPolicy(deadline=5.0)).me())
+    with pytest.raises(errors.DeadlineExceeded):
+        await hasty
+    assert clock.monotonic() <= 5.0
+    assert (await patient).username == "admin"
+    assert len(server.requests) == 2
+
+
+async def test_rate_after_cancellation(connect, clock):
+    """Callers that are cancelled while they wait for their turn do not use it up."""
+    client = await connect(limits=Limits(rate=1.0, burst=1))
+    await client.me()
+    waiting = [asyncio.create_task(client.me()) for _ in range(50)]
+    await asyncio.sleep(0)
+    for each in waiting:
+        each.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await client.me()
+    assert clock.monotonic() <= 1.0 + 1e-6
+
+
+async def test_shared_by_options(client):
+    """Clients under other options share connections, permits and rate."""
+    other = client.with_options(timeout=Timeout(read=1.0))
+    assert other._pipeline.session is client._pipeline.session
+    assert other._pipeline._limiter is client._pipeline._limiter
+    assert (await other.me()).client is other
+    assert (await client.me()).client is client
+
+
+async def test_connections_are_shared(connect, raw_server):
+    """Calls of both go over the same connection."""
+
+    async def handler(reader, writer):
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    raw = await raw_server(handler)
+    client = await connect(raw.url)
+    for each in (client, client.with_options(max_body=10), client):
+        await each.me()
+    assert raw.connections == 1

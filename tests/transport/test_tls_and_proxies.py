@@ -1,0 +1,222 @@
+"""TLS is checked unless switched off by name; proxies carry calls and keep their secrets."""
+
+import base64
+import ssl
+import warnings
+
+import pytest
+import trustme
+from aiohttp import web
+
+from aconnect import Client, RetryPolicy, errors
+
+ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+async def answering(reader, writer):
+    while await reader.readuntil(b"\r\n\r\n"):
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"username":"admin"}')
+
+
+@pytest.fixture
+async def secure(authority, raw_server):
+    """A TLS server whose certificate comes from a private authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return await raw_server(answering, ssl=context)
+
+
+async def test_private_authority(connect, secure, authority):
+    """A context that knows the authority makes the call work."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    client = await connect(secure.url, ssl=context)
+    assert (await client.me()).username == "admin"
+
+
+async def test_unknown_authority(connect, secure, clock):
+    """Without it nothing is sent, once is enough, and the message says how to pass one."""
+    client = await connect(secure.url)
+    with pytest.raises(errors.UnreachableError, match=r"no secure connection.*ssl=") as caught:
+        await client.me()
+    assert "certificate" in str(caught.value)
+    assert not clock.slept
+
+
+async def test_wrong_name(connect, raw_server, authority):
+    """A certificate for another name is refused as well."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("other.example.com").configure_cert(context)
+    server = await raw_server(answering, ssl=context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    client = await connect(server.url, ssl=trusting, retry=ONCE)
+    with pytest.raises(errors.UnreachableError, match="no secure connection"):
+        await client.me()
+
+
+async def test_insecure_by_name(connect, secure):
+    """The certificate goes unchecked only where that is asked for by name."""
+    client = await connect(secure.url, insecure_tls=True)
+    assert (await client.me()).username == "admin"
+
+
+def test_insecure_and_a_context():
+    """To ask for both is a contradiction."""
+    with pytest.raises(errors.InvalidArgumentError, match="insecure_tls"):
+        Client("https://h", "k", ssl=ssl.create_default_context(), insecure_tls=True)
+
+
+async def test_tls_to_a_plain_port(connect, server):
+    """TLS to a port that speaks plain HTTP says that there is no secure connection."""
+    client = await connect(server.url.replace("http:", "https:"), retry=ONCE)
+    with pytest.raises(errors.UnreachableError, match="no secure connection"):
+        await client.me()
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://connect.example.com", True),
+        ("http://10.0.0.1:3939", True),
+        ("http://127.example.com", True),
+        ("https://connect.example.com", False),
+        ("http://localhost:3939", False),
+        ("http://127.0.0.1", False),
+        ("http://[::1]", False),
+    ],
+)
+def test_key_in_the_clear(url, warned):
+    """A key that goes over plain http to another machine is worth a warning, at the caller."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Client(url, "s3cret")
+    assert bool(caught) is warned
+    if warned:
+        assert "use https" in str(caught[0].message)
+        assert "s3cret" not in str(caught[0].message)
+        assert caught[0].filename == __file__
+
+
+@pytest.fixture
+async def proxy(stack):
+    """A plain HTTP proxy that answers for everybody, or refuses; it records what it was asked."""
+
+    class Proxy:
+        status = 200
+        port = 0
+        requests: list[web.BaseRequest]
+
+    seen = Proxy()
+    seen.requests = []
+
+    async def handler(request):
+        seen.requests.append(request)
+        await request.read()
+        return web.Response(status=seen.status, body=b'{"username":"proxied"}')
+
+    runner = web.ServerRunner(web.Server(handler, access_log=None))
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    seen.port = runner.addresses[0][1]
+    return seen
+
+
+async def test_proxy(connect, proxy):
+    """Calls go through the proxy, with its authorization and the server's own."""
+    client = await connect(
+        "http://localhost:1",
+        proxy=f"http://127.0.0.1:{proxy.port}",
+        proxy_authorization="Basic c2VjcmV0",
+    )
+    assert (await client.me()).username == "proxied"
+    (request,) = proxy.requests
+    assert request.headers["Proxy-Authorization"] == "Basic c2VjcmV0"
+    assert request.headers["Authorization"].startswith("Key ")
+    assert str(request.url) == "http://localhost:1/__api__/v1/user"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("own", [None, "Basic c2VjcmV0"])
+async def test_no_key_for_the_proxy(connect, raw_server, scheme, own):
+    """The proxy is never given the key as its own credentials, nor anything but a tunnel's target.
+
+    Over plain http it sees the whole request; to an https server it sees the CONNECT only.
+    """
+
+    async def handler(reader, writer):
+        await raw.head(reader)
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    raw = await raw_server(handler)
+    client = await connect(
+        f"{scheme}://localhost:1",
+        api_key="s3cret-key",
+        snowflake_token="s3cret-token",
+        headers={"X-Own": "s3cret-header"},
+        proxy=raw.url,
+        proxy_authorization=own,
+        retry=ONCE,
+    )
+    with pytest.raises(errors.ConnectError):
+        await client.me()
+    (head,) = raw.heads
+    fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:] if line)
+    assert fields.get("Proxy-Authorization") == own
+    if scheme == "https":
+        assert head.startswith(b"CONNECT localhost:1 ")
+        assert b"s3cret" not in head
+
+
+async def test_proxy_from_the_environment(connect, proxy, monkeypatch):
+    """The environment's proxy is used only where that is asked for."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert (await (await connect()).me()).username == "admin"
+    assert not proxy.requests
+    assert (await (await connect(trust_env=True)).me()).username == "proxied"
+
+
+async def test_netrc_does_not_replace_the_key(connect, server, monkeypatch, tmp_path):
+    """Credentials of `.netrc` never take the place of the key."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login user password pass\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    await (await connect(trust_env=True)).me()
+    assert server.requests[0].headers.getall("Authorization") == [f"Key {server.api_key}"]
+
+
+async def test_refusing_proxy(connect, proxy):
+    """A proxy that refuses a tunnel is what the error is about; nothing was sent to the server."""
+    proxy.status = 407
+    client = await connect(
+        "https://localhost:1", proxy=f"http://user:s3cret@127.0.0.1:{proxy.port}", retry=ONCE
+    )
+    with pytest.raises(errors.UnreachableError, match=r"(?i)proxy.*407|407.*proxy") as caught:
+        await client.me()
+    assert "s3cret" not in str(caught.value)
+    assert base64.b64encode(b"user:s3cret").decode() not in str(caught.value)
+
+
+async def test_unreachable_proxy(connect):
+    """A proxy that is not there is named as what could not be reached."""
+    client = await connect("http://localhost:1", proxy="http://user:s3cret@127.0.0.1:1", retry=ONCE)
+    with pytest.raises(errors.UnreachableError, match="proxy") as caught:
+        await client.me()
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("proxy", ["proxy", "proxy:3128", "socks5://proxy:1080", "ftp://p", ""])
+def test_proxy_checked(proxy):
+    """A proxy that is no http address is refused before the first call."""
+    with pytest.raises(errors.InvalidArgumentError, match="proxy"):
+        Client("http://localhost", "k", proxy=proxy)
