@@ -9,26 +9,31 @@
             ...
 """
 
-from aconnect import errors
-from aconnect._core.events import (
-    AttemptFailed,
-    CallFinished,
-    CallStarted,
-    Event,
-    PageFetched,
-    RetryScheduled,
-    TaskProgress,
-)
-from aconnect._core.limits import Limits
-from aconnect._core.message import Answer, Stream, Upload
-from aconnect._core.paging import Page, Paged
-from aconnect._core.polling import PollPolicy
-from aconnect._core.redaction import Secret
-from aconnect._core.retry import NO_RETRY, RetryPolicy
-from aconnect._transport.client import Detailed
-from aconnect._transport.options import Timeout
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from aconnect._version import __version__
-from aconnect.connect import Client
+
+if TYPE_CHECKING:
+    from aconnect import errors
+    from aconnect._core.events import (
+        AttemptFailed,
+        CallFinished,
+        CallStarted,
+        Event,
+        PageFetched,
+        RetryScheduled,
+        TaskProgress,
+    )
+    from aconnect._core.limits import Limits
+    from aconnect._core.message import Answer, Stream, Upload
+    from aconnect._core.paging import Page, Paged
+    from aconnect._core.polling import PollPolicy
+    from aconnect._core.redaction import Secret
+    from aconnect._core.retry import NO_RETRY, RetryPolicy
+    from aconnect._transport.client import Detailed
+    from aconnect._transport.options import Timeout
+    from aconnect.connect import Client
 
 __all__ = [
     "NO_RETRY",
@@ -54,3 +59,37 @@ __all__ = [
     "__version__",
     "errors",
 ]
+
+# Loaded when first asked for: `aconnect --help` needs none of it, and the HTTP client alone takes
+# longer to import than click.
+_HOMES = {
+    "_core.events": (
+        *("AttemptFailed", "CallFinished", "CallStarted", "Event", "PageFetched"),
+        *("RetryScheduled", "TaskProgress"),
+    ),
+    "_core.limits": ("Limits",),
+    "_core.message": ("Answer", "Stream", "Upload"),
+    "_core.paging": ("Page", "Paged"),
+    "_core.polling": ("PollPolicy",),
+    "_core.redaction": ("Secret",),
+    "_core.retry": ("NO_RETRY", "RetryPolicy"),
+    "_transport.client": ("Detailed",),
+    "_transport.options": ("Timeout",),
+    "connect": ("Client",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        if name == "errors":
+            return import_module("aconnect.errors")
+        raise AttributeError(f"module 'aconnect' has no attribute {name!r}")
+    value: object = getattr(import_module(f"aconnect.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
