@@ -34,11 +34,11 @@ class Upload:
         headers: Mapping[str, str],
         progress: Callable[[int], None] | None = None,
     ) -> None:
-        self.source = source
-        self.size = size
+        self.source: bytes | Path = source
+        self.size: int = size
         """Length in bytes."""
-        self.content_type = content_type
-        self.progress = progress
+        self.content_type: str = content_type
+        self.progress: Callable[[int], None] | None = progress
         """Called with the number of bytes of each chunk that was handed to the connection."""
         self._headers = headers
 

@@ -29,5 +29,5 @@ def app() -> None:
     """
 
 
-for command in (demo, serve, collect, deploy, content, tasks):
-    app.add_command(command)
+for _command in (demo, serve, collect, deploy, content, tasks):
+    app.add_command(_command)

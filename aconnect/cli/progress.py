@@ -22,7 +22,7 @@ class Rows:
     def __init__(self, label: str, show: Callable[[str, int], None], every: float) -> None:
         self.label = label
         self.last: Collected | None = None
-        self.began = time.monotonic()
+        self.began: float = time.monotonic()
         self._show = show
         self._every = every
         self._shown = self.began

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl as ssl_module
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -44,14 +45,14 @@ class Client(BaseClient):
     prefix. Nothing is sent before the first call.
     """
 
-    content = resource(Content)
-    users = resource(Users)
-    groups = resource(Groups)
-    tags = resource(Tags)
-    tasks = resource(Tasks)
-    audit_logs = resource(AuditLogs)
-    instrumentation = resource(Instrumentation)
-    server_settings = resource(Server)
+    content: cached_property[Content] = resource(Content)
+    users: cached_property[Users] = resource(Users)
+    groups: cached_property[Groups] = resource(Groups)
+    tags: cached_property[Tags] = resource(Tags)
+    tasks: cached_property[Tasks] = resource(Tasks)
+    audit_logs: cached_property[AuditLogs] = resource(AuditLogs)
+    instrumentation: cached_property[Instrumentation] = resource(Instrumentation)
+    server_settings: cached_property[Server] = resource(Server)
 
     def __init__(
         self,
@@ -128,7 +129,7 @@ class Client(BaseClient):
             secrets=tuple(secrets),
             options=options,
         )
-        self.polling = polling or PollPolicy()
+        self.polling: PollPolicy = polling or PollPolicy()
         """How tasks and jobs are followed."""
         if version is not None and ServerVersion.parse(version) is None:
             raise InvalidArgumentError(

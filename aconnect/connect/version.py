@@ -16,8 +16,8 @@ class ServerVersion:
     __slots__ = ("numbers", "text")
 
     def __init__(self, text: str, numbers: tuple[int, int, int]) -> None:
-        self.text = text
-        self.numbers = numbers
+        self.text: str = text
+        self.numbers: tuple[int, int, int] = numbers
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:

@@ -64,12 +64,12 @@ class FakeConnect:
     ) -> None:
         number = parse_version(version)
         self.version = version
-        self.features = Features.of(number)
+        self.features: Features = Features.of(number)
         self.state: State = seeded_state(seed or Seed(), self.features, page_cache)
         self.requests: list[Recorded] = []
         self.elsewhere_requests: list[Recorded] = []
         self.api_key = ADMIN_KEY
-        self.prefix = "/" + prefix.strip("/") if prefix.strip("/") else ""
+        self.prefix: str = "/" + prefix.strip("/") if prefix.strip("/") else ""
         self.nodes = nodes
         self._record = record
         self._address = (host, port)

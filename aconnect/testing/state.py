@@ -54,7 +54,7 @@ class Archive:
     """Bytes of a bundle, in memory or, if many, in a temporary file."""
 
     def __init__(self) -> None:
-        self.size = 0
+        self.size: int = 0
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
 

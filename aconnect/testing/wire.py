@@ -169,11 +169,11 @@ class Call:
     def __init__(
         self, host: Host, request: web.BaseRequest, path: str, query_string: str, node: int
     ) -> None:
-        self.host = host
-        self.request = request
-        self.path = path
-        self.query_string = query_string
-        self.node = node
+        self.host: Host = host
+        self.request: web.BaseRequest = request
+        self.path: str = path
+        self.query_string: str = query_string
+        self.node: int = node
         self.record: Recorded | None = None
         self.args: dict[str, str] = {}
         self.user: Row = {}
