@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
 
 import click
 
@@ -49,7 +49,7 @@ class Failure(click.ClickException):
 class Stopped(Failure):
     """Ctrl-C."""
 
-    exit_code: int = 128 + signal.SIGINT
+    exit_code: ClassVar[int] = 128 + signal.SIGINT
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Tell it on standard error."""
@@ -60,7 +60,7 @@ class Stopped(Failure):
 class Terminated(Stopped):
     """SIGTERM."""
 
-    exit_code: int = 128 + signal.SIGTERM
+    exit_code: ClassVar[int] = 128 + signal.SIGTERM
 
 
 def moment(_: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
