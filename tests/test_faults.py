@@ -83,6 +83,10 @@ async def scene() -> AsyncIterator[Scene]:
             permits = client._pipeline._limiter._permits
             assert permits is not None
             assert permits.borrowed_tokens == 0, "a permit was not given back"
+            session = client._pipeline.session._aiohttp
+            assert session is not None
+            assert session.connector is not None
+            assert not session.connector._acquired, "a connection was left behind"
         assert not server.elsewhere_requests, "something went to another origin"
     assert asyncio.all_tasks() == before, "a task was left behind"
 

@@ -10,32 +10,26 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
-import sys
 from collections.abc import Callable, Coroutine, Mapping
-from datetime import datetime
 from types import MappingProxyType
 from typing import (
     Any,
     Concatenate,
     Final,
     NoReturn,
-    NotRequired,
     ParamSpec,
-    Protocol,
-    Required,
     TypeVar,
     get_args,
     get_origin,
-    get_type_hints,
-    is_typeddict,
 )
 
 import msgspec
 
 from aconnect._core import decoding
 from aconnect._core.message import Answer, Request, Upload, is_idempotent
-from aconnect._core.paging import Paged, PageStyle
+from aconnect._core.paging import Paged
+from aconnect._core.plan import Plan, compile_plan
+from aconnect._core.styles import PageStyle
 from aconnect._core.url import query_string, quote_segment, timestamp
 from aconnect.errors import InvalidArgumentError
 
@@ -43,24 +37,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R", bound="Resource")
 
-_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _NO_SCOPE: Final[Mapping[str, Any]] = MappingProxyType({})
 _JSON_HEADERS: Final = {"Content-Type": "application/json"}
 
 REGISTRY: Final[dict[str, Endpoint]] = {}
 """Every declared operation of every imported service, by `service:resource.name`."""
-
-
-class Built(Protocol):
-    """A return type that makes itself from the answer, such as a handle of a started task."""
-
-    wire: Any
-    """What the answer's body is decoded to."""
-
-    @classmethod
-    def build(cls, wire: Any, answer: Answer, client: Any, scope: Mapping[str, Any]) -> Any:
-        """Make the value from what the answer's body was decoded to."""
-        ...
 
 
 class Resource:
@@ -89,31 +70,6 @@ class Resource:
     def __repr__(self) -> str:
         scope = ", ".join(f"{k}={v!r}" for k, v in self._scope.items())
         return f"<{type(self).__name__}{' of ' if scope else ''}{scope} at {self._client!r}>"
-
-
-class _Plan(msgspec.Struct, frozen=True):
-    """A compiled signature."""
-
-    arguments: tuple[str, ...]
-    positional: int
-    """How many of the arguments may be given by position."""
-    required: frozenset[str]
-    begin: str
-    path: tuple[tuple[str, str], ...]
-    """The names in the template, each with the text that follows it; `begin` precedes all."""
-    query: dict[str, str]
-    times: tuple[str, ...]
-    """The arguments that are points in time."""
-    has_body: bool
-    fields: frozenset[str] | None
-    returns: Any
-    wire: Any
-    plain: bool
-    """Whether the answer is not JSON: bytes, text or nothing."""
-    bind: decoding.Binder | None
-    removes: bool
-    keeps_scope: bool
-    """Whether what comes back remembers the path arguments of the call."""
 
 
 class Endpoint:
@@ -161,57 +117,14 @@ class Endpoint:
         return f"<Endpoint {self.name}: {self.method} {self.template}>"
 
     @functools.cached_property
-    def plan(self) -> _Plan:
+    def plan(self) -> Plan:
         """The compiled signature."""
-        # Names that a module knows only while types are checked are the service's public ones.
-        package = sys.modules[self.function.__module__.rpartition(".")[0]]
-        hints = get_type_hints(
+        return compile_plan(
             self.function,
-            globalns={**vars(package), **self.function.__globals__},
-            include_extras=True,
-        )
-        returns = hints.pop("return")
-        parameters = list(inspect.signature(self.function).parameters.values())[1:]
-        arguments = tuple(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
-        placeholders = _PLACEHOLDER.findall(self.template)
-        texts = _PLACEHOLDER.split(self.template)[::2]
-        fields: frozenset[str] | None = None
-        required = {p.name for p in parameters if p.default is p.empty and p.name in arguments}
-        for p in parameters:
-            if p.kind is p.VAR_KEYWORD:
-                (kind,) = get_args(hints[p.name])
-                if not is_typeddict(kind):
-                    raise TypeError(f"{self.name}: **{p.name} must be Unpack of a TypedDict")
-                fields = kind.__required_keys__ | kind.__optional_keys__
-                required |= _required_keys(kind)
-        query = {
-            name: self.rename.get(name, name.rstrip("_"))
-            for name in arguments
-            if name not in placeholders and name != "body"
-        }
-        wire, bind = returns, decoding.binder_for(returns)
-        origin = get_origin(returns) or returns
-        if hasattr(origin, "build") and hasattr(origin, "wire"):
-            wire = origin.wire
-        elif self.style is not None:
-            (wire,) = get_args(returns)
-            bind = decoding.rows_binder_for(wire)
-        return _Plan(
-            arguments=arguments,
-            positional=sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters),
-            required=frozenset(required),
-            begin=texts[0],
-            path=tuple(zip(placeholders, texts[1:], strict=True)),
-            query=query,
-            times=tuple(n for n in query if datetime in get_args(hints[n])),
-            has_body="body" in arguments,
-            fields=fields,
-            returns=returns,
-            wire=wire,
-            plain=wire in {bytes, str, type(None)},
-            bind=bind,
-            removes=self.method == "DELETE" and wire is type(None),
-            keeps_scope=bind is not None or wire is not returns,
+            self.template,
+            rename=self.rename,
+            paged=self.style is not None,
+            deletes=self.method == "DELETE",
         )
 
     def bind(
@@ -247,7 +160,7 @@ class Endpoint:
             self._fill_body(plan, request, values)
         return request, scope
 
-    def _fill_body(self, plan: _Plan, request: Request, values: dict[str, Any]) -> None:
+    def _fill_body(self, plan: Plan, request: Request, values: dict[str, Any]) -> None:
         if plan.fields is not None:
             body: Any = {
                 name: value
@@ -269,7 +182,7 @@ class Endpoint:
             request.headers = _JSON_HEADERS
 
     def _arguments(
-        self, plan: _Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> dict[str, Any]:
         if len(args) > plan.positional:
             self._refuse(args, kwargs)
@@ -335,18 +248,6 @@ class Endpoint:
         if wire is str:
             return answer.body.decode("utf-8", "replace")
         return None
-
-
-def _required_keys(kind: Any) -> set[str]:
-    # Where annotations are text, a TypedDict does not see Required and NotRequired itself.
-    required: set[str] = set()
-    for key, hint in get_type_hints(kind, include_extras=True).items():
-        qualifier = get_origin(hint)
-        if qualifier is Required or (
-            qualifier is not NotRequired and key in kind.__required_keys__
-        ):
-            required.add(key)
-    return required
 
 
 def endpoint(

@@ -1,8 +1,4 @@
-"""Pages: what to ask for next, when to stop, and one iterator for every style of paging.
-
-A style is a pure rule: from the position to the query, and from a page to the next position.
-Positions are plain JSON, so that a page's token can be stored and the paging resumed later.
-"""
+"""Pages: one iterator for every style of paging, and tokens to go on with later."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import aclosing
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -24,163 +20,11 @@ from msgspec import Raw, Struct
 from aconnect._core import decoding
 from aconnect._core.events import Event, PageFetched
 from aconnect._core.message import Answer, Request
+from aconnect._core.styles import PageStyle, Position
 from aconnect._core.url import query_string
 from aconnect.errors import InvalidArgumentError, PageLoopError, ResumeError
 
 T = TypeVar("T")
-
-Position = dict[str, Any]
-"""Where a page begins, in the style's own words; the empty one is the beginning."""
-
-
-class Cut(Struct, frozen=True):
-    """What a style makes of one answer."""
-
-    rows: list[Any]
-    next: Position | None
-    """None at the end."""
-    total: int | None = None
-    """How many rows there are in all, where the server says so."""
-
-
-class PageStyle(Protocol):
-    """How one kind of paging works."""
-
-    controls: ClassVar[tuple[str, ...]]
-    """The query parameters that belong to paging; a declaration does not repeat them."""
-
-    @property
-    def max_size(self) -> int | None:
-        """How many rows a page may have; None where pages have no size."""
-        ...
-
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        """Say how to ask for the page at a position."""
-        ...
-
-    def wire(self, row: Any) -> Any:
-        """Say what a page of such rows is decoded to."""
-        ...
-
-    def cut(self, page: Any, at: Position, size: int) -> Cut:
-        """Take the rows out of a page and find the next position."""
-        ...
-
-
-class _Cursors(decoding.Envelope):
-    next: str | None = None
-
-
-class _Keys(decoding.Envelope):
-    cursors: _Cursors | None = None
-
-
-class _KeysetPage(decoding.Envelope, Generic[T]):
-    # Go writes an empty array as null.
-    results: list[T] | None
-    paging: _Keys | None = None
-
-
-class Keyset(Struct, frozen=True):
-    """Cursors: each page names the next.
-
-    Only `paging.cursors.next` is used: the URLs beside it are made from proxy headers and may be
-    wrong. At the end it is null or absent; the last page may be empty.
-    """
-
-    max_size: int | None = 500
-    controls: ClassVar[tuple[str, ...]] = ("limit", "next", "previous")
-
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        return {"limit": size, **at}
-
-    def wire(self, row: Any) -> Any:
-        return _KeysetPage[row]
-
-    def cut(self, page: Any, at: Position, size: int) -> Cut:
-        cursors = page.paging.cursors if page.paging is not None else None
-        cursor = cursors.next if cursors is not None else None
-        return Cut(page.results or [], {"next": cursor} if cursor else None)
-
-
-class _NumberedPage(decoding.Envelope, Generic[T]):
-    results: list[T] | None
-    current_page: int | str | None = None
-    total: int | str | None = None
-
-
-class PageNumber(Struct, frozen=True):
-    """Numbered pages, from 1, with a total.
-
-    It ends when an empty page comes, when `total` rows have come, or when the answer is not the
-    page asked for: groups before 2025.04 repeat page 1 for ever when given a prefix.
-    """
-
-    max_size: int | None = 500
-    controls: ClassVar[tuple[str, ...]] = ("page_number", "page_size")
-
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        return {"page_number": at.get("page_number", 1), "page_size": at.get("page_size", size)}
-
-    def wire(self, row: Any) -> Any:
-        return _NumberedPage[row]
-
-    def cut(self, page: Any, at: Position, size: int) -> Cut:
-        number = at.get("page_number", 1)
-        rows: list[Any] = page.results or []
-        current, total = _count(page.current_page), _count(page.total)
-        if current is not None and current != number:
-            return Cut([], None, total)
-        seen = at.get("seen", 0) + len(rows)
-        if not rows or (total is not None and seen >= total):
-            return Cut(rows, None, total)
-        # The size stays with the position: page 3 of another size begins at another row.
-        size = at.get("page_size", size)
-        after = {"page_number": number + 1, "seen": seen, "page_size": size}
-        return Cut(rows, after, total)
-
-
-def _count(value: int | str | None) -> int | None:
-    if isinstance(value, str):
-        return int(value) if value.isdecimal() else None
-    return value
-
-
-class Offset(Struct, frozen=True):
-    """`limit` and `offset` over a bare array; a short page is the last."""
-
-    max_size: int | None = 500
-    controls: ClassVar[tuple[str, ...]] = ("limit", "offset")
-
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        return {"limit": size, "offset": at.get("offset", 0)}
-
-    def wire(self, row: Any) -> Any:
-        return list[row] | None
-
-    def cut(self, page: Any, at: Position, size: int) -> Cut:
-        rows: list[Any] = page or []
-        if len(rows) < size:
-            return Cut(rows, None)
-        return Cut(rows, {"offset": at.get("offset", 0) + len(rows)})
-
-
-class Whole(Struct, frozen=True):
-    """No paging at all: everything comes at once, as an array or as `results` of an object."""
-
-    max_size: int | None = None
-    wrapped: bool = False
-    controls: ClassVar[tuple[str, ...]] = ()
-
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        return {}
-
-    def wire(self, row: Any) -> Any:
-        return _NumberedPage[row] if self.wrapped else list[row] | None
-
-    def cut(self, page: Any, at: Position, size: int) -> Cut:
-        rows: list[Any] = (page.results if self.wrapped else page) or []
-        return Cut(rows, None, len(rows))
 
 
 class _Token(Struct, kw_only=True):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.message import Upload
 from aconnect._core.model import Id, Model
-from aconnect._core.paging import Paged, Whole
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from msgspec import field
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id, Model, OpenEnum
-from aconnect._core.paging import Paged, Whole
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.bundles import Bundle, Bundles
 from aconnect.connect.jobs import Jobs

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.paging import Paged, PageNumber, Whole
+from aconnect._core.paging import Paged
+from aconnect._core.styles import PageNumber, Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.users import Ticket, User, UserFields
 from aconnect.errors import InvalidArgumentError
@@ -104,18 +105,26 @@ class GroupMembers(ConnectResource, name="groups.members"):
         self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
     ) -> None:
         """Make a user a member; `ConflictError` with code 16 where it is one already."""
-        guid = user if isinstance(user, str) else user.guid if user is not None else user_guid
-        if not guid or (user is not None and user_guid is not None):
-            raise InvalidArgumentError("pass either a user or its user_guid")
-        await self._add(user_guid=guid)
+        await self._add(user_guid=_guid_of(user, user_guid))
 
     @endpoint("POST", "/v1/groups/{group_guid}/members")
     async def _add(self, **fields: Unpack[MemberAdd]) -> None: ...
 
-    @endpoint("DELETE", "/v1/groups/{group_guid}/members/{user_guid}")
-    async def delete(self, user_guid: str) -> None:
+    async def delete(
+        self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
+    ) -> None:
         """Take a user out of the group."""
-        ...
+        await self._delete(_guid_of(user, user_guid))
+
+    @endpoint("DELETE", "/v1/groups/{group_guid}/members/{user_guid}")
+    async def _delete(self, user_guid: str) -> None: ...
+
+
+def _guid_of(user: User | GroupMember | str | None, user_guid: str | None) -> str:
+    guid = user if isinstance(user, str) else user.guid if user is not None else user_guid
+    if not guid or (user is not None and user_guid is not None):
+        raise InvalidArgumentError("pass either a user or its user_guid")
+    return guid
 
 
 class Groups(ConnectResource, name="groups"):

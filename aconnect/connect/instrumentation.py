@@ -13,7 +13,8 @@ from msgspec import field
 
 from aconnect._core.endpoint import paged
 from aconnect._core.model import Row, id_text
-from aconnect._core.paging import Keyset, Paged, Whole
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Keyset, Whole
 from aconnect.concurrency import Mapped
 from aconnect.connect.base import ConnectResource
 

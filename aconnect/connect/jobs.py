@@ -11,8 +11,9 @@ import msgspec
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id, Model, OpenIntEnum
-from aconnect._core.paging import Paged, Whole
+from aconnect._core.paging import Paged
 from aconnect._core.polling import Overdue, Unknown
+from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.errors import PollTimeout, TaskLost
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id
-from aconnect._core.paging import Paged, Whole
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.errors import InvalidArgumentError
 

@@ -8,7 +8,8 @@ from typing import Any, Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Model, OpenEnum
-from aconnect._core.paging import Paged, PageNumber, Whole
+from aconnect._core.paging import Paged
+from aconnect._core.styles import PageNumber, Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 
 

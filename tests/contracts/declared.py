@@ -23,10 +23,10 @@ from typing import (
 
 import msgspec
 
+from aconnect._core.decoding import Envelope
 from aconnect._core.endpoint import Endpoint
 from aconnect._core.message import Upload
 from aconnect._core.model import Id
-from aconnect._core.paging import Paged
 from tests.contracts.table import Field, Kind, Type, placeholders
 
 _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
@@ -153,7 +153,7 @@ def _kind(hint: Any, origin: Any, arguments: tuple[Any, ...]) -> Kind:
         return Kind(name, values=tuple(str(one.value) for one in plain))
     if issubclass(plain, msgspec.Struct):
         # The envelopes of pages are read for what paging needs, and for nothing else.
-        envelope = plain.__module__ == Paged.__module__
+        envelope = issubclass(plain, Envelope)
         title = plain.__name__
         return Kind("fields", title=title, load=lambda: _fields(hint), partial=envelope)
     raise TypeError(f"{hint!r} has no counterpart in a contract; teach {__name__} what it means")

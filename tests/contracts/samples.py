@@ -11,7 +11,8 @@ from typing import Any, Required, TypedDict, Unpack
 from aconnect._core.endpoint import Endpoint
 from aconnect._core.message import Upload
 from aconnect._core.model import Id, Model, OpenEnum
-from aconnect._core.paging import Paged, PageStyle
+from aconnect._core.paging import Paged
+from aconnect._core.styles import PageStyle
 from tests.contracts.compare import differences
 from tests.contracts.declared import declared
 from tests.contracts.table import Table

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aconnect._core.paging import Keyset, PageNumber, PageStyle
+from aconnect._core.styles import Keyset, PageNumber, PageStyle
 from tests.contracts.samples import (
     CONTRACT,
     FIRST,

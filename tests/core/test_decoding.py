@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aconnect import errors
 from aconnect._core.decoding import decode
 from aconnect._core.message import Answer
-from aconnect._core.paging import Keyset
+from aconnect._core.styles import Keyset
 from aconnect.connect import (
     Bundle,
     ContentItem,

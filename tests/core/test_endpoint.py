@@ -17,7 +17,8 @@ from aconnect import errors
 from aconnect._core.endpoint import REGISTRY, Endpoint, Resource, declared_by, endpoint, paged
 from aconnect._core.message import Answer, Request, Upload
 from aconnect._core.model import Bound
-from aconnect._core.paging import Keyset, Paged
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Keyset
 
 
 class Fields(TypedDict, total=False):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aconnect import errors
-from aconnect._core.paging import Keyset, Offset, PageNumber, Whole
+from aconnect._core.styles import Keyset, Offset, PageNumber, Whole
 
 PARTITIONS = st.lists(st.integers(0, 4), min_size=1, max_size=8)
 STYLES = ["keyset", "number", "offset", "whole", "wrapped"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from aconnect import errors
-from aconnect._core.paging import Keyset, PageNumber, Whole
+from aconnect._core.styles import Keyset, PageNumber, Whole
 
 
 def endless(_):

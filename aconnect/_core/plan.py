@@ -1,0 +1,154 @@
+"""What a declaration's signature says: which argument goes where, and what comes back.
+
+Compiled once, on the first call of an endpoint.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import (
+    Any,
+    Final,
+    NotRequired,
+    Protocol,
+    Required,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+from msgspec import Struct
+
+from aconnect._core import decoding
+from aconnect._core.message import Answer
+
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+
+
+class Built(Protocol):
+    """A return type that makes itself from the answer, such as a handle of a started task."""
+
+    wire: Any
+    """What the answer's body is decoded to."""
+
+    @classmethod
+    def build(cls, wire: Any, answer: Answer, client: Any, scope: Mapping[str, Any]) -> Any:
+        """Make the value from what the answer's body was decoded to."""
+        ...
+
+
+class Plan(Struct, frozen=True):
+    """A compiled signature."""
+
+    arguments: tuple[str, ...]
+    positional: int
+    """How many of the arguments may be given by position."""
+    required: frozenset[str]
+    begin: str
+    path: tuple[tuple[str, str], ...]
+    """The names in the template, each with the text that follows it; `begin` precedes all."""
+    query: dict[str, str]
+    times: tuple[str, ...]
+    """The arguments that are points in time."""
+    has_body: bool
+    fields: frozenset[str] | None
+    returns: Any
+    wire: Any
+    plain: bool
+    """Whether the answer is not JSON: bytes, text or nothing."""
+    bind: decoding.Binder | None
+    removes: bool
+    keeps_scope: bool
+    """Whether what comes back remembers the path arguments of the call."""
+
+
+def compile_plan(
+    function: Callable[..., Any],
+    template: str,
+    *,
+    rename: Mapping[str, str],
+    paged: bool,
+    deletes: bool,
+) -> Plan:
+    """Read a declared function's signature."""
+    hints = _hints(function)
+    returns = hints.pop("return")
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    arguments = tuple(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
+    required = {p.name for p in parameters if p.default is p.empty and p.name in arguments}
+    fields = _fields(parameters, hints)
+    if fields is not None:
+        required |= fields[1]
+    placeholders = _PLACEHOLDER.findall(template)
+    texts = _PLACEHOLDER.split(template)[::2]
+    query = {
+        name: rename.get(name, name.rstrip("_"))
+        for name in arguments
+        if name not in placeholders and name != "body"
+    }
+    wire, bind = _answer(returns, paged=paged)
+    return Plan(
+        arguments=arguments,
+        positional=sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters),
+        required=frozenset(required),
+        begin=texts[0],
+        path=tuple(zip(placeholders, texts[1:], strict=True)),
+        query=query,
+        times=tuple(name for name in query if datetime in get_args(hints[name])),
+        has_body="body" in arguments,
+        fields=None if fields is None else fields[0],
+        returns=returns,
+        wire=wire,
+        plain=wire in {bytes, str, type(None)},
+        bind=bind,
+        removes=deletes and wire is type(None),
+        keeps_scope=bind is not None or wire is not returns,
+    )
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    # Names that a module knows only while types are checked are the service's public ones.
+    package = sys.modules[function.__module__.rpartition(".")[0]]
+    names = {**vars(package), **function.__globals__}
+    return get_type_hints(function, globalns=names, include_extras=True)
+
+
+def _fields(
+    parameters: list[inspect.Parameter], hints: Mapping[str, Any]
+) -> tuple[frozenset[str], set[str]] | None:
+    """Give the fields of a keyword body, and those that are required; None without one."""
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            (kind,) = get_args(hints[parameter.name])
+            if not is_typeddict(kind):
+                raise TypeError(f"**{parameter.name} must be Unpack of a TypedDict, not {kind!r}")
+            return kind.__required_keys__ | kind.__optional_keys__, _required_keys(kind)
+    return None
+
+
+def _required_keys(kind: Any) -> set[str]:
+    # Where annotations are text, a TypedDict does not see Required and NotRequired itself.
+    required: set[str] = set()
+    for key, hint in get_type_hints(kind, include_extras=True).items():
+        qualifier = get_origin(hint)
+        if qualifier is Required or (
+            qualifier is not NotRequired and key in kind.__required_keys__
+        ):
+            required.add(key)
+    return required
+
+
+def _answer(returns: Any, *, paged: bool) -> tuple[Any, decoding.Binder | None]:
+    """Give what an answer's body is decoded to, and how that is tied to its client."""
+    origin = get_origin(returns) or returns
+    if hasattr(origin, "build") and hasattr(origin, "wire"):
+        return origin.wire, None
+    if paged:
+        (row,) = get_args(returns)
+        return row, decoding.rows_binder_for(row)
+    return returns, decoding.binder_for(returns)
