@@ -124,9 +124,7 @@ class Pipeline:
             return answer
         raise self._refused(request, answer)
 
-    async def _open(
-        self, request: Request, began: float, *, first: bool = False
-    ) -> tuple[AsyncExitStack, Stream]:
+    async def _open(self, request: Request, began: float) -> tuple[AsyncExitStack, Stream]:
         borrower = object()
         await self._enter(request, borrower, began)
         async with AsyncExitStack() as stack:

@@ -87,6 +87,7 @@ class Task(Generic[T]):
         self._finish = finish
         self._tail: list[str] = []
         self._told = first
+        """The first line that neither subscribers nor an error's last lines have."""
 
     @classmethod
     def build(
@@ -194,7 +195,7 @@ class Task(Generic[T]):
     def _report(self, status: TaskStatus, first: int) -> None:
         """Note the lines that nobody has been told yet; the status has those from `first` on."""
         lines = tuple((status.output or [])[max(0, self._told - first) :])
-        self._told = self._first = max(self._told, status.last or 0)
+        self._told = max(self._told, status.last or 0)
         self._tail = [*self._tail, *lines][-_LAST_LINES:]
         if lines or status.finished:
             self._client._notify(
@@ -223,6 +224,8 @@ class Task(Generic[T]):
                     self._report(status, at)
                     at = status.last if status.last is not None else at
                     yield status
+                    # Not before: whoever leaves in the middle of these lines gets them again.
+                    self._first = max(self._first, at)
         except Unknown as error:
             raise TaskLost(
                 f"the server does not know task {self.id} (any more); tasks are forgotten some "

@@ -1,6 +1,8 @@
 """Tasks and jobs are followed to their end, patiently, and no longer than allowed."""
 
 import asyncio
+import json
+from contextlib import aclosing
 
 import pytest
 
@@ -184,3 +186,16 @@ async def test_job_is_not_lost_by_trouble(server, item, start):
     (job,) = await item.jobs.find()
     server.script(*[faults.status(500)] * 7, on="GET */log")
     assert [entry.data async for entry in job.follow()] == list(LINES)
+
+
+async def test_token_in_the_middle_of_lines(server, client, start):
+    """A token taken where the lines were left gives those again that may not have been read."""
+    server.state.build_script = BuildScript(lines=LINES, lines_per_poll=2)
+    task = await start()
+    async with aclosing(task.output()) as lines:
+        async for line in lines:
+            assert line == "one"
+            break
+    again = Task.from_token(client, task.token)
+    first = json.loads(task.token)["first"]
+    assert [line async for line in again.output(first=first)] == list(LINES)
