@@ -30,10 +30,11 @@ class ConnectDialect(Dialect):
 
     def read(self, answer: Answer) -> Said | None:
         data = json_object(answer)
-        if data is None or not isinstance(data.get("code"), int):
+        code = None if data is None else data.get("code")
+        if data is None or not isinstance(code, int) or isinstance(code, bool):
             return None
         message = data.get("error")
-        return Said(message if isinstance(message, str) else "", data["code"], data.get("payload"))
+        return Said(message if isinstance(message, str) else "", code, data.get("payload"))
 
     def kind(self, request: Request, answer: Answer, said: Said | None) -> type[ApiError]:
         if (

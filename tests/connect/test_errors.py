@@ -1,0 +1,95 @@
+"""Which error an answer of Connect, or of what stands before it, becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+
+from aconnect import NO_RETRY, Client, errors
+
+URL = "https://connect.example.com/__api__/v1/user"
+
+
+class Response(aiohttp.ClientResponse):
+    """A response that can be made as aioresponses 0.7.9 makes it, which knows no stream writer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
+        super().__init__(*args, **kwargs)
+
+
+@pytest.fixture
+def answers() -> Iterator[aioresponses]:
+    with aioresponses() as mocked:
+        yield mocked
+
+
+async def ask() -> Any:
+    async with Client("https://connect.example.com", api_key="k", retry=NO_RETRY) as client:
+        return await client.me()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.BadRequestError),
+        (401, errors.AuthenticationError),
+        (403, errors.PermissionDeniedError),
+        (404, errors.NotFoundError),
+        (409, errors.ConflictError),
+        (418, errors.ApiError),
+        (422, errors.UnprocessableError),
+        (429, errors.RateLimitedError),
+        (500, errors.ServerError),
+        (503, errors.ServerError),
+    ],
+)
+async def test_connects_own_errors(
+    answers: aioresponses, status: int, kind: type[errors.ApiError]
+) -> None:
+    """An error body gives the class of its status, with code, message and payload."""
+    payload = {"code": 7, "error": "It says why.", "payload": {"field": "x"}}
+    answers.get(URL, status=status, payload=payload, response_class=Response)
+    with pytest.raises(errors.ApiError) as caught:
+        await ask()
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status, error.code, error.message) == (status, 7, "It says why.")
+    assert error.payload == {"field": "x"}
+    assert (error.method, error.url) == ("GET", URL)
+    assert str(error).startswith(f"GET {URL} answered {status}, code 7: It says why")
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "kind", "said"),
+    [
+        ("404 page not found\n", "text/plain", errors.EndpointMissingError, "too old"),
+        ("<html>Not here</html>", "text/html", errors.NotFoundError, "HTML page"),
+        ('{"message": "no route"}', "application/json", errors.NotFoundError, "no route"),
+        ("", "text/plain", errors.NotFoundError, "no message"),
+    ],
+    ids=["router", "proxy's page", "proxy's JSON", "nothing"],
+)
+async def test_not_found_by_whom(
+    answers: aioresponses, body: str, content_type: str, kind: type[errors.ApiError], said: str
+) -> None:
+    """A 404 says whether the object, the operation or the server itself was not found."""
+    answers.get(URL, status=404, body=body, content_type=content_type, response_class=Response)
+    with pytest.raises(kind, match=said) as caught:
+        await ask()
+    assert type(caught.value) is kind
+    assert caught.value.code is None
+
+
+@pytest.mark.parametrize("code", ["7", None, True, [7]])
+async def test_a_code_is_a_number(answers: aioresponses, code: Any) -> None:
+    """A body whose code is no number is not taken for Connect's own."""
+    answers.get(URL, status=400, payload={"code": code, "error": "x"}, response_class=Response)
+    with pytest.raises(errors.BadRequestError) as caught:
+        await ask()
+    assert caught.value.code is None
