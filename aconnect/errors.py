@@ -10,6 +10,7 @@
     │   ├── PermissionDeniedError     403
     │   ├── NotFoundError             404, the object does not exist
     │   ├── EndpointMissingError      404, this server does not know the operation
+    │   ├── MethodNotAllowedError     405, not with this object
     │   ├── ConflictError             409
     │   ├── UnprocessableError        422
     │   ├── RateLimitedError          429
@@ -54,6 +55,7 @@ __all__ = [
     "DecodeError",
     "EndpointMissingError",
     "InvalidArgumentError",
+    "MethodNotAllowedError",
     "NotFoundError",
     "PageLoopError",
     "PermissionDeniedError",
@@ -174,6 +176,10 @@ class NotFoundError(ApiError):
 
 class EndpointMissingError(ApiError):
     """404 without the vendor's error body: this server does not know the operation."""
+
+
+class MethodNotAllowedError(ApiError):
+    """405: this cannot be done with this object."""
 
 
 class ConflictError(ApiError):

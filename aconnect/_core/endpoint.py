@@ -14,11 +14,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from types import MappingProxyType
 from typing import (
     Any,
+    ClassVar,
     Concatenate,
     Final,
     NoReturn,
     ParamSpec,
     TypeVar,
+    cast,
     get_args,
     get_origin,
 )
@@ -28,7 +30,7 @@ import msgspec
 from aconnect._core import decoding
 from aconnect._core.message import Answer, Request, Upload, is_idempotent
 from aconnect._core.paging import Paged
-from aconnect._core.plan import Plan, compile_plan
+from aconnect._core.plan import Plan, Spell, as_written, compile_plan
 from aconnect._core.styles import PageStyle
 from aconnect._core.url import query_string, quote_segment, timestamp
 from aconnect.errors import InvalidArgumentError
@@ -38,6 +40,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound="Resource")
 
 _NO_SCOPE: Final[Mapping[str, Any]] = MappingProxyType({})
+_FORM_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _JSON_HEADERS: Final = {"Content-Type": "application/json"}
 
 REGISTRY: Final[dict[str, Endpoint]] = {}
@@ -53,6 +56,8 @@ class Resource:
 
     service: str = ""
     """The service it belongs to; a service's own base class says it once."""
+    spell: ClassVar[Spell] = staticmethod(as_written)
+    """How the service writes the names of arguments and fields."""
     _name: str = ""
 
     def __init__(self, client: Any, scope: Mapping[str, Any] = _NO_SCOPE) -> None:
@@ -65,7 +70,7 @@ class Resource:
         for attribute, value in vars(cls).items():
             declared = getattr(value, "__endpoint__", None)
             if isinstance(declared, Endpoint):
-                declared.register(cls.service, cls._name, attribute)
+                declared.register(cls.service, cls._name, attribute, cls.spell)
 
     def __repr__(self) -> str:
         scope = ", ".join(f"{k}={v!r}" for k, v in self._scope.items())
@@ -87,7 +92,8 @@ class Endpoint:
         root: bool = True,
         style: PageStyle | None = None,
         since: str | None = None,
-        accept: tuple[int, ...] = (),
+        form: bool = False,
+        anonymous: bool = False,
     ) -> None:
         self.function = function
         self.method = method
@@ -99,14 +105,18 @@ class Endpoint:
         self.style = style
         self.since = since
         """The server version that brought it, where known."""
-        self.accept = accept
-        """Error statuses that are answers here; they give None."""
+        self.form = form
+        """Whether the body is written as a form instead of JSON."""
+        self.anonymous = anonymous
+        """Whether it is sent without credentials, as the call that fetches them is."""
+        self.spell: Spell = as_written
         self.service = ""
         self.name = function.__qualname__
 
-    def register(self, service: str, resource: str, name: str) -> None:
+    def register(self, service: str, resource: str, name: str, spell: Spell) -> None:
         """Enter the declaration into the registry."""
         self.service = service
+        self.spell = spell
         self.name = f"{resource}.{name.lstrip('_')}"
         key = f"{service}:{self.name}"
         if key in REGISTRY and REGISTRY[key].function is not self.function:
@@ -123,6 +133,7 @@ class Endpoint:
             self.function,
             self.template,
             rename=self.rename,
+            spell=self.spell,
             paged=self.style is not None,
             deletes=self.method == "DELETE",
         )
@@ -155,6 +166,7 @@ class Endpoint:
             target=target,
             idempotent=self.idempotent,
             removes=plan.removes,
+            anonymous=self.anonymous,
         )
         if plan.has_body or plan.fields is not None:
             self._fill_body(plan, request, values)
@@ -163,7 +175,7 @@ class Endpoint:
     def _fill_body(self, plan: Plan, request: Request, values: dict[str, Any]) -> None:
         if plan.fields is not None:
             body: Any = {
-                name: value
+                plan.spelled[name]: value
                 for name, value in values.items()
                 if name in plan.fields and value is not msgspec.UNSET
             }
@@ -172,6 +184,9 @@ class Endpoint:
         if isinstance(body, Upload):
             request.body = body
             request.transfer = True
+        elif self.form and isinstance(body, Mapping):
+            request.body = query_string(cast("Mapping[str, object]", body)).encode()
+            request.headers = _FORM_HEADERS
         elif body is not None:
             try:
                 request.body = decoding.encode(body)

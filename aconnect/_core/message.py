@@ -97,6 +97,10 @@ class Request(Struct, kw_only=True):
     """Path and query below the API root, quoted."""
     body: bytes | Upload | None = None
     headers: dict[str, str] | None = None
+    credentials: Mapping[str, str] | None = None
+    """Headers that are fetched for the call, and fetched again when the server refuses them."""
+    anonymous: bool = False
+    """Sent without credentials: the call that fetches them."""
     cookies: str = ""
     """Value of the Cookie header: the ones that came with the answer this call belongs to."""
     idempotent: bool = False

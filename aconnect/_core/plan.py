@@ -10,12 +10,15 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import UnionType
 from typing import (
     Any,
     Final,
     NotRequired,
     Protocol,
     Required,
+    Union,
+    Unpack,
     get_args,
     get_origin,
     get_type_hints,
@@ -57,6 +60,8 @@ class Plan(Struct, frozen=True):
     """The arguments that are points in time."""
     has_body: bool
     fields: frozenset[str] | None
+    spelled: dict[str, str]
+    """How those fields are written."""
     returns: Any
     wire: Any
     plain: bool
@@ -67,11 +72,27 @@ class Plan(Struct, frozen=True):
     """Whether what comes back remembers the path arguments of the call."""
 
 
+Spell = Callable[[str], str]
+"""How a service writes the names of arguments and fields."""
+
+
+def as_written(name: str) -> str:
+    """Write a name as Python does; most services do."""
+    return name
+
+
+def camel(name: str) -> str:
+    """Write a name in camelCase."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
 def compile_plan(
     function: Callable[..., Any],
     template: str,
     *,
     rename: Mapping[str, str],
+    spell: Spell,
     paged: bool,
     deletes: bool,
 ) -> Plan:
@@ -84,12 +105,14 @@ def compile_plan(
     fields = _fields(parameters, hints)
     if fields is not None:
         required |= fields[1]
-    placeholders = _PLACEHOLDER.findall(template)
+    placeholders: list[str] = _PLACEHOLDER.findall(template)
     texts = _PLACEHOLDER.split(template)[::2]
+    wires: dict[str, str] = {
+        name: rename.get(name) or spell(name.rstrip("_")) for name in arguments
+    }
+    places = {wire: name for name, wire in wires.items()}
     query = {
-        name: rename.get(name, name.rstrip("_"))
-        for name in arguments
-        if name not in placeholders and name != "body"
+        name: wire for name, wire in wires.items() if wire not in placeholders and name != "body"
     }
     wire, bind = _answer(returns, paged=paged)
     return Plan(
@@ -97,17 +120,36 @@ def compile_plan(
         positional=sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters),
         required=frozenset(required),
         begin=texts[0],
-        path=tuple(zip(placeholders, texts[1:], strict=True)),
+        path=tuple(
+            (places.get(place, place), text)
+            for place, text in zip(placeholders, texts[1:], strict=True)
+        ),
         query=query,
         times=tuple(name for name in query if datetime in get_args(hints[name])),
         has_body="body" in arguments,
         fields=None if fields is None else fields[0],
+        spelled={name: spell(name) for name in (fields[0] if fields else ())},
         returns=returns,
         wire=wire,
         plain=wire in {bytes, str, type(None)},
         bind=bind,
         removes=deletes and wire is type(None),
         keeps_scope=bind is not None or wire is not returns,
+    )
+
+
+def accepts_text(function: Callable[..., Any], name: str) -> bool:
+    """Tell whether an argument or body field of a declared function may be text."""
+    hints = _hints(function)
+    if name not in hints:
+        unpacked = [get_args(hint)[0] for hint in hints.values() if get_origin(hint) is Unpack]
+        fields = [get_type_hints(kind) for kind in unpacked]
+        hints = {field: hint for known in fields for field, hint in known.items()}
+    hint = hints.get(name, str)
+    choices = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
+    return any(
+        choice is str or (isinstance(choice, type) and issubclass(choice, str))
+        for choice in choices
     )
 
 

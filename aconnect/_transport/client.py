@@ -30,6 +30,7 @@ from aconnect._core.url import (
 )
 from aconnect._transport.options import Options, Timeout
 from aconnect._transport.pipeline import Pipeline
+from aconnect._transport.signin import SignIn
 from aconnect._version import __version__
 
 P = ParamSpec("P")
@@ -68,6 +69,7 @@ class BaseClient:
         dialect: Dialect,
         secrets: tuple[Secret, ...],
         options: Options,
+        auth: SignIn | None = None,
     ) -> None:
         origin = origin_of(root)
         if secrets and origin.startswith("http:") and not is_loopback(origin):
@@ -85,7 +87,7 @@ class BaseClient:
             check_header(name, value)
         if options.proxy_authorization is not None:
             check_header("Proxy-Authorization", options.proxy_authorization.reveal())
-        self._pipeline = Pipeline(root, own, options, dialect, secrets)
+        self._pipeline = Pipeline(root, own, options, dialect, secrets, auth)
 
     async def __aenter__(self) -> Self:
         return self
@@ -99,7 +101,9 @@ class BaseClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close all connections; calls under way fail."""
+        """Sign out where that is due, and close all connections; calls under way fail."""
+        if self._pipeline.auth is not None:
+            await self._pipeline.auth.close()
         await self._pipeline.session.close()
 
     def __repr__(self) -> str:

@@ -31,6 +31,7 @@ from aconnect._transport.limiter import Limiter
 from aconnect._transport.options import Options
 from aconnect._transport.retrying import again
 from aconnect._transport.session import Session
+from aconnect._transport.signin import SignIn
 from aconnect.errors import (
     ApiError,
     Attempt,
@@ -43,6 +44,7 @@ from aconnect.errors import (
 T = TypeVar("T", bound="Answer | tuple[AsyncExitStack, Stream]")
 
 _CALLS: Final = itertools.count(1)
+_REFUSED: Final = 401
 _LONGEST_ERROR: Final = 64 * 1024
 
 
@@ -56,7 +58,9 @@ class Pipeline:
         options: Options,
         dialect: Dialect,
         secrets: tuple[Secret, ...] = (),
+        auth: SignIn | None = None,
     ) -> None:
+        self.auth = auth
         self.root = root
         self.options = options
         self.dialect = dialect
@@ -107,24 +111,46 @@ class Pipeline:
             yield stream
 
     async def _attempt(self, request: Request, began: float, *, first: bool = False) -> Answer:
+        if self.auth is not None and not request.anonymous:
+            return await self._signed_in(self.auth, request, began)
+        answer = await self._permitted(request, began, first=first)
+        return self._judged(request, answer)
+
+    async def _signed_in(self, auth: SignIn, request: Request, began: float) -> Answer:
+        """Make an attempt with fetched credentials; once more with fresh ones where refused."""
+        request.credentials = await auth.headers()
+        answer = await self._permitted(request, began)
+        if answer.status == _REFUSED:
+            # Nothing was done, so this is safe for every call.
+            auth.forget(request.credentials)
+            request.credentials = await auth.headers()
+            answer = await self._permitted(request, began)
+        return self._judged(request, answer)
+
+    async def _permitted(self, request: Request, began: float, *, first: bool = False) -> Answer:
         borrower = object()
         limiter = self._limiter
         waited = not limiter.try_enter(borrower) and await self._enter(request, borrower, began)
         try:
             late = waited or not first or request.within is not None
             left = self.left(request, began) if late else None
-            answer = await self.session.send(request, self.options, left)
+            return await self.session.send(request, self.options, left)
         except (ReadTimeout, ConnectTimeout):
             limiter.overloaded()
             raise
         finally:
             limiter.leave(borrower)
+
+    def _judged(self, request: Request, answer: Answer) -> Answer:
         if answer.status < 300:
-            limiter.succeeded()
+            self._limiter.succeeded()
             return answer
         raise self._refused(request, answer)
 
     async def _open(self, request: Request, began: float) -> tuple[AsyncExitStack, Stream]:
+        auth = None if request.anonymous else self.auth
+        if auth is not None:
+            request.credentials = await auth.headers()
         borrower = object()
         await self._enter(request, borrower, began)
         async with AsyncExitStack() as stack:
@@ -137,6 +163,8 @@ class Pipeline:
                     if len(body) > _LONGEST_ERROR:
                         break
                 answer = Answer(status=stream.status, headers=stream.headers, body=body)
+                if auth is not None and request.credentials and answer.status == _REFUSED:
+                    auth.forget(request.credentials)
                 raise self._refused(request, answer)
             return stack.pop_all(), stream
         raise AssertionError  # pragma: no cover  the stack swallows nothing

@@ -193,6 +193,8 @@ class Session:
             headers = {**(headers or {}), "Cookie": request.cookies}
         if self._each_time is not None:
             headers = {**self._each_time, **(headers or {})}
+        if request.credentials is not None:
+            headers = {**(headers or {}), **request.credentials}
         for _ in range(_MOST_REDIRECTS + 1):
             try:
                 response = await session.request(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from aconnect._version import __version__
+from aconnect.cli.call import SERVICES, call
 from aconnect.cli.collect import collect
 from aconnect.cli.content import content
 from aconnect.cli.demo import demo
@@ -14,8 +15,14 @@ from aconnect.cli.tasks import tasks
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--service",
+    type=click.Choice(SERVICES),
+    default=SERVICES[0],
+    help="Which service `call` is for; the other commands are for Posit Connect.",
+)
 @click.version_option(__version__, prog_name="aconnect")
-def app() -> None:
+def app(service: str) -> None:
     """Collect from and deploy to Posit Connect.
 
     The server and the key are taken from CONNECT_SERVER and CONNECT_API_KEY. There is no option for
@@ -29,5 +36,5 @@ def app() -> None:
     """
 
 
-for _command in (demo, serve, collect, deploy, content, tasks):
+for _command in (demo, serve, collect, deploy, content, tasks, call):
     app.add_command(_command)

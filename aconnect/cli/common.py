@@ -22,6 +22,7 @@ import click
 
 if TYPE_CHECKING:
     from aconnect import Client, Event
+    from aconnect._transport.client import BaseClient
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -184,7 +185,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
             signal.signal(signal.SIGTERM, before)
 
 
-def tell_retries(client: Client) -> None:
+def tell_retries(client: BaseClient) -> None:
     """Say it when a call has to be tried again, since the user sees nothing happen meanwhile."""
     from aconnect import AttemptFailed, RetryScheduled
 

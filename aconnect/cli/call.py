@@ -1,0 +1,170 @@
+"""`aconnect call`: any declared operation of any service, from the registry."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from click.shell_completion import CompletionItem
+
+from aconnect.cli.common import print_line, run, tell_retries
+
+if TYPE_CHECKING:
+    from aconnect._core.endpoint import Endpoint, Resource
+    from aconnect._transport.client import BaseClient
+
+SERVICES: Final = ("connect", "looker", "authentik", "cloudendure")
+
+
+def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    service = context.find_root().params.get("service") or SERVICES[0]
+    return [CompletionItem(name) for name in _operations(service) if name.startswith(incomplete)]
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("operation", required=False, shell_complete=_complete)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--list", "list_", is_flag=True, help="List the operations instead.")
+@click.pass_context
+def call(
+    context: click.Context, operation: str | None, arguments: tuple[str, ...], list_: bool
+) -> None:
+    """Make one call and print its answer as JSON.
+
+    OPERATION is a name such as users.get. What its path needs follows in order, everything else as
+    --name VALUE, with the names of the Python signature; a value that is no text is written as
+    JSON. Rows are printed one to a line, as they come.
+
+    \b
+    aconnect call users.get 820f092f-d564-4ab5-819a-0f4d2f03d11e
+    aconnect call content.bundles.find GUID
+    aconnect call groups.create --name staff
+    aconnect --service looker call roles.search --name 'Ana%'
+    """  # noqa: D301  click's mark for lines that stay as they are
+    service: str = context.find_root().params["service"]
+    known = _operations(service)
+    if list_:
+        for name, declared in sorted(known.items()):
+            print_line(f"{name}\t{declared.method} {declared.template}")
+        return
+    if operation is None:
+        raise click.UsageError("name an operation; aconnect call --list shows them")
+    if operation not in known:
+        raise click.UsageError(
+            f"{service} has no operation {operation!r}; aconnect call --list shows them"
+        )
+    declared = known[operation]
+    scope, args, kwargs = _sorted_out(declared, arguments)
+    run(lambda: _make(_client(service), declared, scope, args, kwargs))
+
+
+def _operations(service: str) -> dict[str, Endpoint]:
+    import_module(f"aconnect.{service}")
+    from aconnect._core.endpoint import REGISTRY
+
+    return {found.name: found for found in REGISTRY.values() if found.service == service}
+
+
+def _client(service: str) -> BaseClient:
+    from aconnect.errors import InvalidArgumentError
+
+    try:
+        client: BaseClient = import_module(f"aconnect.{service}").Client()
+    except InvalidArgumentError as error:
+        raise click.UsageError(str(error)) from error
+    return client
+
+
+def _sorted_out(
+    declared: Endpoint, arguments: Sequence[str]
+) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+    """Tell what belongs to the scope, the path and the rest."""
+    places = [name for name, _ in declared.plan.path]
+    given: dict[str, str] = {}
+    rest: dict[str, Any] = {}
+    words = iter(arguments)
+    for word in words:
+        if word.startswith("--"):
+            name, mark, value = word[2:].partition("=")
+            if not mark:
+                value = next(words, "")
+            name = name.replace("-", "_")
+            # Python's own words have an underscore at the end in the signature.
+            name = f"{name}_" if f"{name}_" in declared.plan.arguments else name
+            rest[name] = _value(declared, name, value)
+        elif len(given) < len(places):
+            given[places[len(given)]] = word
+        else:
+            raise click.UsageError(
+                f"{declared.name} takes {' '.join(places).upper() or 'no names'} and then "
+                f"--name VALUE, so {word!r} is too much"
+            )
+    if len(given) < len(places):
+        raise click.UsageError(f"{declared.name} needs {' '.join(places[len(given) :]).upper()}")
+    own = set(declared.plan.arguments)
+    scope = {name: value for name, value in given.items() if name not in own}
+    args = {name: value for name, value in given.items() if name in own}
+    return scope, args, rest
+
+
+def _value(declared: Endpoint, name: str, text: str) -> Any:
+    """Read a value: as text where the signature takes text, otherwise as JSON."""
+    import msgspec
+
+    from aconnect._core.plan import accepts_text
+
+    if accepts_text(declared.function, name):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise click.UsageError(
+            f"--{name} {text!r} is not JSON, which {declared.name} needs here: {error}"
+        ) from error
+
+
+async def _make(
+    client: BaseClient,
+    declared: Endpoint,
+    scope: dict[str, str],
+    args: dict[str, Any],
+    kwargs: dict[str, Any],
+) -> None:
+    from aconnect._core.paging import Paged
+
+    owner = import_module(declared.function.__module__)
+    group: type[Resource] = getattr(owner, declared.function.__qualname__.partition(".")[0])
+    async with client:
+        tell_retries(client)
+        method = getattr(group(client, scope), declared.function.__name__)
+        try:
+            answer = method(**args, **kwargs)
+            if isinstance(answer, Paged):
+                async for page in answer.raw().pages():
+                    for row in page.rows:
+                        print_line(bytes(row).decode())
+                return
+            _show(await answer)
+        except TypeError as error:
+            if declared.name not in str(error):
+                raise
+            raise click.UsageError(str(error)) from error
+
+
+def _show(value: Any) -> None:
+    import msgspec
+
+    if value is None:
+        return
+    if isinstance(value, bytes):
+        sys.stdout.buffer.write(value)
+        return
+    if isinstance(value, str):
+        print_line(value)
+        return
+    token = getattr(value, "token", None)
+    text = token if isinstance(token, str) else msgspec.json.encode(value).decode()
+    print_line(msgspec.json.format(text, indent=2))

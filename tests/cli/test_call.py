@@ -1,0 +1,72 @@
+"""`aconnect call`: any operation from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from aconnect._core.endpoint import REGISTRY
+from aconnect.cli.app import app
+from aconnect.cli.call import call as command
+
+
+async def test_a_call_prints_the_answer_as_json(shell) -> None:
+    """An answer is JSON on standard output."""
+    guid = next(iter(shell.server.state.users))
+    result = await shell("call", "users.get", guid)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["guid"] == guid
+
+
+async def test_rows_are_lines(shell) -> None:
+    """Rows of all pages are printed one to a line, as the server gave them."""
+    result = await shell("call", "instrumentation.visits", "--from", "2025-01-01T00:00:00Z")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(rows) == 2200
+    assert rows[0]["time"] == "2025-01-01T00:00:00Z"
+
+
+async def test_what_stands_below_an_object(shell) -> None:
+    """The names of a path come in order, also those of the object it is below."""
+    guid = next(iter(shell.server.state.content))
+    assert (await shell("call", "content.bundles.find", guid)).exit_code == 0
+    assert shell.server.count("GET", f"/v1/content/{guid}/bundles") == 1
+
+
+async def test_fields_of_a_body(shell) -> None:
+    """Fields are text where the signature says so, otherwise JSON."""
+    result = await shell("call", "groups.create", "--name", "123", "--gid=5")
+    assert result.exit_code == 0, result.output
+    assert shell.server.requests[-1].json() == {"name": "123", "gid": 5}
+    assert json.loads(result.stdout)["name"] == "123"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["users.fly"], "no operation 'users.fly'"),
+        ([], "name an operation"),
+        (["users.get"], "needs GUID"),
+        (["users.get", "a", "b"], "'b' is too much"),
+        (["groups.create", "--nam", "x"], "did you mean name"),
+        (["groups.create", "--name", "x", "--gid", "x{"], "is not JSON"),
+    ],
+)
+async def test_wrong_usage(shell, arguments: list[str], said: str) -> None:
+    """A mistake is exit code 2 and a word on what to do; nothing is sent."""
+    result = await shell("call", *arguments)
+    assert result.exit_code == 2
+    assert said in result.output
+    assert not shell.server.requests
+
+
+def test_all_operations_are_listed_and_completed() -> None:
+    """The list and the completion know every operation of the service."""
+    names = {found.name for found in REGISTRY.values() if found.service == "connect"}
+    result = CliRunner().invoke(app, ["call", "--list"])
+    assert {line.split("\t")[0] for line in result.output.splitlines()} == names
+    context = app.make_context("aconnect", ["call", "--list"])
+    items = command.params[0].shell_complete(context, "users.")
+    assert {item.value for item in items} == {name for name in names if name.startswith("users.")}
