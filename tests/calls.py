@@ -10,11 +10,15 @@ import io
 import json
 import tarfile
 from collections.abc import Awaitable, Callable
-from typing import Any
+from importlib import import_module
+from typing import Any, Generic, TypeVar
 
 from aconnect import Client, Upload
-from aconnect._core.endpoint import REGISTRY, Endpoint, Resource
+from aconnect._core.endpoint import REGISTRY, Resource
 from aconnect.testing import BuildScript, FakeConnect, Seed
+
+S = TypeVar("S")
+C = TypeVar("C")
 
 SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3)
 
@@ -54,17 +58,53 @@ def archive(files: dict[str, bytes] | None = None) -> bytes:
     return gzip.compress(buffer.getvalue(), mtime=0)
 
 
-class Scene:
+class Scene(Generic[S, C]):
     """A server with something of everything, and what its things are called."""
 
-    def __init__(self, server: FakeConnect, client: Client) -> None:
+    def __init__(self, server: S, client: C) -> None:
         self.server = server
         self.client = client
         self.ids: dict[str, dict[str, str]] = {}
-        self._bodies: dict[str, dict[str, Any]] = {}
+        """What names stand for, by resource group."""
+        self.bodies: dict[str, dict[str, Any]] = {}
+        """Arguments that are no ids, by operation."""
 
     async def set_up(self) -> None:
-        """Make what the seed does not have: an inactive bundle, a running task and job."""
+        """Make what the seed does not have, and learn what things are called."""
+        raise AssertionError("each service has its own")
+
+    def call(self, key: str) -> Callable[[], Awaitable[Any]]:
+        """Give the call of an operation, ready to be made."""
+        declared = REGISTRY[key]
+        group: type[Resource] = getattr(
+            import_module(declared.function.__module__),
+            declared.function.__qualname__.partition(".")[0],
+        )
+        ids = self.ids.get(group._name, {})
+        own = set(declared.plan.arguments)
+        places = {name for name, _ in declared.plan.path}
+        resource = group(self.client, {name: ids[name] for name in places - own})
+        given = dict(self.bodies.get(declared.name, {}))
+        for name in declared.plan.required - given.keys():
+            if name not in ids:
+                raise AssertionError(
+                    f"{declared.name} needs a value for {name!r}: add one to its scene's ids or "
+                    "bodies"
+                )
+            given[name] = ids[name]
+        method = getattr(resource, declared.function.__name__)
+
+        async def call() -> Any:
+            return await method(**given)
+
+        return call
+
+
+class ConnectScene(Scene[FakeConnect, Client]):
+    """A Connect server with an inactive bundle, a running task and job, a tag and a member."""
+
+    async def set_up(self) -> None:
+        """Make what the seed does not have."""
         client, state = self.client, self.server.state
         guid = next(iter(state.content))
         # Something that can be rendered.
@@ -92,45 +132,9 @@ class Scene:
             "tags": {"id": "3"},
             "tasks": {"id": task.id},
         }
-        self._bodies = {**BODIES, "groups.members.add": {"user_guid": outsider}}
+        self.bodies = {
+            **BODIES,
+            "groups.members.add": {"user_guid": outsider},
+            "content.bundles.upload": {"body": Upload.archive(archive())},
+        }
         self.server.requests.clear()
-
-    def call(self, key: str, client: Client | None = None) -> Callable[[], Awaitable[Any]]:
-        """Give the call of an operation, ready to be made."""
-        declared = REGISTRY[key]
-        resource = self._resource(declared, client or self.client)
-        method = _method(resource, declared)
-        given = dict(self._bodies.get(declared.name, {}))
-        ids = self.ids.get(type(resource)._name, {})
-        for name in declared.plan.required - given.keys():
-            given[name] = Upload.archive(archive()) if name == "body" else ids[name]
-
-        async def call() -> Any:
-            return await method(**given)
-
-        return call
-
-    def _resource(self, declared: Endpoint, client: Client) -> Resource:
-        content = client.content.handle(self.ids["content"]["guid"])
-        group = client.groups.handle(self.ids["groups"]["guid"])
-        everything = [
-            *(client.content, client.users, client.groups, client.tags, client.tasks),
-            *(client.audit_logs, client.instrumentation, client.server_settings),
-            *(content.bundles, content.jobs, content.tags, content.environment_variables),
-            group.members,
-        ]
-        for resource in everything:
-            if any(
-                getattr(value, "__endpoint__", None) is declared
-                for value in vars(type(resource)).values()
-            ):
-                return resource
-        raise AssertionError(f"tests/calls.py does not know the resource of {declared.name}")
-
-
-def _method(resource: Resource, declared: Endpoint) -> Callable[..., Any]:
-    for name, value in vars(type(resource)).items():
-        if getattr(value, "__endpoint__", None) is declared:
-            method: Callable[..., Any] = getattr(resource, name)
-            return method
-    raise AssertionError(f"{declared.name} is not on {resource!r}")

@@ -17,7 +17,7 @@ from aconnect._core.model import Model
 from aconnect.connect import Task
 from aconnect.testing import FakeConnect, VirtualClock, faults
 from aconnect.testing.faults import Fault
-from tests.calls import OPERATIONS, SEED, Scene
+from tests.calls import OPERATIONS, SEED, ConnectScene
 
 ATTEMPTS = 3
 # What differs between two servers with the same seed: ids made at run time, and the time.
@@ -64,7 +64,7 @@ FINAL: dict[str, tuple[Fault, type[errors.ConnectError]]] = {
 
 
 @asynccontextmanager
-async def scene() -> AsyncIterator[Scene]:
+async def scene() -> AsyncIterator[ConnectScene]:
     """Give a scene whose client does not really wait, and check what it leaves behind."""
     before = asyncio.all_tasks()
     async with FakeConnect(seed=SEED) as server:
@@ -77,7 +77,7 @@ async def scene() -> AsyncIterator[Scene]:
             max_body=1 << 20,
         )
         async with client:
-            it = Scene(server, client)
+            it = ConnectScene(server, client)
             await it.set_up()
             yield it
             permits = client._pipeline._limiter._permits

@@ -10,7 +10,7 @@ import pytest
 from aconnect import Client, errors
 from aconnect._core.endpoint import REGISTRY
 from aconnect.testing import FakeConnect, VirtualClock
-from tests.calls import OPERATIONS, SEED, Scene
+from tests.calls import OPERATIONS, SEED, ConnectScene
 
 OLD = "2023.09.0"
 TABLE = Path(__file__).parent / "contracts" / "connect-2023.09.json"
@@ -36,7 +36,7 @@ async def test_on_an_old_server(operation: str) -> None:
         FakeConnect(seed=SEED, version=OLD) as server,
         Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
     ):
-        it = Scene(server, client)
+        it = ConnectScene(server, client)
         await it.set_up()
         call = it.call(operation)
         if operation in known_in_2023() | UNKNOWN_SINCE:
