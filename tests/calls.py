@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
@@ -138,3 +139,24 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "content.bundles.upload": {"body": Upload.archive(archive())},
         }
         self.server.requests.clear()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a service is simulated and called."""
+
+    server: Callable[[], Any]
+    client: Callable[..., Any]
+    """Takes the server and options of the client."""
+    scene: Callable[[Any, Any], Scene[Any, Any]]
+
+
+SETTINGS = {
+    "connect": Setting(
+        lambda: FakeConnect(seed=SEED),
+        lambda server, **options: Client(server.url, api_key=server.api_key, **options),
+        ConnectScene,
+    ),
+}
+
+OPERATIONS = sorted(key for key in REGISTRY if REGISTRY[key].service in SETTINGS)

@@ -10,8 +10,9 @@ import pytest
 from aconnect import Client, errors
 from aconnect._core.endpoint import REGISTRY
 from aconnect.testing import FakeConnect, VirtualClock
-from tests.calls import OPERATIONS, SEED, ConnectScene
+from tests.calls import SEED, ConnectScene
 
+OPERATIONS = sorted(key for key in REGISTRY if key.startswith("connect:"))
 OLD = "2023.09.0"
 TABLE = Path(__file__).parent / "contracts" / "connect-2023.09.json"
 # The simulated server has these on every version, as it is not known when they came.
