@@ -8,16 +8,18 @@ import asyncio
 import os
 import socket
 import struct
+from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from aconnect.testing.faults import Fault
 from aconnect.testing.wire import Answer, Call
 
 if TYPE_CHECKING:
-    from aconnect.testing.server import FakeConnect
+    from aconnect.testing.base import FakeServer
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -26,10 +28,9 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 class ServedExchange:
     """One request on its way through a fault or straight to its answer."""
 
-    host: "FakeConnect"
-    call: Call
+    host: "FakeServer[Any]"
+    call: Call[Any]
     inside: bool
-    fresh: bool
     path: str = ""
     query_string: str = ""
     _answer: Answer | None = None
@@ -37,6 +38,10 @@ class ServedExchange:
     @property
     def elsewhere(self) -> str:
         return self.host.elsewhere
+
+    @property
+    def root(self) -> str:
+        return self.host.root
 
     async def meet(self, fault: Fault) -> web.StreamResponse:
         self.path, self.query_string = self.call.path, self.call.query_string
@@ -54,12 +59,15 @@ class ServedExchange:
             self._answer = await self.host.serve(self.call, inside=self.inside)
         return self._answer
 
-    def _headers(self, answer: Answer) -> dict[str, str]:
-        headers = answer.headers
+    def _headers(self, answer: Answer) -> MutableMapping[str, str]:
+        headers: MutableMapping[str, str] = answer.headers
         if answer.content_type is not None:
             headers["Content-Type"] = answer.content_type
-        if self.fresh:
-            headers["Set-Cookie"] = f"rscid={self.call.node}; Path=/; HttpOnly"
+        if self.call.cookies:
+            several = CIMultiDict(headers)
+            for cookie in self.call.cookies:
+                several.add("Set-Cookie", cookie)
+            return several
         return headers
 
     async def send(self, answer: Answer) -> web.StreamResponse:
@@ -76,7 +84,8 @@ class ServedExchange:
         return response
 
     async def begin(self, answer: Answer, length: int) -> web.StreamResponse:
-        headers = {**self._headers(answer), "Content-Length": str(length)}
+        headers = self._headers(answer)
+        headers["Content-Length"] = str(length)
         response = web.StreamResponse(status=answer.status, headers=headers)
         await response.prepare(self.call.request)
         return response

@@ -37,6 +37,11 @@ class Exchange(Protocol):
         """Another origin, as `http://host:port`."""
         ...
 
+    @property
+    def root(self) -> str:
+        """Path of the API on any server, such as `/__api__`."""
+        ...
+
     async def answer(self) -> Answer:
         """Let the operation happen, once, and return its answer."""
         ...
@@ -201,7 +206,7 @@ class Redirect:
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         query = f"?{exchange.query_string}" if exchange.query_string else ""
-        target = self.location or f"{exchange.elsewhere}/__api__{exchange.path}{query}"
+        target = self.location or f"{exchange.elsewhere}{exchange.root}{exchange.path}{query}"
         return await exchange.send(Answer(b"", self.code, None, {"Location": target}))
 
 

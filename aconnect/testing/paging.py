@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
+from aconnect.testing.dialect import Call, bad_request
 from aconnect.testing.rows import Key, Selection, Series
-from aconnect.testing.wire import Answer, Call, Row, bad_request, ok
+from aconnect.testing.wire import Answer, Row, ok
 
 MAX_LIMIT = 500
 

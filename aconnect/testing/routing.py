@@ -1,11 +1,12 @@
 """Finding the operation of a request.
 
-Decides which declared route a method and path mean. Routes are declared in `routes`, not here.
+Decides which declared route a method and path mean. It declares none: each service's table does.
 """
 
+from typing import Any
 from urllib.parse import unquote
 
-from aconnect.testing.wire import ROUTES, Route
+from aconnect.testing.wire import Route, RouteTable
 
 
 class _Branch:
@@ -18,12 +19,12 @@ class _Branch:
 
 
 class Router:
-    """Finds the route of a path among those that a version has."""
+    """Finds the route of a path among those that a version has; None has all."""
 
-    def __init__(self, version: tuple[int, int, int]) -> None:
+    def __init__(self, table: RouteTable[Any], version: tuple[int, int, int] | None = None) -> None:
         self._root = _Branch()
-        for entry in ROUTES:
-            if entry.since <= version:
+        for entry in table.entries:
+            if version is None or entry.since <= version:
                 self._add(entry)
 
     def _add(self, entry: Route) -> None:
@@ -38,8 +39,18 @@ class Router:
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """Return the route and its decoded arguments; a literal segment wins over a variable."""
-        branch = self._root
         values: list[str] = []
+        branch = self._follow(path, values)
+        entry = branch.leaves.get(method) if branch is not None else None
+        return None if entry is None else (entry, dict(zip(entry.names, values, strict=True)))
+
+    def methods(self, path: str) -> list[str]:
+        """Return the methods that a path has."""
+        branch = self._follow(path, [])
+        return [] if branch is None else sorted(branch.leaves)
+
+    def _follow(self, path: str, values: list[str]) -> _Branch | None:
+        branch = self._root
         for part in path.split("/")[1:]:
             following = branch.literal.get(part)
             if following is None:
@@ -48,5 +59,4 @@ class Router:
                     return None
                 values.append(unquote(part) if "%" in part else part)
             branch = following
-        entry = branch.leaves.get(method)
-        return None if entry is None else (entry, dict(zip(entry.names, values, strict=True)))
+        return branch

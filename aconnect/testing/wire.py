@@ -1,23 +1,19 @@
 """The vocabulary of a simulated operation: routes, calls, answers, errors and records of requests.
 
-Decides how handlers are declared and what they see and return. It does not know sockets, faults or
-any operation: `server` moves bytes, `routes` holds the operations.
+Decides how handlers are declared and what they see and return. It does not know sockets, faults,
+any service or any operation: `base` moves bytes, and each service has its own states, table of
+routes and form of errors. Connect's are in `dialect`.
 """
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
-from urllib.parse import parse_qs
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
+from urllib.parse import parse_qs, parse_qsl
 
 import msgspec
 from aiohttp import web
-
-from aconnect.testing.versions import Features
-
-if TYPE_CHECKING:
-    from aconnect.testing.state import State
 
 Row: TypeAlias = dict[str, Any]
 """One object as it goes over the wire."""
@@ -27,37 +23,39 @@ KEPT_BODY = 1 << 20
 
 MAX_JSON = 16 << 20
 
-ROLES = {"viewer": 0, "publisher": 1, "administrator": 2}
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
+C = TypeVar("C", bound="Call[Any]")
+R = TypeVar("R", bound="Answer | Awaitable[Answer]")
 
 
-class ApiFault(Exception):  # noqa: N818 - it is an answer, not a failure
-    """An answer of the API's error form, raised by a handler."""
+class ServiceFault(Exception):  # noqa: N818 - it is an answer, not a failure
+    """An answer of the service's error form, raised by a handler or by what reads a request.
 
-    def __init__(self, status: int, code: int, message: str) -> None:
+    Args:
+        status: HTTP status.
+        message: What the caller is told.
+        code: The service's own code, if it has codes.
+        details: Whatever else the service's error body needs.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: int | str | None = None,
+        details: object = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
-        self.code = code
         self.message = message
+        self.code = code
+        self.details = details
 
 
-def bad_request(message: str, code: int = 3) -> ApiFault:
-    """Refuse what was sent; 3 is this simulation's code for any invalid value."""
-    return ApiFault(400, code, message)
-
-
-def not_found(what: str = "The requested object") -> ApiFault:
-    """Say that an object does not exist."""
-    return ApiFault(404, 4, f"{what} does not exist.")
-
-
-def already_gone(what: str) -> ApiFault:
-    """Say that what is to be deleted was deleted before."""
-    return ApiFault(404, 17, f"{what} has already been deleted.")
-
-
-def forbidden() -> ApiFault:
-    """Refuse an operation to this caller."""
-    return ApiFault(403, 22, "You don't have permission to perform this operation.")
+class MalformedFault(ServiceFault):
+    """The body is not what its kind says, or no object."""
 
 
 @dataclass(slots=True)
@@ -93,11 +91,6 @@ def empty(status: int = 204) -> Answer:
     return Answer(b"", status, None)
 
 
-def error(status: int, code: int, message: str) -> Answer:
-    """Answer in the API's error form."""
-    return ok({"code": code, "error": message, "payload": None}, status)
-
-
 def text(body: str, status: int) -> Answer:
     """Answer with plain text."""
     return Answer(body.encode(), status, "text/plain; charset=utf-8")
@@ -110,7 +103,7 @@ class Recorded:
     number: int
     method: str
     path: str
-    """Below `/__api__`, percent-encoded as it came."""
+    """Below the root of the API, percent-encoded as it came."""
     query_string: str
     headers: Mapping[str, str]
     """Case-insensitive."""
@@ -135,15 +128,11 @@ class Recorded:
         return msgspec.json.decode(self.body)
 
 
-class Host(Protocol):
+class Host(Protocol[S_co]):
     """What a call may ask of its server."""
 
     @property
-    def state(self) -> "State": ...
-    @property
-    def features(self) -> Features: ...
-    @property
-    def version(self) -> str | None: ...
+    def state(self) -> S_co: ...
     @property
     def url(self) -> str: ...
     async def hold(self, seconds: float) -> None:
@@ -151,14 +140,14 @@ class Host(Protocol):
         ...
 
 
-class Call:
-    """One authenticated request on its way to a handler."""
+class Call(Generic[S]):
+    """One request on its way to a handler, of a service whose state is an `S`."""
 
     __slots__ = (
         "_query",
         "args",
+        "cookies",
         "host",
-        "node",
         "path",
         "query_string",
         "record",
@@ -167,40 +156,35 @@ class Call:
     )
 
     def __init__(
-        self, host: Host, request: web.BaseRequest, path: str, query_string: str, node: int
+        self, host: Host[S], request: web.BaseRequest, path: str, query_string: str
     ) -> None:
-        self.host: Host = host
+        self.host: Host[S] = host
         self.request: web.BaseRequest = request
         self.path: str = path
         self.query_string: str = query_string
-        self.node: int = node
         self.record: Recorded | None = None
         self.args: dict[str, str] = {}
         self.user: Row = {}
+        self.cookies: tuple[str, ...] = ()
         self._query: dict[str, list[str]] | None = None
 
     @property
-    def state(self) -> "State":
+    def state(self) -> S:
         return self.host.state
 
-    @property
-    def features(self) -> Features:
-        return self.host.features
+    def set_cookie(self, cookie: str) -> None:
+        """Send a cookie with the answer, whatever that is: `name=value; Path=/`."""
+        self.cookies = (*self.cookies, cookie)
 
-    @property
-    def is_admin(self) -> bool:
-        return bool(self.user["user_role"] == "administrator")
-
-    def needs(self, role: str) -> None:
-        """Refuse callers below `role`."""
-        if ROLES[self.user["user_role"]] < ROLES[role]:
-            raise forbidden()
+    def values(self, name: str) -> list[str]:
+        """Return all values of a query parameter."""
+        if self._query is None:
+            self._query = parse_qs(self.query_string, keep_blank_values=True)
+        return self._query.get(name, [])
 
     def value(self, name: str) -> str | None:
         """Return a query parameter; of a repeated one only the first counts."""
-        if self._query is None:
-            self._query = parse_qs(self.query_string, keep_blank_values=True)
-        values = self._query.get(name)
+        values = self.values(name)
         return values[0] if values else None
 
     def integer(self, name: str, default: int, low: int = 0, high: int | None = None) -> int:
@@ -211,10 +195,10 @@ class Call:
         try:
             number = int(given)
         except ValueError:
-            raise bad_request(f"{name} must be an integer; got {given!r}.") from None
+            raise ServiceFault(400, f"{name} must be an integer; got {given!r}.") from None
         if number < low or (high is not None and number > high):
             bounds = f"at least {low}" if high is None else f"between {low} and {high}"
-            raise bad_request(f"{name} must be {bounds}; got {number}.")
+            raise ServiceFault(400, f"{name} must be {bounds}; got {number}.")
         return number
 
     def flag(self, name: str, default: bool) -> bool:
@@ -223,7 +207,7 @@ class Call:
         if given is None:
             return default
         if given not in {"true", "false"}:
-            raise bad_request(f"{name} must be true or false; got {given!r}.")
+            raise ServiceFault(400, f"{name} must be true or false; got {given!r}.")
         return given == "true"
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -246,34 +230,43 @@ class Call:
         async for _ in self.chunks():
             pass
 
-    async def json(self) -> Any:
-        """Decode the JSON body."""
+    async def read(self) -> bytes:
+        """Read the whole body, which must not be large."""
         parts: list[bytes] = []
         size = 0
         async for chunk in self.chunks():
             size += len(chunk)
             if size > MAX_JSON:
-                raise ApiFault(413, 3, "The request body is too large.")
+                raise ServiceFault(413, "The request body is too large.")
             parts.append(chunk)
+        return b"".join(parts)
+
+    async def json(self) -> Any:
+        """Decode the JSON body."""
+        body = await self.read()
         try:
-            return msgspec.json.decode(b"".join(parts))
+            return msgspec.json.decode(body)
         except msgspec.DecodeError as cause:
-            raise bad_request(f"The request body is not valid JSON: {cause}.", 2) from cause
+            raise MalformedFault(400, f"The request body is not valid JSON: {cause}.") from cause
 
     async def fields(self, *required: str) -> Row:
         """Decode a JSON object whose required members are texts, none of them empty."""
         found = await self.json()
         if not isinstance(found, dict):
-            raise bad_request("The request body must be a JSON object.", 2)
+            raise MalformedFault(400, "The request body must be a JSON object.")
         body = cast("Row", found)
         for name in required:
             if not body.get(name) or not isinstance(body[name], str):
-                raise bad_request(f"The field {name} is required and must be text.")
+                raise ServiceFault(400, f"The field {name} is required and must be text.")
         return body
 
-
-Handler: TypeAlias = Callable[[Call], Answer] | Callable[[Call], Awaitable[Answer]]
-H = TypeVar("H", bound=Handler)
+    async def form(self) -> dict[str, str]:
+        """Decode a body of `application/x-www-form-urlencoded`; of a repeated field the last."""
+        body = await self.read()
+        try:
+            return dict(parse_qsl(body.decode(), keep_blank_values=True))
+        except UnicodeDecodeError as cause:
+            raise MalformedFault(400, f"The request body is not UTF-8: {cause}.") from cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +275,7 @@ class Route:
 
     method: str
     template: str
-    handler: Callable[[Call], Any]
+    handler: Callable[[Any], Any]
     waits: bool
     role: str
     since: tuple[int, int, int]
@@ -290,31 +283,42 @@ class Route:
     names: tuple[str, ...]
 
 
-ROUTES: list[Route] = []
-
-
-def route(
-    method: str,
-    template: str,
-    *,
-    role: str = "viewer",
-    since: tuple[int, int, int] = (0, 0, 0),
-    public: bool = False,
-) -> Callable[[H], H]:
-    """Declare the handler of an operation.
+class RouteTable(Generic[C]):
+    """The operations of one service, whose handlers take a `C`.
 
     Args:
-        method: HTTP method.
-        template: Path below `/__api__`, with `{name}` segments that arrive in `Call.args`.
-        role: The least role that may call it.
-        since: First version that has the operation.
-        public: No key is needed.
+        role: The role of a route that names none.
     """
-    names = tuple(part[1:-1] for part in template.split("/") if part.startswith("{"))
 
-    def declare(handler: H) -> H:
-        waits = inspect.iscoroutinefunction(handler)
-        ROUTES.append(Route(method, template, handler, waits, role, since, public, names))
-        return handler
+    def __init__(self, *, role: str = "") -> None:
+        self.entries: list[Route] = []
+        self._role = role
 
-    return declare
+    def route(
+        self,
+        method: str,
+        template: str,
+        *,
+        role: str | None = None,
+        since: tuple[int, int, int] = (0, 0, 0),
+        public: bool = False,
+    ) -> Callable[[Callable[[C], R]], Callable[[C], R]]:
+        """Declare the handler of an operation.
+
+        Args:
+            method: HTTP method.
+            template: Path below the root, with `{name}` segments that arrive in `Call.args`.
+            role: The least role that may call it, as the service's `admit` understands it.
+            since: First version that has the operation.
+            public: It may be called without credentials.
+        """
+        names = tuple(part[1:-1] for part in template.split("/") if part.startswith("{"))
+        least = self._role if role is None else role
+
+        def declare(handler: Callable[[C], R]) -> Callable[[C], R]:
+            waits = inspect.iscoroutinefunction(handler)
+            entry = Route(method, template, handler, waits, least, since, public, names)
+            self.entries.append(entry)
+            return handler
+
+        return declare

@@ -1,7 +1,7 @@
 """The simulated operations, one module per resource group.
 
-Importing this package registers all of them in `aconnect.testing.wire.ROUTES`. A new operation is
-one decorated function in its module; a new group is one module, named here.
+Importing this package registers all of them in `aconnect.testing.dialect.ROUTES`. A new operation
+is one decorated function in its module; a new group is one module, named here.
 """
 
 from aconnect.testing.routes import (

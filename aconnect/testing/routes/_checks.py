@@ -5,7 +5,8 @@ Decides who may see and change content and how fields of a body are judged.
 
 from collections.abc import Mapping
 
-from aconnect.testing.wire import Call, Row, already_gone, bad_request, forbidden, not_found
+from aconnect.testing.dialect import Call, already_gone, bad_request, forbidden, not_found
+from aconnect.testing.wire import Row
 
 Kinds = Mapping[str, tuple[type, ...]]
 """Types that each known field of a body may have."""

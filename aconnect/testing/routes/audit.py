@@ -3,10 +3,11 @@
 import shlex
 from datetime import datetime
 
+from aconnect.testing.dialect import Call, bad_request, route
 from aconnect.testing.paging import MAX_LIMIT, keyset, parse_time
 from aconnect.testing.rows import Selection
 from aconnect.testing.seeding import ACTIONS
-from aconnect.testing.wire import Answer, Call, Row, bad_request, ok, route
+from aconnect.testing.wire import Answer, Row, ok
 
 _NEW = (2024, 1, 0)
 _FIELDS = ("action", "user_guid", "user_id")

@@ -10,21 +10,11 @@ from typing import IO
 import msgspec
 from aiohttp import BodyPartReader, MultipartReader
 
+from aconnect.testing.dialect import ApiFault, Call, already_gone, bad_request, not_found, route
 from aconnect.testing.resources import aged, new_bundle
 from aconnect.testing.routes._checks import content_of
 from aconnect.testing.state import Archive, Bundle
-from aconnect.testing.wire import (
-    Answer,
-    ApiFault,
-    Call,
-    Row,
-    already_gone,
-    bad_request,
-    empty,
-    not_found,
-    ok,
-    route,
-)
+from aconnect.testing.wire import Answer, Row, empty, ok
 
 _MANIFEST_LIMIT = 5 << 20
 _UNPACKED_LIMIT = 4 << 30

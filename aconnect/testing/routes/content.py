@@ -4,6 +4,7 @@ import re
 from typing import cast
 from uuid import uuid4
 
+from aconnect.testing.dialect import ApiFault, Call, bad_request, forbidden, not_found, route
 from aconnect.testing.resources import aged, new_content
 from aconnect.testing.routes._checks import (
     FLAG_NULL,
@@ -17,18 +18,7 @@ from aconnect.testing.routes._checks import (
     may_edit,
     may_view,
 )
-from aconnect.testing.wire import (
-    Answer,
-    ApiFault,
-    Call,
-    Row,
-    bad_request,
-    empty,
-    forbidden,
-    not_found,
-    ok,
-    route,
-)
+from aconnect.testing.wire import Answer, Row, empty, ok
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{3,64}", re.ASCII)
 _VARIABLE = re.compile(r"[^=\s\0]+")

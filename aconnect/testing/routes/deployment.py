@@ -2,21 +2,12 @@
 
 from uuid import uuid4
 
+from aconnect.testing.dialect import ApiFault, Call, bad_request, forbidden, not_found, route
 from aconnect.testing.progress import JobState, Run, TaskState
 from aconnect.testing.resources import new_job
 from aconnect.testing.routes._checks import FLAG_NULL, TEXT_NULL, chosen, content_of
 from aconnect.testing.state import Bundle
-from aconnect.testing.wire import (
-    Answer,
-    ApiFault,
-    Call,
-    Row,
-    bad_request,
-    forbidden,
-    not_found,
-    ok,
-    route,
-)
+from aconnect.testing.wire import Answer, Row, ok
 
 RENDERED = {"quarto-static", "rmd-static", "jupyter-static", "jupyter-voila"}
 """Application modes that can be rendered."""

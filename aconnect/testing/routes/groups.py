@@ -2,22 +2,19 @@
 
 from uuid import uuid4
 
+from aconnect.testing.dialect import (
+    ApiFault,
+    Call,
+    already_gone,
+    bad_request,
+    forbidden,
+    not_found,
+    route,
+)
 from aconnect.testing.paging import offset
 from aconnect.testing.resources import aged, new_group
 from aconnect.testing.routes._checks import NULL, TEXT_NULL, WHOLE_NULL, chosen, remove_from
-from aconnect.testing.wire import (
-    Answer,
-    ApiFault,
-    Call,
-    Row,
-    already_gone,
-    bad_request,
-    empty,
-    forbidden,
-    not_found,
-    ok,
-    route,
-)
+from aconnect.testing.wire import Answer, Row, empty, ok
 
 
 def _group(call: Call, name: str = "guid", *, edit: bool = False) -> Row:

@@ -5,9 +5,10 @@ from itertools import islice
 
 import msgspec
 
+from aconnect.testing.dialect import Call, bad_request, route
 from aconnect.testing.paging import MAX_LIMIT, keyset, time_of
 from aconnect.testing.rows import Selection, Series, Test
-from aconnect.testing.wire import Answer, Call, Row, bad_request, route
+from aconnect.testing.wire import Answer, Row
 
 MOST_GUIDS = 40
 """How many guids `content_guid` takes."""

@@ -1,9 +1,10 @@
 """Jobs of content and their logs."""
 
+from aconnect.testing.dialect import ApiFault, Call, not_found, route
 from aconnect.testing.progress import JobState
 from aconnect.testing.resources import aged
 from aconnect.testing.routes._checks import content_of
-from aconnect.testing.wire import Answer, ApiFault, Call, Row, empty, not_found, ok, route
+from aconnect.testing.wire import Answer, Row, empty, ok
 
 _ACTIVE = 0
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from aconnect.testing.wire import Answer, Call, Row, ok, route
+from aconnect.testing.dialect import Call, route
+from aconnect.testing.wire import Answer, Row, ok
 
 _NEW = (2024, 1, 0)
 
@@ -10,7 +11,7 @@ _NEW = (2024, 1, 0)
 @route("GET", "/server_settings", public=True)
 def get_server_settings(call: Call) -> Answer:
     """Answer with the settings, and the version unless it is hidden."""
-    version = call.host.version or ""
+    version = call.version or ""
     settings: Row = {
         "hostname": "connect",
         "version": version,

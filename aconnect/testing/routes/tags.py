@@ -1,5 +1,6 @@
 """Tags, and tags on content."""
 
+from aconnect.testing.dialect import ApiFault, Call, bad_request, not_found, route
 from aconnect.testing.resources import new_tag
 from aconnect.testing.routes._checks import (
     TEXT,
@@ -10,17 +11,7 @@ from aconnect.testing.routes._checks import (
     remove_from,
 )
 from aconnect.testing.routes.content import sent_content
-from aconnect.testing.wire import (
-    Answer,
-    ApiFault,
-    Call,
-    Row,
-    bad_request,
-    empty,
-    not_found,
-    ok,
-    route,
-)
+from aconnect.testing.wire import Answer, Row, empty, ok
 
 
 def _tag(call: Call) -> Row:

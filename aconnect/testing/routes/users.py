@@ -3,22 +3,11 @@
 from datetime import datetime
 from uuid import uuid4
 
+from aconnect.testing.dialect import ROLES, ApiFault, Call, bad_request, forbidden, not_found, route
 from aconnect.testing.paging import offset
 from aconnect.testing.resources import aged, new_user
 from aconnect.testing.routes._checks import TEXT, chosen
-from aconnect.testing.wire import (
-    ROLES,
-    Answer,
-    ApiFault,
-    Call,
-    Row,
-    bad_request,
-    empty,
-    forbidden,
-    not_found,
-    ok,
-    route,
-)
+from aconnect.testing.wire import Answer, Row, empty, ok
 
 _EDITABLE = ("email", "username", "first_name", "last_name", "user_role")
 _SORTS = {"first_name", "last_name", "username", "active_time", "created_time", "user_role"}

@@ -1,0 +1,263 @@
+"""A simulated service on the loopback interface: sockets, records of requests, scripts of faults.
+
+Decides what happens to a request before and after its operation, for any service. It is built on
+aiohttp's low-level server, since an application with its router and middlewares would cost more
+than most of the simulated operations. What a service is, its subclass says:
+
+    @dataclass
+    class Shelf:
+        books: dict[str, Row] = field(default_factory=dict[str, Row])
+
+    Asked: TypeAlias = Call[Shelf]
+    ROUTES: RouteTable[Asked] = RouteTable()
+
+    @ROUTES.route("GET", "/books/{id}/")
+    def get_book(call: Asked) -> Answer:
+        if call.args["id"] not in call.state.books:
+            raise ServiceFault(404, "No such book.")
+        return ok(call.state.books[call.args["id"]])
+
+    class FakeLibrary(FakeServer[Shelf]):
+        root = "/api/v3"
+        routes = ROUTES
+
+        def __init__(self, **options: Unpack[Options]) -> None:
+            super().__init__(Shelf(), **options)
+
+        def admit(self, call: Asked, route: Route) -> None:
+            if not route.public and call.request.headers.get("Authorization") != "Bearer token":
+                raise ServiceFault(401, "Who are you?")
+
+        def error(self, fault: ServiceFault) -> Answer:
+            return ok({"detail": fault.message}, fault.status)
+
+Handlers may be coroutines; `Call` reads queries, JSON and forms for them. A path below `root`
+without a route comes to `unknown`, any other to `outside`; both answer 404 unless overridden.
+Handlers that need more than a state get a subclass of `Call` from `make_call`, as Connect's do.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar, cast
+
+from aiohttp import web
+
+from aconnect.testing.exchange import ServedExchange
+from aconnect.testing.faults import Fault
+from aconnect.testing.routing import Router
+from aconnect.testing.wire import Answer, Call, Recorded, Route, RouteTable, ServiceFault, text
+
+S = TypeVar("S")
+
+
+class Options(TypedDict, total=False):
+    """What every simulated server takes, for a service that passes it on.
+
+    See the arguments of `FakeServer`.
+    """
+
+    prefix: str
+    record: bool
+    host: str
+    port: int
+
+
+class FakeServer(ABC, Generic[S]):
+    """A service on the loopback interface, with a state, faults and a record.
+
+    Args:
+        state: What the server holds when it begins.
+        version: Which of its routes it has; None has all.
+        prefix: Path that the server lives under, such as "/rsc".
+        record: Keep every request in `requests`; off for benchmarks.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+    """
+
+    root: ClassVar[str]
+    """Path of the API below the prefix, without a slash at the end."""
+    routes: ClassVar[RouteTable[Any]]
+
+    def __init__(
+        self,
+        state: S,
+        *,
+        version: tuple[int, int, int] | None = None,
+        prefix: str = "",
+        record: bool = True,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self.state: S = state
+        self.requests: list[Recorded] = []
+        self.elsewhere_requests: list[Recorded] = []
+        self.prefix: str = "/" + prefix.strip("/") if prefix.strip("/") else ""
+        self._record = record
+        self._address = (host, port)
+        self._router = Router(self.routes, version)
+        self._below = self.prefix + self.root
+        self._script: list[tuple[str, str, Fault]] = []
+        self._arrived = 0
+        self._url = ""
+        self._elsewhere = ""
+        self._stopping = asyncio.Event()
+        self._runners: list[web.ServerRunner] = []
+
+    @abstractmethod
+    def admit(self, call: Call[S], route: Route) -> None:
+        """Find out who calls, and raise a `ServiceFault` at those who may not."""
+
+    @abstractmethod
+    def error(self, fault: ServiceFault) -> Answer:
+        """Answer in the service's error form."""
+
+    def unknown(self, call: Call[S], allowed: list[str]) -> Answer:
+        """Answer a request without a route; `allowed` are the methods that its path has."""
+        del call, allowed
+        return text("404 page not found\n", 404)
+
+    def outside(self, call: Call[S]) -> Answer:
+        """Answer a request that is not below `root`; its path begins below the prefix."""
+        del call
+        return text("404 page not found\n", 404)
+
+    def make_call(self, request: web.BaseRequest, path: str, query_string: str) -> Call[S]:
+        """Make what handlers get; for a service whose calls are a class of their own."""
+        return Call(self, request, path, query_string)
+
+    @property
+    def url(self) -> str:
+        """Address of the server with its prefix, without a slash at the end."""
+        return self._url
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    @property
+    def elsewhere(self) -> str:
+        """Address of a second listener, another origin, that only records."""
+        return self._elsewhere
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        self._stopping.clear()
+        host, port = self._address
+        self._url = await self._listen(self._handle, host, port) + self.prefix
+        self._elsewhere = await self._listen(self._handle_elsewhere, host, 0)
+
+    async def _listen(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        host: str,
+        port: int,
+    ) -> str:
+        server = web.Server(handler, handler_cancellation=True, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=0.5)
+        await runner.setup()
+        self._runners.append(runner)
+        site = web.TCPSite(runner, host, port, backlog=1024)
+        await site.start()
+        bound: int = runner.addresses[0][1]
+        return f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+
+    async def stop(self) -> None:
+        """End all connections, also those that wait, and stop listening."""
+        self._stopping.set()
+        for runner in self._runners:
+            await runner.cleanup()
+        self._runners.clear()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def script(self, *faults: Fault, on: str = "*") -> None:
+        """Let the next requests that match `on` meet these faults, one each, in order.
+
+        Args:
+            faults: What happens to them.
+            on: `METHOD /path`, the path below `root`, both with wild-cards; `*` is every request.
+        """
+        method, space, path = on.partition(" ")
+        if not space:
+            method, path = "*", on
+        self._script.extend((method, path, fault) for fault in faults)
+
+    def assert_script_used(self) -> None:
+        """Fail if a scripted fault was not met."""
+        left = [f"{fault!r} on {method} {path}" for method, path, fault in self._script]
+        if left:
+            raise AssertionError("These scripted faults were not met:\n" + "\n".join(left))
+
+    def count(self, method: str, path: str) -> int:
+        """Count recorded requests; the path may have wild-cards."""
+        return sum(r.method == method and fnmatchcase(r.path, path) for r in self.requests)
+
+    async def hold(self, seconds: float) -> None:
+        """Wait, but not beyond the end of the server."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query_string = request.raw_path.partition("?")
+        if path.startswith(self._below):
+            path = path[len(self._below) :]
+            inside = True
+        else:
+            path = path.removeprefix(self.prefix)
+            inside = False
+        call = self.make_call(request, path, query_string)
+        if self._record:
+            self._arrived += 1
+            call.record = Recorded(
+                self._arrived, request.method, path, query_string, request.headers
+            )
+            self.requests.append(call.record)
+        exchange = ServedExchange(self, call, inside)
+        if self._script:
+            fault = self._next_fault(request.method, path)
+            if fault is not None:
+                return await exchange.meet(fault)
+        return await exchange.send(await exchange.answer())
+
+    def _next_fault(self, method: str, path: str) -> Fault | None:
+        for i, (methods, paths, fault) in enumerate(self._script):
+            if fnmatchcase(method, methods) and (paths == "*" or fnmatchcase(path, paths)):
+                del self._script[i]
+                return fault
+        return None
+
+    async def serve(self, call: Call[S], *, inside: bool) -> Answer:
+        """Let an operation happen and return its answer, also if it is an error."""
+        if not inside:
+            return self.outside(call)
+        found = self._router.find(call.request.method, call.path)
+        if found is None:
+            return self.unknown(call, self._router.methods(call.path))
+        entry, call.args = found
+        try:
+            self.admit(call, entry)
+            answer: Answer = entry.handler(call)
+            if entry.waits:
+                answer = await cast("Awaitable[Answer]", answer)
+        except ServiceFault as fault:
+            return self.error(fault)
+        return answer
+
+    async def _handle_elsewhere(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query_string = request.raw_path.partition("?")
+        call = Call(self, request, path, query_string)
+        number = len(self.elsewhere_requests) + 1
+        call.record = Recorded(number, request.method, path, query_string, request.headers)
+        self.elsewhere_requests.append(call.record)
+        await call.drain()
+        return web.Response(body=b"{}", content_type="application/json")

@@ -1,0 +1,89 @@
+"""How Connect's simulated operations speak: roles, codes of errors, versions and nodes.
+
+Decides what a handler of Connect sees beyond what any service's does (`wire`), and how it refuses.
+"""
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from aconnect.testing import wire
+from aconnect.testing.versions import Features
+from aconnect.testing.wire import Answer, Host, MalformedFault, RouteTable, ServiceFault, ok
+
+if TYPE_CHECKING:
+    from aconnect.testing.state import State
+
+ROLES = {"viewer": 0, "publisher": 1, "administrator": 2}
+
+
+class ApiFault(ServiceFault):
+    """An answer of Connect's error form, with one of its codes."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(status, message, code=code)
+
+
+def bad_request(message: str, code: int = 3) -> ApiFault:
+    """Refuse what was sent; 3 is this simulation's code for any invalid value."""
+    return ApiFault(400, code, message)
+
+
+def not_found(what: str = "The requested object") -> ApiFault:
+    """Say that an object does not exist."""
+    return ApiFault(404, 4, f"{what} does not exist.")
+
+
+def already_gone(what: str) -> ApiFault:
+    """Say that what is to be deleted was deleted before."""
+    return ApiFault(404, 17, f"{what} has already been deleted.")
+
+
+def forbidden() -> ApiFault:
+    """Refuse an operation to this caller."""
+    return ApiFault(403, 22, "You don't have permission to perform this operation.")
+
+
+def error(fault: ServiceFault) -> Answer:
+    """Answer in Connect's error form."""
+    code = fault.code
+    if code is None:
+        code = 2 if isinstance(fault, MalformedFault) else 3
+    return ok({"code": code, "error": fault.message, "payload": None}, fault.status)
+
+
+class Call(wire.Call["State"]):
+    """One authenticated request to one node of Connect."""
+
+    __slots__ = ("features", "node", "version")
+
+    def __init__(
+        self,
+        host: Host["State"],
+        request: web.BaseRequest,
+        path: str,
+        query_string: str,
+        *,
+        node: int,
+        version: str | None,
+        features: Features,
+    ) -> None:
+        super().__init__(host, request, path, query_string)
+        self.node: int = node
+        self.version: str | None = version
+        self.features: Features = features
+
+    @property
+    def is_admin(self) -> bool:
+        return bool(self.user["user_role"] == "administrator")
+
+    def needs(self, role: str) -> None:
+        """Refuse callers below `role`."""
+        if ROLES[self.user["user_role"]] < ROLES[role]:
+            raise forbidden()
+
+
+ROUTES: RouteTable[Call] = RouteTable(role="viewer")
+
+route = ROUTES.route
+"""Declare the handler of an operation; `role` is the least one that may call it."""

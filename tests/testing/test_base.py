@@ -1,0 +1,130 @@
+"""What any simulated service has, shown with a small one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, Unpack
+
+import aiohttp
+import pytest
+
+from aconnect.testing import faults
+from aconnect.testing.base import FakeServer, Options
+from aconnect.testing.wire import Answer, Call, Route, RouteTable, Row, ServiceFault, ok, text
+
+
+@dataclass
+class Shelf:
+    """What the library holds."""
+
+    books: dict[str, Row] = field(default_factory=lambda: {"a b": {"title": "Emma"}})
+
+
+Asked: TypeAlias = Call[Shelf]
+ROUTES: RouteTable[Asked] = RouteTable()
+
+
+@ROUTES.route("GET", "/books/{id}/")
+def get_book(call: Asked) -> Answer:
+    if call.args["id"] not in call.state.books:
+        raise ServiceFault(404, "No such book.", details={"id": call.args["id"]})
+    return ok(call.state.books[call.args["id"]])
+
+
+@ROUTES.route("POST", "/login", public=True)
+async def login(call: Asked) -> Answer:
+    call.set_cookie("session=1; Path=/")
+    call.set_cookie("csrf=2; Path=/")
+    return ok(await call.form())
+
+
+@ROUTES.route("POST", "/books")
+async def add_book(call: Asked) -> Answer:
+    return ok(await call.fields("title"), 201)
+
+
+class FakeLibrary(FakeServer[Shelf]):
+    """A library."""
+
+    root = "/api/v3"
+    routes = ROUTES
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        super().__init__(Shelf(), **options)
+
+    def admit(self, call: Asked, route: Route) -> None:
+        if not route.public and call.request.headers.get("Authorization") != "Bearer token":
+            raise ServiceFault(401, "Who are you?")
+
+    def error(self, fault: ServiceFault) -> Answer:
+        return ok({"detail": fault.message, "more": fault.details}, fault.status)
+
+    def unknown(self, call: Asked, allowed: list[str]) -> Answer:
+        return text(",".join(allowed), 405) if allowed else super().unknown(call, allowed)
+
+
+@asynccontextmanager
+async def library(**options: Unpack[Options]) -> AsyncGenerator[tuple[FakeLibrary, Any], None]:
+    headers = {"Authorization": "Bearer token"}
+    async with (
+        FakeLibrary(**options) as server,
+        aiohttp.ClientSession(headers=headers) as session,
+    ):
+        yield server, session
+
+
+@pytest.mark.parametrize("prefix", ["", "/far/away"])
+async def test_a_service_has_its_own_root_and_records_below_it(prefix: str):
+    """Operations live below prefix and root; records and scripts speak of what is below both."""
+    async with library(prefix=prefix) as (server, session):
+        server.script(faults.status(503), on="GET /books/*")
+        found = [await session.get(f"{server.url}/api/v3/books/a%20b/") for _ in range(2)]
+        assert [answer.status for answer in found] == [503, 200]
+        assert await found[1].json() == {"title": "Emma"}
+        assert server.count("GET", "/books/a%20b/") == 2
+        server.assert_script_used()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "body"),
+    [
+        ("GET", "/api/v3/books/b/", {}, 404, '{"detail":"No such book.","more":{"id":"b"}}'),
+        ("GET", "/api/v3/books/b/", {"Authorization": ""}, 401, '{"detail":"Who are you?"'),
+        ("GET", "/api/v3/books/b", {}, 404, "404 page not found"),
+        ("PATCH", "/api/v3/books/b/", {}, 405, "GET"),
+        ("GET", "/books/b/", {}, 404, "404 page not found"),
+        ("POST", "/api/v3/books", {}, 400, '{"detail":"The request body is not valid JSON'),
+    ],
+)
+async def test_a_service_refuses_in_its_own_form(
+    method: str, path: str, headers: dict[str, str], status: int, body: str
+):
+    """Refusals of handlers, of admission and of what reads bodies have the service's form."""
+    async with library() as (server, session):
+        answer = await session.request(method, server.url + path, headers=headers)
+        assert answer.status == status
+        assert (await answer.text()).startswith(body)
+
+
+async def test_a_form_is_read_and_several_cookies_are_set():
+    """A login reads a form and sets more than one cookie, without credentials."""
+    async with library() as (server, session):
+        answer = await session.post(
+            f"{server.url}/api/v3/login", data={"id": "x&y", "secret": ""}, headers={}
+        )
+        assert await answer.json() == {"id": "x&y", "secret": ""}
+        assert {name: cookie.value for name, cookie in answer.cookies.items()} == {
+            "session": "1",
+            "csrf": "2",
+        }
+
+
+async def test_a_redirect_keeps_the_root_of_the_service():
+    """The fault leads to the same path on the other origin."""
+    async with library() as (server, session):
+        server.script(faults.redirect())
+        await session.get(f"{server.url}/api/v3/books/x/?a=1")
+        (met,) = server.elsewhere_requests
+        assert (met.path, met.query_string) == ("/api/v3/books/x/", "a=1")
