@@ -9,21 +9,17 @@ import gzip
 import io
 import json
 import tarfile
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, Generic, TypeVar
+from typing import Any
 
+import tests.authentik.scene
+import tests.looker.scene
 from aconnect import Client, Upload
-from aconnect._core.endpoint import REGISTRY, Resource
+from aconnect._core.endpoint import REGISTRY
 from aconnect.testing import BuildScript, FakeConnect, Seed
-
-S = TypeVar("S")
-C = TypeVar("C")
+from tests.scenes import Scene, Setting
 
 SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3)
 
-OPERATIONS = sorted(key for key in REGISTRY if key.startswith("connect:"))
 
 BODIES: dict[str, dict[str, Any]] = {
     "users.create": {"username": "newcomer", "email": "new@example.com"},
@@ -57,48 +53,6 @@ def archive(files: dict[str, bytes] | None = None) -> bytes:
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return gzip.compress(buffer.getvalue(), mtime=0)
-
-
-class Scene(Generic[S, C]):
-    """A server with something of everything, and what its things are called."""
-
-    def __init__(self, server: S, client: C) -> None:
-        self.server = server
-        self.client = client
-        self.ids: dict[str, dict[str, str]] = {}
-        """What names stand for, by resource group."""
-        self.bodies: dict[str, dict[str, Any]] = {}
-        """Arguments that are no ids, by operation."""
-
-    async def set_up(self) -> None:
-        """Make what the seed does not have, and learn what things are called."""
-        raise AssertionError("each service has its own")
-
-    def call(self, key: str) -> Callable[[], Awaitable[Any]]:
-        """Give the call of an operation, ready to be made."""
-        declared = REGISTRY[key]
-        group: type[Resource] = getattr(
-            import_module(declared.function.__module__),
-            declared.function.__qualname__.partition(".")[0],
-        )
-        ids = self.ids.get(group._name, {})
-        own = set(declared.plan.arguments)
-        places = {name for name, _ in declared.plan.path}
-        resource = group(self.client, {name: ids[name] for name in places - own})
-        given = dict(self.bodies.get(declared.name, {}))
-        for name in declared.plan.required - given.keys():
-            if name not in ids:
-                raise AssertionError(
-                    f"{declared.name} needs a value for {name!r}: add one to its scene's ids or "
-                    "bodies"
-                )
-            given[name] = ids[name]
-        method = getattr(resource, declared.function.__name__)
-
-        async def call() -> Any:
-            return await method(**given)
-
-        return call
 
 
 class ConnectScene(Scene[FakeConnect, Client]):
@@ -141,22 +95,14 @@ class ConnectScene(Scene[FakeConnect, Client]):
         self.server.requests.clear()
 
 
-@dataclass(frozen=True)
-class Setting:
-    """How a service is simulated and called."""
-
-    server: Callable[[], Any]
-    client: Callable[..., Any]
-    """Takes the server and options of the client."""
-    scene: Callable[[Any, Any], Scene[Any, Any]]
-
-
 SETTINGS = {
     "connect": Setting(
         lambda: FakeConnect(seed=SEED),
         lambda server, **options: Client(server.url, api_key=server.api_key, **options),
         ConnectScene,
     ),
+    "looker": tests.looker.scene.SETTING,
+    "authentik": tests.authentik.scene.SETTING,
 }
 
 OPERATIONS = sorted(key for key in REGISTRY if REGISTRY[key].service in SETTINGS)

@@ -111,14 +111,9 @@ class Comparison:
 
     def _compare_texts(self, place: _Place, contract: Field | None, declared: Type) -> None:
         """Compare what is written into the address: None is left out, several are joined."""
-        kinds = [
-            kind
-            for one in declared.kinds
-            for kind in (one.item.kinds if one.item is not None else (one,))
-        ]
         if contract is not None:
-            plain = Type(contract.type.kinds)
-            self._compare_types(place, plain, Type(tuple(kinds)), sending=True)
+            theirs, ours = _texts(contract.type), _texts(declared)
+            self._compare_types(place, theirs, ours, sending=True)
 
     def _compare_query(self, declaration: Declared, contract: Operation) -> None:
         for name, known in contract.query.items():
@@ -250,6 +245,14 @@ class Comparison:
     ) -> None:
         what = f"{place.part}: contract {contract}, declared {declared}"
         self.findings.append(_Finding(place, what, settled_elsewhere))
+
+
+def _texts(type_: Type) -> Type:
+    """Reduce a type to what one text of it says, whether several may come or not."""
+    kinds = (
+        kind for one in type_.kinds for kind in (one.item.kinds if one.item is not None else (one,))
+    )
+    return Type(tuple(dict.fromkeys(kinds)))
 
 
 def _content(content: Content) -> str:

@@ -42,6 +42,7 @@ _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
     msgspec.Raw: (Kind("any"),),
 }
 _JSON: Final = "application/json"
+_FORM: Final = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,9 @@ def declared(endpoint: Endpoint) -> Declared:
         method=endpoint.method,
         template=endpoint.template,
         path={
-            name: type_of(hints[name]) for name in placeholders(endpoint.template) if name in hints
+            place: type_of(hints[name])
+            for place, (name, _) in zip(placeholders(endpoint.template), plan.path, strict=True)
+            if name in hints
         },
         query={
             name: Field(type_of(hints[argument]), argument in plan.required)
@@ -108,8 +111,14 @@ def _body(endpoint: Endpoint, hints: Mapping[str, Any]) -> Body | None:
     plan = endpoint.plan
     if plan.fields is not None:
         (fields,) = (hint for hint in map(_unpacked, hints.values()) if is_typeddict(hint))
-        kind = Kind("fields", title=fields.__name__, load=lambda: _entries(fields, plan.required))
-        return Body(_JSON, Type((kind,)))
+        kind = Kind(
+            "fields",
+            title=fields.__name__,
+            load=lambda: {
+                plan.spelled[name]: field for name, field in _entries(fields, plan.required).items()
+            },
+        )
+        return Body(_FORM if endpoint.form else _JSON, Type((kind,)))
     if not plan.has_body:
         return None
     if hints["body"] is Upload:

@@ -12,7 +12,7 @@ from aconnect._core.endpoint import Endpoint
 from aconnect._core.message import Upload
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Paged
-from aconnect._core.styles import PageStyle
+from aconnect._core.plan import Spell, as_written
 from tests.contracts.compare import differences
 from tests.contracts.declared import declared
 from tests.contracts.table import Table
@@ -56,6 +56,12 @@ class Draft(TypedDict, total=False):
     note: str | None
 
 
+class Title(TypedDict):
+    """A body with a name of several words."""
+
+    full_title: str
+
+
 class Handle:
     """A return type that makes itself from an answer."""
 
@@ -76,6 +82,9 @@ class Things:
     ) -> Thing:
         """Have every kind of argument."""
         raise AssertionError
+
+    async def rename(self, thing_id: str, *, sort_by: list[str], **fields: Unpack[Title]) -> None:
+        """Have names of several words."""
 
     async def remove(self, guid: str) -> None:
         """Have no answer."""
@@ -150,10 +159,12 @@ def told(
     function: Callable[..., Any] = Things.change,
     method: str = "POST",
     template: str = "/things/{guid}",
-    style: PageStyle | None = None,
+    spell: Spell = as_written,
+    **options: Any,
 ) -> list[str]:
     """Compare a declaration with the editions, and give each difference as one text."""
-    endpoint = Endpoint(function, method, template, style=style)
+    endpoint = Endpoint(function, method, template, **options)
+    endpoint.spell = spell
     tables = [edition(spec, str(number)) for number, spec in enumerate(specs, 1)]
     found = differences(declared(endpoint), tables)
     return [

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from aconnect._core.plan import camel
 from aconnect._core.styles import Keyset, PageNumber, PageStyle
 from tests.contracts.samples import (
     CONTRACT,
@@ -27,6 +28,7 @@ def test_agreement_is_silent() -> None:
     assert told(CONTRACT) == []
 
 
+FORM = "application/x-www-form-urlencoded"
 OPERATION = CONTRACT["operations"][FIRST]
 QUERY = ("operations", FIRST, "query")
 BODY = ("operations", FIRST, "body")
@@ -306,3 +308,40 @@ def test_the_same_template_is_preferred() -> None:
     twin = "POST /things/{path}"
     operations = {twin: {"answers": {"204": {}}}, **CONTRACT["operations"]}
     assert told({**CONTRACT, "operations": operations}) == []
+
+
+RENAMING: Spec = {
+    "path": {"thingId!": "string"},
+    "query": {"sortBy!": "[string]"},
+    "body": {FORM: "#Title"},
+    "answers": {"204": {}},
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"spell": camel, "form": True}, []),
+        (
+            {"spell": camel},
+            [f"rename 1 body: contract {FORM} #Title, declared {JSON} #Title"],
+        ),
+        (
+            {"form": True},
+            [
+                "rename 1 query sortBy: contract [string], declared nothing",
+                "rename 1 query thing_id: contract nothing, declared sent",
+                "rename 1 query sort_by: contract nothing, declared sent",
+                "Title 1 fullTitle: contract string, declared nothing",
+                "Title 1 full_title: contract nothing, declared string",
+            ],
+        ),
+    ],
+)
+def test_names_and_bodies_as_the_service_writes_them(options: Spec, found: list[str]) -> None:
+    """A declaration is compared as it is sent: spelled names, forms, lists in the address."""
+    spec = {
+        "operations": {"POST /{thingId}": RENAMING},
+        "schemas": {"Title": {"fullTitle!": "string"}},
+    }
+    assert told(spec, function=Things.rename, template="/{thingId}", **options) == found

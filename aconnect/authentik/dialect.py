@@ -1,0 +1,97 @@
+"""How authentik reports errors: `detail` and `code`, or messages per field where it refuses input.
+
+Source: the schemas `GenericError` and `ValidationError` of its API; the texts of refused tokens are
+those of `authentik/api/authentication.py` and of Django REST framework, which answer 403 to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from aconnect._core.dialect import Dialect, Said
+from aconnect._core.guards import is_dict, is_list
+from aconnect._core.message import Answer, Request
+from aconnect.errors import (
+    ApiError,
+    AuthenticationError,
+    NotFoundError,
+    PermissionDeniedError,
+)
+
+_GENERAL: Final = "non_field_errors"
+_NOT_SIGNED_IN: Final = frozenset({"authentication_failed", "not_authenticated"})
+# Servers leave the code out where they refuse the token itself.
+_TOKEN_REFUSED: Final = (
+    "Token invalid/expired",
+    "Authentication credentials were not provided",
+    "Malformed header",
+    "Unsupported authentication type",
+)
+
+
+class AuthentikDialect(Dialect):
+    """Reads authentik's error bodies."""
+
+    def read(self, answer: Answer) -> Said | None:
+        data = _json(answer)
+        if is_dict(data) and isinstance(data.get("detail"), str):
+            return Said(data["detail"], _code(data), data)
+        # Other answers have `detail`; such JSON comes from elsewhere.
+        if answer.status != 400 or not (is_dict(data) or is_list(data)):
+            return None
+        code = _code(data) if is_dict(data) else None
+        fields = (
+            {name: value for name, value in data.items() if name != "code" or code is None}
+            if is_dict(data)
+            else data
+        )
+        return Said("; ".join(_messages(fields)), code, data)
+
+    def kind(self, request: Request, answer: Answer, said: Said | None) -> type[ApiError]:
+        if (
+            answer.status == 403
+            and said is not None
+            and (said.code in _NOT_SIGNED_IN or said.message.startswith(_TOKEN_REFUSED))
+        ):
+            return AuthenticationError
+        return super().kind(request, answer, said)
+
+    def hint(self, kind: type[ApiError], said: Said | None) -> str:
+        if kind is AuthenticationError:
+            return "check the token (AUTHENTIK_TOKEN): it needs the intent API and must not expire"
+        if kind is PermissionDeniedError:
+            return "the token's owner may not do this; give its role the permission"
+        if kind is NotFoundError and said is None:
+            return "the answer is not authentik's; check the server's address (AUTHENTIK_URL)"
+        return ""
+
+
+def _json(answer: Answer) -> Any:
+    if answer.body.lstrip()[:1] not in {b"{", b"["}:
+        return None
+    try:
+        return msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _code(data: dict[str, Any]) -> str | None:
+    # A list of messages, on the other hand, is about a field called code.
+    code = data.get("code")
+    return code if isinstance(code, str) else None
+
+
+def _messages(value: Any, place: str = "") -> Iterator[str]:
+    """Give the messages of refused input, those about no single field first."""
+    if is_dict(value):
+        for name in sorted(value, key=lambda name: name != _GENERAL):
+            inner = place if name == _GENERAL else f"{place}.{name}" if place else name
+            yield from _messages(value[name], inner)
+    elif is_list(value):
+        for item in value:
+            yield from _messages(item, place)
+    elif value is not None:
+        yield f"{place}: {value}" if place else str(value)

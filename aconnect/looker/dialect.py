@@ -1,0 +1,65 @@
+"""How Looker reports errors: `{"message", "documentation_url"}`, and `errors` per field with 422.
+
+Source: `Error`, `ValidationError` and `ValidationErrorDetail` of the Looker API 4.0.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from aconnect._core.dialect import Dialect, Said, json_object
+from aconnect._core.message import Answer, Request
+from aconnect.errors import ApiError, AuthenticationError, NotFoundError, PermissionDeniedError
+
+LOGIN = "session.login"
+"""The operation that signs in."""
+
+
+class LookerDialect(Dialect):
+    """Reads Looker's error bodies; `payload` holds the body, with the details per field."""
+
+    def read(self, answer: Answer) -> Said | None:
+        data = json_object(answer)
+        if data is None or "documentation_url" not in data or "message" not in data:
+            return None
+        message = data["message"] if isinstance(data["message"], str) else ""
+        details = _details(data)
+        fields = "; ".join(text for detail in details if (text := _shown(detail)))
+        code = next((d["code"] for d in details if isinstance(d.get("code"), str)), None)
+        return Said(f"{message}: {fields}" if message and fields else message or fields, code, data)
+
+    def kind(self, request: Request, answer: Answer, said: Said | None) -> type[ApiError]:
+        if request.operation == LOGIN and answer.status == 404 and said is not None:
+            # Looker says "Not found" of a client id and secret that it does not know.
+            return AuthenticationError
+        return super().kind(request, answer, said)
+
+    def hint(self, kind: type[ApiError], said: Said | None) -> str:
+        if kind is AuthenticationError:
+            return (
+                "check the client id and secret (LOOKERSDK_CLIENT_ID, LOOKERSDK_CLIENT_SECRET), "
+                "which belong to one Looker instance"
+            )
+        if kind is PermissionDeniedError:
+            return "the owner of the API credentials may not do this; administrators may"
+        if kind is NotFoundError and said is None:
+            return "the answer is not Looker's; check the address (LOOKERSDK_BASE_URL)"
+        return ""
+
+    def gone(self, error: ApiError) -> bool:
+        # Another 404 comes from something in front of Looker.
+        return error.status == 404 and isinstance(error.payload, dict)
+
+
+def _details(data: dict[str, Any]) -> list[dict[str, Any]]:
+    errors: Any = data.get("errors")
+    if not isinstance(errors, list):
+        return []
+    rows = cast("list[object]", errors)
+    return [cast("dict[str, Any]", row) for row in rows if isinstance(row, dict)]
+
+
+def _shown(detail: dict[str, Any]) -> str:
+    """Put one field's trouble into words."""
+    field, message = detail.get("field"), detail.get("message") or detail.get("code")
+    return " ".join(str(part) for part in (field, message) if part)

@@ -1,0 +1,203 @@
+"""Roles: what may be done (a permission set) with what (a model set), and who has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Required, TypedDict, Unpack
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.model import Id, Model
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Offset, Whole
+from aconnect.looker.base import LookerResource
+from aconnect.looker.sets import ModelSet, PermissionSet, Texts
+
+
+class Role(Model, kw_only=True):
+    """A role of this Looker instance."""
+
+    can: dict[str, bool] | None = None
+    """What the caller may do with it."""
+    id: Id = ""
+    name: str | None = None
+    permission_set: PermissionSet | None = None
+    permission_set_id: Id | None = None
+    model_set: ModelSet | None = None
+    model_set_id: Id | None = None
+    internal: bool | None = None
+    """Looker's own, which cannot be modified."""
+    url: str | None = None
+    users_url: str | None = None
+
+
+class RoleSearch(Role, kw_only=True):
+    """A role with the number of its users."""
+
+    user_count: int | None = None
+
+
+class Group(Model, kw_only=True):
+    """A group of users."""
+
+    can: dict[str, bool] | None = None
+    can_add_to_content_metadata: bool | None = None
+    contains_current_user: bool | None = None
+    external_group_id: str | None = None
+    externally_managed: bool | None = None
+    id: Id = ""
+    include_by_default: bool | None = None
+    name: str | None = None
+    user_count: int | None = None
+
+
+class User(Model, kw_only=True):
+    """A user of Looker."""
+
+    can: dict[str, bool] | None = None
+    avatar_url: str | None = None
+    avatar_url_without_sizing: str | None = None
+    credentials_api3: list[dict[str, Any]] | None = None
+    credentials_email: dict[str, Any] | None = None
+    credentials_embed: list[dict[str, Any]] | None = None
+    credentials_google: dict[str, Any] | None = None
+    credentials_ldap: dict[str, Any] | None = None
+    credentials_looker_openid: dict[str, Any] | None = None
+    credentials_oidc: dict[str, Any] | None = None
+    credentials_saml: dict[str, Any] | None = None
+    credentials_totp: dict[str, Any] | None = None
+    credentials_workforce: dict[str, Any] | None = None
+    display_name: str | None = None
+    email: str | None = None
+    embed_group_space_id: str | None = None
+    first_name: str | None = None
+    group_ids: list[Id] | None = None
+    home_folder_id: Id | None = None
+    id: Id = ""
+    is_disabled: bool | None = None
+    last_name: str | None = None
+    locale: str | None = None
+    looker_versions: list[str] | None = None
+    models_dir_validated: bool | None = None
+    personal_folder_id: Id | None = None
+    presumed_looker_employee: bool | None = None
+    role_ids: list[Id] | None = None
+    sessions: list[dict[str, Any]] | None = None
+    ui_state: dict[str, str] | None = None
+    verified_looker_employee: bool | None = None
+    roles_externally_managed: bool | None = None
+    allow_direct_roles: bool | None = None
+    allow_normal_group_membership: bool | None = None
+    allow_roles_from_normal_groups: bool | None = None
+    embed_group_folder_id: Id | None = None
+    is_iam_admin: bool | None = None
+    can_manage_api3_creds: bool | None = None
+    is_service_account: bool | None = None
+    service_account_name: str | None = None
+    url: str | None = None
+
+
+class RoleUpdate(TypedDict, total=False):
+    """Fields of a role that can be changed."""
+
+    name: str | None
+    permission_set_id: str | None
+    model_set_id: str | None
+
+
+class RoleCreate(TypedDict, total=False):
+    """Fields of a new role; Looker wants both sets."""
+
+    name: Required[str]
+    permission_set_id: str | None
+    model_set_id: str | None
+
+
+class Roles(LookerResource, name="roles"):
+    """Roles, their groups and their users."""
+
+    @paged("/roles", by=Whole())
+    def all(
+        self,
+        *,
+        fields: Texts | None = None,
+        ids: Sequence[str] | None = None,
+        get_all_support_roles: bool | None = None,
+    ) -> Paged[Role]:
+        """Find all roles, or those with the given ids."""
+        ...
+
+    @paged("/roles/search", by=Offset())
+    def search(
+        self,
+        *,
+        fields: Texts | None = None,
+        sorts: Texts | None = None,
+        id: Texts | None = None,  # noqa: A002  the vendor's noun
+        model_set_ids: Texts | None = None,
+        permission_set_ids: Texts | None = None,
+        name: str | None = None,
+        built_in: bool | None = None,
+        filter_or: bool | None = None,
+    ) -> Paged[Role]:
+        """Find roles by pattern; `aconnect.looker.sets` says what all searches have in common."""
+        ...
+
+    @paged("/roles/search/with_user_count", by=Offset())
+    def search_with_user_count(
+        self,
+        *,
+        fields: Texts | None = None,
+        sorts: Texts | None = None,
+        id: Texts | None = None,  # noqa: A002  the vendor's noun
+        name: str | None = None,
+        built_in: bool | None = None,
+        filter_or: bool | None = None,
+    ) -> Paged[RoleSearch]:
+        """Find roles by pattern, each with the number of its users."""
+        ...
+
+    @endpoint("GET", "/roles/{role_id}")
+    async def get(self, role_id: str) -> Role:
+        """Get one role."""
+        ...
+
+    @endpoint("POST", "/roles")
+    async def create(self, **fields: Unpack[RoleCreate]) -> Role:
+        """Create a role; `ConflictError` where there is one of that name."""
+        ...
+
+    @endpoint("PATCH", "/roles/{role_id}", idempotent=True)
+    async def update(self, role_id: str, **fields: Unpack[RoleUpdate]) -> Role:
+        """Change the given fields of a role that is not Looker's own."""
+        ...
+
+    @endpoint("DELETE", "/roles/{role_id}")
+    async def delete(self, role_id: str) -> None:
+        """Delete a role that is not Looker's own."""
+        ...
+
+    @paged("/roles/{role_id}/groups", by=Whole())
+    def groups(self, role_id: str, *, fields: Texts | None = None) -> Paged[Group]:
+        """Find the groups that have a role."""
+        ...
+
+    @endpoint("PUT", "/roles/{role_id}/groups")
+    async def set_groups(self, role_id: str, body: list[str]) -> list[Group]:
+        """Give a role to the groups with these ids, and take it from all others."""
+        ...
+
+    @paged("/roles/{role_id}/users", by=Whole())
+    def users(
+        self,
+        role_id: str,
+        *,
+        fields: Texts | None = None,
+        direct_association_only: bool | None = None,
+    ) -> Paged[User]:
+        """Find the users that have a role, through groups too unless direct ones only."""
+        ...
+
+    @endpoint("PUT", "/roles/{role_id}/users")
+    async def set_users(self, role_id: str, body: list[str]) -> list[User]:
+        """Give a role to the users with these ids directly, and take it from all others."""
+        ...

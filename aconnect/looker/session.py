@@ -1,0 +1,44 @@
+"""Signing in to Looker and out of it; the client does both by itself."""
+
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+
+from aconnect._core.endpoint import endpoint
+from aconnect._core.model import Model
+from aconnect.looker.base import LookerResource
+
+
+class AccessToken(Model, kw_only=True):
+    """What a login gives."""
+
+    access_token: str = ""
+    token_type: str | None = None
+    expires_in: int | None = None
+    """Seconds from the login on."""
+    refresh_token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<AccessToken for {self.expires_in} seconds>"
+
+
+class Login(TypedDict):
+    """API credentials of a user of Looker."""
+
+    client_id: str
+    client_secret: str
+
+
+class Session(LookerResource, name="session"):
+    """The client's own session."""
+
+    @endpoint("POST", "/login", form=True, anonymous=True, idempotent=True)
+    async def login(self, **fields: Unpack[Login]) -> AccessToken:
+        """Get an access token; the client's own calls do not need it."""
+        ...
+
+    # A second one would be refused, and so sign in again to sign out.
+    @endpoint("DELETE", "/logout", idempotent=False)
+    async def logout(self) -> None:
+        """End the session whose token the client uses; the next call signs in again."""
+        ...

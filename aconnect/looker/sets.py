@@ -1,0 +1,189 @@
+"""Model sets, permission sets, and the permissions that sets are made of.
+
+All searches take patterns: `%` is any text and `_` any one character, case is ignored, and the
+texts `IS NULL` and `NOT NULL` ask whether there is a value. Ids may be several, joined by commas.
+`fields` names the fields to be answered, `sorts` the fields to sort by, each perhaps with ` desc`.
+With `filter_or` a row need only match one of the filters instead of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Required, TypedDict, Unpack
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.model import Id, Model
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Offset, Whole
+from aconnect.looker.base import LookerResource
+
+Texts = str | Sequence[str]
+"""One text, or several to be joined by commas."""
+
+
+class ModelSet(Model, kw_only=True):
+    """The LookML models that a role is about."""
+
+    can: dict[str, bool] | None = None
+    """What the caller may do with it."""
+    all_access: bool | None = None
+    built_in: bool | None = None
+    """Looker's own, which cannot be modified."""
+    id: Id = ""
+    models: list[str] | None = None
+    name: str | None = None
+    url: str | None = None
+
+
+class PermissionSet(Model, kw_only=True):
+    """The permissions that a role gives."""
+
+    can: dict[str, bool] | None = None
+    """What the caller may do with it."""
+    all_access: bool | None = None
+    built_in: bool | None = None
+    """Looker's own, which cannot be modified."""
+    id: Id = ""
+    name: str | None = None
+    permissions: list[str] | None = None
+    url: str | None = None
+
+
+class Permission(Model, kw_only=True):
+    """Something that a permission set may allow."""
+
+    can: dict[str, bool] | None = None
+    permission: str | None = None
+    """Its name, as permission sets use it."""
+    parent: str | None = None
+    """The permission that this one needs."""
+    description: str | None = None
+
+
+class ModelSetUpdate(TypedDict, total=False):
+    """Fields of a model set that can be changed."""
+
+    name: str | None
+    models: list[str] | None
+
+
+class ModelSetCreate(TypedDict, total=False):
+    """Fields of a new model set."""
+
+    name: Required[str]
+    models: list[str] | None
+
+
+class PermissionSetUpdate(TypedDict, total=False):
+    """Fields of a permission set that can be changed."""
+
+    name: str | None
+    permissions: list[str] | None
+
+
+class PermissionSetCreate(TypedDict, total=False):
+    """Fields of a new permission set."""
+
+    name: Required[str]
+    permissions: list[str] | None
+
+
+class ModelSets(LookerResource, name="model_sets"):
+    """Sets of LookML models."""
+
+    @paged("/model_sets/search", by=Offset())
+    def search(
+        self,
+        *,
+        fields: Texts | None = None,
+        sorts: Texts | None = None,
+        id: Texts | None = None,  # noqa: A002  the vendor's noun
+        name: str | None = None,
+        all_access: bool | None = None,
+        built_in: bool | None = None,
+        filter_or: bool | None = None,
+        models: Texts | None = None,
+    ) -> Paged[ModelSet]:
+        """Find model sets by pattern; the module says what all searches have in common."""
+        ...
+
+    @paged("/model_sets", by=Whole())
+    def all(self, *, fields: Texts | None = None) -> Paged[ModelSet]:
+        """Find all model sets."""
+        ...
+
+    @endpoint("GET", "/model_sets/{model_set_id}")
+    async def get(self, model_set_id: str, *, fields: Texts | None = None) -> ModelSet:
+        """Get one model set."""
+        ...
+
+    @endpoint("POST", "/model_sets")
+    async def create(self, **fields: Unpack[ModelSetCreate]) -> ModelSet:
+        """Create a model set; `ConflictError` where there is one of that name."""
+        ...
+
+    @endpoint("PATCH", "/model_sets/{model_set_id}", idempotent=True)
+    async def update(self, model_set_id: str, **fields: Unpack[ModelSetUpdate]) -> ModelSet:
+        """Change the given fields of a model set that is not built in."""
+        ...
+
+    @endpoint("DELETE", "/model_sets/{model_set_id}")
+    async def delete(self, model_set_id: str) -> None:
+        """Delete a model set that is not built in."""
+        ...
+
+
+class PermissionSets(LookerResource, name="permission_sets"):
+    """Sets of permissions."""
+
+    @paged("/permission_sets/search", by=Offset())
+    def search(
+        self,
+        *,
+        fields: Texts | None = None,
+        sorts: Texts | None = None,
+        id: Texts | None = None,  # noqa: A002  the vendor's noun
+        name: str | None = None,
+        all_access: bool | None = None,
+        built_in: bool | None = None,
+        filter_or: bool | None = None,
+        permissions: Texts | None = None,
+    ) -> Paged[PermissionSet]:
+        """Find permission sets by pattern; the module says what all searches have in common."""
+        ...
+
+    @paged("/permission_sets", by=Whole())
+    def all(self, *, fields: Texts | None = None) -> Paged[PermissionSet]:
+        """Find all permission sets."""
+        ...
+
+    @endpoint("GET", "/permission_sets/{permission_set_id}")
+    async def get(self, permission_set_id: str, *, fields: Texts | None = None) -> PermissionSet:
+        """Get one permission set."""
+        ...
+
+    @endpoint("POST", "/permission_sets")
+    async def create(self, **fields: Unpack[PermissionSetCreate]) -> PermissionSet:
+        """Create a permission set; `ConflictError` where there is one of that name."""
+        ...
+
+    @endpoint("PATCH", "/permission_sets/{permission_set_id}", idempotent=True)
+    async def update(
+        self, permission_set_id: str, **fields: Unpack[PermissionSetUpdate]
+    ) -> PermissionSet:
+        """Change the given fields of a permission set that is not built in."""
+        ...
+
+    @endpoint("DELETE", "/permission_sets/{permission_set_id}")
+    async def delete(self, permission_set_id: str) -> None:
+        """Delete a permission set that is not built in."""
+        ...
+
+
+class Permissions(LookerResource, name="permissions"):
+    """What permission sets may allow."""
+
+    @paged("/permissions", by=Whole())
+    def all(self) -> Paged[Permission]:
+        """Find all permissions."""
+        ...

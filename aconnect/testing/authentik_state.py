@@ -1,0 +1,104 @@
+"""What a simulated authentik holds: providers, endpoints, connection tokens and users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import NAMESPACE_DNS, uuid5
+
+from aconnect.testing.wire import Row
+
+
+@dataclass
+class AuthentikState:
+    """What the server knows; look at it and change it at will."""
+
+    providers: dict[int, Row] = field(default_factory=dict[int, Row])
+    endpoints: dict[str, Row] = field(default_factory=dict[str, Row])
+    connection_tokens: dict[str, Row] = field(default_factory=dict[str, Row])
+    """Rows of `pk`, `provider`, `endpoint` and `user`, the last three as keys."""
+    users: dict[int, Row] = field(default_factory=dict[int, Row])
+    forbidden: set[str] = field(default_factory=set[str])
+    """The endpoints that the tokens' owners may not open."""
+
+    made: int = 0
+    """How many keys were given out."""
+
+    def new_key(self) -> str:
+        """Make a key; the same calls get the same ones on every server."""
+        self.made += 1
+        return str(uuid5(NAMESPACE_DNS, f"made {self.made}"))
+
+    def add_endpoint(self, name: str, provider: int = 1, protocol: str = "ssh") -> Row:
+        """Add an endpoint; the same name has the same key on every server."""
+        row: Row = {
+            "pk": str(uuid5(NAMESPACE_DNS, f"endpoint {name}")),
+            "name": name,
+            "provider": provider,
+            "protocol": protocol,
+            "host": f"{name}.example.com",
+            "settings": {},
+            "property_mappings": [],
+            "auth_mode": "prompt",
+            "maximum_connections": -1,
+        }
+        self.endpoints[row["pk"]] = row
+        return row
+
+    def add_connection_token(self, endpoint: str, user: int = 1) -> Row:
+        """Give a user's session the right to open an endpoint."""
+        number = len(self.connection_tokens)
+        row: Row = {
+            "pk": str(uuid5(NAMESPACE_DNS, f"connection token {number}")),
+            "provider": self.endpoints[endpoint]["provider"],
+            "endpoint": endpoint,
+            "user": user,
+        }
+        self.connection_tokens[row["pk"]] = row
+        return row
+
+
+def seeded(endpoints: int, connection_tokens: int) -> AuthentikState:
+    """Make a state with so much in it; the same numbers make the same state."""
+    state = AuthentikState()
+    for pk, name in ((1, "Laboratory"), (2, "Servers")):
+        state.providers[pk] = _provider(pk, name)
+    for pk, name in ((1, "ada"), (2, "grace")):
+        state.users[pk] = {
+            "pk": pk,
+            "username": name,
+            "name": name.capitalize(),
+            "is_active": True,
+            "last_login": "2026-08-01T08:00:00Z",
+            "email": f"{name}@example.com",
+            "attributes": {},
+            "uid": uuid5(NAMESPACE_DNS, name).hex,
+        }
+    for number in range(endpoints):
+        protocol = ("rdp", "vnc", "ssh")[number % 3]
+        state.add_endpoint(f"machine-{number:03}", 1 + number % 2, protocol)
+    machines = list(state.endpoints)
+    for number in range(connection_tokens if machines else 0):
+        state.add_connection_token(machines[number % len(machines)], 1 + number % 2)
+    return state
+
+
+def _provider(pk: int, name: str) -> Row:
+    return {
+        "pk": pk,
+        "name": name,
+        "authentication_flow": None,
+        "authorization_flow": str(uuid5(NAMESPACE_DNS, "authorization flow")),
+        "property_mappings": [],
+        "component": "ak-provider-rac-form",
+        "assigned_application_slug": name.lower(),
+        "assigned_application_name": name,
+        "assigned_backchannel_application_slug": None,
+        "assigned_backchannel_application_name": None,
+        "verbose_name": "RAC Provider",
+        "verbose_name_plural": "RAC Providers",
+        "meta_model_name": "authentik_providers_rac.racprovider",
+        "settings": {},
+        "outpost_set": [],
+        "connection_expiry": "hours=8",
+        "delete_token_on_disconnect": False,
+    }

@@ -1,0 +1,155 @@
+"""What the simulated Looker instance holds, and what it holds when it begins."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from aconnect.testing.wire import Call, Row
+
+DOCUMENTATION = "https://cloud.google.com/looker/docs/"
+
+CLIENT_ID = "fake-looker-client"
+CLIENT_SECRET = "fake-looker-secret"  # noqa: S105 - of a simulation
+
+PERMISSIONS = {
+    "access_data": None,
+    "see_looks": "access_data",
+    "see_user_dashboards": "see_looks",
+    "explore": "see_looks",
+    "save_content": "see_looks",
+    "administer": None,
+}
+"""Each permission with the one that it needs."""
+
+
+@dataclass
+class LookerState:
+    """What the instance holds, by id; rows are as they go over the wire."""
+
+    model_sets: dict[str, Row] = field(default_factory=dict[str, Row])
+    permission_sets: dict[str, Row] = field(default_factory=dict[str, Row])
+    roles: dict[str, Row] = field(default_factory=dict[str, Row])
+    """With the ids of their sets; the sets themselves are put in on the way out."""
+    groups: dict[str, Row] = field(default_factory=dict[str, Row])
+    users: dict[str, Row] = field(default_factory=dict[str, Row])
+    role_groups: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    role_users: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """Those who have the role directly."""
+    clients: dict[str, str] = field(default_factory=dict[str, str])
+    """The secrets of the API credentials."""
+    tokens: dict[str, float] = field(default_factory=dict[str, float])
+    """The access tokens, each with its end."""
+    last_id: int = 0
+    expires_in: int = 3600
+    clock: Callable[[], float] = time.monotonic
+
+    def new_id(self) -> str:
+        """Give an id that nothing has."""
+        self.last_id += 1
+        return str(self.last_id)
+
+    def new_token(self) -> str:
+        """Sign somebody in."""
+        token = f"fake-looker-token-{self.new_id()}"
+        self.tokens[token] = self.clock() + self.expires_in
+        return token
+
+
+Asked: TypeAlias = Call[LookerState]
+
+
+def given_token(call: Asked) -> str:
+    """Give the access token of a call; Looker takes two words for the scheme."""
+    scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
+    return token if scheme.lower() in {"token", "bearer"} else ""
+
+
+def seeded(users: int, groups: int) -> LookerState:
+    """Make a state with Looker's own role and sets, one of our own, and people."""
+    state = LookerState(clients={CLIENT_ID: CLIENT_SECRET})
+    admin = _set(state, state.permission_sets, "Admin", permissions=[*PERMISSIONS], own=True)
+    viewer = _set(
+        state, state.permission_sets, "Viewer", permissions=["access_data", "see_looks"], own=False
+    )
+    every = _set(state, state.model_sets, "All", models=["sales", "people", "costs"], own=True)
+    sales = _set(state, state.model_sets, "Sales", models=["sales"], own=False)
+    for _ in range(groups):
+        group_id = state.new_id()
+        state.groups[group_id] = {
+            "can": {"show": True},
+            "can_add_to_content_metadata": True,
+            "contains_current_user": False,
+            "external_group_id": None,
+            "externally_managed": False,
+            "id": group_id,
+            "include_by_default": False,
+            "name": f"Group {group_id}",
+        }
+    ids = list(state.groups)
+    for number in range(users):
+        user_id = state.new_id()
+        state.users[user_id] = {
+            "can": {"show": True},
+            "display_name": f"User {number}",
+            "email": f"user{number:04}@example.com",
+            "first_name": "User",
+            "group_ids": ids[number % len(ids) :][:1] if ids else [],
+            "id": user_id,
+            "is_disabled": False,
+            "last_name": str(number),
+            "url": f"/api/4.0/users/{user_id}",
+        }
+    add_role(state, "Admin", admin, every, internal=True)
+    role = add_role(state, "Sales viewer", viewer, sales)
+    state.role_groups[role] = ids[:1]
+    state.role_users[role] = list(state.users)[1:2]
+    return state
+
+
+def _set(state: LookerState, sets: dict[str, Row], name: str, *, own: bool, **more: object) -> str:
+    return add_set(
+        state,
+        sets,
+        {"name": name, "built_in": own, "all_access": own, **more},
+        "model_sets" if sets is state.model_sets else "permission_sets",
+    )
+
+
+def add_set(state: LookerState, sets: dict[str, Row], row: Row, kind: str) -> str:
+    """Put a set into the state and give its id."""
+    set_id = state.new_id()
+    sets[set_id] = {
+        "can": {"show": True, "update": not row.get("built_in", False)},
+        "all_access": False,
+        "built_in": False,
+        **row,
+        "id": set_id,
+        "url": f"/api/4.0/{kind}/{set_id}",
+    }
+    return set_id
+
+
+def add_role(
+    state: LookerState,
+    name: str,
+    permission_set_id: str,
+    model_set_id: str,
+    *,
+    internal: bool = False,
+) -> str:
+    """Put a role into the state and give its id."""
+    role_id = state.new_id()
+    state.roles[role_id] = {
+        "can": {"show": True, "update": not internal},
+        "id": role_id,
+        "name": name,
+        "permission_set_id": permission_set_id,
+        "model_set_id": model_set_id,
+        "internal": internal,
+        "url": f"/api/4.0/roles/{role_id}",
+        "users_url": f"/api/4.0/roles/{role_id}/users",
+    }
+    state.role_groups[role_id] = []
+    state.role_users[role_id] = []
+    return role_id

@@ -1,0 +1,173 @@
+"""Where authentik is, who asks, and which error an answer becomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aconnect import NO_RETRY, errors
+from aconnect.authentik import Client
+from aconnect.testing import faults
+from aconnect.testing.authentik import FakeAuthentik
+
+INVALID = "this is no uuid"
+
+
+@pytest.mark.parametrize("tail", ["", "/", "/api/v3", "/api/v3/", "//api/v3//"])
+@pytest.mark.parametrize("root", ["https://auth.example.com", "https://example.com:9443/sso"])
+def test_all_spellings_of_the_address(root: str, tail: str) -> None:
+    """The server's address and the API's are the same to the client."""
+    client = Client(f" {root}{tail}\n", "t")
+    assert client.url == root
+    assert client._origin == f"{root}/api/v3"
+
+
+def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Address and token come from the environment; arguments go first."""
+    monkeypatch.setenv("AUTHENTIK_URL", "https://one.example.com/")
+    monkeypatch.setenv("AUTHENTIK_TOKEN", " token\n")
+    assert Client().url == "https://one.example.com"
+    assert Client("https://two.example.com").url == "https://two.example.com"
+    assert "token" not in repr(Client())
+
+
+@pytest.mark.parametrize("missing", ["AUTHENTIK_URL", "AUTHENTIK_TOKEN"])
+def test_nothing_to_go_by(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """Without address or token the message says where to put it."""
+    monkeypatch.setenv("AUTHENTIK_URL", "https://one.example.com/")
+    monkeypatch.setenv("AUTHENTIK_TOKEN", "token")
+    monkeypatch.delenv(missing)
+    with pytest.raises(errors.InvalidArgumentError, match=missing):
+        Client()
+
+
+async def test_a_prefix() -> None:
+    """A server below a path is reached, by its own address and the API's."""
+    async with FakeAuthentik(prefix="/sso") as server:
+        for address in (server.url, f"{server.url}/api/v3/"):
+            async with Client(address, server.token) as client:
+                assert await client.endpoints.find().total() == 3
+
+
+async def test_the_token_goes_out(server: FakeAuthentik, client: Client) -> None:
+    """The token is a bearer token."""
+    await client.endpoints.find()
+    assert server.requests[-1].headers["Authorization"] == f"Bearer {server.token}"
+
+
+async def test_a_refused_token(server: FakeAuthentik) -> None:
+    """A token that the server does not know is no lack of permission, whatever the status."""
+    async with Client(server.url, "another-token") as client:
+        with pytest.raises(errors.AuthenticationError, match="AUTHENTIK_TOKEN") as caught:
+            await client.endpoints.find()
+    error = caught.value
+    assert (error.status, error.code) == (403, "authentication_failed")
+    assert error.message == "Token invalid/expired"
+    assert "another-token" not in str(error)
+
+
+async def test_no_permission(server: FakeAuthentik) -> None:
+    """What the token's owner may not do is told with the server's detail and code."""
+    async with Client(server.url, server.reader_token) as client:
+        tokens = await client.connection_tokens.find()
+        with pytest.raises(errors.PermissionDeniedError) as caught:
+            await tokens[0].delete()
+    assert (caught.value.status, caught.value.code) == (403, "permission_denied")
+    assert caught.value.message == "You do not have permission to perform this action."
+
+
+async def test_every_field_that_is_wrong(client: Client) -> None:
+    """All messages about fields are in the message, and as they came in the payload."""
+    with pytest.raises(errors.BadRequestError) as caught:
+        await client.endpoints.create(
+            name=" ", provider=99, protocol="telnet", host="h", auth_mode="prompt"
+        )
+    error = caught.value
+    assert error.code == "invalid"
+    assert error.message == (
+        "name: This field may not be blank.; "
+        'provider: Invalid pk "99" - object does not exist.; '
+        'protocol: "telnet" is not a valid choice.'
+    )
+    assert error.payload["provider"] == ['Invalid pk "99" - object does not exist.']
+
+
+async def test_an_endpoint_that_does_not_exist(client: Client) -> None:
+    """A token cannot be handed to what is not there."""
+    token = await client.connection_tokens.find().first()
+    assert token is not None
+    with pytest.raises(errors.BadRequestError, match=f"endpoint: .{INVALID}. is not a valid UUID"):
+        await token.patch(endpoint=INVALID)
+
+
+async def test_errors_about_no_single_field(client: Client) -> None:
+    """What is wrong with the body as a whole comes without a field's name."""
+    with pytest.raises(errors.BadRequestError) as caught:
+        await client.request("POST", "/rac/endpoints/", json=[])
+    assert caught.value.message == "Invalid data. Expected a dictionary, but got list."
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "message", "code"),
+    [
+        (
+            400,
+            {"name": ["a", "b"], "non_field_errors": ["Whole."], "code": "unique"},
+            errors.BadRequestError,
+            "Whole.; name: a; name: b",
+            "unique",
+        ),
+        (400, {"code": ["Required."]}, errors.BadRequestError, "code: Required.", None),
+        (
+            400,
+            {"settings": {"port": ["Bad."]}},
+            errors.BadRequestError,
+            "settings.port: Bad.",
+            None,
+        ),
+        (400, ["Just this."], errors.BadRequestError, "Just this.", None),
+        (
+            400,
+            {"non_field_errors": None, "code": None, "name": ["x"]},
+            errors.BadRequestError,
+            "name: x",
+            None,
+        ),
+        (401, {"detail": "No.", "code": "c"}, errors.AuthenticationError, "No.", "c"),
+        (403, {"detail": "No."}, errors.PermissionDeniedError, "No.", None),
+        (403, {"detail": "Token invalid/expired"}, errors.AuthenticationError, None, None),
+        (404, {"detail": "Not here."}, errors.NotFoundError, "Not here.", None),
+        (404, {"message": "proxy"}, errors.NotFoundError, '{"message":"proxy"}', None),
+        (405, {"detail": "Not so."}, errors.MethodNotAllowedError, "Not so.", None),
+        (429, {"detail": "Slowly."}, errors.RateLimitedError, "Slowly.", None),
+        (500, {"detail": "Oh."}, errors.ServerError, "Oh.", None),
+        (400, "<html>", errors.BadRequestError, None, None),
+        (400, "{broken", errors.BadRequestError, "{broken", None),
+    ],
+)
+async def test_error_bodies(
+    server: FakeAuthentik,
+    status: int,
+    body: Any,
+    kind: type[errors.ApiError],
+    message: str | None,
+    code: str | None,
+) -> None:
+    """An error body gives class, message, code, and itself as the payload."""
+    server.script(faults.status(status, body=body))
+    async with Client(server.url, server.token, retry=NO_RETRY) as client:
+        with pytest.raises(kind) as caught:
+            await client.endpoints.find()
+    error = caught.value
+    assert type(error) is kind
+    assert (error.status, error.code) == (status, code)
+    assert message in {None, error.message}
+    read = isinstance(body, dict | list) and body != {"message": "proxy"}
+    assert error.payload == (body if read else None)
+
+
+async def test_a_page_of_the_web_server(client: Client) -> None:
+    """An address that is not the API's is named as what is probably wrong."""
+    with pytest.raises(errors.NotFoundError, match="AUTHENTIK_URL"):
+        await client.request("GET", "/rac/nothing/")

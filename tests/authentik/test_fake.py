@@ -1,0 +1,158 @@
+"""The simulated authentik refuses what the server refuses, without the client's help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from aconnect.testing.authentik import FakeAuthentik
+
+TOKENS = "/rac/connection_tokens/"
+ENDPOINTS = "/rac/endpoints/"
+
+
+async def ask(
+    server: FakeAuthentik, method: str, path: str, token: str | None = None, **options: Any
+) -> tuple[int, Any]:
+    """Send a request and give status and body."""
+    headers = {"Authorization": f"Bearer {server.token if token is None else token}"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(
+            method,
+            f"{server.url}/api/v3{path}",
+            headers=headers if token != "" else {},
+            **options,
+        ) as response,
+    ):
+        if response.content_type == "application/json":
+            return response.status, await response.json()
+        return response.status, await response.text()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "body"),
+    [
+        (
+            "GET",
+            TOKENS,
+            {"token": ""},
+            403,
+            {
+                "detail": "Authentication credentials were not provided.",
+                "code": "not_authenticated",
+            },
+        ),
+        (
+            "PUT",
+            TOKENS,
+            {},
+            405,
+            {"detail": 'Method "PUT" not allowed.', "code": "method_not_allowed"},
+        ),
+        ("GET", "/rac/", {}, 404, "<html>Not Found</html>"),
+        ("GET", TOKENS.rstrip("/"), {}, 404, "<html>Not Found</html>"),
+        ("GET", TOKENS + "?page=2", {}, 404, {"detail": "Invalid page.", "code": "not_found"}),
+        ("GET", TOKENS + "?page=x", {}, 404, {"detail": "Invalid page.", "code": "not_found"}),
+        (
+            "GET",
+            TOKENS + "?provider=x",
+            {},
+            400,
+            {"provider": ["Enter a number."], "code": "invalid"},
+        ),
+        (
+            "GET",
+            TOKENS + "?endpoint=x",
+            {},
+            400,
+            {"endpoint": ["Enter a valid UUID."], "code": "invalid"},
+        ),
+        (
+            "POST",
+            ENDPOINTS,
+            {"json": {"name": None, "host": 5, "protocol": "ssh", "maximum_connections": "1"}},
+            400,
+            {
+                "auth_mode": ["This field is required."],
+                "provider": ["This field is required."],
+                "name": ["This field may not be null."],
+                "host": ["Not a valid string."],
+                "maximum_connections": ["A valid integer is required."],
+                "code": "invalid",
+            },
+        ),
+    ],
+)
+async def test_refusals(
+    server: FakeAuthentik,
+    method: str,
+    path: str,
+    options: dict[str, Any],
+    status: int,
+    body: object,
+) -> None:
+    """Each refusal has the server's status and body."""
+    assert await ask(server, method, path, **options) == (status, body)
+
+
+async def test_a_body_that_is_no_json(server: FakeAuthentik) -> None:
+    """What cannot be parsed is told as the server does."""
+    status, body = await ask(server, "POST", ENDPOINTS, data=b"{")
+    assert status == 400
+    assert body["code"] == "parse_error"
+    assert body["detail"].startswith("JSON parse error")
+
+
+async def test_null_is_no_provider_and_no_endpoint(server: FakeAuthentik) -> None:
+    """A token cannot lose its provider or endpoint; all that is wrong is told at once."""
+    pk = next(iter(server.state.connection_tokens))
+    body = {"provider": None, "endpoint": None, "pk": "x"}
+    status, told = await ask(server, "PATCH", f"{TOKENS}{pk}/", json=body)
+    null = ["This field may not be null."]
+    assert (status, told) == (
+        400,
+        {"pk": ["Must be a valid UUID."], "provider": null, "endpoint": null, "code": "invalid"},
+    )
+
+
+async def test_page_sizes(server: FakeAuthentik) -> None:
+    """Pages have 20 rows unless asked otherwise, and 100 at most."""
+    for number in range(150):
+        server.state.add_connection_token(server.state.add_endpoint(f"more-{number}")["pk"])
+    for query, rows in (
+        ("", 20),
+        ("?page_size=x", 20),
+        ("?page_size=7", 7),
+        ("?page_size=999", 100),
+    ):
+        _, page = await ask(server, "GET", TOKENS + query)
+        assert len(page["results"]) == rows
+    assert page["pagination"] == {
+        "next": 2,
+        "previous": 0,
+        "count": 154,
+        "current": 1,
+        "total_pages": 2,
+        "start_index": 1,
+        "end_index": 100,
+    }
+
+
+async def test_ordering_by_an_unknown_field(server: FakeAuthentik) -> None:
+    """It is ignored, and the usual order stays."""
+    _, usual = await ask(server, "GET", ENDPOINTS)
+    assert await ask(server, "GET", ENDPOINTS + "?ordering=-nothing") == (200, usual)
+
+
+async def test_the_same_calls_make_the_same_state() -> None:
+    """Two servers that were asked the same are the same."""
+    fields = {"name": "n", "provider": 1, "protocol": "ssh", "host": "h", "auth_mode": "prompt"}
+    answers: list[tuple[object, object]] = []
+    for _ in range(2):
+        async with FakeAuthentik() as server:
+            told = await ask(server, "POST", ENDPOINTS, json=fields)
+            answers.append((told, server.state))
+    assert answers[0] == answers[1]

@@ -1,0 +1,163 @@
+"""authentik's pages: no row is lost or doubled, whatever the size and however the server cuts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aconnect import errors
+from aconnect.authentik import Client
+from aconnect.authentik.paging import Pages
+from aconnect.testing import VirtualClock
+from aconnect.testing.authentik import FakeAuthentik
+from tests.core.conftest import FakePager
+
+
+def serve(count: int, *, number: type = int, repeats: bool = False, cap: int = 100):
+    """Answer pages as authentik does."""
+
+    def answer(query: dict[str, str]) -> dict[str, object]:
+        page, size = int(query["page"]), min(int(query["page_size"]), cap)
+        rows = [{"n": n} for n in range(count)]
+        pages = max(1, -(-count // size))
+        assert page <= pages, "the server would answer 404"
+        shown = rows if repeats else rows[(page - 1) * size : page * size]
+        values = {
+            "next": page + 1 if page < pages else 0,
+            "previous": page - 1,
+            "count": count,
+            "current": page,
+            "total_pages": pages,
+            "start_index": (page - 1) * size + 1 if count else 0,
+            "end_index": min(page * size, count),
+        }
+        pagination = {name: number(value) for name, value in values.items()}
+        return {"pagination": pagination, "results": shown, "autocomplete": {}}
+
+    return answer
+
+
+@given(
+    st.integers(0, 60),
+    st.integers(1, 25),
+    st.sampled_from([int, float]),
+    st.booleans(),
+    st.integers(1, 30),
+)
+async def test_all_rows_once_in_order(
+    count: int, size: int, number: type, repeats: bool, cap: int
+) -> None:
+    """All rows come once and in order; in as many requests as there are pages."""
+    pager = FakePager(serve(count, number=number, cap=cap))
+    rows = await pager.find(Pages(repeats=repeats)).sized(size)
+    assert [row["n"] for row in rows] == list(range(count))
+    assert len(pager.targets) == max(1, -(-count // min(size, cap)))
+
+
+@given(st.integers(0, 40), st.integers(1, 25), st.integers(0, 40))
+async def test_a_server_that_answers_all_rows_to_every_page(
+    count: int, size: int, hidden: int
+) -> None:
+    """Rows that come with every page are given once, also where others are counted."""
+    whole = serve(count + hidden)
+
+    def answer(query: dict[str, str]) -> dict[str, object]:
+        return {**whole(query), "results": [{"n": n} for n in range(count)]}
+
+    pager = FakePager(answer)
+    found = pager.find(Pages(repeats=True)).sized(size)
+    assert [row["n"] for row in await found] == list(range(count))
+    assert len(pager.targets) <= 2
+    assert await found.total() == count
+
+
+@given(st.integers(1, 40), st.integers(1, 10), st.integers(1, 10), st.booleans())
+async def test_going_on_with_a_token(count: int, size: int, other: int, repeats: bool) -> None:
+    """After any page the rest can be fetched later, also by a query with another size."""
+    pager = FakePager(serve(count))
+    style = Pages(repeats=repeats)
+    seen: list[int] = []
+    async for page in pager.find(style).sized(size).pages():
+        seen += [row["n"] for row in page.rows]
+        if page.token is None:
+            assert seen == list(range(count))
+            break
+        rest = pager.find(style).sized(other).pages(page.token)
+        late = [row["n"] async for later in rest for row in later.rows]
+        assert seen + late == list(range(count))
+
+
+async def test_pages_that_do_not_say_what_they_hold() -> None:
+    """Where only the next page is told, that is enough."""
+    whole = serve(10)
+
+    def answer(query: dict[str, str]) -> dict[str, object]:
+        page = whole(query)
+        return {**page, "pagination": {"next": page["pagination"]["next"]}}
+
+    for repeats in (False, True):
+        found = FakePager(answer).find(Pages(repeats=repeats)).sized(3)
+        assert [row["n"] for row in await found] == list(range(10))
+        assert await found.total() == 10
+
+
+async def test_the_count_is_one_small_request() -> None:
+    """The total comes from the server's own count."""
+    pager = FakePager(serve(250))
+    assert await pager.find(Pages()).total() == 250
+    assert pager.targets == ["/v1/things?page=1&page_size=1"]
+
+
+@pytest.mark.parametrize("after", [1, 2])
+async def test_a_page_that_comes_again_ends_the_paging(after: int) -> None:
+    """A server that names the same next page for ever is noticed."""
+    answer = serve(10)
+
+    def again(query: dict[str, str]) -> dict[str, object]:
+        page = answer(query)
+        return {**page, "pagination": {**page["pagination"], "next": after}}
+
+    with pytest.raises(errors.PageLoopError):
+        await FakePager(again).find(Pages()).sized(3)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b"{}", b'{"results": []}', b'{"results": [], "pagination": {"next": "two"}}'],
+)
+async def test_a_page_of_another_shape_is_an_error(body: bytes) -> None:
+    """Without rows or the place among the pages, nothing is guessed."""
+    with pytest.raises(errors.DecodeError):
+        await FakePager(lambda _: body).find(Pages())
+
+
+async def test_over_a_socket(server: FakeAuthentik, client: Client) -> None:
+    """Tokens are paged by a real server too, and endpoints of a superuser."""
+    for number in range(230):
+        endpoint = server.state.add_endpoint(f"more-{number:03}")
+        server.state.add_connection_token(endpoint["pk"])
+    server.requests.clear()
+    assert len({one.pk for one in await client.connection_tokens.find()}) == 234
+    assert len(server.requests) == 3
+    full = client.endpoints.find(superuser_full_list=True).sized(50)
+    assert [one.name for one in await full] == sorted(
+        one["name"] for one in server.state.endpoints.values()
+    )
+    assert len(server.requests) == 3 + 5
+
+
+@pytest.mark.parametrize("hidden", [0, 1, 5, 30, 150, 230])
+async def test_endpoints_that_the_owner_may_open(hidden: int) -> None:
+    """Each endpoint is given once, though the server answers all of them to every page."""
+    async with FakeAuthentik(endpoints=230) as server:
+        server.state.forbidden.update(list(server.state.endpoints)[:hidden])
+        async with Client(server.url, server.reader_token, clock=VirtualClock()) as client:
+            for query in (client.endpoints.find(), client.endpoints.find(superuser_full_list=True)):
+                names = [one.name for one in await query]
+                assert names == [f"machine-{n:03}" for n in range(hidden, 230)]
+                assert await query.total() == 230 - hidden
+                raw = [json.loads(bytes(row))["name"] for row in await query.raw()]
+                assert raw == names

@@ -1,0 +1,122 @@
+"""Bringing a role to a described state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aconnect import errors
+from aconnect.looker import Client
+from aconnect.testing.looker import FakeLooker
+
+
+def changes(server: FakeLooker) -> list[str]:
+    """Give the requests that changed something."""
+    return [
+        f"{r.method} {r.path}"
+        for r in server.requests
+        if r.method != "GET" and r.path not in {"/login", "/logout"}
+    ]
+
+
+async def test_from_nothing(client: Client, server: FakeLooker) -> None:
+    """Role and sets are created, after they were shown; a second time there is nothing to do."""
+    group, user = next(iter(server.state.groups)), next(iter(server.state.users))
+    described: dict[str, Any] = {
+        "permission_set": "Analysts can",
+        "permissions": ["access_data", "explore"],
+        "model_set": "Costs",
+        "models": ["costs"],
+        "users": [user],
+        "groups": [group],
+    }
+    change = await client.ensure_role("Analyst", **described)
+    assert change
+    assert str(change) == (
+        "role 'Analyst': create\n"
+        "  use the permission set 'Analysts can'\n"
+        "  create the permission set 'Analysts can': + access_data, + explore\n"
+        "  use the model set 'Costs'\n"
+        "  create the model set 'Costs': + costs\n"
+        f"  groups: + {group}\n"
+        f"  users: + {user}"
+    )
+    assert changes(server) == []
+    role = await change.apply()
+    assert len(changes(server)) == 5
+    assert role.permission_set is not None
+    assert role.permission_set.permissions == ["access_data", "explore"]
+    assert [u.id for u in await client.roles.users(role.id, direct_association_only=True)] == [user]
+    assert [g.id for g in await client.roles.groups(role.id)] == [group]
+    again = await client.ensure_role("Analyst", **described)
+    assert not again
+    assert str(again) == "role 'Analyst': nothing to do"
+    assert (await again.apply()).id == role.id
+    assert len(changes(server)) == 5
+
+
+async def test_in_part(client: Client, server: FakeLooker) -> None:
+    """Only what differs is changed, and users through groups are left to their groups."""
+    (role,) = await client.roles.search(name="Sales viewer")
+    (direct,) = server.state.role_users[role.id]
+    other = list(server.state.users)[4]
+    change = await client.ensure_role(
+        "Sales viewer",
+        permissions=["access_data", "explore"],
+        model_set="All",
+        users=[other],
+        groups=server.state.role_groups[role.id],
+    )
+    assert str(change) == (
+        "role 'Sales viewer': change\n"
+        "  change the permission set 'Viewer': + explore, - see_looks\n"
+        "  use the model set 'All'\n"
+        f"  users: + {other}, - {direct}"
+    )
+    changed = await change.apply()
+    assert changes(server) == [
+        f"PATCH /permission_sets/{role.permission_set_id}",
+        f"PATCH /roles/{role.id}",
+        f"PUT /roles/{role.id}/users",
+    ]
+    assert changed.model_set is not None
+    assert changed.model_set.name == "All"
+    assert server.state.role_users[role.id] == [other]
+
+
+async def test_what_is_not_described_stays(client: Client, server: FakeLooker) -> None:
+    """A name alone asks for nothing; an empty list takes the role from everyone."""
+    assert not await client.ensure_role("Sales viewer")
+    assert not await client.ensure_role("Sales viewer", permission_set="Viewer", model_set="Sales")
+    change = await client.ensure_role("Sales viewer", users=[], groups=[])
+    await change.apply()
+    (role,) = await client.roles.search(name="Sales viewer")
+    assert server.state.role_users[role.id] == server.state.role_groups[role.id] == []
+
+
+async def test_a_changed_set_is_in_the_role(client: Client, server: FakeLooker) -> None:
+    """Where only the set changes, the role that comes back has it as it is then."""
+    change = await client.ensure_role("Sales viewer", models=["sales", "costs"])
+    assert str(change).endswith("change the model set 'Sales': + costs")
+    role = await change.apply()
+    assert role.model_set is not None
+    assert role.model_set.models == ["sales", "costs"]
+    assert changes(server) == [f"PATCH /model_sets/{role.model_set_id}"]
+
+
+@pytest.mark.parametrize(
+    ("described", "message"),
+    [
+        ({}, "needs both sets"),
+        ({"permission_set": "Viewer", "model_set": "None such"}, "no model set 'None such'"),
+        ({"permission_set": "Viewer", "model_set": "Sales", "users": "12"}, "must be a list"),
+    ],
+)
+async def test_refused_descriptions(
+    client: Client, server: FakeLooker, described: dict[str, Any], message: str
+) -> None:
+    """What cannot be done is said before anything is changed."""
+    with pytest.raises(errors.InvalidArgumentError, match=message):
+        await client.ensure_role("New", **described)
+    assert changes(server) == []
