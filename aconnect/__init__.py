@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aconnect._core.redaction import Secret
     from aconnect._core.retry import NO_RETRY, RetryPolicy
     from aconnect._transport.client import Detailed
-    from aconnect._transport.options import Timeout
+    from aconnect._transport.options import Connection, Timeout
     from aconnect.connect import Client
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "CallFinished",
     "CallStarted",
     "Client",
+    "Connection",
     "Detailed",
     "Event",
     "Limits",
@@ -74,7 +75,7 @@ _HOMES = {
     "_core.redaction": ("Secret",),
     "_core.retry": ("NO_RETRY", "RetryPolicy"),
     "_transport.client": ("Detailed",),
-    "_transport.options": ("Timeout",),
+    "_transport.options": ("Connection", "Timeout"),
     "connect": ("Client",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

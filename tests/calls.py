@@ -12,6 +12,7 @@ import tarfile
 from typing import Any
 
 import tests.authentik.scene
+import tests.cloudendure.scene
 import tests.looker.scene
 from aconnect import Client, Upload
 from aconnect._core.endpoint import REGISTRY
@@ -103,6 +104,7 @@ SETTINGS = {
     ),
     "looker": tests.looker.scene.SETTING,
     "authentik": tests.authentik.scene.SETTING,
+    "cloudendure": tests.cloudendure.scene.SETTING,
 }
 
 OPERATIONS = sorted(key for key in REGISTRY if REGISTRY[key].service in SETTINGS)

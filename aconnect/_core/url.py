@@ -23,6 +23,9 @@ _NO_HOST: Final = re.compile(r"[\s\x00-\x1f\\<>\"^`{|}]")
 # RFC 9110, 5.6.2: names of methods and headers.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TARGET: Final = re.compile(r"/[!-\"$-~]*")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+# What may stand in a path segment as it is (RFC 3986), and what is quoted already.
+_SAFE: Final = "%:@!$&'()*+,;=~"
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -53,6 +56,18 @@ def origin_of(url: str) -> str:
         raise InvalidArgumentError(f"{host!r} cannot be the name of a host") from error
     default = 443 if parts.scheme == "https" else 80
     return f"{parts.scheme}://{name}" + (f":{port}" if port and port != default else "")
+
+
+def place_of(address: str) -> tuple[str, list[str]]:
+    """Split a server's address, as a person writes it, into origin and quoted path segments."""
+    address = address.strip()
+    if _CONTROL.search(address):
+        raise InvalidArgumentError(
+            f"the address {address!r} contains control characters; write it without them"
+        )
+    origin = origin_of(address)
+    path = urlsplit(address).path
+    return origin, [quote(part, safe=_SAFE) for part in path.split("/") if part]
 
 
 def is_loopback(origin: str) -> bool:

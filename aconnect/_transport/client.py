@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import warnings
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -28,10 +29,11 @@ from aconnect._core.url import (
     origin_of,
     query_string,
 )
-from aconnect._transport.options import Options, Timeout
+from aconnect._transport.options import Options, Timeout, as_timeout
 from aconnect._transport.pipeline import Pipeline
 from aconnect._transport.signin import SignIn
 from aconnect._version import __version__
+from aconnect.errors import InvalidArgumentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,7 +67,7 @@ class BaseClient:
         self,
         root: str,
         *,
-        headers: Mapping[str, str],
+        credentials: Mapping[str, str],
         dialect: Dialect,
         secrets: tuple[Secret, ...],
         options: Options,
@@ -80,7 +82,7 @@ class BaseClient:
             )
         agent = f"{options.user_agent} aconnect/{__version__}".strip()
         own = {"accept": "application/json, */*;q=0.5", "user-agent": agent}
-        for name, value in headers.items():
+        for name, value in {**options.headers, **credentials}.items():
             # The later wins, whatever the case of its letters.
             own[name.lower()] = value
         for name, value in own.items():
@@ -249,6 +251,10 @@ async def ahead(items: AsyncGenerator[T, None], most: int) -> AsyncGenerator[T, 
         await asyncio.wait({worker})
 
 
-def as_timeout(value: Timeout | float) -> Timeout:
-    """Read a plain number as the seconds that one attempt may take."""
-    return value if isinstance(value, Timeout) else Timeout(total=float(value))
+def setting(value: str | None, variable: str, argument: str) -> str:
+    """Give what was passed, or else what the environment says; refuse having neither."""
+    found = (value if value is not None else os.environ.get(variable, "")).strip()
+    if not found:
+        what = argument.replace("_", " ").replace("api", "API").replace("url", "server address")
+        raise InvalidArgumentError(f"no {what}: pass {argument}= or set {variable}")
+    return found

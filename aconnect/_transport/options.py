@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ssl as ssl_module
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, TypedDict
 
 from msgspec import Struct
 
 from aconnect._core.clock import Clock
 from aconnect._core.limits import Limits
-from aconnect._core.redaction import Secret, shown_url
+from aconnect._core.redaction import Secret, shown_headers, shown_url
 from aconnect._core.retry import RetryPolicy
 from aconnect._core.url import origin_of
 from aconnect._transport.clock import SYSTEM_CLOCK
@@ -58,6 +59,8 @@ class Options(Struct, frozen=True, kw_only=True):
     """Value of the Proxy-Authorization header."""
     trust_env: bool = False
     """Take the proxy from the environment (`HTTPS_PROXY` and the like)."""
+    headers: Mapping[str, str] = {}
+    """More headers for every request, for a proxy in front, say."""
     user_agent: str = ""
     """Put in front of aconnect's own."""
     clock: Clock = SYSTEM_CLOCK
@@ -80,6 +83,60 @@ class Options(Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        shown["headers"] = shown_headers(self.headers)
         if self.proxy is not None:
             shown["proxy"] = shown_url(self.proxy)
         return f"Options({', '.join(f'{k}={v!r}' for k, v in shown.items())})"
+
+
+class Connection(TypedDict, total=False):
+    """How a client talks to its server: the keywords that the clients of all services take.
+
+    None stands for the default.
+    """
+
+    timeout: Timeout | float | None
+    """Of one attempt; a plain number is its total in seconds."""
+    retry: RetryPolicy | None
+    """How failed calls are repeated, and for how long."""
+    limits: Limits | None
+    """Calls in flight and per second."""
+    max_body: int | None
+    """Largest answer to accept, in bytes after decompression."""
+    headers: Mapping[str, str] | None
+    """More headers for every request, for a proxy in front, say."""
+    ssl: ssl_module.SSLContext | None
+    """A TLS context of your own."""
+    insecure_tls: bool | None
+    """Do not check the server's certificate. Anyone on the way can then read the credentials."""
+    proxy: str | None
+    """Address of an HTTP proxy."""
+    proxy_authorization: str | None
+    """Value of the Proxy-Authorization header."""
+    trust_env: bool | None
+    """Take the proxy from the environment."""
+    user_agent: str | None
+    """Put in front of aconnect's own."""
+    clock: Clock | None
+    """Another source of time, for tests."""
+
+
+def options_of(connection: Connection) -> Options:
+    """Make the options that a client's keywords describe."""
+    chosen: dict[str, Any] = {k: v for k, v in connection.items() if v is not None}
+    unknown = chosen.keys() - Connection.__optional_keys__
+    if unknown:
+        raise TypeError(
+            f"a client does not know {', '.join(sorted(unknown))}; it takes "
+            f"{', '.join(sorted(Connection.__optional_keys__))}"
+        )
+    if "timeout" in chosen:
+        chosen["timeout"] = as_timeout(chosen["timeout"])
+    if "proxy_authorization" in chosen:
+        chosen["proxy_authorization"] = Secret(chosen["proxy_authorization"])
+    return Options(**chosen)
+
+
+def as_timeout(value: Timeout | float) -> Timeout:
+    """Read a plain number as the seconds that one attempt may take."""
+    return value if isinstance(value, Timeout) else Timeout(total=float(value))

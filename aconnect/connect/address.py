@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
-from urllib.parse import quote, urlsplit
 
-from aconnect._core.url import origin_of
+from aconnect._core.url import place_of
 from aconnect.errors import InvalidArgumentError
 
 API: Final = "/__api__"
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-# What may stand in a path segment as it is (RFC 3986), and what is quoted already.
-_SAFE: Final = "%:@!$&'()*+,;=~"
 
 
 def server_root(address: str) -> str:
@@ -27,19 +22,14 @@ def server_root(address: str) -> str:
             "no server address: pass it as Client('https://connect.example.com') or set "
             "CONNECT_SERVER"
         )
-    if _CONTROL.search(address):
-        raise InvalidArgumentError(
-            f"the address {address!r} contains control characters; write it without them"
-        )
-    origin = origin_of(address)
-    segments = [segment for segment in urlsplit(address).path.split("/") if segment]
+    origin, segments = place_of(address)
     # The last one counts: a server may itself live below a path called connect.
     for mark in ("__api__", "connect"):
         if mark in segments:
             end = len(segments) - 1 - segments[::-1].index(mark)
             segments = segments[:end]
             break
-    return "/".join([origin, *(quote(segment, safe=_SAFE) for segment in segments)])
+    return "/".join([origin, *segments])
 
 
 def api_root(address: str) -> str:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-import ssl as ssl_module
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
-
-import msgspec
+from typing import Any, ParamSpec, TypeVar, Unpack
 
 from aconnect._core.clock import Clock
 from aconnect._core.endpoint import declared_by
-from aconnect._core.limits import Limits
 from aconnect._core.polling import PollPolicy, poll
 from aconnect._core.redaction import Secret
-from aconnect._core.retry import RetryPolicy
-from aconnect._transport.client import BaseClient, as_timeout, resource
+from aconnect._transport.client import BaseClient, resource, setting
 from aconnect._transport.files import whole_file
-from aconnect._transport.options import DEFAULT_MAX_BODY, Options, Timeout
+from aconnect._transport.options import Connection, options_of
 from aconnect.connect.address import API, api_root
 from aconnect.connect.audit import AuditLogs
 from aconnect.connect.content import Content
@@ -59,46 +54,23 @@ class Client(BaseClient):
         url: str | None = None,
         api_key: str | None = None,
         *,
-        timeout: Timeout | float | None = None,
-        retry: RetryPolicy | None = None,
-        limits: Limits | None = None,
         polling: PollPolicy | None = None,
-        max_body: int = DEFAULT_MAX_BODY,
-        headers: Mapping[str, str] | None = None,
         snowflake_token: str | None = None,
-        ssl: ssl_module.SSLContext | None = None,
-        insecure_tls: bool = False,
-        proxy: str | None = None,
-        proxy_authorization: str | None = None,
-        trust_env: bool = False,
-        user_agent: str = "",
         version: str | None = None,
-        clock: Clock | None = None,
+        **connection: Unpack[Connection],
     ) -> None:
         """Make a client; nothing is sent yet.
 
         Args:
             url: The server; by default CONNECT_SERVER.
             api_key: By default CONNECT_API_KEY.
-            timeout: Of one attempt; a plain number is its total in seconds. See `Timeout`.
-            retry: How failed calls are repeated, and for how long.
-            limits: Calls in flight and per second.
             polling: How tasks and jobs are followed, and for how long.
-            max_body: Largest answer to accept, in bytes after decompression.
-            headers: More headers for every request, for a proxy in front, say.
             snowflake_token: Where the server is hosted in Snowflake: the token for the platform.
                 The key then goes in `X-RSC-Authorization`.
-            ssl: A TLS context of your own.
-            insecure_tls: Do not check the server's certificate. Anyone on the way can then read
-                the key.
-            proxy: Address of an HTTP proxy.
-            proxy_authorization: Value of the Proxy-Authorization header.
-            trust_env: Take proxies from the environment.
-            user_agent: Put in front of aconnect's own.
             version: The server's version, such as `2025.06.0`, where the server hides it.
-            clock: Another source of time, for tests.
+            connection: See `Connection`.
         """
-        key = Secret(_setting(api_key, "CONNECT_API_KEY", "api_key", "API key").strip())
+        key = Secret(setting(api_key, "CONNECT_API_KEY", "api_key"))
         root = api_root(url if url is not None else os.environ.get("CONNECT_SERVER", ""))
         credentials = {"Authorization": f"Key {key.reveal()}"}
         secrets = [key]
@@ -108,26 +80,12 @@ class Client(BaseClient):
                 "Authorization": f'Snowflake Token="{snowflake_token}"',
                 "X-RSC-Authorization": f"Key {key.reveal()}",
             }
-        options = Options(
-            timeout=Timeout() if timeout is None else as_timeout(timeout),
-            retry=retry or RetryPolicy(),
-            limits=limits or Limits(),
-            max_body=max_body,
-            ssl=ssl,
-            insecure_tls=insecure_tls,
-            proxy=proxy,
-            proxy_authorization=Secret(proxy_authorization) if proxy_authorization else None,
-            trust_env=trust_env,
-            user_agent=user_agent,
-        )
-        if clock is not None:
-            options = msgspec.structs.replace(options, clock=clock)
         super().__init__(
             root,
-            headers={**(headers or {}), **credentials},
+            credentials=credentials,
             dialect=ConnectDialect(),
             secrets=tuple(secrets),
-            options=options,
+            options=options_of(connection),
         )
         self.polling: PollPolicy = polling or PollPolicy()
         """How tasks and jobs are followed."""
@@ -200,10 +158,3 @@ class Client(BaseClient):
             async for chunk in stream:
                 await file.write(chunk)
         return Path(path)
-
-
-def _setting(value: str | None, variable: str, argument: str, what: str) -> str:
-    found = value if value is not None else os.environ.get(variable, "")
-    if not found.strip():
-        raise InvalidArgumentError(f"no {what}: pass {argument}= or set {variable}")
-    return found

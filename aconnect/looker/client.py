@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-import ssl as ssl_module
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import Unpack
 
-import msgspec
-
-from aconnect._core.clock import Clock
-from aconnect._core.limits import Limits
 from aconnect._core.redaction import Secret
-from aconnect._core.retry import RetryPolicy
-from aconnect._transport.client import BaseClient, as_timeout, resource
-from aconnect._transport.options import DEFAULT_MAX_BODY, Options, Timeout
+from aconnect._transport.client import BaseClient, resource, setting
+from aconnect._transport.options import Connection, options_of
 from aconnect._transport.signin import Credentials, SignIn
-from aconnect.errors import InvalidArgumentError
 from aconnect.looker.address import api_root
 from aconnect.looker.dialect import LookerDialect
 from aconnect.looker.ensure import RoleChange, ensure_role
@@ -45,19 +39,7 @@ class Client(BaseClient):
         base_url: str | None = None,
         client_id: str | None = None,
         client_secret: str | None = None,
-        *,
-        timeout: Timeout | float | None = None,
-        retry: RetryPolicy | None = None,
-        limits: Limits | None = None,
-        max_body: int = DEFAULT_MAX_BODY,
-        headers: Mapping[str, str] | None = None,
-        ssl: ssl_module.SSLContext | None = None,
-        insecure_tls: bool = False,
-        proxy: str | None = None,
-        proxy_authorization: str | None = None,
-        trust_env: bool = False,
-        user_agent: str = "",
-        clock: Clock | None = None,
+        **connection: Unpack[Connection],
     ) -> None:
         """Make a client; nothing is sent yet.
 
@@ -65,44 +47,19 @@ class Client(BaseClient):
             base_url: The instance; by default LOOKERSDK_BASE_URL.
             client_id: By default LOOKERSDK_CLIENT_ID.
             client_secret: By default LOOKERSDK_CLIENT_SECRET.
-            timeout: Of one attempt; a plain number is its total in seconds. See `Timeout`.
-            retry: How failed calls are repeated, and for how long.
-            limits: Calls in flight and per second.
-            max_body: Largest answer to accept, in bytes after decompression.
-            headers: More headers for every request, for a proxy in front, say.
-            ssl: A TLS context of your own.
-            insecure_tls: Do not check the server's certificate. Anyone on the way can then read
-                the secret.
-            proxy: Address of an HTTP proxy.
-            proxy_authorization: Value of the Proxy-Authorization header.
-            trust_env: Take proxies from the environment.
-            user_agent: Put in front of aconnect's own.
-            clock: Another source of time, for tests.
+            connection: See `Connection`.
         """
-        self._client_id = _setting(client_id, "LOOKERSDK_CLIENT_ID", "client_id")
+        self._client_id = setting(client_id, "LOOKERSDK_CLIENT_ID", "client_id")
         self._client_secret = Secret(
-            _setting(client_secret, "LOOKERSDK_CLIENT_SECRET", "client_secret")
+            setting(client_secret, "LOOKERSDK_CLIENT_SECRET", "client_secret")
         )
         root = api_root(
             base_url if base_url is not None else os.environ.get("LOOKERSDK_BASE_URL", "")
         )
-        options = Options(
-            timeout=Timeout() if timeout is None else as_timeout(timeout),
-            retry=retry or RetryPolicy(),
-            limits=limits or Limits(),
-            max_body=max_body,
-            ssl=ssl,
-            insecure_tls=insecure_tls,
-            proxy=proxy,
-            proxy_authorization=Secret(proxy_authorization) if proxy_authorization else None,
-            trust_env=trust_env,
-            user_agent=user_agent,
-        )
-        if clock is not None:
-            options = msgspec.structs.replace(options, clock=clock)
+        options = options_of(connection)
         super().__init__(
             root,
-            headers=headers or {},
+            credentials={},
             dialect=LookerDialect(),
             secrets=(self._client_secret,),
             options=options,
@@ -154,11 +111,3 @@ class Client(BaseClient):
             users=users,
             groups=groups,
         )
-
-
-def _setting(value: str | None, variable: str, argument: str) -> str:
-    found = (value if value is not None else os.environ.get(variable, "")).strip()
-    if not found:
-        what = argument.replace("_", " ")
-        raise InvalidArgumentError(f"no {what} for Looker: pass {argument}= or set {variable}")
-    return found

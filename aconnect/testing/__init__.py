@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aconnect.testing import faults
+    from aconnect.testing.authentik import FakeAuthentik
     from aconnect.testing.clock import VirtualClock
+    from aconnect.testing.cloudendure import FakeCloudEndure
+    from aconnect.testing.looker import FakeLooker
     from aconnect.testing.progress import BuildScript
     from aconnect.testing.server import FakeConnect
     from aconnect.testing.serving import serve
@@ -22,7 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BuildScript",
+    "FakeAuthentik",
+    "FakeCloudEndure",
     "FakeConnect",
+    "FakeLooker",
     "Recorded",
     "Seed",
     "State",
@@ -33,7 +39,10 @@ __all__ = [
 
 _HOMES = {
     "BuildScript": "progress",
+    "FakeAuthentik": "authentik",
+    "FakeCloudEndure": "cloudendure",
     "FakeConnect": "server",
+    "FakeLooker": "looker",
     "Recorded": "wire",
     "Seed": "state",
     "State": "state",

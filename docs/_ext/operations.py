@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-import aconnect.connect  # noqa: F401  importing a service enters its operations
+import aconnect.authentik
+import aconnect.cloudendure
+import aconnect.connect
+import aconnect.looker  # noqa: F401  importing a service enters its operations
 from aconnect._core.endpoint import REGISTRY, Endpoint
 
 if TYPE_CHECKING:

@@ -1,0 +1,122 @@
+"""The client of CloudEndure: where it is, what it signs in with, and its session."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import Final, Unpack
+
+from aconnect._core import decoding
+from aconnect._core.clock import Clock
+from aconnect._core.endpoint import declared_by
+from aconnect._core.redaction import Secret
+from aconnect._transport.client import BaseClient, resource
+from aconnect._transport.options import Connection, options_of
+from aconnect._transport.signin import Credentials, SignIn
+from aconnect.cloudendure.accounts import Accounts
+from aconnect.cloudendure.base import API
+from aconnect.cloudendure.dialect import CloudEndureDialect
+from aconnect.cloudendure.machines import Machines
+from aconnect.cloudendure.projects import Projects
+from aconnect.cloudendure.session import Keyring, Session, session_headers
+from aconnect.cloudendure.users import Users
+from aconnect.errors import InvalidArgumentError
+
+CONSOLE: Final = "https://console.cloudendure.com"
+
+
+class Client(BaseClient):
+    """A client of CloudEndure.
+
+    It signs in before its first call, again once when the session has ended, and out when it is
+    closed.
+    """
+
+    accounts: cached_property[Accounts] = resource(Accounts)
+    projects: cached_property[Projects] = resource(Projects)
+    machines: cached_property[Machines] = resource(Machines)
+    users: cached_property[Users] = resource(Users)
+    session: cached_property[Session] = resource(Session)
+
+    def __init__(
+        self,
+        *,
+        user_api_token: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        base_url: str = CONSOLE,
+        **connection: Unpack[Connection],
+    ) -> None:
+        """Make a client; nothing is sent yet.
+
+        Args:
+            user_api_token: A user's API token; or `username` and `password`. What is not passed
+                is taken from CLOUDENDURE_USER_API_TOKEN, or else from CLOUDENDURE_USERNAME and
+                CLOUDENDURE_PASSWORD.
+            username: The user's e-mail address.
+            password: Of that user.
+            base_url: The console's address.
+            connection: See `Connection`.
+        """
+        self._keyring = _keyring(user_api_token, username, password)
+        options = options_of(connection)
+        super().__init__(
+            base_url.strip().rstrip("/").removesuffix(API) + API,
+            credentials={},
+            dialect=CloudEndureDialect(self._keyring),
+            secrets=self._keyring.secrets(),
+            options=options,
+            auth=SignIn(self._sign_in, sign_out=self._sign_out, clock=options.clock),
+        )
+
+    @property
+    def url(self) -> str:
+        """The console's address, without the API's part."""
+        return self._origin.removesuffix(API)
+
+    @property
+    def clock(self) -> Clock:
+        """Where the client takes its time from."""
+        return self._pipeline.options.clock
+
+    async def _sign_in(self) -> Credentials:
+        declared, owner = declared_by(self.session.login)
+        request, _ = declared.bind(owner._scope, (), {**self._keyring.login()})
+        answer = await self._answer(request)
+        # A login page has a status of 200 as well.
+        decoding.refuse_page(answer.content_type, declared.title(self), answer.body)
+        self._keyring.headers = session_headers(answer, declared.title(self))
+        return Credentials(self._keyring.headers)
+
+    async def _sign_out(self) -> None:
+        declared, owner = declared_by(self.session.logout)
+        request, _ = declared.bind(owner._scope, (), {})
+        # With the present session or not at all: none is opened just to be closed.
+        request.anonymous = True
+        request.headers = {**(request.headers or {}), **self._keyring.headers}
+        await self._answer(request)
+
+    def _use_token(self, token: str) -> Secret:
+        """Sign in with this API token from now on."""
+        secret = self._keyring.token = Secret(token)
+        self._pipeline.secrets = (*self._pipeline.secrets, secret)
+        return secret
+
+
+def _keyring(user_api_token: str | None, username: str | None, password: str | None) -> Keyring:
+    token = (user_api_token or "").strip()
+    if user_api_token is not None and (username is not None or password is not None):
+        raise InvalidArgumentError("pass either user_api_token or username and password, not both")
+    if user_api_token is None and username is None and password is None:
+        token = os.environ.get("CLOUDENDURE_USER_API_TOKEN", "").strip()
+    if token:
+        return Keyring(Secret(token), None, None)
+    if user_api_token is None:
+        name = username if username is not None else os.environ.get("CLOUDENDURE_USERNAME", "")
+        word = password if password is not None else os.environ.get("CLOUDENDURE_PASSWORD", "")
+        if name.strip() and word:
+            return Keyring(None, name.strip(), Secret(word))
+    raise InvalidArgumentError(
+        "nothing to sign in with: pass user_api_token= or set CLOUDENDURE_USER_API_TOKEN, or pass "
+        "username= and password= or set CLOUDENDURE_USERNAME and CLOUDENDURE_PASSWORD"
+    )

@@ -1,0 +1,45 @@
+"""How CloudEndure says that something went wrong: `{"message", "code"}`, both texts, or nothing."""
+
+from __future__ import annotations
+
+from aconnect._core.dialect import Dialect, Said, json_object
+from aconnect._core.message import Answer, Request
+from aconnect._core.redaction import Secret
+from aconnect.cloudendure.session import Keyring
+from aconnect.errors import ApiError, AuthenticationError, NotFoundError, PermissionDeniedError
+
+
+class CloudEndureDialect(Dialect):
+    """Reads CloudEndure's error bodies."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def error(
+        self, request: Request, answer: Answer, origin: str, secrets: tuple[Secret, ...] = ()
+    ) -> ApiError:
+        # A token that was replaced later is secret in every client that shares the keyring.
+        return super().error(request, answer, origin, (*secrets, *self._keyring.secrets()))
+
+    def read(self, answer: Answer) -> Said | None:
+        data = json_object(answer)
+        if data is None:
+            return None
+        message, code = data.get("message"), data.get("code")
+        if not isinstance(message, str) and not isinstance(code, str):
+            return None
+        return Said(
+            message if isinstance(message, str) else "", code if isinstance(code, str) else None
+        )
+
+    def hint(self, kind: type[ApiError], said: Said | None) -> str:
+        if kind is AuthenticationError:
+            return (
+                "check the user API token (CLOUDENDURE_USER_API_TOKEN) or the user name and "
+                "password (CLOUDENDURE_USERNAME, CLOUDENDURE_PASSWORD)"
+            )
+        if kind is PermissionDeniedError:
+            return "the user may not do this; use an administrator or the owner of the account"
+        if kind is NotFoundError and said is None:
+            return "the answer is not CloudEndure's; check the address (base_url)"
+        return ""

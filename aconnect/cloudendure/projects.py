@@ -1,0 +1,198 @@
+"""Projects: who works on them, what they store, and their audit log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from msgspec import field
+
+from aconnect._core import decoding
+from aconnect._core.endpoint import declared_by, endpoint
+from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource, hidden_repr
+from aconnect.cloudendure.window import MAX_LIMIT, AuditLog, AuditLogEntry, events, window
+from aconnect.errors import InvalidArgumentError
+
+
+class Project(CloudEndureModel, kw_only=True):
+    """A project: machines that are replicated together."""
+
+    target_cloud_id: str | None = None
+    agent_installation_token: str | None = None
+    """As good as a password, so it is not printed."""
+    name: str = ""
+    users_ids: list[str] = field(default_factory=list[str], name="usersIDs")
+    type: str | None = None
+    replication_reversed: bool | None = None
+    source_cloud_credentials_id: str | None = None
+    cloud_credentials_ids: list[str] = field(default_factory=list[str], name="cloudCredentialsIDs")
+    source_region: str | None = None
+    licenses_ids: list[str] = field(default_factory=list[str], name="licensesIDs")
+    ce_admin_properties: dict[str, Any] | None = None
+    replication_configuration: str | None = None
+    source_cloud_id: str | None = None
+    id: str = ""
+    features: dict[str, Any] | None = None
+
+    def __repr__(self) -> str:
+        return hidden_repr(self, "agent_installation_token")
+
+
+class ProjectsList(CloudEndureModel, kw_only=True):
+    """Projects."""
+
+    items: list[Project] = []
+
+
+class ProjectStorage(CloudEndureModel, kw_only=True):
+    """How much a project stores."""
+
+    project_id: str = ""
+    points_in_time_total_bytes: int | None = None
+    running_machines_total_bytes: int | None = None
+    working_storage: dict[str, Any] | None = None
+    calculation_date_time: datetime | None = None
+    """When that was counted."""
+
+
+class UsersOfProject(CloudEndureModel, kw_only=True):
+    """Users that come to or leave one project."""
+
+    project_id: str
+    user_ids: list[str]
+
+
+class ProjectsAndUsers(CloudEndureModel, kw_only=True):
+    """Users that come to or leave projects."""
+
+    items: list[UsersOfProject]
+
+
+class Projects(CloudEndureResource, name="projects"):
+    """Projects of the account."""
+
+    async def assign_users(self, users: Mapping[str, Iterable[str]]) -> None:
+        """Assign users to projects: user ids by project id."""
+        await self._assign_users(_projects_and_users(users))
+
+    @endpoint("POST", "/projects/assignUsers", idempotent=True)
+    async def _assign_users(self, body: ProjectsAndUsers) -> None: ...
+
+    async def remove_users(self, users: Mapping[str, Iterable[str]]) -> None:
+        """Take users out of projects: user ids by project id."""
+        await self._remove_users(_projects_and_users(users))
+
+    @endpoint("POST", "/projects/removeUsers", idempotent=True)
+    async def _remove_users(self, body: ProjectsAndUsers) -> None: ...
+
+    @endpoint("GET", "/projects/{projectId}/storage")
+    async def storage(self, project_id: str) -> ProjectStorage:
+        """Get how much a project stores."""
+        ...
+
+    async def audit_log(
+        self,
+        project_id: str,
+        *,
+        limit: int | None = None,
+        from_date_time: datetime | str | None = None,
+        to_date_time: datetime | str | None = None,
+    ) -> AuditLog:
+        """Get one answer's worth of the audit log; `audit_log_events` gets all of it.
+
+        Args:
+            project_id: The project.
+            limit: Entries at most, up to 1500, which is the default.
+            from_date_time: Begin of the time window; together with its end or not at all.
+            to_date_time: End of the time window.
+        """
+        _check_query(limit, from_date_time, to_date_time)
+        return await self._audit_log(
+            project_id, limit=limit, from_date_time=from_date_time, to_date_time=to_date_time
+        )
+
+    async def audit_log_csv(
+        self,
+        project_id: str,
+        *,
+        limit: int | None = None,
+        from_date_time: datetime | str | None = None,
+        to_date_time: datetime | str | None = None,
+    ) -> str:
+        """Get one answer's worth of the audit log as the server's CSV; arguments as `audit_log`.
+
+        CSV does not say whether there are more entries.
+        """
+        _check_query(limit, from_date_time, to_date_time)
+        declared, _ = declared_by(self._audit_log)
+        arguments = {
+            "limit": limit,
+            "from_date_time": from_date_time,
+            "to_date_time": to_date_time,
+            "format": "csv",
+        }
+        request, _ = declared.bind(self._scope, (project_id,), arguments)
+        answer = await self._client._answer(request)
+        decoding.refuse_page(answer.content_type, declared.title(self._client), answer.body)
+        return answer.body.decode("utf-8", "replace")
+
+    @endpoint("GET", "/projects/{projectId}/auditLog")
+    async def _audit_log(
+        self,
+        project_id: str,
+        *,
+        limit: int | None = None,
+        from_date_time: datetime | str | None = None,
+        to_date_time: datetime | str | None = None,
+        format: Literal["json", "csv"] | None = None,  # noqa: A002  the vendor's name
+    ) -> AuditLog: ...
+
+    def audit_log_events(
+        self,
+        project_id: str,
+        *,
+        from_date_time: datetime | str,
+        to_date_time: datetime | str | None = None,
+        limit: int = MAX_LIMIT,
+    ) -> AsyncGenerator[AuditLogEntry, None]:
+        """Stream all entries of a time window, the oldest first, in as many answers as it takes.
+
+        `to_date_time` is now by default. See `window` for how the window is divided.
+        """
+        _check_query(limit, from_date_time, from_date_time)
+        now = datetime.fromtimestamp(self._client.clock.time(), UTC)
+        begin, end = window(from_date_time, now if to_date_time is None else to_date_time)
+
+        async def ask(from_: datetime, to: datetime) -> AuditLog:
+            return await self._audit_log(
+                project_id, limit=limit, from_date_time=from_, to_date_time=to
+            )
+
+        return events(ask, begin, end, f"the audit log of project {project_id}")
+
+
+def _projects_and_users(users: Mapping[str, Iterable[str]]) -> ProjectsAndUsers:
+    return ProjectsAndUsers(
+        items=[
+            # One id given as a text would else be taken apart into letters.
+            UsersOfProject(project_id=project, user_ids=[own] if isinstance(own, str) else [*own])
+            for project, own in users.items()
+        ]
+    )
+
+
+def _check_query(
+    limit: int | None, from_: datetime | str | None, to: datetime | str | None
+) -> None:
+    if limit is not None and not 1 <= limit <= MAX_LIMIT:
+        raise InvalidArgumentError(
+            f"an answer of the audit log has 1 to {MAX_LIMIT} entries, not {limit}"
+        )
+    if (from_ is None) != (to is None):
+        given, missing = (
+            ("from_date_time", "to_date_time") if to is None else ("to_date_time", "from_date_time")
+        )
+        raise InvalidArgumentError(
+            f"{given} was given without {missing}; pass both, or neither for the newest entries"
+        )

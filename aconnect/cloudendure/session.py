@@ -1,0 +1,78 @@
+"""Signing in and out: which secrets a client has, and what a login's cookies make of its calls."""
+
+from __future__ import annotations
+
+from typing import Final, TypedDict, Unpack
+
+from aconnect._core.endpoint import endpoint
+from aconnect._core.message import Answer
+from aconnect._core.redaction import Secret
+from aconnect.cloudendure.base import CloudEndureResource
+from aconnect.cloudendure.users import User
+from aconnect.errors import DecodeError
+
+_XSRF: Final = "XSRF-TOKEN"
+
+
+class Login(TypedDict, total=False):
+    """Who signs in: a user's API token, or user name and password."""
+
+    user_api_token: str
+    username: str
+    password: str
+
+
+class Keyring:
+    """What a client signs in with, shared by all clients that `with_options` makes of one."""
+
+    def __init__(self, token: Secret | None, username: str | None, password: Secret | None) -> None:
+        self.token = token
+        self.username = username
+        self.password = password
+        self.headers: dict[str, str] = {}
+        """Headers of the present session."""
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Give what must never be printed."""
+        return tuple(secret for secret in (self.token, self.password) if secret is not None)
+
+    def login(self) -> Login:
+        """Give the body of a login."""
+        if self.token is not None:
+            return {"user_api_token": self.token.reveal()}
+        password = self.password.reveal() if self.password is not None else ""
+        return {"username": self.username or "", "password": password}
+
+
+class Session(CloudEndureResource, name="session"):
+    """The client's session. It is opened before the first call and closed with the client."""
+
+    @endpoint("POST", "/login", anonymous=True, idempotent=True)
+    async def login(self, **fields: Unpack[Login]) -> User:
+        """Check credentials and give their user; the client's own session stays as it is."""
+        ...
+
+    @endpoint("POST", "/logout", idempotent=True)
+    async def logout(self) -> None:
+        """End the client's session; its next call opens another."""
+        ...
+
+
+def session_headers(answer: Answer, what: str) -> dict[str, str]:
+    """Make the headers of later calls from the cookies that a login sets."""
+    cookies: dict[str, str] = {}
+    for header in answer.set_cookies:
+        # Sent back as they came; the attributes are for browsers.
+        name, _, value = header.partition(";")[0].strip().partition("=")
+        if value:
+            cookies[name] = value
+    if not cookies:
+        raise DecodeError(
+            f"{what} answered {answer.status} without a session cookie; check that the address is "
+            "CloudEndure's and that no proxy takes cookies away",
+            body=b"",
+        )
+    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+    if _XSRF in cookies:
+        headers["X-XSRF-TOKEN"] = cookies[_XSRF].strip('"')
+    return headers

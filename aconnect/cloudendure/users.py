@@ -1,0 +1,150 @@
+"""Users: their roles, passwords and API tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict, Unpack
+
+from aconnect._core.endpoint import endpoint
+from aconnect._core.model import OpenEnum
+from aconnect._core.redaction import Secret
+from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource, hidden_repr
+from aconnect.errors import DecodeError
+
+
+class UserStatus(OpenEnum):
+    """Whether an invited user has come."""
+
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    DELETED = "DELETED"
+
+
+class Role(OpenEnum):
+    """What a user may do in its account."""
+
+    USER = "USER"
+    ACCOUNT_ADMIN = "ACCOUNT_ADMIN"
+    ACCOUNT_OWNER = "ACCOUNT_OWNER"
+    GLOBAL_READONLY = "GLOBAL_READONLY"
+
+
+class User(CloudEndureModel, kw_only=True):
+    """A user of an account."""
+
+    id: str = ""
+    username: str = ""
+    status: UserStatus | None = None
+    account: str | None = None
+    """Id of the account."""
+    roles: list[Role] = []
+    settings: dict[str, Any] | None = None
+    api_token: str | None = None
+    """As good as a password, so it is not printed."""
+    has_password: bool | None = None
+    terms_accepted: bool | None = None
+    self_link: str | None = None
+
+    def __repr__(self) -> str:
+        return hidden_repr(self, "api_token")
+
+
+class UsersList(CloudEndureModel, kw_only=True):
+    """Users, after a change of theirs."""
+
+    items: list[User] = []
+
+
+class RolesOfUser(CloudEndureModel, kw_only=True):
+    """Roles that one user gets or loses."""
+
+    user_id: str
+    roles: list[str]
+
+
+class UsersAndRoles(CloudEndureModel, kw_only=True):
+    """Roles that users get or lose."""
+
+    items: list[RolesOfUser]
+
+
+class ApiToken(CloudEndureModel, kw_only=True):
+    """An API token that has just been made."""
+
+    api_token: str = ""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self, "api_token")
+
+
+class UserCreate(TypedDict):
+    """Fields of a new user; the user name is an e-mail address."""
+
+    username: str
+
+
+class PasswordSet(TypedDict):
+    """The token of an invitation, and the password that its user wants."""
+
+    token: str
+    new_password: str
+
+
+class Users(CloudEndureResource, name="users"):
+    """Users of the account."""
+
+    @endpoint("GET", "/me")
+    async def me(self) -> User:
+        """Get the user who is signed in."""
+        ...
+
+    @endpoint("POST", "/users")
+    async def create(self, **fields: Unpack[UserCreate]) -> User:
+        """Invite a user; it is `PENDING` until it has set its password."""
+        ...
+
+    @endpoint("POST", "/setPassword", anonymous=True)
+    async def set_password(self, **fields: Unpack[PasswordSet]) -> None:
+        """Set the password of an invited user, who needs no session for that."""
+        ...
+
+    async def assign_roles(self, roles: Mapping[str, Iterable[Role | str]]) -> list[User]:
+        """Give users roles, by user id, and give the users as they are then."""
+        return (await self._assign_roles(_users_and_roles(roles))).items
+
+    @endpoint("POST", "/users/assignRoles", idempotent=True)
+    async def _assign_roles(self, body: UsersAndRoles) -> UsersList: ...
+
+    async def revoke_roles(self, roles: Mapping[str, Iterable[Role | str]]) -> list[User]:
+        """Take roles from users, by user id, and give the users as they are then."""
+        return (await self._revoke_roles(_users_and_roles(roles))).items
+
+    @endpoint("POST", "/users/revokeRoles", idempotent=True)
+    async def _revoke_roles(self, body: UsersAndRoles) -> UsersList: ...
+
+    async def replace_api_token(self) -> Secret:
+        """Make a new API token for the user who is signed in; the old one is void from then on.
+
+        The client signs in with the new one from now on; `reveal()` gives it for keeping. If the
+        answer is lost, the new token is too: sign in with the password, or on the console.
+        """
+        made = await self._replace_api_token()
+        if not made.api_token:
+            raise DecodeError(
+                f"POST {self._client._origin}/replaceApiToken answered without an apiToken, so the "
+                "new one is not known; look it up on the console"
+            )
+        return self._client._use_token(made.api_token)
+
+    @endpoint("POST", "/replaceApiToken")
+    async def _replace_api_token(self) -> ApiToken: ...
+
+
+def _users_and_roles(roles: Mapping[str, Iterable[Role | str]]) -> UsersAndRoles:
+    return UsersAndRoles(
+        items=[
+            # One role given as a text would else be taken apart into letters.
+            RolesOfUser(user_id=user, roles=[own] if isinstance(own, str) else [*own])
+            for user, own in roles.items()
+        ]
+    )

@@ -1,0 +1,157 @@
+"""Every operation over a socket, and what goes over it."""
+
+import msgspec
+import pytest
+
+from aconnect import errors
+from aconnect._core.endpoint import REGISTRY
+from aconnect.cloudendure import Client, Role, UserStatus
+from aconnect.testing import faults
+from aconnect.testing.cloudendure import FakeCloudEndure
+
+PROJECT = "project-1"
+
+
+def test_all_operations_are_declared() -> None:
+    """Twelve operations, login, logout and the current user; none is declared twice."""
+    declared = {e.method + e.template for k, e in REGISTRY.items() if k.startswith("cloudendure:")}
+    assert len(declared) == 15
+    assert sum(key.startswith("cloudendure:") for key in REGISTRY) == 15
+
+
+async def test_access(client: Client, server: FakeCloudEndure) -> None:
+    """A temporary access token is sent by mail."""
+    assert await client.accounts.access("account-1", username="user@example.com") == {"sent": True}
+    assert server.state.mails == ["user@example.com"]
+
+
+async def test_a_mail_is_not_sent_twice(client: Client, server: FakeCloudEndure) -> None:
+    """A lost answer of the GET that sends a mail is not asked for again."""
+    server.script(faults.after(faults.reset()), on="GET /accounts/*")
+    with pytest.raises(errors.ConnectionLostError):
+        await client.accounts.access("account-1", username="user@example.com")
+    assert len(server.state.mails) == 1
+
+
+async def test_extended_info(client: Client) -> None:
+    """The account comes with its user, projects, clouds and configurations, names ours."""
+    info = await client.accounts.extended_info()
+    assert info.account is not None
+    assert info.account.owner_id == "user-1"
+    assert info.user is not None
+    assert info.user.roles == [Role.ACCOUNT_OWNER]
+    assert info.projects is not None
+    assert info.projects.items[0].users_ids == ["user-1"]
+    assert info.replication_configurations is not None
+    assert info.replication_configurations.items[0].replicator_security_group_ids == ["sg-1"]
+    assert info.date_time is not None
+    assert info.date_time.date_time is not None
+
+
+async def test_users_of_projects(client: Client, server: FakeCloudEndure) -> None:
+    """Users come to projects and leave them; what is written is the vendor's shape."""
+    await client.projects.assign_users({PROJECT: ["user-2", "user-3"]})
+    assert server.state.projects[PROJECT]["usersIDs"] == ["user-1", "user-2", "user-3"]
+    assert server.requests[-1].json() == {
+        "items": [{"projectId": PROJECT, "userIds": ["user-2", "user-3"]}]
+    }
+    await client.projects.remove_users({PROJECT: "user-2"})
+    assert server.state.projects[PROJECT]["usersIDs"] == ["user-1", "user-3"]
+    with pytest.raises(errors.NotFoundError, match="no-such") as caught:
+        await client.projects.assign_users({"no-such": ["user-2"]})
+    assert caught.value.code == "NOT_FOUND"
+
+
+async def test_storage(client: Client) -> None:
+    """A project's storage is in bytes."""
+    storage = await client.projects.storage(PROJECT)
+    assert (storage.project_id, storage.points_in_time_total_bytes) == (PROJECT, 1 << 40)
+
+
+async def test_force_rescan(client: Client, server: FakeCloudEndure) -> None:
+    """A rescan is begun; an unknown machine is a bad request, as documented."""
+    await client.machines.force_rescan(PROJECT, "project-1-machine-1")
+    assert server.state.rescans == ["project-1-machine-1"]
+    with pytest.raises(errors.BadRequestError, match="no machine"):
+        await client.machines.force_rescan(PROJECT, "other")
+
+
+async def test_create_user(client: Client) -> None:
+    """A user comes of 200 and of 202 alike; one who is there already is a conflict."""
+    made = await client.users.create(username="new@example.com")
+    assert (made.username, made.status) == ("new@example.com", UserStatus.PENDING)
+    again = await client.detailed(client.users.create, username="new@example.com")
+    assert (again.status, again.value) == (202, made)
+    with pytest.raises(errors.ConflictError, match="already"):
+        await client.users.create(username="user@example.com")
+
+
+async def test_roles(client: Client, server: FakeCloudEndure) -> None:
+    """Roles are given and taken, and the changed users come back."""
+    (user,) = await client.users.assign_roles({"user-2": [Role.ACCOUNT_ADMIN]})
+    assert user.roles == [Role.USER, Role.ACCOUNT_ADMIN]
+    assert server.requests[-1].json() == {
+        "items": [{"userId": "user-2", "roles": ["ACCOUNT_ADMIN"]}]
+    }
+    (user,) = await client.users.revoke_roles({"user-2": "USER"})
+    assert user.roles == [Role.ACCOUNT_ADMIN]
+    with pytest.raises(errors.NotFoundError, match="user-9"):
+        await client.users.assign_roles({"user-9": ["USER"]})
+
+
+async def test_set_password(client: Client, server: FakeCloudEndure) -> None:
+    """An invited user sets its password without a session; the invitation works once."""
+    token = next(iter(server.state.invitations))
+    await client.users.set_password(token=token, new_password="chosen")
+    assert [request.path for request in server.requests] == ["/setPassword"]
+    assert server.requests[0].json() == {"token": token, "newPassword": "chosen"}
+    assert server.state.users["user-3"]["status"] == "CONFIRMED"
+    with pytest.raises(errors.AuthenticationError, match="invitation"):
+        await client.users.set_password(token=token, new_password="chosen")
+    assert not server.count("POST", "/login")
+
+
+async def test_me(client: Client) -> None:
+    """The current user is the one who signed in."""
+    assert (await client.users.me()).username == "owner@example.com"
+
+
+async def test_an_unknown_role_is_kept(client: Client, server: FakeCloudEndure) -> None:
+    """What a later version adds does not break an answer."""
+    server.state.users["user-1"].update(roles=["LATER"], later={"x": 1})
+    assert (await client.users.me()).roles == [Role("LATER")]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.BadRequestError),
+        (403, errors.PermissionDeniedError),
+        (404, errors.NotFoundError),
+        (409, errors.ConflictError),
+        (500, errors.ServerError),
+    ],
+)
+async def test_errors(
+    client: Client, server: FakeCloudEndure, status: int, kind: type[errors.ApiError]
+) -> None:
+    """An error has the status's class and the vendor's message and code."""
+    body = {"message": "It is said.", "code": "SAID"}
+    server.script(*[faults.status(status, body=body)] * 9, on="GET /me")
+    with pytest.raises(kind, match="It is said") as caught:
+        await client.users.me()
+    assert type(caught.value) is kind
+    assert caught.value.code == "SAID"
+
+
+async def test_an_error_without_a_body(client: Client, server: FakeCloudEndure) -> None:
+    """An error that is not CloudEndure's says so."""
+    server.script(faults.status(404), on="GET /me")
+    with pytest.raises(errors.NotFoundError, match="base_url"):
+        await client.users.me()
+
+
+async def test_models_go_both_ways(client: Client) -> None:
+    """What was read can be written, in the vendor's spelling."""
+    user = await client.users.me()
+    assert msgspec.to_builtins(user)["selfLink"] == "/api/latest/users/user-1"

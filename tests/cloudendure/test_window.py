@@ -1,0 +1,163 @@
+"""The audit log: one answer of it, and all of it through time windows."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aconnect import errors
+from aconnect.cloudendure import AuditLog, AuditLogEntry, Client, TooManyAtOnceError
+from aconnect.cloudendure.window import events
+from aconnect.testing.cloudendure import FakeCloudEndure
+
+PROJECT = "project-1"
+START = datetime(2021, 3, 1, tzinfo=UTC)
+END = START + timedelta(days=30)
+
+Ends = Literal["[]", "[)", "(]"]
+
+
+async def test_one_answer(client: Client, server: FakeCloudEndure) -> None:
+    """An answer has the newest entries and says whether there are more."""
+    log = await client.projects.audit_log(PROJECT, limit=3)
+    assert [entry.description for entry in log.items] == ["Event 10", "Event 9", "Event 8"]
+    assert log.has_more_results
+    assert server.requests[-1].query == {"limit": ["3"]}
+    log = await client.projects.audit_log(
+        PROJECT, from_date_time=START, to_date_time="2021-03-01T00:01:00Z"
+    )
+    assert len(log.items) == 2
+    assert not log.has_more_results
+    assert log.items[0].timestamp == START + timedelta(minutes=1)
+    assert log.items[0].job_id == "job-2"
+
+
+async def test_csv(client: Client) -> None:
+    """CSV comes as the server's text."""
+    text = await client.projects.audit_log_csv(PROJECT, limit=1)
+    assert text.splitlines()[0].startswith("timestamp,username")
+    assert len(text.splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["audit_log", "audit_log_csv"])
+async def test_what_is_refused(client: Client, server: FakeCloudEndure, name: str) -> None:
+    """Half a window and a limit out of bounds are refused before anything is sent."""
+    ask = getattr(client.projects, name)
+    with pytest.raises(errors.InvalidArgumentError, match="without to_date_time"):
+        await ask(PROJECT, from_date_time=START)
+    with pytest.raises(errors.InvalidArgumentError, match="without from_date_time"):
+        await ask(PROJECT, to_date_time=START)
+    for limit in (0, 1501):
+        with pytest.raises(errors.InvalidArgumentError, match="1 to 1500"):
+            await ask(PROJECT, limit=limit)
+    with pytest.raises(errors.InvalidArgumentError, match="time zone"):
+        await ask(PROJECT, from_date_time=datetime(2021, 3, 1), to_date_time=END)  # noqa: DTZ001
+    with pytest.raises(errors.InvalidArgumentError, match="before it begins"):
+        client.projects.audit_log_events(PROJECT, from_date_time=END, to_date_time=START)
+    with pytest.raises(errors.InvalidArgumentError, match="RFC 3339"):
+        client.projects.audit_log_events(PROJECT, from_date_time="yesterday")
+    assert not server.requests
+
+
+@pytest.mark.parametrize("ends", ["[]", "[)", "(]"])
+async def test_all_of_it(client: Client, server: FakeCloudEndure, ends: Ends) -> None:
+    """All entries come once, the oldest first, whichever ends belong to a window."""
+    server.state.ends = ends
+    for n in range(200):
+        server.state.add_event(PROJECT, START + timedelta(seconds=n // 4, days=1))
+    window = client.projects.audit_log_events(
+        PROJECT, from_date_time=START - timedelta(days=1), to_date_time=END, limit=7
+    )
+    found = [entry.job_id or "" async for entry in window]
+    assert sorted(found) == sorted(row["jobId"] for row in server.state.audit_logs[PROJECT])
+    assert found[0] == "job-1"
+
+
+async def test_until_now(client: Client) -> None:
+    """Without an end the window ends now, and one answer is one request."""
+    begin = "2021-03-01t00:00:00z"
+    found = [e async for e in client.projects.audit_log_events(PROJECT, from_date_time=begin)]
+    assert len(found) == 10
+
+
+class Log:
+    """A server's log: which entries an answer has is up to it, and so are the ends of windows."""
+
+    def __init__(self, times: list[datetime], limit: int, ends: Ends, keep: str) -> None:
+        self.entries = [AuditLogEntry(timestamp=t, job_id=str(n)) for n, t in enumerate(times)]
+        self.limit, self.ends, self.keep = limit, ends, keep
+        self.asked = 0
+
+    def inside(self, from_: datetime, to: datetime) -> list[AuditLogEntry]:
+        return [e for e in self.entries if e.timestamp is not None and self._in(e, from_, to)]
+
+    def _in(self, entry: AuditLogEntry, from_: datetime, to: datetime) -> bool:
+        time = entry.timestamp
+        assert time is not None
+        return (time > from_ or (time == from_ and self.ends[0] == "[")) and (
+            time < to or (time == to and self.ends[1] == "]")
+        )
+
+    async def ask(self, from_: datetime, to: datetime) -> AuditLog:
+        self.asked += 1
+        found = self.inside(from_, to)
+        kept = found[-self.limit :] if self.keep == "newest" else found[: self.limit]
+        return AuditLog(items=kept[::-1], has_more_results=len(found) > self.limit)
+
+
+# Few instants, close together and far apart, so that many entries share one.
+_TIMES = st.builds(
+    lambda seconds, ticks: START + timedelta(seconds=seconds, microseconds=ticks),
+    st.one_of(st.integers(0, 5), st.integers(0, 2_000_000)),
+    st.one_of(st.just(0), st.integers(0, 3), st.integers(0, 999_999)),
+)
+
+
+@given(
+    times=st.lists(_TIMES, max_size=60),
+    limit=st.integers(1, 8),
+    ends=st.sampled_from(["[]", "[)", "(]"]),
+    keep=st.sampled_from(["newest", "oldest"]),
+    begin=_TIMES,
+    length=st.integers(0, 3_000_000),
+)
+async def test_nothing_is_lost_or_doubled(
+    times: list[datetime], limit: int, ends: Ends, keep: str, begin: datetime, length: int
+) -> None:
+    """Each entry of a window comes once and in order, or one instant holds more than a limit."""
+    log = Log(sorted(times), limit, ends, keep)
+    end = begin + timedelta(seconds=length)
+    expected = log.inside(begin, end)
+    crowd = max([sum(e.timestamp == o.timestamp for o in expected) for e in expected], default=0)
+    found: list[AuditLogEntry] = []
+    try:
+        async for entry in events(log.ask, begin, end, "the log"):
+            found.append(entry)  # noqa: PERF401  what came before the error counts too
+    except TooManyAtOnceError:
+        assert crowd > limit
+        ids = {entry.job_id for entry in found}
+        assert len(ids) == len(found)
+        assert ids < {entry.job_id for entry in expected}
+    else:
+        assert crowd <= limit
+        assert sorted(found, key=lambda e: int(e.job_id or 0)) == expected
+        assert [e.timestamp for e in found] == [e.timestamp for e in expected]
+
+
+async def test_too_many_at_once() -> None:
+    """More entries at one instant than an answer gives are an error that says when."""
+    log = Log([START] * 5, 4, "[]", "newest")
+    with pytest.raises(TooManyAtOnceError, match=r"more than 4 entries .* 2021-03-01T00:00:00Z"):
+        async for _ in events(log.ask, START - timedelta(days=1), END, "the log"):
+            pass
+
+
+@pytest.mark.parametrize(("count", "limit"), [(10_000, 100), (1500, 1500), (3000, 1500)])
+async def test_cost(count: int, limit: int) -> None:
+    """The number of requests grows with the answers it takes, not with the length of time."""
+    log = Log([START + timedelta(seconds=n) for n in range(count)], limit, "[]", "newest")
+    begin, end = START, START + timedelta(seconds=count)
+    assert len([e async for e in events(log.ask, begin, end, "the log")]) == count
+    assert log.asked <= 4 * count / limit
