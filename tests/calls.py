@@ -14,8 +14,9 @@ from typing import Any
 import tests.authentik.scene
 import tests.cloudendure.scene
 import tests.looker.scene
-from aconnect import Client, Upload
+from aconnect import Client
 from aconnect._core.endpoint import REGISTRY
+from aconnect.connect.bundles import archive_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed
 from tests.scenes import Scene, Setting
 
@@ -91,7 +92,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
         self.bodies = {
             **BODIES,
             "groups.members.add": {"user_guid": outsider},
-            "content.bundles.upload": {"body": Upload.archive(archive())},
+            "content.bundles.upload": {"body": archive_upload(archive())},
         }
         self.server.requests.clear()
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from aconnect import Client, Limits, Upload, errors
+from aconnect import Client, Limits, errors
 from aconnect.concurrency import amap
+from aconnect.connect.bundles import archive_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed, VirtualClock, faults
 from aconnect.testing.resources import small_archive
 
@@ -193,7 +194,7 @@ async def upload(world: World) -> object:
 
 async def upload_from_memory(world: World) -> object:
     bundles = world.client.content.handle(world.guid).bundles
-    return await bundles.upload(Upload.archive(world.archive))
+    return await bundles.upload(archive_upload(world.archive))
 
 
 async def download(world: World) -> object:

@@ -51,6 +51,9 @@ class Said(Struct, frozen=True):
 class Dialect:
     """How a service reports errors; each service has a subclass."""
 
+    harmless_query: frozenset[str] = frozenset()
+    """Query parameters whose values may be shown in a log: they only page or filter by time."""
+
     def read(self, answer: Answer) -> Said | None:
         """Read the service's own error body; None where this is not one."""
         return None

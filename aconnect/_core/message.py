@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -11,7 +9,6 @@ from typing import Final
 from msgspec import Struct
 
 from aconnect._core.redaction import shown_headers, shown_target
-from aconnect.errors import InvalidArgumentError
 
 # RFC 9110, 9.2.2.
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
@@ -41,42 +38,6 @@ class Upload:
         self.progress: Callable[[int], None] | None = progress
         """Called with the number of bytes of each chunk that was handed to the connection."""
         self._headers = headers
-
-    @classmethod
-    def archive(
-        cls, source: bytes | str | Path, *, progress: Callable[[int], None] | None = None
-    ) -> Upload:
-        """Describe a gzip tar with its checksum; reads a file once, so call it in a thread.
-
-        The checksum is Base64 of the MD5, in `X-Content-Checksum`, as the Connect API has it.
-        """
-        if isinstance(source, str):
-            source = Path(source)
-        digest = hashlib.md5(usedforsecurity=False)
-        if isinstance(source, Path):
-            size = 0
-            try:
-                with source.open("rb") as file:
-                    while chunk := file.read(CHUNK):
-                        digest.update(chunk)
-                        size += len(chunk)
-            except OSError as error:
-                raise InvalidArgumentError(
-                    f"cannot read the archive {source}: {error.strerror or error}"
-                ) from error
-        else:
-            digest.update(source)
-            size = len(source)
-        if not size:
-            raise InvalidArgumentError("the archive is empty; a bundle is a gzip-compressed tar")
-        checksum = base64.b64encode(digest.digest()).decode()
-        return cls(
-            source,
-            size=size,
-            content_type="application/gzip",
-            headers={"X-Content-Checksum": checksum},
-            progress=progress,
-        )
 
     @property
     def headers(self) -> dict[str, str]:

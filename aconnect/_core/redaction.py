@@ -38,8 +38,7 @@ SHOWN_HEADERS: Final = frozenset(
 
 # Query values that filter or page; everything else in a query may name a person or a secret.
 _SHOWN_QUERY: Final = frozenset(
-    {"asc_order", "ascOrder", "content_guid", "first", "from", "include", "limit", "order"}
-    | {"min_data_version", "page_number", "page_size", "sort", "to", "wait"}
+    {"first", "from", "include", "limit", "offset", "order", "page", "page_size", "sort", "to"}
 )
 
 
@@ -81,17 +80,26 @@ def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {k: v if k.lower() in SHOWN_HEADERS else HIDDEN for k, v in headers.items()}
 
 
-def shown_target(target: str) -> str:
-    """Copy a path with its query for a log, hiding every query value not known to be harmless."""
+def shown_target(target: str, harmless: frozenset[str] = frozenset()) -> str:
+    """Copy a path with its query for a log, hiding every query value not known to be harmless.
+
+    `harmless` are more names of such values, which a service knows of.
+    """
     path, mark, query = target.partition("?")
     if not mark:
         return path
-    return path + mark + "&".join(_shown_pair(pair) for pair in query.split("&"))
+    return path + mark + "&".join(_shown_pair(pair, harmless) for pair in query.split("&"))
 
 
-def _shown_pair(pair: str) -> str:
+def _shown_pair(pair: str, harmless: frozenset[str]) -> str:
     name, mark, _ = pair.partition("=")
-    return pair if name in _SHOWN_QUERY else f"{name}{mark}{HIDDEN}" if mark else HIDDEN
+    return (
+        pair
+        if name in _SHOWN_QUERY or name in harmless
+        else f"{name}{mark}{HIDDEN}"
+        if mark
+        else HIDDEN
+    )
 
 
 def scrub_all(value: Any, secrets: tuple[Secret, ...]) -> Any:

@@ -6,13 +6,9 @@ Each is a pure rule. Positions are plain JSON, so that they can be stored and us
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 from msgspec import Struct
-
-from aconnect._core.decoding import Envelope
-
-T = TypeVar("T")
 
 Position = dict[str, Any]
 """Where a page begins, in the style's own words; the empty one is the beginning."""
@@ -52,85 +48,6 @@ class PageStyle(Protocol):
         ...
 
 
-class _Cursors(Envelope):
-    next: str | None = None
-
-
-class _Keys(Envelope):
-    cursors: _Cursors | None = None
-
-
-class _KeysetPage(Envelope, Generic[T]):
-    # Go writes an empty array as null.
-    results: list[T] | None
-    paging: _Keys | None = None
-
-
-class Keyset(Struct, frozen=True):
-    """Cursors: each page names the next.
-
-    Only `paging.cursors.next` is used: the URLs beside it are made from proxy headers and may be
-    wrong. At the end it is null or absent; the last page may be empty.
-    """
-
-    max_size: int | None = 500
-    controls: ClassVar[tuple[str, ...]] = ("limit", "next", "previous")
-
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        return {"limit": size, **at}
-
-    def wire(self, row: Any) -> Any:
-        return _KeysetPage[row]
-
-    def cut(self, page: Any, at: Position, size: int) -> Cut:
-        cursors = page.paging.cursors if page.paging is not None else None
-        cursor = cursors.next if cursors is not None else None
-        return Cut(page.results or [], {"next": cursor} if cursor else None)
-
-
-class _NumberedPage(Envelope, Generic[T]):
-    results: list[T] | None
-    current_page: int | str | None = None
-    total: int | str | None = None
-
-
-class PageNumber(Struct, frozen=True):
-    """Numbered pages, from 1, with a total.
-
-    It ends when an empty page comes, when `total` rows have come, or when the answer is not the
-    page asked for: groups before 2025.04 repeat page 1 for ever when given a prefix.
-    """
-
-    max_size: int | None = 500
-    controls: ClassVar[tuple[str, ...]] = ("page_number", "page_size")
-
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        return {"page_number": at.get("page_number", 1), "page_size": at.get("page_size", size)}
-
-    def wire(self, row: Any) -> Any:
-        return _NumberedPage[row]
-
-    def cut(self, page: Any, at: Position, size: int) -> Cut:
-        number = at.get("page_number", 1)
-        rows: list[Any] = page.results or []
-        current, total = _count(page.current_page), _count(page.total)
-        if current is not None and current != number:
-            return Cut([], None, total)
-        seen = at.get("seen", 0) + len(rows)
-        if not rows or (total is not None and seen >= total):
-            return Cut(rows, None, total)
-        # The size stays with the position: page 3 of another size begins at another row.
-        size = at.get("page_size", size)
-        after = {"page_number": number + 1, "seen": seen, "page_size": size}
-        return Cut(rows, after, total)
-
-
-def _count(value: int | str | None) -> int | None:
-    if isinstance(value, str):
-        return int(value) if value.isdecimal() else None
-    return value
-
-
 class Offset(Struct, frozen=True):
     """`limit` and `offset` over a bare array; a short page is the last."""
 
@@ -151,18 +68,17 @@ class Offset(Struct, frozen=True):
 
 
 class Whole(Struct, frozen=True):
-    """No paging at all: everything comes at once, as an array or as `results` of an object."""
+    """No paging at all: everything comes at once, as an array."""
 
     max_size: int | None = None
-    wrapped: bool = False
     controls: ClassVar[tuple[str, ...]] = ()
 
     def query(self, at: Position, size: int) -> Mapping[str, object]:
         return {}
 
     def wire(self, row: Any) -> Any:
-        return _NumberedPage[row] if self.wrapped else list[row] | None
+        return list[row] | None
 
     def cut(self, page: Any, at: Position, size: int) -> Cut:
-        rows: list[Any] = (page.results if self.wrapped else page) or []
+        rows: list[Any] = page or []
         return Cut(rows, None, len(rows))

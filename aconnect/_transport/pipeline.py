@@ -227,7 +227,7 @@ class _Call(Generic[T]):
                 operation=request.operation,
                 call=self._number,
                 method=request.method,
-                target=shown_target(request.target),
+                target=shown_target(request.target, pipeline.dialect.harmless_query),
             )
         )
         try:

@@ -1,7 +1,7 @@
 """Posit Connect: the client, and per resource group its models and operations."""
 
 from aconnect.connect.audit import AuditAction, AuditLog, AuditLogs, audit_query
-from aconnect.connect.bundles import Bundle, BundleMetadata, Bundles
+from aconnect.connect.bundles import Bundle, BundleMetadata, Bundles, archive_upload
 from aconnect.connect.client import Client
 from aconnect.connect.content import (
     AccessType,
@@ -138,5 +138,6 @@ __all__ = [
     "UserRole",
     "UserUpdate",
     "Users",
+    "archive_upload",
     "audit_query",
 ]

@@ -9,9 +9,10 @@ from msgspec import field
 from aconnect._core.endpoint import paged
 from aconnect._core.model import Model, Row, id_text
 from aconnect._core.paging import Paged
-from aconnect._core.styles import Keyset, PageNumber, Whole
+from aconnect._core.styles import Whole
 from aconnect._core.url import rfc3339, timestamp
 from aconnect.connect.base import ConnectResource
+from aconnect.connect.styles import Keyset, PageNumber
 
 
 class AuditLog(Row, kw_only=True, frozen=True, gc=False):

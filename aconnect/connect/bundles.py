@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.message import Upload
+from aconnect._core.message import CHUNK, Upload
 from aconnect._core.model import Id, Model
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from aconnect.connect.content import ContentItem
@@ -74,6 +77,41 @@ class Bundle(ConnectBound, kw_only=True, dict=True):
         return await self.client.download(path, self._bundles.download, self.id)
 
 
+def archive_upload(
+    source: bytes | str | Path, *, progress: Callable[[int], None] | None = None
+) -> Upload:
+    """Describe a gzip tar with its checksum; reads a file once, so call it in a thread.
+
+    The checksum is Base64 of the MD5, in `X-Content-Checksum`.
+    """
+    if isinstance(source, str):
+        source = Path(source)
+    digest, size = hashlib.md5(usedforsecurity=False), 0
+    if isinstance(source, Path):
+        try:
+            with source.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+        except OSError as error:
+            raise InvalidArgumentError(
+                f"cannot read the archive {source}: {error.strerror or error}"
+            ) from error
+    else:
+        digest.update(source)
+        size = len(source)
+    if not size:
+        raise InvalidArgumentError("the archive is empty; a bundle is a gzip-compressed tar")
+    checksum = base64.b64encode(digest.digest()).decode()
+    return Upload(
+        source,
+        size=size,
+        content_type="application/gzip",
+        headers={"X-Content-Checksum": checksum},
+        progress=progress,
+    )
+
+
 class Bundles(ConnectResource, name="content.bundles"):
     """The bundles of one content item."""
 
@@ -98,7 +136,7 @@ class Bundles(ConnectResource, name="content.bundles"):
 
     @endpoint("POST", "/v1/content/{guid}/bundles")
     async def upload(self, body: Upload) -> Bundle:
-        """Send an archive with its checksum; `create` makes both from bytes or a file."""
+        """Send an archive with its checksum; `archive_upload` makes both."""
         ...
 
     async def create(
@@ -109,7 +147,7 @@ class Bundles(ConnectResource, name="content.bundles"):
         It is read once for the checksum and streamed after that. `progress` is called with the
         number of bytes of each piece sent; an upload that is tried again begins anew.
         """
-        body = await asyncio.to_thread(Upload.archive, archive, progress=progress)
+        body = await asyncio.to_thread(archive_upload, archive, progress=progress)
         return await self.upload(body)
 
     @endpoint("GET", "/v1/content/{guid}/bundles/{id}/download")

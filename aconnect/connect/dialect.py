@@ -28,6 +28,10 @@ _GONE: Final = frozenset({4, 17})
 class ConnectDialect(Dialect):
     """Reads Connect's error bodies."""
 
+    harmless_query: frozenset[str] = frozenset(
+        {"asc_order", "ascOrder", "content_guid", "min_data_version", "page_number", "wait"}
+    )
+
     def read(self, answer: Answer) -> Said | None:
         data = json_object(answer)
         code = None if data is None else data.get("code")

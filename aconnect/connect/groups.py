@@ -6,8 +6,8 @@ from typing import Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.paging import Paged
-from aconnect._core.styles import PageNumber, Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.styles import PageNumber, Wrapped
 from aconnect.connect.users import Ticket, User, UserFields
 from aconnect.errors import InvalidArgumentError
 
@@ -180,7 +180,7 @@ class Groups(ConnectResource, name="groups"):
         """Delete a group; its members stay."""
         ...
 
-    @paged("/v1/groups/remote", by=Whole(wrapped=True))
+    @paged("/v1/groups/remote", by=Wrapped())
     def remote(self, *, prefix: str, limit: int | None = None) -> Paged[RemoteGroup]:
         """Search the authentication provider (LDAP) for groups; `limit` up to 500."""
         ...

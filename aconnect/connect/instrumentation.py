@@ -14,9 +14,10 @@ from msgspec import field
 from aconnect._core.endpoint import paged
 from aconnect._core.model import Row, id_text
 from aconnect._core.paging import Paged
-from aconnect._core.styles import Keyset, Whole
+from aconnect._core.styles import Whole
 from aconnect.concurrency import Mapped
 from aconnect.connect.base import ConnectResource
+from aconnect.connect.styles import Keyset
 
 
 class ContentVisit(Row, kw_only=True, frozen=True, gc=False):

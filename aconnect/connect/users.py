@@ -9,8 +9,8 @@ from typing import Any, Required, TypedDict, Unpack
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Model, OpenEnum
 from aconnect._core.paging import Paged
-from aconnect._core.styles import PageNumber, Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.styles import PageNumber, Wrapped
 
 
 class UserRole(OpenEnum):
@@ -189,7 +189,7 @@ class Users(ConnectResource, name="users"):
         """Lock a user, or unlock it with `locked=False`."""
         ...
 
-    @paged("/v1/users/remote", by=Whole(wrapped=True))
+    @paged("/v1/users/remote", by=Wrapped())
     def remote(self, *, prefix: str, limit: int | None = None) -> Paged[RemoteUser]:
         """Search the authentication provider (LDAP, OAuth2) for users; `limit` up to 500."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from aconnect._core.endpoint import REGISTRY
 from aconnect.cli.app import app
 from aconnect.cli.call import call as command
+from aconnect.testing import FakeLooker
 
 
 async def test_a_call_prints_the_answer_as_json(shell) -> None:
@@ -70,3 +72,31 @@ def test_all_operations_are_listed_and_completed() -> None:
     context = app.make_context("aconnect", ["call", "--list"])
     items = command.params[0].shell_complete(context, "users.")
     assert {item.value for item in items} == {name for name in names if name.startswith("users.")}
+
+
+async def test_another_service() -> None:
+    """`--service` calls another service with the settings that its own client reads."""
+    async with FakeLooker() as server:
+        settings = {
+            "LOOKERSDK_BASE_URL": server.url,
+            "LOOKERSDK_CLIENT_ID": server.client_id,
+            "LOOKERSDK_CLIENT_SECRET": server.client_secret,
+        }
+        arguments = ["--service", "looker", "call", "roles.search", "--name", "%"]
+        result = await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments, env=settings))
+        assert result.exit_code == 0, result.output
+        names = [json.loads(line)["name"] for line in result.stdout.splitlines()]
+        assert names == [role["name"] for role in server.state.roles.values()]
+        assert server.client_secret not in result.output
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"),
+    [("looker", "roles.search"), ("authentik", "endpoints.find"), ("cloudendure", "users.me")],
+)
+def test_another_service_without_settings(service: str, operation: str) -> None:
+    """Without settings it says which ones are missing, and exits with 2."""
+    result = CliRunner().invoke(app, ["--service", service, "call", operation])
+    assert result.exit_code == 2
+    assert "set " in result.output
+    assert "_" in result.output

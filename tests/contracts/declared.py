@@ -27,6 +27,7 @@ from aconnect._core.decoding import Envelope
 from aconnect._core.endpoint import Endpoint
 from aconnect._core.message import Upload
 from aconnect._core.model import Id
+from aconnect.connect.bundles import archive_upload
 from tests.contracts.table import Field, Kind, Type, placeholders
 
 _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
@@ -122,7 +123,7 @@ def _body(endpoint: Endpoint, hints: Mapping[str, Any]) -> Body | None:
     if not plan.has_body:
         return None
     if hints["body"] is Upload:
-        sample = Upload.archive(b"any")
+        sample = archive_upload(b"any")
         own = {name.lower() for name in sample.headers} - {"content-type", "content-length"}
         return Body(sample.content_type, type_of(Upload), frozenset(own))
     return Body(_JSON, type_of(hints["body"]))

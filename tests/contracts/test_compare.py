@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from aconnect._core.plan import camel
-from aconnect._core.styles import Keyset, PageNumber, PageStyle
+from aconnect._core.styles import PageStyle
+from aconnect.connect.styles import Keyset, PageNumber
 from tests.contracts.samples import (
     CONTRACT,
     FIRST,

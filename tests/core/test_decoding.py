@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from aconnect import errors
 from aconnect._core.decoding import decode
 from aconnect._core.message import Answer
-from aconnect._core.styles import Keyset
 from aconnect.connect import (
     Bundle,
     ContentItem,
@@ -22,6 +21,7 @@ from aconnect.connect import (
     ServerVersion,
     User,
 )
+from aconnect.connect.styles import Keyset
 
 NO_DATE = "2006-01-02T15:04:05Z07:00"
 RECORDINGS = Path(__file__).parents[2] / ".." / "shared" / "recordings"

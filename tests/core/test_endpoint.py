@@ -18,7 +18,8 @@ from aconnect._core.endpoint import REGISTRY, Endpoint, Resource, declared_by, e
 from aconnect._core.message import Answer, Request, Upload
 from aconnect._core.model import Bound
 from aconnect._core.paging import Paged
-from aconnect._core.styles import Keyset
+from aconnect.connect.bundles import archive_upload
+from aconnect.connect.styles import Keyset
 
 
 class Fields(TypedDict, total=False):
@@ -199,7 +200,7 @@ async def test_body_that_is_no_json(client, things, value):
 
 async def test_upload_is_a_transfer(client, things):
     """An archive is passed on as it is, without limit on the total time."""
-    upload = Upload.archive(b"x")
+    upload = archive_upload(b"x")
     request = await sent(client, things.send("g", upload))
     assert request.body is upload
     assert request.transfer

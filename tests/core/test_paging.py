@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aconnect import errors
-from aconnect._core.styles import Keyset, Offset, PageNumber, Whole
+from aconnect._core.styles import Offset, Whole
+from aconnect.connect.styles import Keyset, PageNumber, Wrapped
 
 PARTITIONS = st.lists(st.integers(0, 4), min_size=1, max_size=8)
 STYLES = ["keyset", "number", "offset", "whole", "wrapped"]
@@ -47,7 +48,7 @@ def serving(style, pages):
         "number": (PageNumber(max_size=size), number),
         "offset": (Offset(max_size=size), offset),
         "whole": (Whole(), lambda _: rows),
-        "wrapped": (Whole(wrapped=True), lambda _: {"results": rows}),
+        "wrapped": (Wrapped(), lambda _: {"results": rows}),
     }[style]
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from aconnect import errors
-from aconnect._core.styles import Keyset, PageNumber, Whole
+from aconnect._core.styles import Whole
+from aconnect.connect.styles import Keyset, PageNumber, Wrapped
 
 
 def endless(_):
@@ -139,7 +140,7 @@ async def test_no_paging_part(fake_pager, paging):
         (Keyset(), {"results": None}),
         (PageNumber(), {"results": None, "total": 0}),
         (Whole(), None),
-        (Whole(wrapped=True), {"results": None}),
+        (Wrapped(), {"results": None}),
     ],
     ids=repr,
 )

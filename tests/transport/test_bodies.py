@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from aconnect import Limits, RetryPolicy, Timeout, Upload, errors
+from aconnect import Limits, RetryPolicy, Timeout, errors
 from aconnect._transport.clock import SYSTEM_CLOCK
+from aconnect.connect.bundles import archive_upload
 from aconnect.testing import faults
 
 ONCE = RetryPolicy(attempts=1)
@@ -122,7 +123,7 @@ async def test_upload_of_a_file_that_went(item, archive, tmp_path):
     """A file that is gone when it is to be sent is named, and nothing is said of the server."""
     path = tmp_path / "bundle.tar.gz"
     path.write_bytes(archive)
-    upload = Upload.archive(path)
+    upload = archive_upload(path)
     path.unlink()
     with pytest.raises(errors.InvalidArgumentError, match=r"bundle\.tar\.gz"):
         await item.bundles.upload(upload)
@@ -134,7 +135,7 @@ async def test_upload_of_a_file_that_shrank(connect, archive, tmp_path):
     item = await client.content.create(name="item2")
     path = tmp_path / "bundle.tar.gz"
     path.write_bytes(archive)
-    upload = Upload.archive(path)
+    upload = archive_upload(path)
     path.write_bytes(archive[:-10])
     with pytest.raises(errors.InvalidArgumentError, match=r"bundle\.tar\.gz"):
         await item.bundles.upload(upload)
@@ -149,7 +150,7 @@ async def test_file_of_a_failed_upload_is_closed(item, server, tmp_path):
     """An upload that is refused before all is sent closes its file at once."""
     path = tmp_path / "bundle.tar.gz"
     path.write_bytes(b"x" * (8 << 20))
-    upload = await asyncio.to_thread(Upload.archive, path)
+    upload = await asyncio.to_thread(archive_upload, path)
     server.script(faults.reset(), on="POST *bundles")
     with pytest.raises(errors.ConnectError):
         await item.bundles.upload(upload)
