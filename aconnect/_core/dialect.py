@@ -5,6 +5,7 @@ A dialect reads an error body and may refine the error class; the rest follows t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -77,7 +78,7 @@ class Dialect:
         return error.status in {404, 410}
 
     def error(
-        self, request: Request, answer: Answer, origin: str, secrets: tuple[Secret, ...] = ()
+        self, request: Request, answer: Answer, origin: str, secrets: Sequence[Secret] = ()
     ) -> ApiError:
         """Make the error for an answer that is not a success."""
         said = self.read(answer)

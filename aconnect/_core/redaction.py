@@ -7,7 +7,7 @@ nobody thought of cannot leak.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
 from aconnect._core.guards import is_dict, is_list
@@ -102,7 +102,7 @@ def _shown_pair(pair: str, harmless: frozenset[str]) -> str:
     )
 
 
-def scrub_all(value: Any, secrets: tuple[Secret, ...]) -> Any:
+def scrub_all(value: Any, secrets: Sequence[Secret]) -> Any:
     """Do the same to every text within plain JSON values."""
     if isinstance(value, str):
         return scrub(value, secrets)

@@ -69,7 +69,8 @@ class Pipeline:
         # One list for all clients that `with_options` makes of one.
         self.subscribers: list[Subscriber] = []
         self._limiter = Limiter(options.limits, options.clock)
-        self.secrets = secrets
+        # Shared like the subscribers: what one client learns to hide, all of them hide.
+        self.secrets: list[Secret] = list(secrets)
 
     def with_options(self, options: Options) -> Self:
         """Give the same connections, limits and budget under other timeouts and retries."""

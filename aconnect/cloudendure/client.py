@@ -63,7 +63,7 @@ class Client(BaseClient):
         super().__init__(
             base_url.strip().rstrip("/").removesuffix(API) + API,
             credentials={},
-            dialect=CloudEndureDialect(self._keyring),
+            dialect=CloudEndureDialect(),
             secrets=self._keyring.secrets(),
             options=options,
             auth=SignIn(self._sign_in, sign_out=self._sign_out, clock=options.clock),
@@ -99,7 +99,7 @@ class Client(BaseClient):
     def _use_token(self, token: str) -> Secret:
         """Sign in with this API token from now on."""
         secret = self._keyring.token = Secret(token)
-        self._pipeline.secrets = (*self._pipeline.secrets, secret)
+        self._pipeline.secrets.append(secret)
         return secret
 
 

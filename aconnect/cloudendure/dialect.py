@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from aconnect._core.dialect import Dialect, Said, json_object
-from aconnect._core.message import Answer, Request
-from aconnect._core.redaction import Secret
-from aconnect.cloudendure.session import Keyring
+from aconnect._core.message import Answer
 from aconnect.errors import ApiError, AuthenticationError, NotFoundError, PermissionDeniedError
 
 
 class CloudEndureDialect(Dialect):
     """Reads CloudEndure's error bodies."""
-
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
-
-    def error(
-        self, request: Request, answer: Answer, origin: str, secrets: tuple[Secret, ...] = ()
-    ) -> ApiError:
-        # A token that was replaced later is secret in every client that shares the keyring.
-        return super().error(request, answer, origin, (*secrets, *self._keyring.secrets()))
 
     def read(self, answer: Answer) -> Said | None:
         data = json_object(answer)

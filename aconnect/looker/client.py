@@ -70,6 +70,8 @@ class Client(BaseClient):
         token = await self.session.login(
             client_id=self._client_id, client_secret=self._client_secret.reveal()
         )
+        # After the client's secret, the present token is what must not be shown.
+        self._pipeline.secrets[1:] = [Secret(token.access_token)]
         lifetime = None if token.expires_in is None else float(token.expires_in)
         return Credentials({"Authorization": f"token {token.access_token}"}, lifetime)
 
