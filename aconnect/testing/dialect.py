@@ -3,7 +3,8 @@
 Decides what a handler of Connect sees beyond what any service's does (`wire`), and how it refuses.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from aiohttp import web
 
@@ -83,7 +84,18 @@ class Call(wire.Call["State"]):
             raise forbidden()
 
 
+R = TypeVar("R", bound="Answer | Awaitable[Answer]")
+
 ROUTES: RouteTable[Call] = RouteTable(role="viewer")
 
-route = ROUTES.route
-"""Declare the handler of an operation; `role` is the least one that may call it."""
+
+def route(
+    method: str,
+    template: str,
+    *,
+    role: str | None = None,
+    since: tuple[int, int, int] = (0, 0, 0),
+    public: bool = False,
+) -> Callable[[Callable[[Call], R]], Callable[[Call], R]]:
+    """Declare the handler of an operation; `role` is the least one that may call it."""
+    return ROUTES.route(method, template, role=role, since=since, public=public)

@@ -12,7 +12,7 @@ DOCUMENTATION = "https://cloud.google.com/looker/docs/"
 CLIENT_ID = "fake-looker-client"
 CLIENT_SECRET = "fake-looker-secret"  # noqa: S105 - of a simulation
 
-PERMISSIONS = {
+PERMISSIONS: dict[str, str | None] = {
     "access_data": None,
     "see_looks": "access_data",
     "see_user_dashboards": "see_looks",

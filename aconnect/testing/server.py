@@ -4,6 +4,8 @@ Decides what makes a server Connect. It knows no operation: `routes` does; `base
 the records and the scripts of faults.
 """
 
+from typing import Any, ClassVar
+
 from aiohttp import web
 
 from aconnect.testing import dialect, routes, wire
@@ -12,7 +14,7 @@ from aconnect.testing.dialect import ROLES, ApiFault, Call, forbidden
 from aconnect.testing.seeding import ADMIN_KEY, seeded_state
 from aconnect.testing.state import Seed, State
 from aconnect.testing.versions import Features, parse_version
-from aconnect.testing.wire import Answer, Route, Row, ServiceFault
+from aconnect.testing.wire import Answer, Route, RouteTable, Row, ServiceFault
 
 # Importing the routes registers them; naming them here keeps the import in use.
 RESOURCE_GROUPS = tuple(routes.__all__)
@@ -33,7 +35,7 @@ class FakeConnect(FakeServer[State]):
     """
 
     root = "/__api__"
-    routes = dialect.ROUTES
+    routes: ClassVar[RouteTable[Any]] = dialect.ROUTES
 
     def __init__(
         self,
