@@ -145,16 +145,17 @@ async def _make(
             if isinstance(answer, Paged):
                 async for page in answer.raw().pages():
                     for row in page.rows:
-                        print_line(bytes(row).decode())
+                        print_line(client._hide(bytes(row).decode()))
                 return
-            _show(await answer)
+            _show(await answer, client)
         except TypeError as error:
             if declared.name not in str(error):
                 raise
             raise click.UsageError(str(error)) from error
 
 
-def _show(value: Any) -> None:
+def _show(value: Any, client: BaseClient) -> None:
+    """Print an answer; what the client signs in with is hidden even there."""
     import msgspec
 
     if value is None:
@@ -163,8 +164,8 @@ def _show(value: Any) -> None:
         sys.stdout.buffer.write(value)
         return
     if isinstance(value, str):
-        print_line(value)
+        print_line(client._hide(value))
         return
     token = getattr(value, "token", None)
     text = token if isinstance(token, str) else msgspec.json.encode(value).decode()
-    print_line(msgspec.json.format(text, indent=2))
+    print_line(client._hide(msgspec.json.format(text, indent=2)))

@@ -44,7 +44,7 @@ class Client(BaseClient):
         user_api_token: str | None = None,
         username: str | None = None,
         password: str | None = None,
-        base_url: str = CONSOLE,
+        base_url: str | None = None,
         **connection: Unpack[Connection],
     ) -> None:
         """Make a client; nothing is sent yet.
@@ -55,13 +55,14 @@ class Client(BaseClient):
                 CLOUDENDURE_PASSWORD.
             username: The user's e-mail address.
             password: Of that user.
-            base_url: The console's address.
+            base_url: The console; by default CLOUDENDURE_BASE_URL, or else the public one.
             connection: See `Connection`.
         """
         self._keyring = _keyring(user_api_token, username, password)
+        address = base_url or os.environ.get("CLOUDENDURE_BASE_URL") or CONSOLE
         options = options_of(connection)
         super().__init__(
-            base_url.strip().rstrip("/").removesuffix(API) + API,
+            address.strip().rstrip("/").removesuffix(API) + API,
             credentials={},
             dialect=CloudEndureDialect(),
             secrets=self._keyring.secrets(),

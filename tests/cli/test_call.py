@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from aconnect._core.endpoint import REGISTRY
 from aconnect.cli.app import app
 from aconnect.cli.call import call as command
-from aconnect.testing import FakeLooker
+from aconnect.testing import FakeCloudEndure, FakeLooker
 
 
 async def test_a_call_prints_the_answer_as_json(shell) -> None:
@@ -100,3 +100,15 @@ def test_another_service_without_settings(service: str, operation: str) -> None:
     assert result.exit_code == 2
     assert "set " in result.output
     assert "_" in result.output
+
+
+async def test_the_clients_own_credentials_are_hidden_in_an_answer() -> None:
+    """An answer that repeats what the client signs in with is printed without it."""
+    async with FakeCloudEndure() as server:
+        token = server.user_api_token
+        settings = {"CLOUDENDURE_USER_API_TOKEN": token, "CLOUDENDURE_BASE_URL": server.url}
+        arguments = ["--service", "cloudendure", "call", "users.me"]
+        result = await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments, env=settings))
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["apiToken"] == "***"
+        assert token not in result.output
