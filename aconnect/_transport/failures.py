@@ -26,10 +26,6 @@ FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 """What an attempt may fail with."""
 
 
-class LostInUse(aiohttp.ClientError):
-    """Stands in for the errors on which aiohttp would send a request a second time by itself."""
-
-
 def failure(
     what: str, request: Request, error: BaseException, proxy: str | None, *, began: bool
 ) -> Exception:
@@ -75,8 +71,6 @@ def too_slow(what: str, *, began: bool) -> ReadTimeout:
 
 
 def _why(request: Request, error: BaseException) -> str:
-    if isinstance(error, LostInUse) and error.__cause__ is not None:
-        error = error.__cause__
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"{error.status} {error.message}"
     if isinstance(error, aiohttp.ClientResponseError):

@@ -90,12 +90,13 @@ class Pipeline:
         """Carry out a call and give its successful answer, or raise what went wrong at last."""
         self.budget.earn()
         began = self.options.clock.monotonic()
+        attempt = self._plain if self.auth is None else self._signed_in
         if self.subscribers:
-            return await _Call(self, request, self._attempt, began).observed()
+            return await _Call(self, request, attempt, began).observed()
         try:
-            return await self._attempt(request, began, first=True)
+            return await attempt(request, began, first=True)
         except ConnectError as error:
-            return await _Call(self, request, self._attempt, began).go_on(error)
+            return await _Call(self, request, attempt, began).go_on(error)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[Stream, None]:
@@ -111,42 +112,40 @@ class Pipeline:
         async with stack:
             yield stream
 
-    async def _attempt(self, request: Request, began: float, *, first: bool = False) -> Answer:
-        if self.auth is not None and not request.anonymous:
-            return await self._signed_in(self.auth, request, began)
-        answer = await self._permitted(request, began, first=first)
-        return self._judged(request, answer)
-
-    async def _signed_in(self, auth: SignIn, request: Request, began: float) -> Answer:
-        """Make an attempt with fetched credentials; once more with fresh ones where refused."""
-        request.credentials = await auth.headers()
-        answer = await self._permitted(request, began)
-        if answer.status == _REFUSED:
-            # Nothing was done, so this is safe for every call.
-            auth.forget(request.credentials)
-            request.credentials = await auth.headers()
-            answer = await self._permitted(request, began)
-        return self._judged(request, answer)
-
-    async def _permitted(self, request: Request, began: float, *, first: bool = False) -> Answer:
+    async def _plain(self, request: Request, began: float, *, first: bool = False) -> Answer:
+        """Make one attempt."""
         borrower = object()
         limiter = self._limiter
         waited = not limiter.try_enter(borrower) and await self._enter(request, borrower, began)
         try:
             late = waited or not first or request.within is not None
             left = self.left(request, began) if late else None
-            return await self.session.send(request, self.options, left)
+            answer = await self.session.send(request, self.options, left)
         except (ReadTimeout, ConnectTimeout):
             limiter.overloaded()
             raise
         finally:
             limiter.leave(borrower)
-
-    def _judged(self, request: Request, answer: Answer) -> Answer:
         if answer.status < 300:
-            self._limiter.succeeded()
+            limiter.succeeded()
             return answer
         raise self._refused(request, answer)
+
+    async def _signed_in(self, request: Request, began: float, *, first: bool = False) -> Answer:
+        """Make an attempt with fetched credentials; once more with fresh ones where refused."""
+        auth = self.auth
+        if auth is None or request.anonymous:
+            return await self._plain(request, began, first=first)
+        request.credentials = await auth.headers()
+        try:
+            return await self._plain(request, began)
+        except ApiError as error:
+            if error.status != _REFUSED:
+                raise
+        # Nothing was done, so this is safe for every call.
+        auth.forget(request.credentials)
+        request.credentials = await auth.headers()
+        return await self._plain(request, began)
 
     async def _open(self, request: Request, began: float) -> tuple[AsyncExitStack, Stream]:
         auth = None if request.anonymous else self.auth

@@ -19,13 +19,12 @@ from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import anyio
-from aiohttp.client_middlewares import ClientHandlerType
 from yarl import URL
 
 from aconnect._core.message import Answer, Request, Stream, Upload
 from aconnect._core.url import origin_of
 from aconnect._transport.body import Body
-from aconnect._transport.failures import FAILURES, LostInUse, failure, too_slow
+from aconnect._transport.failures import FAILURES, failure, too_slow
 from aconnect._transport.options import Options, Timeout
 from aconnect._transport.watch import Watch, Watched
 from aconnect.errors import BodyTooLargeError, RedirectRefusedError
@@ -35,19 +34,6 @@ _MOST_REDIRECTS: Final = 5
 _CLOSING: Final = 5.0
 # A server that was asked to hold an answer for n seconds gets n and this before we give up.
 _HOLD_SLACK: Final = 15.0
-
-
-async def _send_once(
-    request: aiohttp.ClientRequest, handler: ClientHandlerType
-) -> aiohttp.ClientResponse:
-    # aiohttp repeats an idempotent request when a pooled connection turns out dead. Repeating is
-    # the retry policy's decision, and it is the policy that counts.
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise LostInUse(str(error)) from error
 
 
 class Session:
@@ -82,8 +68,11 @@ class Session:
             headers=self._headers if self._each_time is None else None,
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self._proxy,
-            middlewares=(_send_once,),
         )
+        # aiohttp repeats an idempotent request when a pooled connection is dead. Repeating is
+        # the retry policy's decision: it is what counts. A middleware could stop it without this
+        # attribute, for two per cent of a small call; the tests count at the server.
+        self._aiohttp._retry_connection = False
         return self._aiohttp
 
     async def close(self) -> None:
