@@ -128,10 +128,9 @@ def _scalar(name: str, value: object) -> str:
         return str(value)
     if isinstance(value, datetime):
         return rfc3339(name, value)
+    shown = repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
     raise InvalidArgumentError(
-        f"{name} cannot be {value!r}; pass a text, number, boolean or datetime"
-        if isinstance(value, float)
-        else f"{name} cannot be a {type(value).__name__}; pass a text, number, boolean or datetime"
+        f"{name} cannot be {shown}; pass a text, number, boolean or datetime"
     )
 
 

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from aconnect._core import decoding
+from aconnect._core.clock import Clock
 from aconnect._core.dialect import Dialect
 from aconnect._core.endpoint import Resource, declared_by
 from aconnect._core.events import Event, Subscriber
@@ -110,6 +111,11 @@ class BaseClient:
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__.split('._')[0]}.{type(self).__name__} {self._origin}>"
+
+    @property
+    def clock(self) -> Clock:
+        """Where the client takes its time from."""
+        return self._pipeline.options.clock
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Have every event told to a function from now on; call what it returns to stop that."""

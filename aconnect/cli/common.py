@@ -7,7 +7,6 @@ server or the user did. Mistakes of this program do give one.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import re
 import signal
 import sys
@@ -153,11 +152,9 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     SIGTERM is treated as Ctrl-C is: the coroutine is cancelled and can tidy up.
     """
-    import anyio
-
+    from aconnect.concurrency import run as run_main
     from aconnect.errors import ConnectError
 
-    uvloop = importlib.util.find_spec("uvloop") is not None
     kind: type[Stopped] = Stopped
 
     def terminate(*_: object) -> None:
@@ -168,7 +165,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     in_main = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, terminate) if in_main else None
     try:
-        return anyio.run(work, backend_options={"use_uvloop": uvloop})
+        return run_main(work)
     except ConnectError as error:
         tries = len(error.attempts) + 1
         error.attempts = ()  # told already, one by one

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Final, Unpack
 
 from aconnect._core import decoding
-from aconnect._core.clock import Clock
 from aconnect._core.endpoint import declared_by
 from aconnect._core.redaction import Secret
 from aconnect._transport.client import BaseClient, resource
@@ -74,11 +73,6 @@ class Client(BaseClient):
     def url(self) -> str:
         """The console's address, without the API's part."""
         return self._origin.removesuffix(API)
-
-    @property
-    def clock(self) -> Clock:
-        """Where the client takes its time from."""
-        return self._pipeline.options.clock
 
     async def _sign_in(self) -> Credentials:
         declared, owner = declared_by(self.session.login)

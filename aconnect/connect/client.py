@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
 
-from aconnect._core.clock import Clock
 from aconnect._core.endpoint import declared_by
 from aconnect._core.polling import PollPolicy, poll
 from aconnect._core.redaction import Secret
@@ -104,11 +103,6 @@ class Client(BaseClient):
     def url(self) -> str:
         """The server's address, without the API's part."""
         return self._origin.removesuffix(API)
-
-    @property
-    def clock(self) -> Clock:
-        """Where the client takes its time from."""
-        return self._pipeline.options.clock
 
     async def me(self) -> User:
         """Get the user whose key this is."""
