@@ -37,7 +37,7 @@ class Scene(Generic[S, C]):
         )
         ids = self.ids.get(group._name, {})
         own = set(declared.plan.arguments)
-        places = {name for name, _ in declared.plan.path}
+        places = {name for name, *_ in declared.plan.path}
         resource = group(self.client, {name: ids[name] for name in places - own})
         given = dict(self.bodies.get(declared.name, {}))
         for name in declared.plan.required - given.keys():

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from aconnect._core.guards import is_dict, is_list
 from aconnect._core.message import Answer
-from aconnect._core.model import Bound, decode_hook
+from aconnect._core.model import Bound
 from aconnect.errors import DecodeError
 
 logger = logging.getLogger("aconnect")
@@ -38,7 +38,7 @@ encode = msgspec.json.Encoder().encode
 @cache
 def decoder_for(kind: Any) -> msgspec.json.Decoder[Any]:
     """Give the one decoder for a type; made on first use because making one is not cheap."""
-    return msgspec.json.Decoder(kind, dec_hook=decode_hook)
+    return msgspec.json.Decoder(kind)
 
 
 class Envelope(Struct):
@@ -98,7 +98,7 @@ def _convert(data: Any, kind: Any, place: str, misfits: Counter[str]) -> Any:
     """Convert plain values, leaving out what does not fit; each value is looked at once a level."""
     try:
         # A number in quotes is a number; but a number is no time.
-        return msgspec.convert(data, kind, strict=not isinstance(data, str), dec_hook=decode_hook)
+        return msgspec.convert(data, kind, strict=not isinstance(data, str))
     except msgspec.ValidationError:
         for choice in _choices(kind):
             origin = get_origin(choice) or choice

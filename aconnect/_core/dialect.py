@@ -5,7 +5,7 @@ A dialect reads an error body and may refine the error class; the rest follows t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -65,9 +65,17 @@ class Dialect:
             return ServerError
         return _BY_STATUS.get(answer.status, ApiError)
 
-    def hint(self, kind: type[ApiError], said: Said | None) -> str:
+    def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
         """Say what to do about it; empty where that is not known."""
         return ""
+
+    def plainer(self, request: Request, error: ApiError) -> Request | None:
+        """Give the request without what this server refuses to know; None where it knows all."""
+        return None
+
+    def deprecation(self, request: Request, headers: Mapping[str, str]) -> str | None:
+        """Say that the server has a better operation, where it says so; else None."""
+        return None
 
     def transient(self, error: ApiError) -> bool | None:
         """Tell what the error code knows about trying again; None where it knows nothing."""
@@ -91,7 +99,7 @@ class Dialect:
             payload=scrub_all(said.payload, secrets) if said is not None else None,
             method=request.method,
             url=origin + request.target.partition("?")[0],
-            hint=self.hint(kind, said),
+            hint=self.hint(request, kind, said),
             retry_after=answer.headers.get("Retry-After"),
         )
 

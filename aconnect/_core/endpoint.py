@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from types import MappingProxyType
 from typing import (
     Any,
@@ -22,7 +22,6 @@ from typing import (
     TypeVar,
     cast,
     get_args,
-    get_origin,
 )
 
 import msgspec
@@ -32,7 +31,7 @@ from aconnect._core.message import Answer, Request, Upload, is_idempotent
 from aconnect._core.paging import Paged
 from aconnect._core.plan import Plan, Spell, as_written, compile_plan
 from aconnect._core.styles import PageStyle
-from aconnect._core.url import query_string, quote_segment, timestamp
+from aconnect._core.url import check_header, query_string, timestamp
 from aconnect.errors import InvalidArgumentError
 
 P = ParamSpec("P")
@@ -89,11 +88,15 @@ class Endpoint:
         idempotent: bool | None = None,
         rename: Mapping[str, str] | None = None,
         separators: Mapping[str, str] | None = None,
+        deep: Collection[str] = (),
         root: bool = True,
         style: PageStyle | None = None,
         since: str | None = None,
+        until: str | None = None,
+        role: str | None = None,
         form: bool = False,
         anonymous: bool = False,
+        authorization: str | None = None,
     ) -> None:
         self.function = function
         self.method = method
@@ -101,14 +104,22 @@ class Endpoint:
         self.idempotent = is_idempotent(method) if idempotent is None else idempotent
         self.rename = rename or {}
         self.separators = separators or {}
+        self.deep = deep
+        """The names in the template that stand for several segments, such as a file's path."""
         self.root = root
         self.style = style
         self.since = since
         """The server version that brought it, where known."""
+        self.until = until
+        """The first server version without it, or "unknown"; None for what is there still."""
+        self.role = role
+        """The least role that may call it, in the service's words, where known."""
         self.form = form
         """Whether the body is written as a form instead of JSON."""
         self.anonymous = anonymous
         """Whether it is sent without credentials, as the call that fetches them is."""
+        self.authorization = authorization
+        """The Authorization header, made from an argument, instead of the client's own."""
         self.spell: Spell = as_written
         self.service = ""
         self.name = function.__qualname__
@@ -133,6 +144,8 @@ class Endpoint:
             self.function,
             self.template,
             rename=self.rename,
+            deep=self.deep,
+            authorization=self.authorization,
             spell=self.spell,
             paged=self.style is not None,
             deletes=self.method == "DELETE",
@@ -147,9 +160,9 @@ class Endpoint:
         target = plan.begin
         if plan.path:
             path: dict[str, Any] = {}
-            for name, after in plan.path:
+            for name, quote, after in plan.path:
                 path[name] = value = values[name] if name in values else scope[name]
-                target += quote_segment(name, value) + after
+                target += quote(name, value) + after
             if plan.keeps_scope:
                 scope = path if not scope else {**scope, **path}
         for name in plan.times:
@@ -168,6 +181,10 @@ class Endpoint:
             removes=plan.removes,
             anonymous=self.anonymous,
         )
+        if self.authorization is not None:
+            given = self.authorization.format_map(values)
+            check_header("Authorization", given)
+            request.credentials = {"Authorization": given}
         if plan.has_body or plan.fields is not None:
             self._fill_body(plan, request, values)
         return request, scope
@@ -238,15 +255,15 @@ class Endpoint:
         plan = self.plan
         wire = plan.wire
         if plan.plain:
-            return self._decode_plain(answer, wire, client)
-        if not answer.body and type(None) in get_args(wire):
+            value = self._decode_plain(answer, wire, client)
+        elif not answer.body and type(None) in get_args(wire):
             return None
-        value = decoding.decode(answer, wire, self.title(client), client._hide)
+        else:
+            value = decoding.decode(answer, wire, self.title(client), client._hide)
         if plan.bind is not None and value is not None:
             return plan.bind(value, client, scope)
-        if wire is not plan.returns:
-            origin: Any = get_origin(plan.returns) or plan.returns
-            return origin.build(value, answer, client, scope)
+        if plan.build is not None:
+            return plan.build(value, answer, client, scope)
         return value
 
     def title(self, client: Any) -> str:

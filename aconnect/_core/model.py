@@ -7,10 +7,10 @@ answer that differs even more is `decoding.py`'s business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 from msgspec import Struct
@@ -18,29 +18,24 @@ from msgspec import Struct
 if TYPE_CHECKING:
     Id = str
 else:
+    # A number on some versions; `Model` makes it text.
+    Id = str | int
 
-    class _AnyText(type):
-        def __instancecheck__(cls, value: object) -> bool:
-            return isinstance(value, str)
-
-    class Id(metaclass=_AnyText):
-        """Marks a field whose id is a number on some versions; its values are plain `str`.
-
-        msgspec hands fields of a type it does not know to `decode_hook`, and asks `isinstance`
-        whether the outcome fits; a subclass of `str` would do too, but could not be encoded again.
-        """
-
-
-def decode_hook(kind: type, value: object) -> object:
-    """Decode the types that msgspec does not know."""
-    if kind is Id and isinstance(value, str | int) and not isinstance(value, bool):
-        return str(value)
-    # Not msgspec's own error, which would lose the place in the answer.
-    raise ValueError(f"Expected `{kind.__name__}`, got `{type(value).__name__}`")
+_IDS: Final = ("Id", "Id | None", Id, Id | None)
 
 
 class Model(Struct, kw_only=True, repr_omit_defaults=True):
-    """Base of all models: keyword-only, unknown fields ignored."""
+    """Base of all models: keyword-only, unknown fields ignored.
+
+    Fields annotated `Id` are text, whichever way this server version writes them.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = [name for name, kind in cls.__annotations__.items() if kind in _IDS]
+        if own:
+            before = getattr(cls, "__post_init__", None)
+            cls.__post_init__ = _with_text(own, before)  # type: ignore[attr-defined]
 
     def to_dict(self) -> dict[str, Any]:
         """Copy into plain Python values, as JSON would have them but with real datetimes."""
@@ -48,7 +43,28 @@ class Model(Struct, kw_only=True, repr_omit_defaults=True):
         return data
 
 
-class Bound(Model, kw_only=True, dict=True):
+def _with_text(names: list[str], before: Callable[[Model], None] | None) -> Callable[[Model], None]:
+    """Make what msgspec runs after it has decoded a model: a hook for each id costs far more."""
+
+    def __post_init__(self: Model) -> None:  # noqa: N807  msgspec's name
+        if before is not None:
+            before(self)
+        for name in names:
+            value = getattr(self, name)
+            if type(value) is int:
+                setattr(self, name, str(value))
+
+    return __post_init__
+
+
+class _Tied:
+    # A slot costs less than a dict for each object.
+    __slots__ = ("_origin",)
+
+    _origin: tuple[Any, Mapping[str, Any]]
+
+
+class Bound(_Tied, Model, kw_only=True):
     """A model with behaviour: it knows the client it came from."""
 
     def _bind(self, client: Any, scope: Mapping[str, Any]) -> Self:

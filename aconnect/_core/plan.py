@@ -8,8 +8,9 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from functools import partial
 from types import UnionType
 from typing import (
     Any,
@@ -29,8 +30,10 @@ from msgspec import Struct
 
 from aconnect._core import decoding
 from aconnect._core.message import Answer
+from aconnect._core.url import quote_segment, quote_segments
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+_UNIONS: Final = (Union, UnionType)
 
 
 class Built(Protocol):
@@ -40,8 +43,10 @@ class Built(Protocol):
     """What the answer's body is decoded to."""
 
     @classmethod
-    def build(cls, wire: Any, answer: Answer, client: Any, scope: Mapping[str, Any]) -> Any:
-        """Make the value from what the answer's body was decoded to."""
+    def build(
+        cls, wire: Any, answer: Answer, client: Any, scope: Mapping[str, Any], *, optional: bool
+    ) -> Any:
+        """Make the value from what the answer's body was decoded to; perhaps None if `optional`."""
         ...
 
 
@@ -53,8 +58,9 @@ class Plan(Struct, frozen=True):
     """How many of the arguments may be given by position."""
     required: frozenset[str]
     begin: str
-    path: tuple[tuple[str, str], ...]
-    """The names in the template, each with the text that follows it; `begin` precedes all."""
+    path: tuple[tuple[str, Callable[[str, object], str], str], ...]
+    """The names in the template, each with what quotes it and the text that follows it; `begin`
+    precedes all."""
     query: dict[str, str]
     times: tuple[str, ...]
     """The arguments that are points in time."""
@@ -67,6 +73,8 @@ class Plan(Struct, frozen=True):
     plain: bool
     """Whether the answer is not JSON: bytes, text or nothing."""
     bind: decoding.Binder | None
+    build: Callable[[Any, Answer, Any, Mapping[str, Any]], Any] | None
+    """What makes the value of what the body was decoded to, where its class does."""
     removes: bool
     keeps_scope: bool
     """Whether what comes back remembers the path arguments of the call."""
@@ -92,6 +100,8 @@ def compile_plan(
     template: str,
     *,
     rename: Mapping[str, str],
+    deep: Collection[str],
+    authorization: str | None,
     spell: Spell,
     paged: bool,
     deletes: bool,
@@ -111,17 +121,16 @@ def compile_plan(
         name: rename.get(name) or spell(name.rstrip("_")) for name in arguments
     }
     places = {wire: name for name, wire in wires.items()}
-    query = {
-        name: wire for name, wire in wires.items() if wire not in placeholders and name != "body"
-    }
-    wire, bind = _answer(returns, paged=paged)
+    elsewhere = {*placeholders, *_PLACEHOLDER.findall(authorization or ""), "body"}
+    query = {name: wire for name, wire in wires.items() if wire not in elsewhere}
+    wire, bind, build = _answer(returns, paged=paged)
     return Plan(
         arguments=arguments,
         positional=sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters),
         required=frozenset(required),
         begin=texts[0],
         path=tuple(
-            (places.get(place, place), text)
+            (places.get(place, place), quote_segments if place in deep else quote_segment, text)
             for place, text in zip(placeholders, texts[1:], strict=True)
         ),
         query=query,
@@ -133,8 +142,9 @@ def compile_plan(
         wire=wire,
         plain=wire in {bytes, str, type(None)},
         bind=bind,
+        build=build,
         removes=deletes and wire is type(None),
-        keeps_scope=bind is not None or wire is not returns,
+        keeps_scope=bind is not None or build is not None,
     )
 
 
@@ -146,7 +156,7 @@ def accepts_text(function: Callable[..., Any], name: str) -> bool:
         fields = [get_type_hints(kind) for kind in unpacked]
         hints = {field: hint for known in fields for field, hint in known.items()}
     hint = hints.get(name, str)
-    choices = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
+    choices = get_args(hint) if get_origin(hint) in _UNIONS else (hint,)
     return any(
         choice is str or (isinstance(choice, type) and issubclass(choice, str))
         for choice in choices
@@ -185,12 +195,13 @@ def _required_keys(kind: Any) -> set[str]:
     return required
 
 
-def _answer(returns: Any, *, paged: bool) -> tuple[Any, decoding.Binder | None]:
-    """Give what an answer's body is decoded to, and how that is tied to its client."""
-    origin = get_origin(returns) or returns
-    if hasattr(origin, "build") and hasattr(origin, "wire"):
-        return origin.wire, None
+def _answer(returns: Any, *, paged: bool) -> tuple[Any, decoding.Binder | None, Any]:
+    """Give what a body is decoded to, how that is tied to its client, and what makes it more."""
+    for choice in get_args(returns) if get_origin(returns) in _UNIONS else (returns,):
+        origin = get_origin(choice) or choice
+        if hasattr(origin, "build") and hasattr(origin, "wire"):
+            return origin.wire, None, partial(origin.build, optional=choice is not returns)
     if paged:
         (row,) = get_args(returns)
-        return row, decoding.rows_binder_for(row)
-    return returns, decoding.binder_for(returns)
+        return row, decoding.rows_binder_for(row), None
+    return returns, decoding.binder_for(returns), None

@@ -91,6 +91,11 @@ def quote_segment(name: str, value: object) -> str:
     return _quoted(name, text)
 
 
+def quote_segments(name: str, value: object) -> str:
+    """Quote a path of several segments, each by the rules of one."""
+    return "/".join(quote_segment(name, part) for part in str(value).split("/"))
+
+
 def _quoted(name: str, text: str) -> str:
     try:
         return quote(text, safe="")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
+import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, Generic, Self, TypeVar, cast
@@ -46,6 +48,7 @@ T = TypeVar("T", bound="Answer | tuple[AsyncExitStack, Stream]")
 _CALLS: Final = itertools.count(1)
 _REFUSED: Final = 401
 _LONGEST_ERROR: Final = 64 * 1024
+_OURS: Final = "aconnect."
 
 
 class Pipeline:
@@ -66,6 +69,8 @@ class Pipeline:
         self.dialect = dialect
         self.budget = RetryBudget()
         self.session = Session(root, headers, options)
+        # Which operations were warned about: each once, by whichever client made of this one.
+        self._deprecated: set[str] = set()
         # One list for all clients that `with_options` makes of one.
         self.subscribers: list[Subscriber] = []
         self._limiter = Limiter(options.limits, options.clock)
@@ -128,6 +133,9 @@ class Pipeline:
             limiter.leave(borrower)
         if answer.status < 300:
             limiter.succeeded()
+            deprecation = self.dialect.deprecation(request, answer.headers)
+            if deprecation is not None:
+                self._warn(request.operation, deprecation)
             return answer
         raise self._refused(request, answer)
 
@@ -166,6 +174,9 @@ class Pipeline:
                 if auth is not None and request.credentials and answer.status == _REFUSED:
                     auth.forget(request.credentials)
                 raise self._refused(request, answer)
+            deprecation = self.dialect.deprecation(request, stream.headers)
+            if deprecation is not None:
+                self._warn(request.operation, deprecation)
             return stack.pop_all(), stream
         raise AssertionError  # pragma: no cover  the stack swallows nothing
 
@@ -177,6 +188,16 @@ class Pipeline:
                 f"{self.describe(request)}: no permit to send it before the deadline "
                 f"({self.deadline(request)} s); {self._limiter.limit} calls may be in flight"
             ) from error
+
+    def _warn(self, operation: str, deprecation: str) -> None:
+        """Warn of an operation once, and point at the caller's line."""
+        if operation in self._deprecated:
+            return
+        self._deprecated.add(operation)
+        frame, level = sys._getframe(1), 2
+        while frame.f_back is not None and frame.f_globals["__name__"].startswith(_OURS):
+            frame, level = frame.f_back, level + 1
+        warnings.warn(deprecation, DeprecationWarning, stacklevel=level - 1)
 
     def _refused(self, request: Request, answer: Answer) -> ApiError:
         if answer.status in {429, 503}:
@@ -316,6 +337,12 @@ class _Call(Generic[T]):
                 failure=_line(failure),
             )
         )
+        plainer = (
+            pipeline.dialect.plainer(request, failure) if isinstance(failure, ApiError) else None
+        )
+        if plainer is not None:
+            self._request = plainer
+            return self._noted(failure, number, elapsed, delay=0.0)
         transient = pipeline.dialect.transient
         if not may_repeat(failure, idempotent=request.idempotent, transient=transient):
             return None
@@ -331,10 +358,17 @@ class _Call(Generic[T]):
         if not pipeline.budget.spend(options.clock.monotonic()):
             failure.add_note("Not tried again: too many calls to this server fail at the moment.")
             return None
+        return self._noted(failure, number, elapsed, delay=delay)
+
+    def _noted(self, failure: Exception, number: int, elapsed: float, *, delay: float) -> float:
+        """Note an attempt that is followed by another."""
         self._failed.append(Attempt(number=number, elapsed=elapsed, failure=_line(failure)))
-        pipeline.notify(
+        self._pipeline.notify(
             lambda: RetryScheduled(
-                operation=request.operation, call=self._number, attempt=number + 1, delay=delay
+                operation=self._request.operation,
+                call=self._number,
+                attempt=number + 1,
+                delay=delay,
             )
         )
         return delay

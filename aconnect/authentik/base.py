@@ -19,7 +19,7 @@ class AuthentikResource(Resource):
     _client: Client
 
 
-class AuthentikBound(Bound, kw_only=True, dict=True):
+class AuthentikBound(Bound, kw_only=True):
     """An authentik object that can make calls through the client it came from."""
 
     @property

@@ -12,7 +12,7 @@ from aconnect.authentik.models import PartialUser, RACProvider, UsedBy
 from aconnect.authentik.paging import Pages
 
 
-class ConnectionToken(AuthentikBound, kw_only=True, dict=True):
+class ConnectionToken(AuthentikBound, kw_only=True):
     """The right of a user's session to open an endpoint."""
 
     pk: str = ""

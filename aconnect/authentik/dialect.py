@@ -59,7 +59,7 @@ class AuthentikDialect(Dialect):
             return AuthenticationError
         return super().kind(request, answer, said)
 
-    def hint(self, kind: type[ApiError], said: Said | None) -> str:
+    def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
         if kind is AuthenticationError:
             return "check the token (AUTHENTIK_TOKEN): it needs the intent API and must not expire"
         if kind is PermissionDeniedError:

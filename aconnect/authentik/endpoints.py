@@ -28,7 +28,7 @@ class AuthMode(OpenEnum):
     PROMPT = "prompt"
 
 
-class Endpoint(AuthentikBound, kw_only=True, dict=True):
+class Endpoint(AuthentikBound, kw_only=True):
     """A machine that can be reached."""
 
     pk: str = ""

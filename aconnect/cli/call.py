@@ -82,7 +82,7 @@ def _sorted_out(
     declared: Endpoint, arguments: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
     """Tell what belongs to the scope, the path and the rest."""
-    places = [name for name, _ in declared.plan.path]
+    places = [name for name, *_ in declared.plan.path]
     given: dict[str, str] = {}
     rest: dict[str, Any] = {}
     words = iter(arguments)

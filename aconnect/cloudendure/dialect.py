@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aconnect._core.dialect import Dialect, Said, json_object
-from aconnect._core.message import Answer
+from aconnect._core.message import Answer, Request
 from aconnect.errors import ApiError, AuthenticationError, NotFoundError, PermissionDeniedError
 
 
@@ -21,7 +21,7 @@ class CloudEndureDialect(Dialect):
             message if isinstance(message, str) else "", code if isinstance(code, str) else None
         )
 
-    def hint(self, kind: type[ApiError], said: Said | None) -> str:
+    def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
         if kind is AuthenticationError:
             return (
                 "check the user API token (CLOUDENDURE_USER_API_TOKEN) or the user name and "

@@ -18,7 +18,7 @@ class ConnectResource(Resource):
     _client: Client
 
 
-class ConnectBound(Bound, kw_only=True, dict=True):
+class ConnectBound(Bound, kw_only=True):
     """A Connect object that can make calls through the client it came from."""
 
     @property

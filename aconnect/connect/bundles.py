@@ -34,7 +34,7 @@ class BundleMetadata(Model, kw_only=True):
     archive_sha1: str | None = None
 
 
-class Bundle(ConnectBound, kw_only=True, dict=True):
+class Bundle(ConnectBound, kw_only=True):
     """An archive of code and data that content is made from."""
 
     id: Id = ""

@@ -49,7 +49,7 @@ class ContentOwner(Model, kw_only=True):
     last_name: str | None = None
 
 
-class ContentItem(ConnectBound, kw_only=True, dict=True):
+class ContentItem(ConnectBound, kw_only=True):
     """An application, document, API or other content.
 
     Limits in bytes and cores, timeouts in seconds; None stands for the server's default.

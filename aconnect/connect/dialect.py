@@ -5,10 +5,16 @@ Source: the error codes of the Connect Server API reference.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
+from urllib.parse import parse_qsl
+
+import msgspec
 
 from aconnect._core.dialect import Dialect, Said, json_object
+from aconnect._core.endpoint import REGISTRY
 from aconnect._core.message import Answer, Request
+from aconnect._core.url import query_string
 from aconnect.errors import (
     ApiError,
     AuthenticationError,
@@ -23,6 +29,11 @@ _PERMANENT: Final = frozenset({105})
 _BEING_PROCESSED: Final = 100
 # No such object; and, of a deletion, it was gone before.
 _GONE: Final = frozenset({4, 17})
+
+
+# Of `include`; the word that servers before 2024.06 refuse with it.
+_INCLUDE_REFUSED: Final = 161
+_LATER: Final = "vanity_url"
 
 
 class ConnectDialect(Dialect):
@@ -50,19 +61,33 @@ class ConnectDialect(Dialect):
             return EndpointMissingError
         return super().kind(request, answer, said)
 
-    def hint(self, kind: type[ApiError], said: Said | None) -> str:
+    def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
         if kind is AuthenticationError:
             return "check the API key (CONNECT_API_KEY), which belongs to one server"
         if kind is PermissionDeniedError:
             return "the key's owner may not do this; use the key of an administrator or owner"
         if kind is EndpointMissingError:
-            return (
-                "this server is too old for the operation, or the address does not lead to "
-                "Posit Connect"
-            )
+            return _missing(request.operation)
         if kind is NotFoundError and said is None:
             return "the answer is not Connect's; check the server's address (CONNECT_SERVER)"
         return ""
+
+    def plainer(self, request: Request, error: ApiError) -> Request | None:
+        path, _, query = request.target.partition("?")
+        asked = dict(parse_qsl(query))
+        words = asked.get("include", "").split(",")
+        if error.code != _INCLUDE_REFUSED or _LATER not in words:
+            return None
+        asked["include"] = ",".join(word for word in words if word != _LATER)
+        query = query_string({name: value or None for name, value in asked.items()})
+        return msgspec.structs.replace(request, target=f"{path}?{query}" if query else path)
+
+    def deprecation(self, request: Request, headers: Mapping[str, str]) -> str | None:
+        instead = headers.get("X-Deprecated-Endpoint")
+        if instead is None:
+            return None
+        has = f"use {instead} instead" if instead.lower() != "n/a" else "there is no replacement"
+        return f"the server calls {request.operation} deprecated; {has}"
 
     def gone(self, error: ApiError) -> bool:
         return error.status == 404 and error.code in _GONE
@@ -73,3 +98,16 @@ class ConnectDialect(Dialect):
         if error.status == 400 and error.code == _BEING_PROCESSED:
             return True
         return None
+
+
+def _missing(operation: str) -> str:
+    """Say why a server may not know an operation."""
+    declared = REGISTRY.get(f"connect:{operation}")
+    if declared is not None and declared.until is not None:
+        version = "later versions" if declared.until == "unknown" else f"{declared.until} and later"
+        return f"{version} of Posit Connect do not have {operation} any more"
+    if declared is not None and declared.since is not None:
+        came = f"{operation} came with Posit Connect {declared.since}; this server is older"
+    else:
+        came = "this server is too old for the operation"
+    return f"{came}, or the address does not lead to Posit Connect"

@@ -12,7 +12,7 @@ from aconnect.connect.users import Ticket, User, UserFields
 from aconnect.errors import InvalidArgumentError
 
 
-class Group(ConnectBound, kw_only=True, dict=True):
+class Group(ConnectBound, kw_only=True):
     """A group of users."""
 
     guid: str = ""
@@ -36,7 +36,7 @@ class Group(ConnectBound, kw_only=True, dict=True):
         await self.client.groups.delete(self.guid)
 
 
-class GroupMember(UserFields, kw_only=True, dict=True):
+class GroupMember(UserFields, kw_only=True):
     """A user as a member of a group."""
 
     guid: str = ""
@@ -47,7 +47,7 @@ class GroupMember(UserFields, kw_only=True, dict=True):
         await members.delete(self.guid)
 
 
-class RemoteGroup(ConnectBound, kw_only=True, dict=True):
+class RemoteGroup(ConnectBound, kw_only=True):
     """A group known to the authentication provider; `guid` is None until it is added here."""
 
     guid: str | None = None

@@ -63,7 +63,7 @@ class KillOrder(Model, kw_only=True):
     result: str | None = None
 
 
-class Job(ConnectBound, kw_only=True, dict=True):
+class Job(ConnectBound, kw_only=True):
     """A process that runs, builds or renders content."""
 
     id: Id | None = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aconnect.connect.content import ContentItem
 
 
-class Tag(ConnectBound, kw_only=True, dict=True):
+class Tag(ConnectBound, kw_only=True):
     """A name to sort content by."""
 
     id: Id = ""

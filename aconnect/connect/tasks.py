@@ -66,7 +66,8 @@ class _Token(msgspec.Struct, kw_only=True):
 class Task(Generic[T]):
     """Something that runs on the server: `await` it for its result.
 
-    The result of a deployment, build or rendering is the content item as it is afterwards.
+    The result of a deployment, build or rendering is the content item as it is afterwards, that of
+    another task its last status.
     """
 
     wire: ClassVar[type[TaskStarted]] = TaskStarted
@@ -96,17 +97,26 @@ class Task(Generic[T]):
         answer: Answer,
         client: Client,
         scope: Mapping[str, Any],
-    ) -> Task[Any]:
-        """Make the handle of a task from the answer that started it."""
+        *,
+        optional: bool = False,
+    ) -> Task[Any] | None:
+        """Make the handle of a task from the answer that started it.
+
+        Where starting one is `optional`, an answer that names none gives None.
+        """
         id_ = wire.task_id or wire.id
+        if not id_ and optional:
+            return None
         if not id_:
             said = client._hide(answer.body[:_SHOWN].decode("utf-8", "replace"))
             raise ConnectError(f"the server started no task; it said {said!r}")
 
-        async def finish(_: TaskStatus) -> Any:
+        async def content(_: TaskStatus) -> Any:
             return await client.content.get(str(scope["guid"]))
 
-        return cls(client, id_, cookies=sticky_cookies(answer), finish=cast("Any", finish))
+        # What is not done to content has no result but the last status.
+        finish = cast("Any", content) if "guid" in scope else None
+        return cls(client, id_, cookies=sticky_cookies(answer), finish=finish)
 
     @classmethod
     def from_token(cls, client: Client, token: str) -> Task[TaskStatus]:

@@ -21,7 +21,7 @@ class UserRole(OpenEnum):
     VIEWER = "viewer"
 
 
-class UserFields(ConnectBound, kw_only=True, dict=True):
+class UserFields(ConnectBound, kw_only=True):
     """What is known of a user, however it was found."""
 
     email: str | None = None
@@ -38,7 +38,7 @@ class UserFields(ConnectBound, kw_only=True, dict=True):
     external_id: str | None = None
 
 
-class User(UserFields, kw_only=True, dict=True):
+class User(UserFields, kw_only=True):
     """A user of the server."""
 
     guid: str = ""
@@ -72,7 +72,7 @@ class EditableUser(Model, kw_only=True):
     updated_time: datetime | None = None
 
 
-class RemoteUser(UserFields, kw_only=True, dict=True):
+class RemoteUser(UserFields, kw_only=True):
     """A user known to the authentication provider; `guid` is None until it is added here."""
 
     guid: str | None = None

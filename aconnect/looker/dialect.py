@@ -34,7 +34,7 @@ class LookerDialect(Dialect):
             return AuthenticationError
         return super().kind(request, answer, said)
 
-    def hint(self, kind: type[ApiError], said: Said | None) -> str:
+    def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
         if kind is AuthenticationError:
             return (
                 "check the client id and secret (LOOKERSDK_CLIENT_ID, LOOKERSDK_CLIENT_SECRET), "

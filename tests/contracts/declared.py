@@ -26,13 +26,11 @@ import msgspec
 from aconnect._core.decoding import Envelope
 from aconnect._core.endpoint import Endpoint
 from aconnect._core.message import Upload
-from aconnect._core.model import Id
 from aconnect.connect.bundles import archive_upload
 from tests.contracts.table import Field, Kind, Type, placeholders
 
 _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
     str: (Kind("string"),),
-    Id: (Kind("string"), Kind("integer")),
     datetime: (Kind("string", "date-time"),),
     bytes: (Kind("string", "binary"),),
     Upload: (Kind("string", "binary"),),
@@ -89,7 +87,7 @@ def declared(endpoint: Endpoint) -> Declared:
         template=endpoint.template,
         path={
             place: type_of(hints[name])
-            for place, (name, _) in zip(placeholders(endpoint.template), plan.path, strict=True)
+            for place, (name, *_) in zip(placeholders(endpoint.template), plan.path, strict=True)
             if name in hints
         },
         query={

@@ -37,7 +37,7 @@ class Patch(Struct, kw_only=True):
     size: int | UnsetType = UNSET
 
 
-class Thing(Bound, kw_only=True, dict=True):
+class Thing(Bound, kw_only=True):
     """A model."""
 
     name: str = ""

@@ -149,10 +149,26 @@ def test_no_ids(wire, caplog):
     assert "does not fit" in caplog.text
 
 
-def test_ids_as_members_of_types():
-    """Texts count as ids; nothing else does."""
-    assert isinstance("92", Id)
-    assert not isinstance(92, Id)
+class Named(Model, kw_only=True):
+    """One id of a base class, one of its own."""
+
+    id: Id | None = None
+
+
+class NamedTwice(Named, kw_only=True):
+    """A class below another has the ids of both."""
+
+    other_id: Id = ""
+
+
+def test_ids_below_others():
+    """The ids of a base class become text as well."""
+    value = read({"id": 1, "other_id": 2}, NamedTwice)
+    assert (value.id, value.other_id) == ("1", "2")
+
+
+def test_ids_of_rows():
+    """What a row makes of its ids when they are read."""
     assert [id_text(value) for value in (1, "1", None)] == ["1", "1", None]
 
 
