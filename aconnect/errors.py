@@ -38,6 +38,7 @@ This module imports nothing of the package, so that everything can import it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 __all__ = [
@@ -137,7 +138,10 @@ class ApiError(ConnectError):
         self.status = status
         """HTTP status code."""
         self.code = code
-        """The vendor's error code; None where the body had none (a proxy's answer, say)."""
+        """The vendor's error code; None where the body had none (a proxy's answer, say).
+
+        Connect's are `aconnect.connect.ApiErrorCode`, which compares equal to the number.
+        """
         self.message = message
         """The vendor's message, or what the body said in plain text."""
         self.payload = payload
@@ -153,6 +157,8 @@ class ApiError(ConnectError):
 
     def __str__(self) -> str:
         code = f", code {self.code}" if self.code is not None else ""
+        if isinstance(self.code, IntEnum) and self.code.name in type(self.code).__members__:
+            code += f" ({self.code.name})"
         hint = f"; {self.hint}" if self.hint else ""
         said = super().__str__().rstrip(".") or "no message"
         return f"{self.method} {self.url} answered {self.status}{code}: {said}{hint}"

@@ -3,6 +3,7 @@
 from aconnect.connect.audit import AuditAction, AuditLog, AuditLogs, audit_query
 from aconnect.connect.bundles import Bundle, BundleMetadata, Bundles, archive_upload
 from aconnect.connect.client import Client
+from aconnect.connect.codes import ApiErrorCode
 from aconnect.connect.content import (
     AccessType,
     Content,
@@ -68,6 +69,7 @@ from aconnect.connect.version import ServerVersion
 
 __all__ = [
     "AccessType",
+    "ApiErrorCode",
     "AuditAction",
     "AuditLog",
     "AuditLogs",

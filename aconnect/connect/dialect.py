@@ -15,24 +15,30 @@ from aconnect._core.dialect import Dialect, Said, json_object
 from aconnect._core.endpoint import REGISTRY
 from aconnect._core.message import Answer, Request
 from aconnect._core.url import query_string
+from aconnect.connect.codes import ApiErrorCode
 from aconnect.errors import (
     ApiError,
     AuthenticationError,
+    ConflictError,
     EndpointMissingError,
     NotFoundError,
     PermissionDeniedError,
 )
 
-# 502 with this code is the server's last word on the matter, not a passing state.
-_PERMANENT: Final = frozenset({105})
-# 400 with this code: the object is still being processed.
-_BEING_PROCESSED: Final = 100
-# No such object; and, of a deletion, it was gone before.
-_GONE: Final = frozenset({4, 17})
+# Of a 404: no such object; and, of a deletion, it was gone before.
+_GONE: Final = frozenset({ApiErrorCode.OBJECT_DOES_NOT_EXIST, ApiErrorCode.REMOVE_NOTHING})
+# Answered with 400, but what they say is that something is there already.
+_TAKEN: Final = frozenset(
+    {
+        ApiErrorCode.DUPLICATE_USER_KEY,
+        ApiErrorCode.NO_DUPLICATE_TAG_NAMES,
+        ApiErrorCode.DUPLICATE_TOKEN,
+        ApiErrorCode.DUPLICATE_GROUP_KEY,
+    }
+)
 
 
-# Of `include`; the word that servers before 2024.06 refuse with it.
-_INCLUDE_REFUSED: Final = 161
+# The word of `include` that servers before 2024.06 refuse.
 _LATER: Final = "vanity_url"
 
 
@@ -49,16 +55,20 @@ class ConnectDialect(Dialect):
         if data is None or not isinstance(code, int) or isinstance(code, bool):
             return None
         message = data.get("error")
-        return Said(message if isinstance(message, str) else "", code, data.get("payload"))
+        return Said(
+            message if isinstance(message, str) else "", ApiErrorCode(code), data.get("payload")
+        )
 
     def kind(self, request: Request, answer: Answer, said: Said | None) -> type[ApiError]:
-        if (
-            answer.status == 404
-            and said is None
-            and answer.body.strip().startswith(b"404 page not found")
+        if answer.status == 404 and (
+            said.code == ApiErrorCode.BAD_REQUEST
+            if said is not None
+            else answer.body.strip().startswith(b"404 page not found")
         ):
             # The router's answer, not a handler's: this version has no such operation.
             return EndpointMissingError
+        if said is not None and said.code in _TAKEN:
+            return ConflictError
         return super().kind(request, answer, said)
 
     def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
@@ -76,7 +86,7 @@ class ConnectDialect(Dialect):
         path, _, query = request.target.partition("?")
         asked = dict(parse_qsl(query))
         words = asked.get("include", "").split(",")
-        if error.code != _INCLUDE_REFUSED or _LATER not in words:
+        if error.code != ApiErrorCode.INVALID_INCLUDE or _LATER not in words:
             return None
         asked["include"] = ",".join(word for word in words if word != _LATER)
         query = query_string({name: value or None for name, value in asked.items()})
@@ -93,9 +103,10 @@ class ConnectDialect(Dialect):
         return error.status == 404 and error.code in _GONE
 
     def transient(self, error: ApiError) -> bool | None:
-        if error.status == 502 and error.code in _PERMANENT:
+        if error.code == ApiErrorCode.TENSORFLOW_NOT_LICENSED:
+            # Answered with 502, but the server's last word on the matter.
             return False
-        if error.status == 400 and error.code == _BEING_PROCESSED:
+        if error.status == 400 and error.code == ApiErrorCode.QUEUE_ITEM_IN_PROGRESS:
             return True
         return None
 

@@ -11,6 +11,8 @@ import pytest
 from aioresponses import aioresponses
 
 from aconnect import NO_RETRY, Client, errors
+from aconnect._core.endpoint import declared_by
+from aconnect.connect import ApiErrorCode, Users
 
 URL = "https://connect.example.com/__api__/v1/user"
 
@@ -62,7 +64,9 @@ async def test_connects_own_errors(
     assert (error.status, error.code, error.message) == (status, 7, "It says why.")
     assert error.payload == {"field": "x"}
     assert (error.method, error.url) == ("GET", URL)
-    assert str(error).startswith(f"GET {URL} answered {status}, code 7: It says why")
+    assert str(error).startswith(
+        f"GET {URL} answered {status}, code 7 (INVALID_USER_NAME): It says"
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,3 +97,65 @@ async def test_a_code_is_a_number(answers: aioresponses, code: Any) -> None:
     with pytest.raises(errors.BadRequestError) as caught:
         await ask()
     assert caught.value.code is None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (404, ApiErrorCode.BAD_REQUEST, errors.EndpointMissingError),
+        (404, ApiErrorCode.OBJECT_DOES_NOT_EXIST, errors.NotFoundError),
+        (400, ApiErrorCode.NO_DUPLICATE_TAG_NAMES, errors.ConflictError),
+        (400, ApiErrorCode.DUPLICATE_USER_KEY, errors.ConflictError),
+        (400, ApiErrorCode.INVALID_PARAMETER, errors.BadRequestError),
+    ],
+)
+async def test_the_code_has_the_last_word(
+    answers: aioresponses, status: int, code: ApiErrorCode, kind: type[errors.ApiError]
+) -> None:
+    """Where the status says less than the code, the error class follows the code."""
+    payload = {"code": int(code), "error": "It says why."}
+    answers.get(URL, status=status, payload=payload, response_class=Response)
+    with pytest.raises(errors.ApiError) as caught:
+        await ask()
+    assert type(caught.value) is kind
+    assert caught.value.code is code
+
+
+async def test_codes_of_the_future(answers: aioresponses) -> None:
+    """A code that is not known yet is kept as a number."""
+    answers.get(URL, status=400, payload={"code": 4711, "error": "New."}, response_class=Response)
+    with pytest.raises(errors.BadRequestError, match="code 4711: New") as caught:
+        await ask()
+    assert caught.value.code == 4711
+
+
+def test_all_codes() -> None:
+    """The codes are those from 1 to 278, each with a name of its own."""
+    assert [int(code) for code in ApiErrorCode] == list(range(1, 279))
+    assert len(ApiErrorCode.__members__) == 278
+
+
+@pytest.mark.parametrize(
+    ("operation", "said"),
+    [
+        ("later", "users.me came with Posit Connect 2031.01.0; this server is older"),
+        ("earlier", "2021.05.0 and later of Posit Connect do not have users.me any more"),
+        ("gone", "later versions of Posit Connect do not have users.me any more"),
+    ],
+)
+async def test_an_operation_that_the_server_does_not_have(
+    answers: aioresponses, monkeypatch: pytest.MonkeyPatch, operation: str, said: str
+) -> None:
+    """Who asks too old or too new a server is told which version has the operation."""
+    options = {
+        "later": {"since": "2031.01.0"},
+        "earlier": {"until": "2021.05.0"},
+        "gone": {"until": "unknown"},
+    }
+    declared = declared_by(Users(None).me)[0]
+    for name, value in options[operation].items():
+        monkeypatch.setattr(declared, name, value)
+    answers.get(URL, status=404, body="404 page not found", response_class=Response)
+    with pytest.raises(errors.EndpointMissingError) as caught:
+        await ask()
+    assert said in str(caught.value)

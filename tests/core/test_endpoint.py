@@ -43,6 +43,29 @@ class Thing(Bound, kw_only=True):
     name: str = ""
 
 
+class Note(str):
+    """A text that knows what kind it is."""
+
+    __slots__ = ()
+    wire = str
+
+    @classmethod
+    def build(cls, wire, answer, *_, optional):
+        assert not optional
+        return cls(f"{wire} ({answer.content_type})")
+
+
+class Run:
+    """Something that may have been started."""
+
+    wire = Patch
+
+    @classmethod
+    def build(cls, wire, *_, optional):
+        assert optional
+        return None if wire.name is UNSET else wire.name
+
+
 class Things(Resource, name="things"):
     """A group of operations."""
 
@@ -66,6 +89,18 @@ class Things(Resource, name="things"):
 
     @endpoint("POST", "/v1/things/{guid}/file")
     async def send(self, guid: str, body: Upload) -> None: ...
+
+    @endpoint("GET", "/v1/things/{guid}/files/{path}", deep=("path",))
+    async def file(self, guid: str, path: str) -> bytes: ...
+
+    @endpoint("POST", "/v1/claim", authorization="Ticket {ticket}")
+    async def claim(self, ticket: str, *, kind: str | None = None) -> None: ...
+
+    @endpoint("GET", "/v1/note")
+    async def note(self) -> Note: ...
+
+    @endpoint("POST", "/v1/run")
+    async def run(self) -> Run | None: ...
 
     @endpoint("GET", "/v1/log")
     async def log(self) -> str: ...
@@ -339,3 +374,44 @@ def test_every_declaration_compiles(key):
     assert set(plan.required) <= set(plan.arguments) | (plan.fields or set())
     if declared.style is not None:
         assert not set(plan.query.values()) & set(declared.style.controls)
+
+
+@pytest.mark.parametrize(
+    ("path", "quoted"),
+    [("a.R", "a.R"), ("data/a b.csv", "data/a%20b.csv"), ("a/ä/%2F", "a/%C3%A4/%252F")],
+)
+async def test_deep_paths(client, things, path, quoted):
+    """A path of several segments keeps its slashes and nothing else."""
+    request = await sent(client, things.file("g", path))
+    assert request.target == f"/v1/things/g/files/{quoted}"
+
+
+@pytest.mark.parametrize("path", ["", "/a", "a/", "a//b", "../x", "a/./b", "a/.."])
+async def test_deep_paths_stay_where_they_are(client, things, path):
+    """A path that would lead elsewhere is refused before anything is sent."""
+    with pytest.raises(errors.InvalidArgumentError, match="another resource"):
+        await things.file("g", path)
+    assert not client.requests
+
+
+async def test_an_authorization_of_its_own(client, things):
+    """An argument becomes the Authorization header and nothing else."""
+    request = await sent(client, things.claim("t-1", kind="x"))
+    assert request.credentials == {"Authorization": "Ticket t-1"}
+    assert request.target == "/v1/claim?kind=x"
+    assert "t-1" not in repr(request)
+    with pytest.raises(errors.InvalidArgumentError):
+        await things.claim("t-1\r\nX: y")
+
+
+async def test_plain_answers_made_into_more():
+    """An answer that is no JSON can still become an object of its own."""
+    note = await Things(FakeClient(b"text", "text/plain")).note()
+    assert isinstance(note, Note)
+    assert note == "text (text/plain)"
+
+
+@pytest.mark.parametrize(("body", "value"), [({"name": "x"}, "x"), ({"size": 1}, None)])
+async def test_what_may_not_have_been_started(body, value):
+    """A class that makes itself is told where None is a possible outcome."""
+    assert await Things(FakeClient(body)).run() == value
