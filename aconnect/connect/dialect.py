@@ -31,6 +31,13 @@ _BEING_PROCESSED: Final = 100
 _GONE: Final = frozenset({4, 17})
 
 
+# What to do about an error that only its code tells apart.
+_HINTS: Final[Mapping[int | str | None, str]] = {
+    34: "the owner has every right already; another owner is set with owner_guid of the content",
+    51: "force=True takes the path from the content that has it",
+}
+
+
 # Of `include`; the word that servers before 2024.06 refuse with it.
 _INCLUDE_REFUSED: Final = 161
 _LATER: Final = "vanity_url"
@@ -62,6 +69,8 @@ class ConnectDialect(Dialect):
         return super().kind(request, answer, said)
 
     def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
+        if said is not None and said.code in _HINTS:
+            return _HINTS[said.code]
         if kind is AuthenticationError:
             return "check the API key (CONNECT_API_KEY), which belongs to one server"
         if kind is PermissionDeniedError:
