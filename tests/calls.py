@@ -17,6 +17,7 @@ import tests.looker.scene
 from aconnect import Client
 from aconnect._core.endpoint import REGISTRY
 from aconnect.connect.bundles import archive_upload
+from aconnect.connect.thumbnails import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed
 from tests.scenes import Scene, Setting
 
@@ -38,11 +39,15 @@ BODIES: dict[str, dict[str, Any]] = {
     "content.update": {"title": "Another title"},
     "tags.create": {"name": "new-tag"},
     "tags.update": {"name": "renamed"},
+    "content.vanity.put": {"path": "/new-path/"},
     "content.tags.add": {"tag_id": "3"},
     "content.environment_variables.patch": {"body": [{"name": "A", "value": "1"}]},
     "content.environment_variables.put": {"body": [{"name": "A", "value": "1"}]},
 }
 """Arguments that are no ids."""
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n and so on"
 
 
 def archive(files: dict[str, bytes] | None = None) -> bytes:
@@ -76,23 +81,36 @@ class ConnectScene(Scene[FakeConnect, Client]):
         group = next(iter(state.groups))
         users = list(state.users)
         outsider = next(guid for guid in users if guid not in state.members[group])
+        entry = state.permit(guid, users[4], "viewer")
+        state.vanities[guid] = {"content_guid": guid, "path": "/old/", "created_time": state.now()}
+        state.bookmarks[guid] = {users[0]: {"created_time": state.now()}}
+        state.thumbnails[guid] = PICTURE
         running = next(k for k, job in state.jobs[guid].items() if job.row["status"] == 0)
         self.ids = {
             "users": {"guid": users[4]},
             "groups": {"guid": group},
             "groups.members": {"group_guid": group, "user_guid": state.members[group][0]},
             "content": {"guid": guid},
+            "content.bookmark": {"guid": guid},
+            "content.bookmark.create": {"guid": list(state.content)[1]},
             "content.bundles": {"guid": guid, "id": spare.id},
             "content.jobs": {"guid": guid, "key": running},
+            "content.permissions": {"guid": guid, "id": entry["id"]},
             "content.tags": {"guid": guid, "id": "3"},
+            "content.thumbnail": {"guid": guid},
+            "content.vanity": {"guid": guid},
             "content.environment_variables": {"guid": guid},
             "tags": {"id": "3"},
             "tasks": {"id": task.id},
         }
+        permitted = {"principal_type": "user", "role": "viewer"}
         self.bodies = {
             **BODIES,
             "groups.members.add": {"user_guid": outsider},
             "content.bundles.upload": {"body": archive_upload(archive())},
+            "content.permissions.create": {**permitted, "principal_guid": users[2]},
+            "content.permissions.update": {**permitted, "principal_guid": users[4]},
+            "content.thumbnail.put": {"body": image_upload(PICTURE)},
         }
         self.server.requests.clear()
 

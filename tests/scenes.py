@@ -20,7 +20,7 @@ class Scene(Generic[S, C]):
         self.server = server
         self.client = client
         self.ids: dict[str, dict[str, str]] = {}
-        """What names stand for, by resource group."""
+        """What names stand for, by resource group; by operation where that needs something else."""
         self.bodies: dict[str, dict[str, Any]] = {}
         """Arguments that are no ids, by operation."""
 
@@ -35,7 +35,7 @@ class Scene(Generic[S, C]):
             import_module(declared.function.__module__),
             declared.function.__qualname__.partition(".")[0],
         )
-        ids = self.ids.get(group._name, {})
+        ids = {**self.ids.get(group._name, {}), **self.ids.get(declared.name, {})}
         own = set(declared.plan.arguments)
         places = {name for name, *_ in declared.plan.path}
         resource = group(self.client, {name: ids[name] for name in places - own})

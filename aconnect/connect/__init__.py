@@ -1,10 +1,12 @@
 """Posit Connect: the client, and per resource group its models and operations."""
 
 from aconnect.connect.audit import AuditAction, AuditLog, AuditLogs, audit_query
+from aconnect.connect.bookmarks import Bookmark, ContentBookmark
 from aconnect.connect.bundles import Bundle, BundleMetadata, Bundles, archive_upload
 from aconnect.connect.client import Client
 from aconnect.connect.codes import ApiErrorCode
 from aconnect.connect.content import (
+    AccessTestResult,
     AccessType,
     Content,
     ContentCreate,
@@ -37,6 +39,14 @@ from aconnect.connect.instrumentation import (
     ShinyUsage,
 )
 from aconnect.connect.jobs import Job, Jobs, JobStatus, KillOrder, LogEntries, LogEntry, LoggedError
+from aconnect.connect.permissions import (
+    Permission,
+    PermissionInput,
+    PermissionRole,
+    Permissions,
+    Principal,
+    PrincipalType,
+)
 from aconnect.connect.schedules import (
     ContentSchedule,
     RecurrenceRules,
@@ -53,6 +63,7 @@ from aconnect.connect.server import (
 )
 from aconnect.connect.tags import ContentTag, ContentTags, Tag, TagCreate, Tags, TagUpdate
 from aconnect.connect.tasks import Task, Tasks, TaskStarted, TaskStatus
+from aconnect.connect.thumbnails import ContentThumbnail
 from aconnect.connect.users import (
     EditableUser,
     RemoteUser,
@@ -65,19 +76,23 @@ from aconnect.connect.users import (
     Users,
     UserUpdate,
 )
+from aconnect.connect.vanities import ContentVanity, Vanities, Vanity, VanityInput
 from aconnect.connect.version import ServerVersion
 
 __all__ = [
+    "AccessTestResult",
     "AccessType",
     "ApiErrorCode",
     "AuditAction",
     "AuditLog",
     "AuditLogs",
+    "Bookmark",
     "Bundle",
     "BundleMetadata",
     "Bundles",
     "Client",
     "Content",
+    "ContentBookmark",
     "ContentCreate",
     "ContentHit",
     "ContentItem",
@@ -86,7 +101,9 @@ __all__ = [
     "ContentSchedule",
     "ContentTag",
     "ContentTags",
+    "ContentThumbnail",
     "ContentUpdate",
+    "ContentVanity",
     "ContentVisit",
     "DeployInstructions",
     "EditableUser",
@@ -111,6 +128,12 @@ __all__ = [
     "LogEntry",
     "LoggedError",
     "MemberAdd",
+    "Permission",
+    "PermissionInput",
+    "PermissionRole",
+    "Permissions",
+    "Principal",
+    "PrincipalType",
     "PythonInfo",
     "QuartoInstallations",
     "RInstallations",
@@ -140,6 +163,9 @@ __all__ = [
     "UserRole",
     "UserUpdate",
     "Users",
+    "Vanities",
+    "Vanity",
+    "VanityInput",
     "archive_upload",
     "audit_query",
 ]

@@ -24,8 +24,9 @@ from aconnect.connect.server import Server
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
 from aconnect.connect.users import User, Users
+from aconnect.connect.vanities import Vanities
 from aconnect.connect.version import ServerVersion
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import ApiError, InvalidArgumentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,6 +48,7 @@ class Client(BaseClient):
     audit_logs: cached_property[AuditLogs] = resource(AuditLogs)
     instrumentation: cached_property[Instrumentation] = resource(Instrumentation)
     server_settings: cached_property[Server] = resource(Server)
+    vanities: cached_property[Vanities] = resource(Vanities)
 
     def __init__(
         self,
@@ -116,6 +118,23 @@ class Client(BaseClient):
         if self._version is None:
             self._version = (await self.server_settings.get()).version or ""
         return ServerVersion.parse(self._version)
+
+    async def ensure_deleted(
+        self, call: Callable[P, Coroutine[Any, Any, object]], *args: P.args, **kwargs: P.kwargs
+    ) -> bool:
+        """Delete something and tell whether this did it: False where it was gone already.
+
+        `await client.ensure_deleted(client.content.delete, guid)`, or a bound object's method:
+        `await client.ensure_deleted(item.delete)`. Gone is only what Connect itself calls so
+        (codes 4 and 17); any other refusal is raised.
+        """
+        try:
+            await call(*args, **kwargs)
+        except ApiError as error:
+            if error.method == "DELETE" and self._pipeline.dialect.gone(error):
+                return False
+            raise
+        return True
 
     async def _within(
         self,

@@ -13,11 +13,15 @@ from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.bookmarks import ContentBookmark
 from aconnect.connect.bundles import Bundle, Bundles
 from aconnect.connect.jobs import Jobs
+from aconnect.connect.permissions import Permission, Permissions, Principal, give_role
 from aconnect.connect.schedules import ContentSchedule
 from aconnect.connect.tags import ContentTags, Tag
 from aconnect.connect.tasks import Task
+from aconnect.connect.thumbnails import ContentThumbnail
+from aconnect.connect.vanities import ContentVanity
 
 Include = Literal["owner", "tags", "vanity_url", "bookmarked", "schedule"] | str
 """What else to answer of a content item; `vanity_url` from 2024.06 on."""
@@ -131,6 +135,11 @@ class ContentItem(ConnectBound, kw_only=True):
         return {"guid": self.guid}
 
     @property
+    def bookmark(self) -> ContentBookmark:
+        """The bookmark that the owner of the key has on it."""
+        return ContentBookmark(self._context[0], self._below)
+
+    @property
     def bundles(self) -> Bundles:
         """Its bundles."""
         return Bundles(self._context[0], self._below)
@@ -141,9 +150,24 @@ class ContentItem(ConnectBound, kw_only=True):
         return Jobs(self._context[0], self._below)
 
     @property
+    def permissions(self) -> Permissions:
+        """Its permissions."""
+        return Permissions(self._context[0], self._below)
+
+    @property
     def tags(self) -> ContentTags:
         """Its tags."""
         return ContentTags(self._context[0], self._below)
+
+    @property
+    def thumbnail(self) -> ContentThumbnail:
+        """Its thumbnail."""
+        return ContentThumbnail(self._context[0], self._below)
+
+    @property
+    def vanity(self) -> ContentVanity:
+        """Its vanity URL."""
+        return ContentVanity(self._context[0], self._below)
 
     @property
     def environment_variables(self) -> EnvironmentVariables:
@@ -161,6 +185,17 @@ class ContentItem(ConnectBound, kw_only=True):
     async def delete(self) -> None:
         """Delete the item with all its bundles."""
         await self.client.content.delete(self.guid)
+
+    async def ensure_permission(self, principal: Principal, role: str) -> Permission:
+        """Have a user or group hold this role, on any version of the server, and give that.
+
+        What is right already is left as it is. The owner cannot be given a role (code 34).
+        """
+        return await give_role(self.permissions, principal, role)
+
+    async def test_access(self) -> AccessTestResult:
+        """Try whether it is reachable from the public internet."""
+        return await self.client.content.test_access(self.guid)
 
     async def deploy(
         self, bundle: Bundle | str | None = None, *, activate: bool | None = None
@@ -182,6 +217,18 @@ class ContentItem(ConnectBound, kw_only=True):
         if variant_key is None:
             return await self.client.content.render(self.guid)
         return await self.client.content.render(self.guid, variant_key=variant_key)
+
+
+class AccessTestResult(Model, kw_only=True):
+    """Whether content is reachable from the public internet."""
+
+    guid: str | None = None
+    url: str | None = None
+    """Where it was tried."""
+    checked_at: datetime | None = None
+    accessible: bool | None = None
+    message: str | None = None
+    """What to look at where it is not."""
 
 
 def _instructions(bundle: Bundle | str | None, activate: bool | None) -> DeployInstructions:
@@ -352,6 +399,14 @@ class Content(ConnectResource, name="content"):
     @endpoint("DELETE", "/v1/content/{guid}")
     async def delete(self, guid: str) -> None:
         """Delete a content item with all its bundles."""
+        ...
+
+    @endpoint("POST", "/v1/content/{guid}/access-test", idempotent=True)
+    async def test_access(self, guid: str) -> AccessTestResult:
+        """Try whether content is reachable from the public internet.
+
+        The server does so by itself for public content; this does it at once.
+        """
         ...
 
     @endpoint("POST", "/v1/content/{guid}/deploy")

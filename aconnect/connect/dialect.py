@@ -38,6 +38,13 @@ _TAKEN: Final = frozenset(
 )
 
 
+# What to do about an error that only its code tells apart.
+_HINTS: Final[Mapping[int | str | None, str]] = {
+    ApiErrorCode.INVALID_COLLABORATOR_OWNER: (
+        "the owner has every right already; another owner is set with owner_guid of the content"
+    ),
+    ApiErrorCode.VANITY_PATH_IN_USE: "force=True takes the path from the content that has it",
+}
 # The word of `include` that servers before 2024.06 refuse.
 _LATER: Final = "vanity_url"
 
@@ -72,6 +79,8 @@ class ConnectDialect(Dialect):
         return super().kind(request, answer, said)
 
     def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
+        if said is not None and said.code in _HINTS:
+            return _HINTS[said.code]
         if kind is AuthenticationError:
             return "check the API key (CONNECT_API_KEY), which belongs to one server"
         if kind is PermissionDeniedError:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Required, TypedDict, Unpack
+from typing import Final, Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.paging import Paged
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.styles import PageNumber, Wrapped
 from aconnect.connect.users import Ticket, User, UserFields
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import ConflictError, InvalidArgumentError
+
+_MEMBER_ALREADY: Final = 16
 
 
 class Group(ConnectBound, kw_only=True):
@@ -26,6 +28,16 @@ class Group(ConnectBound, kw_only=True):
     def members(self) -> GroupMembers:
         """The group's members."""
         return GroupMembers(self._context[0], {"group_guid": self.guid})
+
+    async def ensure_member(self, user: User | GroupMember | str) -> bool:
+        """Have a user be a member, and tell whether this made it one."""
+        try:
+            await self.members.add(user)
+        except ConflictError as error:
+            if error.code != _MEMBER_ALREADY:
+                raise
+            return False
+        return True
 
     async def update(self, **fields: Unpack[GroupPatch]) -> Group:
         """Change the given fields and give the group as it is then."""

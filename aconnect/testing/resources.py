@@ -181,6 +181,19 @@ def new_bundle(number: int, content_guid: str, created_by: str, size: int, time:
     }
 
 
+def new_permission(
+    number: int, content_guid: str, principal_guid: str, principal_type: str, role: str
+) -> Row:
+    """Make a permission."""
+    return {
+        "id": str(number),
+        "content_guid": content_guid,
+        "principal_guid": principal_guid,
+        "principal_type": principal_type,
+        "role": role,
+    }
+
+
 def new_job(key: str, number: int, content: Row, tag: str, time: datetime) -> Row:
     """Make an active job."""
     return {

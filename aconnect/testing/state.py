@@ -13,6 +13,7 @@ from typing import IO, Literal
 
 from aconnect.testing.paging import PageCache
 from aconnect.testing.progress import BuildScript, JobState, Run, TaskState, utc_now
+from aconnect.testing.resources import new_permission
 from aconnect.testing.rows import Series
 from aconnect.testing.versions import Features
 from aconnect.testing.wire import Row
@@ -135,6 +136,12 @@ class State:
     """Ids of tags by guid of the content."""
     vanities: dict[str, Row] = field(default_factory=dict[str, Row])
     """By guid of the content."""
+    permissions: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
+    """By guid of the content, then by id."""
+    bookmarks: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
+    """By guid of the content, then by guid of the user."""
+    thumbnails: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    """By guid of the content."""
     bundles: dict[str, dict[str, Bundle]] = field(default_factory=dict[str, dict[str, Bundle]])
     """By guid of the content, then by id."""
     tasks: dict[str, TaskState] = field(default_factory=dict[str, TaskState])
@@ -174,6 +181,37 @@ class State:
 
     def user_named(self, username: str) -> Row | None:
         return next((row for row in self.users.values() if row["username"] == username), None)
+
+    def permit(self, content_guid: str, principal_guid: str, role: str) -> Row:
+        """Give a user or group a role with content, with none of the checks of the API."""
+        entries = self.permissions.setdefault(content_guid, {})
+        for row in entries.values():
+            if row["principal_guid"] == principal_guid:
+                row["role"] = role
+                return row
+        number = self.next_number("permission")
+        kind = "group" if principal_guid in self.groups else "user"
+        row = entries[str(number)] = new_permission(
+            number, content_guid, principal_guid, kind, role
+        )
+        return row
+
+    def forbid(self, principal_guid: str, *content_guids: str) -> None:
+        """Take away the permissions of a user or group with these content items."""
+        for guid in content_guids:
+            entries = self.permissions.get(guid, {})
+            for number, row in list(entries.items()):
+                if row["principal_guid"] == principal_guid:
+                    del entries[number]
+
+    def roles_of(self, content_guid: str, user_guid: str) -> set[str]:
+        """Return the roles that permissions give a user, directly and through groups."""
+        return {
+            row["role"]
+            for row in self.permissions.get(content_guid, {}).values()
+            if row["principal_guid"] == user_guid
+            or user_guid in self.members.get(row["principal_guid"], ())
+        }
 
     def tasks_running(self) -> list[TaskState]:
         return [task for task in self.tasks.values() if not task.run.finished]

@@ -6,26 +6,34 @@ is one decorated function in its module; a new group is one module, named here.
 
 from aconnect.testing.routes import (
     audit,
+    bookmarks,
     bundles,
     content,
     deployment,
     groups,
     instrumentation,
     jobs,
+    permissions,
     server_info,
     tags,
+    thumbnails,
     users,
+    vanities,
 )
 
 __all__ = [
     "audit",
+    "bookmarks",
     "bundles",
     "content",
     "deployment",
     "groups",
     "instrumentation",
     "jobs",
+    "permissions",
     "server_info",
     "tags",
+    "thumbnails",
     "users",
+    "vanities",
 ]

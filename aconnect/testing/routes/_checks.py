@@ -35,12 +35,21 @@ def chosen(body: Row, kinds: Kinds) -> Row:
 
 def may_edit(call: Call, row: Row) -> bool:
     """Tell whether the caller may change a content item."""
-    return call.is_admin or row["owner_guid"] == call.user["guid"]
+    user = call.user["guid"]
+    return (
+        call.is_admin
+        or row["owner_guid"] == user
+        or "owner" in call.state.roles_of(row["guid"], user)
+    )
 
 
 def may_view(call: Call, row: Row) -> bool:
     """Tell whether the caller may see a content item."""
-    return may_edit(call, row) or row["access_type"] != "acl"
+    return (
+        row["access_type"] != "acl"
+        or may_edit(call, row)
+        or bool(call.state.roles_of(row["guid"], call.user["guid"]))
+    )
 
 
 def content_of(call: Call, *, edit: bool = False, removing: bool = False) -> Row:
