@@ -36,6 +36,43 @@ from aconnect.connect.instrumentation import (
     ShinyUsage,
 )
 from aconnect.connect.jobs import Job, Jobs, JobStatus, KillOrder, LogEntries, LogEntry, LoggedError
+from aconnect.connect.oauth import (
+    OAuth,
+    OAuthClient,
+    OAuthClients,
+    OAuthSession,
+    OAuthSessions,
+)
+from aconnect.connect.oauth_credentials import (
+    AWSCredentials,
+    OAuthCredentials,
+    OAuthExchange,
+    OAuthGrantType,
+    OAuthTokenType,
+)
+from aconnect.connect.oauth_integrations import (
+    ContentOAuth,
+    ContentOAuthAssociations,
+    OAuthAssociationPut,
+    OAuthIntegration,
+    OAuthIntegrationAssociation,
+    OAuthIntegrationAssociations,
+    OAuthIntegrationAuthType,
+    OAuthIntegrationCreate,
+    OAuthIntegrationGrant,
+    OAuthIntegrationPermission,
+    OAuthIntegrations,
+    OAuthIntegrationType,
+    OAuthIntegrationUpdate,
+)
+from aconnect.connect.oauth_templates import (
+    OAuthTemplate,
+    OAuthTemplateField,
+    OAuthTemplateOption,
+    OAuthTemplates,
+    OAuthTemplateSection,
+    OAuthTemplateVisibility,
+)
 from aconnect.connect.schedules import (
     ContentSchedule,
     RecurrenceRules,
@@ -67,6 +104,7 @@ from aconnect.connect.users import (
 from aconnect.connect.version import ServerVersion
 
 __all__ = [
+    "AWSCredentials",
     "AccessType",
     "AuditAction",
     "AuditLog",
@@ -79,6 +117,8 @@ __all__ = [
     "ContentCreate",
     "ContentHit",
     "ContentItem",
+    "ContentOAuth",
+    "ContentOAuthAssociations",
     "ContentOwner",
     "ContentRole",
     "ContentSchedule",
@@ -109,6 +149,32 @@ __all__ = [
     "LogEntry",
     "LoggedError",
     "MemberAdd",
+    "OAuth",
+    "OAuthAssociationPut",
+    "OAuthClient",
+    "OAuthClients",
+    "OAuthCredentials",
+    "OAuthExchange",
+    "OAuthGrantType",
+    "OAuthIntegration",
+    "OAuthIntegrationAssociation",
+    "OAuthIntegrationAssociations",
+    "OAuthIntegrationAuthType",
+    "OAuthIntegrationCreate",
+    "OAuthIntegrationGrant",
+    "OAuthIntegrationPermission",
+    "OAuthIntegrationType",
+    "OAuthIntegrationUpdate",
+    "OAuthIntegrations",
+    "OAuthSession",
+    "OAuthSessions",
+    "OAuthTemplate",
+    "OAuthTemplateField",
+    "OAuthTemplateOption",
+    "OAuthTemplateSection",
+    "OAuthTemplateVisibility",
+    "OAuthTemplates",
+    "OAuthTokenType",
     "PythonInfo",
     "QuartoInstallations",
     "RInstallations",

@@ -15,6 +15,7 @@ from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.bundles import Bundle, Bundles
 from aconnect.connect.jobs import Jobs
+from aconnect.connect.oauth_integrations import ContentOAuth
 from aconnect.connect.schedules import ContentSchedule
 from aconnect.connect.tags import ContentTags, Tag
 from aconnect.connect.tasks import Task
@@ -139,6 +140,11 @@ class ContentItem(ConnectBound, kw_only=True):
     def jobs(self) -> Jobs:
         """Its jobs."""
         return Jobs(self._context[0], self._below)
+
+    @property
+    def oauth(self) -> ContentOAuth:
+        """The OAuth integrations that it uses."""
+        return ContentOAuth(self._context[0], self._below)
 
     @property
     def tags(self) -> ContentTags:

@@ -191,7 +191,13 @@ def delete_content(call: Call) -> Answer:
     state.deleted.add(guid)
     for bundle in state.bundles.pop(guid, {}).values():
         bundle.archive.close()
-    for table in (state.jobs, state.environment, state.content_tags, state.vanities):
+    for table in (
+        state.jobs,
+        state.environment,
+        state.content_tags,
+        state.vanities,
+        state.oauth_associations,
+    ):
         table.pop(guid, None)
     return empty()
 
