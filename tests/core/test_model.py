@@ -76,8 +76,9 @@ def values(info):
 @cache
 def structs(cls):
     """Make what a model may be; once each, as a model may hold models of its own kind."""
-    fields = mi.type_info(cls).fields
-    return st.deferred(lambda: st.builds(cls, **{f.name: values(f.type) for f in fields}))
+    info = mi.type_info(cls)
+    assert isinstance(info, mi.StructType)
+    return st.deferred(lambda: st.builds(cls, **{f.name: values(f.type) for f in info.fields}))
 
 
 def instances(kind):
