@@ -16,10 +16,20 @@ import tests.cloudendure.scene
 import tests.looker.scene
 from aconnect import Client
 from aconnect._core.endpoint import REGISTRY
+from aconnect.connect import OAuthGrantType, OAuthTokenType
 from aconnect.connect.bundles import archive_upload
 from aconnect.connect.thumbnails import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed
+from aconnect.testing.oauth import new_integration
+from aconnect.testing.resources import guid_of
 from tests.scenes import Scene, Setting
+
+OAUTH_CONFIG = {
+    "client_id": "the-client",
+    "client_secret": "the-client-secret",
+    "authorization_uri": "https://example.com/authorize",
+    "token_uri": "https://example.com/token",
+}
 
 SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3)
 
@@ -41,6 +51,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "tags.update": {"name": "renamed"},
     "content.vanity.put": {"path": "/new-path/"},
     "content.tags.add": {"tag_id": "3"},
+    "oauth.integrations.create": {"template": "custom", "config": OAUTH_CONFIG},
+    "oauth.integrations.update": {"description": "Another description"},
     "content.environment_variables.patch": {"body": [{"name": "A", "value": "1"}]},
     "content.environment_variables.put": {"body": [{"name": "A", "value": "1"}]},
 }
@@ -86,6 +98,19 @@ class ConnectScene(Scene[FakeConnect, Client]):
         state.bookmarks[guid] = {users[0]: {"created_time": state.now()}}
         state.thumbnails[guid] = PICTURE
         running = next(k for k, job in state.jobs[guid].items() if job.row["status"] == 0)
+        integration, session = guid_of("integration"), guid_of("oauth session")
+        state.oauth_integrations[integration] = new_integration(
+            integration,
+            2,
+            "custom",
+            {"auth_type": "Service Account", **OAUTH_CONFIG},
+            state.seed.start,
+        )
+        state.oauth_associations[guid] = {integration: state.seed.start}
+        state.oauth_sessions[session] = {
+            **state.oauth_sessions[self.server.oauth_login("admin", integration)],
+            "guid": session,
+        }
         self.ids = {
             "users": {"guid": users[4]},
             "groups": {"guid": group},
@@ -100,6 +125,12 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "content.thumbnail": {"guid": guid},
             "content.vanity": {"guid": guid},
             "content.environment_variables": {"guid": guid},
+            "content.oauth.associations": {"guid": guid},
+            "oauth.clients": {"client_id": next(iter(state.oauth_clients))},
+            "oauth.integrations": {"guid": integration},
+            "oauth.integrations.associations": {"guid": integration},
+            "oauth.sessions": {"guid": session},
+            "oauth.templates": {"key": "custom"},
             "tags": {"id": "3"},
             "tasks": {"id": task.id},
         }
@@ -107,6 +138,12 @@ class ConnectScene(Scene[FakeConnect, Client]):
         self.bodies = {
             **BODIES,
             "groups.members.add": {"user_guid": outsider},
+            "content.oauth.associations.put": {"body": [{"oauth_integration_guid": integration}]},
+            "oauth.exchange": {
+                "grant_type": OAuthGrantType.TOKEN_EXCHANGE,
+                "subject_token_type": OAuthTokenType.CONTENT_SESSION_TOKEN,
+                "subject_token": self.server.content_session_token(guid),
+            },
             "content.bundles.upload": {"body": archive_upload(archive())},
             "content.permissions.create": {**permitted, "principal_guid": users[2]},
             "content.permissions.update": {**permitted, "principal_guid": users[4]},

@@ -39,6 +39,37 @@ from aconnect.connect.instrumentation import (
     ShinyUsage,
 )
 from aconnect.connect.jobs import Job, Jobs, JobStatus, KillOrder, LogEntries, LogEntry, LoggedError
+from aconnect.connect.oauth import OAuth, OAuthClient, OAuthClients, OAuthSession, OAuthSessions
+from aconnect.connect.oauth_credentials import (
+    AWSCredentials,
+    OAuthCredentials,
+    OAuthExchange,
+    OAuthGrantType,
+    OAuthTokenType,
+)
+from aconnect.connect.oauth_integrations import (
+    ContentOAuth,
+    ContentOAuthAssociations,
+    OAuthAssociationPut,
+    OAuthIntegration,
+    OAuthIntegrationAssociation,
+    OAuthIntegrationAssociations,
+    OAuthIntegrationAuthType,
+    OAuthIntegrationCreate,
+    OAuthIntegrationGrant,
+    OAuthIntegrationPermission,
+    OAuthIntegrations,
+    OAuthIntegrationType,
+    OAuthIntegrationUpdate,
+)
+from aconnect.connect.oauth_templates import (
+    OAuthTemplate,
+    OAuthTemplateField,
+    OAuthTemplateOption,
+    OAuthTemplates,
+    OAuthTemplateSection,
+    OAuthTemplateVisibility,
+)
 from aconnect.connect.permissions import (
     Permission,
     PermissionInput,
@@ -80,6 +111,7 @@ from aconnect.connect.vanities import ContentVanity, Vanities, Vanity, VanityInp
 from aconnect.connect.version import ServerVersion
 
 __all__ = [
+    "AWSCredentials",
     "AccessTestResult",
     "AccessType",
     "ApiErrorCode",
@@ -96,6 +128,8 @@ __all__ = [
     "ContentCreate",
     "ContentHit",
     "ContentItem",
+    "ContentOAuth",
+    "ContentOAuthAssociations",
     "ContentOwner",
     "ContentRole",
     "ContentSchedule",
@@ -128,6 +162,32 @@ __all__ = [
     "LogEntry",
     "LoggedError",
     "MemberAdd",
+    "OAuth",
+    "OAuthAssociationPut",
+    "OAuthClient",
+    "OAuthClients",
+    "OAuthCredentials",
+    "OAuthExchange",
+    "OAuthGrantType",
+    "OAuthIntegration",
+    "OAuthIntegrationAssociation",
+    "OAuthIntegrationAssociations",
+    "OAuthIntegrationAuthType",
+    "OAuthIntegrationCreate",
+    "OAuthIntegrationGrant",
+    "OAuthIntegrationPermission",
+    "OAuthIntegrationType",
+    "OAuthIntegrationUpdate",
+    "OAuthIntegrations",
+    "OAuthSession",
+    "OAuthSessions",
+    "OAuthTemplate",
+    "OAuthTemplateField",
+    "OAuthTemplateOption",
+    "OAuthTemplateSection",
+    "OAuthTemplateVisibility",
+    "OAuthTemplates",
+    "OAuthTokenType",
     "Permission",
     "PermissionInput",
     "PermissionRole",

@@ -13,20 +13,22 @@ from aconnect._core.polling import PollPolicy, poll
 from aconnect._core.redaction import Secret
 from aconnect._transport.client import BaseClient, resource, setting
 from aconnect._transport.files import whole_file
-from aconnect._transport.options import Connection, options_of
+from aconnect._transport.options import Connection, connection_of, options_of
 from aconnect.connect.address import API, api_root
 from aconnect.connect.audit import AuditLogs
 from aconnect.connect.content import Content
 from aconnect.connect.dialect import ConnectDialect
 from aconnect.connect.groups import Groups
 from aconnect.connect.instrumentation import Instrumentation
+from aconnect.connect.oauth import OAuth
+from aconnect.connect.oauth_credentials import OAuthTokenType
 from aconnect.connect.server import Server
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
 from aconnect.connect.users import User, Users
 from aconnect.connect.vanities import Vanities
 from aconnect.connect.version import ServerVersion
-from aconnect.errors import ApiError, InvalidArgumentError
+from aconnect.errors import ApiError, DecodeError, InvalidArgumentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,6 +49,7 @@ class Client(BaseClient):
     tasks: cached_property[Tasks] = resource(Tasks)
     audit_logs: cached_property[AuditLogs] = resource(AuditLogs)
     instrumentation: cached_property[Instrumentation] = resource(Instrumentation)
+    oauth: cached_property[OAuth] = resource(OAuth)
     server_settings: cached_property[Server] = resource(Server)
     vanities: cached_property[Vanities] = resource(Vanities)
 
@@ -75,8 +78,9 @@ class Client(BaseClient):
         root = api_root(url if url is not None else os.environ.get("CONNECT_SERVER", ""))
         credentials = {"Authorization": f"Key {key.reveal()}"}
         secrets = [key]
-        if snowflake_token is not None:
-            secrets.append(Secret(snowflake_token))
+        self._snowflake_token = None if snowflake_token is None else Secret(snowflake_token)
+        if self._snowflake_token is not None:
+            secrets.append(self._snowflake_token)
             credentials = {
                 "Authorization": f'Snowflake Token="{snowflake_token}"',
                 "X-RSC-Authorization": f"Key {key.reveal()}",
@@ -135,6 +139,36 @@ class Client(BaseClient):
                 return False
             raise
         return True
+
+    async def with_user_session_token(self, token: str, audience: str | None = None) -> Client:
+        """Give a new client that acts as the viewer whose session token this is; close it as well.
+
+        The token is exchanged for an API key of that viewer, through the content's integration
+        with Connect's own API. The new client has this one's options, connections of its own, and
+        nobody who is told its events.
+
+        Args:
+            token: From the header `Posit-Connect-User-Session-Token` of a request to the content.
+            audience: The guid of that integration; by default it is found among those of the
+                content that CONNECT_CONTENT_GUID names, where there are several.
+        """
+        if audience is None and token:
+            audience = await self.oauth._api_integration()
+        found = await self.oauth.get_credentials(token, OAuthTokenType.API_KEY, audience)
+        if not found.access_token:
+            raise DecodeError(
+                f"{self.url} gave no API key for the user session token; is the content's "
+                "integration one with Connect's own API?"
+            )
+        snowflake = self._snowflake_token
+        return Client(
+            self._origin,
+            found.access_token,
+            polling=self.polling,
+            snowflake_token=None if snowflake is None else snowflake.reveal(),
+            version=self._version or None,
+            **connection_of(self._pipeline.options),
+        )
 
     async def _within(
         self,

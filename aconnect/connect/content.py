@@ -16,6 +16,7 @@ from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.bookmarks import ContentBookmark
 from aconnect.connect.bundles import Bundle, Bundles
 from aconnect.connect.jobs import Jobs
+from aconnect.connect.oauth_integrations import ContentOAuth
 from aconnect.connect.permissions import Permission, Permissions, Principal, give_role
 from aconnect.connect.schedules import ContentSchedule
 from aconnect.connect.tags import ContentTags, Tag
@@ -153,6 +154,11 @@ class ContentItem(ConnectBound, kw_only=True):
     def permissions(self) -> Permissions:
         """Its permissions."""
         return Permissions(self._context[0], self._below)
+
+    @property
+    def oauth(self) -> ContentOAuth:
+        """The OAuth integrations that it uses."""
+        return ContentOAuth(self._context[0], self._below)
 
     @property
     def tags(self) -> ContentTags:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 
+from aconnect.testing.oauth import new_client, new_integration
 from aconnect.testing.progress import BuildScript, JobState, Run
 from aconnect.testing.resources import (
     aged,
@@ -79,6 +80,7 @@ def seeded_state(seed: Seed, features: Features, page_cache: int = 2100) -> Stat
     _add_tags(state)
     _add_content(state, users)
     _add_jobs(state)
+    _add_oauth(state)
     return state
 
 
@@ -277,6 +279,21 @@ def _add_content(state: State, users: list[str]) -> None:
             app_mode=mode,
         )
         state.jobs[guid] = {}
+
+
+def _add_oauth(state: State) -> None:
+    # Every new server has this integration.
+    guid = guid_of("oauth-integration", 0)
+    config = {"max_role": "Admin"}
+    state.oauth_integrations[guid] = new_integration(
+        guid, state.next_number("integration"), "connect", config, state.seed.start, name="Connect"
+    )
+    for i, name in enumerate(("Visual Studio Code", "Positron")):
+        client = guid_of("oauth-client", i)
+        number = state.next_number("oauth client")
+        state.oauth_clients[client] = new_client(
+            client, number, name, state.seed.start + state.seed.step * i
+        )
 
 
 def _nothing(_: Run) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from aconnect.testing import dialect, routes, wire
+from aconnect.testing import dialect, oauth, routes, wire
 from aconnect.testing.base import FakeServer
 from aconnect.testing.dialect import ROLES, ApiFault, Call, forbidden
 from aconnect.testing.seeding import ADMIN_KEY, seeded_state
@@ -80,6 +80,18 @@ class FakeConnect(FakeServer[State]):
         key = f"fake-key-of-{username}"
         self.state.keys[key] = row["guid"]
         return key
+
+    def user_session_token(self, username: str, content_guid: str) -> str:
+        """Return a token that content gets with a request of this viewer."""
+        return oauth.user_session_token(self.state, username, content_guid)
+
+    def content_session_token(self, content_guid: str) -> str:
+        """Return a token of running content's own."""
+        return oauth.content_session_token(self.state, content_guid)
+
+    def oauth_login(self, username: str, integration_guid: str) -> str:
+        """Log a user in to the service behind an integration, and return the session's guid."""
+        return oauth.oauth_login(self.state, username, integration_guid)
 
     def make_call(self, request: web.BaseRequest, path: str, query_string: str) -> Call:
         """Let one node serve a request, and tell the client which if it does not know."""

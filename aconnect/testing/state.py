@@ -111,6 +111,15 @@ class Bundle:
     manifest: Row
 
 
+@dataclass(frozen=True, slots=True)
+class SessionToken:
+    """What a token of running content stands for."""
+
+    content_guid: str
+    user_guid: str | None = None
+    """The viewer; None where it is the content's own token."""
+
+
 @dataclass(slots=True, eq=False)
 class State:
     """Everything a simulated server knows; tests may look and change at will."""
@@ -149,6 +158,17 @@ class State:
     """By guid of the content, then by key."""
     tags: dict[str, Row] = field(default_factory=dict[str, Row])
     """By id."""
+    oauth_integrations: dict[str, Row] = field(default_factory=dict[str, Row])
+    """By guid, with the secrets that are never sent."""
+    oauth_associations: dict[str, dict[str, datetime]] = field(
+        default_factory=dict[str, dict[str, datetime]]
+    )
+    """When they were made, by guid of the content, then of the integration."""
+    oauth_sessions: dict[str, Row] = field(default_factory=dict[str, Row])
+    oauth_clients: dict[str, Row] = field(default_factory=dict[str, Row])
+    """By client id."""
+    session_tokens: dict[str, SessionToken] = field(default_factory=dict[str, SessionToken])
+    """What running content and its viewers were given, by token."""
     remote_users: dict[str, Row] = field(default_factory=dict[str, Row])
     """What the directory behind the server knows, by ticket."""
     remote_groups: dict[str, Row] = field(default_factory=dict[str, Row])

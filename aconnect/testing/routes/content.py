@@ -201,6 +201,7 @@ def delete_content(call: Call) -> Answer:
         state.permissions,
         state.bookmarks,
         state.thumbnails,
+        state.oauth_associations,
     ):
         table.pop(guid, None)
     return empty()
