@@ -36,6 +36,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "groups.remote": {"prefix": "r"},
     "content.create": {"name": "new-content"},
     "content.update": {"title": "Another title"},
+    "content.search": {"q": "-locked:true"},
+    "users.keys.create": {"name": "new-key"},
     "tags.create": {"name": "new-tag"},
     "tags.update": {"name": "renamed"},
     "content.tags.add": {"tag_id": "3"},
@@ -76,9 +78,11 @@ class ConnectScene(Scene[FakeConnect, Client]):
         group = next(iter(state.groups))
         users = list(state.users)
         outsider = next(guid for guid in users if guid not in state.members[group])
+        spare_key = state.add_key("spare", users[0], "spare", "administrator", state.seed.start)
         running = next(k for k, job in state.jobs[guid].items() if job.row["status"] == 0)
         self.ids = {
             "users": {"guid": users[4]},
+            "users.keys": {"guid": users[0], "id": spare_key["id"]},
             "groups": {"guid": group},
             "groups.members": {"group_guid": group, "user_guid": state.members[group][0]},
             "content": {"guid": guid},

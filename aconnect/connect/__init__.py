@@ -16,7 +16,9 @@ from aconnect.connect.content import (
     EnvironmentVariables,
     Include,
     RenderInstructions,
+    UserContent,
 )
+from aconnect.connect.feature_usage import Feature, FeatureUsage
 from aconnect.connect.groups import (
     Group,
     GroupCreate,
@@ -27,6 +29,7 @@ from aconnect.connect.groups import (
     Groups,
     MemberAdd,
     RemoteGroup,
+    UserGroups,
 )
 from aconnect.connect.instrumentation import (
     ContentHit,
@@ -36,23 +39,44 @@ from aconnect.connect.instrumentation import (
     ShinyUsage,
 )
 from aconnect.connect.jobs import Job, Jobs, JobStatus, KillOrder, LogEntries, LogEntry, LoggedError
+from aconnect.connect.metrics import (
+    ActiveUserCounts,
+    ActiveUsers,
+    HitMetrics,
+    HitTerms,
+    Metrics,
+    ShinyMetrics,
+    UsageMetrics,
+    UsageTerms,
+    VisitMetrics,
+)
 from aconnect.connect.schedules import (
     ContentSchedule,
     RecurrenceRules,
+    Schedule,
     ScheduleLastRun,
     ScheduleVariant,
 )
+from aconnect.connect.search import ContentTerms, Order, content_query
 from aconnect.connect.server import (
     Installation,
+    NodeJsInfo,
+    PublicSettings,
     PythonInfo,
     QuartoInstallations,
     RInstallations,
     Server,
     ServerSettings,
+    TensorFlowInstallations,
+    TimeZone,
+    TimeZones,
 )
 from aconnect.connect.tags import ContentTag, ContentTags, Tag, TagCreate, Tags, TagUpdate
 from aconnect.connect.tasks import Task, Tasks, TaskStarted, TaskStatus
 from aconnect.connect.users import (
+    ApiKey,
+    ApiKeyCreate,
+    ApiKeys,
     EditableUser,
     RemoteUser,
     Ticket,
@@ -64,10 +88,16 @@ from aconnect.connect.users import (
     Users,
     UserUpdate,
 )
+from aconnect.connect.variants import ContentVariants, Variant, VariantInclude, Variants
 from aconnect.connect.version import ServerVersion
 
 __all__ = [
     "AccessType",
+    "ActiveUserCounts",
+    "ActiveUsers",
+    "ApiKey",
+    "ApiKeyCreate",
+    "ApiKeys",
     "AuditAction",
     "AuditLog",
     "AuditLogs",
@@ -84,12 +114,16 @@ __all__ = [
     "ContentSchedule",
     "ContentTag",
     "ContentTags",
+    "ContentTerms",
     "ContentUpdate",
+    "ContentVariants",
     "ContentVisit",
     "DeployInstructions",
     "EditableUser",
     "EnvironmentVariable",
     "EnvironmentVariables",
+    "Feature",
+    "FeatureUsage",
     "Group",
     "GroupCreate",
     "GroupMember",
@@ -98,6 +132,8 @@ __all__ = [
     "GroupReplace",
     "Groups",
     "HitData",
+    "HitMetrics",
+    "HitTerms",
     "Include",
     "Installation",
     "Instrumentation",
@@ -109,6 +145,10 @@ __all__ = [
     "LogEntry",
     "LoggedError",
     "MemberAdd",
+    "Metrics",
+    "NodeJsInfo",
+    "Order",
+    "PublicSettings",
     "PythonInfo",
     "QuartoInstallations",
     "RInstallations",
@@ -116,11 +156,13 @@ __all__ = [
     "RemoteGroup",
     "RemoteUser",
     "RenderInstructions",
+    "Schedule",
     "ScheduleLastRun",
     "ScheduleVariant",
     "Server",
     "ServerSettings",
     "ServerVersion",
+    "ShinyMetrics",
     "ShinyUsage",
     "Tag",
     "TagCreate",
@@ -130,14 +172,26 @@ __all__ = [
     "TaskStarted",
     "TaskStatus",
     "Tasks",
+    "TensorFlowInstallations",
     "Ticket",
+    "TimeZone",
+    "TimeZones",
+    "UsageMetrics",
+    "UsageTerms",
     "User",
+    "UserContent",
     "UserCreate",
     "UserFields",
+    "UserGroups",
     "UserLock",
     "UserRole",
     "UserUpdate",
     "Users",
+    "Variant",
+    "VariantInclude",
+    "Variants",
+    "VisitMetrics",
     "archive_upload",
     "audit_query",
+    "content_query",
 ]
