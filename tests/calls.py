@@ -47,6 +47,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "groups.remote": {"prefix": "r"},
     "content.create": {"name": "new-content"},
     "content.update": {"title": "Another title"},
+    "content.search": {"q": "-locked:true"},
+    "users.keys.create": {"name": "new-key"},
     "tags.create": {"name": "new-tag"},
     "tags.update": {"name": "renamed"},
     "content.vanity.put": {"path": "/new-path/"},
@@ -97,6 +99,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
         state.vanities[guid] = {"content_guid": guid, "path": "/old/", "created_time": state.now()}
         state.bookmarks[guid] = {users[0]: {"created_time": state.now()}}
         state.thumbnails[guid] = PICTURE
+        spare_key = state.add_key("spare", users[0], "spare", "administrator", state.seed.start)
         running = next(k for k, job in state.jobs[guid].items() if job.row["status"] == 0)
         integration, session = guid_of("integration"), guid_of("oauth session")
         state.oauth_integrations[integration] = new_integration(
@@ -113,6 +116,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
         }
         self.ids = {
             "users": {"guid": users[4]},
+            "users.keys": {"guid": users[0], "id": spare_key["id"]},
             "groups": {"guid": group},
             "groups.members": {"group_guid": group, "user_guid": state.members[group][0]},
             "content": {"guid": guid},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -26,6 +27,8 @@ from aconnect.errors import InvalidArgumentError, PageLoopError, ResumeError
 
 T = TypeVar("T")
 
+logger = logging.getLogger("aconnect")
+
 
 class _Token(Struct, kw_only=True):
     query: str
@@ -44,6 +47,8 @@ class Page(Struct, Generic[T], frozen=True):
     """How many rows there are in all, where the server says so."""
     token: str | None
     """Pass it to `Paged.pages(token)` to go on after this page; None at the end."""
+    warnings: tuple[str, ...] = ()
+    """What the server says against the query, though it answers it; logged once for all pages."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -179,7 +184,9 @@ class Paged(Generic[T]):
             if self._bind is not None:
                 self._bind(cut.rows, self._client, self._scope)
             self._notify(number, len(cut.rows))
-            yield Page(cut.rows, number, cut.total, _token(query, cut.next))
+            if number == 1:
+                self._warn(cut.warnings)
+            yield Page(cut.rows, number, cut.total, _token(query, cut.next), cut.warnings)
             if cut.next is None:
                 return
             at = cut.next
@@ -204,6 +211,11 @@ class Paged(Generic[T]):
         self._client._notify(
             lambda: PageFetched(operation=self._request.operation, number=number, rows=rows)
         )
+
+    def _warn(self, warnings: tuple[str, ...]) -> None:
+        for warning in warnings:
+            said = self._client._hide(warning)
+            logger.warning("the server warns about %s: %r", self._request.operation, said)
 
     def _fingerprint(self) -> str:
         return _digest(f"{self._client._origin} {self._request.method} {self._request.target}")

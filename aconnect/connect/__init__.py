@@ -19,7 +19,9 @@ from aconnect.connect.content import (
     EnvironmentVariables,
     Include,
     RenderInstructions,
+    UserContent,
 )
+from aconnect.connect.feature_usage import Feature, FeatureUsage
 from aconnect.connect.groups import (
     Group,
     GroupCreate,
@@ -30,6 +32,7 @@ from aconnect.connect.groups import (
     Groups,
     MemberAdd,
     RemoteGroup,
+    UserGroups,
 )
 from aconnect.connect.instrumentation import (
     ContentHit,
@@ -39,6 +42,17 @@ from aconnect.connect.instrumentation import (
     ShinyUsage,
 )
 from aconnect.connect.jobs import Job, Jobs, JobStatus, KillOrder, LogEntries, LogEntry, LoggedError
+from aconnect.connect.metrics import (
+    ActiveUserCounts,
+    ActiveUsers,
+    HitMetrics,
+    HitTerms,
+    Metrics,
+    ShinyMetrics,
+    UsageMetrics,
+    UsageTerms,
+    VisitMetrics,
+)
 from aconnect.connect.oauth import OAuth, OAuthClient, OAuthClients, OAuthSession, OAuthSessions
 from aconnect.connect.oauth_credentials import (
     AWSCredentials,
@@ -81,21 +95,31 @@ from aconnect.connect.permissions import (
 from aconnect.connect.schedules import (
     ContentSchedule,
     RecurrenceRules,
+    Schedule,
     ScheduleLastRun,
     ScheduleVariant,
 )
+from aconnect.connect.search import ContentTerms, Order, content_query
 from aconnect.connect.server import (
     Installation,
+    NodeJsInfo,
+    PublicSettings,
     PythonInfo,
     QuartoInstallations,
     RInstallations,
     Server,
     ServerSettings,
+    TensorFlowInstallations,
+    TimeZone,
+    TimeZones,
 )
 from aconnect.connect.tags import ContentTag, ContentTags, Tag, TagCreate, Tags, TagUpdate
 from aconnect.connect.tasks import Task, Tasks, TaskStarted, TaskStatus
 from aconnect.connect.thumbnails import ContentThumbnail
 from aconnect.connect.users import (
+    ApiKey,
+    ApiKeyCreate,
+    ApiKeys,
     EditableUser,
     RemoteUser,
     Ticket,
@@ -108,13 +132,19 @@ from aconnect.connect.users import (
     UserUpdate,
 )
 from aconnect.connect.vanities import ContentVanity, Vanities, Vanity, VanityInput
+from aconnect.connect.variants import ContentVariants, Variant, VariantInclude, Variants
 from aconnect.connect.version import ServerVersion
 
 __all__ = [
     "AWSCredentials",
     "AccessTestResult",
     "AccessType",
+    "ActiveUserCounts",
+    "ActiveUsers",
     "ApiErrorCode",
+    "ApiKey",
+    "ApiKeyCreate",
+    "ApiKeys",
     "AuditAction",
     "AuditLog",
     "AuditLogs",
@@ -135,14 +165,18 @@ __all__ = [
     "ContentSchedule",
     "ContentTag",
     "ContentTags",
+    "ContentTerms",
     "ContentThumbnail",
     "ContentUpdate",
     "ContentVanity",
+    "ContentVariants",
     "ContentVisit",
     "DeployInstructions",
     "EditableUser",
     "EnvironmentVariable",
     "EnvironmentVariables",
+    "Feature",
+    "FeatureUsage",
     "Group",
     "GroupCreate",
     "GroupMember",
@@ -151,6 +185,8 @@ __all__ = [
     "GroupReplace",
     "Groups",
     "HitData",
+    "HitMetrics",
+    "HitTerms",
     "Include",
     "Installation",
     "Instrumentation",
@@ -162,6 +198,8 @@ __all__ = [
     "LogEntry",
     "LoggedError",
     "MemberAdd",
+    "Metrics",
+    "NodeJsInfo",
     "OAuth",
     "OAuthAssociationPut",
     "OAuthClient",
@@ -188,12 +226,14 @@ __all__ = [
     "OAuthTemplateVisibility",
     "OAuthTemplates",
     "OAuthTokenType",
+    "Order",
     "Permission",
     "PermissionInput",
     "PermissionRole",
     "Permissions",
     "Principal",
     "PrincipalType",
+    "PublicSettings",
     "PythonInfo",
     "QuartoInstallations",
     "RInstallations",
@@ -201,11 +241,13 @@ __all__ = [
     "RemoteGroup",
     "RemoteUser",
     "RenderInstructions",
+    "Schedule",
     "ScheduleLastRun",
     "ScheduleVariant",
     "Server",
     "ServerSettings",
     "ServerVersion",
+    "ShinyMetrics",
     "ShinyUsage",
     "Tag",
     "TagCreate",
@@ -215,10 +257,17 @@ __all__ = [
     "TaskStarted",
     "TaskStatus",
     "Tasks",
+    "TensorFlowInstallations",
     "Ticket",
+    "TimeZone",
+    "TimeZones",
+    "UsageMetrics",
+    "UsageTerms",
     "User",
+    "UserContent",
     "UserCreate",
     "UserFields",
+    "UserGroups",
     "UserLock",
     "UserRole",
     "UserUpdate",
@@ -226,6 +275,11 @@ __all__ = [
     "Vanities",
     "Vanity",
     "VanityInput",
+    "Variant",
+    "VariantInclude",
+    "Variants",
+    "VisitMetrics",
     "archive_upload",
     "audit_query",
+    "content_query",
 ]

@@ -18,11 +18,13 @@ from aconnect.connect.address import API, api_root
 from aconnect.connect.audit import AuditLogs
 from aconnect.connect.content import Content
 from aconnect.connect.dialect import ConnectDialect
+from aconnect.connect.feature_usage import FeatureUsage
 from aconnect.connect.groups import Groups
 from aconnect.connect.instrumentation import Instrumentation
+from aconnect.connect.metrics import Metrics
 from aconnect.connect.oauth import OAuth
 from aconnect.connect.oauth_credentials import OAuthTokenType
-from aconnect.connect.server import Server
+from aconnect.connect.server import Server, TimeZones
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
 from aconnect.connect.users import User, Users
@@ -48,10 +50,13 @@ class Client(BaseClient):
     tags: cached_property[Tags] = resource(Tags)
     tasks: cached_property[Tasks] = resource(Tasks)
     audit_logs: cached_property[AuditLogs] = resource(AuditLogs)
+    feature_usage: cached_property[FeatureUsage] = resource(FeatureUsage)
     instrumentation: cached_property[Instrumentation] = resource(Instrumentation)
     oauth: cached_property[OAuth] = resource(OAuth)
-    server_settings: cached_property[Server] = resource(Server)
     vanities: cached_property[Vanities] = resource(Vanities)
+    metrics: cached_property[Metrics] = resource(Metrics)
+    server_settings: cached_property[Server] = resource(Server)
+    timezones: cached_property[TimeZones] = resource(TimeZones)
 
     def __init__(
         self,
@@ -99,11 +104,6 @@ class Client(BaseClient):
                 f"{version!r} is not a version of the server; write it as 2025.06.0"
             )
         self._version = version
-
-    @property
-    def metrics(self) -> Instrumentation:
-        """Another name for `instrumentation`, which users of posit-sdk look for."""
-        return self.instrumentation
 
     @property
     def url(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, Required, TypedDict, Unpack
 
 from msgspec import field
 
@@ -19,10 +19,16 @@ from aconnect.connect.jobs import Jobs
 from aconnect.connect.oauth_integrations import ContentOAuth
 from aconnect.connect.permissions import Permission, Permissions, Principal, give_role
 from aconnect.connect.schedules import ContentSchedule
+from aconnect.connect.search import ContentTerms, Order, content_query
+from aconnect.connect.styles import PageNumber
 from aconnect.connect.tags import ContentTags, Tag
 from aconnect.connect.tasks import Task
 from aconnect.connect.thumbnails import ContentThumbnail
 from aconnect.connect.vanities import ContentVanity
+from aconnect.connect.variants import ContentVariants, Variants
+
+if TYPE_CHECKING:
+    from aconnect.connect.users import User
 
 Include = Literal["owner", "tags", "vanity_url", "bookmarked", "schedule"] | str
 """What else to answer of a content item; `vanity_url` from 2024.06 on."""
@@ -179,6 +185,11 @@ class ContentItem(ConnectBound, kw_only=True):
     def environment_variables(self) -> EnvironmentVariables:
         """Its environment variables."""
         return EnvironmentVariables(self._context[0], self._below)
+
+    @property
+    def variants(self) -> ContentVariants:
+        """Its variants, where it is a report."""
+        return ContentVariants(self._context[0], self._below)
 
     async def refresh(self) -> ContentItem:
         """Get the item as it is now."""
@@ -353,8 +364,40 @@ def _pairs(values: Mapping[str, str | None]) -> list[EnvironmentVariable]:
     return [{"name": name, "value": value} for name, value in values.items()]
 
 
+class UserContent(ConnectResource, name="users.content"):
+    """The content that one user owns."""
+
+    def find(
+        self,
+        *,
+        name: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+    ) -> Paged[ContentItem]:
+        """Find the user's content that the key may see; it comes in one answer."""
+        owner = self._scope["owner_guid"]
+        return self._client.content.find(name=name, owner_guid=owner, include=include)
+
+    async def find_one(
+        self,
+        *,
+        name: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+    ) -> ContentItem | None:
+        """Find the first such item, or None."""
+        return await self.find(name=name, include=include).first()
+
+    async def count(self) -> int:
+        """Count the user's content that the key may see; the server has to list it for that."""
+        return await self.find().total()
+
+
 class Content(ConnectResource, name="content"):
     """Content items."""
+
+    @property
+    def variants(self) -> Variants:
+        """The variants of all reports."""
+        return Variants(self._client)
 
     @paged("/v1/content", by=Whole())
     def find(
@@ -380,6 +423,42 @@ class Content(ConnectResource, name="content"):
     async def count(self) -> int:
         """Count all content that the key may see; the server has to list it for that."""
         return await self.find().total()
+
+    def search(
+        self,
+        q: str | None = None,
+        *,
+        exclude: ContentTerms | None = None,
+        include: Include | Sequence[Include] | None = None,
+        sort: str | None = None,
+        order: Order | None = None,
+        **terms: Unpack[ContentTerms],
+    ) -> Paged[ContentItem]:
+        """Search content that the key may see, page by page.
+
+        Everything given must hold: `terms`, nothing of `exclude`, and `q`, which is sent as it is
+        in the server's query language. A filter of `q` that the server does not understand is left
+        out by it, so that more is found; its warning is logged, and stands in `Page.warnings`.
+        """
+        query = content_query(exclude=exclude, **terms)
+        return self._search(
+            q=" ".join(filter(None, (q, query))) or None, include=include, sort=sort, order=order
+        )
+
+    @paged("/v1/search/content", by=PageNumber(max_size=500), since="2024.04.0", role="viewer")
+    def _search(
+        self,
+        *,
+        q: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+        sort: str | None = None,
+        order: Order | None = None,
+    ) -> Paged[ContentItem]: ...
+
+    def of(self, user: User | str) -> UserContent:
+        """Give access to the content of one user; nothing is asked of the server."""
+        guid = user if isinstance(user, str) else user.guid
+        return UserContent(self._client, {"owner_guid": guid})
 
     def handle(self, guid: str) -> ContentItem:
         """Give an item of which only the guid is known; nothing is asked of the server."""

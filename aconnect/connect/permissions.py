@@ -14,6 +14,7 @@ from aconnect._core.model import Id, OpenEnum
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.codes import ApiErrorCode
 from aconnect.connect.groups import Group, GroupMember
 from aconnect.connect.users import User
 from aconnect.errors import ApiError, ConflictError, InvalidArgumentError, NotFoundError
@@ -22,9 +23,11 @@ Principal = User | GroupMember | Group
 """Whom something is permitted; where only the guid is known, `User(guid=...)` will do."""
 
 # The user or group has an entry already.
-_ALREADY: Final = frozenset({154, 155})
+_ALREADY: Final = frozenset(
+    {ApiErrorCode.DUPLICATE_USER_PERMISSION, ApiErrorCode.DUPLICATE_GROUP_PERMISSION}
+)
 # The entry is not there any more.
-_GONE: Final = frozenset({4, 18})
+_GONE: Final = frozenset({ApiErrorCode.OBJECT_DOES_NOT_EXIST, ApiErrorCode.UPDATE_NOTHING})
 # How often somebody else may come in between.
 _RACES: Final = 3
 

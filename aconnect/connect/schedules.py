@@ -37,8 +37,8 @@ class ScheduleVariant(Model, kw_only=True):
     is_default: bool | None = None
 
 
-class ContentSchedule(Model, kw_only=True):
-    """A schedule of content."""
+class Schedule(Model, kw_only=True):
+    """When something is rendered by itself."""
 
     type: str | None = None
     schedule: RecurrenceRules | None = None
@@ -49,4 +49,9 @@ class ContentSchedule(Model, kw_only=True):
     start_time: datetime | None = None
     end_time: datetime | None = None
     last_run: ScheduleLastRun | None = None
+
+
+class ContentSchedule(Schedule, kw_only=True):
+    """A schedule of content."""
+
     variant: ScheduleVariant | None = None

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from msgspec import Struct
 
 from aconnect._core.decoding import Envelope
+from aconnect._core.guards import is_list
 from aconnect._core.styles import Cut, Position
 
 T = TypeVar("T")
@@ -53,6 +54,8 @@ class _NumberedPage(Envelope, Generic[T]):
     results: list[T] | None
     current_page: int | str | None = None
     total: int | str | None = None
+    # Anything: a warning of another shape must not cost the rows.
+    warnings: Any = None
 
 
 class PageNumber(Struct, frozen=True):
@@ -77,19 +80,24 @@ class PageNumber(Struct, frozen=True):
         current, total = _count(page.current_page), _count(page.total)
         if current is not None and current != number:
             return Cut([], None, total)
+        warnings = _texts(page.warnings)
         seen = at.get("seen", 0) + len(rows)
         if not rows or (total is not None and seen >= total):
-            return Cut(rows, None, total)
+            return Cut(rows, None, total, warnings)
         # The size stays with the position: page 3 of another size begins at another row.
         size = at.get("page_size", size)
         after = {"page_number": number + 1, "seen": seen, "page_size": size}
-        return Cut(rows, after, total)
+        return Cut(rows, after, total, warnings)
 
 
 def _count(value: int | str | None) -> int | None:
     if isinstance(value, str):
         return int(value) if value.isdecimal() else None
     return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value)) if is_list(value) else ()
 
 
 class Wrapped(Struct, frozen=True):

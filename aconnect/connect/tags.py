@@ -15,13 +15,14 @@ from aconnect._core.model import Id
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.codes import ApiErrorCode
 from aconnect.errors import ApiError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from aconnect.connect.content import ContentItem
 
 # There is a tag with this name beside it: the code for tags, and the one for names of any kind.
-_NAME_TAKEN: Final = frozenset({81, 26})
+_NAME_TAKEN: Final = frozenset({ApiErrorCode.NO_DUPLICATE_TAG_NAMES, ApiErrorCode.DUPLICATE_NAME})
 
 
 class Tag(ConnectBound, kw_only=True):

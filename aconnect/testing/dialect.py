@@ -56,7 +56,7 @@ def error(fault: ServiceFault) -> Answer:
 class Call(wire.Call["State"]):
     """One authenticated request to one node of Connect."""
 
-    __slots__ = ("features", "node", "version")
+    __slots__ = ("features", "node", "role", "version")
 
     def __init__(
         self,
@@ -73,14 +73,16 @@ class Call(wire.Call["State"]):
         self.node: int = node
         self.version: str | None = version
         self.features: Features = features
+        self.role: str = ""
+        """What the caller may do, with the key that it uses."""
 
     @property
     def is_admin(self) -> bool:
-        return bool(self.user["user_role"] == "administrator")
+        return self.role == "administrator"
 
     def needs(self, role: str) -> None:
         """Refuse callers below `role`."""
-        if ROLES[self.user["user_role"]] < ROLES[role]:
+        if ROLES[self.role] < ROLES[role]:
             raise forbidden()
 
 

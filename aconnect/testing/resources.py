@@ -225,6 +225,18 @@ def new_job(key: str, number: int, content: Row, tag: str, time: datetime) -> Ro
     }
 
 
+def new_variant(content: Row, key: str, time: datetime, **more: Any) -> Row:
+    """Make a variant of a report."""
+    return {
+        "variant_key": key,
+        "variant_name": content["title"] or content["name"],
+        "is_default": False,
+        "created_time": time,
+        "render_time": None,
+        **more,
+    }
+
+
 def new_tag(number: int, name: str, parent_id: str | None, time: datetime) -> Row:
     """Make a tag; one without parent is a category."""
     return {

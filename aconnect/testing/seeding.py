@@ -19,6 +19,7 @@ from aconnect.testing.resources import (
     new_job,
     new_tag,
     new_user,
+    new_variant,
     small_archive,
 )
 from aconnect.testing.rows import PERIOD, Series
@@ -230,7 +231,7 @@ def _add_users(state: State, guids: list[str]) -> None:
             locked=i % 17 == 16,
         )
         key = ADMIN_KEY if i == 0 else f"fake-key-of-{name}"
-        state.keys[key] = guid
+        state.add_key(key, guid, "default", role, time)
     for i in range(3):
         name = f"remote{i}"
         state.remote_users[f"ticket-{name}"] = new_user("", name, "viewer", state.seed.start)
@@ -279,6 +280,12 @@ def _add_content(state: State, users: list[str]) -> None:
             app_mode=mode,
         )
         state.jobs[guid] = {}
+        if mode in {"quarto-static", "rmd-static"}:
+            # The key that visits of this item have.
+            variant = new_variant(
+                state.content[guid], f"var{i}", time, is_default=True, render_time=time
+            )
+            state.variants[guid] = {variant["variant_key"]: variant}
 
 
 def _add_oauth(state: State) -> None:

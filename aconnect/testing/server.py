@@ -4,7 +4,7 @@ Decides what makes a server Connect. It knows no operation: `routes` does; `base
 the records and the scripts of faults.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from aiohttp import web
 
@@ -78,7 +78,7 @@ class FakeConnect(FakeServer[State]):
             if guid == row["guid"]:
                 return key
         key = f"fake-key-of-{username}"
-        self.state.keys[key] = row["guid"]
+        self.state.add_key(key, row["guid"], "default", row["user_role"], self.state.now())
         return key
 
     def user_session_token(self, username: str, content_guid: str) -> str:
@@ -132,14 +132,24 @@ class FakeConnect(FakeServer[State]):
         scheme, _, key = (given or "").partition(" ")
         guid = self.state.keys.get(key) if scheme.lower() == "key" else None
         user: Row | None = self.state.users.get(guid) if guid is not None else None
-        if user is None:
+        known = self.state.api_keys.get(key)
+        if user is None or (known is not None and _expired(known, self.state)):
             raise ApiFault(401, 30, "The API key is missing or not valid.")
         if user["locked"]:
             raise ApiFault(403, 31, "The account is locked.")
         call.user = user
-        if ROLES[user["user_role"]] < ROLES[route.role]:
+        role = user["user_role"]
+        if known is not None:
+            role = min(role, known["user_role"], key=ROLES.__getitem__)
+            known["active_time"] = self.state.now()
+        cast("Call", call).role = role
+        if ROLES[role] < ROLES[route.role]:
             raise forbidden()
 
     def error(self, fault: ServiceFault) -> Answer:
         """Answer in Connect's error form."""
         return dialect.error(fault)
+
+
+def _expired(key: Row, state: State) -> bool:
+    return key["expires_at"] is not None and bool(key["expires_at"] <= state.now())

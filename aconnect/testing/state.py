@@ -135,6 +135,8 @@ class State:
     """By guid."""
     keys: dict[str, str] = field(default_factory=dict[str, str])
     """Guid of the user by API key."""
+    api_keys: dict[str, Row] = field(default_factory=dict[str, Row])
+    """What is known of API keys, by key; one that is only in `keys` works and is not listed."""
     groups: dict[str, Row] = field(default_factory=dict[str, Row])
     members: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """Guids of users by guid of their group."""
@@ -169,6 +171,8 @@ class State:
     """By client id."""
     session_tokens: dict[str, SessionToken] = field(default_factory=dict[str, SessionToken])
     """What running content and its viewers were given, by token."""
+    variants: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
+    """By guid of the content, then by key."""
     remote_users: dict[str, Row] = field(default_factory=dict[str, Row])
     """What the directory behind the server knows, by ticket."""
     remote_groups: dict[str, Row] = field(default_factory=dict[str, Row])
@@ -198,6 +202,28 @@ class State:
         """Return 1, 2, 3 and so on for each kind."""
         self.counters[kind] = number = self.counters.get(kind, 0) + 1
         return number
+
+    def add_key(
+        self,
+        key: str,
+        user_guid: str,
+        name: str,
+        role: str,
+        time: datetime,
+        *,
+        expires_at: datetime | None = None,
+    ) -> Row:
+        """Let a key work, and list it."""
+        self.keys[key] = user_guid
+        row = self.api_keys[key] = {
+            "id": str(self.next_number("key")),
+            "name": name,
+            "user_role": role,
+            "created_time": time,
+            "active_time": time,
+            "expires_at": expires_at,
+        }
+        return row
 
     def user_named(self, username: str) -> Row | None:
         return next((row for row in self.users.values() if row["username"] == username), None)

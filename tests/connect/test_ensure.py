@@ -83,7 +83,7 @@ async def test_other_refusals_of_tags(server, client):
     """A refusal that is not about a taken name is raised, and so is a name that stays taken."""
     for fault, kind in (
         (faults.error(403, 22), errors.PermissionDeniedError),
-        (faults.error(400, 81), errors.BadRequestError),
+        (faults.error(400, 81), errors.ConflictError),
     ):
         server.script(fault, on="POST /v1/tags")
         with pytest.raises(kind):

@@ -70,7 +70,7 @@ _CHANGEABLE: Kinds = {
 }
 
 
-def _included(call: Call) -> frozenset[str]:
+def included(call: Call) -> frozenset[str]:
     """Read `include`, which old servers know fewer words of."""
     given = call.value("include")
     if not given:
@@ -117,7 +117,7 @@ def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) ->
 @route("GET", "/v1/content")
 def list_content(call: Call) -> Answer:
     """List all content that the caller sees, not paged."""
-    include = _included(call)
+    include = included(call)
     name, owner = call.value("name"), call.value("owner_guid")
     return ok(
         [
@@ -162,7 +162,7 @@ def _judge(call: Call, body: Row, owner: str, own: Row | None) -> None:
 @route("GET", "/v1/content/{guid}")
 def get_content(call: Call) -> Answer:
     """Get one content item."""
-    include = _included(call) if call.features.modern_fields else frozenset[str]()
+    include = included(call) if call.features.modern_fields else frozenset[str]()
     return ok(sent_content(call, content_of(call), include))
 
 
@@ -202,6 +202,7 @@ def delete_content(call: Call) -> Answer:
         state.bookmarks,
         state.thumbnails,
         state.oauth_associations,
+        state.variants,
     ):
         table.pop(guid, None)
     return empty()
