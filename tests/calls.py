@@ -9,17 +9,21 @@ import gzip
 import io
 import json
 import tarfile
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import tests.authentik.scene
 import tests.cloudendure.scene
 import tests.looker.scene
 from aconnect import Client
-from aconnect._core.endpoint import REGISTRY
-from aconnect.connect.bundles import archive_upload
+from aconnect._core.endpoint import REGISTRY, Endpoint
+from aconnect.connect import archive_upload, bootstrap_token
 from aconnect.testing import BuildScript, FakeConnect, Seed
 from tests.scenes import Scene, Setting
 
+OLD = "2023.09.0"
+"""A version that has what later ones have not."""
 SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3)
 
 
@@ -36,6 +40,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "groups.remote": {"prefix": "r"},
     "content.create": {"name": "new-content"},
     "content.update": {"title": "Another title"},
+    "examples.thumbnail": {"name": "shiny-demo"},
+    "examples.zip": {"name": "shiny-demo"},
+    "experimental.content.create": {"name": "new-content"},
+    "experimental.content.update": {"title": "Another title"},
     "tags.create": {"name": "new-tag"},
     "tags.update": {"name": "renamed"},
     "content.tags.add": {"tag_id": "3"},
@@ -86,6 +94,10 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "content.jobs": {"guid": guid, "key": running},
             "content.tags": {"guid": guid, "id": "3"},
             "content.environment_variables": {"guid": guid},
+            "experimental.bundles": {"guid": guid, "id": spare.id},
+            "experimental.content": {"guid": guid},
+            "experimental.groups": {"guid": group},
+            "experimental.tasks": {"id": task.id},
             "tags": {"id": "3"},
             "tasks": {"id": task.id},
         }
@@ -93,13 +105,31 @@ class ConnectScene(Scene[FakeConnect, Client]):
             **BODIES,
             "groups.members.add": {"user_guid": outsider},
             "content.bundles.upload": {"body": archive_upload(archive())},
+            "experimental.content.deploy": {"bundle_id": spare.id},
+            "experimental.content.upload": {"body": archive_upload(archive())},
         }
+        token = bootstrap_token(state.bootstrap_secret, time.time()).reveal()
+        self.bodies |= {name: {"token": token} for name in BOOTSTRAPS}
         self.server.requests.clear()
+
+    def call(self, key: str) -> Callable[[], Awaitable[Any]]:
+        """Give the call of an operation; a server with users is not bootstrapped."""
+        if REGISTRY[key].name in BOOTSTRAPS:
+            self.server.state.users.clear()
+        return super().call(key)
+
+
+BOOTSTRAPS = ("bootstrap.create", "experimental.bootstrap.create")
+
+
+def connect_server(declared: Endpoint) -> FakeConnect:
+    """Give a server that has an operation: the newest, or an old one for what is retired."""
+    return FakeConnect(seed=SEED, version=OLD) if declared.until else FakeConnect(seed=SEED)
 
 
 SETTINGS = {
     "connect": Setting(
-        lambda: FakeConnect(seed=SEED),
+        connect_server,
         lambda server, **options: Client(server.url, api_key=server.api_key, **options),
         ConnectScene,
     ),

@@ -48,7 +48,8 @@ T = TypeVar("T", bound="Answer | tuple[AsyncExitStack, Stream]")
 _CALLS: Final = itertools.count(1)
 _REFUSED: Final = 401
 _LONGEST_ERROR: Final = 64 * 1024
-_OURS: Final = "aconnect."
+# Frames between a call and its caller; an attempt that is not the first runs below tenacity.
+_OURS: Final = ("aconnect.", "tenacity.")
 
 
 class Pipeline:

@@ -17,6 +17,24 @@ from aconnect.connect.content import (
     Include,
     RenderInstructions,
 )
+from aconnect.connect.examples import Examples
+from aconnect.connect.experimental import (
+    Experimental,
+    ExperimentalBundle,
+    ExperimentalBundles,
+    ExperimentalContent,
+    ExperimentalContentCreate,
+    ExperimentalContentItem,
+    ExperimentalContentUpdate,
+    ExperimentalDeploy,
+    ExperimentalGroups,
+    ExperimentalTasks,
+    GroupContent,
+    GroupContentPermission,
+    GroupContentPrincipal,
+    GroupContentRole,
+    UploadedBundle,
+)
 from aconnect.connect.groups import (
     Group,
     GroupCreate,
@@ -36,6 +54,13 @@ from aconnect.connect.instrumentation import (
     ShinyUsage,
 )
 from aconnect.connect.jobs import Job, Jobs, JobStatus, KillOrder, LogEntries, LogEntry, LoggedError
+from aconnect.connect.provisioning import (
+    Bootstrap,
+    BootstrapSuccess,
+    RetiredBootstrap,
+    bootstrap,
+    bootstrap_token,
+)
 from aconnect.connect.schedules import (
     ContentSchedule,
     RecurrenceRules,
@@ -71,6 +96,8 @@ __all__ = [
     "AuditAction",
     "AuditLog",
     "AuditLogs",
+    "Bootstrap",
+    "BootstrapSuccess",
     "Bundle",
     "BundleMetadata",
     "Bundles",
@@ -90,7 +117,22 @@ __all__ = [
     "EditableUser",
     "EnvironmentVariable",
     "EnvironmentVariables",
+    "Examples",
+    "Experimental",
+    "ExperimentalBundle",
+    "ExperimentalBundles",
+    "ExperimentalContent",
+    "ExperimentalContentCreate",
+    "ExperimentalContentItem",
+    "ExperimentalContentUpdate",
+    "ExperimentalDeploy",
+    "ExperimentalGroups",
+    "ExperimentalTasks",
     "Group",
+    "GroupContent",
+    "GroupContentPermission",
+    "GroupContentPrincipal",
+    "GroupContentRole",
     "GroupCreate",
     "GroupMember",
     "GroupMembers",
@@ -116,6 +158,7 @@ __all__ = [
     "RemoteGroup",
     "RemoteUser",
     "RenderInstructions",
+    "RetiredBootstrap",
     "ScheduleLastRun",
     "ScheduleVariant",
     "Server",
@@ -131,6 +174,7 @@ __all__ = [
     "TaskStatus",
     "Tasks",
     "Ticket",
+    "UploadedBundle",
     "User",
     "UserCreate",
     "UserFields",
@@ -140,4 +184,6 @@ __all__ = [
     "Users",
     "archive_upload",
     "audit_query",
+    "bootstrap",
+    "bootstrap_token",
 ]

@@ -18,8 +18,11 @@ from aconnect.connect.address import API, api_root
 from aconnect.connect.audit import AuditLogs
 from aconnect.connect.content import Content
 from aconnect.connect.dialect import ConnectDialect
+from aconnect.connect.examples import Examples
+from aconnect.connect.experimental import Experimental
 from aconnect.connect.groups import Groups
 from aconnect.connect.instrumentation import Instrumentation
+from aconnect.connect.provisioning import Bootstrap
 from aconnect.connect.server import Server
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
@@ -47,6 +50,9 @@ class Client(BaseClient):
     audit_logs: cached_property[AuditLogs] = resource(AuditLogs)
     instrumentation: cached_property[Instrumentation] = resource(Instrumentation)
     server_settings: cached_property[Server] = resource(Server)
+    bootstrap: cached_property[Bootstrap] = resource(Bootstrap)
+    examples: cached_property[Examples] = resource(Examples)
+    experimental: cached_property[Experimental] = resource(Experimental)
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.paging import Paged
@@ -10,6 +10,9 @@ from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.styles import PageNumber, Wrapped
 from aconnect.connect.users import Ticket, User, UserFields
 from aconnect.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from aconnect.connect.experimental import GroupContent
 
 
 class Group(ConnectBound, kw_only=True):
@@ -26,6 +29,11 @@ class Group(ConnectBound, kw_only=True):
     def members(self) -> GroupMembers:
         """The group's members."""
         return GroupMembers(self._context[0], {"group_guid": self.guid})
+
+    @property
+    def content(self) -> Paged[GroupContent]:
+        """The content that the group has a permission for."""
+        return self.client.experimental.groups.content(self.guid)
 
     async def update(self, **fields: Unpack[GroupPatch]) -> Group:
         """Change the given fields and give the group as it is then."""

@@ -14,6 +14,7 @@ from aconnect.testing.resources import (
     guid_of,
     new_bundle,
     new_content,
+    new_example,
     new_group,
     new_job,
     new_tag,
@@ -78,7 +79,9 @@ def seeded_state(seed: Seed, features: Features, page_cache: int = 2100) -> Stat
     _add_groups(state, users)
     _add_tags(state)
     _add_content(state, users)
+    _add_group_content(state)
     _add_jobs(state)
+    state.examples = {name: new_example(name) for name in ("python-dash-demo", "shiny-demo")}
     return state
 
 
@@ -277,6 +280,15 @@ def _add_content(state: State, users: list[str]) -> None:
             app_mode=mode,
         )
         state.jobs[guid] = {}
+
+
+def _add_group_content(state: State) -> None:
+    content = list(state.content)
+    for i, group in enumerate(state.groups):
+        roles = ("viewer", "publisher")
+        # The last group has none.
+        own = content[: len(state.groups) - 1 - i]
+        state.group_content[group] = {guid: roles[j % 2] for j, guid in enumerate(own)}
 
 
 def _nothing(_: Run) -> None:

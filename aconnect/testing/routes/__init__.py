@@ -6,9 +6,12 @@ is one decorated function in its module; a new group is one module, named here.
 
 from aconnect.testing.routes import (
     audit,
+    bootstrap,
     bundles,
     content,
     deployment,
+    examples,
+    experimental,
     groups,
     instrumentation,
     jobs,
@@ -19,9 +22,12 @@ from aconnect.testing.routes import (
 
 __all__ = [
     "audit",
+    "bootstrap",
     "bundles",
     "content",
     "deployment",
+    "examples",
+    "experimental",
     "groups",
     "instrumentation",
     "jobs",
