@@ -31,6 +31,16 @@ _BEING_PROCESSED: Final = 100
 _GONE: Final = frozenset({4, 17})
 
 
+# These go out with a signed token instead of a key.
+_BOOTSTRAPS: Final = frozenset({"bootstrap.create", "experimental.bootstrap.create"})
+_BOOTSTRAP_HINTS: Final[Mapping[type[ApiError], str]] = {
+    AuthenticationError: "check that the secret is the one in the server's configuration "
+    "(Bootstrap.SecretKey), and the clocks of both machines",
+    PermissionDeniedError: "a server is bootstrapped once, while it has no users; ask one of its "
+    "administrators for a key",
+}
+
+
 # Of `include`; the word that servers before 2024.06 refuse with it.
 _INCLUDE_REFUSED: Final = 161
 _LATER: Final = "vanity_url"
@@ -62,6 +72,8 @@ class ConnectDialect(Dialect):
         return super().kind(request, answer, said)
 
     def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
+        if request.operation in _BOOTSTRAPS and kind in _BOOTSTRAP_HINTS:
+            return _BOOTSTRAP_HINTS[kind]
         if kind is AuthenticationError:
             return "check the API key (CONNECT_API_KEY), which belongs to one server"
         if kind is PermissionDeniedError:

@@ -85,19 +85,19 @@ class UploadedBundle(Model, kw_only=True):
 
 
 class _ExperimentalFields(TypedDict, total=False):
-    """Fields of content that can be chosen; None gives a field back to the server's default."""
+    """Fields of content that can be chosen; timeouts in seconds."""
 
-    title: str | None
+    title: str
     description: str
     access_type: str
-    connection_timeout: int | None
-    read_timeout: int | None
-    init_timeout: int | None
-    idle_timeout: int | None
-    max_processes: int | None
-    min_processes: int | None
-    max_conns_per_process: int | None
-    load_factor: float | None
+    connection_timeout: int
+    read_timeout: int
+    init_timeout: int
+    idle_timeout: int
+    max_processes: int
+    min_processes: int
+    max_conns_per_process: int
+    load_factor: float
 
 
 class ExperimentalContentCreate(_ExperimentalFields, total=False):
