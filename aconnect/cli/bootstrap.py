@@ -15,13 +15,12 @@ from aconnect.cli.common import print_line, run, say
 @click.argument("url")
 @click.option(
     "--secret-file",
-    # Any bytes can be read so; what is not Base64 is told of as such.
-    type=click.File("r", encoding="latin-1"),
+    type=click.File("rb"),
     metavar="FILE",
     help="Holds the server's Bootstrap.SecretKey as Base64 text; '-' reads it from standard "
     "input. By default it is taken from CONNECT_BOOTSTRAP_SECRETKEY.",
 )
-def bootstrap(url: str, secret_file: IO[str] | None) -> None:
+def bootstrap(url: str, secret_file: IO[bytes] | None) -> None:
     """Create the first administrator of the server at URL and print its API key.
 
     This works once, on a server without users whose configuration has Bootstrap.Enabled and
@@ -36,9 +35,10 @@ def bootstrap(url: str, secret_file: IO[str] | None) -> None:
     from aconnect.errors import InvalidArgumentError
 
     if secret_file is not None:
-        text, where = secret_file.read(), secret_file.name
+        # Standard input has no name where it is not a file.
+        text, where = secret_file.read(), getattr(secret_file, "name", "<stdin>")
     else:
-        text, where = os.environ.get(SECRET_VARIABLE, ""), SECRET_VARIABLE
+        text, where = os.environ.get(SECRET_VARIABLE, "").encode(), SECRET_VARIABLE
     if not text.strip():
         raise click.UsageError(
             f"no bootstrap secret: {where} is empty; pass --secret-file FILE or set "
@@ -46,7 +46,7 @@ def bootstrap(url: str, secret_file: IO[str] | None) -> None:
         )
     try:
         api_root(url)
-        secret = decode_secret(text.encode(), where)
+        secret = decode_secret(text, where)
         bootstrap_token(secret, 0)
     except InvalidArgumentError as error:
         raise click.UsageError(str(error)) from error
