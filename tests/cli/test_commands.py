@@ -236,7 +236,7 @@ async def test_bootstrap(server, shell, way):
     [
         ("connect", "QUJD" * 20, "not a web address"),
         ("https://connect.example.com", "QUJD", "has 3 bytes"),
-        ("https://connect.example.com", "no base64", "does not hold Base64"),
+        ("https://connect.example.com", "no-base64", "does not hold Base64"),
     ],
 )
 async def test_bootstrap_refused(shell, url, text, words):

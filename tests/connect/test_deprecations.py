@@ -204,6 +204,17 @@ async def test_nothing_else_is(world: World, ask: str) -> None:
     assert caught == []
 
 
+@pytest.mark.parametrize(("version", "times"), [("2023.09.0", 0), ("2024.05.0", 1)])
+async def test_since_when(version: str, times: int) -> None:
+    """The older bootstrap is deprecated from the version on that brought its replacement."""
+    async with FakeConnect(version=version) as server, Client(server.url, "none") as client:
+        server.state.users.clear()
+        token = bootstrap_token(server.state.bootstrap_secret, time.time()).reveal()
+        with told() as caught:
+            await client.experimental.bootstrap.create(token)
+        assert len(caught) == times
+
+
 async def test_a_refusal_is_not_warned_of(world: World) -> None:
     """A call that failed is told by its error alone."""
     world.server.script(faults.error(404, 4), on=f"{EXAMPLES}/*")
