@@ -9,15 +9,16 @@ import gzip
 import io
 import json
 import tarfile
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import tests.authentik.scene
 import tests.cloudendure.scene
 import tests.looker.scene
 from aconnect import Client
-from aconnect._core.endpoint import REGISTRY
-from aconnect.connect import OAuthGrantType, OAuthTokenType
-from aconnect.connect.bundles import archive_upload
+from aconnect._core.endpoint import REGISTRY, Endpoint
+from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, bootstrap_token
 from aconnect.connect.thumbnails import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed
 from aconnect.testing.oauth import new_integration
@@ -31,6 +32,8 @@ OAUTH_CONFIG = {
     "token_uri": "https://example.com/token",
 }
 
+OLD = "2023.09.0"
+"""A version that has what later ones have not."""
 SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3)
 
 
@@ -49,6 +52,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "content.update": {"title": "Another title"},
     "content.search": {"q": "-locked:true"},
     "users.keys.create": {"name": "new-key"},
+    "examples.thumbnail": {"name": "shiny-demo"},
+    "examples.zip": {"name": "shiny-demo"},
+    "experimental.content.create": {"name": "new-content"},
+    "experimental.content.update": {"title": "Another title"},
     "tags.create": {"name": "new-tag"},
     "tags.update": {"name": "renamed"},
     "content.vanity.put": {"path": "/new-path/"},
@@ -135,6 +142,10 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "oauth.integrations.associations": {"guid": integration},
             "oauth.sessions": {"guid": session},
             "oauth.templates": {"key": "custom"},
+            "experimental.bundles": {"guid": guid, "id": spare.id},
+            "experimental.content": {"guid": guid},
+            "experimental.groups": {"guid": group},
+            "experimental.tasks": {"id": task.id},
             "tags": {"id": "3"},
             "tasks": {"id": task.id},
         }
@@ -152,13 +163,31 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "content.permissions.create": {**permitted, "principal_guid": users[2]},
             "content.permissions.update": {**permitted, "principal_guid": users[4]},
             "content.thumbnail.put": {"body": image_upload(PICTURE)},
+            "experimental.content.deploy": {"bundle_id": spare.id},
+            "experimental.content.upload": {"body": archive_upload(archive())},
         }
+        token = bootstrap_token(state.bootstrap_secret, time.time()).reveal()
+        self.bodies |= {name: {"token": token} for name in BOOTSTRAPS}
         self.server.requests.clear()
+
+    def call(self, key: str) -> Callable[[], Awaitable[Any]]:
+        """Give the call of an operation; a server with users is not bootstrapped."""
+        if REGISTRY[key].name in BOOTSTRAPS:
+            self.server.state.users.clear()
+        return super().call(key)
+
+
+BOOTSTRAPS = ("bootstrap.create", "experimental.bootstrap.create")
+
+
+def connect_server(declared: Endpoint) -> FakeConnect:
+    """Give a server that has an operation: the newest, or an old one for what is retired."""
+    return FakeConnect(seed=SEED, version=OLD) if declared.until else FakeConnect(seed=SEED)
 
 
 SETTINGS = {
     "connect": Setting(
-        lambda: FakeConnect(seed=SEED),
+        connect_server,
         lambda server, **options: Client(server.url, api_key=server.api_key, **options),
         ConnectScene,
     ),

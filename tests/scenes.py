@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from aconnect._core.endpoint import REGISTRY, Resource
+from aconnect._core.endpoint import REGISTRY, Endpoint, Resource
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -59,7 +59,8 @@ class Scene(Generic[S, C]):
 class Setting:
     """How a service is simulated and called."""
 
-    server: Callable[[], Any]
+    server: Callable[[Endpoint], Any]
+    """Takes the operation: retired ones need an old server."""
     client: Callable[..., Any]
     """Takes the server and options of the client."""
     scene: Callable[[Any, Any], Scene[Any, Any]]

@@ -71,8 +71,9 @@ CONNECT_FINAL: dict[str, tuple[Fault, type[errors.ConnectError]]] = {
 async def scene(operation: str) -> AsyncIterator[Scene[Any, Any]]:
     """Give a scene whose client does not really wait, and check what it leaves behind."""
     before = asyncio.all_tasks()
-    setting = SETTINGS[REGISTRY[operation].service]
-    async with setting.server() as server:
+    declared = REGISTRY[operation]
+    setting = SETTINGS[declared.service]
+    async with setting.server(declared) as server:
         client = setting.client(
             server,
             clock=VirtualClock(),

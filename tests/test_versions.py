@@ -10,10 +10,9 @@ import pytest
 from aconnect import NO_RETRY, Client, RetryPolicy, errors
 from aconnect._core.endpoint import REGISTRY
 from aconnect.testing import FakeConnect, Seed, VirtualClock
-from tests.calls import SEED, ConnectScene
+from tests.calls import OLD, SEED, ConnectScene
 
 OPERATIONS = sorted(key for key in REGISTRY if key.startswith("connect:"))
-OLD = "2023.09.0"
 TABLE = Path(__file__).parent / "contracts" / "connect-2023.09.json"
 # The simulated server has these on every version, as it is not known when they came.
 UNKNOWN_SINCE = {"connect:content.render", "connect:instrumentation.hits"}
@@ -47,6 +46,19 @@ async def test_on_an_old_server(operation: str) -> None:
             said = "too old" if since is None else f"came with Posit Connect {since}"
             with pytest.raises(errors.EndpointMissingError, match=said):
                 await call()
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if REGISTRY[o].until])
+async def test_what_is_retired(operation: str) -> None:
+    """On a new server a retired operation says that later versions do not have it any more."""
+    async with (
+        FakeConnect(seed=SEED) as server,
+        Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
+    ):
+        it = ConnectScene(server, client)
+        await it.set_up()
+        with pytest.raises(errors.EndpointMissingError, match=r"later versions .* any more"):
+            await it.call(operation)()
 
 
 async def test_the_version_is_read_once() -> None:

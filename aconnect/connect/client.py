@@ -18,12 +18,15 @@ from aconnect.connect.address import API, api_root
 from aconnect.connect.audit import AuditLogs
 from aconnect.connect.content import Content
 from aconnect.connect.dialect import ConnectDialect
+from aconnect.connect.examples import Examples
+from aconnect.connect.experimental import Experimental
 from aconnect.connect.feature_usage import FeatureUsage
 from aconnect.connect.groups import Groups
 from aconnect.connect.instrumentation import Instrumentation
 from aconnect.connect.metrics import Metrics
 from aconnect.connect.oauth import OAuth
 from aconnect.connect.oauth_credentials import OAuthTokenType
+from aconnect.connect.provisioning import Bootstrap
 from aconnect.connect.server import Server, TimeZones
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
@@ -57,6 +60,9 @@ class Client(BaseClient):
     metrics: cached_property[Metrics] = resource(Metrics)
     server_settings: cached_property[Server] = resource(Server)
     timezones: cached_property[TimeZones] = resource(TimeZones)
+    bootstrap: cached_property[Bootstrap] = resource(Bootstrap)
+    examples: cached_property[Examples] = resource(Examples)
+    experimental: cached_property[Experimental] = resource(Experimental)
 
     def __init__(
         self,

@@ -45,6 +45,14 @@ _HINTS: Final[Mapping[int | str | None, str]] = {
     ),
     ApiErrorCode.VANITY_PATH_IN_USE: "force=True takes the path from the content that has it",
 }
+# These go out with a signed token instead of a key.
+_BOOTSTRAPS: Final = frozenset({"bootstrap.create", "experimental.bootstrap.create"})
+_BOOTSTRAP_HINTS: Final[Mapping[type[ApiError], str]] = {
+    AuthenticationError: "check that the secret is the one in the server's configuration "
+    "(Bootstrap.SecretKey), and the clocks of both machines",
+    PermissionDeniedError: "a server is bootstrapped once, while it has no users; ask one of its "
+    "administrators for a key",
+}
 # The word of `include` that servers before 2024.06 refuse.
 _LATER: Final = "vanity_url"
 
@@ -79,6 +87,8 @@ class ConnectDialect(Dialect):
         return super().kind(request, answer, said)
 
     def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
+        if request.operation in _BOOTSTRAPS and kind in _BOOTSTRAP_HINTS:
+            return _BOOTSTRAP_HINTS[kind]
         if said is not None and said.code in _HINTS:
             return _HINTS[said.code]
         if kind is AuthenticationError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Required, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Required, TypedDict, Unpack, cast
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.paging import Paged
@@ -14,6 +14,9 @@ from aconnect.connect.codes import ApiErrorCode
 from aconnect.connect.styles import PageNumber, Wrapped
 from aconnect.connect.users import Ticket, User, UserFields
 from aconnect.errors import ConflictError, InvalidArgumentError
+
+if TYPE_CHECKING:
+    from aconnect.connect.experimental import GroupContent
 
 
 class Group(ConnectBound, kw_only=True):
@@ -40,6 +43,11 @@ class Group(ConnectBound, kw_only=True):
                 raise
             return False
         return True
+
+    @property
+    def content(self) -> Paged[GroupContent]:
+        """The content that the group has a permission for."""
+        return self.client.experimental.groups.content(self.guid)
 
     async def update(self, **fields: Unpack[GroupPatch]) -> Group:
         """Change the given fields and give the group as it is then."""

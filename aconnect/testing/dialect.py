@@ -97,7 +97,20 @@ def route(
     *,
     role: str | None = None,
     since: tuple[int, int, int] = (0, 0, 0),
+    until: tuple[int, int, int] | None = None,
     public: bool = False,
+    deprecated: str | None = None,
 ) -> Callable[[Callable[[Call], R]], Callable[[Call], R]]:
-    """Declare the handler of an operation; `role` is the least one that may call it."""
-    return ROUTES.route(method, template, role=role, since=since, public=public)
+    """Declare the handler of an operation; `role` is the least one that may call it.
+
+    `deprecated` names the path to use instead, or is "n/a".
+    """
+    return ROUTES.route(
+        method,
+        template,
+        role=role,
+        since=since,
+        until=until,
+        public=public,
+        headers={"X-Deprecated-Endpoint": deprecated} if deprecated is not None else None,
+    )

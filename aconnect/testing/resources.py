@@ -248,6 +248,15 @@ def new_tag(number: int, name: str, parent_id: str | None, time: datetime) -> Ro
     }
 
 
+def new_example(name: str) -> Row:
+    """Make an example; no document tells what it really has beside a name."""
+    return {
+        "name": name,
+        "title": name.replace("-", " ").title(),
+        "description": "Content for a first try.",
+    }
+
+
 def small_archive(appmode: str) -> tuple[bytes, Row]:
     """Make a minimal bundle and return it with its manifest; the same mode gives the same bytes."""
     manifest: Row = {

@@ -24,7 +24,7 @@ class Router:
     def __init__(self, table: RouteTable[Any], version: tuple[int, int, int] | None = None) -> None:
         self._root = _Branch()
         for entry in table.entries:
-            if version is None or entry.since <= version:
+            if version is None or entry.is_in(version):
                 self._add(entry)
 
     def _add(self, entry: Route) -> None:

@@ -178,6 +178,10 @@ class State:
     remote_groups: dict[str, Row] = field(default_factory=dict[str, Row])
     deleted: set[str] = field(default_factory=set[str])
     """Guids and ids of what was deleted, so that deleting again is code 17."""
+    group_content: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    """What each group has a permission for: its role by guid of the content, by guid of it."""
+    examples: dict[str, Row] = field(default_factory=dict[str, Row])
+    """By name."""
     settings: Row = field(default_factory=dict[str, object])
     """Merged over the answer of `/server_settings`."""
 
@@ -187,6 +191,8 @@ class State:
     """Whether `wait` of a task really holds a request when nothing will come by itself."""
     authentication: Literal["password", "ldap", "google"] = "password"
     """With a directory, `POST` of users and groups answers 119 and 120."""
+    bootstrap_secret: bytes = b"the secret of a simulated server"
+    """What a server is bootstrapped with; it can be once `users` is empty."""
     license_expired: bool = False
     end_cursor: Literal["null", "absent"] = "null"
     """How the last keyset page spells that there is no next one."""

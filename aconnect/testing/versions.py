@@ -1,7 +1,7 @@
 """What a server of a given version can do.
 
 Decides which behaviours, fields and spellings of ids a version has. It does not decide which
-operations exist: each route says since when it does (`aconnect.testing.dialect.route`).
+operations exist: each route says since when and until when (`aconnect.testing.dialect.route`).
 """
 
 import re
