@@ -18,9 +18,10 @@ from aconnect import Client
 from aconnect._core.endpoint import REGISTRY
 from aconnect.connect.bundles import archive_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed
+from aconnect.testing.resources import new_repository
 from tests.scenes import Scene, Setting
 
-SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3)
+SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3, queue=4)
 
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -36,6 +37,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "groups.remote": {"prefix": "r"},
     "content.create": {"name": "new-content"},
     "content.update": {"title": "Another title"},
+    "content.repository.put": {"repository": "https://example.com/other.git"},
+    "content.repository.update": {"branch": "other"},
     "tags.create": {"name": "new-tag"},
     "tags.update": {"name": "renamed"},
     "content.tags.add": {"tag_id": "3"},
@@ -73,6 +76,8 @@ class ConnectScene(Scene[FakeConnect, Client]):
         state.build_script = BuildScript()
         spare = await item.bundles.create(archive({"index.html": b"<p>spare</p>"}))
         await item.tags.add("3")
+        report = next(iter(state.schedules))
+        state.repositories[report] = new_repository("https://example.com/it.git", SEED.start)
         group = next(iter(state.groups))
         users = list(state.users)
         outsider = next(guid for guid in users if guid not in state.members[group])
@@ -83,15 +88,22 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "groups.members": {"group_guid": group, "user_guid": state.members[group][0]},
             "content": {"guid": guid},
             "content.bundles": {"guid": guid, "id": spare.id},
+            "content.bundles.files": {"guid": guid, "id": spare.id, "path": "index.html"},
             "content.jobs": {"guid": guid, "key": running},
+            "content.packages": {"guid": report},
+            "content.repository": {"guid": report},
+            "content.schedule": {"guid": report},
+            "content.storage": {"guid": report},
             "content.tags": {"guid": guid, "id": "3"},
             "content.environment_variables": {"guid": guid},
+            "queue": {"id": "1"},
             "tags": {"id": "3"},
             "tasks": {"id": task.id},
         }
         self.bodies = {
             **BODIES,
             "groups.members.add": {"user_guid": outsider},
+            "content.lockfile": {"guid": report},
             "content.bundles.upload": {"body": archive_upload(archive())},
         }
         self.server.requests.clear()

@@ -1,6 +1,7 @@
 """Posit Connect: the client, and per resource group its models and operations."""
 
 from aconnect.connect.audit import AuditAction, AuditLog, AuditLogs, audit_query
+from aconnect.connect.bundle_files import BundleFile, BundleFileContent, BundleFiles
 from aconnect.connect.bundles import Bundle, BundleMetadata, Bundles, archive_upload
 from aconnect.connect.client import Client
 from aconnect.connect.content import (
@@ -16,6 +17,12 @@ from aconnect.connect.content import (
     EnvironmentVariables,
     Include,
     RenderInstructions,
+)
+from aconnect.connect.experimental_jobs import (
+    ExperimentalJobs,
+    JobSummary,
+    JobSummaryBucket,
+    JobSummaryTotals,
 )
 from aconnect.connect.groups import (
     Group,
@@ -35,12 +42,37 @@ from aconnect.connect.instrumentation import (
     Instrumentation,
     ShinyUsage,
 )
-from aconnect.connect.jobs import Job, Jobs, JobStatus, KillOrder, LogEntries, LogEntry, LoggedError
+from aconnect.connect.jobs import (
+    Job,
+    JobMetrics,
+    Jobs,
+    JobStatus,
+    KillOrder,
+    LogEntries,
+    LogEntry,
+    LoggedError,
+    MetricSample,
+)
+from aconnect.connect.lockfile import Lockfile
+from aconnect.connect.packages import ContentPackages, Package, Packages
+from aconnect.connect.queue import Queue, QueueItem
+from aconnect.connect.repository import (
+    ContentRepository,
+    Repository,
+    RepositoryPut,
+    RepositoryUpdate,
+)
 from aconnect.connect.schedules import (
     ContentSchedule,
+    CurrentSchedule,
+    HistorySchedule,
     RecurrenceRules,
+    Schedule,
+    ScheduleHistoryEntry,
+    ScheduleHistoryUser,
     ScheduleLastRun,
     ScheduleVariant,
+    VariantScheduleHistory,
 )
 from aconnect.connect.server import (
     Installation,
@@ -49,6 +81,16 @@ from aconnect.connect.server import (
     RInstallations,
     Server,
     ServerSettings,
+)
+from aconnect.connect.storage import (
+    BundleStorage,
+    ContentStorage,
+    ContentStorageBundles,
+    ContentStorageDetail,
+    ContentStorageItem,
+    ServerStorage,
+    ServerStorageBundles,
+    SystemStorage,
 )
 from aconnect.connect.tags import ContentTag, ContentTags, Tag, TagCreate, Tags, TagUpdate
 from aconnect.connect.tasks import Task, Tasks, TaskStarted, TaskStatus
@@ -72,7 +114,11 @@ __all__ = [
     "AuditLog",
     "AuditLogs",
     "Bundle",
+    "BundleFile",
+    "BundleFileContent",
+    "BundleFiles",
     "BundleMetadata",
+    "BundleStorage",
     "Bundles",
     "Client",
     "Content",
@@ -80,16 +126,24 @@ __all__ = [
     "ContentHit",
     "ContentItem",
     "ContentOwner",
+    "ContentPackages",
+    "ContentRepository",
     "ContentRole",
     "ContentSchedule",
+    "ContentStorage",
+    "ContentStorageBundles",
+    "ContentStorageDetail",
+    "ContentStorageItem",
     "ContentTag",
     "ContentTags",
     "ContentUpdate",
     "ContentVisit",
+    "CurrentSchedule",
     "DeployInstructions",
     "EditableUser",
     "EnvironmentVariable",
     "EnvironmentVariables",
+    "ExperimentalJobs",
     "Group",
     "GroupCreate",
     "GroupMember",
@@ -97,31 +151,51 @@ __all__ = [
     "GroupPatch",
     "GroupReplace",
     "Groups",
+    "HistorySchedule",
     "HitData",
     "Include",
     "Installation",
     "Instrumentation",
     "Job",
+    "JobMetrics",
     "JobStatus",
+    "JobSummary",
+    "JobSummaryBucket",
+    "JobSummaryTotals",
     "Jobs",
     "KillOrder",
+    "Lockfile",
     "LogEntries",
     "LogEntry",
     "LoggedError",
     "MemberAdd",
+    "MetricSample",
+    "Package",
+    "Packages",
     "PythonInfo",
     "QuartoInstallations",
+    "Queue",
+    "QueueItem",
     "RInstallations",
     "RecurrenceRules",
     "RemoteGroup",
     "RemoteUser",
     "RenderInstructions",
+    "Repository",
+    "RepositoryPut",
+    "RepositoryUpdate",
+    "Schedule",
+    "ScheduleHistoryEntry",
+    "ScheduleHistoryUser",
     "ScheduleLastRun",
     "ScheduleVariant",
     "Server",
     "ServerSettings",
+    "ServerStorage",
+    "ServerStorageBundles",
     "ServerVersion",
     "ShinyUsage",
+    "SystemStorage",
     "Tag",
     "TagCreate",
     "TagUpdate",
@@ -138,6 +212,7 @@ __all__ = [
     "UserRole",
     "UserUpdate",
     "Users",
+    "VariantScheduleHistory",
     "archive_upload",
     "audit_query",
 ]

@@ -20,6 +20,8 @@ from aconnect.connect.content import Content
 from aconnect.connect.dialect import ConnectDialect
 from aconnect.connect.groups import Groups
 from aconnect.connect.instrumentation import Instrumentation
+from aconnect.connect.packages import Packages
+from aconnect.connect.queue import Queue
 from aconnect.connect.server import Server
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
@@ -46,6 +48,8 @@ class Client(BaseClient):
     tasks: cached_property[Tasks] = resource(Tasks)
     audit_logs: cached_property[AuditLogs] = resource(AuditLogs)
     instrumentation: cached_property[Instrumentation] = resource(Instrumentation)
+    packages: cached_property[Packages] = resource(Packages)
+    queue: cached_property[Queue] = resource(Queue)
     server_settings: cached_property[Server] = resource(Server)
 
     def __init__(

@@ -191,7 +191,14 @@ def delete_content(call: Call) -> Answer:
     state.deleted.add(guid)
     for bundle in state.bundles.pop(guid, {}).values():
         bundle.archive.close()
-    for table in (state.jobs, state.environment, state.content_tags, state.vanities):
+    for table in (
+        state.jobs,
+        state.environment,
+        state.content_tags,
+        state.repositories,
+        state.schedules,
+        state.vanities,
+    ):
         table.pop(guid, None)
     return empty()
 
