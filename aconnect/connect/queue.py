@@ -23,7 +23,7 @@ class QueueItem(ConnectBound, kw_only=True):
     created_time: datetime | None = None
     updated_time: datetime | None = None
     started_time: datetime | None = None
-    """When the work on it began."""
+    """When the work on it began; None while it waits."""
 
     async def delete(self) -> None:
         """Take the item out of the queue, so that it is not done."""

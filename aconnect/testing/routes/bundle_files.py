@@ -2,7 +2,7 @@
 
 import asyncio
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO
 
@@ -33,7 +33,7 @@ async def get_bundle_file(call: Call) -> Answer:
 
 
 @contextmanager
-def _opened(archive: Archive) -> Iterator[tarfile.TarFile]:
+def _opened(archive: Archive) -> Generator[tarfile.TarFile]:
     source: IO[bytes]
     with archive.open() as source, tarfile.open(fileobj=source, mode="r:gz") as tar:
         yield tar

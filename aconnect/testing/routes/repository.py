@@ -58,7 +58,7 @@ def _judge(body: Row) -> None:
     """Refuse addresses that Connect cannot fetch from."""
     if "repository" not in body:
         return
-    parts = urlsplit(body["repository"])
+    parts = urlsplit(str(body["repository"]))
     if parts.scheme not in {"http", "https"}:
         raise bad_request("The repository must be fetched by http or https.", 164)
     if not parts.hostname or parts.username or parts.query or parts.fragment:
