@@ -22,7 +22,7 @@ from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, boo
 from aconnect.connect.thumbnails import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed
 from aconnect.testing.oauth import new_integration
-from aconnect.testing.resources import guid_of
+from aconnect.testing.resources import guid_of, new_repository
 from tests.scenes import Scene, Setting
 
 OAUTH_CONFIG = {
@@ -34,7 +34,7 @@ OAUTH_CONFIG = {
 
 OLD = "2023.09.0"
 """A version that has what later ones have not."""
-SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3)
+SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3, queue=4)
 
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -56,6 +56,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "examples.zip": {"name": "shiny-demo"},
     "experimental.content.create": {"name": "new-content"},
     "experimental.content.update": {"title": "Another title"},
+    "content.repository.put": {"repository": "https://example.com/other.git"},
+    "content.repository.update": {"branch": "other"},
     "tags.create": {"name": "new-tag"},
     "tags.update": {"name": "renamed"},
     "content.vanity.put": {"path": "/new-path/"},
@@ -99,6 +101,8 @@ class ConnectScene(Scene[FakeConnect, Client]):
         state.build_script = BuildScript()
         spare = await item.bundles.create(archive({"index.html": b"<p>spare</p>"}))
         await item.tags.add("3")
+        report = next(iter(state.schedules))
+        state.repositories[report] = new_repository("https://example.com/it.git", SEED.start)
         group = next(iter(state.groups))
         users = list(state.users)
         outsider = next(guid for guid in users if guid not in state.members[group])
@@ -130,8 +134,13 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "content.bookmark": {"guid": guid},
             "content.bookmark.create": {"guid": list(state.content)[1]},
             "content.bundles": {"guid": guid, "id": spare.id},
+            "content.bundles.files": {"guid": guid, "id": spare.id, "path": "index.html"},
             "content.jobs": {"guid": guid, "key": running},
             "content.permissions": {"guid": guid, "id": entry["id"]},
+            "content.packages": {"guid": report},
+            "content.repository": {"guid": report},
+            "content.schedule": {"guid": report},
+            "content.storage": {"guid": report},
             "content.tags": {"guid": guid, "id": "3"},
             "content.thumbnail": {"guid": guid},
             "content.vanity": {"guid": guid},
@@ -146,6 +155,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "experimental.content": {"guid": guid},
             "experimental.groups": {"guid": group},
             "experimental.tasks": {"id": task.id},
+            "queue": {"id": "1"},
             "tags": {"id": "3"},
             "tasks": {"id": task.id},
         }
@@ -159,6 +169,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
                 "subject_token_type": OAuthTokenType.CONTENT_SESSION_TOKEN,
                 "subject_token": self.server.content_session_token(guid),
             },
+            "content.lockfile": {"guid": report},
             "content.bundles.upload": {"body": archive_upload(archive())},
             "content.permissions.create": {**permitted, "principal_guid": users[2]},
             "content.permissions.update": {**permitted, "principal_guid": users[4]},

@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import aclosing
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, Self, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -21,13 +21,15 @@ from msgspec import Raw, Struct
 from aconnect._core import decoding
 from aconnect._core.events import Event, PageFetched
 from aconnect._core.message import Answer, Request
-from aconnect._core.styles import PageStyle, Position
+from aconnect._core.styles import Cut, PageStyle, Position
 from aconnect._core.url import query_string
 from aconnect.errors import InvalidArgumentError, PageLoopError, ResumeError
 
 T = TypeVar("T")
 
 logger = logging.getLogger("aconnect")
+_NO_CONTENT: Final = 204
+"""How some lists say that they have no rows."""
 
 
 class _Token(Struct, kw_only=True):
@@ -178,8 +180,11 @@ class Paged(Generic[T]):
         while True:
             request = self._page_request(style.query(at, size))
             answer = await self._client._answer(request)
-            decoded = decoding.decode(answer, wire, what, self._client._hide)
-            cut = style.cut(decoded, at, size)
+            if answer.status == _NO_CONTENT:
+                cut = Cut([], None)
+            else:
+                decoded = decoding.decode(answer, wire, what, self._client._hide)
+                cut = style.cut(decoded, at, size)
             number += 1
             if self._bind is not None:
                 self._bind(cut.rows, self._client, self._scope)

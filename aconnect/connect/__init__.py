@@ -2,6 +2,7 @@
 
 from aconnect.connect.audit import AuditAction, AuditLog, AuditLogs, audit_query
 from aconnect.connect.bookmarks import Bookmark, ContentBookmark
+from aconnect.connect.bundle_files import BundleFile, BundleFileContent, BundleFiles
 from aconnect.connect.bundles import Bundle, BundleMetadata, Bundles, archive_upload
 from aconnect.connect.client import Client
 from aconnect.connect.codes import ApiErrorCode
@@ -39,6 +40,12 @@ from aconnect.connect.experimental import (
     GroupContentRole,
     UploadedBundle,
 )
+from aconnect.connect.experimental_jobs import (
+    ExperimentalJobs,
+    JobSummary,
+    JobSummaryBucket,
+    JobSummaryTotals,
+)
 from aconnect.connect.feature_usage import Feature, FeatureUsage
 from aconnect.connect.groups import (
     Group,
@@ -59,7 +66,18 @@ from aconnect.connect.instrumentation import (
     Instrumentation,
     ShinyUsage,
 )
-from aconnect.connect.jobs import Job, Jobs, JobStatus, KillOrder, LogEntries, LogEntry, LoggedError
+from aconnect.connect.jobs import (
+    Job,
+    JobMetrics,
+    Jobs,
+    JobStatus,
+    KillOrder,
+    LogEntries,
+    LogEntry,
+    LoggedError,
+    MetricSample,
+)
+from aconnect.connect.lockfile import Lockfile
 from aconnect.connect.metrics import (
     ActiveUserCounts,
     ActiveUsers,
@@ -102,6 +120,7 @@ from aconnect.connect.oauth_templates import (
     OAuthTemplateSection,
     OAuthTemplateVisibility,
 )
+from aconnect.connect.packages import ContentPackages, Package, Packages
 from aconnect.connect.permissions import (
     Permission,
     PermissionInput,
@@ -117,12 +136,25 @@ from aconnect.connect.provisioning import (
     bootstrap,
     bootstrap_token,
 )
+from aconnect.connect.queue import Queue, QueueItem
+from aconnect.connect.repository import (
+    ContentRepository,
+    Repository,
+    RepositoryPut,
+    RepositoryUpdate,
+)
 from aconnect.connect.schedules import (
     ContentSchedule,
+    CurrentSchedule,
+    HistorySchedule,
     RecurrenceRules,
     Schedule,
+    ScheduleHistoryEntry,
+    ScheduleHistoryUser,
     ScheduleLastRun,
+    Schedules,
     ScheduleVariant,
+    VariantScheduleHistory,
 )
 from aconnect.connect.search import ContentTerms, Order, content_query
 from aconnect.connect.server import (
@@ -137,6 +169,16 @@ from aconnect.connect.server import (
     TensorFlowInstallations,
     TimeZone,
     TimeZones,
+)
+from aconnect.connect.storage import (
+    BundleStorage,
+    ContentStorage,
+    ContentStorageBundles,
+    ContentStorageDetail,
+    ContentStorageItem,
+    ServerStorage,
+    ServerStorageBundles,
+    SystemStorage,
 )
 from aconnect.connect.tags import ContentTag, ContentTags, Tag, TagCreate, Tags, TagUpdate
 from aconnect.connect.tasks import Task, Tasks, TaskStarted, TaskStatus
@@ -177,7 +219,11 @@ __all__ = [
     "Bootstrap",
     "BootstrapSuccess",
     "Bundle",
+    "BundleFile",
+    "BundleFileContent",
+    "BundleFiles",
     "BundleMetadata",
+    "BundleStorage",
     "Bundles",
     "Client",
     "Content",
@@ -188,8 +234,14 @@ __all__ = [
     "ContentOAuth",
     "ContentOAuthAssociations",
     "ContentOwner",
+    "ContentPackages",
+    "ContentRepository",
     "ContentRole",
     "ContentSchedule",
+    "ContentStorage",
+    "ContentStorageBundles",
+    "ContentStorageDetail",
+    "ContentStorageItem",
     "ContentTag",
     "ContentTags",
     "ContentTerms",
@@ -198,6 +250,7 @@ __all__ = [
     "ContentVanity",
     "ContentVariants",
     "ContentVisit",
+    "CurrentSchedule",
     "DeployInstructions",
     "EditableUser",
     "EnvironmentVariable",
@@ -212,6 +265,7 @@ __all__ = [
     "ExperimentalContentUpdate",
     "ExperimentalDeploy",
     "ExperimentalGroups",
+    "ExperimentalJobs",
     "ExperimentalTasks",
     "Feature",
     "FeatureUsage",
@@ -226,6 +280,7 @@ __all__ = [
     "GroupPatch",
     "GroupReplace",
     "Groups",
+    "HistorySchedule",
     "HitData",
     "HitMetrics",
     "HitTerms",
@@ -233,13 +288,19 @@ __all__ = [
     "Installation",
     "Instrumentation",
     "Job",
+    "JobMetrics",
     "JobStatus",
+    "JobSummary",
+    "JobSummaryBucket",
+    "JobSummaryTotals",
     "Jobs",
     "KillOrder",
+    "Lockfile",
     "LogEntries",
     "LogEntry",
     "LoggedError",
     "MemberAdd",
+    "MetricSample",
     "Metrics",
     "NodeJsInfo",
     "OAuth",
@@ -269,6 +330,8 @@ __all__ = [
     "OAuthTemplates",
     "OAuthTokenType",
     "Order",
+    "Package",
+    "Packages",
     "Permission",
     "PermissionInput",
     "PermissionRole",
@@ -278,20 +341,31 @@ __all__ = [
     "PublicSettings",
     "PythonInfo",
     "QuartoInstallations",
+    "Queue",
+    "QueueItem",
     "RInstallations",
     "RecurrenceRules",
     "RemoteGroup",
     "RemoteUser",
     "RenderInstructions",
+    "Repository",
+    "RepositoryPut",
+    "RepositoryUpdate",
     "RetiredBootstrap",
     "Schedule",
+    "ScheduleHistoryEntry",
+    "ScheduleHistoryUser",
     "ScheduleLastRun",
     "ScheduleVariant",
+    "Schedules",
     "Server",
     "ServerSettings",
+    "ServerStorage",
+    "ServerStorageBundles",
     "ServerVersion",
     "ShinyMetrics",
     "ShinyUsage",
+    "SystemStorage",
     "Tag",
     "TagCreate",
     "TagUpdate",
@@ -321,6 +395,7 @@ __all__ = [
     "VanityInput",
     "Variant",
     "VariantInclude",
+    "VariantScheduleHistory",
     "Variants",
     "VisitMetrics",
     "archive_upload",

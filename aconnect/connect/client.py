@@ -26,7 +26,9 @@ from aconnect.connect.instrumentation import Instrumentation
 from aconnect.connect.metrics import Metrics
 from aconnect.connect.oauth import OAuth
 from aconnect.connect.oauth_credentials import OAuthTokenType
+from aconnect.connect.packages import Packages
 from aconnect.connect.provisioning import Bootstrap
+from aconnect.connect.queue import Queue
 from aconnect.connect.server import Server, TimeZones
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
@@ -58,6 +60,8 @@ class Client(BaseClient):
     oauth: cached_property[OAuth] = resource(OAuth)
     vanities: cached_property[Vanities] = resource(Vanities)
     metrics: cached_property[Metrics] = resource(Metrics)
+    packages: cached_property[Packages] = resource(Packages)
+    queue: cached_property[Queue] = resource(Queue)
     server_settings: cached_property[Server] = resource(Server)
     timezones: cached_property[TimeZones] = resource(TimeZones)
     bootstrap: cached_property[Bootstrap] = resource(Bootstrap)

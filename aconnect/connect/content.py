@@ -16,10 +16,14 @@ from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.bookmarks import ContentBookmark
 from aconnect.connect.bundles import Bundle, Bundles
 from aconnect.connect.jobs import Jobs
+from aconnect.connect.lockfile import Lockfile
 from aconnect.connect.oauth_integrations import ContentOAuth
+from aconnect.connect.packages import ContentPackages
 from aconnect.connect.permissions import Permission, Permissions, Principal, give_role
-from aconnect.connect.schedules import ContentSchedule
+from aconnect.connect.repository import ContentRepository
+from aconnect.connect.schedules import ContentSchedule, Schedules
 from aconnect.connect.search import ContentTerms, Order, content_query
+from aconnect.connect.storage import ContentStorage, ContentStorageDetail
 from aconnect.connect.styles import PageNumber
 from aconnect.connect.tags import ContentTags, Tag
 from aconnect.connect.tasks import Task
@@ -167,6 +171,21 @@ class ContentItem(ConnectBound, kw_only=True):
         return ContentOAuth(self._context[0], self._below)
 
     @property
+    def packages(self) -> ContentPackages:
+        """The packages installed for it."""
+        return ContentPackages(self._context[0], self._below)
+
+    @property
+    def repository(self) -> ContentRepository:
+        """The Git repository that it is deployed from."""
+        return ContentRepository(self._context[0], self._below)
+
+    @property
+    def schedule(self) -> Schedules:
+        """Its schedules."""
+        return Schedules(self._context[0], self._below)
+
+    @property
     def tags(self) -> ContentTags:
         """Its tags."""
         return ContentTags(self._context[0], self._below)
@@ -234,6 +253,14 @@ class ContentItem(ConnectBound, kw_only=True):
         if variant_key is None:
             return await self.client.content.render(self.guid)
         return await self.client.content.render(self.guid, variant_key=variant_key)
+
+    async def get_lockfile(self) -> Lockfile:
+        """Get the exact Python packages of the active bundle; from 2025.12 on."""
+        return await self.client.content.lockfile(self.guid)
+
+    async def storage(self) -> ContentStorageDetail:
+        """Get what its bundles take up; for administrators, from 2026.06 on."""
+        return await self.client.content.storage.get(self.guid)
 
 
 class AccessTestResult(Model, kw_only=True):
@@ -399,6 +426,11 @@ class Content(ConnectResource, name="content"):
         """The variants of all reports."""
         return Variants(self._client)
 
+    @property
+    def storage(self) -> ContentStorage:
+        """What content takes up on the server's disk."""
+        return ContentStorage(self._client)
+
     @paged("/v1/content", by=Whole())
     def find(
         self,
@@ -510,4 +542,12 @@ class Content(ConnectResource, name="content"):
     @endpoint("POST", "/v1/content/{guid}/render")
     async def render(self, guid: str, **fields: Unpack[RenderInstructions]) -> Task[ContentItem]:
         """Render a report anew."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/lockfile", since="2025.12.0")
+    async def lockfile(self, guid: str) -> Lockfile:
+        """Get the exact Python packages of an item's active bundle.
+
+        The server must manage the item's Python library (`py_environment_management`).
+        """
         ...

@@ -99,6 +99,9 @@ class ConnectDialect(Dialect):
             return _missing(request.operation)
         if kind is NotFoundError and said is None:
             return "the answer is not Connect's; check the server's address (CONNECT_SERVER)"
+        if kind is NotFoundError and _names_nothing(request.operation):
+            # An older server takes the last word of such a path for an id.
+            return _missing(request.operation)
         return ""
 
     def plainer(self, request: Request, error: ApiError) -> Request | None:
@@ -128,6 +131,12 @@ class ConnectDialect(Dialect):
         if error.status == 400 and error.code == ApiErrorCode.QUEUE_ITEM_IN_PROGRESS:
             return True
         return None
+
+
+def _names_nothing(operation: str) -> bool:
+    """Tell whether an operation that came later addresses no object that could be missing."""
+    declared = REGISTRY.get(f"connect:{operation}")
+    return declared is not None and declared.since is not None and "{" not in declared.template
 
 
 def _missing(operation: str) -> str:

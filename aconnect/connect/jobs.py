@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.model import Id, Model, OpenIntEnum
+from aconnect._core.model import Id, Model, OpenIntEnum, Row
 from aconnect._core.paging import Paged
 from aconnect._core.polling import Overdue, Unknown
 from aconnect._core.styles import Whole
@@ -63,6 +63,27 @@ class KillOrder(Model, kw_only=True):
     result: str | None = None
 
 
+class MetricSample(Row, kw_only=True, frozen=True, gc=False):
+    """What one process of a job used at one time."""
+
+    timestamp: datetime | None = None
+    cpu_fraction: float | None = None
+    """1.0 is one core in full use."""
+    memory_bytes: int | None = None
+    connections: int | None = None
+    """Open connections to the process; None where they are not counted."""
+    process_id: int | None = None
+
+
+class JobMetrics(Model, kw_only=True):
+    """What a job used while it ran."""
+
+    content_guid: str | None = None
+    job_key: str | None = None
+    samples: list[MetricSample] | None = None
+    """Empty where the content's metrics are not collected."""
+
+
 class Job(ConnectBound, kw_only=True):
     """A process that runs, builds or renders content."""
 
@@ -113,6 +134,12 @@ class Job(ConnectBound, kw_only=True):
     async def logged_error(self) -> LoggedError | None:
         """Get what the server makes of the job's failure; None where there is nothing."""
         return await self._jobs.error(self.key)
+
+    async def metrics(
+        self, *, from_: datetime | str | None = None, to: datetime | str | None = None
+    ) -> JobMetrics:
+        """Get what the job used while it ran, or in a part of that time."""
+        return await self._jobs.metrics(self.key, from_=from_, to=to)
 
     async def download(self, path: str | Path) -> Path:
         """Write the log to a file; it is there as a whole or not at all."""
@@ -209,4 +236,14 @@ class Jobs(ConnectResource, name="content.jobs"):
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/download")
     async def download(self, key: str, *, filename: str | None = None) -> bytes:
         """Get a job's log as plain text."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/metrics")
+    async def metrics(
+        self, key: str, *, from_: datetime | str | None = None, to: datetime | str | None = None
+    ) -> JobMetrics:
+        """Get what a job used while it ran, or in a part of that time.
+
+        Nothing is sampled where the content's `metrics_collection_enabled` is off.
+        """
         ...

@@ -119,6 +119,8 @@ class JobState:
     row: Row
     run: Run
     logged_error: Row | None = None
+    scheduled: bool = False
+    """Whether a schedule started it, and nobody by hand."""
 
     def entries(self) -> list[Row]:
         """Return the visible part of the log."""

@@ -6,9 +6,9 @@ Decides the fields of a fresh object and how an older server sends it. It stores
 import io
 import tarfile
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from gzip import GzipFile
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +46,14 @@ NUMERIC_IDS: Mapping[str, frozenset[str]] = {
     "visit": frozenset({"rendering_id", "bundle_id"}),
 }
 """Ids that older versions send as numbers."""
+
+QUEUES: Mapping[str, str] = {
+    "default": "ScheduledRender",
+    "git": "GitPoll",
+    "memberships": "MembershipUpdate",
+    "job-finalizer": "JobFinalizer",
+}
+"""What the items of each queue are for."""
 
 _CONTENT_NULLS = (
     "title",
@@ -255,6 +263,63 @@ def new_example(name: str) -> Row:
         "title": name.replace("-", " ").title(),
         "description": "Content for a first try.",
     }
+
+
+def new_repository(repository: str, time: datetime, **more: Any) -> Row:
+    """Make a Git location that was fetched without trouble."""
+    return {
+        "repository": repository,
+        "branch": "main",
+        "directory": ".",
+        "polling": False,
+        "last_error": "",
+        "last_known_commit": sha1(repository.encode(), usedforsecurity=False).hexdigest(),
+        "last_fetched_time": time,
+        **more,
+    }
+
+
+def new_queue_item(number: int, name: str, time: datetime, *, started: bool = False) -> Row:
+    """Make an item of a queue; one that was not started waits."""
+    row = {
+        "id": str(number),
+        "name": name,
+        "job_type": QUEUES.get(name, "Other"),
+        "created_time": time,
+        "updated_time": time,
+    }
+    return {**row, "started_time": time} if started else row
+
+
+def new_schedule(user: Row, time: datetime) -> Row:
+    """Make the schedule of a default variant that was created and changed since."""
+    changes = (
+        ("updated", time + timedelta(days=1), "RRULE:FREQ=WEEKLY;INTERVAL=1"),
+        ("created", time, "RRULE:FREQ=DAILY;INTERVAL=2"),
+    )
+    names = ("guid", "username", "first_name", "last_name", "email")
+    history: list[Row] = [
+        {
+            "change_type": kind,
+            "change_time": when,
+            "user": {name: user[name] for name in names},
+            "new_schedule": {"schedule": _recurrence(when, rule)},
+        }
+        for kind, when, rule in changes
+    ]
+    return {
+        "variant_key": "default",
+        "current_schedule": {
+            **history[0]["new_schedule"],
+            "next_run": time + timedelta(days=8),
+        },
+        "history": history,
+        "total_count": len(history),
+    }
+
+
+def _recurrence(time: datetime, rule: str) -> Row:
+    return {"dtstart": f"DTSTART:{time:%Y%m%dT%H%M%SZ}", "rrules": [rule], "until": ""}
 
 
 def small_archive(appmode: str) -> tuple[bytes, Row]:

@@ -11,6 +11,7 @@ from random import Random
 from aconnect.testing.oauth import new_client, new_integration
 from aconnect.testing.progress import BuildScript, JobState, Run
 from aconnect.testing.resources import (
+    QUEUES,
     aged,
     guid_of,
     new_bundle,
@@ -18,6 +19,8 @@ from aconnect.testing.resources import (
     new_example,
     new_group,
     new_job,
+    new_queue_item,
+    new_schedule,
     new_tag,
     new_user,
     new_variant,
@@ -27,6 +30,9 @@ from aconnect.testing.rows import PERIOD, Series
 from aconnect.testing.state import Archive, Bundle, Seed, State
 from aconnect.testing.versions import Features
 from aconnect.testing.wire import Row
+
+RENDERED = frozenset({"quarto-static", "rmd-static", "jupyter-static", "jupyter-voila"})
+"""Application modes that can be rendered, and so have schedules."""
 
 ADMIN_KEY = "fake-administrator-key"
 
@@ -85,6 +91,7 @@ def seeded_state(seed: Seed, features: Features, page_cache: int = 2100) -> Stat
     _add_jobs(state)
     _add_oauth(state)
     state.examples = {name: new_example(name) for name in ("python-dash-demo", "shiny-demo")}
+    _add_queue(state)
     return state
 
 
@@ -289,6 +296,8 @@ def _add_content(state: State, users: list[str]) -> None:
                 state.content[guid], f"var{i}", time, is_default=True, render_time=time
             )
             state.variants[guid] = {variant["variant_key"]: variant}
+        if mode in RENDERED:
+            state.schedules[guid] = [new_schedule(state.users[owner], time)]
 
 
 def _add_oauth(state: State) -> None:
@@ -335,7 +344,7 @@ def _add_jobs(state: State) -> None:
         key = guid_of("job", i).replace("-", "")[:16]
         row = new_job(key, state.next_number("job"), item, "run_app", time)
         row.update(end_time=time + timedelta(minutes=1), exit_code=int(failed), status=2)
-        job = JobState(row, run)
+        job = JobState(row, run, scheduled=item["app_mode"] in RENDERED)
         if failed:
             job.logged_error = {
                 "code": "python-process-exited",
@@ -343,3 +352,10 @@ def _add_jobs(state: State) -> None:
                 "help_url": "https://docs.posit.co/connect/errors/",
             }
         state.jobs[item["guid"]][key] = job
+
+
+def _add_queue(state: State) -> None:
+    for i in range(state.seed.queue):
+        number = state.next_number("queue")
+        name = tuple(QUEUES)[i % len(QUEUES)]
+        state.queue[str(number)] = new_queue_item(number, name, state.seed.start)

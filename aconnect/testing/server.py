@@ -41,7 +41,7 @@ class FakeConnect(FakeServer[State]):
         self,
         seed: Seed | None = None,
         *,
-        version: str | None = "2026.03.0",
+        version: str | None = "2026.06.0",
         prefix: str = "",
         nodes: int = 1,
         record: bool = True,

@@ -41,6 +41,8 @@ class Seed:
     content: int = 3
     jobs: int = 0
     """Finished jobs, dealt over the content in turn."""
+    queue: int = 0
+    """Items that wait in the queue, dealt over its kinds in turn."""
     start: datetime = datetime(2025, 1, 1, tzinfo=UTC)
     """Time of the first row of each series."""
     step: timedelta = timedelta(seconds=7)
@@ -158,6 +160,12 @@ class State:
     tasks: dict[str, TaskState] = field(default_factory=dict[str, TaskState])
     jobs: dict[str, dict[str, JobState]] = field(default_factory=dict[str, dict[str, JobState]])
     """By guid of the content, then by key."""
+    repositories: dict[str, Row] = field(default_factory=dict[str, Row])
+    """Git locations by guid of the content."""
+    schedules: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
+    """The schedules of variants with their history, by guid of the content."""
+    queue: dict[str, Row] = field(default_factory=dict[str, Row])
+    """What the server is to do, by id; an item without `started_time` waits."""
     tags: dict[str, Row] = field(default_factory=dict[str, Row])
     """By id."""
     oauth_integrations: dict[str, Row] = field(default_factory=dict[str, Row])

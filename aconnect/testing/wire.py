@@ -315,14 +315,16 @@ class RouteTable(Generic[C]):
 
         Args:
             method: HTTP method.
-            template: Path below the root, with `{name}` segments that arrive in `Call.args`.
+            template: Path below the root, with `{name}` segments that arrive in `Call.args`; a
+                last `{name...}` takes all segments that are left.
             role: The least role that may call it, as the service's `admit` understands it.
             since: First version that has the operation.
             until: First version that has it no more.
             public: It may be called without credentials.
             headers: Sent with every success.
         """
-        names = tuple(part[1:-1] for part in template.split("/") if part.startswith("{"))
+        parts = [part for part in template.split("/") if part.startswith("{")]
+        names = tuple(part[1:-1].removesuffix("...") for part in parts)
         least = self._role if role is None else role
 
         def declare(handler: Callable[[C], R]) -> Callable[[C], R]:

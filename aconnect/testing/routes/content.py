@@ -203,6 +203,8 @@ def delete_content(call: Call) -> Answer:
         state.thumbnails,
         state.oauth_associations,
         state.variants,
+        state.repositories,
+        state.schedules,
     ):
         table.pop(guid, None)
     return empty()

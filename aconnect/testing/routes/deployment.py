@@ -6,11 +6,9 @@ from aconnect.testing.dialect import ApiFault, Call, bad_request, forbidden, not
 from aconnect.testing.progress import JobState, Run, TaskState
 from aconnect.testing.resources import new_job, new_variant
 from aconnect.testing.routes._checks import FLAG_NULL, TEXT_NULL, chosen, content_of
+from aconnect.testing.seeding import RENDERED
 from aconnect.testing.state import Bundle
 from aconnect.testing.wire import Answer, Row, ok
-
-RENDERED = {"quarto-static", "rmd-static", "jupyter-static", "jupyter-voila"}
-"""Application modes that can be rendered."""
 
 
 @route("POST", "/v1/content/{guid}/deploy", role="publisher")
