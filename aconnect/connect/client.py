@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from aconnect._core.endpoint import declared_by
-from aconnect._core.polling import PollPolicy, poll
+from aconnect._core.polling import PollPolicy
 from aconnect._core.redaction import Secret
 from aconnect._transport.client import BaseClient, resource, setting
 from aconnect._transport.files import whole_file
@@ -130,15 +130,6 @@ class Client(BaseClient):
         request.within = left
         value: T = declared.decode(await self._answer(request), self, scope)
         return value
-
-    def _poll(
-        self,
-        fetch: Callable[[float, float | None], Awaitable[T]],
-        progress: Callable[[T], tuple[bool, bool]],
-        policy: PollPolicy,
-    ) -> AsyncGenerator[T, None]:
-        transient = self._pipeline.dialect.transient
-        return poll(fetch, progress=progress, policy=policy, clock=self.clock, transient=transient)
 
     async def download(
         self,
