@@ -18,9 +18,11 @@ from aconnect.connect.address import API, api_root
 from aconnect.connect.audit import AuditLogs
 from aconnect.connect.content import Content
 from aconnect.connect.dialect import ConnectDialect
+from aconnect.connect.environments import Environments
 from aconnect.connect.groups import Groups
 from aconnect.connect.instrumentation import Instrumentation
 from aconnect.connect.server import Server
+from aconnect.connect.system import System
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
 from aconnect.connect.users import User, Users
@@ -46,6 +48,8 @@ class Client(BaseClient):
     tasks: cached_property[Tasks] = resource(Tasks)
     audit_logs: cached_property[AuditLogs] = resource(AuditLogs)
     instrumentation: cached_property[Instrumentation] = resource(Instrumentation)
+    environments: cached_property[Environments] = resource(Environments)
+    system: cached_property[System] = resource(System)
     server_settings: cached_property[Server] = resource(Server)
 
     def __init__(
