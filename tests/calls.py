@@ -41,6 +41,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "content.tags.add": {"tag_id": "3"},
     "content.environment_variables.patch": {"body": [{"name": "A", "value": "1"}]},
     "content.environment_variables.put": {"body": [{"name": "A", "value": "1"}]},
+    "environments.create": {"name": "new-image", "cluster_name": "Kubernetes", "title": "New"},
+    "environments.update": {"title": "Another title"},
+    "system.caches.runtime.delete": {"language": "R", "version": "4.4.2", "image_name": "Local"},
+    "system.documentation.put": {"content": "# New"},
+    "system.service_tokens.create": {"name": "new-token", "scopes": ["identity:manage"]},
 }
 """Arguments that are no ids."""
 
@@ -77,6 +82,8 @@ class ConnectScene(Scene[FakeConnect, Client]):
         users = list(state.users)
         outsider = next(guid for guid in users if guid not in state.members[group])
         running = next(k for k, job in state.jobs[guid].items() if job.row["status"] == 0)
+        environment, managed = state.environments
+        state.documentation = {"content": "# Old", "created_time": state.seed.start}
         self.ids = {
             "users": {"guid": users[4]},
             "groups": {"guid": group},
@@ -86,12 +93,20 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "content.jobs": {"guid": guid, "key": running},
             "content.tags": {"guid": guid, "id": "3"},
             "content.environment_variables": {"guid": guid},
+            "environments": {"guid": environment},
+            "environments.permissions": {
+                "guid": managed,
+                "permission_guid": next(iter(state.environment_permissions[managed])),
+            },
+            "system.checks": {"id": next(iter(state.checks))},
+            "system.service_tokens": {"guid": next(iter(state.service_tokens))},
             "tags": {"id": "3"},
             "tasks": {"id": task.id},
         }
         self.bodies = {
             **BODIES,
             "groups.members.add": {"user_guid": outsider},
+            "environments.permissions.create": {"group_guid": group},
             "content.bundles.upload": {"body": archive_upload(archive())},
         }
         self.server.requests.clear()

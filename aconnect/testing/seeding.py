@@ -21,6 +21,7 @@ from aconnect.testing.resources import (
     small_archive,
 )
 from aconnect.testing.rows import PERIOD, Series
+from aconnect.testing.seeding_system import add_environments, add_system
 from aconnect.testing.state import Archive, Bundle, Seed, State
 from aconnect.testing.versions import Features
 from aconnect.testing.wire import Row
@@ -79,6 +80,8 @@ def seeded_state(seed: Seed, features: Features, page_cache: int = 2100) -> Stat
     _add_tags(state)
     _add_content(state, users)
     _add_jobs(state)
+    add_environments(state, users)
+    add_system(state)
     return state
 
 

@@ -7,12 +7,16 @@ is one decorated function in its module; a new group is one module, named here.
 from aconnect.testing.routes import (
     audit,
     bundles,
+    checks,
     content,
     deployment,
+    environments,
     groups,
     instrumentation,
     jobs,
     server_info,
+    service_tokens,
+    system,
     tags,
     users,
 )
@@ -20,12 +24,16 @@ from aconnect.testing.routes import (
 __all__ = [
     "audit",
     "bundles",
+    "checks",
     "content",
     "deployment",
+    "environments",
     "groups",
     "instrumentation",
     "jobs",
     "server_info",
+    "service_tokens",
+    "system",
     "tags",
     "users",
 ]
