@@ -26,11 +26,12 @@ def add_environments(state: State, users: list[str]) -> None:
             python={"installations": [{"version": python, "path": "/opt/python/bin/python"}]},
         )
         state.environment_permissions[guid] = {}
+    managed = guid_of("environment", 1)
     permission = guid_of("environment permission", 0)
-    state.environment_permissions[guid][permission] = {
+    state.environment_permissions[managed][permission] = {
         "id": str(state.next_number("environment permission")),
         "guid": permission,
-        "environment_guid": guid,
+        "environment_guid": managed,
         "user_guid": users[1],
         "group_guid": None,
     }

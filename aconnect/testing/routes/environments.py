@@ -1,7 +1,7 @@
 """Execution environments, and who may use them."""
 
 import re
-from typing import Any, cast
+from typing import cast
 from uuid import uuid4
 
 from aconnect.testing.dialect import ApiFault, Call, bad_request, forbidden, not_found, route
@@ -61,24 +61,30 @@ def _judged(call: Call, body: Row) -> Row:
     if re.search(r"[\t-\r]", given.get("supervisor") or ""):
         raise bad_request("The supervisor must not contain control characters.", 177)
     for language in LANGUAGES:
-        for one in given.get(language, {}).get("installations") or []:
+        installed: list[object] = _object(given.get(language)).get("installations") or []
+        for one in installed:
             _refuse_installation(one)
     for mount in given.get("volume_mounts", []):
         _refuse_volume(mount)
     return {**changeable_environment(), **given}
 
 
-def _refuse_installation(one: Any) -> None:
-    parts: Row = cast("Row", one) if isinstance(one, dict) else {}
+def _object(value: object) -> Row:
+    """Return a JSON object, or an empty one instead of anything else."""
+    return cast("Row", value) if isinstance(value, dict) else {}
+
+
+def _refuse_installation(one: object) -> None:
+    parts = _object(one)
     if not str(parts.get("path", "")).startswith("/"):
         raise bad_request("An installation needs an absolute path.", 173)
     if not _VERSION.fullmatch(str(parts.get("version", ""))):
         raise bad_request("An installation needs a version such as 4.4.2.", 174)
 
 
-def _refuse_volume(mount: Any) -> None:
-    parts: Row = cast("Row", mount) if isinstance(mount, dict) else {}
-    source, target = parts.get("source") or {}, parts.get("target") or {}
+def _refuse_volume(mount: object) -> None:
+    parts = _object(mount)
+    source, target = _object(parts.get("source")), _object(parts.get("target"))
     if not source.get("volume_type") or not str(target.get("path", "")).startswith("/"):
         raise bad_request("A volume needs a type, and an absolute path to be seen at.", 254)
 
