@@ -100,7 +100,7 @@ class Environment(ConnectBound, kw_only=True):
     async def update(self, **fields: Unpack[EnvironmentUpdate]) -> Environment:
         """Change the given fields and give the environment as it is then.
 
-        The others are sent as they are here, because the server takes the whole.
+        The others are sent as they are here, because the server may take the whole.
         """
         own = {name: getattr(self, name) for name in _CHANGEABLE}
         kept = {name: value for name, value in own.items() if value is not None}
