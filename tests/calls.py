@@ -66,6 +66,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "oauth.integrations.update": {"description": "Another description"},
     "content.environment_variables.patch": {"body": [{"name": "A", "value": "1"}]},
     "content.environment_variables.put": {"body": [{"name": "A", "value": "1"}]},
+    "environments.create": {"name": "new-image", "cluster_name": "Kubernetes", "title": "New"},
+    "environments.update": {"title": "Another title"},
+    "system.caches.runtime.delete": {"language": "R", "version": "4.4.2", "image_name": "Local"},
+    "system.documentation.put": {"content": "# New"},
+    "system.service_tokens.create": {"name": "new-token", "scopes": ["identity:manage"]},
 }
 """Arguments that are no ids."""
 
@@ -125,6 +130,8 @@ class ConnectScene(Scene[FakeConnect, Client]):
             **state.oauth_sessions[self.server.oauth_login("admin", integration)],
             "guid": session,
         }
+        environment, managed = state.environments
+        state.documentation = {"content": "# Old", "created_time": state.seed.start}
         self.ids = {
             "users": {"guid": users[4]},
             "users.keys": {"guid": users[0], "id": spare_key["id"]},
@@ -156,6 +163,13 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "experimental.groups": {"guid": group},
             "experimental.tasks": {"id": task.id},
             "queue": {"id": "1"},
+            "environments": {"guid": environment},
+            "environments.permissions": {
+                "guid": managed,
+                "permission_guid": next(iter(state.environment_permissions[managed])),
+            },
+            "system.checks": {"id": next(iter(state.checks))},
+            "system.service_tokens": {"guid": next(iter(state.service_tokens))},
             "tags": {"id": "3"},
             "tasks": {"id": task.id},
         }
@@ -170,6 +184,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
                 "subject_token": self.server.content_session_token(guid),
             },
             "content.lockfile": {"guid": report},
+            "environments.permissions.create": {"group_guid": group},
             "content.bundles.upload": {"body": archive_upload(archive())},
             "content.permissions.create": {**permitted, "principal_guid": users[2]},
             "content.permissions.update": {**permitted, "principal_guid": users[4]},

@@ -4,6 +4,15 @@ from aconnect.connect.audit import AuditAction, AuditLog, AuditLogs, audit_query
 from aconnect.connect.bookmarks import Bookmark, ContentBookmark
 from aconnect.connect.bundle_files import BundleFile, BundleFileContent, BundleFiles
 from aconnect.connect.bundles import Bundle, BundleMetadata, Bundles, archive_upload
+from aconnect.connect.checks import (
+    SystemCheckCreate,
+    SystemCheckResult,
+    SystemCheckResults,
+    SystemCheckRun,
+    SystemChecks,
+    SystemCheckStatus,
+    SystemCheckTest,
+)
 from aconnect.connect.client import Client
 from aconnect.connect.codes import ApiErrorCode
 from aconnect.connect.content import (
@@ -21,6 +30,27 @@ from aconnect.connect.content import (
     Include,
     RenderInstructions,
     UserContent,
+)
+from aconnect.connect.environments import (
+    Environment,
+    EnvironmentConditions,
+    EnvironmentCreate,
+    EnvironmentInstallation,
+    EnvironmentInstallations,
+    EnvironmentMatching,
+    EnvironmentPermission,
+    EnvironmentPermissionCreate,
+    EnvironmentPermissions,
+    Environments,
+    EnvironmentUpdate,
+    InstallationInput,
+    InstallationsInput,
+    VolumeMount,
+    VolumeMountInput,
+    VolumeSource,
+    VolumeSourceInput,
+    VolumeTarget,
+    VolumeTargetInput,
 )
 from aconnect.connect.examples import Examples
 from aconnect.connect.experimental import (
@@ -170,6 +200,12 @@ from aconnect.connect.server import (
     TimeZone,
     TimeZones,
 )
+from aconnect.connect.service_tokens import (
+    ServiceToken,
+    ServiceTokenCreate,
+    ServiceTokens,
+    ServiceTokenScope,
+)
 from aconnect.connect.storage import (
     BundleStorage,
     ContentStorage,
@@ -179,6 +215,18 @@ from aconnect.connect.storage import (
     ServerStorage,
     ServerStorageBundles,
     SystemStorage,
+)
+from aconnect.connect.system import (
+    CustomDocumentation,
+    DocumentationPut,
+    Host,
+    RuntimeCache,
+    RuntimeCacheDelete,
+    RuntimeCaches,
+    ServiceAccounts,
+    System,
+    SystemCaches,
+    SystemDocumentation,
 )
 from aconnect.connect.tags import ContentTag, ContentTags, Tag, TagCreate, Tags, TagUpdate
 from aconnect.connect.tasks import Task, Tasks, TaskStarted, TaskStatus
@@ -251,10 +299,23 @@ __all__ = [
     "ContentVariants",
     "ContentVisit",
     "CurrentSchedule",
+    "CustomDocumentation",
     "DeployInstructions",
+    "DocumentationPut",
     "EditableUser",
+    "Environment",
+    "EnvironmentConditions",
+    "EnvironmentCreate",
+    "EnvironmentInstallation",
+    "EnvironmentInstallations",
+    "EnvironmentMatching",
+    "EnvironmentPermission",
+    "EnvironmentPermissionCreate",
+    "EnvironmentPermissions",
+    "EnvironmentUpdate",
     "EnvironmentVariable",
     "EnvironmentVariables",
+    "Environments",
     "Examples",
     "Experimental",
     "ExperimentalBundle",
@@ -284,8 +345,11 @@ __all__ = [
     "HitData",
     "HitMetrics",
     "HitTerms",
+    "Host",
     "Include",
     "Installation",
+    "InstallationInput",
+    "InstallationsInput",
     "Instrumentation",
     "Job",
     "JobMetrics",
@@ -352,6 +416,9 @@ __all__ = [
     "RepositoryPut",
     "RepositoryUpdate",
     "RetiredBootstrap",
+    "RuntimeCache",
+    "RuntimeCacheDelete",
+    "RuntimeCaches",
     "Schedule",
     "ScheduleHistoryEntry",
     "ScheduleHistoryUser",
@@ -363,8 +430,23 @@ __all__ = [
     "ServerStorage",
     "ServerStorageBundles",
     "ServerVersion",
+    "ServiceAccounts",
+    "ServiceToken",
+    "ServiceTokenCreate",
+    "ServiceTokenScope",
+    "ServiceTokens",
     "ShinyMetrics",
     "ShinyUsage",
+    "System",
+    "SystemCaches",
+    "SystemCheckCreate",
+    "SystemCheckResult",
+    "SystemCheckResults",
+    "SystemCheckRun",
+    "SystemCheckStatus",
+    "SystemCheckTest",
+    "SystemChecks",
+    "SystemDocumentation",
     "SystemStorage",
     "Tag",
     "TagCreate",
@@ -398,6 +480,12 @@ __all__ = [
     "VariantScheduleHistory",
     "Variants",
     "VisitMetrics",
+    "VolumeMount",
+    "VolumeMountInput",
+    "VolumeSource",
+    "VolumeSourceInput",
+    "VolumeTarget",
+    "VolumeTargetInput",
     "archive_upload",
     "audit_query",
     "bootstrap",

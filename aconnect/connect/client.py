@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from aconnect._core.endpoint import declared_by
-from aconnect._core.polling import PollPolicy, poll
+from aconnect._core.polling import PollPolicy
 from aconnect._core.redaction import Secret
 from aconnect._transport.client import BaseClient, resource, setting
 from aconnect._transport.files import whole_file
@@ -18,6 +18,7 @@ from aconnect.connect.address import API, api_root
 from aconnect.connect.audit import AuditLogs
 from aconnect.connect.content import Content
 from aconnect.connect.dialect import ConnectDialect
+from aconnect.connect.environments import Environments
 from aconnect.connect.examples import Examples
 from aconnect.connect.experimental import Experimental
 from aconnect.connect.feature_usage import FeatureUsage
@@ -30,6 +31,7 @@ from aconnect.connect.packages import Packages
 from aconnect.connect.provisioning import Bootstrap
 from aconnect.connect.queue import Queue
 from aconnect.connect.server import Server, TimeZones
+from aconnect.connect.system import System
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
 from aconnect.connect.users import User, Users
@@ -62,6 +64,8 @@ class Client(BaseClient):
     metrics: cached_property[Metrics] = resource(Metrics)
     packages: cached_property[Packages] = resource(Packages)
     queue: cached_property[Queue] = resource(Queue)
+    environments: cached_property[Environments] = resource(Environments)
+    system: cached_property[System] = resource(System)
     server_settings: cached_property[Server] = resource(Server)
     timezones: cached_property[TimeZones] = resource(TimeZones)
     bootstrap: cached_property[Bootstrap] = resource(Bootstrap)
@@ -193,15 +197,6 @@ class Client(BaseClient):
         request.within = left
         value: T = declared.decode(await self._answer(request), self, scope)
         return value
-
-    def _poll(
-        self,
-        fetch: Callable[[float, float | None], Awaitable[T]],
-        progress: Callable[[T], tuple[bool, bool]],
-        policy: PollPolicy,
-    ) -> AsyncGenerator[T, None]:
-        transient = self._pipeline.dialect.transient
-        return poll(fetch, progress=progress, policy=policy, clock=self.clock, transient=transient)
 
     async def download(
         self,

@@ -17,6 +17,7 @@ from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.content import AccessType, ContentItem, ContentRole
+from aconnect.connect.experimental_jobs import ExperimentalJobs
 from aconnect.connect.provisioning import RetiredBootstrap
 from aconnect.connect.styles import PageNumber
 from aconnect.connect.tasks import Task, TaskStatus
@@ -278,6 +279,11 @@ class Experimental(ConnectResource, name="experimental"):
     def groups(self) -> ExperimentalGroups:
         """What groups have to do with content."""
         return ExperimentalGroups(self._client)
+
+    @property
+    def jobs(self) -> ExperimentalJobs:
+        """The jobs of all content."""
+        return ExperimentalJobs(self._client)
 
     @property
     def tasks(self) -> ExperimentalTasks:

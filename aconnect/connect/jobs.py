@@ -7,15 +7,12 @@ from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id, Model, OpenIntEnum, Row
 from aconnect._core.paging import Paged
-from aconnect._core.polling import Overdue, Unknown
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
-from aconnect.errors import PollTimeout, TaskLost
+from aconnect.connect.following import follow
 
 
 class JobStatus(OpenIntEnum):
@@ -169,11 +166,6 @@ class Job(ConnectBound, kw_only=True):
         self, timeout: float | None, *, log: bool
     ) -> AsyncGenerator[tuple[Job, list[LogEntry]], None]:
         client = self.client
-        policy = client.polling
-        if timeout is not None:
-            policy = msgspec.structs.replace(policy, timeout=timeout)
-        # The server cannot hold back an answer about a job.
-        policy = msgspec.structs.replace(policy, hold=0.0)
         known = 0
 
         async def fetch(_: float, left: float | None) -> tuple[Job, list[LogEntry]]:
@@ -188,16 +180,10 @@ class Job(ConnectBound, kw_only=True):
             before, known = known, len(state[1])
             return state[0].status != JobStatus.ACTIVE, known > before
 
-        try:
-            async with aclosing(client._poll(fetch, progress, policy)) as states:
-                async for state in states:
-                    yield state
-        except Unknown as error:
-            raise TaskLost(f"the server does not know job {self.key} (any more)") from error
-        except Overdue as error:
-            raise PollTimeout(
-                f"job {self.key} was still active after {policy.timeout:g} s"
-            ) from error
+        states = follow(client, f"job {self.key}", fetch, progress, timeout=timeout)
+        async with aclosing(states):
+            async for state in states:
+                yield state
 
 
 class Jobs(ConnectResource, name="content.jobs"):

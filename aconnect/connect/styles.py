@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, field
 
 from aconnect._core.decoding import Envelope
 from aconnect._core.guards import is_list
@@ -101,8 +103,9 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 class Wrapped(Struct, frozen=True):
-    """No paging at all: everything comes at once, as `results` of an object."""
+    """No paging at all: everything comes at once, as one field of an object."""
 
+    field: str = "results"
     max_size: int | None = None
     controls: ClassVar[tuple[str, ...]] = ()
 
@@ -110,8 +113,16 @@ class Wrapped(Struct, frozen=True):
         return {}
 
     def wire(self, row: Any) -> Any:
-        return _NumberedPage[row]
+        return _wrapper(self.field, row)
 
     def cut(self, page: Any, at: Position, size: int) -> Cut:
-        rows: list[Any] = page.results or []
+        rows: list[Any] = page.rows or []
         return Cut(rows, None, len(rows))
+
+
+@cache
+def _wrapper(name: str, row: Any) -> type[Envelope]:
+    """Make the type of an object that holds rows under a name."""
+    rows = ("rows", list[row] | None, field(name=name))
+    made: type[Any] = msgspec.defstruct("_Wrapper", [rows], bases=(Envelope,))
+    return made

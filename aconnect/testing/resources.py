@@ -6,7 +6,7 @@ Decides the fields of a fresh object and how an older server sends it. It stores
 import io
 import tarfile
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from gzip import GzipFile
 from hashlib import blake2b, sha1
 from typing import Any
@@ -36,6 +36,7 @@ LATER_FIELDS: Mapping[str, frozenset[str]] = {
             "public_content_status",
         }
     ),
+    "environment": frozenset({"managed_by", "nodejs", "tensorflow", "volume_mounts"}),
     "job": frozenset({"content_id", "content_guid", "variant_key", "error", "skip_reason"}),
     "visit": frozenset({"id", "path", "user_agent"}),
 }
@@ -54,6 +55,12 @@ QUEUES: Mapping[str, str] = {
     "job-finalizer": "JobFinalizer",
 }
 """What the items of each queue are for."""
+
+LANGUAGES = ("python", "nodejs", "quarto", "r", "tensorflow")
+"""What an execution environment may have installed."""
+
+NEVER = datetime(1, 1, 1, tzinfo=UTC)
+"""How Go writes the time of something that has not happened."""
 
 _CONTENT_NULLS = (
     "title",
@@ -245,6 +252,20 @@ def new_variant(content: Row, key: str, time: datetime, **more: Any) -> Row:
     }
 
 
+def new_service_token(
+    guid: str, name: str, scopes: list[str], time: datetime, expires_at: datetime | None = None
+) -> Row:
+    """Make a service token that was never used; its key is not part of it."""
+    return {
+        "guid": guid,
+        "name": name,
+        "scopes": scopes,
+        "created_time": time,
+        "active_time": NEVER,
+        "expires_at": expires_at,
+    }
+
+
 def new_tag(number: int, name: str, parent_id: str | None, time: datetime) -> Row:
     """Make a tag; one without parent is a category."""
     return {
@@ -275,6 +296,22 @@ def new_repository(repository: str, time: datetime, **more: Any) -> Row:
         "last_error": "",
         "last_known_commit": sha1(repository.encode(), usedforsecurity=False).hexdigest(),
         "last_fetched_time": time,
+        **more,
+    }
+
+
+def new_environment(guid: str, number: int, name: str, time: datetime, **more: Any) -> Row:
+    """Make an execution environment."""
+    return {
+        "id": str(number),
+        "guid": guid,
+        "created_time": time,
+        "updated_time": time,
+        "cluster_name": "Kubernetes",
+        "name": name,
+        "environment_type": "Kubernetes",
+        "managed_by": None,
+        **changeable_environment(),
         **more,
     }
 
@@ -320,6 +357,18 @@ def new_schedule(user: Row, time: datetime) -> Row:
 
 def _recurrence(time: datetime, rule: str) -> Row:
     return {"dtstart": f"DTSTART:{time:%Y%m%dT%H%M%SZ}", "rrules": [rule], "until": ""}
+
+
+def changeable_environment() -> Row:
+    """Make what an execution environment is where nothing else is said."""
+    return {
+        "title": None,
+        "description": None,
+        "matching": "any",
+        "supervisor": None,
+        **{language: {"installations": []} for language in LANGUAGES},
+        "volume_mounts": [],
+    }
 
 
 def small_archive(appmode: str) -> tuple[bytes, Row]:

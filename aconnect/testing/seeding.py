@@ -27,6 +27,7 @@ from aconnect.testing.resources import (
     small_archive,
 )
 from aconnect.testing.rows import PERIOD, Series
+from aconnect.testing.seeding_system import add_environments, add_system
 from aconnect.testing.state import Archive, Bundle, Seed, State
 from aconnect.testing.versions import Features
 from aconnect.testing.wire import Row
@@ -92,6 +93,8 @@ def seeded_state(seed: Seed, features: Features, page_cache: int = 2100) -> Stat
     _add_oauth(state)
     state.examples = {name: new_example(name) for name in ("python-dash-demo", "shiny-demo")}
     _add_queue(state)
+    add_environments(state, users)
+    add_system(state)
     return state
 
 

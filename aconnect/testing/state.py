@@ -12,7 +12,14 @@ from datetime import UTC, datetime, timedelta
 from typing import IO, Literal
 
 from aconnect.testing.paging import PageCache
-from aconnect.testing.progress import BuildScript, JobState, Run, TaskState, utc_now
+from aconnect.testing.progress import (
+    BuildScript,
+    CheckState,
+    JobState,
+    Run,
+    TaskState,
+    utc_now,
+)
 from aconnect.testing.resources import new_permission
 from aconnect.testing.rows import Series
 from aconnect.testing.versions import Features
@@ -22,6 +29,17 @@ IN_MEMORY = 8 << 20
 """Archives larger than this go to a temporary file."""
 
 PIECE = 1 << 18
+
+SYSTEM_CHECKS = BuildScript(
+    lines=(
+        "database/connection",
+        "database/migrations",
+        "python/version",
+        "r/version",
+        "mail/configuration",
+    )
+)
+"""The tests that a server makes of itself, as `group/name`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +202,22 @@ class State:
     remote_users: dict[str, Row] = field(default_factory=dict[str, Row])
     """What the directory behind the server knows, by ticket."""
     remote_groups: dict[str, Row] = field(default_factory=dict[str, Row])
+    environments: dict[str, Row] = field(default_factory=dict[str, Row])
+    """Execution environments by guid."""
+    environment_permissions: dict[str, dict[str, Row]] = field(
+        default_factory=dict[str, dict[str, Row]]
+    )
+    """By guid of the execution environment, then by their own."""
+    runtime_caches: list[Row] = field(default_factory=list[Row])
+    checks: dict[str, CheckState] = field(default_factory=dict[str, CheckState])
+    """Runs of system checks by id."""
+    documentation: Row | None = None
+    """What the administrators have written about their server."""
+    hosts: list[Row] = field(default_factory=list[Row])
+    """Hosts of the server; one whose `last_seen` is None is always heard of."""
+    service_accounts: Row = field(default_factory=dict[str, object])
+    service_tokens: dict[str, Row] = field(default_factory=dict[str, Row])
+    """By guid, without their keys."""
     deleted: set[str] = field(default_factory=set[str])
     """Guids and ids of what was deleted, so that deleting again is code 17."""
     group_content: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
@@ -195,6 +229,8 @@ class State:
 
     build_script: BuildScript = field(default_factory=BuildScript)
     """What deployments, builds and renderings do from now on."""
+    check_script: BuildScript = field(default_factory=lambda: SYSTEM_CHECKS)
+    """What runs of system checks do from now on; see `CheckState`."""
     hold_waits: bool = False
     """Whether `wait` of a task really holds a request when nothing will come by itself."""
     authentication: Literal["password", "ldap", "google"] = "password"

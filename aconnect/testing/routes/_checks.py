@@ -4,9 +4,12 @@ Decides who may see and change content and how fields of a body are judged.
 """
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from aconnect.testing.dialect import Call, already_gone, bad_request, forbidden, not_found
 from aconnect.testing.wire import Row
+
+T = TypeVar("T")
 
 Kinds = Mapping[str, tuple[type, ...]]
 """Types that each known field of a body may have."""
@@ -65,7 +68,7 @@ def content_of(call: Call, *, edit: bool = False, removing: bool = False) -> Row
     return row
 
 
-def remove_from(call: Call, objects: dict[str, Row], key: str, what: str) -> Row:
+def remove_from(call: Call, objects: dict[str, T], key: str, what: str) -> T:
     """Take an object out of its table; deleting it again is code 17."""
     row = objects.pop(key, None)
     if row is None:
