@@ -75,6 +75,7 @@ class Known:
     query: Mapping[str, Any]
     body: Any
     media_type: str | None
+    authorization: str
 
 
 def declared_as(label: str) -> str | None:
@@ -112,7 +113,8 @@ async def learn(server: FakeConnect, label: str) -> Known | None:
         body = sent.json()
     elif kind == "application/x-www-form-urlencoded":
         body = {name: values[-1] for name, values in parse_qs(sent.body.decode()).items()}
-    return Known(dict(arguments), sent.query, body, kind)
+    authorization = sent.headers.get("Authorization", "")
+    return Known(dict(arguments), sent.query, body, kind, authorization)
 
 
 @dataclass
@@ -210,7 +212,8 @@ class Examination:
 
     def _send(self, case: Case[Any], generated: GenerationMode | None = None) -> None:
         assert self._server is not None
-        headers = {"Authorization": f"Key {self._server.api_key}"}
+        known = self._known
+        headers = {"Authorization": known.authorization if known else f"Key {self._server.api_key}"}
         try:
             answer = case.call(f"{self._server.url}/__api__", self._session, headers)
         except requests.ConnectionError as cause:
