@@ -32,6 +32,14 @@ EXCEPTIONS: Final[Mapping[tuple[str, str, str], str]] = {
     ("2026", "*", "Content.tags is missing"): "only with include=tags",
     ("2026", "*", "Content.vanity_url is missing"): "only with include=vanity_url, if there is one",
     ("2026", "P* /v1/content/{guid}/environment", "answers 409"): "codes 106 and 108 are known",
+    ("2026", "GET /v1/oauth/templates*", "*.visibility_expression: anyOf"): (
+        "any value, which the contract writes as an object"
+    ),
+    ("2026", "GET /v1/oauth/templates*", "options.default: type"): "likewise",
+    ("2026", "GET /v1/queue", "QueueItem.started_time is missing"): "only of what has begun",
+    ("2026", "GET /v1/search/content", "ContentResults.warnings is missing"): "only if there are",
+    ("2026", "GET /v1/search/variants", "*.schedule is missing"): "only with include=schedule",
+    ("2026", "GET /v1/system/service-tokens", "*.key is missing"): "shown only when it is made",
     ("2023.09", "*", "Content.role is missing"): "servers send app_role",
     ("2023.09", "GET */download", "UndefinedContentType"): "the edition takes archives for JSON",
     ("2023.09", "GET /v1/content", "app_mode: enum"): "modes came later, and are seeded everywhere",
@@ -116,9 +124,14 @@ def test_an_exception_is_needed(row: tuple[str, str, str], examine: Any) -> None
     """What is listed as an exception occurs, or the contract still denies it."""
     edition, labels, what = row
     status = what.removeprefix("answers ")
-    for label, operation in contract(edition).operations.items():
-        if not fnmatchcase(label, labels) or not simulated(label, VERSIONS[edition]):
-            continue
+    meant = {
+        label: operation
+        for label, operation in contract(edition).operations.items()
+        if fnmatchcase(label, labels) and simulated(label, VERSIONS[edition])
+    }
+    if not meant:
+        pytest.skip("the simulated server does not have it")
+    for label, operation in meant.items():
         if status.isdecimal():
             # Which requests are made by chance decides whether the status is seen.
             if status not in operation.responses.status_codes:
