@@ -33,13 +33,13 @@ def get_jobs(call: Call) -> Answer:
 
 
 @route("GET", "/v1/content/{guid}/jobs/{key}")
-def getjob_of(call: Call) -> Answer:
+def get_job(call: Call) -> Answer:
     """Get one job."""
     return ok(aged("job", job_of(call).row, call.features))
 
 
 @route("DELETE", "/v1/content/{guid}/jobs/{key}")
-def killjob_of(call: Call) -> Answer:
+def kill_job(call: Call) -> Answer:
     """Register a kill order, which this server carries out at once."""
     job = job_of(call)
     row = job.row

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from aconnect.testing.dialect import Call, bad_request, not_found, route
 from aconnect.testing.progress import Run, TaskState
-from aconnect.testing.routes._checks import TEXT, chosen
+from aconnect.testing.routes._checks import TEXT, Kinds, chosen
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _NEW = (2023, 12, 0)
@@ -13,6 +13,7 @@ _CACHES = (2023, 5, 0)
 
 LANGUAGES = {"Python", "R"}
 """What has runtime caches."""
+_DOCUMENTATION: Kinds = {"content": TEXT, "created_time": TEXT}
 MOST_DOCUMENTATION = 500_000
 """In characters."""
 HEARD_OF = timedelta(seconds=60)
@@ -84,7 +85,7 @@ def get_documentation(call: Call) -> Answer:
 @route("POST", "/v1/system/documentation", role="administrator", since=_NEW)
 async def set_documentation(call: Call) -> Answer:
     """Replace the documentation."""
-    content: str = chosen(await call.fields(), {"content": TEXT}).get("content", "")
+    content: str = chosen(await call.fields(), _DOCUMENTATION).get("content", "")
     if not 0 < len(content) <= MOST_DOCUMENTATION:
         raise bad_request(f"The content must have 1 to {MOST_DOCUMENTATION} characters.", 255)
     call.state.documentation = {"content": content, "created_time": call.state.now()}
