@@ -112,6 +112,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
         users = list(state.users)
         outsider = next(guid for guid in users if guid not in state.members[group])
         entry = state.permit(guid, users[4], "viewer")
+        state.permit(guid, group, "viewer")
         state.vanities[guid] = {"content_guid": guid, "path": "/old/", "created_time": state.now()}
         state.bookmarks[guid] = {users[0]: {"created_time": state.now()}}
         state.thumbnails[guid] = PICTURE

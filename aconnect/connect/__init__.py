@@ -66,7 +66,6 @@ from aconnect.connect.experimental import (
     ExperimentalTasks,
     GroupContent,
     GroupContentPermission,
-    GroupContentPrincipal,
     GroupContentRole,
     UploadedBundle,
 )
@@ -333,7 +332,6 @@ __all__ = [
     "Group",
     "GroupContent",
     "GroupContentPermission",
-    "GroupContentPrincipal",
     "GroupContentRole",
     "GroupCreate",
     "GroupMember",

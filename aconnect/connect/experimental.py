@@ -18,6 +18,7 @@ from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.content import AccessType, ContentItem, ContentRole
 from aconnect.connect.experimental_jobs import ExperimentalJobs
+from aconnect.connect.permissions import PrincipalType
 from aconnect.connect.provisioning import RetiredBootstrap
 from aconnect.connect.styles import PageNumber
 from aconnect.connect.tasks import Task, TaskStatus
@@ -127,20 +128,13 @@ class GroupContentRole(OpenEnum):
     VIEWER = "viewer"
 
 
-class GroupContentPrincipal(OpenEnum):
-    """Who has a permission."""
-
-    USER = "user"
-    GROUP = "group"
-
-
 class GroupContentPermission(Model, kw_only=True):
     """What one user or group may do with an item of content."""
 
     principal_guid: str | None = None
     principal_name: str | None = None
     principal_role: GroupContentRole | None = None
-    principal_type: GroupContentPrincipal | None = None
+    principal_type: PrincipalType | None = None
 
 
 class GroupContent(ConnectBound, kw_only=True):

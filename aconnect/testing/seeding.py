@@ -88,7 +88,6 @@ def seeded_state(seed: Seed, features: Features, page_cache: int = 2100) -> Stat
     _add_groups(state, users)
     _add_tags(state)
     _add_content(state, users)
-    _add_group_content(state)
     _add_jobs(state)
     _add_oauth(state)
     state.examples = {name: new_example(name) for name in ("python-dash-demo", "shiny-demo")}
@@ -316,15 +315,6 @@ def _add_oauth(state: State) -> None:
         state.oauth_clients[client] = new_client(
             client, number, name, state.seed.start + state.seed.step * i
         )
-
-
-def _add_group_content(state: State) -> None:
-    content = list(state.content)
-    for i, group in enumerate(state.groups):
-        roles = ("viewer", "publisher")
-        # The last group has none.
-        own = content[: len(state.groups) - 1 - i]
-        state.group_content[group] = {guid: roles[j % 2] for j, guid in enumerate(own)}
 
 
 def _nothing(_: Run) -> None:

@@ -220,8 +220,6 @@ class State:
     """By guid, without their keys."""
     deleted: set[str] = field(default_factory=set[str])
     """Guids and ids of what was deleted, so that deleting again is code 17."""
-    group_content: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    """What each group has a permission for: its role by guid of the content, by guid of it."""
     examples: dict[str, Row] = field(default_factory=dict[str, Row])
     """By name."""
     settings: Row = field(default_factory=dict[str, object])

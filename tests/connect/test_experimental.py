@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aconnect import Client, errors
-from aconnect.connect import GroupContentPrincipal, GroupContentRole, archive_upload
+from aconnect.connect import GroupContentRole, PrincipalType, archive_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed, VirtualClock
 
 GROUPS = Seed(groups=3, content=3)
@@ -43,13 +43,17 @@ async def past(old: FakeConnect) -> AsyncIterator[Client]:
 async def test_content_of_a_group(server: FakeConnect, client: Client) -> None:
     """A group tells its content, with what everyone may do with it; a row leads to its item."""
     guid = next(iter(server.state.groups))
+    first, second, _ = server.state.content
+    server.state.permit(first, guid, "viewer")
+    server.state.permit(second, guid, "owner")
     group = await client.groups.get(guid)
     rows = await group.content
-    assert {row.content_guid: _roles(row.permissions)[guid] for row in rows} == (
-        server.state.group_content[guid]
-    )
+    assert {row.content_guid: _roles(row.permissions)[guid] for row in rows} == {
+        first: GroupContentRole.VIEWER,
+        second: GroupContentRole.PUBLISHER,
+    }
     owner = next(p for p in rows[0].permissions or [] if p.principal_role == "author")
-    assert owner.principal_type is GroupContentPrincipal.USER
+    assert owner.principal_type is PrincipalType.USER
     assert (await rows[0].content.refresh()).owner_guid == owner.principal_guid
     assert await client.experimental.groups.content(guid) == rows
     handle = client.groups.handle(guid)

@@ -12,7 +12,7 @@ from typing import Final
 
 _TOKEN: Final = re.compile(r"#[\w.]+|\w+(?::[\w.:/-]+)?(?:\([^)]*\))?|[\[\]{}|?]")
 _NAMED: Final = re.compile(r"(?P<name>\w+)(?::(?P<format>[^(]+))?(?:\((?P<values>.*)\))?")
-_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)(?:\.\.\.)?\}")
 # Other formats say how a text looks, but what comes to hand is a text all the same.
 _FORMATS: Final = frozenset({"date-time", "binary"})
 

@@ -84,6 +84,10 @@ def _find_bundle(call: Call) -> None:
     raise (already_gone if gone else not_found)("The bundle")
 
 
+_GROUP_ROLES = {"owner": "publisher", "viewer": "viewer"}
+"""What this operation calls the roles of permissions."""
+
+
 @route(
     "POST",
     "/v1/experimental/content",
@@ -199,7 +203,11 @@ def get_group_content(call: Call) -> Answer:
     state, guid = call.state, call.args["guid"]
     if guid not in state.groups:
         raise not_found("The group")
-    rows = [state.content[key] for key in state.group_content.get(guid, {}) if key in state.content]
+    rows = [
+        state.content[content]
+        for content, entries in state.permissions.items()
+        if any(entry["principal_guid"] == guid for entry in entries.values())
+    ]
     return ok(
         [
             {
@@ -216,12 +224,20 @@ def get_group_content(call: Call) -> Answer:
 
 def _permissions(call: Call, row: Row) -> list[Row]:
     """List who may do what with an item; the owner is its author and always there."""
-    state, owner = call.state, row["owner_guid"]
-    found = [(owner, state.users[owner]["username"], "author", "user")]
+    state = call.state
+    found = [(row["owner_guid"], "author", "user")]
     found += [
-        (group, state.groups[group]["name"], own[row["guid"]], "group")
-        for group, own in state.group_content.items()
-        if row["guid"] in own and group in state.groups
+        (entry["principal_guid"], _GROUP_ROLES[entry["role"]], entry["principal_type"])
+        for entry in state.permissions[row["guid"]].values()
     ]
-    names = ("principal_guid", "principal_name", "principal_role", "principal_type")
-    return [dict(zip(names, each, strict=True)) for each in found]
+    return [
+        {
+            "principal_guid": guid,
+            "principal_name": state.groups[guid]["name"]
+            if kind == "group"
+            else state.users[guid]["username"],
+            "principal_role": role,
+            "principal_type": kind,
+        }
+        for guid, role, kind in found
+    ]
