@@ -32,6 +32,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "_ext.groups",
     "_ext.operations",
 ]
 exclude_patterns = ["_build"]

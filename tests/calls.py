@@ -9,18 +9,32 @@ import gzip
 import io
 import json
 import tarfile
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import tests.authentik.scene
 import tests.cloudendure.scene
 import tests.looker.scene
 from aconnect import Client
-from aconnect._core.endpoint import REGISTRY
-from aconnect.connect.bundles import archive_upload
+from aconnect._core.endpoint import REGISTRY, Endpoint
+from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, bootstrap_token
+from aconnect.connect.thumbnails import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed
+from aconnect.testing.oauth import new_integration
+from aconnect.testing.resources import guid_of, new_repository
 from tests.scenes import Scene, Setting
 
-SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3)
+OAUTH_CONFIG = {
+    "client_id": "the-client",
+    "client_secret": "the-client-secret",
+    "authorization_uri": "https://example.com/authorize",
+    "token_uri": "https://example.com/token",
+}
+
+OLD = "2023.09.0"
+"""A version that has what later ones have not."""
+SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3, queue=4)
 
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -36,13 +50,32 @@ BODIES: dict[str, dict[str, Any]] = {
     "groups.remote": {"prefix": "r"},
     "content.create": {"name": "new-content"},
     "content.update": {"title": "Another title"},
+    "content.search": {"q": "-locked:true"},
+    "users.keys.create": {"name": "new-key"},
+    "examples.thumbnail": {"name": "shiny-demo"},
+    "examples.zip": {"name": "shiny-demo"},
+    "experimental.content.create": {"name": "new-content"},
+    "experimental.content.update": {"title": "Another title"},
+    "content.repository.put": {"repository": "https://example.com/other.git"},
+    "content.repository.update": {"branch": "other"},
     "tags.create": {"name": "new-tag"},
     "tags.update": {"name": "renamed"},
+    "content.vanity.put": {"path": "/new-path/"},
     "content.tags.add": {"tag_id": "3"},
+    "oauth.integrations.create": {"template": "custom", "config": OAUTH_CONFIG},
+    "oauth.integrations.update": {"description": "Another description"},
     "content.environment_variables.patch": {"body": [{"name": "A", "value": "1"}]},
     "content.environment_variables.put": {"body": [{"name": "A", "value": "1"}]},
+    "environments.create": {"name": "new-image", "cluster_name": "Kubernetes", "title": "New"},
+    "environments.update": {"title": "Another title"},
+    "system.caches.runtime.delete": {"language": "R", "version": "4.4.2", "image_name": "Local"},
+    "system.documentation.put": {"content": "# New"},
+    "system.service_tokens.create": {"name": "new-token", "scopes": ["identity:manage"]},
 }
 """Arguments that are no ids."""
+
+
+PICTURE = b"\x89PNG\r\n\x1a\n and so on"
 
 
 def archive(files: dict[str, bytes] | None = None) -> bytes:
@@ -73,33 +106,114 @@ class ConnectScene(Scene[FakeConnect, Client]):
         state.build_script = BuildScript()
         spare = await item.bundles.create(archive({"index.html": b"<p>spare</p>"}))
         await item.tags.add("3")
+        report = next(iter(state.schedules))
+        state.repositories[report] = new_repository("https://example.com/it.git", SEED.start)
         group = next(iter(state.groups))
         users = list(state.users)
         outsider = next(guid for guid in users if guid not in state.members[group])
+        entry = state.permit(guid, users[4], "viewer")
+        state.vanities[guid] = {"content_guid": guid, "path": "/old/", "created_time": state.now()}
+        state.bookmarks[guid] = {users[0]: {"created_time": state.now()}}
+        state.thumbnails[guid] = PICTURE
+        spare_key = state.add_key("spare", users[0], "spare", "administrator", state.seed.start)
         running = next(k for k, job in state.jobs[guid].items() if job.row["status"] == 0)
+        integration, session = guid_of("integration"), guid_of("oauth session")
+        state.oauth_integrations[integration] = new_integration(
+            integration,
+            2,
+            "custom",
+            {"auth_type": "Service Account", **OAUTH_CONFIG},
+            state.seed.start,
+        )
+        state.oauth_associations[guid] = {integration: state.seed.start}
+        state.oauth_sessions[session] = {
+            **state.oauth_sessions[self.server.oauth_login("admin", integration)],
+            "guid": session,
+        }
+        environment, managed = state.environments
+        state.documentation = {"content": "# Old", "created_time": state.seed.start}
         self.ids = {
             "users": {"guid": users[4]},
+            "users.keys": {"guid": users[0], "id": spare_key["id"]},
             "groups": {"guid": group},
             "groups.members": {"group_guid": group, "user_guid": state.members[group][0]},
             "content": {"guid": guid},
+            "content.bookmark": {"guid": guid},
+            "content.bookmark.create": {"guid": list(state.content)[1]},
             "content.bundles": {"guid": guid, "id": spare.id},
+            "content.bundles.files": {"guid": guid, "id": spare.id, "path": "index.html"},
             "content.jobs": {"guid": guid, "key": running},
+            "content.permissions": {"guid": guid, "id": entry["id"]},
+            "content.packages": {"guid": report},
+            "content.repository": {"guid": report},
+            "content.schedule": {"guid": report},
+            "content.storage": {"guid": report},
             "content.tags": {"guid": guid, "id": "3"},
+            "content.thumbnail": {"guid": guid},
+            "content.vanity": {"guid": guid},
             "content.environment_variables": {"guid": guid},
+            "content.oauth.associations": {"guid": guid},
+            "oauth.clients": {"client_id": next(iter(state.oauth_clients))},
+            "oauth.integrations": {"guid": integration},
+            "oauth.integrations.associations": {"guid": integration},
+            "oauth.sessions": {"guid": session},
+            "oauth.templates": {"key": "custom"},
+            "experimental.bundles": {"guid": guid, "id": spare.id},
+            "experimental.content": {"guid": guid},
+            "experimental.groups": {"guid": group},
+            "experimental.tasks": {"id": task.id},
+            "queue": {"id": "1"},
+            "environments": {"guid": environment},
+            "environments.permissions": {
+                "guid": managed,
+                "permission_guid": next(iter(state.environment_permissions[managed])),
+            },
+            "system.checks": {"id": next(iter(state.checks))},
+            "system.service_tokens": {"guid": next(iter(state.service_tokens))},
             "tags": {"id": "3"},
             "tasks": {"id": task.id},
         }
+        permitted = {"principal_type": "user", "role": "viewer"}
         self.bodies = {
             **BODIES,
             "groups.members.add": {"user_guid": outsider},
+            "content.oauth.associations.put": {"body": [{"oauth_integration_guid": integration}]},
+            "oauth.exchange": {
+                "grant_type": OAuthGrantType.TOKEN_EXCHANGE,
+                "subject_token_type": OAuthTokenType.CONTENT_SESSION_TOKEN,
+                "subject_token": self.server.content_session_token(guid),
+            },
+            "content.lockfile": {"guid": report},
+            "environments.permissions.create": {"group_guid": group},
             "content.bundles.upload": {"body": archive_upload(archive())},
+            "content.permissions.create": {**permitted, "principal_guid": users[2]},
+            "content.permissions.update": {**permitted, "principal_guid": users[4]},
+            "content.thumbnail.put": {"body": image_upload(PICTURE)},
+            "experimental.content.deploy": {"bundle_id": spare.id},
+            "experimental.content.upload": {"body": archive_upload(archive())},
         }
+        token = bootstrap_token(state.bootstrap_secret, time.time()).reveal()
+        self.bodies |= {name: {"token": token} for name in BOOTSTRAPS}
         self.server.requests.clear()
+
+    def call(self, key: str) -> Callable[[], Awaitable[Any]]:
+        """Give the call of an operation; a server with users is not bootstrapped."""
+        if REGISTRY[key].name in BOOTSTRAPS:
+            self.server.state.users.clear()
+        return super().call(key)
+
+
+BOOTSTRAPS = ("bootstrap.create", "experimental.bootstrap.create")
+
+
+def connect_server(declared: Endpoint) -> FakeConnect:
+    """Give a server that has an operation: the newest, or an old one for what is retired."""
+    return FakeConnect(seed=SEED, version=OLD) if declared.until else FakeConnect(seed=SEED)
 
 
 SETTINGS = {
     "connect": Setting(
-        lambda: FakeConnect(seed=SEED),
+        connect_server,
         lambda server, **options: Client(server.url, api_key=server.api_key, **options),
         ConnectScene,
     ),

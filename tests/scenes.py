@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from aconnect._core.endpoint import REGISTRY, Resource
+from aconnect._core.endpoint import REGISTRY, Endpoint, Resource
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -20,7 +20,7 @@ class Scene(Generic[S, C]):
         self.server = server
         self.client = client
         self.ids: dict[str, dict[str, str]] = {}
-        """What names stand for, by resource group."""
+        """What names stand for, by resource group; by operation where that needs something else."""
         self.bodies: dict[str, dict[str, Any]] = {}
         """Arguments that are no ids, by operation."""
 
@@ -35,7 +35,7 @@ class Scene(Generic[S, C]):
             import_module(declared.function.__module__),
             declared.function.__qualname__.partition(".")[0],
         )
-        ids = self.ids.get(group._name, {})
+        ids = {**self.ids.get(group._name, {}), **self.ids.get(declared.name, {})}
         own = set(declared.plan.arguments)
         places = {name for name, *_ in declared.plan.path}
         resource = group(self.client, {name: ids[name] for name in places - own})
@@ -59,7 +59,8 @@ class Scene(Generic[S, C]):
 class Setting:
     """How a service is simulated and called."""
 
-    server: Callable[[], Any]
+    server: Callable[[Endpoint], Any]
+    """Takes the operation: retired ones need an old server."""
     client: Callable[..., Any]
     """Takes the server and options of the client."""
     scene: Callable[[Any, Any], Scene[Any, Any]]

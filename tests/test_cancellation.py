@@ -167,6 +167,10 @@ async def job_wait(world: World) -> object:
     return await job.wait()
 
 
+async def check_wait(world: World) -> object:
+    return await (await world.client.system.checks.create()).wait()
+
+
 async def mapped(world: World) -> object:
     users = [row["guid"] for row in world.server.state.users.values()]
     return await amap(world.client.users.get, users, limit=3)
@@ -228,7 +232,7 @@ async def closing(world: World) -> object:
 WORKS: list[Work] = [
     *(call, observed_call, create, stream, failed_stream),
     *(rows, all_rows, prefetched_rows, prefetched_pages, first, total),
-    *(task_wait, task_result, task_output, job_follow, job_wait),
+    *(task_wait, task_result, task_output, job_follow, job_wait, check_wait),
     *(mapped, mapped_stream, mapped_rows),
     *(upload, upload_from_memory, download),
     *(crowded, paced, closing),

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from aconnect import Client, errors
+from aconnect import NO_RETRY, Client, RetryPolicy, errors
 from aconnect._core.endpoint import REGISTRY
-from aconnect.testing import FakeConnect, VirtualClock
-from tests.calls import SEED, ConnectScene
+from aconnect.testing import FakeConnect, Seed, VirtualClock
+from tests.calls import OLD, SEED, ConnectScene
 
 OPERATIONS = sorted(key for key in REGISTRY if key.startswith("connect:"))
-OLD = "2023.09.0"
 TABLE = Path(__file__).parent / "contracts" / "connect-2023.09.json"
+# An old server takes the last word of the path for an id.
+TAKEN_FOR_IDS = {"connect:content.storage.find"}
 # The simulated server has these on every version, as it is not known when they came.
 UNKNOWN_SINCE = {"connect:content.render", "connect:instrumentation.hits"}
 
@@ -27,6 +28,7 @@ def known_in_2023() -> set[str]:
         for key in OPERATIONS
         if f"{REGISTRY[key].method} {REGISTRY[key].template}" in known
         or not REGISTRY[key].template.startswith("/v1")
+        or (REGISTRY[key].since or "9999") <= OLD
     }
 
 
@@ -43,8 +45,25 @@ async def test_on_an_old_server(operation: str) -> None:
         if operation in known_in_2023() | UNKNOWN_SINCE:
             await call()
         else:
-            with pytest.raises(errors.EndpointMissingError, match="too old"):
+            since = REGISTRY[operation].since
+            said = "too old" if since is None else f"came with Posit Connect {since}"
+            taken = operation in TAKEN_FOR_IDS
+            kind = errors.NotFoundError if taken else errors.EndpointMissingError
+            with pytest.raises(kind, match=said):
                 await call()
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if REGISTRY[o].until])
+async def test_what_is_retired(operation: str) -> None:
+    """On a new server a retired operation says that later versions do not have it any more."""
+    async with (
+        FakeConnect(seed=SEED) as server,
+        Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
+    ):
+        it = ConnectScene(server, client)
+        await it.set_up()
+        with pytest.raises(errors.EndpointMissingError, match=r"later versions .* any more"):
+            await it.call(operation)()
 
 
 async def test_the_version_is_read_once() -> None:
@@ -67,3 +86,37 @@ async def test_a_hidden_version_can_be_told(hidden: str | None) -> None:
             version = await client.version()
             assert version is not None
             assert version > "2025.05"
+
+
+@pytest.mark.parametrize("retry", [RetryPolicy(), NO_RETRY], ids=["retries", "no retries"])
+async def test_an_old_server_is_asked_again_without_the_vanity_url(retry: RetryPolicy) -> None:
+    """Who includes the vanity URL still gets the content of a server that refuses the word."""
+    async with (
+        FakeConnect(version=OLD) as server,
+        Client(server.url, api_key=server.api_key, retry=retry) as client,
+    ):
+        items = await client.content.find(include=["owner", "vanity_url"])
+        assert items
+        assert all(item.owner is not None for item in items)
+        assert [request.query for request in server.requests] == [
+            {"include": ["owner,vanity_url"]},
+            {"include": ["owner"]},
+        ]
+
+
+async def test_other_words_are_refused_as_ever() -> None:
+    """A word that no server knows is an error, and is not asked for again."""
+    async with FakeConnect() as server, Client(server.url, api_key=server.api_key) as client:
+        with pytest.raises(errors.BadRequestError, match="INVALID_INCLUDE"):
+            await client.content.find(include=["owner", "weather"])
+        assert server.count("GET", "/v1/content") == 1
+
+
+async def test_groups_by_prefix_on_an_old_server_come_once() -> None:
+    """Servers that repeat the first page of groups for ever do not make rows appear twice."""
+    async with (
+        FakeConnect(seed=Seed(groups=12), version=OLD) as server,
+        Client(server.url, api_key=server.api_key) as client,
+    ):
+        guids = [group.guid async for group in client.groups.find(prefix="group").sized(5)]
+        assert len(guids) == len(set(guids)) == 5

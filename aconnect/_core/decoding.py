@@ -143,16 +143,24 @@ def binder_for(kind: Any) -> Binder | None:
     kind = next((choice for choice in _choices(kind) if choice is not type(None)), kind)
     if get_origin(kind) is list:
         return rows_binder_for(*get_args(kind))
-    return _bind_one if isinstance(kind, type) and issubclass(kind, Bound) else None
+    bind = rows_binder_for(kind)
+    return None if bind is None else _bind_one(bind)
 
 
-def rows_binder_for(row: Any) -> Binder | None:
-    """Find how rows of a type are tied to their client."""
-    return _bind_all if isinstance(row, type) and issubclass(row, Bound) else None
-
-
-def _bind_one(value: Bound, client: Any, scope: Mapping[str, Any]) -> Bound:
-    return value._bind(client, scope)
+def rows_binder_for(kind: Any, around: frozenset[type] = frozenset()) -> Binder | None:
+    """Find how many values of a type, and their parts, are tied; what holds itself is tied once."""
+    if not isinstance(kind, type) or not issubclass(kind, Struct) or kind in around:
+        return None
+    ties: list[tuple[str, Binder]] = []
+    for field in msgspec.structs.fields(kind):
+        for choice in _choices(field.type):
+            many = get_origin(choice) is list
+            row = get_args(choice)[0] if many else choice
+            bind = rows_binder_for(row, around | {kind})
+            if bind is not None:
+                ties.append((field.name, bind if many else _bind_one(bind)))
+    own = _bind_all if issubclass(kind, Bound) else None
+    return _bind_parts(own, ties) if ties else own
 
 
 def _bind_all(values: list[Bound], client: Any, scope: Mapping[str, Any]) -> list[Bound]:
@@ -160,3 +168,21 @@ def _bind_all(values: list[Bound], client: Any, scope: Mapping[str, Any]) -> lis
     for value in values:
         value._origin = origin
     return values
+
+
+def _bind_one(bind: Binder) -> Binder:
+    return lambda value, client, scope: bind([value], client, scope)[0]
+
+
+def _bind_parts(own: Binder | None, ties: list[tuple[str, Binder]]) -> Binder:
+    def bind(values: list[Any], client: Any, scope: Mapping[str, Any]) -> list[Any]:
+        if own is not None:
+            own(values, client, scope)
+        for name, tie in ties:
+            for value in values:
+                part = getattr(value, name)
+                if part is not None:
+                    tie(part, client, scope)
+        return values
+
+    return bind

@@ -89,7 +89,6 @@ class Endpoint:
         rename: Mapping[str, str] | None = None,
         separators: Mapping[str, str] | None = None,
         deep: Collection[str] = (),
-        root: bool = True,
         style: PageStyle | None = None,
         since: str | None = None,
         until: str | None = None,
@@ -106,7 +105,6 @@ class Endpoint:
         self.separators = separators or {}
         self.deep = deep
         """The names in the template that stand for several segments, such as a file's path."""
-        self.root = root
         self.style = style
         self.since = since
         """The server version that brought it, where known."""

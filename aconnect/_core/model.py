@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import msgspec
 from msgspec import Struct
+
+from aconnect._core.redaction import HIDDEN
 
 if TYPE_CHECKING:
     Id = str
@@ -55,6 +57,23 @@ def _with_text(names: list[str], before: Callable[[Model], None] | None) -> Call
                 setattr(self, name, str(value))
 
     return __post_init__
+
+
+class Confidential(Model, kw_only=True):
+    """A model some of whose fields are as good as a password: they are read, but not printed."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ()
+
+    def _shown(self) -> Self:
+        hidden = {name: HIDDEN for name in self._hidden if getattr(self, name)}
+        return msgspec.structs.replace(self, **hidden)
+
+    def __repr__(self) -> str:
+        return Struct.__repr__(self._shown())
+
+    def __rich_repr__(self) -> Any:
+        # Rich prints tables of fields, and asks for them here.
+        return Struct.__rich_repr__(self._shown())
 
 
 class _Tied:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -12,7 +13,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import aclosing
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Final, Generic, Protocol, Self, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -20,11 +21,15 @@ from msgspec import Raw, Struct
 from aconnect._core import decoding
 from aconnect._core.events import Event, PageFetched
 from aconnect._core.message import Answer, Request
-from aconnect._core.styles import PageStyle, Position
+from aconnect._core.styles import Cut, PageStyle, Position
 from aconnect._core.url import query_string
 from aconnect.errors import InvalidArgumentError, PageLoopError, ResumeError
 
 T = TypeVar("T")
+
+logger = logging.getLogger("aconnect")
+_NO_CONTENT: Final = 204
+"""How some lists say that they have no rows."""
 
 
 class _Token(Struct, kw_only=True):
@@ -44,6 +49,8 @@ class Page(Struct, Generic[T], frozen=True):
     """How many rows there are in all, where the server says so."""
     token: str | None
     """Pass it to `Paged.pages(token)` to go on after this page; None at the end."""
+    warnings: tuple[str, ...] = ()
+    """What the server says against the query, though it answers it; logged once for all pages."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -173,13 +180,18 @@ class Paged(Generic[T]):
         while True:
             request = self._page_request(style.query(at, size))
             answer = await self._client._answer(request)
-            decoded = decoding.decode(answer, wire, what, self._client._hide)
-            cut = style.cut(decoded, at, size)
+            if answer.status == _NO_CONTENT:
+                cut = Cut([], None)
+            else:
+                decoded = decoding.decode(answer, wire, what, self._client._hide)
+                cut = style.cut(decoded, at, size)
             number += 1
             if self._bind is not None:
                 self._bind(cut.rows, self._client, self._scope)
             self._notify(number, len(cut.rows))
-            yield Page(cut.rows, number, cut.total, _token(query, cut.next))
+            if number == 1:
+                self._warn(cut.warnings)
+            yield Page(cut.rows, number, cut.total, _token(query, cut.next), cut.warnings)
             if cut.next is None:
                 return
             at = cut.next
@@ -204,6 +216,11 @@ class Paged(Generic[T]):
         self._client._notify(
             lambda: PageFetched(operation=self._request.operation, number=number, rows=rows)
         )
+
+    def _warn(self, warnings: tuple[str, ...]) -> None:
+        for warning in warnings:
+            said = self._client._hide(warning)
+            logger.warning("the server warns about %s: %r", self._request.operation, said)
 
     def _fingerprint(self) -> str:
         return _digest(f"{self._client._origin} {self._request.method} {self._request.target}")

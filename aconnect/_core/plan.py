@@ -63,7 +63,7 @@ class Plan(Struct, frozen=True):
     precedes all."""
     query: dict[str, str]
     times: tuple[str, ...]
-    """The arguments that are points in time."""
+    """The arguments and body fields that are points in time."""
     has_body: bool
     fields: frozenset[str] | None
     spelled: dict[str, str]
@@ -134,7 +134,10 @@ def compile_plan(
             for place, text in zip(placeholders, texts[1:], strict=True)
         ),
         query=query,
-        times=tuple(name for name in query if datetime in get_args(hints[name])),
+        times=(
+            *(name for name in query if _is_time(hints[name])),
+            *(fields[2] if fields is not None else ()),
+        ),
         has_body="body" in arguments,
         fields=None if fields is None else fields[0],
         spelled={name: spell(name) for name in (fields[0] if fields else ())},
@@ -170,16 +173,21 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     return get_type_hints(function, globalns=names, include_extras=True)
 
 
+def _is_time(hint: Any) -> bool:
+    return hint is datetime or datetime in get_args(hint)
+
+
 def _fields(
     parameters: list[inspect.Parameter], hints: Mapping[str, Any]
-) -> tuple[frozenset[str], set[str]] | None:
-    """Give the fields of a keyword body, and those that are required; None without one."""
+) -> tuple[frozenset[str], set[str], list[str]] | None:
+    """Give the fields of a keyword body, the required ones and the times; None without one."""
     for parameter in parameters:
         if parameter.kind is parameter.VAR_KEYWORD:
             (kind,) = get_args(hints[parameter.name])
             if not is_typeddict(kind):
                 raise TypeError(f"**{parameter.name} must be Unpack of a TypedDict, not {kind!r}")
-            return kind.__required_keys__ | kind.__optional_keys__, _required_keys(kind)
+            times = [key for key, hint in get_type_hints(kind).items() if _is_time(hint)]
+            return kind.__required_keys__ | kind.__optional_keys__, _required_keys(kind), times
     return None
 
 

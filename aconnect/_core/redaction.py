@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
+from msgspec import Struct, structs
+
 from aconnect._core.guards import is_dict, is_list
 
 HIDDEN: Final = "***"
@@ -73,6 +75,12 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret cannot be pickled; pass the value where it is needed instead")
+
+
+def hidden_repr(model: Struct, *names: str) -> str:
+    """Show a model without the values of fields that are as good as a password."""
+    hidden: Mapping[str, str] = {name: HIDDEN for name in names if getattr(model, name)}
+    return Struct.__repr__(structs.replace(model, **hidden))
 
 
 def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -22,6 +22,8 @@ class Cut(Struct, frozen=True):
     """None at the end."""
     total: int | None = None
     """How many rows there are in all, where the server says so."""
+    warnings: tuple[str, ...] = ()
+    """What the server says against the query, though it answers it."""
 
 
 class PageStyle(Protocol):

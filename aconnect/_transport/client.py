@@ -6,8 +6,8 @@ import asyncio
 import functools
 import os
 import warnings
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
@@ -213,6 +213,18 @@ class BaseClient:
 
     def _hide(self, text: str) -> str:
         return scrub(text, self._pipeline.secrets)
+
+    @contextmanager
+    def _hiding(self, *values: str) -> Generator[None]:
+        """Keep values that only some calls send out of all messages while those are made."""
+        secrets = [Secret(value) for value in values if value]
+        # The list itself is shared by all clients made of this one.
+        self._pipeline.secrets.extend(secrets)
+        try:
+            yield
+        finally:
+            for secret in secrets:
+                self._pipeline.secrets.remove(secret)
 
     @property
     def _origin(self) -> str:

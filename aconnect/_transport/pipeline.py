@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import FrameType
 from typing import Final, Generic, Self, TypeVar, cast
 
 import msgspec
@@ -48,7 +49,9 @@ T = TypeVar("T", bound="Answer | tuple[AsyncExitStack, Stream]")
 _CALLS: Final = itertools.count(1)
 _REFUSED: Final = 401
 _LONGEST_ERROR: Final = 64 * 1024
-_OURS: Final = "aconnect."
+# What runs between a call and its caller: streams are context managers, an attempt that is not the
+# first runs below tenacity, and above a task there is only what started its loop.
+_BETWEEN: Final = frozenset({"aconnect", "asyncio", "contextlib", "tenacity"})
 
 
 class Pipeline:
@@ -195,14 +198,19 @@ class Pipeline:
             return
         self._deprecated.add(operation)
         frame, level = sys._getframe(1), 2
-        while frame.f_back is not None and frame.f_globals["__name__"].startswith(_OURS):
+        while frame.f_back is not None and _package(frame) in _BETWEEN:
             frame, level = frame.f_back, level + 1
-        warnings.warn(deprecation, DeprecationWarning, stacklevel=level - 1)
+        warnings.warn(deprecation, DeprecationWarning, stacklevel=level)
 
     def _refused(self, request: Request, answer: Answer) -> ApiError:
         if answer.status in {429, 503}:
             self._limiter.overloaded()
-        return self.dialect.error(request, answer, self.root, self.secrets)
+        secrets = self.secrets
+        if request.credentials is not None:
+            # A token that is good for this call only is not among those that the client knows.
+            own = (Secret(value.rpartition(" ")[2]) for value in request.credentials.values())
+            secrets = [*secrets, *own]
+        return self.dialect.error(request, answer, self.root, secrets)
 
     def left(self, request: Request, began: float) -> float | None:
         """Give the seconds that remain for a call; None where there is no deadline."""
@@ -221,6 +229,11 @@ class Pipeline:
     def describe(self, request: Request) -> str:
         """Name a call in an error message, without its query."""
         return f"{request.method} {self.root}{request.target.partition('?')[0]}"
+
+
+def _package(frame: FrameType) -> str:
+    name: str = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0]
 
 
 class _Call(Generic[T]):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aconnect._core.endpoint import Resource
 from aconnect._core.model import Bound
@@ -27,12 +26,3 @@ class AuthentikBound(Bound, kw_only=True):
         """The client this came from."""
         client: Client = self._context[0]
         return client
-
-    def _part_of(self, whole: AuthentikBound) -> None:
-        """Remember the object whose answer this came in; only that one is tied to the client."""
-        self._whole = whole
-
-    @property
-    def _context(self) -> tuple[Any, Mapping[str, Any]]:
-        whole: AuthentikBound | None = getattr(self, "_whole", None)
-        return super()._context if whole is None else whole._context

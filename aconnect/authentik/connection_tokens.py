@@ -22,10 +22,6 @@ class ConnectionToken(AuthentikBound, kw_only=True):
     endpoint_obj: Endpoint | None = None
     user: PartialUser | None = None
 
-    def __post_init__(self) -> None:
-        if self.endpoint_obj is not None:
-            self.endpoint_obj._part_of(self)
-
     async def update(self, **fields: Unpack[ConnectionTokenUpdate]) -> ConnectionToken:
         """Change it, giving all required fields, and give the token as it is then."""
         return await self.client.connection_tokens.update(self.pk, **fields)

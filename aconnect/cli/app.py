@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from aconnect._version import __version__
+from aconnect.cli.bootstrap import bootstrap
 from aconnect.cli.call import SERVICES, call
 from aconnect.cli.collect import collect
 from aconnect.cli.content import content
@@ -36,5 +37,5 @@ def app(service: str) -> None:
     """
 
 
-for _command in (demo, serve, collect, deploy, content, tasks, call):
+for _command in (demo, serve, collect, deploy, content, tasks, bootstrap, call):
     app.add_command(_command)

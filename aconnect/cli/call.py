@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from aconnect.cli.common import print_line, run, tell_retries
+from aconnect.cli.common import print_line, print_rows, run, tell_retries
 
 if TYPE_CHECKING:
     from aconnect._core.endpoint import Endpoint, Resource
@@ -27,19 +27,25 @@ def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> li
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("operation", required=False, shell_complete=_complete)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, as the server gave it.")
 @click.option("--list", "list_", is_flag=True, help="List the operations instead.")
 @click.pass_context
 def call(
-    context: click.Context, operation: str | None, arguments: tuple[str, ...], list_: bool
+    context: click.Context,
+    operation: str | None,
+    arguments: tuple[str, ...],
+    as_json: bool,
+    list_: bool,
 ) -> None:
     """Make one call and print its answer as JSON.
 
     OPERATION is a name such as users.get. What its path needs follows in order, everything else as
     --name VALUE, with the names of the Python signature; a value that is no text is written as
-    JSON. Rows are printed one to a line, as they come.
+    JSON. Rows are printed one to a line, as they come; with --json they are one array.
 
     \b
     aconnect call users.get 820f092f-d564-4ab5-819a-0f4d2f03d11e
+    aconnect call content.get 7d59c5c7-c4a7-4950-acc3-3943b7192bc4 --json
     aconnect call content.bundles.find GUID
     aconnect call groups.create --name staff
     aconnect --service looker call roles.search --name 'Ana%'
@@ -58,7 +64,7 @@ def call(
         )
     declared = known[operation]
     scope, args, kwargs = _sorted_out(declared, arguments)
-    run(lambda: _make(_client(service), declared, scope, args, kwargs))
+    run(lambda: _make(_client(service), declared, scope, {**args, **kwargs}, as_json=as_json))
 
 
 def _operations(service: str) -> dict[str, Endpoint]:
@@ -130,28 +136,34 @@ async def _make(
     client: BaseClient,
     declared: Endpoint,
     scope: dict[str, str],
-    args: dict[str, Any],
-    kwargs: dict[str, Any],
+    given: dict[str, Any],
+    *,
+    as_json: bool,
 ) -> None:
-    from aconnect._core.paging import Paged
-
     owner = import_module(declared.function.__module__)
     group: type[Resource] = getattr(owner, declared.function.__qualname__.partition(".")[0])
     async with client:
         tell_retries(client)
         method = getattr(group(client, scope), declared.function.__name__)
         try:
-            answer = method(**args, **kwargs)
-            if isinstance(answer, Paged):
-                async for page in answer.raw().pages():
-                    for row in page.rows:
-                        print_line(client._hide(bytes(row).decode()))
-                return
-            _show(await answer, client)
+            if declared.style is not None:
+                await print_rows(method(**given), client, as_json=as_json)
+            elif as_json:
+                _show_body((await client.detailed(method, **given)).body, client)
+            else:
+                _show(await method(**given), client)
         except TypeError as error:
             if declared.name not in str(error):
                 raise
             raise click.UsageError(str(error)) from error
+
+
+def _show_body(body: bytes, client: BaseClient) -> None:
+    """Print an answer as it came, but for what the client signs in with."""
+    try:
+        print_line(client._hide(body.decode()))
+    except UnicodeDecodeError:
+        sys.stdout.buffer.write(body)
 
 
 def _show(value: Any, client: BaseClient) -> None:

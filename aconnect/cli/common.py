@@ -21,6 +21,7 @@ import click
 
 if TYPE_CHECKING:
     from aconnect import Client, Event
+    from aconnect._core.paging import Paged
     from aconnect._transport.client import BaseClient
 
 P = ParamSpec("P")
@@ -95,6 +96,22 @@ def say(text: str) -> None:
 def print_line(text: str) -> None:
     """Write one line of the result."""
     click.echo(clean(text))
+
+
+async def print_rows(rows: Paged[Any], client: BaseClient, *, as_json: bool) -> None:
+    """Print rows as the server gave them, while they come: a line each, or as one array."""
+    last = ""
+    async for page in rows.raw().pages():
+        for row in page.rows:
+            text = client._hide(bytes(row).decode())
+            if not as_json:
+                print_line(text)
+                continue
+            if last:
+                print_line(f"{last},")
+            last = f" {text}" if last else f"[{text}"
+    if as_json:
+        print_line(f"{last or '['}]")
 
 
 def connecting(command: Callable[Concatenate[Client, P], T]) -> Callable[P, T]:

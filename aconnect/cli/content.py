@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aconnect.cli.common import clean, connecting, is_terminal, print_line, run, tell_retries
+from aconnect.cli.common import (
+    clean,
+    connecting,
+    is_terminal,
+    print_line,
+    print_rows,
+    run,
+    tell_retries,
+)
 
 if TYPE_CHECKING:
     from aconnect import Client
@@ -26,10 +34,10 @@ def list_content(client: Client, as_json: bool) -> None:
     On a terminal as a table, otherwise as lines of GUID, name, kind and title with tabs between.
     """
 
-    async def raw() -> list[bytes]:
+    async def raw() -> None:
         async with client:
             tell_retries(client)
-            return [bytes(row) for row in await client.content.find().raw()]
+            await print_rows(client.content.find(), client, as_json=True)
 
     async def items() -> list[tuple[str, ...]]:
         async with client:
@@ -43,10 +51,7 @@ def list_content(client: Client, as_json: bool) -> None:
             ]
 
     if as_json:
-        import json
-
-        rows = run(raw)
-        print_line("[" + ",\n ".join(json.dumps(json.loads(row)) for row in rows) + "]")
+        run(raw)
     elif is_terminal("stdout"):
         _print_table(run(items))
     else:

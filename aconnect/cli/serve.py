@@ -12,7 +12,7 @@ from aconnect.cli.common import print_line, run, say
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=3939, show_default=True, help="0 takes a free one.")
-@click.option("--server-version", default="2026.03.0", show_default=True, help="What it acts as.")
+@click.option("--server-version", default="2026.06.0", show_default=True, help="What it acts as.")
 @click.option("--nodes", default=1, show_default=True, help="Size of its cluster.")
 @click.option("--visits", default=10_000, show_default=True)
 @click.option("--audit-logs", default=2_000, show_default=True)

@@ -10,7 +10,8 @@ from msgspec import field
 
 from aconnect._core import decoding
 from aconnect._core.endpoint import declared_by, endpoint
-from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource, hidden_repr
+from aconnect._core.redaction import hidden_repr
+from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
 from aconnect.cloudendure.window import MAX_LIMIT, AuditLog, AuditLogEntry, events, window
 from aconnect.errors import InvalidArgumentError
 

@@ -7,8 +7,8 @@ from typing import Any, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint
 from aconnect._core.model import OpenEnum
-from aconnect._core.redaction import Secret
-from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource, hidden_repr
+from aconnect._core.redaction import Secret, hidden_repr
+from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
 from aconnect.errors import DecodeError
 
 

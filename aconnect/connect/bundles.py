@@ -16,6 +16,7 @@ from aconnect._core.model import Id, Model
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.bundle_files import BundleFiles
 from aconnect.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ class Bundle(ConnectBound, kw_only=True):
     @property
     def _bundles(self) -> Bundles:
         return Bundles(self._context[0], {"guid": self._guid})
+
+    @property
+    def files(self) -> BundleFiles:
+        """The files in it."""
+        return BundleFiles(self._context[0], {"guid": self._guid, "id": self.id})
 
     async def delete(self) -> None:
         """Delete the bundle; not possible while it is active (code 75)."""
@@ -124,8 +130,12 @@ class Bundles(ConnectResource, name="content.bundles"):
         """Find the newest bundle, or None."""
         return await self.find().first()
 
+    def handle(self, id: str) -> Bundle:  # noqa: A002  the vendor's noun
+        """Give a bundle of which only the id is known; nothing is asked of the server."""
+        return Bundle(id=id)._bind(self._client, {**self._scope, "id": id})
+
     @endpoint("GET", "/v1/content/{guid}/bundles/{id}")
-    async def get(self, id: str) -> Bundle:  # noqa: A002  the vendor's noun
+    async def get(self, id: str) -> Bundle:  # noqa: A002  as above
         """Get one bundle."""
         ...
 

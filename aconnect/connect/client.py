@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
 
 from aconnect._core.endpoint import declared_by
-from aconnect._core.polling import PollPolicy, poll
+from aconnect._core.polling import PollPolicy
 from aconnect._core.redaction import Secret
 from aconnect._transport.client import BaseClient, resource, setting
 from aconnect._transport.files import whole_file
-from aconnect._transport.options import Connection, options_of
+from aconnect._transport.options import Connection, connection_of, options_of
 from aconnect.connect.address import API, api_root
 from aconnect.connect.audit import AuditLogs
 from aconnect.connect.content import Content
 from aconnect.connect.dialect import ConnectDialect
+from aconnect.connect.environments import Environments
+from aconnect.connect.examples import Examples
+from aconnect.connect.experimental import Experimental
+from aconnect.connect.feature_usage import FeatureUsage
 from aconnect.connect.groups import Groups
 from aconnect.connect.instrumentation import Instrumentation
-from aconnect.connect.server import Server
+from aconnect.connect.metrics import Metrics
+from aconnect.connect.oauth import OAuth
+from aconnect.connect.oauth_credentials import OAuthTokenType
+from aconnect.connect.packages import Packages
+from aconnect.connect.provisioning import Bootstrap
+from aconnect.connect.queue import Queue
+from aconnect.connect.server import Server, TimeZones
+from aconnect.connect.system import System
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
 from aconnect.connect.users import User, Users
+from aconnect.connect.vanities import Vanities
 from aconnect.connect.version import ServerVersion
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import ApiError, DecodeError, InvalidArgumentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,8 +57,20 @@ class Client(BaseClient):
     tags: cached_property[Tags] = resource(Tags)
     tasks: cached_property[Tasks] = resource(Tasks)
     audit_logs: cached_property[AuditLogs] = resource(AuditLogs)
+    feature_usage: cached_property[FeatureUsage] = resource(FeatureUsage)
     instrumentation: cached_property[Instrumentation] = resource(Instrumentation)
+    oauth: cached_property[OAuth] = resource(OAuth)
+    vanities: cached_property[Vanities] = resource(Vanities)
+    metrics: cached_property[Metrics] = resource(Metrics)
+    packages: cached_property[Packages] = resource(Packages)
+    queue: cached_property[Queue] = resource(Queue)
+    environments: cached_property[Environments] = resource(Environments)
+    system: cached_property[System] = resource(System)
     server_settings: cached_property[Server] = resource(Server)
+    timezones: cached_property[TimeZones] = resource(TimeZones)
+    bootstrap: cached_property[Bootstrap] = resource(Bootstrap)
+    examples: cached_property[Examples] = resource(Examples)
+    experimental: cached_property[Experimental] = resource(Experimental)
 
     def __init__(
         self,
@@ -73,8 +97,9 @@ class Client(BaseClient):
         root = api_root(url if url is not None else os.environ.get("CONNECT_SERVER", ""))
         credentials = {"Authorization": f"Key {key.reveal()}"}
         secrets = [key]
-        if snowflake_token is not None:
-            secrets.append(Secret(snowflake_token))
+        self._snowflake_token = None if snowflake_token is None else Secret(snowflake_token)
+        if self._snowflake_token is not None:
+            secrets.append(self._snowflake_token)
             credentials = {
                 "Authorization": f'Snowflake Token="{snowflake_token}"',
                 "X-RSC-Authorization": f"Key {key.reveal()}",
@@ -95,11 +120,6 @@ class Client(BaseClient):
         self._version = version
 
     @property
-    def metrics(self) -> Instrumentation:
-        """Another name for `instrumentation`, which users of posit-sdk look for."""
-        return self.instrumentation
-
-    @property
     def url(self) -> str:
         """The server's address, without the API's part."""
         return self._origin.removesuffix(API)
@@ -117,6 +137,53 @@ class Client(BaseClient):
             self._version = (await self.server_settings.get()).version or ""
         return ServerVersion.parse(self._version)
 
+    async def ensure_deleted(
+        self, call: Callable[P, Coroutine[Any, Any, object]], *args: P.args, **kwargs: P.kwargs
+    ) -> bool:
+        """Delete something and tell whether this did it: False where it was gone already.
+
+        `await client.ensure_deleted(client.content.delete, guid)`, or a bound object's method:
+        `await client.ensure_deleted(item.delete)`. Gone is only what Connect itself calls so
+        (codes 4 and 17); any other refusal is raised.
+        """
+        try:
+            await call(*args, **kwargs)
+        except ApiError as error:
+            if error.method == "DELETE" and self._pipeline.dialect.gone(error):
+                return False
+            raise
+        return True
+
+    async def with_user_session_token(self, token: str, audience: str | None = None) -> Client:
+        """Give a new client that acts as the viewer whose session token this is; close it as well.
+
+        The token is exchanged for an API key of that viewer, through the content's integration
+        with Connect's own API. The new client has this one's options, connections of its own, and
+        nobody who is told its events.
+
+        Args:
+            token: From the header `Posit-Connect-User-Session-Token` of a request to the content.
+            audience: The guid of that integration; by default it is found among those of the
+                content that CONNECT_CONTENT_GUID names, where there are several.
+        """
+        if audience is None and token:
+            audience = await self.oauth._api_integration()
+        found = await self.oauth.get_credentials(token, OAuthTokenType.API_KEY, audience)
+        if not found.access_token:
+            raise DecodeError(
+                f"{self.url} gave no API key for the user session token; is the content's "
+                "integration one with Connect's own API?"
+            )
+        snowflake = self._snowflake_token
+        return Client(
+            self._origin,
+            found.access_token,
+            polling=self.polling,
+            snowflake_token=None if snowflake is None else snowflake.reveal(),
+            version=self._version or None,
+            **connection_of(self._pipeline.options),
+        )
+
     async def _within(
         self,
         left: float | None,
@@ -130,15 +197,6 @@ class Client(BaseClient):
         request.within = left
         value: T = declared.decode(await self._answer(request), self, scope)
         return value
-
-    def _poll(
-        self,
-        fetch: Callable[[float, float | None], Awaitable[T]],
-        progress: Callable[[T], tuple[bool, bool]],
-        policy: PollPolicy,
-    ) -> AsyncGenerator[T, None]:
-        transient = self._pipeline.dialect.transient
-        return poll(fetch, progress=progress, policy=policy, clock=self.clock, transient=transient)
 
     async def download(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, Required, TypedDict, Unpack
 
 from msgspec import field
 
@@ -13,11 +13,26 @@ from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.bookmarks import ContentBookmark
 from aconnect.connect.bundles import Bundle, Bundles
 from aconnect.connect.jobs import Jobs
-from aconnect.connect.schedules import ContentSchedule
+from aconnect.connect.lockfile import Lockfile
+from aconnect.connect.oauth_integrations import ContentOAuth
+from aconnect.connect.packages import ContentPackages
+from aconnect.connect.permissions import Permission, Permissions, Principal, give_role
+from aconnect.connect.repository import ContentRepository
+from aconnect.connect.schedules import ContentSchedule, Schedules
+from aconnect.connect.search import ContentTerms, Order, content_query
+from aconnect.connect.storage import ContentStorage, ContentStorageDetail
+from aconnect.connect.styles import PageNumber
 from aconnect.connect.tags import ContentTags, Tag
 from aconnect.connect.tasks import Task
+from aconnect.connect.thumbnails import ContentThumbnail
+from aconnect.connect.vanities import ContentVanity
+from aconnect.connect.variants import ContentVariants, Variants
+
+if TYPE_CHECKING:
+    from aconnect.connect.users import User
 
 Include = Literal["owner", "tags", "vanity_url", "bookmarked", "schedule"] | str
 """What else to answer of a content item; `vanity_url` from 2024.06 on."""
@@ -131,6 +146,11 @@ class ContentItem(ConnectBound, kw_only=True):
         return {"guid": self.guid}
 
     @property
+    def bookmark(self) -> ContentBookmark:
+        """The bookmark that the owner of the key has on it."""
+        return ContentBookmark(self._context[0], self._below)
+
+    @property
     def bundles(self) -> Bundles:
         """Its bundles."""
         return Bundles(self._context[0], self._below)
@@ -141,14 +161,54 @@ class ContentItem(ConnectBound, kw_only=True):
         return Jobs(self._context[0], self._below)
 
     @property
+    def permissions(self) -> Permissions:
+        """Its permissions."""
+        return Permissions(self._context[0], self._below)
+
+    @property
+    def oauth(self) -> ContentOAuth:
+        """The OAuth integrations that it uses."""
+        return ContentOAuth(self._context[0], self._below)
+
+    @property
+    def packages(self) -> ContentPackages:
+        """The packages installed for it."""
+        return ContentPackages(self._context[0], self._below)
+
+    @property
+    def repository(self) -> ContentRepository:
+        """The Git repository that it is deployed from."""
+        return ContentRepository(self._context[0], self._below)
+
+    @property
+    def schedule(self) -> Schedules:
+        """Its schedules."""
+        return Schedules(self._context[0], self._below)
+
+    @property
     def tags(self) -> ContentTags:
         """Its tags."""
         return ContentTags(self._context[0], self._below)
 
     @property
+    def thumbnail(self) -> ContentThumbnail:
+        """Its thumbnail."""
+        return ContentThumbnail(self._context[0], self._below)
+
+    @property
+    def vanity(self) -> ContentVanity:
+        """Its vanity URL."""
+        return ContentVanity(self._context[0], self._below)
+
+    @property
     def environment_variables(self) -> EnvironmentVariables:
         """Its environment variables."""
         return EnvironmentVariables(self._context[0], self._below)
+
+    @property
+    def variants(self) -> ContentVariants:
+        """Its variants, where it is a report."""
+        return ContentVariants(self._context[0], self._below)
 
     async def refresh(self) -> ContentItem:
         """Get the item as it is now."""
@@ -161,6 +221,17 @@ class ContentItem(ConnectBound, kw_only=True):
     async def delete(self) -> None:
         """Delete the item with all its bundles."""
         await self.client.content.delete(self.guid)
+
+    async def ensure_permission(self, principal: Principal, role: str) -> Permission:
+        """Have a user or group hold this role, on any version of the server, and give that.
+
+        What is right already is left as it is. The owner cannot be given a role (code 34).
+        """
+        return await give_role(self.permissions, principal, role)
+
+    async def test_access(self) -> AccessTestResult:
+        """Try whether it is reachable from the public internet."""
+        return await self.client.content.test_access(self.guid)
 
     async def deploy(
         self, bundle: Bundle | str | None = None, *, activate: bool | None = None
@@ -182,6 +253,26 @@ class ContentItem(ConnectBound, kw_only=True):
         if variant_key is None:
             return await self.client.content.render(self.guid)
         return await self.client.content.render(self.guid, variant_key=variant_key)
+
+    async def get_lockfile(self) -> Lockfile:
+        """Get the exact Python packages of the active bundle; from 2025.12 on."""
+        return await self.client.content.lockfile(self.guid)
+
+    async def storage(self) -> ContentStorageDetail:
+        """Get what its bundles take up; for administrators, from 2026.06 on."""
+        return await self.client.content.storage.get(self.guid)
+
+
+class AccessTestResult(Model, kw_only=True):
+    """Whether content is reachable from the public internet."""
+
+    guid: str | None = None
+    url: str | None = None
+    """Where it was tried."""
+    checked_at: datetime | None = None
+    accessible: bool | None = None
+    message: str | None = None
+    """What to look at where it is not."""
 
 
 def _instructions(bundle: Bundle | str | None, activate: bool | None) -> DeployInstructions:
@@ -300,8 +391,45 @@ def _pairs(values: Mapping[str, str | None]) -> list[EnvironmentVariable]:
     return [{"name": name, "value": value} for name, value in values.items()]
 
 
+class UserContent(ConnectResource, name="users.content"):
+    """The content that one user owns."""
+
+    def find(
+        self,
+        *,
+        name: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+    ) -> Paged[ContentItem]:
+        """Find the user's content that the key may see; it comes in one answer."""
+        owner = self._scope["owner_guid"]
+        return self._client.content.find(name=name, owner_guid=owner, include=include)
+
+    async def find_one(
+        self,
+        *,
+        name: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+    ) -> ContentItem | None:
+        """Find the first such item, or None."""
+        return await self.find(name=name, include=include).first()
+
+    async def count(self) -> int:
+        """Count the user's content that the key may see; the server has to list it for that."""
+        return await self.find().total()
+
+
 class Content(ConnectResource, name="content"):
     """Content items."""
+
+    @property
+    def variants(self) -> Variants:
+        """The variants of all reports."""
+        return Variants(self._client)
+
+    @property
+    def storage(self) -> ContentStorage:
+        """What content takes up on the server's disk."""
+        return ContentStorage(self._client)
 
     @paged("/v1/content", by=Whole())
     def find(
@@ -327,6 +455,42 @@ class Content(ConnectResource, name="content"):
     async def count(self) -> int:
         """Count all content that the key may see; the server has to list it for that."""
         return await self.find().total()
+
+    def search(
+        self,
+        q: str | None = None,
+        *,
+        exclude: ContentTerms | None = None,
+        include: Include | Sequence[Include] | None = None,
+        sort: str | None = None,
+        order: Order | None = None,
+        **terms: Unpack[ContentTerms],
+    ) -> Paged[ContentItem]:
+        """Search content that the key may see, page by page.
+
+        Everything given must hold: `terms`, nothing of `exclude`, and `q`, which is sent as it is
+        in the server's query language. A filter of `q` that the server does not understand is left
+        out by it, so that more is found; its warning is logged, and stands in `Page.warnings`.
+        """
+        query = content_query(exclude=exclude, **terms)
+        return self._search(
+            q=" ".join(filter(None, (q, query))) or None, include=include, sort=sort, order=order
+        )
+
+    @paged("/v1/search/content", by=PageNumber(max_size=500), since="2024.04.0", role="viewer")
+    def _search(
+        self,
+        *,
+        q: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+        sort: str | None = None,
+        order: Order | None = None,
+    ) -> Paged[ContentItem]: ...
+
+    def of(self, user: User | str) -> UserContent:
+        """Give access to the content of one user; nothing is asked of the server."""
+        guid = user if isinstance(user, str) else user.guid
+        return UserContent(self._client, {"owner_guid": guid})
 
     def handle(self, guid: str) -> ContentItem:
         """Give an item of which only the guid is known; nothing is asked of the server."""
@@ -354,6 +518,14 @@ class Content(ConnectResource, name="content"):
         """Delete a content item with all its bundles."""
         ...
 
+    @endpoint("POST", "/v1/content/{guid}/access-test", idempotent=True)
+    async def test_access(self, guid: str) -> AccessTestResult:
+        """Try whether content is reachable from the public internet.
+
+        The server does so by itself for public content; this does it at once.
+        """
+        ...
+
     @endpoint("POST", "/v1/content/{guid}/deploy")
     async def deploy(self, guid: str, **fields: Unpack[DeployInstructions]) -> Task[ContentItem]:
         """Deploy a bundle; `activate=False` from 2025.06 on.
@@ -370,4 +542,12 @@ class Content(ConnectResource, name="content"):
     @endpoint("POST", "/v1/content/{guid}/render")
     async def render(self, guid: str, **fields: Unpack[RenderInstructions]) -> Task[ContentItem]:
         """Render a report anew."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/lockfile", since="2025.12.0")
+    async def lockfile(self, guid: str) -> Lockfile:
+        """Get the exact Python packages of an item's active bundle.
+
+        The server must manage the item's Python library (`py_environment_management`).
+        """
         ...

@@ -38,6 +38,21 @@ _TAKEN: Final = frozenset(
 )
 
 
+# What to do about an error that only its code tells apart.
+_HINTS: Final[Mapping[int | str | None, str]] = {
+    ApiErrorCode.INVALID_COLLABORATOR_OWNER: (
+        "the owner has every right already; another owner is set with owner_guid of the content"
+    ),
+    ApiErrorCode.VANITY_PATH_IN_USE: "force=True takes the path from the content that has it",
+}
+# These go out with a signed token instead of a key.
+_BOOTSTRAPS: Final = frozenset({"bootstrap.create", "experimental.bootstrap.create"})
+_BOOTSTRAP_HINTS: Final[Mapping[type[ApiError], str]] = {
+    AuthenticationError: "check that the secret is the one in the server's configuration "
+    "(Bootstrap.SecretKey), and the clocks of both machines",
+    PermissionDeniedError: "a server is bootstrapped once, while it has no users; ask one of its "
+    "administrators for a key",
+}
 # The word of `include` that servers before 2024.06 refuse.
 _LATER: Final = "vanity_url"
 
@@ -72,6 +87,10 @@ class ConnectDialect(Dialect):
         return super().kind(request, answer, said)
 
     def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
+        if request.operation in _BOOTSTRAPS and kind in _BOOTSTRAP_HINTS:
+            return _BOOTSTRAP_HINTS[kind]
+        if said is not None and said.code in _HINTS:
+            return _HINTS[said.code]
         if kind is AuthenticationError:
             return "check the API key (CONNECT_API_KEY), which belongs to one server"
         if kind is PermissionDeniedError:
@@ -80,6 +99,9 @@ class ConnectDialect(Dialect):
             return _missing(request.operation)
         if kind is NotFoundError and said is None:
             return "the answer is not Connect's; check the server's address (CONNECT_SERVER)"
+        if kind is NotFoundError and _names_nothing(request.operation):
+            # An older server takes the last word of such a path for an id.
+            return _missing(request.operation)
         return ""
 
     def plainer(self, request: Request, error: ApiError) -> Request | None:
@@ -109,6 +131,12 @@ class ConnectDialect(Dialect):
         if error.status == 400 and error.code == ApiErrorCode.QUEUE_ITEM_IN_PROGRESS:
             return True
         return None
+
+
+def _names_nothing(operation: str) -> bool:
+    """Tell whether an operation that came later addresses no object that could be missing."""
+    declared = REGISTRY.get(f"connect:{operation}")
+    return declared is not None and declared.since is not None and "{" not in declared.template
 
 
 def _missing(operation: str) -> str:

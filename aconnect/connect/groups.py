@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Required, TypedDict, Unpack
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Required, TypedDict, Unpack, cast
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.paging import Paged
+from aconnect.concurrency import Mapped, amap
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.codes import ApiErrorCode
 from aconnect.connect.styles import PageNumber, Wrapped
 from aconnect.connect.users import Ticket, User, UserFields
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import ConflictError, InvalidArgumentError
+
+if TYPE_CHECKING:
+    from aconnect.connect.experimental import GroupContent
 
 
 class Group(ConnectBound, kw_only=True):
@@ -26,6 +33,21 @@ class Group(ConnectBound, kw_only=True):
     def members(self) -> GroupMembers:
         """The group's members."""
         return GroupMembers(self._context[0], {"group_guid": self.guid})
+
+    async def ensure_member(self, user: User | GroupMember | str) -> bool:
+        """Have a user be a member, and tell whether this made it one."""
+        try:
+            await self.members.add(user)
+        except ConflictError as error:
+            if error.code != ApiErrorCode.DUPLICATE_GROUP_ENTRY:
+                raise
+            return False
+        return True
+
+    @property
+    def content(self) -> Paged[GroupContent]:
+        """The content that the group has a permission for."""
+        return self.client.experimental.groups.content(self.guid)
 
     async def update(self, **fields: Unpack[GroupPatch]) -> Group:
         """Change the given fields and give the group as it is then."""
@@ -127,6 +149,46 @@ def _guid_of(user: User | GroupMember | str | None, user_guid: str | None) -> st
     return guid
 
 
+class UserGroups(ConnectResource, name="users.groups"):
+    """The groups of one user."""
+
+    def find(self) -> Mapped[Group]:
+        """Find the groups that the user is a member of, by looking into every group.
+
+        The server has no such list: it takes one request for each 500 groups, and one for each
+        group (more for a group of over 500 members), up to 16 of them at once.
+        """
+        groups, user_guid = self._client.groups, self._scope["user_guid"]
+
+        async def if_member(group: Group) -> Group | None:
+            async with aclosing(group.members.find().pages()) as pages:
+                async for page in pages:
+                    if any(member.guid == user_guid for member in page.rows):
+                        return group
+            return None
+
+        async def rows() -> AsyncGenerator[Group, None]:
+            found = aiter(amap(if_member, groups.find()))
+            async with aclosing(cast("AsyncGenerator[Group | None, None]", found)) as searched:
+                async for group in searched:
+                    if group is not None:
+                        yield group
+
+        return Mapped(rows)
+
+    async def add(self, group: Group | str) -> None:
+        """Make the user a member; `ConflictError` with code 16 where it is one already."""
+        await self._members(group).add(user_guid=self._scope["user_guid"])
+
+    async def delete(self, group: Group | str) -> None:
+        """Take the user out of a group."""
+        await self._members(group).delete(user_guid=self._scope["user_guid"])
+
+    def _members(self, group: Group | str) -> GroupMembers:
+        guid = group if isinstance(group, str) else group.guid
+        return GroupMembers(self._client, {"group_guid": guid})
+
+
 class Groups(ConnectResource, name="groups"):
     """Groups of users."""
 
@@ -149,6 +211,11 @@ class Groups(ConnectResource, name="groups"):
     def handle(self, guid: str) -> Group:
         """Give a group of which only the guid is known; nothing is asked of the server."""
         return Group(guid=guid)._bind(self._client, {"guid": guid})
+
+    def of(self, user: User | str) -> UserGroups:
+        """Give access to the groups of one user; nothing is asked of the server."""
+        guid = user if isinstance(user, str) else user.guid
+        return UserGroups(self._client, {"user_guid": guid})
 
     @endpoint("GET", "/v1/groups/{guid}")
     async def get(self, guid: str) -> Group:

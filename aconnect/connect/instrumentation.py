@@ -163,13 +163,20 @@ class Instrumentation(ConnectResource, name="instrumentation"):
         from_: datetime | str | None = None,
         to: datetime | str | None = None,
         content_guid: str | Sequence[str] | None = None,
+        min_data_version: int | None = None,
     ) -> Mapped[ContentVisit | ShinyUsage]:
         """Find usage of both kinds: all visits, then all sessions of Shiny applications."""
 
         async def rows() -> AsyncGenerator[ContentVisit | ShinyUsage, None]:
-            async for visit in self.visits(from_=from_, to=to, content_guid=content_guid):
+            visits = self.visits(
+                from_=from_, to=to, content_guid=content_guid, min_data_version=min_data_version
+            )
+            async for visit in visits:
                 yield visit
-            async for session in self.shiny_usage(from_=from_, to=to, content_guid=content_guid):
+            sessions = self.shiny_usage(
+                from_=from_, to=to, content_guid=content_guid, min_data_version=min_data_version
+            )
+            async for session in sessions:
                 yield session
 
         return Mapped(rows)

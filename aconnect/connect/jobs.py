@@ -7,15 +7,12 @@ from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
 from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.model import Id, Model, OpenIntEnum
+from aconnect._core.model import Id, Model, OpenIntEnum, Row
 from aconnect._core.paging import Paged
-from aconnect._core.polling import Overdue, Unknown
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
-from aconnect.errors import PollTimeout, TaskLost
+from aconnect.connect.following import follow
 
 
 class JobStatus(OpenIntEnum):
@@ -61,6 +58,27 @@ class KillOrder(Model, kw_only=True):
     job_id: Id | None = None
     job_key: str | None = None
     result: str | None = None
+
+
+class MetricSample(Row, kw_only=True, frozen=True, gc=False):
+    """What one process of a job used at one time."""
+
+    timestamp: datetime | None = None
+    cpu_fraction: float | None = None
+    """1.0 is one core in full use."""
+    memory_bytes: int | None = None
+    connections: int | None = None
+    """Open connections to the process; None where they are not counted."""
+    process_id: int | None = None
+
+
+class JobMetrics(Model, kw_only=True):
+    """What a job used while it ran."""
+
+    content_guid: str | None = None
+    job_key: str | None = None
+    samples: list[MetricSample] | None = None
+    """Empty where the content's metrics are not collected."""
 
 
 class Job(ConnectBound, kw_only=True):
@@ -114,6 +132,12 @@ class Job(ConnectBound, kw_only=True):
         """Get what the server makes of the job's failure; None where there is nothing."""
         return await self._jobs.error(self.key)
 
+    async def metrics(
+        self, *, from_: datetime | str | None = None, to: datetime | str | None = None
+    ) -> JobMetrics:
+        """Get what the job used while it ran, or in a part of that time."""
+        return await self._jobs.metrics(self.key, from_=from_, to=to)
+
     async def download(self, path: str | Path) -> Path:
         """Write the log to a file; it is there as a whole or not at all."""
         return await self.client.download(path, self._jobs.download, self.key)
@@ -142,11 +166,6 @@ class Job(ConnectBound, kw_only=True):
         self, timeout: float | None, *, log: bool
     ) -> AsyncGenerator[tuple[Job, list[LogEntry]], None]:
         client = self.client
-        policy = client.polling
-        if timeout is not None:
-            policy = msgspec.structs.replace(policy, timeout=timeout)
-        # The server cannot hold back an answer about a job.
-        policy = msgspec.structs.replace(policy, hold=0.0)
         known = 0
 
         async def fetch(_: float, left: float | None) -> tuple[Job, list[LogEntry]]:
@@ -161,16 +180,10 @@ class Job(ConnectBound, kw_only=True):
             before, known = known, len(state[1])
             return state[0].status != JobStatus.ACTIVE, known > before
 
-        try:
-            async with aclosing(client._poll(fetch, progress, policy)) as states:
-                async for state in states:
-                    yield state
-        except Unknown as error:
-            raise TaskLost(f"the server does not know job {self.key} (any more)") from error
-        except Overdue as error:
-            raise PollTimeout(
-                f"job {self.key} was still active after {policy.timeout:g} s"
-            ) from error
+        states = follow(client, f"job {self.key}", fetch, progress, timeout=timeout)
+        async with aclosing(states):
+            async for state in states:
+                yield state
 
 
 class Jobs(ConnectResource, name="content.jobs"):
@@ -209,4 +222,14 @@ class Jobs(ConnectResource, name="content.jobs"):
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/download")
     async def download(self, key: str, *, filename: str | None = None) -> bytes:
         """Get a job's log as plain text."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/metrics")
+    async def metrics(
+        self, key: str, *, from_: datetime | str | None = None, to: datetime | str | None = None
+    ) -> JobMetrics:
+        """Get what a job used while it ran, or in a part of that time.
+
+        Nothing is sampled where the content's `metrics_collection_enabled` is off.
+        """
         ...

@@ -1,10 +1,14 @@
-"""When content is rendered by itself."""
+"""When content is rendered by itself, and how that was changed."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from aconnect._core.endpoint import paged
 from aconnect._core.model import Model
+from aconnect._core.paging import Paged
+from aconnect.connect.base import ConnectResource
+from aconnect.connect.styles import Wrapped
 
 
 class RecurrenceRules(Model, kw_only=True):
@@ -37,8 +41,8 @@ class ScheduleVariant(Model, kw_only=True):
     is_default: bool | None = None
 
 
-class ContentSchedule(Model, kw_only=True):
-    """A schedule of content."""
+class Schedule(Model, kw_only=True):
+    """When something is rendered by itself."""
 
     type: str | None = None
     schedule: RecurrenceRules | None = None
@@ -49,4 +53,66 @@ class ContentSchedule(Model, kw_only=True):
     start_time: datetime | None = None
     end_time: datetime | None = None
     last_run: ScheduleLastRun | None = None
+
+
+class ContentSchedule(Schedule, kw_only=True):
+    """A schedule of content."""
+
     variant: ScheduleVariant | None = None
+
+
+class CurrentSchedule(Model, kw_only=True):
+    """The schedule that a variant has now."""
+
+    schedule: RecurrenceRules | None = None
+    next_run: datetime | None = None
+    """None where it does not run again."""
+
+
+class HistorySchedule(Model, kw_only=True):
+    """A schedule as a change left it."""
+
+    schedule: RecurrenceRules | None = None
+
+
+class ScheduleHistoryUser(Model, kw_only=True):
+    """Who changed a schedule."""
+
+    guid: str | None = None
+    username: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+
+
+class ScheduleHistoryEntry(Model, kw_only=True):
+    """One change of a schedule."""
+
+    change_type: str | None = None
+    """`created`, `updated` or `deleted`."""
+    change_time: datetime | None = None
+    user: ScheduleHistoryUser | None = None
+    """None where the user was deleted since."""
+    new_schedule: HistorySchedule | None = None
+    """None where the change deleted the schedule."""
+
+
+class VariantScheduleHistory(Model, kw_only=True):
+    """The schedule of one variant, now and before."""
+
+    variant_key: str | None = None
+    current_schedule: CurrentSchedule | None = None
+    """None where the variant has none now."""
+    history: list[ScheduleHistoryEntry] | None = None
+    """Newest first, and not more than 100."""
+    total_count: int | None = None
+    """How many changes there were in all."""
+
+
+class Schedules(ConnectResource, name="content.schedule"):
+    """The schedules of one content item; for who may change it."""
+
+    @paged("/v1/content/{guid}/schedule/history", by=Wrapped())
+    def history(self, *, variant: str | None = None) -> Paged[VariantScheduleHistory]:
+        """Find how the schedules of all variants were changed, or that of the one with this key."""
+        ...

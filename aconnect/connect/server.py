@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from aconnect._core.endpoint import endpoint
+from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Model
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectResource
 from aconnect.connect.version import ServerVersion
 
@@ -35,6 +37,45 @@ class PythonInfo(Model, kw_only=True):
 
     installations: list[Installation] = []
     api_enabled: bool | None = None
+
+
+class NodeJsInfo(Model, kw_only=True):
+    """The versions of Node.js, and whether content written for it may run."""
+
+    installations: list[Installation] = []
+    enabled: bool | None = None
+    """Whether the settings and the licence allow it."""
+
+
+class TensorFlowInstallations(Model, kw_only=True):
+    """The versions of TensorFlow."""
+
+    installations: list[Installation] = []
+
+
+class PublicSettings(Model, kw_only=True):
+    """What a server says of itself to everyone, for its login page."""
+
+    authentication: dict[str, Any] | None = None
+    self_registration: bool | None = None
+    """Whether visitors can make an account for themselves."""
+    system_display_name: str | None = None
+    public_warning: str | None = None
+    """Shown on the login page; may be HTML."""
+    customized_landing: bool | None = None
+    mail_configured: bool | None = None
+    prohibited_usernames: list[str] | None = None
+    username_validator: str | None = None
+    """`default`, or `permissive` with most external providers."""
+
+
+class TimeZone(Model, kw_only=True):
+    """A time zone that schedules may be in."""
+
+    timezone: str = ""
+    """Its name, such as `America/New_York`."""
+    offset: str | None = None
+    """From UTC, such as `-04:00`."""
 
 
 class ServerSettings(Model, kw_only=True):
@@ -97,4 +138,28 @@ class Server(ConnectResource, name="server_settings"):
     @endpoint("GET", "/v1/server_settings/quarto")
     async def quarto(self) -> QuartoInstallations:
         """Get the installed versions of Quarto."""
+        ...
+
+    @endpoint("GET", "/v1/server_settings/nodejs", role="publisher")
+    async def nodejs(self) -> NodeJsInfo:
+        """Get the installed versions of Node.js."""
+        ...
+
+    @endpoint("GET", "/v1/server_settings/tensorflow", since="2024.05.0", role="publisher")
+    async def tensorflow(self) -> TensorFlowInstallations:
+        """Get the installed versions of TensorFlow."""
+        ...
+
+    @endpoint("GET", "/v1/server_settings/public", role="anonymous")
+    async def public(self) -> PublicSettings:
+        """Get the settings that the server tells everyone, for its login page."""
+        ...
+
+
+class TimeZones(ConnectResource, name="timezones"):
+    """Time zones that the server knows."""
+
+    @paged("/v1/timezones", by=Whole(), since="2024.09.0")
+    def find(self) -> Paged[TimeZone]:
+        """Find all time zones, with their present offset."""
         ...

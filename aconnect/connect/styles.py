@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, field
 
 from aconnect._core.decoding import Envelope
+from aconnect._core.guards import is_list
 from aconnect._core.styles import Cut, Position
 
 T = TypeVar("T")
@@ -53,6 +56,8 @@ class _NumberedPage(Envelope, Generic[T]):
     results: list[T] | None
     current_page: int | str | None = None
     total: int | str | None = None
+    # Anything: a warning of another shape must not cost the rows.
+    warnings: Any = None
 
 
 class PageNumber(Struct, frozen=True):
@@ -77,13 +82,14 @@ class PageNumber(Struct, frozen=True):
         current, total = _count(page.current_page), _count(page.total)
         if current is not None and current != number:
             return Cut([], None, total)
+        warnings = _texts(page.warnings)
         seen = at.get("seen", 0) + len(rows)
         if not rows or (total is not None and seen >= total):
-            return Cut(rows, None, total)
+            return Cut(rows, None, total, warnings)
         # The size stays with the position: page 3 of another size begins at another row.
         size = at.get("page_size", size)
         after = {"page_number": number + 1, "seen": seen, "page_size": size}
-        return Cut(rows, after, total)
+        return Cut(rows, after, total, warnings)
 
 
 def _count(value: int | str | None) -> int | None:
@@ -92,9 +98,14 @@ def _count(value: int | str | None) -> int | None:
     return value
 
 
-class Wrapped(Struct, frozen=True):
-    """No paging at all: everything comes at once, as `results` of an object."""
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value)) if is_list(value) else ()
 
+
+class Wrapped(Struct, frozen=True):
+    """No paging at all: everything comes at once, as one field of an object."""
+
+    field: str = "results"
     max_size: int | None = None
     controls: ClassVar[tuple[str, ...]] = ()
 
@@ -102,8 +113,16 @@ class Wrapped(Struct, frozen=True):
         return {}
 
     def wire(self, row: Any) -> Any:
-        return _NumberedPage[row]
+        return _wrapper(self.field, row)
 
     def cut(self, page: Any, at: Position, size: int) -> Cut:
-        rows: list[Any] = page.results or []
+        rows: list[Any] = page.rows or []
         return Cut(rows, None, len(rows))
+
+
+@cache
+def _wrapper(name: str, row: Any) -> type[Envelope]:
+    """Make the type of an object that holds rows under a name."""
+    rows = ("rows", list[row] | None, field(name=name))
+    made: type[Any] = msgspec.defstruct("_Wrapper", [rows], bases=(Envelope,))
+    return made

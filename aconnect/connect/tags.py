@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
-from aconnect.errors import InvalidArgumentError
+from aconnect.connect.codes import ApiErrorCode
+from aconnect.errors import ApiError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from aconnect.connect.content import ContentItem
+
+# There is a tag with this name beside it: the code for tags, and the one for names of any kind.
+_NAME_TAKEN: Final = frozenset({ApiErrorCode.NO_DUPLICATE_TAG_NAMES, ApiErrorCode.DUPLICATE_NAME})
 
 
 class Tag(ConnectBound, kw_only=True):
@@ -108,6 +112,39 @@ class Tags(ConnectResource, name="tags"):
                 f"{list(names)} is no path of tag names: it needs one name or more, without commas"
             )
         return await self.get(",".join(names))
+
+    async def ensure_tag_path(self, path: str | Sequence[str]) -> Tag:
+        """Have a path of tags, such as "Department/Finance", and give its last tag.
+
+        It begins with a category; what is missing is created. Names that have a slash in them
+        are passed as a list.
+        """
+        names = path.split("/") if isinstance(path, str) else path
+        if not names or not all(names):
+            raise InvalidArgumentError(
+                f"{path!r} is no path of tag names; write it as 'A/B/C' or ['A', 'B', 'C']"
+            )
+        known = {(tag.parent_id or None, tag.name): tag for tag in await self.find()}
+        first, *others = names
+        tag = known.get((None, first)) or await self._have(first, None)
+        for name in others:
+            tag = known.get((tag.id, name)) or await self._have(name, tag.id)
+        return tag
+
+    async def _have(self, name: str, parent_id: str | None) -> Tag:
+        """Create a tag, or give the one that somebody else has just created."""
+        fields: TagCreate = {"name": name}
+        if parent_id is not None:
+            fields["parent_id"] = parent_id
+        try:
+            return await self.create(**fields)
+        except ApiError as error:
+            if error.code not in _NAME_TAKEN:
+                raise
+            for tag in await self.find(name=name):
+                if (tag.name, tag.parent_id or None) == (name, parent_id):
+                    return tag
+            raise
 
     @endpoint("POST", "/v1/tags")
     async def create(self, **fields: Unpack[TagCreate]) -> Tag:

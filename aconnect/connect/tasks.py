@@ -18,9 +18,10 @@ from aconnect._core.endpoint import declared_by, endpoint
 from aconnect._core.events import TaskProgress
 from aconnect._core.message import Answer
 from aconnect._core.model import Id, Model
-from aconnect._core.polling import Overdue, PollPolicy, Unknown
+from aconnect._core.polling import PollPolicy
 from aconnect.connect.base import ConnectResource
-from aconnect.errors import ConnectError, PollTimeout, ResumeError, TaskFailed, TaskLost
+from aconnect.connect.following import follow
+from aconnect.errors import ConnectError, ResumeError, TaskFailed
 
 if TYPE_CHECKING:
     from aconnect.connect.client import Client
@@ -215,10 +216,6 @@ class Task(Generic[T]):
             )
 
     async def _follow(self, timeout: float | None, first: int) -> AsyncGenerator[TaskStatus, None]:
-        client = self._client
-        policy = client.polling
-        if timeout is not None:
-            policy = msgspec.structs.replace(policy, timeout=timeout)
         at = first
 
         async def fetch(hold: float, left: float | None) -> TaskStatus:
@@ -227,29 +224,24 @@ class Task(Generic[T]):
         def progress(status: TaskStatus) -> tuple[bool, bool]:
             return status.finished, bool(status.output)
 
-        try:
-            statuses = client._poll(fetch, progress, policy)
-            async with aclosing(statuses):
-                async for status in statuses:
-                    self._report(status, at)
-                    at = status.last if status.last is not None else at
-                    yield status
-                    # Not before: whoever leaves in the middle of these lines gets them again.
-                    self._first = max(self._first, at)
-        except Unknown as error:
-            raise TaskLost(
-                f"the server does not know task {self.id} (any more); tasks are forgotten some "
-                "time after they end, and when their node restarts",
-                token=self.token,
-                lines=tuple(self._tail),
-            ) from error
-        except Overdue as error:
-            raise PollTimeout(
-                f"task {self.id} was still running after {policy.timeout:g} s; follow it further "
-                "with Task.from_token(client, error.token)",
-                token=self.token,
-                lines=tuple(self._tail),
-            ) from error
+        statuses = follow(
+            self._client,
+            f"task {self.id}",
+            fetch,
+            progress,
+            timeout=timeout,
+            held=True,
+            lost="tasks are forgotten some time after they end, and when their node restarts",
+            late="follow it further with Task.from_token(client, error.token)",
+            known=lambda: {"token": self.token, "lines": tuple(self._tail)},
+        )
+        async with aclosing(statuses):
+            async for status in statuses:
+                self._report(status, at)
+                at = status.last if status.last is not None else at
+                yield status
+                # Not before: whoever leaves in the middle of these lines gets them again.
+                self._first = max(self._first, at)
 
 
 def sticky_cookies(answer: Answer) -> str:

@@ -1,16 +1,24 @@
-"""Users, and who the key belongs to."""
+"""Users, their API keys, and who the key in use belongs to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
+
+import msgspec
 
 from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.model import Model, OpenEnum
+from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Paged
+from aconnect._core.redaction import HIDDEN
+from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.styles import PageNumber, Wrapped
+
+if TYPE_CHECKING:
+    from aconnect.connect.content import UserContent
+    from aconnect.connect.groups import UserGroups
 
 
 class UserRole(OpenEnum):
@@ -46,6 +54,21 @@ class User(UserFields, kw_only=True):
     """Settings of the dashboard; only of the current user, and not on every version."""
     privileges: list[str] | None = None
     """What the current user may do; not on every version."""
+
+    @property
+    def content(self) -> UserContent:
+        """The content that the user owns."""
+        return self.client.content.of(self.guid)
+
+    @property
+    def groups(self) -> UserGroups:
+        """The groups that the user is a member of."""
+        return self.client.groups.of(self.guid)
+
+    @property
+    def keys(self) -> ApiKeys:
+        """The user's API keys."""
+        return ApiKeys(self._context[0], {"guid": self.guid})
 
     async def update(self, **fields: Unpack[UserUpdate]) -> User:
         """Change the given fields and give the user as it is then."""
@@ -84,6 +107,46 @@ class RemoteUser(UserFields, kw_only=True):
         return await self.client.users.create_remote(temp_ticket=self.temp_ticket or "")
 
 
+class ApiKey(ConnectBound, kw_only=True):
+    """A key to call the API with."""
+
+    id: Id = ""
+    name: str = ""
+    key: str | None = None
+    """The key itself, only in the answer that made it; afterwards its last few characters. It is
+    not printed."""
+    user_role: UserRole | None = None
+    """What the key may do: no more than its user may."""
+    created_time: datetime | None = None
+    active_time: datetime | None = None
+    """About when it was last used."""
+    expires_at: datetime | None = None
+    """None for never; newer servers only."""
+
+    def __repr__(self) -> str:
+        return Model.__repr__(self._without_key())
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return Model.__rich_repr__(self._without_key())
+
+    def _without_key(self) -> ApiKey:
+        return msgspec.structs.replace(self, key=HIDDEN if self.key else None)
+
+    async def delete(self) -> None:
+        """Delete the key; calls with it are refused from then on."""
+        await ApiKeys(self._context[0], {"guid": self._scoped("guid")}).delete(self.id)
+
+
+class ApiKeyCreate(TypedDict, total=False):
+    """Fields of a new API key."""
+
+    name: Required[str]
+    user_role: str
+    """By default that of the user."""
+    expires_at: datetime | None
+    """None for never; newer servers only."""
+
+
 class UserCreate(TypedDict, total=False):
     """Fields of a new user; which ones are needed depends on the authentication provider."""
 
@@ -118,6 +181,30 @@ class Ticket(TypedDict):
     """The ticket of a remote user or group, as its search gave it."""
 
     temp_ticket: str
+
+
+class ApiKeys(ConnectResource, name="users.keys"):
+    """The API keys of one user, which must be the one whose key is in use."""
+
+    @paged("/v1/users/{guid}/keys", by=Whole(), role="viewer")
+    def find(self) -> Paged[ApiKey]:
+        """Find the keys; of each key itself only the last few characters are told."""
+        ...
+
+    @endpoint("GET", "/v1/users/{guid}/keys/{id}", role="viewer")
+    async def get(self, id: str) -> ApiKey:  # noqa: A002  the vendor's noun
+        """Get one key; of the key itself only the last few characters are told."""
+        ...
+
+    @endpoint("POST", "/v1/users/{guid}/keys", role="viewer")
+    async def create(self, **fields: Unpack[ApiKeyCreate]) -> ApiKey:
+        """Create a key; `ApiKey.key` of the answer is the only place that ever tells it."""
+        ...
+
+    @endpoint("DELETE", "/v1/users/{guid}/keys/{id}", role="viewer")
+    async def delete(self, id: str) -> None:  # noqa: A002  as above
+        """Delete a key; calls with it are refused from then on."""
+        ...
 
 
 class Users(ConnectResource, name="users"):
@@ -158,6 +245,10 @@ class Users(ConnectResource, name="users"):
     async def count(self) -> int:
         """Count all users."""
         return await self.find().total()
+
+    def handle(self, guid: str) -> User:
+        """Give a user of whom only the guid is known; nothing is asked of the server."""
+        return User(guid=guid)._bind(self._client, {"guid": guid})
 
     @endpoint("GET", "/v1/users/{guid}")
     async def get(self, guid: str) -> User:

@@ -24,7 +24,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--prefix", default="")
     parser.add_argument("--nodes", type=int, default=1)
-    parser.add_argument("--version", default="2026.03.0", help="empty: hidden")
+    parser.add_argument("--version", default="2026.06.0", help="empty: hidden")
     parser.add_argument("--page-cache", type=int, default=2100, help="encoded pages kept")
     parser.add_argument(
         "--seconds-per-line", type=float, default=0.0, help="speed of builds; 0: per poll"

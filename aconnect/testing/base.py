@@ -251,6 +251,7 @@ class FakeServer(ABC, Generic[S]):
                 answer = await cast("Awaitable[Answer]", answer)
         except ServiceFault as fault:
             return self.error(fault)
+        answer.headers |= entry.headers
         return answer
 
     async def _handle_elsewhere(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -56,7 +56,7 @@ def error(fault: ServiceFault) -> Answer:
 class Call(wire.Call["State"]):
     """One authenticated request to one node of Connect."""
 
-    __slots__ = ("features", "node", "version")
+    __slots__ = ("features", "node", "role", "version")
 
     def __init__(
         self,
@@ -73,14 +73,16 @@ class Call(wire.Call["State"]):
         self.node: int = node
         self.version: str | None = version
         self.features: Features = features
+        self.role: str = ""
+        """What the caller may do, with the key that it uses."""
 
     @property
     def is_admin(self) -> bool:
-        return bool(self.user["user_role"] == "administrator")
+        return self.role == "administrator"
 
     def needs(self, role: str) -> None:
         """Refuse callers below `role`."""
-        if ROLES[self.user["user_role"]] < ROLES[role]:
+        if ROLES[self.role] < ROLES[role]:
             raise forbidden()
 
 
@@ -95,7 +97,20 @@ def route(
     *,
     role: str | None = None,
     since: tuple[int, int, int] = (0, 0, 0),
+    until: tuple[int, int, int] | None = None,
     public: bool = False,
+    deprecated: str | None = None,
 ) -> Callable[[Callable[[Call], R]], Callable[[Call], R]]:
-    """Declare the handler of an operation; `role` is the least one that may call it."""
-    return ROUTES.route(method, template, role=role, since=since, public=public)
+    """Declare the handler of an operation; `role` is the least one that may call it.
+
+    `deprecated` names the path to use instead, or is "n/a".
+    """
+    return ROUTES.route(
+        method,
+        template,
+        role=role,
+        since=since,
+        until=until,
+        public=public,
+        headers={"X-Deprecated-Endpoint": deprecated} if deprecated is not None else None,
+    )

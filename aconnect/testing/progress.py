@@ -119,6 +119,8 @@ class JobState:
     row: Row
     run: Run
     logged_error: Row | None = None
+    scheduled: bool = False
+    """Whether a schedule started it, and nobody by hand."""
 
     def entries(self) -> list[Row]:
         """Return the visible part of the log."""
@@ -127,3 +129,53 @@ class JobState:
             {"source": "stderr" if i % 5 == 4 else "stdout", "timestamp": stamps[i], "data": line}
             for i, line in enumerate(self.run.output())
         ]
+
+
+@dataclass(slots=True, eq=False)
+class CheckState:
+    """A run of system checks; each line of its script is a test, written `group/name`.
+
+    The script's code says how many of the last tests fail.
+    """
+
+    id: str
+    hostname: str
+    run: Run
+    canceled: bool = False
+
+    def row(self) -> Row:
+        """Return the run as it is now."""
+        results = self.results()
+        failed = sum(not result["passed"] for result in results)
+        if self.canceled:
+            status = "canceled"
+        elif self.run.finished:
+            status = "done"
+        else:
+            status = "running" if self.run.polls else "requested"
+        return {
+            "id": self.id,
+            "start_time": self.run.started,
+            "hostname": self.hostname,
+            "status": status,
+            "passed": len(results) - failed,
+            "failed": failed,
+        }
+
+    def results(self) -> list[Row]:
+        """Return what the tests that have run say."""
+        script = self.run.script
+        good = len(script.lines) - script.code
+        found: list[Row] = []
+        for i, line in enumerate(self.run.output()):
+            group, _, name = line.partition("/")
+            found.append(
+                {
+                    "group": {"name": group, "args": ""},
+                    "test": {"name": name, "args": ""},
+                    "passed": i < good,
+                    "output": f"ok {line}" if i < good else f"not ok {line}",
+                    "error": "" if i < good else f"{line} did not succeed",
+                }
+            )
+        return found

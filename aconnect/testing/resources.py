@@ -6,9 +6,9 @@ Decides the fields of a fresh object and how an older server sends it. It stores
 import io
 import tarfile
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from gzip import GzipFile
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +36,7 @@ LATER_FIELDS: Mapping[str, frozenset[str]] = {
             "public_content_status",
         }
     ),
+    "environment": frozenset({"managed_by", "nodejs", "tensorflow", "volume_mounts"}),
     "job": frozenset({"content_id", "content_guid", "variant_key", "error", "skip_reason"}),
     "visit": frozenset({"id", "path", "user_agent"}),
 }
@@ -46,6 +47,20 @@ NUMERIC_IDS: Mapping[str, frozenset[str]] = {
     "visit": frozenset({"rendering_id", "bundle_id"}),
 }
 """Ids that older versions send as numbers."""
+
+QUEUES: Mapping[str, str] = {
+    "default": "ScheduledRender",
+    "git": "GitPoll",
+    "memberships": "MembershipUpdate",
+    "job-finalizer": "JobFinalizer",
+}
+"""What the items of each queue are for."""
+
+LANGUAGES = ("python", "nodejs", "quarto", "r", "tensorflow")
+"""What an execution environment may have installed."""
+
+NEVER = datetime(1, 1, 1, tzinfo=UTC)
+"""How Go writes the time of something that has not happened."""
 
 _CONTENT_NULLS = (
     "title",
@@ -181,6 +196,19 @@ def new_bundle(number: int, content_guid: str, created_by: str, size: int, time:
     }
 
 
+def new_permission(
+    number: int, content_guid: str, principal_guid: str, principal_type: str, role: str
+) -> Row:
+    """Make a permission."""
+    return {
+        "id": str(number),
+        "content_guid": content_guid,
+        "principal_guid": principal_guid,
+        "principal_type": principal_type,
+        "role": role,
+    }
+
+
 def new_job(key: str, number: int, content: Row, tag: str, time: datetime) -> Row:
     """Make an active job."""
     return {
@@ -212,6 +240,32 @@ def new_job(key: str, number: int, content: Row, tag: str, time: datetime) -> Ro
     }
 
 
+def new_variant(content: Row, key: str, time: datetime, **more: Any) -> Row:
+    """Make a variant of a report."""
+    return {
+        "variant_key": key,
+        "variant_name": content["title"] or content["name"],
+        "is_default": False,
+        "created_time": time,
+        "render_time": None,
+        **more,
+    }
+
+
+def new_service_token(
+    guid: str, name: str, scopes: list[str], time: datetime, expires_at: datetime | None = None
+) -> Row:
+    """Make a service token that was never used; its key is not part of it."""
+    return {
+        "guid": guid,
+        "name": name,
+        "scopes": scopes,
+        "created_time": time,
+        "active_time": NEVER,
+        "expires_at": expires_at,
+    }
+
+
 def new_tag(number: int, name: str, parent_id: str | None, time: datetime) -> Row:
     """Make a tag; one without parent is a category."""
     return {
@@ -220,6 +274,100 @@ def new_tag(number: int, name: str, parent_id: str | None, time: datetime) -> Ro
         "parent_id": parent_id,
         "created_time": time,
         "updated_time": time,
+    }
+
+
+def new_example(name: str) -> Row:
+    """Make an example; no document tells what it really has beside a name."""
+    return {
+        "name": name,
+        "title": name.replace("-", " ").title(),
+        "description": "Content for a first try.",
+    }
+
+
+def new_repository(repository: str, time: datetime, **more: Any) -> Row:
+    """Make a Git location that was fetched without trouble."""
+    return {
+        "repository": repository,
+        "branch": "main",
+        "directory": ".",
+        "polling": False,
+        "last_error": "",
+        "last_known_commit": sha1(repository.encode(), usedforsecurity=False).hexdigest(),
+        "last_fetched_time": time,
+        **more,
+    }
+
+
+def new_environment(guid: str, number: int, name: str, time: datetime, **more: Any) -> Row:
+    """Make an execution environment."""
+    return {
+        "id": str(number),
+        "guid": guid,
+        "created_time": time,
+        "updated_time": time,
+        "cluster_name": "Kubernetes",
+        "name": name,
+        "environment_type": "Kubernetes",
+        "managed_by": None,
+        **changeable_environment(),
+        **more,
+    }
+
+
+def new_queue_item(number: int, name: str, time: datetime, *, started: bool = False) -> Row:
+    """Make an item of a queue; one that was not started waits."""
+    row = {
+        "id": str(number),
+        "name": name,
+        "job_type": QUEUES.get(name, "Other"),
+        "created_time": time,
+        "updated_time": time,
+    }
+    return {**row, "started_time": time} if started else row
+
+
+def new_schedule(user: Row, time: datetime) -> Row:
+    """Make the schedule of a default variant that was created and changed since."""
+    changes = (
+        ("updated", time + timedelta(days=1), "RRULE:FREQ=WEEKLY;INTERVAL=1"),
+        ("created", time, "RRULE:FREQ=DAILY;INTERVAL=2"),
+    )
+    names = ("guid", "username", "first_name", "last_name", "email")
+    history: list[Row] = [
+        {
+            "change_type": kind,
+            "change_time": when,
+            "user": {name: user[name] for name in names},
+            "new_schedule": {"schedule": _recurrence(when, rule)},
+        }
+        for kind, when, rule in changes
+    ]
+    return {
+        "variant_key": "default",
+        "current_schedule": {
+            **history[0]["new_schedule"],
+            "next_run": time + timedelta(days=8),
+        },
+        "history": history,
+        "total_count": len(history),
+    }
+
+
+def _recurrence(time: datetime, rule: str) -> Row:
+    return {"dtstart": f"DTSTART:{time:%Y%m%dT%H%M%SZ}", "rrules": [rule], "until": ""}
+
+
+def changeable_environment() -> Row:
+    """Make what an execution environment is where nothing else is said."""
+    return {
+        "title": None,
+        "description": None,
+        "matching": "any",
+        "supervisor": None,
+        **{language: {"installations": []} for language in LANGUAGES},
+        "volume_mounts": [],
     }
 
 

@@ -10,11 +10,13 @@ from aconnect.testing.wire import Route, RouteTable
 
 
 class _Branch:
-    __slots__ = ("any", "leaves", "literal")
+    __slots__ = ("any", "leaves", "literal", "rest")
 
     def __init__(self) -> None:
         self.literal: dict[str, _Branch] = {}
         self.any: _Branch | None = None
+        self.rest: _Branch | None = None
+        """Where a variable leads that takes all segments left."""
         self.leaves: dict[str, Route] = {}
 
 
@@ -24,13 +26,16 @@ class Router:
     def __init__(self, table: RouteTable[Any], version: tuple[int, int, int] | None = None) -> None:
         self._root = _Branch()
         for entry in table.entries:
-            if version is None or entry.since <= version:
+            if version is None or entry.is_in(version):
                 self._add(entry)
 
     def _add(self, entry: Route) -> None:
         branch = self._root
         for part in entry.template.split("/")[1:]:
-            if part.startswith("{"):
+            if part.endswith("...}"):
+                branch.rest = branch.rest or _Branch()
+                branch = branch.rest
+            elif part.startswith("{"):
                 branch.any = branch.any or _Branch()
                 branch = branch.any
             else:
@@ -51,12 +56,16 @@ class Router:
 
     def _follow(self, path: str, values: list[str]) -> _Branch | None:
         branch = self._root
-        for part in path.split("/")[1:]:
+        parts = path.split("/")[1:]
+        for i, part in enumerate(parts):
             following = branch.literal.get(part)
             if following is None:
-                following = branch.any
+                following = branch.any or branch.rest
                 if following is None or not part:
                     return None
-                values.append(unquote(part) if "%" in part else part)
+                taken = part if branch.any else "/".join(parts[i:])
+                values.append(unquote(taken) if "%" in taken else taken)
+                if following is branch.rest:
+                    return following
             branch = following
         return branch

@@ -8,22 +8,32 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import Random
 
+from aconnect.testing.oauth import new_client, new_integration
 from aconnect.testing.progress import BuildScript, JobState, Run
 from aconnect.testing.resources import (
+    QUEUES,
     aged,
     guid_of,
     new_bundle,
     new_content,
+    new_example,
     new_group,
     new_job,
+    new_queue_item,
+    new_schedule,
     new_tag,
     new_user,
+    new_variant,
     small_archive,
 )
 from aconnect.testing.rows import PERIOD, Series
+from aconnect.testing.seeding_system import add_environments, add_system
 from aconnect.testing.state import Archive, Bundle, Seed, State
 from aconnect.testing.versions import Features
 from aconnect.testing.wire import Row
+
+RENDERED = frozenset({"quarto-static", "rmd-static", "jupyter-static", "jupyter-voila"})
+"""Application modes that can be rendered, and so have schedules."""
 
 ADMIN_KEY = "fake-administrator-key"
 
@@ -78,7 +88,13 @@ def seeded_state(seed: Seed, features: Features, page_cache: int = 2100) -> Stat
     _add_groups(state, users)
     _add_tags(state)
     _add_content(state, users)
+    _add_group_content(state)
     _add_jobs(state)
+    _add_oauth(state)
+    state.examples = {name: new_example(name) for name in ("python-dash-demo", "shiny-demo")}
+    _add_queue(state)
+    add_environments(state, users)
+    add_system(state)
     return state
 
 
@@ -228,7 +244,7 @@ def _add_users(state: State, guids: list[str]) -> None:
             locked=i % 17 == 16,
         )
         key = ADMIN_KEY if i == 0 else f"fake-key-of-{name}"
-        state.keys[key] = guid
+        state.add_key(key, guid, "default", role, time)
     for i in range(3):
         name = f"remote{i}"
         state.remote_users[f"ticket-{name}"] = new_user("", name, "viewer", state.seed.start)
@@ -277,6 +293,38 @@ def _add_content(state: State, users: list[str]) -> None:
             app_mode=mode,
         )
         state.jobs[guid] = {}
+        if mode in {"quarto-static", "rmd-static"}:
+            # The key that visits of this item have.
+            variant = new_variant(
+                state.content[guid], f"var{i}", time, is_default=True, render_time=time
+            )
+            state.variants[guid] = {variant["variant_key"]: variant}
+        if mode in RENDERED:
+            state.schedules[guid] = [new_schedule(state.users[owner], time)]
+
+
+def _add_oauth(state: State) -> None:
+    # Every new server has this integration.
+    guid = guid_of("oauth-integration", 0)
+    config = {"max_role": "Admin"}
+    state.oauth_integrations[guid] = new_integration(
+        guid, state.next_number("integration"), "connect", config, state.seed.start, name="Connect"
+    )
+    for i, name in enumerate(("Visual Studio Code", "Positron")):
+        client = guid_of("oauth-client", i)
+        number = state.next_number("oauth client")
+        state.oauth_clients[client] = new_client(
+            client, number, name, state.seed.start + state.seed.step * i
+        )
+
+
+def _add_group_content(state: State) -> None:
+    content = list(state.content)
+    for i, group in enumerate(state.groups):
+        roles = ("viewer", "publisher")
+        # The last group has none.
+        own = content[: len(state.groups) - 1 - i]
+        state.group_content[group] = {guid: roles[j % 2] for j, guid in enumerate(own)}
 
 
 def _nothing(_: Run) -> None:
@@ -299,7 +347,7 @@ def _add_jobs(state: State) -> None:
         key = guid_of("job", i).replace("-", "")[:16]
         row = new_job(key, state.next_number("job"), item, "run_app", time)
         row.update(end_time=time + timedelta(minutes=1), exit_code=int(failed), status=2)
-        job = JobState(row, run)
+        job = JobState(row, run, scheduled=item["app_mode"] in RENDERED)
         if failed:
             job.logged_error = {
                 "code": "python-process-exited",
@@ -307,3 +355,10 @@ def _add_jobs(state: State) -> None:
                 "help_url": "https://docs.posit.co/connect/errors/",
             }
         state.jobs[item["guid"]][key] = job
+
+
+def _add_queue(state: State) -> None:
+    for i in range(state.seed.queue):
+        number = state.next_number("queue")
+        name = tuple(QUEUES)[i % len(QUEUES)]
+        state.queue[str(number)] = new_queue_item(number, name, state.seed.start)

@@ -4,11 +4,11 @@ Decides what makes a server Connect. It knows no operation: `routes` does; `base
 the records and the scripts of faults.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from aiohttp import web
 
-from aconnect.testing import dialect, routes, wire
+from aconnect.testing import dialect, oauth, routes, wire
 from aconnect.testing.base import FakeServer
 from aconnect.testing.dialect import ROLES, ApiFault, Call, forbidden
 from aconnect.testing.seeding import ADMIN_KEY, seeded_state
@@ -41,7 +41,7 @@ class FakeConnect(FakeServer[State]):
         self,
         seed: Seed | None = None,
         *,
-        version: str | None = "2026.03.0",
+        version: str | None = "2026.06.0",
         prefix: str = "",
         nodes: int = 1,
         record: bool = True,
@@ -78,8 +78,20 @@ class FakeConnect(FakeServer[State]):
             if guid == row["guid"]:
                 return key
         key = f"fake-key-of-{username}"
-        self.state.keys[key] = row["guid"]
+        self.state.add_key(key, row["guid"], "default", row["user_role"], self.state.now())
         return key
+
+    def user_session_token(self, username: str, content_guid: str) -> str:
+        """Return a token that content gets with a request of this viewer."""
+        return oauth.user_session_token(self.state, username, content_guid)
+
+    def content_session_token(self, content_guid: str) -> str:
+        """Return a token of running content's own."""
+        return oauth.content_session_token(self.state, content_guid)
+
+    def oauth_login(self, username: str, integration_guid: str) -> str:
+        """Log a user in to the service behind an integration, and return the session's guid."""
+        return oauth.oauth_login(self.state, username, integration_guid)
 
     def make_call(self, request: web.BaseRequest, path: str, query_string: str) -> Call:
         """Let one node serve a request, and tell the client which if it does not know."""
@@ -115,19 +127,30 @@ class FakeConnect(FakeServer[State]):
         headers = call.request.headers
         # Behind Snowflake the platform takes Authorization and the key moves.
         given = headers.get("X-RSC-Authorization") or headers.get("Authorization")
-        if given is None and route.public:
-            return
         scheme, _, key = (given or "").partition(" ")
+        # Whoever bootstraps a server has a token instead of a key, which the operation judges.
+        if route.public and (given is None or scheme == "Connect-Bootstrap"):
+            return
         guid = self.state.keys.get(key) if scheme.lower() == "key" else None
         user: Row | None = self.state.users.get(guid) if guid is not None else None
-        if user is None:
+        known = self.state.api_keys.get(key)
+        if user is None or (known is not None and _expired(known, self.state)):
             raise ApiFault(401, 30, "The API key is missing or not valid.")
         if user["locked"]:
             raise ApiFault(403, 31, "The account is locked.")
         call.user = user
-        if ROLES[user["user_role"]] < ROLES[route.role]:
+        role = user["user_role"]
+        if known is not None:
+            role = min(role, known["user_role"], key=ROLES.__getitem__)
+            known["active_time"] = self.state.now()
+        cast("Call", call).role = role
+        if ROLES[role] < ROLES[route.role]:
             raise forbidden()
 
     def error(self, fault: ServiceFault) -> Answer:
         """Answer in Connect's error form."""
         return dialect.error(fault)
+
+
+def _expired(key: Row, state: State) -> bool:
+    return key["expires_at"] is not None and bool(key["expires_at"] <= state.now())

@@ -15,7 +15,7 @@ from aconnect.testing.state import Seed
 async def serve(
     seed: Seed | None = None,
     *,
-    version: str | None = "2026.03.0",
+    version: str | None = "2026.06.0",
     prefix: str = "",
     nodes: int = 1,
     host: str = "127.0.0.1",

@@ -1,7 +1,7 @@
 """What a server of a given version can do.
 
 Decides which behaviours, fields and spellings of ids a version has. It does not decide which
-operations exist: each route says since when it does (`aconnect.testing.dialect.route`).
+operations exist: each route says since when and until when (`aconnect.testing.dialect.route`).
 """
 
 import re
@@ -36,6 +36,8 @@ class Features:
     vanity_include: bool
     group_prefix_pages: bool
     """Groups found by prefix end; older servers repeat page 1 for ever."""
+    permission_upsert: bool
+    """Adding a permission that is there changes it; older servers refuse."""
     deploy_activate: bool
     multipart_upload: bool
     hits_filter: bool
@@ -51,6 +53,7 @@ class Features:
             render_task_id=modern,
             vanity_include=version >= (2024, 6, 0),
             group_prefix_pages=version >= (2025, 4, 0),
+            permission_upsert=version >= (2025, 11, 0),
             deploy_activate=version >= (2025, 6, 0),
             multipart_upload=version >= (2025, 12, 0),
             hits_filter=version >= (2026, 1, 0),

@@ -279,8 +279,14 @@ class Route:
     waits: bool
     role: str
     since: tuple[int, int, int]
+    until: tuple[int, int, int] | None
     public: bool
     names: tuple[str, ...]
+    headers: Mapping[str, str]
+
+    def is_in(self, version: tuple[int, int, int]) -> bool:
+        """Tell whether a version has the operation."""
+        return self.since <= version and (self.until is None or version < self.until)
 
 
 class RouteTable(Generic[C]):
@@ -301,24 +307,42 @@ class RouteTable(Generic[C]):
         *,
         role: str | None = None,
         since: tuple[int, int, int] = (0, 0, 0),
+        until: tuple[int, int, int] | None = None,
         public: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> Callable[[Callable[[C], R]], Callable[[C], R]]:
         """Declare the handler of an operation.
 
         Args:
             method: HTTP method.
-            template: Path below the root, with `{name}` segments that arrive in `Call.args`.
+            template: Path below the root, with `{name}` segments that arrive in `Call.args`; a
+                last `{name...}` takes all segments that are left.
             role: The least role that may call it, as the service's `admit` understands it.
             since: First version that has the operation.
+            until: First version that has it no more.
             public: It may be called without credentials.
+            headers: Sent with every success.
         """
-        names = tuple(part[1:-1] for part in template.split("/") if part.startswith("{"))
+        parts = [part for part in template.split("/") if part.startswith("{")]
+        names = tuple(part[1:-1].removesuffix("...") for part in parts)
         least = self._role if role is None else role
 
         def declare(handler: Callable[[C], R]) -> Callable[[C], R]:
             waits = inspect.iscoroutinefunction(handler)
-            entry = Route(method, template, handler, waits, least, since, public, names)
-            self.entries.append(entry)
+            self.entries.append(
+                Route(
+                    method=method,
+                    template=template,
+                    handler=handler,
+                    waits=waits,
+                    role=least,
+                    since=since,
+                    until=until,
+                    public=public,
+                    names=names,
+                    headers=headers or {},
+                )
+            )
             return handler
 
         return declare

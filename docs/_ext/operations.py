@@ -22,8 +22,8 @@ from aconnect._core.endpoint import REGISTRY, Endpoint
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
-HEADS = ("Operation", "Method", "Path below the API root", "Paged", "Idempotent", "Since")
-WIDTHS = (20, 8, 44, 8, 10, 10)
+HEADS = ("Coroutine", "Operation", "Since", "Role", "Paged", "Idempotent")
+WIDTHS = (24, 40, 12, 12, 6, 6)
 
 
 class Operations(SphinxDirective):
@@ -53,11 +53,19 @@ def cells(name: str, declared: Endpoint) -> Iterator[nodes.Node]:
     # Some answers come whole, though they are found like the others.
     in_pages = declared.style is not None and declared.style.max_size is not None
     yield nodes.literal(text=name)
-    yield nodes.Text(declared.method)
-    yield nodes.literal(text=declared.template)
+    yield nodes.literal(text=f"{declared.method} {declared.template}")
+    yield nodes.Text(lifetime(declared))
+    yield nodes.Text(declared.role or "")
     yield nodes.Text("yes" if in_pages else "")
     yield nodes.Text("yes" if declared.idempotent else "no")
-    yield nodes.Text(declared.since or "")
+
+
+def lifetime(declared: Endpoint) -> str:
+    """Say from which version on the server has it, and which one took it away."""
+    if declared.until is None:
+        return declared.since or ""
+    gone = "gone" if declared.until == "unknown" else f"gone in {declared.until}"
+    return f"{declared.since}, {gone}" if declared.since else gone
 
 
 def heading(resource: str) -> nodes.row:

@@ -36,7 +36,7 @@ class AuthentikScene(Scene[FakeAuthentik, Client]):
 
 
 SETTING = Setting(
-    FakeAuthentik,
+    lambda _: FakeAuthentik(),
     lambda server, **options: Client(server.url, server.token, **options),
     AuthentikScene,
 )

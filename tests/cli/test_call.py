@@ -30,6 +30,32 @@ async def test_rows_are_lines(shell) -> None:
     assert rows[0]["time"] == "2025-01-01T00:00:00Z"
 
 
+async def test_json_as_it_came(shell) -> None:
+    """`--json` prints what the server sent, fields that this version does not know included."""
+    guid = next(iter(shell.server.state.content))
+    shell.server.state.content[guid]["field_from_2030"] = 1
+    result = await shell("call", "content.get", guid, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["field_from_2030"] == 1
+
+
+@pytest.mark.parametrize(("prefix", "least"), [("", 5), ("nobody has this name", 0)])
+async def test_rows_as_one_document(shell, prefix: str, least: int) -> None:
+    """With `--json` the rows of all pages are one array, also when there are none."""
+    result = await shell("call", "users.find", "--json", "--prefix", prefix)
+    rows = json.loads(result.stdout)
+    assert len(rows) >= least
+    assert bool(rows) is bool(least)
+
+
+async def test_what_is_no_json_stays_as_it_is(shell) -> None:
+    """`--json` does not touch an archive."""
+    guid, bundles = next(iter(shell.server.state.bundles.items()))
+    (bundle,) = bundles
+    result = await shell("call", "content.bundles.download", guid, bundle, "--json")
+    assert result.stdout_bytes == b"".join(bundles[bundle].archive.pieces())
+
+
 async def test_what_stands_below_an_object(shell) -> None:
     """The names of a path come in order, also those of the object it is below."""
     guid = next(iter(shell.server.state.content))

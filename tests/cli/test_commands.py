@@ -1,5 +1,6 @@
 """Commands do their work and tell failures in one message."""
 
+import base64
 import csv
 import json
 from datetime import UTC, datetime
@@ -209,3 +210,37 @@ async def test_tasks_follow(server, shell):
         assert "boom" in failed.stderr
         damaged = await shell("tasks", "follow", "{")
         assert (damaged.exit_code, "damaged" in damaged.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("way", ["file", "standard input", "environment"])
+async def test_bootstrap(server, shell, way):
+    """The new administrator's key is the only line of the result; a second time there is none."""
+    server.state.users.clear()
+    text = base64.encodebytes(server.state.bootstrap_secret).decode()
+    path = shell.folder / "secret.txt"
+    path.write_text(text)
+    if way == "environment":
+        shell.settings["CONNECT_BOOTSTRAP_SECRETKEY"] = text
+    options = {"file": ("--secret-file", str(path)), "standard input": ("--secret-file", "-")}
+    done = await shell("bootstrap", server.url, *options.get(way, ()), text=text)
+    assert (done.exit_code, done.stderr) == (0, "")
+    (guid,) = server.state.users
+    assert server.state.keys[done.stdout.removesuffix("\n")] == guid
+    again = await shell("bootstrap", server.url, *options.get(way, ()), text=text)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "bootstrapped once" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "words"),
+    [
+        ("connect", "QUJD" * 20, "not a web address"),
+        ("https://connect.example.com", "QUJD", "has 3 bytes"),
+        ("https://connect.example.com", "no-base64", "does not hold Base64"),
+    ],
+)
+async def test_bootstrap_refused(shell, url, text, words):
+    """An address or a secret that cannot be right is wrong usage."""
+    result = await shell("bootstrap", url, "--secret-file", "-", text=text)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr

@@ -31,6 +31,11 @@ SETTINGS = {"CONNECT_SERVER": "https://connect.example.com", "CONNECT_API_KEY": 
         ("deploy . --name a", "3 to 64"),
         ("deploy absent --name abc", "does not exist"),
         ("tasks follow", "ID"),
+        ("bootstrap", "URL"),
+        ("bootstrap https://connect.example.com", "CONNECT_BOOTSTRAP_SECRETKEY"),
+        ("bootstrap https://connect.example.com --secret-file absent", "absent"),
+        ("bootstrap https://connect.example.com --secret-file /dev/null", "/dev/null is empty"),
+        ("bootstrap https://connect.example.com --secret-file -", "<stdin> is empty"),
         ("bogus", "No such command"),
     ],
 )
@@ -52,7 +57,18 @@ def test_no_settings(missing):
 
 @pytest.mark.parametrize(
     "command",
-    ["", "collect", "content", "content list", "demo", "deploy", "serve", "tasks", "tasks follow"],
+    [
+        "",
+        "bootstrap",
+        "collect",
+        "content",
+        "content list",
+        "demo",
+        "deploy",
+        "serve",
+        "tasks",
+        "tasks follow",
+    ],
 )
 def test_help(command):
     """Every command explains itself."""

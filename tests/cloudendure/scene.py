@@ -37,7 +37,7 @@ class CloudEndureScene(Scene[FakeCloudEndure, Client]):
 
 
 SETTING = Setting(
-    FakeCloudEndure,
+    lambda _: FakeCloudEndure(),
     lambda server, **options: Client(
         base_url=server.url, user_api_token=server.user_api_token, **options
     ),

@@ -27,6 +27,7 @@ from aconnect._core.decoding import Envelope
 from aconnect._core.endpoint import Endpoint
 from aconnect._core.message import Upload
 from aconnect.connect.bundles import archive_upload
+from aconnect.connect.thumbnails import image_upload
 from tests.contracts.table import Field, Kind, Type, placeholders
 
 _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
@@ -42,6 +43,8 @@ _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
 }
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
+# How operations describe what they upload, where it is no bundle.
+_UPLOADS: Final = {"content.thumbnail.put": image_upload}
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def _body(endpoint: Endpoint, hints: Mapping[str, Any]) -> Body | None:
     if not plan.has_body:
         return None
     if hints["body"] is Upload:
-        sample = archive_upload(b"any")
+        sample = _UPLOADS.get(endpoint.name, archive_upload)(b"any")
         own = {name.lower() for name in sample.headers} - {"content-type", "content-length"}
         return Body(sample.content_type, type_of(Upload), frozenset(own))
     return Body(_JSON, type_of(hints["body"]))

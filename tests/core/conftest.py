@@ -33,6 +33,8 @@ class FakePager:
         answer = self._serve(query)
         if isinstance(answer, Exception):
             raise answer
+        if isinstance(answer, Answer):
+            return answer
         return Answer(
             status=200,
             headers={"Content-Type": "application/json"},

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aconnect import errors
-from aconnect._core.decoding import decode
+from aconnect._core.decoding import binder_for, decode
 from aconnect._core.message import Answer
+from aconnect._core.model import Bound, Model
 from aconnect.connect import (
     Bundle,
     ContentItem,
@@ -216,3 +217,53 @@ def lossless(value, raw):
             assert shown[name].strftime("%Y-%m-%dT%H:%M:%S") == sent[:19]
         else:
             assert shown[name] == sent
+
+
+class Leaf(Bound, kw_only=True):
+    """Something that makes calls."""
+
+    name: str = ""
+
+
+class Tree(Bound, kw_only=True):
+    """Something that makes calls and holds others, itself among them."""
+
+    leaf: Leaf | None = None
+    leaves: list[Leaf] | None = None
+    trees: list["Tree"] = []
+
+
+class Garden(Model, kw_only=True):
+    """Something that makes no calls but holds what does."""
+
+    tree: Tree | None = None
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "leaves"),
+    [
+        (
+            Garden,
+            {"tree": {"leaf": {}, "leaves": [{}, {}]}},
+            lambda v: [v.tree.leaf, *v.tree.leaves],
+        ),
+        (list[Tree], [{"leaf": {}}, {}], lambda v: [v[0], v[1], v[0].leaf]),
+        (Tree | None, {"leaves": [{}]}, lambda v: [v, *v.leaves]),
+        (list[Leaf], [{}, {}], list),
+    ],
+    ids=str,
+)
+def test_parts_are_tied_as_well(kind, body, leaves):
+    """What stands inside an answer can make calls like the answer itself."""
+    bind = binder_for(kind)
+    assert bind is not None
+    value = bind(read(body, kind), "the client", {"guid": "g"})
+    assert [part._context for part in leaves(value)] == [("the client", {"guid": "g"})] * len(
+        leaves(value)
+    )
+
+
+@pytest.mark.parametrize("kind", [Model, list[Model], str, dict[str, int], ContentVisit])
+def test_what_makes_no_calls_is_not_tied(kind):
+    """Nothing is done for answers without behaviour."""
+    assert binder_for(kind) is None

@@ -3,6 +3,7 @@
 import copy
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
 from inspect import getmembers, isclass
 from itertools import product
 
@@ -67,9 +68,17 @@ def values(info):
         case mi.EnumType(cls=cls):
             unknown = TEXT if issubclass(cls, str) else st.integers(-(2**31), 2**31)
             return st.sampled_from(cls) | unknown.map(cls)
-        case mi.StructType(cls=cls, fields=fields):
-            return st.builds(cls, **{f.name: values(f.type) for f in fields})
+        case mi.StructType(cls=cls):
+            return structs(cls)
     return plain[type(info)]
+
+
+@cache
+def structs(cls):
+    """Make what a model may be; once each, as a model may hold models of its own kind."""
+    info = mi.type_info(cls)
+    assert isinstance(info, mi.StructType)
+    return st.deferred(lambda: st.builds(cls, **{f.name: values(f.type) for f in info.fields}))
 
 
 def instances(kind):

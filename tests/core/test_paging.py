@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aconnect import errors
+from aconnect._core.message import Answer
 from aconnect._core.styles import Offset, Whole
 from aconnect.connect.styles import Keyset, PageNumber, Wrapped
 
@@ -84,6 +85,17 @@ async def test_all_rows_in_order(fake_pager, style, partition):
     assert [row async for page in found.pages() for row in page.rows] == rows
     assert await found.total() == len(rows)
     assert await found.first() == (rows[0] if rows else None)
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_no_content_is_no_rows(fake_pager, style):
+    """An answer without a body, and with the status for that, has no rows and is the last."""
+    kind, _ = serving(style, [[]])
+    pager = fake_pager(lambda _: Answer(status=204, headers={}))
+    assert await pager.find(kind) == await pager.find(kind).raw() == []
+    assert len(pager.targets) == 2
+    assert await pager.find(kind).first() is None
+    assert await pager.find(kind).total() == 0
 
 
 @pytest.mark.parametrize("style", ["keyset", "number", "offset"])

@@ -43,7 +43,7 @@ class LookerScene(Scene[FakeLooker, Client]):
 
 
 SETTING = Setting(
-    FakeLooker,
+    lambda _: FakeLooker(),
     lambda server, **options: Client(server.url, server.client_id, server.client_secret, **options),
     LookerScene,
 )

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias, Unpack
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from aconnect.testing import faults
 from aconnect.testing.base import FakeServer, Options
@@ -31,6 +32,11 @@ def get_book(call: Asked) -> Answer:
     if call.args["id"] not in call.state.books:
         raise ServiceFault(404, "No such book.", details={"id": call.args["id"]})
     return ok(call.state.books[call.args["id"]])
+
+
+@ROUTES.route("GET", "/shelves/{name}/{path...}")
+def get_path(call: Asked) -> Answer:
+    return ok(call.args)
 
 
 @ROUTES.route("POST", "/login", public=True)
@@ -106,6 +112,23 @@ async def test_a_service_refuses_in_its_own_form(
         answer = await session.request(method, server.url + path, headers=headers)
         assert answer.status == status
         assert (await answer.text()).startswith(body)
+
+
+@pytest.mark.parametrize(
+    ("path", "args"),
+    [
+        ("/shelves/a/b", {"name": "a", "path": "b"}),
+        ("/shelves/a/b/c%20d/e%2Ff.txt", {"name": "a", "path": "b/c d/e/f.txt"}),
+        ("/shelves/a/", None),
+        ("/shelves/a", None),
+    ],
+)
+async def test_a_route_may_take_the_rest_of_a_path(path: str, args: dict[str, str] | None):
+    """A last placeholder with dots takes one segment or more, decoded."""
+    async with library() as (server, session):
+        answer = await session.get(URL(f"{server.url}/api/v3{path}", encoded=True))
+        assert answer.status == (200 if args else 404)
+        assert args is None or await answer.json() == args
 
 
 async def test_a_form_is_read_and_several_cookies_are_set():

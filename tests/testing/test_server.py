@@ -35,7 +35,7 @@ async def test_moved_key(call):
 
 async def test_public_operations(call):
     """Server settings and ping need no key."""
-    assert (await call.json("GET", "/server_settings", headers={}))["version"] == "2026.03.0"
+    assert (await call.json("GET", "/server_settings", headers={}))["version"] == "2026.06.0"
     async with call.session.get(call.server.url + "/__ping__") as ping:
         assert ping.status == 200
     call.server.state.license_expired = True

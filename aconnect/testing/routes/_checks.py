@@ -4,9 +4,12 @@ Decides who may see and change content and how fields of a body are judged.
 """
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from aconnect.testing.dialect import Call, already_gone, bad_request, forbidden, not_found
 from aconnect.testing.wire import Row
+
+T = TypeVar("T")
 
 Kinds = Mapping[str, tuple[type, ...]]
 """Types that each known field of a body may have."""
@@ -35,12 +38,21 @@ def chosen(body: Row, kinds: Kinds) -> Row:
 
 def may_edit(call: Call, row: Row) -> bool:
     """Tell whether the caller may change a content item."""
-    return call.is_admin or row["owner_guid"] == call.user["guid"]
+    user = call.user["guid"]
+    return (
+        call.is_admin
+        or row["owner_guid"] == user
+        or "owner" in call.state.roles_of(row["guid"], user)
+    )
 
 
 def may_view(call: Call, row: Row) -> bool:
     """Tell whether the caller may see a content item."""
-    return may_edit(call, row) or row["access_type"] != "acl"
+    return (
+        row["access_type"] != "acl"
+        or may_edit(call, row)
+        or bool(call.state.roles_of(row["guid"], call.user["guid"]))
+    )
 
 
 def content_of(call: Call, *, edit: bool = False, removing: bool = False) -> Row:
@@ -56,7 +68,7 @@ def content_of(call: Call, *, edit: bool = False, removing: bool = False) -> Row
     return row
 
 
-def remove_from(call: Call, objects: dict[str, Row], key: str, what: str) -> Row:
+def remove_from(call: Call, objects: dict[str, T], key: str, what: str) -> T:
     """Take an object out of its table; deleting it again is code 17."""
     row = objects.pop(key, None)
     if row is None:

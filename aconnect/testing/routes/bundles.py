@@ -22,7 +22,8 @@ _INLINE = 1 << 20
 """Archives up to this size are read without a thread."""
 
 
-def _bundle(call: Call, *, edit: bool = True, removing: bool = False) -> Bundle:
+def bundle_of(call: Call, *, edit: bool = True, removing: bool = False) -> Bundle:
+    """Return the bundle named in the path, if the caller may see or edit its content."""
     guid = content_of(call, edit=edit)["guid"]
     number = call.args["id"]
     found = call.state.bundles.get(guid, {}).get(number)
@@ -44,13 +45,13 @@ def get_bundles(call: Call) -> Answer:
 @route("GET", "/v1/content/{guid}/bundles/{id}")
 def get_bundle(call: Call) -> Answer:
     """Get one bundle."""
-    return ok(aged("bundle", _bundle(call).row, call.features))
+    return ok(aged("bundle", bundle_of(call).row, call.features))
 
 
 @route("DELETE", "/v1/content/{guid}/bundles/{id}")
 def delete_bundle(call: Call) -> Answer:
     """Delete a bundle that is not active."""
-    bundle = _bundle(call, removing=True)
+    bundle = bundle_of(call, removing=True)
     if bundle.row["active"]:
         raise ApiFault(409, 75, "The active bundle cannot be deleted.")
     number = bundle.row["id"]
@@ -63,7 +64,7 @@ def delete_bundle(call: Call) -> Answer:
 @route("GET", "/v1/content/{guid}/bundles/{id}/download")
 def download_bundle(call: Call) -> Answer:
     """Answer with the bytes that were uploaded."""
-    bundle = _bundle(call)
+    bundle = bundle_of(call)
     return Answer(
         content_type="application/gzip",
         headers={"Content-Disposition": f'attachment; filename="bundle-{bundle.row["id"]}.tar.gz"'},
@@ -76,6 +77,8 @@ def download_bundle(call: Call) -> Answer:
 async def upload_bundle(call: Call) -> Answer:
     """Take the raw archive, or, on newer servers, a form with archive and metadata."""
     content = content_of(call, edit=True)
+    if content["guid"] in call.state.repositories:
+        raise ApiFault(409, 144, "Content that comes from Git takes no bundles.")
     if call.value("url"):
         raise bad_request("This simulation does not fetch bundles by url.")
     kind = call.request.headers.get("Content-Type", "")

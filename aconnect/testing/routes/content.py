@@ -70,7 +70,7 @@ _CHANGEABLE: Kinds = {
 }
 
 
-def _included(call: Call) -> frozenset[str]:
+def included(call: Call) -> frozenset[str]:
     """Read `include`, which old servers know fewer words of."""
     given = call.value("include")
     if not given:
@@ -108,7 +108,7 @@ def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) ->
         vanity = state.vanities.get(guid)
         sent["vanity_url"] = f"{url}{vanity['path']}" if vanity else None
     if "bookmarked" in include:
-        sent["bookmarked"] = False
+        sent["bookmarked"] = call.user["guid"] in state.bookmarks.get(guid, {})
     if "schedule" in include:
         sent["schedules"] = []
     return sent
@@ -117,7 +117,7 @@ def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) ->
 @route("GET", "/v1/content")
 def list_content(call: Call) -> Answer:
     """List all content that the caller sees, not paged."""
-    include = _included(call)
+    include = included(call)
     name, owner = call.value("name"), call.value("owner_guid")
     return ok(
         [
@@ -162,7 +162,7 @@ def _judge(call: Call, body: Row, owner: str, own: Row | None) -> None:
 @route("GET", "/v1/content/{guid}")
 def get_content(call: Call) -> Answer:
     """Get one content item."""
-    include = _included(call) if call.features.modern_fields else frozenset[str]()
+    include = included(call) if call.features.modern_fields else frozenset[str]()
     return ok(sent_content(call, content_of(call), include))
 
 
@@ -179,6 +179,8 @@ async def update_content(call: Call) -> Answer:
             raise not_found("The new owner")
     _judge(call, body, owner, row)
     row.update(body, owner_guid=owner)
+    # The owner has every right without an entry.
+    call.state.forbid(owner, row["guid"])
     return ok(sent_content(call, row))
 
 
@@ -191,9 +193,37 @@ def delete_content(call: Call) -> Answer:
     state.deleted.add(guid)
     for bundle in state.bundles.pop(guid, {}).values():
         bundle.archive.close()
-    for table in (state.jobs, state.environment, state.content_tags, state.vanities):
+    for table in (
+        state.jobs,
+        state.environment,
+        state.content_tags,
+        state.vanities,
+        state.permissions,
+        state.bookmarks,
+        state.thumbnails,
+        state.oauth_associations,
+        state.variants,
+        state.repositories,
+        state.schedules,
+    ):
         table.pop(guid, None)
     return empty()
+
+
+@route("POST", "/v1/content/{guid}/access-test", since=(2023, 12, 0))
+def test_access(call: Call) -> Answer:
+    """Tell whether the content is open to everybody; nothing is fetched."""
+    row = content_of(call, edit=True)
+    public = row["access_type"] == "all"
+    return ok(
+        {
+            "guid": row["guid"],
+            "url": f"{call.host.url}/content/{row['guid']}/",
+            "checked_at": call.state.now(),
+            "accessible": public,
+            "message": "" if public else "The content is not open to everybody.",
+        }
+    )
 
 
 @route("GET", "/v1/content/{guid}/environment")

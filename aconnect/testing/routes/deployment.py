@@ -4,13 +4,11 @@ from uuid import uuid4
 
 from aconnect.testing.dialect import ApiFault, Call, bad_request, forbidden, not_found, route
 from aconnect.testing.progress import JobState, Run, TaskState
-from aconnect.testing.resources import new_job
+from aconnect.testing.resources import new_job, new_variant
 from aconnect.testing.routes._checks import FLAG_NULL, TEXT_NULL, chosen, content_of
+from aconnect.testing.seeding import RENDERED
 from aconnect.testing.state import Bundle
 from aconnect.testing.wire import Answer, Row, ok
-
-RENDERED = {"quarto-static", "rmd-static", "jupyter-static", "jupyter-voila"}
-"""Application modes that can be rendered."""
 
 
 @route("POST", "/v1/content/{guid}/deploy", role="publisher")
@@ -45,20 +43,41 @@ async def _instructions(call: Call, content: Row) -> tuple[Bundle, bool]:
 
 @route("POST", "/v1/content/{guid}/render", role="publisher")
 async def render_content(call: Call) -> Answer:
-    """Render the default variant; old servers answer with the task in its old form."""
+    """Render a variant, by default the default one; old servers answer in an old form."""
     content = content_of(call, edit=True)
-    chosen(await call.fields(), {"variant_key": TEXT_NULL})
+    body = chosen(await call.fields(), {"variant_key": TEXT_NULL})
     if content["bundle_id"] is None or content["app_mode"] not in RENDERED:
         raise bad_request("Only deployed documents can be rendered.")
-    task = _start(call, content, None, "render", activate=False)
+    variants = variants_of(call, content)
+    default = next(key for key, row in variants.items() if row["is_default"])
+    variant = variants.get(body.get("variant_key") or default)
+    if variant is None:
+        raise not_found("The variant")
+    task = _start(call, content, None, "render", activate=False, variant=variant)
     if call.features.render_task_id:
         return ok({"task_id": task.id}, 202)
     old: Row = {"id": task.id, "user_id": 1, "status": [], "result": None, "finished": False}
     return ok({**old, "code": 0, "error": "", "last_status": 0}, 202)
 
 
+def variants_of(call: Call, content: Row) -> dict[str, Row]:
+    """Return the variants of a content item by key; whatever is rendered has a default one."""
+    rows = call.state.variants.setdefault(content["guid"], {})
+    renders = content["app_mode"] in RENDERED and content["bundle_id"] is not None
+    if renders and not any(row["is_default"] for row in rows.values()):
+        row = new_variant(content, "default", content["created_time"], is_default=True)
+        rows[row["variant_key"]] = row
+    return rows
+
+
 def _start(
-    call: Call, content: Row, bundle: Bundle | None, tag: str, *, activate: bool
+    call: Call,
+    content: Row,
+    bundle: Bundle | None,
+    tag: str,
+    *,
+    activate: bool,
+    variant: Row | None = None,
 ) -> TaskState:
     """Begin a run, seen both as a task of this node and as a job of the content."""
     state = call.state
@@ -66,6 +85,8 @@ def _start(
     row = new_job(uuid4().hex[:16], number, content, tag, state.now())
     if bundle is not None:
         row["bundle_id"] = bundle.row["id"]
+    if variant is not None:
+        row["variant_key"] = variant["variant_key"]
 
     def end(run: Run) -> None:
         time = state.now()
@@ -73,6 +94,8 @@ def _start(
         if run.code == 0 and bundle is not None and activate:
             _activate(state.bundles.get(content["guid"], {}), bundle, content)
             content["last_deployed_time"] = time
+        if run.code == 0 and variant is not None:
+            variant["render_time"] = time
         if run.code != 0:
             job.logged_error = {
                 "code": "build-failed",

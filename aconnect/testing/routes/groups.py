@@ -145,6 +145,7 @@ def delete_group(call: Call) -> Answer:
         _group(call, edit=True)
     remove_from(call, call.state.groups, guid, "The group")
     call.state.members.pop(guid, None)
+    call.state.forbid(guid, *call.state.permissions)
     return empty()
 
 

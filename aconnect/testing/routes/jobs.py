@@ -9,7 +9,7 @@ from aconnect.testing.wire import Answer, Row, empty, ok
 _ACTIVE = 0
 
 
-def _job(call: Call, *, poll: bool = False) -> JobState:
+def job_of(call: Call, *, poll: bool = False) -> JobState:
     """Return the job named in the path; looking at its log advances one that runs."""
     guid = content_of(call, edit=True)["guid"]
     job = call.state.jobs.get(guid, {}).get(call.args["key"])
@@ -29,15 +29,15 @@ def get_jobs(call: Call) -> Answer:
 
 
 @route("GET", "/v1/content/{guid}/jobs/{key}")
-def get_job(call: Call) -> Answer:
+def getjob_of(call: Call) -> Answer:
     """Get one job."""
-    return ok(aged("job", _job(call).row, call.features))
+    return ok(aged("job", job_of(call).row, call.features))
 
 
 @route("DELETE", "/v1/content/{guid}/jobs/{key}")
-def kill_job(call: Call) -> Answer:
+def killjob_of(call: Call) -> Answer:
     """Register a kill order, which this server carries out at once."""
-    job = _job(call)
+    job = job_of(call)
     row = job.row
     if row["status"] != _ACTIVE:
         raise ApiFault(409, 163, "The job is not active.")
@@ -64,7 +64,7 @@ def _old_order(order: Row) -> Row:
 @route("GET", "/v1/content/{guid}/jobs/{key}/log")
 def get_job_log(call: Call) -> Answer:
     """Answer with the log, or its last `maxLogLines` lines."""
-    entries = _job(call, poll=True).entries()
+    entries = job_of(call, poll=True).entries()
     most = call.integer("maxLogLines", 0)
     return ok({"entries": entries[-most:] if most else entries})
 
@@ -72,21 +72,21 @@ def get_job_log(call: Call) -> Answer:
 @route("GET", "/v1/content/{guid}/jobs/{key}/tail")
 def tail_job_log(call: Call) -> Answer:
     """Answer with the last log entry."""
-    entries = _job(call, poll=True).entries()
+    entries = job_of(call, poll=True).entries()
     return ok(entries[-1] if entries else {"source": "stdout", "timestamp": None, "data": ""})
 
 
 @route("GET", "/v1/content/{guid}/jobs/{key}/error")
 def get_job_error(call: Call) -> Answer:
     """Answer with the job's error, if there is one."""
-    found = _job(call).logged_error
+    found = job_of(call).logged_error
     return empty() if found is None else ok(found)
 
 
 @route("GET", "/v1/content/{guid}/jobs/{key}/download")
 def download_job_log(call: Call) -> Answer:
     """Answer with the log as a text file."""
-    job = _job(call, poll=True)
+    job = job_of(call, poll=True)
     name = (call.value("filename") or f"{job.row['key']}.log").replace('"', "")
     return Answer(
         "".join(f"{line}\n" for line in job.run.output()).encode(),

@@ -52,7 +52,7 @@ def descendants(tags: dict[str, Row], tag_id: str) -> list[str]:
 def _refuse_taken(call: Call, name: str, parent: str | None, own: Row | None = None) -> None:
     for row in call.state.tags.values():
         if row is not own and row["name"] == name and row["parent_id"] == parent:
-            raise ApiFault(409, 26, f"There is already a tag {name!r} there.")
+            raise ApiFault(400, 81, f"There is already a tag {name!r} there.")
 
 
 def _refuse_parent(call: Call, parent: str | None) -> None:

@@ -1,0 +1,32 @@
+"""Examples: content that the server offers for a first try, which the vendor has deprecated.
+
+No document describes the rows of the list, so they stay as they come.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Whole
+from aconnect.connect.base import ConnectResource
+
+
+class Examples(ConnectResource, name="examples"):
+    """Content that the server offers for a first try; deprecated without a replacement."""
+
+    @paged("/v1/examples", by=Whole())
+    def find(self) -> Paged[dict[str, Any]]:
+        """Find all examples; their `name` is what the other operations take."""
+        ...
+
+    @endpoint("GET", "/v1/examples/{name}/thumbnail")
+    async def thumbnail(self, name: str) -> bytes:
+        """Get the picture of an example into memory; `client.download` writes it to a file."""
+        ...
+
+    @endpoint("GET", "/v1/examples/{name}/zip")
+    async def zip(self, name: str) -> bytes:
+        """Get an example as a ZIP archive into memory; `client.download` writes it to a file."""
+        ...

@@ -1,0 +1,26 @@
+"""Which features of the server have been used."""
+
+from __future__ import annotations
+
+from aconnect._core.endpoint import paged
+from aconnect._core.model import Model
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Whole
+from aconnect.connect.base import ConnectResource
+
+
+class Feature(Model, kw_only=True):
+    """A feature whose use the server keeps track of."""
+
+    name: str = ""
+    used: bool | None = None
+    """Whether anyone ever used it."""
+
+
+class FeatureUsage(ConnectResource, name="feature_usage"):
+    """Features whose use the server keeps track of."""
+
+    @paged("/v1/feature-usage", by=Whole(), role="publisher")
+    def find(self) -> Paged[Feature]:
+        """Find all of them, used or not."""
+        ...

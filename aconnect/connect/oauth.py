@@ -1,0 +1,259 @@
+"""OAuth: integrations with other services, the sessions of users, clients and templates.
+
+Decides how Connect's own tokens are exchanged for credentials. What the credentials are is in
+`oauth_credentials`, the integrations are in `oauth_integrations`, their templates in
+`oauth_templates`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Unpack
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.model import Id
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Whole
+from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.oauth_credentials import (
+    AWSCredentials,
+    OAuthCredentials,
+    OAuthExchange,
+    OAuthGrantType,
+    OAuthTokenType,
+    given_token,
+    own_content,
+    own_session_token,
+)
+from aconnect.connect.oauth_integrations import (
+    ContentOAuthAssociations,
+    OAuthIntegrations,
+    OAuthIntegrationType,
+)
+from aconnect.connect.oauth_templates import OAuthTemplates
+from aconnect.connect.styles import PageNumber
+from aconnect.errors import InvalidArgumentError
+
+
+class OAuthSession(ConnectBound, kw_only=True):
+    """A user's login to the service behind an integration, kept by the server."""
+
+    id: Id | None = None
+    guid: str = ""
+    user_guid: str | None = None
+    oauth_integration_guid: str | None = None
+    has_refresh_token: bool | None = None
+    """Whether the server can renew it without the user."""
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+
+    async def delete(self) -> None:
+        """Delete the session; its user has to log in to the service again."""
+        await self.client.oauth.sessions.delete(self.guid)
+
+
+class OAuthClient(ConnectBound, kw_only=True):
+    """An application that may sign users in with this server."""
+
+    id: Id | None = None
+    client_id: str = ""
+    client_name: str | None = None
+    redirect_uris: list[str] | None = None
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
+    """None where it was never used."""
+
+    async def delete(self) -> None:
+        """Delete the client."""
+        await self.client.oauth.clients.delete(self.client_id)
+
+
+class OAuthSessions(ConnectResource, name="oauth.sessions"):
+    """Logins of users to the services behind integrations."""
+
+    @paged("/v1/oauth/sessions", by=Whole(), since="2024.08.0", role="viewer")
+    def find(self, *, all: bool | None = None) -> Paged[OAuthSession]:  # noqa: A002  the vendor's
+        """Find the sessions of the key's owner; of all users with `all=True`, as administrator."""
+        ...
+
+    @endpoint("GET", "/v1/oauth/sessions/{guid}", since="2024.08.0", role="viewer")
+    async def get(self, guid: str) -> OAuthSession:
+        """Get one session."""
+        ...
+
+    @endpoint("DELETE", "/v1/oauth/sessions/{guid}", since="2024.08.0", role="viewer")
+    async def delete(self, guid: str) -> None:
+        """Delete a session; its user has to log in to the service again."""
+        ...
+
+
+class OAuthClients(ConnectResource, name="oauth.clients"):
+    """Applications that may sign users in with this server."""
+
+    # The document names no largest page; users and groups refuse what is too large.
+    @paged("/v1/oauth/clients", by=PageNumber(max_size=100), role="viewer")
+    def find(self, *, asc_order: bool | None = None) -> Paged[OAuthClient]:
+        """Find all clients."""
+        ...
+
+    @endpoint("GET", "/v1/oauth/clients/{client_id}", role="viewer")
+    async def get(self, client_id: str) -> OAuthClient:
+        """Get one client."""
+        ...
+
+    @endpoint("DELETE", "/v1/oauth/clients/{client_id}", role="administrator")
+    async def delete(self, client_id: str) -> None:
+        """Delete a client."""
+        ...
+
+
+class OAuth(ConnectResource, name="oauth"):
+    """OAuth integrations, and credentials for the services behind them."""
+
+    @property
+    def integrations(self) -> OAuthIntegrations:
+        """The integrations."""
+        return OAuthIntegrations(self._client)
+
+    @property
+    def sessions(self) -> OAuthSessions:
+        """The logins of users to the services behind integrations."""
+        return OAuthSessions(self._client)
+
+    @property
+    def clients(self) -> OAuthClients:
+        """The applications that may sign users in with this server."""
+        return OAuthClients(self._client)
+
+    @property
+    def templates(self) -> OAuthTemplates:
+        """What integrations are made of."""
+        return OAuthTemplates(self._client)
+
+    async def get_credentials(
+        self,
+        user_session_token: str,
+        requested_token_type: OAuthTokenType | str | None = None,
+        audience: str | None = None,
+    ) -> OAuthCredentials:
+        """Exchange a viewer's session token for that viewer's credentials.
+
+        The server sends the token with each request to running content, in the header
+        `Posit-Connect-User-Session-Token`. The viewer must have logged in to the service.
+
+        Args:
+            user_session_token: The viewer's token.
+            requested_token_type: By default an access token.
+            audience: The guid of the integration, where the content has several.
+        """
+        token = given_token(
+            user_session_token,
+            "user session token",
+            "running content gets it in the header Posit-Connect-User-Session-Token",
+        )
+        return await self._exchange_token(
+            token, OAuthTokenType.USER_SESSION_TOKEN, requested_token_type, audience
+        )
+
+    async def get_content_credentials(
+        self,
+        content_session_token: str | None = None,
+        requested_token_type: OAuthTokenType | str | None = None,
+        audience: str | None = None,
+    ) -> OAuthCredentials:
+        """Exchange the content's session token for credentials of a service account.
+
+        Args:
+            content_session_token: By default what the file says that
+                CONNECT_CONTENT_SESSION_TOKEN_FILE names, read anew each time because the server
+                renews it; without a token there, CONNECT_CONTENT_SESSION_TOKEN.
+            requested_token_type: By default an access token.
+            audience: The guid of the integration, where the content has several.
+        """
+        token = (
+            await own_session_token()
+            if content_session_token is None
+            else given_token(
+                content_session_token,
+                "content session token",
+                "leave it out to have it read from CONNECT_CONTENT_SESSION_TOKEN_FILE",
+            )
+        )
+        return await self._exchange_token(
+            token, OAuthTokenType.CONTENT_SESSION_TOKEN, requested_token_type, audience
+        )
+
+    async def has_content_credentials(self) -> bool:
+        """Tell whether `get_content_credentials` finds a token; nothing is asked of the server."""
+        try:
+            await own_session_token()
+        except InvalidArgumentError:
+            return False
+        return True
+
+    async def get_aws_credentials(
+        self, user_session_token: str, audience: str | None = None
+    ) -> AWSCredentials:
+        """Exchange a viewer's session token for keys of AWS; see `get_credentials`."""
+        found = await self.get_credentials(
+            user_session_token, OAuthTokenType.AWS_CREDENTIALS, audience
+        )
+        return found.aws()
+
+    async def get_aws_content_credentials(
+        self, content_session_token: str | None = None, audience: str | None = None
+    ) -> AWSCredentials:
+        """Exchange the content's session token for keys of AWS; see `get_content_credentials`."""
+        found = await self.get_content_credentials(
+            content_session_token, OAuthTokenType.AWS_CREDENTIALS, audience
+        )
+        return found.aws()
+
+    async def exchange(self, **fields: Unpack[OAuthExchange]) -> OAuthCredentials:
+        """Exchange a token in your own words; `get_credentials` and the others have the right ones.
+
+        Only the owner of the content that the token belongs to may do it.
+        """
+        with self._client._hiding(fields.get("subject_token", "")):
+            return await self._exchange(**fields)
+
+    # The server gives the same credentials until they end, or fresh ones that end by themselves.
+    @endpoint(
+        "POST",
+        "/v1/oauth/integrations/credentials",
+        form=True,
+        idempotent=True,
+        since="2024.08.0",
+        role="publisher",
+    )
+    async def _exchange(self, **fields: Unpack[OAuthExchange]) -> OAuthCredentials: ...
+
+    async def _exchange_token(
+        self, token: str, kind: OAuthTokenType, requested: str | None, audience: str | None
+    ) -> OAuthCredentials:
+        fields: OAuthExchange = {
+            "grant_type": OAuthGrantType.TOKEN_EXCHANGE,
+            "subject_token_type": kind,
+            "subject_token": token,
+        }
+        if requested is not None:
+            fields["requested_token_type"] = requested
+        if audience is not None:
+            fields["audience"] = audience
+        return await self.exchange(**fields)
+
+    async def _api_integration(self) -> str | None:
+        """Give the integration with Connect's API where the content we run in has several others.
+
+        None where the server needs no telling, or cannot be told.
+        """
+        content = own_content()
+        if content is None:
+            return None
+        known = await ContentOAuthAssociations(self._client, {"guid": content}).find()
+        guids = [
+            one.oauth_integration_guid
+            for one in known
+            if one.oauth_integration_template == OAuthIntegrationType.CONNECT
+        ]
+        return guids[0] if len(known) > 1 and len(guids) == 1 else None

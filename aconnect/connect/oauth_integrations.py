@@ -1,0 +1,337 @@
+"""OAuth integrations, and which content uses which.
+
+An integration is a service that content may reach with the credentials of its viewers or of a
+service account. It is configured by a template, and content is associated with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final, Required, TypedDict, Unpack
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.model import Id, Model, OpenEnum
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Whole
+from aconnect.connect.base import ConnectBound, ConnectResource
+
+# Names of values in a configuration that must not come back in a server's message.
+_SECRET: Final = re.compile(r"secret|password|private|(^|_)key$", re.IGNORECASE)
+
+
+class OAuthIntegrationAuthType(OpenEnum):
+    """Whose credentials an integration gives."""
+
+    VIEWER = "Viewer"
+    SERVICE_ACCOUNT = "Service Account"
+    VISITOR_API_KEY = "Visitor API Key"
+
+
+class OAuthIntegrationType(OpenEnum):
+    """The template of an integration."""
+
+    AWS = "aws"
+    AZURE = "azure"
+    AZURE_OPENAI = "azure-openai"
+    CONNECT = "connect"
+    CUSTOM = "custom"
+    DATABRICKS = "databricks"
+    GITHUB = "github"
+    GOOGLE_BIGQUERY = "bigquery"
+    GOOGLE_DRIVE = "drive"
+    GOOGLE_SHEETS = "sheets"
+    GOOGLE_VERTEX_AI = "vertex-ai"
+    MSGRAPH = "msgraph"
+    SALESFORCE = "salesforce"
+    SHAREPOINT = "sharepoint"
+    SNOWFLAKE = "snowflake"
+
+
+class OAuthIntegrationPermission(Model, kw_only=True):
+    """A user or a group that may use an integration."""
+
+    id: Id | None = None
+    guid: str | None = None
+    integration_guid: str | None = None
+    user_guid: str | None = None
+    group_guid: str | None = None
+
+
+class OAuthIntegration(ConnectBound, kw_only=True):
+    """A service that content may reach with the credentials of others."""
+
+    id: Id | None = None
+    guid: str = ""
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+    name: str | None = None
+    description: str | None = None
+    template: OAuthIntegrationType | None = None
+    auth_type: OAuthIntegrationAuthType | None = None
+    config: dict[str, Any] | None = None
+    """The options and fields of its template; the server leaves the secret ones out."""
+    permissions: list[OAuthIntegrationPermission] | None = None
+    """Who may use it; everybody where there are none."""
+    environment_variables: list[str] | None = None
+    content_count: int | None = None
+    """How many content items use it."""
+
+    @property
+    def associations(self) -> OAuthIntegrationAssociations:
+        """The content that uses it."""
+        return OAuthIntegrationAssociations(self._context[0], {"guid": self.guid})
+
+    async def refresh(self) -> OAuthIntegration:
+        """Get the integration as it is now."""
+        return await self.client.oauth.integrations.get(self.guid)
+
+    async def update(self, **fields: Unpack[OAuthIntegrationUpdate]) -> OAuthIntegration:
+        """Change the given fields and give the integration as it is then."""
+        return await self.client.oauth.integrations.update(self.guid, **fields)
+
+    async def delete(self) -> None:
+        """Delete the integration, with its associations and sessions."""
+        await self.client.oauth.integrations.delete(self.guid)
+
+    async def verify(self) -> None:
+        """Have the server try the service account; `BadRequestError` where that fails."""
+        await self.client.oauth.integrations.verify(self.guid)
+
+
+class OAuthIntegrationAssociation(Model, kw_only=True):
+    """That a content item uses an integration."""
+
+    app_guid: str | None = None
+    """What older servers call `content_guid`."""
+    content_guid: str | None = None
+    oauth_integration_guid: str = ""
+    oauth_integration_name: str | None = None
+    oauth_integration_description: str | None = None
+    oauth_integration_template: OAuthIntegrationType | None = None
+    oauth_integration_auth_type: OAuthIntegrationAuthType | None = None
+    created_time: datetime | None = None
+
+
+class OAuthIntegrationGrant(TypedDict, total=False):
+    """Who may use an integration: either a user or a group."""
+
+    user_guid: str | None
+    group_guid: str | None
+
+
+class OAuthIntegrationCreate(TypedDict, total=False):
+    """Fields of a new integration."""
+
+    name: str | None
+    description: str | None
+    template: Required[str]
+    """See `OAuthIntegrationType`."""
+    config: Required[dict[str, Any]]
+    """The options and fields of the template; see `oauth.templates`."""
+    permissions: list[OAuthIntegrationGrant] | None
+
+
+class OAuthIntegrationUpdate(TypedDict, total=False):
+    """Fields of an integration that can be changed."""
+
+    name: str | None
+    description: str | None
+    config: dict[str, Any]
+    permissions: list[OAuthIntegrationGrant] | None
+    """Replaces all there are."""
+
+
+class OAuthAssociationPut(TypedDict):
+    """Which integration content uses."""
+
+    oauth_integration_guid: str
+
+
+class OAuthIntegrationAssociations(ConnectResource, name="oauth.integrations.associations"):
+    """The content that uses one integration."""
+
+    @paged(
+        "/v1/oauth/integrations/{guid}/associations",
+        by=Whole(),
+        since="2024.08.0",
+        role="administrator",
+    )
+    def find(self) -> Paged[OAuthIntegrationAssociation]:
+        """Find the associations with content."""
+        ...
+
+
+class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
+    """All integrations of the server."""
+
+    @paged("/v1/oauth/integrations", by=Whole(), since="2024.08.0", role="publisher")
+    def find(self) -> Paged[OAuthIntegration]:
+        """Find the integrations."""
+        ...
+
+    async def find_by(
+        self,
+        integration_type: OAuthIntegrationType | str | None = None,
+        auth_type: OAuthIntegrationAuthType | str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        guid: str | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> OAuthIntegration | None:
+        """Find the first integration that fits, or None.
+
+        `name` and `description` are regular expressions found anywhere in the text; of `config`
+        the given values must be there.
+        """
+        async for one in self.find():
+            if (
+                _same(integration_type, one.template)
+                and _same(auth_type, one.auth_type)
+                and _found(name, one.name)
+                and _found(description, one.description)
+                and _same(guid, one.guid)
+                and (config or {}).items() <= (one.config or {}).items()
+            ):
+                return one
+        return None
+
+    def handle(self, guid: str) -> OAuthIntegration:
+        """Give an integration of which only the guid is known; nothing is asked of the server."""
+        return OAuthIntegration(guid=guid)._bind(self._client, {"guid": guid})
+
+    @endpoint("GET", "/v1/oauth/integrations/{guid}", since="2024.08.0", role="publisher")
+    async def get(self, guid: str) -> OAuthIntegration:
+        """Get one integration."""
+        ...
+
+    async def create(self, **fields: Unpack[OAuthIntegrationCreate]) -> OAuthIntegration:
+        """Create an integration."""
+        with self._client._hiding(*_secrets(fields.get("config"))):
+            return await self._create(**fields)
+
+    @endpoint("POST", "/v1/oauth/integrations", since="2024.08.0", role="administrator")
+    async def _create(self, **fields: Unpack[OAuthIntegrationCreate]) -> OAuthIntegration: ...
+
+    async def update(self, guid: str, **fields: Unpack[OAuthIntegrationUpdate]) -> OAuthIntegration:
+        """Change the given fields; `permissions` are replaced as a whole."""
+        with self._client._hiding(*_secrets(fields.get("config"))):
+            return await self._update(guid, **fields)
+
+    @endpoint(
+        "PATCH",
+        "/v1/oauth/integrations/{guid}",
+        idempotent=True,
+        since="2024.08.0",
+        role="administrator",
+    )
+    async def _update(
+        self, guid: str, **fields: Unpack[OAuthIntegrationUpdate]
+    ) -> OAuthIntegration: ...
+
+    @endpoint("DELETE", "/v1/oauth/integrations/{guid}", since="2024.08.0", role="administrator")
+    async def delete(self, guid: str) -> None:
+        """Delete an integration, with its associations and sessions."""
+        ...
+
+    # It tries a login and changes nothing.
+    @endpoint("POST", "/v1/oauth/integrations/{guid}/verify", idempotent=True, role="administrator")
+    async def verify(self, guid: str) -> None:
+        """Have the server try the service account; `BadRequestError` where that fails.
+
+        Integrations of other kinds cannot be verified, and are refused likewise.
+        """
+        ...
+
+
+class ContentOAuthAssociations(ConnectResource, name="content.oauth.associations"):
+    """The integrations that one content item uses."""
+
+    @paged(
+        "/v1/content/{guid}/oauth/integrations/associations",
+        by=Whole(),
+        since="2024.08.0",
+        role="publisher",
+    )
+    def find(self) -> Paged[OAuthIntegrationAssociation]:
+        """Find the associations with integrations."""
+        ...
+
+    async def find_by(
+        self,
+        integration_type: OAuthIntegrationType | str | None = None,
+        auth_type: OAuthIntegrationAuthType | str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        guid: str | None = None,
+    ) -> OAuthIntegrationAssociation | None:
+        """Find the first association whose integration fits, or None.
+
+        `name` and `description` are regular expressions found anywhere in the text.
+        """
+        async for one in self.find():
+            if (
+                _same(integration_type, one.oauth_integration_template)
+                and _same(auth_type, one.oauth_integration_auth_type)
+                and _found(name, one.oauth_integration_name)
+                and _found(description, one.oauth_integration_description)
+                and _same(guid, one.oauth_integration_guid)
+            ):
+                return one
+        return None
+
+    async def put(self, integrations: Iterable[OAuthIntegration | str]) -> None:
+        """Have the content use these integrations and no others; several from 2025.07 on."""
+        await self._put(
+            [
+                {"oauth_integration_guid": one if isinstance(one, str) else one.guid}
+                for one in integrations
+            ]
+        )
+
+    async def update(
+        self, integrations: OAuthIntegration | str | Iterable[OAuthIntegration | str]
+    ) -> None:
+        """Do the same as `put`, for a single integration as well."""
+        if isinstance(integrations, OAuthIntegration | str):
+            integrations = [integrations]
+        await self.put(integrations)
+
+    async def delete(self) -> None:
+        """Have the content use no integration."""
+        await self.put([])
+
+    @endpoint(
+        "PUT",
+        "/v1/content/{guid}/oauth/integrations/associations",
+        since="2024.08.0",
+        role="publisher",
+    )
+    async def _put(self, body: list[OAuthAssociationPut]) -> None: ...
+
+
+class ContentOAuth(ConnectResource, name="content.oauth"):
+    """OAuth of one content item."""
+
+    @property
+    def associations(self) -> ContentOAuthAssociations:
+        """The integrations that it uses."""
+        return ContentOAuthAssociations(self._client, self._scope)
+
+
+def _same(wanted: str | None, value: str | None) -> bool:
+    return wanted is None or value == wanted
+
+
+def _found(pattern: str | None, text: str | None) -> bool:
+    return pattern is None or (text is not None and re.search(pattern, text) is not None)
+
+
+def _secrets(config: Mapping[str, Any] | None) -> list[str]:
+    """Give the texts of a configuration that are secret, as far as their names tell."""
+    return [
+        value
+        for name, value in (config or {}).items()
+        if isinstance(value, str) and _SECRET.search(name)
+    ]

@@ -1,0 +1,51 @@
+"""Packages: what is installed for content, in the server's own libraries."""
+
+from __future__ import annotations
+
+from aconnect._core.endpoint import paged
+from aconnect._core.model import Row
+from aconnect._core.paging import Paged
+from aconnect._core.styles import Whole
+from aconnect.connect.base import ConnectResource
+from aconnect.connect.styles import PageNumber
+
+
+class Package(Row, kw_only=True, frozen=True, gc=False):
+    """One version of a package, as installed for one content item."""
+
+    language: str | None = None
+    """`python` or `r`."""
+    language_version: str | None = None
+    name: str = ""
+    version: str | None = None
+    hash: str | None = None
+    """Of an R package's description; None for Python."""
+    bundle_id: str | None = None
+    app_id: str | None = None
+    """The former name of `content_id`."""
+    app_guid: str | None = None
+    """The former name of `content_guid`."""
+    content_id: str | None = None
+    content_guid: str | None = None
+
+
+class ContentPackages(ConnectResource, name="content.packages"):
+    """The packages of one content item."""
+
+    @paged("/v1/content/{guid}/packages", by=Whole(), role="publisher")
+    def find(self) -> Paged[Package]:
+        """Find the packages by language, then name; none before the first deployment.
+
+        They include what others depend on, and what the server itself needs to run the content.
+        """
+        ...
+
+
+class Packages(ConnectResource, name="packages"):
+    """The packages of all content whose library the server manages."""
+
+    # Larger pages are allowed, and cost memory without saving time.
+    @paged("/v1/packages", by=PageNumber(max_size=10_000), role="publisher", since="2024.11.0")
+    def find(self, *, name: str | None = None, asc_order: bool | None = None) -> Paged[Package]:
+        """Find packages of all content, by language, then name; or all uses of the one so named."""
+        ...

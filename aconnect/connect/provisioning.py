@@ -1,0 +1,211 @@
+"""Provisioning: the first administrator of a new server, and its API key.
+
+Decides how the token is made that a server without users asks for: a JSON Web Token, signed (HS256)
+with the secret that the server is configured with. It does not configure the server.
+
+Source: "Programmatic Provisioning" in the administrator's guide.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from pathlib import Path
+from typing import Any, Final, Unpack
+
+from aconnect._core import decoding
+from aconnect._core.endpoint import endpoint
+from aconnect._core.model import Model
+from aconnect._core.redaction import Secret
+from aconnect._transport.client import BaseClient
+from aconnect._transport.options import Connection, options_of
+from aconnect.connect.address import api_root
+from aconnect.connect.base import ConnectResource
+from aconnect.connect.dialect import ConnectDialect
+from aconnect.errors import (
+    ConnectError,
+    ConnectTimeout,
+    DecodeError,
+    EndpointMissingError,
+    InvalidArgumentError,
+    TransportError,
+    UnreachableError,
+)
+
+SECRET_VARIABLE: Final = "CONNECT_BOOTSTRAP_SECRETKEY"  # noqa: S105  its name
+"""Where the vendor's own tools look for the secret, as Base64 text."""
+
+# Seconds; enough for retries, and for clocks that differ a little.
+_LIFETIME: Final = 300
+# RFC 7518, 3.2: a key for HS256 is no shorter than its hash.
+_SHORTEST: Final = 32
+_NEVER_SENT: Final = (UnreachableError, ConnectTimeout)
+
+
+class BootstrapSuccess(Model, kw_only=True):
+    """What a new server answers; the key is not shown when this is printed."""
+
+    api_key: str | None = None
+    """The first administrator's; the server tells it only this once."""
+
+    def __repr__(self) -> str:
+        return "<BootstrapSuccess>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+
+class Bootstrap(ConnectResource, name="bootstrap"):
+    """The first administrator of a server without users; `aconnect.connect.bootstrap` does it all.
+
+    The call goes out with the token instead of the client's key.
+    """
+
+    @endpoint(
+        "POST",
+        "/v1/bootstrap",
+        authorization="Connect-Bootstrap {token}",
+        since="2024.05.0",
+        role="anonymous",
+    )
+    async def create(self, token: str) -> BootstrapSuccess:
+        """Create the first administrator and its key; `PermissionDeniedError` if users exist."""
+        ...
+
+
+class RetiredBootstrap(ConnectResource, name="experimental.bootstrap"):
+    """The older spelling of `Bootstrap`."""
+
+    @endpoint(
+        "POST",
+        "/v1/experimental/bootstrap",
+        authorization="Connect-Bootstrap {token}",
+        since="2022.10.0",
+        role="anonymous",
+    )
+    async def create(self, token: str) -> BootstrapSuccess:
+        """Create the first administrator and its API key; deprecated since 2024.05.0.
+
+        Use `client.bootstrap.create` there.
+        """
+        ...
+
+
+class _Keyless(BaseClient):
+    """A client for a server that has no key yet."""
+
+
+async def bootstrap(
+    url: str | None = None,
+    secret: bytes | str | Path | None = None,
+    **connection: Unpack[Connection],
+) -> str:
+    """Create the first administrator of a server without users, and give its API key.
+
+    Store the key: the server tells it only this once. Servers from 2022.10 on can do this, where
+    `Bootstrap.Enabled` and `Bootstrap.SecretKey` are set in their configuration.
+
+    Args:
+        url: The server; by default CONNECT_SERVER.
+        secret: What `Bootstrap.SecretKey` stands for: the bytes themselves, or the path of a file
+            with them as Base64 text; by default such text in CONNECT_BOOTSTRAP_SECRETKEY.
+        connection: See `Connection`.
+    """
+    root = api_root(url if url is not None else os.environ.get("CONNECT_SERVER", ""))
+    options = options_of(connection)
+    key = secret if isinstance(secret, bytes) else await asyncio.to_thread(_read, secret)
+    token = bootstrap_token(key, options.clock.time())
+    client = _Keyless(
+        root, credentials={}, dialect=ConnectDialect(), secrets=(token,), options=options
+    )
+    async with client:
+        try:
+            found = await _create(client, token)
+        except (TransportError, DecodeError) as error:
+            if not isinstance(error, _NEVER_SENT):
+                error.add_note(
+                    "The server may have its first administrator now, and the key was in the "
+                    "answer that did not come. If another try says that users exist, begin again "
+                    "with an empty database."
+                )
+            raise
+    if not found.api_key:
+        raise ConnectError(f"POST {root}/v1/bootstrap succeeded, but its answer has no API key")
+    return found.api_key
+
+
+async def _create(client: BaseClient, token: Secret) -> BootstrapSuccess:
+    try:
+        return await Bootstrap(client).create(token.reveal())
+    except EndpointMissingError:
+        # Servers before 2024.05 know the older spelling only.
+        pass
+    try:
+        return await RetiredBootstrap(client).create(token.reveal())
+    except EndpointMissingError as error:
+        error.add_note(
+            "A newer server may answer so too while Bootstrap.Enabled is not set in its "
+            "configuration."
+        )
+        raise
+
+
+def bootstrap_token(secret: bytes, now: float) -> Secret:
+    """Make the token for `Bootstrap.create`; it is good for five minutes from `now` on.
+
+    `now` is in seconds since 1970.
+    """
+    if len(secret) < _SHORTEST:
+        raise InvalidArgumentError(
+            f"the bootstrap secret has {len(secret)} bytes; it needs {_SHORTEST} or more. Make one "
+            "with: openssl rand -base64 32"
+        )
+    claims = {
+        # The claims of rsconnect-python: no others are known to be accepted.
+        "iss": "rsconnect-python",
+        "aud": "rsconnect",
+        "iat": int(now),
+        "exp": int(now) + _LIFETIME,
+        "scope": "bootstrap",
+    }
+    parts = (_part(decoding.encode(part)) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    signed = ".".join(parts)
+    return Secret(f"{signed}.{_part(hmac.digest(secret, signed.encode(), hashlib.sha256))}")
+
+
+def _part(data: bytes) -> str:
+    """Write a part of a token; RFC 7515 leaves the padding out."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def decode_secret(text: bytes, where: str) -> bytes:
+    """Read a secret from Base64 text, however its lines are broken; `where` it was is told."""
+    joined = b"".join(text.split())
+    if not joined:
+        raise InvalidArgumentError(f"{where} is empty; it must hold the bootstrap secret as Base64")
+    try:
+        return base64.b64decode(joined, validate=True)
+    except binascii.Error as error:
+        raise InvalidArgumentError(
+            f"{where} does not hold Base64 text: {error}; it must hold the bootstrap secret so"
+        ) from error
+
+
+def _read(path: str | Path | None) -> bytes:
+    if path is None:
+        given = os.environ.get(SECRET_VARIABLE, "")
+        if not given:
+            raise InvalidArgumentError(
+                f"no bootstrap secret: pass secret= or set {SECRET_VARIABLE}"
+            )
+        return decode_secret(given.encode(), SECRET_VARIABLE)
+    try:
+        return decode_secret(Path(path).read_bytes(), str(path))
+    except OSError as error:
+        raise InvalidArgumentError(
+            f"cannot read the bootstrap secret from {path}: {error.strerror or error}"
+        ) from error

@@ -1,0 +1,50 @@
+"""The queue of what the server is to do in the background; for administrators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.model import Id
+from aconnect._core.paging import Paged
+from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.styles import PageNumber
+
+
+class QueueItem(ConnectBound, kw_only=True):
+    """Something that the server is to do."""
+
+    id: Id = ""
+    name: str | None = None
+    """Its queue: `default`, `git`, `memberships`, `job-finalizer` or another."""
+    job_type: str | None = None
+    """What is to be done, such as `ScheduledRender`."""
+    created_time: datetime | None = None
+    updated_time: datetime | None = None
+    started_time: datetime | None = None
+    """When the work on it began; None while it waits."""
+
+    async def delete(self) -> None:
+        """Take the item out of the queue, so that it is not done."""
+        await self.client.queue.delete(self.id)
+
+
+class Queue(ConnectResource, name="queue"):
+    """The queue of what the server is to do in the background."""
+
+    @paged("/v1/queue", by=PageNumber(max_size=500), role="administrator")
+    def find(
+        self, *, queue_names: str | Sequence[str] | None = None, asc_order: bool | None = None
+    ) -> Paged[QueueItem]:
+        """Find all items, or those of some queues such as `default` and `git`."""
+        ...
+
+    @endpoint("DELETE", "/v1/queue/{id}", role="administrator")
+    async def delete(self, id: str) -> None:  # noqa: A002  the vendor's noun
+        """Take an item out of the queue, so that it is not done.
+
+        One that is being worked on is tried for as long as the retry policy allows, and is then a
+        `BadRequestError` with code 100.
+        """
+        ...

@@ -1,0 +1,83 @@
+"""Git repositories that content is deployed from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Required, TypedDict, Unpack
+
+from aconnect._core.endpoint import endpoint
+from aconnect.connect.base import ConnectBound, ConnectResource
+
+
+class Repository(ConnectBound, kw_only=True):
+    """Where in Git content comes from, and how the last look at it went."""
+
+    repository: str = ""
+    """Its address, with `http` or `https`."""
+    branch: str | None = None
+    directory: str | None = None
+    """Where in the repository the content's `manifest.json` is; `.` is its top."""
+    polling: bool | None = None
+    """Whether the server looks for new commits by itself, and deploys them."""
+    last_error: str | None = None
+    """Why the last fetch failed; empty or None where it did not."""
+    last_known_commit: str | None = None
+    last_fetched_time: datetime | None = None
+
+    @property
+    def _resource(self) -> ContentRepository:
+        return ContentRepository(self._context[0], {"guid": self._scoped("guid")})
+
+    async def refresh(self) -> Repository:
+        """Get the location as it is now."""
+        return await self._resource.get()
+
+    async def update(self, **fields: Unpack[RepositoryUpdate]) -> Repository:
+        """Change the given fields and give the location as it is then."""
+        return await self._resource.update(**fields)
+
+    async def delete(self) -> None:
+        """Part the content from Git; what was deployed from there stays."""
+        await self._resource.delete()
+
+
+class RepositoryUpdate(TypedDict, total=False):
+    """Fields of a location that can be changed."""
+
+    repository: str
+    branch: str
+    directory: str
+    polling: bool
+
+
+class RepositoryPut(TypedDict, total=False):
+    """Fields of a new location."""
+
+    repository: Required[str]
+    branch: str
+    directory: str
+    polling: bool
+
+
+class ContentRepository(ConnectResource, name="content.repository"):
+    """The Git repository of one content item; content has one or none."""
+
+    @endpoint("GET", "/v1/content/{guid}/repository", since="2022.12.0")
+    async def get(self) -> Repository:
+        """Get the location; `NotFoundError` where the content does not come from Git."""
+        ...
+
+    @endpoint("PUT", "/v1/content/{guid}/repository", since="2022.12.0")
+    async def put(self, **fields: Unpack[RepositoryPut]) -> Repository:
+        """Deploy the content from Git from now on, in place of any location before."""
+        ...
+
+    @endpoint("PATCH", "/v1/content/{guid}/repository", idempotent=True, since="2022.12.0")
+    async def update(self, **fields: Unpack[RepositoryUpdate]) -> Repository:
+        """Change the given fields; `ConflictError` where the content does not come from Git."""
+        ...
+
+    @endpoint("DELETE", "/v1/content/{guid}/repository", since="2022.12.0")
+    async def delete(self) -> None:
+        """Part the content from Git; what was deployed from there stays."""
+        ...

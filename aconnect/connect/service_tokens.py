@@ -1,0 +1,77 @@
+"""Service tokens: keys for machines, which belong to no user and open single doors only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Required, TypedDict, Unpack
+
+from aconnect._core.endpoint import endpoint, paged
+from aconnect._core.model import Model
+from aconnect._core.paging import Paged
+from aconnect._core.redaction import hidden_repr
+from aconnect._core.styles import Whole
+from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.styles import Wrapped
+
+
+class ServiceTokenScope(Model, kw_only=True):
+    """Something that a service token can be good for."""
+
+    name: str = ""
+    description: str | None = None
+
+
+class ServiceToken(ConnectBound, kw_only=True):
+    """A key that belongs to no user; it is not good for calls of this API."""
+
+    guid: str = ""
+    name: str = ""
+    key: str | None = None
+    """The secret itself, sent only by the creation; it is not printed."""
+    scopes: list[str] = []
+    created_time: datetime | None = None
+    active_time: datetime | None = None
+    """When it was last used, to a quarter of an hour; None for never."""
+    expires_at: datetime | None = None
+    """None for never."""
+
+    def __repr__(self) -> str:
+        return hidden_repr(self, "key")
+
+    async def delete(self) -> None:
+        """Make the token useless at once."""
+        await self.client.system.service_tokens.delete(self.guid)
+
+
+class ServiceTokenCreate(TypedDict, total=False):
+    """Fields of a new service token; its name need not be unique."""
+
+    name: Required[str]
+    scopes: Required[list[str]]
+    """At least one of `ServiceTokens.scopes`, such as `identity:manage`."""
+    expires_at: datetime | None
+    """In the future; by default never."""
+
+
+class ServiceTokens(ConnectResource, name="system.service_tokens"):
+    """The service tokens of the server."""
+
+    @paged("/v1/system/service-tokens", by=Whole(), role="administrator")
+    def find(self) -> Paged[ServiceToken]:
+        """Find the tokens, without their keys."""
+        ...
+
+    @endpoint("POST", "/v1/system/service-tokens", role="administrator")
+    async def create(self, **fields: Unpack[ServiceTokenCreate]) -> ServiceToken:
+        """Create a token; only this answer has its `key`."""
+        ...
+
+    @endpoint("DELETE", "/v1/system/service-tokens/{guid}", role="administrator")
+    async def delete(self, guid: str) -> None:
+        """Make a token useless at once."""
+        ...
+
+    @paged("/v1/system/service-tokens/scopes", by=Wrapped("scopes"), role="administrator")
+    def scopes(self) -> Paged[ServiceTokenScope]:
+        """Find what tokens can be good for."""
+        ...

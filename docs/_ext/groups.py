@@ -1,0 +1,83 @@
+"""A page for each resource group of Posit Connect, written before the pages are built.
+
+Which names a page has follows from the package: what `aconnect.connect` exports, by the module it
+is defined in. So a page cannot forget a model, and a new group has a page by being there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from inspect import getdoc, isclass
+from pathlib import Path
+from sys import modules
+from typing import TYPE_CHECKING, Any, Final, is_typeddict
+
+import aconnect.connect
+from aconnect._core.endpoint import Resource
+from aconnect.connect.base import ConnectBound
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+ELSEWHERE: Final = frozenset({"client", "tasks"})
+"""Modules with a page written by hand."""
+KINDS: Final = (
+    ("Operations", lambda one: isclass(one) and issubclass(one, Resource)),
+    ("Arguments of calls", is_typeddict),
+    ("Models", isclass),
+    ("Functions", callable),
+)
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write all pages; one that is right already is left alone, so that it is not built again."""
+    folder = Path(app.srcdir) / "reference" / "connect"
+    folder.mkdir(exist_ok=True)
+    groups = defaultdict[str, list[str]](list)
+    for name in aconnect.connect.__all__:
+        home = getattr(getattr(aconnect.connect, name), "__module__", "")
+        package, _, group = home.rpartition(".")
+        if package == aconnect.connect.__name__ and group not in ELSEWHERE:
+            groups[group].append(name)
+    pages = {folder / f"{group}.md": page(group, names) for group, names in groups.items()}
+    for path in folder.glob("*.md"):
+        if path not in pages:
+            path.unlink()
+    for path, text in pages.items():
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+
+
+def page(group: str, names: list[str]) -> str:
+    """Write one page."""
+    summary, _, rest = (getdoc(modules[f"aconnect.connect.{group}"]) or "").partition("\n\n")
+    parts = [f"# {group.replace('_', ' ').capitalize()}", " ".join(summary.split()), rest]
+    left = sorted(names)
+    for title, belongs in KINDS:
+        found = [name for name in left if belongs(getattr(aconnect.connect, name))]
+        left = [name for name in left if name not in found]
+        if found:
+            lines = [line for name in found for line in entry(name)]
+            parts += [f"## {title}", "\n".join(["```{eval-rst}", *lines, "```"])]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def entry(name: str) -> list[str]:
+    """Describe one name."""
+    one: Any = getattr(aconnect.connect, name)
+    if not isclass(one):
+        return [f".. autofunction:: aconnect.connect.{name}", ""]
+    lines = [f".. autoclass:: aconnect.connect.{name}()", "   :members:"]
+    if not issubclass(one, Resource):
+        lines.append("   :undoc-members:")
+    if is_typeddict(one):
+        lines.append("   :inherited-members: dict")
+    elif issubclass(one, ConnectBound):
+        lines.append("   :inherited-members: ConnectBound")
+    return [*lines, ""]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Write the pages before Sphinx looks for them."""
+    app.connect("builder-inited", write_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,135 @@
+"""What is made sure of: members, paths of tags, and that something is gone."""
+
+import pytest
+
+from aconnect import Client, errors
+from aconnect._core.events import CallStarted
+from aconnect.testing import FakeConnect, VirtualClock, faults
+from aconnect.testing.resources import new_tag
+
+
+@pytest.fixture
+async def server():
+    async with FakeConnect() as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server):
+    async with Client(server.url, server.api_key, clock=VirtualClock()) as client:
+        yield client
+
+
+async def test_ensure_member(server, client):
+    """A user is added once; the answer tells whether by this call."""
+    group = await client.groups.create(name="fresh")
+    user = await client.me()
+    assert await group.ensure_member(user) is True
+    assert await group.ensure_member(user.guid) is False
+    (member,) = await group.members.find()
+    assert await client.groups.handle(group.guid).ensure_member(member) is False
+    assert await group.members.count() == 1
+    server.script(faults.error(409, 15))
+    with pytest.raises(errors.ConflictError):
+        await group.ensure_member(user)
+
+
+@pytest.mark.parametrize("path", ["A/B/C", ["A", "B", "C"], ("A", "B", "C")], ids=repr)
+async def test_ensure_tag_path(server, client, path):
+    """Missing tags are created from the category down, and only they."""
+    tag = await client.tags.ensure_tag_path(path)
+    assert tag == await client.tags.get_by_path(["A", "B", "C"])
+    made = len(server.state.tags)
+    assert await client.tags.ensure_tag_path(path) == tag
+    beside = await client.tags.ensure_tag_path(["A", "B/C"])
+    assert (beside.name, beside.parent_id) == ("B/C", (await client.tags.get("A")).id)
+    assert len(server.state.tags) == made + 1
+
+
+async def test_an_existing_tag_path_costs_one_request(server, client):
+    """Where the whole path is there, the tags are listed once and nothing is sent."""
+    tag = await client.tags.ensure_tag_path("Department/Finance/Payroll")
+    assert (tag.id, [request.method for request in server.requests]) == ("3", ["GET"])
+
+
+@pytest.mark.parametrize("scripted", [(), (409, 26)], ids=["code 81", "code 26"])
+async def test_ensure_tag_path_overtaken(server, client, scripted):
+    """Somebody else who creates a tag of the path at the same time does no harm."""
+
+    def see(event):
+        if isinstance(event, CallStarted) and event.operation == "tags.create":
+            stop()
+            number = server.state.next_number("tag")
+            server.state.tags[str(number)] = new_tag(number, "A", None, server.state.now())
+            if scripted:
+                server.script(faults.error(*scripted), on="POST /v1/tags")
+
+    stop = client.subscribe(see)
+    tag = await client.tags.ensure_tag_path("A/B")
+    (category,) = await client.tags.find(name="A")
+    assert tag.parent_id == category.id
+    server.assert_script_used()
+
+
+@pytest.mark.parametrize("path", ["", "A//B", "/A", [], ["A", ""]], ids=repr)
+async def test_no_tag_path(server, client, path):
+    """A path without a name, or with an empty one, is refused before anything is sent."""
+    with pytest.raises(errors.InvalidArgumentError, match="no path of tag names"):
+        await client.tags.ensure_tag_path(path)
+    assert not server.requests
+
+
+async def test_other_refusals_of_tags(server, client):
+    """A refusal that is not about a taken name is raised, and so is a name that stays taken."""
+    for fault, kind in (
+        (faults.error(403, 22), errors.PermissionDeniedError),
+        (faults.error(400, 81), errors.ConflictError),
+    ):
+        server.script(fault, on="POST /v1/tags")
+        with pytest.raises(kind):
+            await client.tags.ensure_tag_path("New")
+    server.assert_script_used()
+
+
+async def test_ensure_deleted(client):
+    """It tells whether this call deleted it; operations and bound objects' methods will do."""
+    item = await client.content.create(name="item")
+    assert await client.ensure_deleted(client.content.delete, item.guid) is True
+    assert await client.ensure_deleted(client.content.delete, guid=item.guid) is False
+    assert await client.ensure_deleted(item.delete) is False
+    assert await client.ensure_deleted(client.content.delete, "never-there") is False
+
+
+async def test_a_deletion_with_a_lost_answer_is_this_calls(server, client):
+    """A deletion whose answer was lost is its own, though the second attempt finds nothing."""
+    item = await client.content.create(name="item")
+    server.script(faults.after(faults.reset()), on="DELETE *")
+    assert await client.ensure_deleted(item.delete) is True
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (faults.status(404, body="404 page not found"), errors.EndpointMissingError),
+        (faults.status(404, body="<html>"), errors.NotFoundError),
+        (faults.error(404, 9), errors.NotFoundError),
+        (faults.error(403, 22), errors.PermissionDeniedError),
+        (faults.error(409, 35), errors.ConflictError),
+    ],
+    ids=["old server", "proxy", "something else", "not allowed", "in use"],
+)
+async def test_not_gone(server, client, fault, kind):
+    """Only what Connect itself calls gone is gone."""
+    server.script(fault, on="DELETE *")
+    with pytest.raises(kind):
+        await client.ensure_deleted(client.content.delete, "x")
+
+
+async def test_gone_is_said_of_a_deletion_only(client):
+    """A 404 of another request on the way is raised: it says nothing of what was to be deleted."""
+
+    async def look_first():
+        await client.content.get("absent")
+
+    with pytest.raises(errors.NotFoundError):
+        await client.ensure_deleted(look_first)

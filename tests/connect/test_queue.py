@@ -1,0 +1,69 @@
+"""The queue is listed and thinned out."""
+
+import pytest
+
+from aconnect import Client, RetryPolicy, errors
+from aconnect.testing import FakeConnect, Seed, VirtualClock
+from aconnect.testing.resources import new_queue_item
+
+ATTEMPTS = 3
+
+
+@pytest.fixture
+async def server():
+    async with FakeConnect(Seed(queue=10)) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server):
+    policy = RetryPolicy(attempts=ATTEMPTS)
+    async with Client(server.url, server.api_key, clock=VirtualClock(), retry=policy) as client:
+        yield client
+
+
+async def test_find(server, client):
+    """All items come, over several pages as over one, in either order."""
+    found = await client.queue.find()
+    assert [item.id for item in found] == [str(n) for n in range(1, 11)]
+    assert {item.name for item in found} == {"default", "git", "memberships", "job-finalizer"}
+    assert {item.started_time for item in found} == {None}
+    server.requests.clear()
+    assert await client.queue.find().sized(4) == found
+    assert len(server.requests) == 3
+    assert await client.queue.find(asc_order=False) == found[::-1]
+
+
+@pytest.mark.parametrize("names", ["git", ["git"], ["git", "default"], ("none",)])
+async def test_some_queues(client, names):
+    """One name or several choose the queues."""
+    wanted = {names} if isinstance(names, str) else set(names)
+    expected = [item for item in await client.queue.find() if item.name in wanted]
+    assert await client.queue.find(queue_names=names) == expected
+
+
+async def test_delete(client):
+    """An item takes itself out of the queue; to do it again says that it was gone."""
+    first, *others = await client.queue.find()
+    await first.delete()
+    assert await client.queue.find() == others
+    with pytest.raises(errors.NotFoundError, match="17"):
+        await first.delete()
+
+
+async def test_what_is_worked_on_stays(server, client):
+    """An item in progress is tried for as long as the policy says, and is then an error."""
+    server.state.queue["99"] = new_queue_item(99, "git", server.state.now(), started=True)
+    *_, item = await client.queue.find()
+    assert item.started_time is not None
+    with pytest.raises(errors.BadRequestError, match="100"):
+        await item.delete()
+    assert server.count("DELETE", "/v1/queue/99") == ATTEMPTS
+    assert "99" in server.state.queue
+
+
+async def test_for_administrators(server):
+    """Publishers are refused."""
+    async with Client(server.url, server.api_key_for("publisher")) as client:
+        with pytest.raises(errors.PermissionDeniedError):
+            await client.queue.find()

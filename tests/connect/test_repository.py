@@ -1,0 +1,96 @@
+"""Content comes from Git or from bundles, and not from both."""
+
+import pytest
+
+from aconnect import Client, errors
+from aconnect.connect import Repository
+from aconnect.testing import FakeConnect
+
+ADDRESS = "https://example.com/it.git"
+
+
+@pytest.fixture
+async def server():
+    async with FakeConnect() as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server):
+    async with Client(server.url, server.api_key) as client:
+        yield client
+
+
+@pytest.fixture
+async def item(client):
+    return await client.content.create(name="from-git")
+
+
+async def test_life_of_a_location(item):
+    """A location is set, seen, changed through itself, and given up; then there is none."""
+    with pytest.raises(errors.NotFoundError):
+        await item.repository.get()
+    put = await item.repository.put(repository=ADDRESS, directory="report")
+    found = await item.repository.get()
+    assert found == put
+    assert (found.repository, found.branch, found.directory) == (ADDRESS, "main", "report")
+    assert found.last_error == ""
+    assert found.last_known_commit
+    assert found.last_fetched_time is not None
+    changed = await found.update(branch="other", polling=True)
+    assert (changed.branch, changed.polling, changed.directory) == ("other", True, "report")
+    assert await found.refresh() == changed != found
+    await changed.delete()
+    with pytest.raises(errors.NotFoundError):
+        await changed.refresh()
+
+
+async def test_put_replaces(item):
+    """Setting a location anew keeps nothing of the one before."""
+    await item.repository.put(repository=ADDRESS, directory="report", polling=True)
+    other = await item.repository.put(repository=ADDRESS)
+    assert (other.directory, other.polling) == (".", False)
+
+
+async def test_git_and_bundles_exclude_each_other(client, item, archive):
+    """Content from Git takes no bundle (144), and content with bundles no location (143)."""
+    await item.repository.put(repository=ADDRESS)
+    with pytest.raises(errors.ConflictError, match="144"):
+        await item.bundles.create(archive)
+    sent = await client.content.create(name="from-bundles")
+    await sent.bundles.create(archive)
+    with pytest.raises(errors.ConflictError, match="143"):
+        await sent.repository.put(repository=ADDRESS)
+    with pytest.raises(errors.ConflictError, match="143"):
+        await sent.repository.update(branch="main")
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("git@example.com:it.git", 164),
+        ("ssh://example.com/it.git", 164),
+        ("https:///it.git", 146),
+        ("https://me@example.com/it.git", 146),
+        ("https://example.com/it.git?x=1", 146),
+    ],
+)
+async def test_addresses_that_cannot_be_fetched(item, address, code):
+    """What is no plain address with http or https is refused, and changes nothing."""
+    await item.repository.put(repository=ADDRESS)
+    with pytest.raises(errors.BadRequestError, match=str(code)):
+        await item.repository.update(repository=address)
+    assert (await item.repository.get()).repository == ADDRESS
+
+
+async def test_deleting_content_takes_its_location_along(server, item):
+    """Nothing stays of the location of deleted content."""
+    await item.repository.put(repository=ADDRESS)
+    await item.delete()
+    assert not server.state.repositories
+
+
+def test_a_location_made_by_hand_makes_no_calls():
+    """Without a client it says so."""
+    with pytest.raises(RuntimeError, match="Repository did not come from a client"):
+        Repository(repository=ADDRESS).client  # noqa: B018  the property raises
