@@ -48,12 +48,17 @@ class AuditAction(Model, kw_only=True):
 class AuditLogs(ConnectResource, name="audit_logs"):
     """The audit log, for administrators."""
 
-    @paged("/v1/audit_logs", by=Keyset(max_size=500), rename={"asc_order": "ascOrder"})
+    @paged(
+        "/v1/audit_logs",
+        by=Keyset(max_size=500),
+        rename={"asc_order": "ascOrder"},
+        role="administrator",
+    )
     def find(self, *, asc_order: bool | None = None) -> Paged[AuditLog]:
         """Find all entries, the newest first unless `asc_order`; for a time window use `search`."""
         ...
 
-    @paged("/v1/search/auditlogs", by=PageNumber(max_size=500))
+    @paged("/v1/search/auditlogs", by=PageNumber(max_size=500), role="administrator")
     def search(self, *, q: str | None = None, order: str | None = None) -> Paged[AuditLog]:
         """Search in the query language of the server; `audit_query` writes it.
 

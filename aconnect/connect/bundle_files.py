@@ -75,12 +75,21 @@ class FileList(Struct, frozen=True):
 class BundleFiles(ConnectResource, name="content.bundles.files"):
     """The files in one bundle; for who may change the content."""
 
-    @paged("/v1/content/{guid}/bundles/{id}/files", by=FileList())
+    @paged(
+        "/v1/content/{guid}/bundles/{id}/files",
+        by=FileList(),
+        role="content collaborator or administrator",
+    )
     def find(self) -> Paged[BundleFile]:
         """Find all files, but no folders or links."""
         ...
 
-    @endpoint("GET", "/v1/content/{guid}/bundles/{id}/files/{path}", deep=("path",))
+    @endpoint(
+        "GET",
+        "/v1/content/{guid}/bundles/{id}/files/{path}",
+        deep=("path",),
+        role="content collaborator or administrator",
+    )
     async def get(self, path: str) -> BundleFileContent:
         """Get one file by its path in the bundle; `NotFoundError` with code 278 without it."""
         ...

@@ -122,7 +122,12 @@ def archive_upload(
 class Bundles(ConnectResource, name="content.bundles"):
     """The bundles of one content item."""
 
-    @paged("/v1/content/{guid}/bundles", by=Whole())
+    @paged(
+        "/v1/content/{guid}/bundles",
+        by=Whole(),
+        since="1.8.6",
+        role="content viewer or administrator",
+    )
     def find(self, *, asc_order: bool | None = None) -> Paged[Bundle]:
         """Find the bundles, newest first unless `asc_order`; older servers know no other order."""
         ...
@@ -139,17 +144,27 @@ class Bundles(ConnectResource, name="content.bundles"):
         """Find the bundle that the content runs from, or None before the first deployment."""
         return await first_with(self.find(), Bundle, {"active": True})
 
-    @endpoint("GET", "/v1/content/{guid}/bundles/{id}")
+    @endpoint(
+        "GET",
+        "/v1/content/{guid}/bundles/{id}",
+        since="1.8.6",
+        role="content viewer or administrator",
+    )
     async def get(self, id: str) -> Bundle:  # noqa: A002  as above
         """Get one bundle."""
         ...
 
-    @endpoint("DELETE", "/v1/content/{guid}/bundles/{id}")
+    @endpoint(
+        "DELETE",
+        "/v1/content/{guid}/bundles/{id}",
+        since="1.8.6",
+        role="content collaborator or administrator",
+    )
     async def delete(self, id: str) -> None:  # noqa: A002  as above
         """Delete a bundle; not possible while it is active (code 75)."""
         ...
 
-    @endpoint("POST", "/v1/content/{guid}/bundles")
+    @endpoint("POST", "/v1/content/{guid}/bundles", since="1.8.6")
     async def upload(self, body: Upload) -> Bundle:
         """Send an archive with its checksum; `archive_upload` makes both."""
         ...
@@ -165,7 +180,12 @@ class Bundles(ConnectResource, name="content.bundles"):
         body = await asyncio.to_thread(archive_upload, archive, progress=progress)
         return await self.upload(body)
 
-    @endpoint("GET", "/v1/content/{guid}/bundles/{id}/download")
+    @endpoint(
+        "GET",
+        "/v1/content/{guid}/bundles/{id}/download",
+        since="1.8.6",
+        role="content collaborator",
+    )
     async def download(self, id: str) -> bytes:  # noqa: A002  as above
         """Get the archive into memory; `Bundle.download` writes it to a file instead."""
         ...

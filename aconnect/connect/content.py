@@ -387,7 +387,7 @@ class EnvironmentVariable(TypedDict):
 class EnvironmentVariables(ConnectResource, name="content.environment_variables"):
     """The environment variables of one content item; the server never tells their values."""
 
-    @paged("/v1/content/{guid}/environment", by=Whole())
+    @paged("/v1/content/{guid}/environment", by=Whole(), since="1.8.6")
     def find(self) -> Paged[str]:
         """Find the names."""
         ...
@@ -412,10 +412,10 @@ class EnvironmentVariables(ConnectResource, name="content.environment_variables"
         """Delete all variables."""
         await self._put([])
 
-    @endpoint("PATCH", "/v1/content/{guid}/environment", idempotent=True)
+    @endpoint("PATCH", "/v1/content/{guid}/environment", idempotent=True, since="1.8.6")
     async def _patch(self, body: list[EnvironmentVariable]) -> list[str]: ...
 
-    @endpoint("PUT", "/v1/content/{guid}/environment")
+    @endpoint("PUT", "/v1/content/{guid}/environment", since="1.8.6")
     async def _put(self, body: list[EnvironmentVariable]) -> list[str]: ...
 
 
@@ -463,7 +463,7 @@ class Content(ConnectResource, name="content"):
         """What content takes up on the server's disk."""
         return ContentStorage(self._client)
 
-    @paged("/v1/content", by=Whole())
+    @paged("/v1/content", by=Whole(), since="1.8.6", role="viewer")
     def find(
         self,
         *,
@@ -532,24 +532,30 @@ class Content(ConnectResource, name="content"):
         """Give an item of which only the guid is known; nothing is asked of the server."""
         return ContentItem(guid=guid)._bind(self._client, {"guid": guid})
 
-    @endpoint("GET", "/v1/content/{guid}")
+    @endpoint("GET", "/v1/content/{guid}", since="1.8.6", role="content viewer or administrator")
     async def get(
         self, guid: str, *, include: Include | Sequence[Include] | None = None
     ) -> ContentItem:
         """Get one content item."""
         ...
 
-    @endpoint("POST", "/v1/content")
+    @endpoint("POST", "/v1/content", since="1.8.6")
     async def create(self, **fields: Unpack[ContentCreate]) -> ContentItem:
         """Create an empty content item, to send a bundle to."""
         ...
 
-    @endpoint("PATCH", "/v1/content/{guid}", idempotent=True)
+    @endpoint(
+        "PATCH",
+        "/v1/content/{guid}",
+        idempotent=True,
+        since="1.8.6",
+        role="content collaborator or administrator",
+    )
     async def update(self, guid: str, **fields: Unpack[ContentUpdate]) -> ContentItem:
         """Change the given fields; the others stay as they are."""
         ...
 
-    @endpoint("DELETE", "/v1/content/{guid}")
+    @endpoint("DELETE", "/v1/content/{guid}", since="1.8.6")
     async def delete(self, guid: str) -> None:
         """Delete a content item with all its bundles."""
         ...
@@ -562,7 +568,7 @@ class Content(ConnectResource, name="content"):
         """
         ...
 
-    @endpoint("POST", "/v1/content/{guid}/deploy")
+    @endpoint("POST", "/v1/content/{guid}/deploy", since="1.8.6")
     async def deploy(self, guid: str, **fields: Unpack[DeployInstructions]) -> Task[ContentItem]:
         """Deploy a bundle; `activate=False` from 2025.06 on.
 
@@ -570,12 +576,12 @@ class Content(ConnectResource, name="content"):
         """
         ...
 
-    @endpoint("POST", "/v1/content/{guid}/build")
+    @endpoint("POST", "/v1/content/{guid}/build", since="2021.11.1")
     async def build(self, guid: str, **fields: Unpack[DeployInstructions]) -> Task[ContentItem]:
         """Build a bundle anew, by default the active one: installs its packages again."""
         ...
 
-    @endpoint("POST", "/v1/content/{guid}/render")
+    @endpoint("POST", "/v1/content/{guid}/render", role="content viewer")
     async def render(self, guid: str, **fields: Unpack[RenderInstructions]) -> Task[ContentItem]:
         """Render a report anew."""
         ...

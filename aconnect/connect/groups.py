@@ -114,7 +114,7 @@ class MemberAdd(TypedDict):
 class GroupMembers(ConnectResource, name="groups.members"):
     """The members of one group."""
 
-    @paged("/v1/groups/{group_guid}/members", by=PageNumber(max_size=500))
+    @paged("/v1/groups/{group_guid}/members", by=PageNumber(max_size=500), since="1.7.0")
     def find(self, *, sort: str | None = None, asc_order: bool | None = None) -> Paged[GroupMember]:
         """Find all members."""
         ...
@@ -129,7 +129,12 @@ class GroupMembers(ConnectResource, name="groups.members"):
         """Make a user a member; `ConflictError` with code 16 where it is one already."""
         await self._add(user_guid=_guid_of(user, user_guid))
 
-    @endpoint("POST", "/v1/groups/{group_guid}/members")
+    @endpoint(
+        "POST",
+        "/v1/groups/{group_guid}/members",
+        since="1.7.0",
+        role="group owner or administrator",
+    )
     async def _add(self, **fields: Unpack[MemberAdd]) -> None: ...
 
     async def delete(
@@ -138,7 +143,12 @@ class GroupMembers(ConnectResource, name="groups.members"):
         """Take a user out of the group."""
         await self._delete(_guid_of(user, user_guid))
 
-    @endpoint("DELETE", "/v1/groups/{group_guid}/members/{user_guid}")
+    @endpoint(
+        "DELETE",
+        "/v1/groups/{group_guid}/members/{user_guid}",
+        since="1.7.0",
+        role="group owner or administrator",
+    )
     async def _delete(self, user_guid: str) -> None: ...
 
 
@@ -192,7 +202,7 @@ class UserGroups(ConnectResource, name="users.groups"):
 class Groups(ConnectResource, name="groups"):
     """Groups of users."""
 
-    @paged("/v1/groups", by=PageNumber(max_size=500))
+    @paged("/v1/groups", by=PageNumber(max_size=500), since="1.7.0")
     def find(self, *, prefix: str | None = None, asc_order: bool | None = None) -> Paged[Group]:
         """Find groups whose name begins with `prefix` (case is ignored).
 
@@ -217,37 +227,37 @@ class Groups(ConnectResource, name="groups"):
         guid = user if isinstance(user, str) else user.guid
         return UserGroups(self._client, {"user_guid": guid})
 
-    @endpoint("GET", "/v1/groups/{guid}")
+    @endpoint("GET", "/v1/groups/{guid}", since="1.7.0")
     async def get(self, guid: str) -> Group:
         """Get one group."""
         ...
 
-    @endpoint("POST", "/v1/groups")
+    @endpoint("POST", "/v1/groups", since="1.7.0", role="publisher")
     async def create(self, **fields: Unpack[GroupCreate]) -> Group:
         """Create a group; with LDAP or Google, use `remote` instead."""
         ...
 
-    @endpoint("PUT", "/v1/groups", idempotent=False)
+    @endpoint("PUT", "/v1/groups", idempotent=False, role="publisher")
     async def create_remote(self, **fields: Unpack[Ticket]) -> Group:
         """Add a group found by `remote`."""
         ...
 
-    @endpoint("PATCH", "/v1/groups/{guid}", idempotent=True)
+    @endpoint("PATCH", "/v1/groups/{guid}", idempotent=True, role="group owner or administrator")
     async def update(self, guid: str, **fields: Unpack[GroupPatch]) -> Group:
         """Change the given fields of a group; servers before 2025 know only `replace`."""
         ...
 
-    @endpoint("POST", "/v1/groups/{guid}", idempotent=True)
+    @endpoint("POST", "/v1/groups/{guid}", idempotent=True, since="1.7.0", role="publisher")
     async def replace(self, guid: str, **fields: Unpack[GroupReplace]) -> Group:
         """Change a group's name or owner, on any version of the server."""
         ...
 
-    @endpoint("DELETE", "/v1/groups/{guid}")
+    @endpoint("DELETE", "/v1/groups/{guid}", since="1.7.0", role="group owner or administrator")
     async def delete(self, guid: str) -> None:
         """Delete a group; its members stay."""
         ...
 
-    @paged("/v1/groups/remote", by=Wrapped())
+    @paged("/v1/groups/remote", by=Wrapped(), role="publisher")
     def remote(self, *, prefix: str, limit: int | None = None) -> Paged[RemoteGroup]:
         """Search the authentication provider (LDAP) for groups; `limit` up to 500."""
         ...

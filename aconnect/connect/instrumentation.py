@@ -101,6 +101,8 @@ class Instrumentation(ConnectResource, name="instrumentation"):
         "/v1/instrumentation/content/visits",
         by=Keyset(max_size=500),
         separators={"content_guid": "|"},
+        since="1.7.0",
+        role="publisher",
     )
     def visits(
         self,
@@ -123,6 +125,8 @@ class Instrumentation(ConnectResource, name="instrumentation"):
         "/v1/instrumentation/shiny/usage",
         by=Keyset(max_size=500),
         separators={"content_guid": "|"},
+        since="1.7.0",
+        role="publisher",
     )
     def shiny_usage(
         self,
@@ -143,6 +147,8 @@ class Instrumentation(ConnectResource, name="instrumentation"):
         "/v1/instrumentation/content/hits",
         by=Whole(),
         separators={"content_guid": "|"},
+        since="2025.04.0",
+        role="publisher",
     )
     def hits(
         self,

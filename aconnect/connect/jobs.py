@@ -190,7 +190,12 @@ class Job(ConnectBound, kw_only=True):
 class Jobs(ConnectResource, name="content.jobs"):
     """The jobs of one content item."""
 
-    @paged("/v1/content/{guid}/jobs", by=Whole())
+    @paged(
+        "/v1/content/{guid}/jobs",
+        by=Whole(),
+        since="2022.10.0",
+        role="content collaborator or administrator",
+    )
     def find(self) -> Paged[Job]:
         """Find the jobs, newest first."""
         ...
@@ -199,37 +204,70 @@ class Jobs(ConnectResource, name="content.jobs"):
         """Find the newest job whose fields have these values, or None."""
         return await first_with(self.find(), Job, fields)
 
-    @endpoint("GET", "/v1/content/{guid}/jobs/{key}")
+    @endpoint(
+        "GET",
+        "/v1/content/{guid}/jobs/{key}",
+        since="2022.10.0",
+        role="content collaborator or administrator",
+    )
     async def get(self, key: str) -> Job:
         """Get one job."""
         ...
 
-    @endpoint("DELETE", "/v1/content/{guid}/jobs/{key}")
+    @endpoint(
+        "DELETE",
+        "/v1/content/{guid}/jobs/{key}",
+        since="2022.10.0",
+        role="content collaborator or administrator",
+    )
     async def kill(self, key: str) -> KillOrder:
         """Ask for a job to be ended; `ConflictError` with code 163 where it is not active."""
         ...
 
-    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/log", rename={"max_lines": "maxLogLines"})
+    @endpoint(
+        "GET",
+        "/v1/content/{guid}/jobs/{key}/log",
+        rename={"max_lines": "maxLogLines"},
+        since="2022.10.0",
+        role="content collaborator or administrator",
+    )
     async def log(self, key: str, *, max_lines: int | None = None) -> LogEntries:
         """Get a job's log so far, or its last `max_lines` lines."""
         ...
 
-    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/tail")
+    @endpoint(
+        "GET",
+        "/v1/content/{guid}/jobs/{key}/tail",
+        since="2022.10.0",
+        role="content collaborator or administrator",
+    )
     async def tail(self, key: str) -> LogEntry:
         """Get the newest line of a job's log; `Job.follow` yields all of them."""
         ...
 
-    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/error")
+    @endpoint(
+        "GET",
+        "/v1/content/{guid}/jobs/{key}/error",
+        since="2022.10.0",
+        role="content collaborator or administrator",
+    )
     async def error(self, key: str) -> LoggedError | None:
         """Get what the server makes of a job's failure; None where there is nothing."""
         ...
 
-    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/download")
+    @endpoint(
+        "GET",
+        "/v1/content/{guid}/jobs/{key}/download",
+        since="2022.10.0",
+        role="content collaborator or administrator",
+    )
     async def download(self, key: str, *, filename: str | None = None) -> bytes:
         """Get a job's log as plain text."""
         ...
 
-    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/metrics")
+    @endpoint(
+        "GET", "/v1/content/{guid}/jobs/{key}/metrics", role="content collaborator or administrator"
+    )
     async def metrics(
         self, key: str, *, from_: datetime | str | None = None, to: datetime | str | None = None
     ) -> JobMetrics:

@@ -33,7 +33,7 @@ class Package(Row, kw_only=True, frozen=True, gc=False):
 class ContentPackages(ConnectResource, name="content.packages"):
     """The packages of one content item."""
 
-    @paged("/v1/content/{guid}/packages", by=Whole(), role="publisher")
+    @paged("/v1/content/{guid}/packages", by=Whole(), role="publisher", since="2024.11.0")
     def find(self) -> Paged[Package]:
         """Find the packages by language, then name; none before the first deployment.
 

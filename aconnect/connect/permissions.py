@@ -88,7 +88,7 @@ class PermissionInput(TypedDict, total=False):
 class Permissions(ConnectResource, name="content.permissions"):
     """The permissions of one content item; only who may change it sees them."""
 
-    @paged("/v1/content/{guid}/permissions", by=Whole())
+    @paged("/v1/content/{guid}/permissions", by=Whole(), since="1.8.6")
     def find(self) -> Paged[Permission]:
         """Find all permissions; the owner has none."""
         ...
@@ -106,7 +106,7 @@ class Permissions(ConnectResource, name="content.permissions"):
         """Count the permissions."""
         return await self.find().total()
 
-    @endpoint("GET", "/v1/content/{guid}/permissions/{id}")
+    @endpoint("GET", "/v1/content/{guid}/permissions/{id}", since="1.8.6")
     async def get(self, id: str) -> Permission:  # noqa: A002  the vendor's noun
         """Get one permission by its id, which is not the guid of its user or group."""
         ...
@@ -141,10 +141,10 @@ class Permissions(ConnectResource, name="content.permissions"):
         return await self._create(**fields)
 
     # There is one entry for each user or group, however often it is sent.
-    @endpoint("POST", "/v1/content/{guid}/permissions", idempotent=True)
+    @endpoint("POST", "/v1/content/{guid}/permissions", idempotent=True, since="1.8.6")
     async def _create(self, **fields: Unpack[PermissionInput]) -> Permission: ...
 
-    @endpoint("PUT", "/v1/content/{guid}/permissions/{id}")
+    @endpoint("PUT", "/v1/content/{guid}/permissions/{id}", since="1.8.6")
     async def update(
         self,
         id: str,  # noqa: A002  as above
@@ -179,7 +179,7 @@ class Permissions(ConnectResource, name="content.permissions"):
             )
         return await self._delete(found.id)
 
-    @endpoint("DELETE", "/v1/content/{guid}/permissions/{id}")
+    @endpoint("DELETE", "/v1/content/{guid}/permissions/{id}", since="1.8.6")
     async def _delete(self, id: str) -> None: ...  # noqa: A002  as above
 
 

@@ -112,7 +112,11 @@ class VariantScheduleHistory(Model, kw_only=True):
 class Schedules(ConnectResource, name="content.schedule"):
     """The schedules of one content item; for who may change it."""
 
-    @paged("/v1/content/{guid}/schedule/history", by=Wrapped())
+    @paged(
+        "/v1/content/{guid}/schedule/history",
+        by=Wrapped(),
+        role="content collaborator or administrator",
+    )
     def history(self, *, variant: str | None = None) -> Paged[VariantScheduleHistory]:
         """Find how the schedules of all variants were changed, or that of the one with this key."""
         ...

@@ -125,17 +125,17 @@ class Server(ConnectResource, name="server_settings"):
         """Get the general settings; the operation has no version in its path and no contract."""
         ...
 
-    @endpoint("GET", "/v1/server_settings/r")
+    @endpoint("GET", "/v1/server_settings/r", role="publisher")
     async def r(self) -> RInstallations:
         """Get the installed versions of R."""
         ...
 
-    @endpoint("GET", "/v1/server_settings/python")
+    @endpoint("GET", "/v1/server_settings/python", role="publisher")
     async def python(self) -> PythonInfo:
         """Get the installed versions of Python."""
         ...
 
-    @endpoint("GET", "/v1/server_settings/quarto")
+    @endpoint("GET", "/v1/server_settings/quarto", since="2021.08.0", role="publisher")
     async def quarto(self) -> QuartoInstallations:
         """Get the installed versions of Quarto."""
         ...

@@ -114,7 +114,9 @@ class ContentTag(TypedDict):
 class ContentTags(ConnectResource, name="content.tags"):
     """The tags of one content item."""
 
-    @paged("/v1/content/{guid}/tags", by=Whole())
+    @paged(
+        "/v1/content/{guid}/tags", by=Whole(), since="1.8.6", role="content viewer or administrator"
+    )
     def find(self) -> Paged[Tag]:
         """Find the tags."""
         ...
@@ -123,26 +125,37 @@ class ContentTags(ConnectResource, name="content.tags"):
         """Put a tag on, with its ancestors, and give all tags."""
         return await self._add(tag_id=tag.id if isinstance(tag, Tag) else tag)
 
-    @endpoint("POST", "/v1/content/{guid}/tags", idempotent=True)
+    @endpoint(
+        "POST",
+        "/v1/content/{guid}/tags",
+        idempotent=True,
+        since="1.8.6",
+        role="content collaborator or administrator",
+    )
     async def _add(self, **fields: Unpack[ContentTag]) -> list[Tag]: ...
 
     async def delete(self, tag: Tag | str) -> None:
         """Take a tag off, with its descendants."""
         await self._delete(tag.id if isinstance(tag, Tag) else tag)
 
-    @endpoint("DELETE", "/v1/content/{guid}/tags/{id}")
+    @endpoint(
+        "DELETE",
+        "/v1/content/{guid}/tags/{id}",
+        since="1.8.6",
+        role="content collaborator or administrator",
+    )
     async def _delete(self, id: str) -> None: ...  # noqa: A002  the vendor's noun
 
 
 class Tags(ConnectResource, name="tags"):
     """All tags of the server."""
 
-    @paged("/v1/tags", by=Whole())
+    @paged("/v1/tags", by=Whole(), since="1.8.6", role="viewer")
     def find(self, *, name: str | None = None, parent_id: str | None = None) -> Paged[Tag]:
         """Find tags by name or parent."""
         ...
 
-    @endpoint("GET", "/v1/tags/{id}")
+    @endpoint("GET", "/v1/tags/{id}", since="1.8.6", role="viewer")
     async def get(self, id: str) -> Tag:  # noqa: A002  the vendor's noun
         """Get one tag by its id, or by its names from the category down, joined by commas."""
         ...
@@ -188,12 +201,12 @@ class Tags(ConnectResource, name="tags"):
                     return tag
             raise
 
-    @endpoint("POST", "/v1/tags")
+    @endpoint("POST", "/v1/tags", since="1.8.6", role="administrator")
     async def create(self, **fields: Unpack[TagCreate]) -> Tag:
         """Create a tag, or a category where there is no `parent_id`."""
         ...
 
-    @endpoint("PATCH", "/v1/tags/{id}", idempotent=True)
+    @endpoint("PATCH", "/v1/tags/{id}", idempotent=True, since="1.8.6", role="administrator")
     async def update(
         self,
         id: str,  # noqa: A002  as above
@@ -202,12 +215,12 @@ class Tags(ConnectResource, name="tags"):
         """Change name or parent of a tag."""
         ...
 
-    @endpoint("DELETE", "/v1/tags/{id}")
+    @endpoint("DELETE", "/v1/tags/{id}", since="1.8.6", role="administrator")
     async def delete(self, id: str) -> None:  # noqa: A002  as above
         """Delete a tag and its descendants."""
         ...
 
-    @paged("/v1/tags/{id}/content", by=Whole())
+    @paged("/v1/tags/{id}/content", by=Whole(), since="1.8.6", role="viewer")
     def content(self, id: str) -> Paged[ContentItem]:  # noqa: A002  as above
         """Find the content with a tag."""
         ...

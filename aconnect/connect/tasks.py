@@ -260,7 +260,7 @@ def sticky_cookies(answer: Answer) -> str:
 class Tasks(ConnectResource, name="tasks"):
     """Tasks by id."""
 
-    @endpoint("GET", "/v1/tasks/{id}")
+    @endpoint("GET", "/v1/tasks/{id}", since="1.8.6")
     async def get(
         self,
         id: str,  # noqa: A002  the vendor's noun

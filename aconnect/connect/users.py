@@ -214,6 +214,8 @@ class Users(ConnectResource, name="users"):
         "/v1/users",
         by=PageNumber(max_size=500),
         separators={"user_role": "|", "account_status": "|"},
+        since="1.6.6",
+        role="viewer",
     )
     def find(
         self,
@@ -255,32 +257,32 @@ class Users(ConnectResource, name="users"):
         """Get one user."""
         ...
 
-    @endpoint("GET", "/v1/user")
+    @endpoint("GET", "/v1/user", role="viewer")
     async def me(self) -> User:
         """Get the user whose key this is."""
         ...
 
-    @endpoint("POST", "/v1/users")
+    @endpoint("POST", "/v1/users", since="1.6.8", role="administrator")
     async def create(self, **fields: Unpack[UserCreate]) -> User:
         """Create a user; with LDAP or Google, use `remote` instead (codes 119, 120)."""
         ...
 
-    @endpoint("PUT", "/v1/users", idempotent=False)
+    @endpoint("PUT", "/v1/users", idempotent=False, role="publisher")
     async def create_remote(self, **fields: Unpack[Ticket]) -> User:
         """Add a user found by `remote`."""
         ...
 
-    @endpoint("PUT", "/v1/users/{guid}")
+    @endpoint("PUT", "/v1/users/{guid}", since="1.6.8", role="viewer")
     async def update(self, guid: str, **fields: Unpack[UserUpdate]) -> EditableUser:
         """Change the given fields of a user; the others stay as they are."""
         ...
 
-    @endpoint("POST", "/v1/users/{guid}/lock", idempotent=True)
+    @endpoint("POST", "/v1/users/{guid}/lock", idempotent=True, role="administrator")
     async def lock(self, guid: str, **fields: Unpack[UserLock]) -> None:
         """Lock a user, or unlock it with `locked=False`."""
         ...
 
-    @paged("/v1/users/remote", by=Wrapped())
+    @paged("/v1/users/remote", by=Wrapped(), role="publisher")
     def remote(self, *, prefix: str, limit: int | None = None) -> Paged[RemoteUser]:
         """Search the authentication provider (LDAP, OAuth2) for users; `limit` up to 500."""
         ...

@@ -38,7 +38,7 @@ class VanityInput(TypedDict, total=False):
 class ContentVanity(ConnectResource, name="content.vanity"):
     """The vanity URL of one content item."""
 
-    @endpoint("GET", "/v1/content/{guid}/vanity", role="viewer")
+    @endpoint("GET", "/v1/content/{guid}/vanity", role="viewer", since="1.8.6")
     async def get(self) -> Vanity:
         """Get the vanity URL; where there is none, it is a `NotFoundError`."""
         ...
@@ -47,7 +47,7 @@ class ContentVanity(ConnectResource, name="content.vanity"):
         """Get the vanity URL, or None; the server does not tell content without one from none."""
         return await if_any(self.get())
 
-    @endpoint("PUT", "/v1/content/{guid}/vanity", role="publisher")
+    @endpoint("PUT", "/v1/content/{guid}/vanity", role="publisher", since="1.8.6")
     async def put(self, **fields: Unpack[VanityInput]) -> Vanity:
         """Give the content this path, instead of the one it has.
 
@@ -55,7 +55,7 @@ class ContentVanity(ConnectResource, name="content.vanity"):
         """
         ...
 
-    @endpoint("DELETE", "/v1/content/{guid}/vanity", role="publisher")
+    @endpoint("DELETE", "/v1/content/{guid}/vanity", role="publisher", since="1.8.6")
     async def delete(self) -> None:
         """Take the path from the content."""
         ...
@@ -64,7 +64,7 @@ class ContentVanity(ConnectResource, name="content.vanity"):
 class Vanities(ConnectResource, name="vanities"):
     """The vanity URLs of all content."""
 
-    @paged("/v1/vanities", by=Whole(), role="administrator")
+    @paged("/v1/vanities", by=Whole(), role="administrator", since="1.8.6")
     def find(self) -> Paged[Vanity]:
         """Find all vanity URLs."""
         ...

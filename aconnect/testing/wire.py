@@ -246,7 +246,7 @@ class Call(Generic[S]):
         body = await self.read()
         try:
             return msgspec.json.decode(body)
-        except msgspec.DecodeError as cause:
+        except (msgspec.DecodeError, RecursionError) as cause:
             raise MalformedFault(400, f"The request body is not valid JSON: {cause}.") from cause
 
     async def fields(self, *required: str) -> Row:

@@ -118,6 +118,22 @@ async def test_multipart_upload(call, old, path):
     assert (await upload(old, old_path, form())).code in {38, 125}
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=x", b"--x\r\nno header\r\n--x--"),
+        ("multipart/form-data; boundary=x", b"--y--"),
+    ],
+    ids=["no boundary", "no header", "another boundary"],
+)
+async def test_broken_form(call, path, kind, body):
+    """A form that cannot be read is refused."""
+    headers = {"Authorization": f"Key {call.server.api_key}", "Content-Type": kind}
+    reply = await call("POST", f"{path}/bundles", data=body, headers=headers)
+    assert (reply.status, reply.code) == (400, 3)
+
+
 async def test_active_bundle_stays(call, path):
     """The active bundle cannot be deleted."""
     reply = await call("DELETE", f"{path}/bundles/1")
@@ -249,6 +265,8 @@ async def test_job_log_follows_the_task(call, path):
     assert text.headers["Content-Type"].startswith("text/plain")
     assert 'filename="x.log"' in text.headers["Content-Disposition"]
     assert len(text.body.splitlines()) == 6
+    odd = await call("GET", one + "/download", params={"filename": 'a\r\n"b'})
+    assert 'filename="ab"' in odd.headers["Content-Disposition"]
 
 
 async def test_kill(call, path):

@@ -168,11 +168,37 @@ async def test_content_rights(call, guid):
     assert moved["owner_guid"] == owner["owner_guid"]
 
 
+@pytest.mark.parametrize("name", ["description", "locked_message", "run_as_current_user"])
+async def test_content_nulls(call, guid, name):
+    """Null leaves what answers never have null as it is."""
+    before = await call.json("GET", f"/v1/content/{guid}")
+    assert await call.json("PATCH", f"/v1/content/{guid}", json={name: None}) == before
+    made = await call.json("POST", "/v1/content", json={"name": "new-content", name: None})
+    assert made[name] is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"connection_timeout": 2147483648}', 3),
+        (b'{"memory_limit": 9223372036854775808}', 3),
+        (b'{"default_environment_guid": "x"}', 3),
+        (b"[" * 5000, 2),
+    ],
+    ids=["32 bits", "64 bits", "guid", "deep"],
+)
+async def test_content_bounds(call, guid, body, code):
+    """What no server could hold is refused."""
+    reply = await call("PATCH", f"/v1/content/{guid}", data=body)
+    assert (reply.status, reply.code) == (400, code)
+
+
 async def test_include(call, old, guid):
-    """Include adds owner, tags and, from 2024.06, the vanity url; other words are code 161."""
+    """Include adds owner, tags and, from 2024.06, a vanity url; other words are code 161."""
     query = {"include": "owner,tags,vanity_url"}
     row = (await call.json("GET", "/v1/content", params=query))[0]
-    assert (row["owner"]["username"], row["tags"], row["vanity_url"]) == ("admin", [], None)
+    assert (row["owner"]["username"], row["tags"]) == ("admin", [])
+    assert "vanity_url" not in row
     row = await call.json("GET", f"/v1/content/{guid}", params=query)
     assert row["owner"]["username"] == "admin"
     assert (await call("GET", "/v1/content", params={"include": "x"})).code == 161

@@ -3,7 +3,8 @@
 Decides who may see and change content and how fields of a body are judged.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from aconnect.testing.dialect import Call, already_gone, bad_request, forbidden, not_found
@@ -14,16 +15,22 @@ T = TypeVar("T")
 Kinds = Mapping[str, tuple[type, ...]]
 """Types that each known field of a body may have."""
 
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+
 NULL = type(None)
 TEXT = (str,)
 TEXT_NULL = (str, NULL)
+FLAG = (bool,)
 FLAG_NULL = (bool, NULL)
 WHOLE_NULL = (int, NULL)
 NUMBER_NULL = (int, float, NULL)
 
 
-def chosen(body: Row, kinds: Kinds) -> Row:
-    """Return the known fields of a body, refusing wrong types; unknown fields are ignored."""
+def chosen(body: Row, kinds: Kinds, *, short: Collection[str] = ()) -> Row:
+    """Return the known fields of a body, refusing wrong types; unknown fields are ignored.
+
+    Numbers have 64 bits, those of the `short` fields 32.
+    """
     found: Row = {}
     for name, value in body.items():
         allowed = kinds.get(name)
@@ -32,8 +39,16 @@ def chosen(body: Row, kinds: Kinds) -> Row:
         # bool is an int to Python, but not in JSON.
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
             raise bad_request(f"The field {name} has a value of the wrong type: {value!r}.")
+        beyond = 1 << (31 if name in short else 63)
+        if isinstance(value, int) and not -beyond <= value < beyond:
+            raise bad_request(f"The field {name} is out of range: {value}.")
         found[name] = value
     return found
+
+
+def is_guid(value: str | None) -> bool:
+    """Tell whether a field that may be null holds a GUID."""
+    return value is None or _GUID.fullmatch(value) is not None
 
 
 def may_edit(call: Call, row: Row) -> bool:

@@ -9,6 +9,7 @@ from typing import IO
 
 import msgspec
 from aiohttp import BodyPartReader, MultipartReader
+from aiohttp.http_exceptions import HttpProcessingError
 
 from aconnect.testing.dialect import ApiFault, Call, already_gone, bad_request, not_found, route
 from aconnect.testing.resources import aged, new_bundle
@@ -20,6 +21,8 @@ _MANIFEST_LIMIT = 5 << 20
 _UNPACKED_LIMIT = 4 << 30
 _INLINE = 1 << 20
 """Archives up to this size are read without a thread."""
+_UNREADABLE = (AssertionError, HttpProcessingError, RuntimeError, ValueError)
+"""What aiohttp raises at forms that are none."""
 
 
 def bundle_of(call: Call, *, edit: bool = True, removing: bool = False) -> Bundle:
@@ -128,9 +131,9 @@ async def _read_form(call: Call, archive: Archive) -> Row:
     metadata: Row = {}
     # The checksum is that of the archive, not of the form around it.
     checksum = call.request.headers.get("X-Content-Checksum")
-    reader = MultipartReader(call.request.headers, call.request.content)
     seen = False
     try:
+        reader = MultipartReader(call.request.headers, call.request.content)
         while (part := await reader.next()) is not None:
             if isinstance(part, MultipartReader):
                 raise bad_request("Nested forms are not understood.")
@@ -139,7 +142,7 @@ async def _read_form(call: Call, archive: Archive) -> Row:
                 await _read(_pieces(part), archive, checksum)
             elif part.name == "metadata":
                 metadata = _decode_metadata(bytes(await part.read()))
-    except (ValueError, AssertionError) as cause:
+    except _UNREADABLE as cause:
         raise bad_request(f"The form cannot be read: {cause}.") from cause
     if not seen:
         raise bad_request("The form has no part named archive.")
@@ -156,7 +159,7 @@ async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
 def _decode_metadata(data: bytes) -> Row:
     try:
         return msgspec.json.decode(data, type=dict[str, object])
-    except (msgspec.DecodeError, msgspec.ValidationError) as cause:
+    except (msgspec.DecodeError, RecursionError) as cause:
         raise bad_request(f"The metadata is not a JSON object: {cause}.", 2) from cause
 
 
@@ -175,7 +178,7 @@ def read_manifest(archive: Archive) -> Row:
                     return msgspec.json.decode(member.read(), type=dict[str, object])
     except (tarfile.TarError, OSError, EOFError) as cause:
         raise bad_request(f"The bundle is not a gzip tar archive: {cause}.", 38) from cause
-    except (msgspec.DecodeError, msgspec.ValidationError) as cause:
+    except (msgspec.DecodeError, RecursionError) as cause:
         raise bad_request(
             f"The manifest of the bundle is not a JSON object: {cause}.", 38
         ) from cause

@@ -15,6 +15,7 @@ from aconnect.testing.routes._checks import (
     Kinds,
     chosen,
     content_of,
+    is_guid,
     may_edit,
     may_view,
 )
@@ -23,6 +24,15 @@ from aconnect.testing.wire import Answer, Row, empty, ok
 _NAME = re.compile(r"[A-Za-z0-9_-]{3,64}", re.ASCII)
 _VARIABLE = re.compile(r"[^=\s\0]+")
 
+_SHORT = (
+    "connection_timeout",
+    "read_timeout",
+    "init_timeout",
+    "idle_timeout",
+    "max_processes",
+    "min_processes",
+    "max_conns_per_process",
+)
 _CREATABLE: Kinds = {
     "name": TEXT,
     "title": TEXT_NULL,
@@ -30,13 +40,7 @@ _CREATABLE: Kinds = {
     "access_type": TEXT,
     **dict.fromkeys(
         (
-            "connection_timeout",
-            "read_timeout",
-            "init_timeout",
-            "idle_timeout",
-            "max_processes",
-            "min_processes",
-            "max_conns_per_process",
+            *_SHORT,
             "memory_request",
             "memory_limit",
             "amd_gpu_limit",
@@ -68,6 +72,28 @@ _CHANGEABLE: Kinds = {
     "locked_message": TEXT_NULL,
     "content_category": TEXT_NULL,
 }
+
+
+_NEVER_NULL = frozenset(
+    {
+        "content_category",
+        "description",
+        "locked",
+        "locked_message",
+        "otel_enabled",
+        "run_as_current_user",
+    }
+)
+"""Fields that take null and never answer with it; it leaves them as they are."""
+
+
+def _given(body: Row, kinds: Kinds) -> Row:
+    """Return the known fields of a body, without nulls that change nothing."""
+    return {
+        name: value
+        for name, value in chosen(body, kinds, short=_SHORT).items()
+        if value is not None or name not in _NEVER_NULL
+    }
 
 
 def included(call: Call) -> frozenset[str]:
@@ -106,7 +132,8 @@ def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) ->
         sent["tags"] = [tag for tag_id, tag in state.tags.items() if tag_id in kept]
     if "vanity_url" in include:
         vanity = state.vanities.get(guid)
-        sent["vanity_url"] = f"{url}{vanity['path']}" if vanity else None
+        if vanity is not None:
+            sent["vanity_url"] = f"{url}{vanity['path']}"
     if "bookmarked" in include:
         sent["bookmarked"] = call.user["guid"] in state.bookmarks.get(guid, {})
     if "schedule" in include:
@@ -133,10 +160,9 @@ def list_content(call: Call) -> Answer:
 @route("POST", "/v1/content", role="publisher")
 async def create_content(call: Call) -> Answer:
     """Create a content item, owned by the caller."""
-    body = chosen(await call.fields("name"), _CREATABLE)
+    body = _given(await call.fields("name"), _CREATABLE)
     _judge(call, body, call.user["guid"], None)
     name = body.pop("name")
-    body["description"] = body.get("description") or ""
     guid = str(uuid4())
     state = call.state
     number = state.next_number("content")
@@ -153,6 +179,8 @@ def _judge(call: Call, body: Row, owner: str, own: Row | None) -> None:
         raise bad_request("A content name has 3 to 64 characters of letters, digits, _ and -.")
     if body.get("access_type", "acl") not in {"all", "logged_in", "acl"}:
         raise bad_request("access_type must be all, logged_in or acl.")
+    if not is_guid(body.get("default_environment_guid")):
+        raise bad_request("default_environment_guid must be a GUID.")
     name = name or (own and own["name"])
     for row in call.state.content.values():
         if row is not own and row["name"] == name and row["owner_guid"] == owner:
@@ -170,7 +198,7 @@ def get_content(call: Call) -> Answer:
 async def update_content(call: Call) -> Answer:
     """Change the given fields; only an administrator may change the owner."""
     row = content_of(call, edit=True)
-    body = chosen(await call.fields(), _CHANGEABLE)
+    body = _given(await call.fields(), _CHANGEABLE)
     owner = body.get("owner_guid") or row["owner_guid"]
     if owner != row["owner_guid"]:
         if not call.is_admin:

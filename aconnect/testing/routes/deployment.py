@@ -31,7 +31,9 @@ async def build_content(call: Call) -> Answer:
 
 async def _instructions(call: Call, content: Row) -> tuple[Bundle, bool]:
     """Read which bundle is meant, by default the active one, and whether to activate it."""
-    body = chosen(await call.fields(), {"bundle_id": TEXT_NULL, "activate": FLAG_NULL})
+    # Older servers do not ask for a body.
+    given = await call.fields() if call.request.can_read_body else {}
+    body = chosen(given, {"bundle_id": TEXT_NULL, "activate": FLAG_NULL})
     number = body.get("bundle_id") or content["bundle_id"]
     if number is None:
         raise bad_request("The content has no bundle yet; name one in bundle_id.")

@@ -13,7 +13,7 @@ from aconnect.testing.dialect import (
 )
 from aconnect.testing.paging import offset
 from aconnect.testing.resources import aged, new_group
-from aconnect.testing.routes._checks import NULL, TEXT_NULL, WHOLE_NULL, chosen, remove_from
+from aconnect.testing.routes._checks import TEXT_NULL, WHOLE_NULL, chosen, remove_from
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 
@@ -125,7 +125,10 @@ async def update_group(call: Call) -> Answer:
 async def _change(call: Call) -> Answer:
     row = _group(call, edit=True)
     body = await call.fields()
-    found = chosen(body, {"name": (str,), "owner_guid": (str, NULL), "gid": WHOLE_NULL})
+    kinds = {"name": TEXT_NULL, "owner_guid": TEXT_NULL, "gid": WHOLE_NULL}
+    found = chosen(body, kinds, short=("gid",))
+    if found.get("name", "") is None:
+        del found["name"]
     if "name" in found:
         if not found["name"]:
             raise bad_request("The field name must not be empty.")

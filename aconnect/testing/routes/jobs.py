@@ -1,5 +1,7 @@
 """Jobs of content and their logs."""
 
+import re
+
 from aconnect.testing.dialect import ApiFault, Call, not_found, route
 from aconnect.testing.progress import JobState
 from aconnect.testing.resources import aged
@@ -7,6 +9,8 @@ from aconnect.testing.routes._checks import content_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _ACTIVE = 0
+_UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\]')
+"""What cannot stand in a quoted file name."""
 
 
 def job_of(call: Call, *, poll: bool = False) -> JobState:
@@ -87,7 +91,7 @@ def get_job_error(call: Call) -> Answer:
 def download_job_log(call: Call) -> Answer:
     """Answer with the log as a text file."""
     job = job_of(call, poll=True)
-    name = (call.value("filename") or f"{job.row['key']}.log").replace('"', "")
+    name = _UNQUOTABLE.sub("", call.value("filename") or f"{job.row['key']}.log")
     return Answer(
         "".join(f"{line}\n" for line in job.run.output()).encode(),
         content_type="text/plain; charset=utf-8",

@@ -6,10 +6,17 @@ from uuid import uuid4
 from aconnect.testing.dialect import ROLES, ApiFault, Call, bad_request, forbidden, not_found, route
 from aconnect.testing.paging import offset
 from aconnect.testing.resources import aged, new_user
-from aconnect.testing.routes._checks import TEXT, chosen
+from aconnect.testing.routes._checks import FLAG, FLAG_NULL, TEXT, TEXT_NULL, Kinds, chosen
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _EDITABLE = ("email", "username", "first_name", "last_name", "user_role")
+_UNSEEN = ("password", "unique_id", "user_must_set_password")
+"""Fields that are taken and never shown."""
+_CREATABLE: Kinds = {
+    **dict.fromkeys((*_EDITABLE, *_UNSEEN, "external_id"), TEXT),
+    "user_role": TEXT_NULL,
+    "user_must_set_password": FLAG,
+}
 _SORTS = {"first_name", "last_name", "username", "active_time", "created_time", "user_role"}
 _STATUSES = {"locked", "licensed", "inactive"}
 
@@ -117,9 +124,9 @@ async def create_user(call: Call) -> Answer:
         raise ApiFault(
             400, 119, "Users of a directory are created with PUT and a temporary ticket."
         )
-    found = chosen(
-        body, dict.fromkeys((*_EDITABLE, "external_id"), TEXT) | {"user_role": (str, type(None))}
-    )
+    found = chosen(body, _CREATABLE)
+    for name in _UNSEEN:
+        found.pop(name, None)
     role = found.get("user_role") or "viewer"
     if role not in ROLES:
         raise bad_request(f"user_role must be one of {', '.join(ROLES)}; got {role!r}.")
@@ -176,10 +183,10 @@ async def update_user(call: Call) -> Answer:
 async def lock_user(call: Call) -> Answer:
     """Lock or unlock a user."""
     row = user_of(call)
-    locked = (await call.fields()).get("locked")
-    if not isinstance(locked, bool):
-        raise bad_request("The field locked must be true or false.")
+    locked = chosen(await call.fields(), {"locked": FLAG_NULL}).get("locked")
+    if locked is None:
+        raise bad_request("The field locked is required.")
     if row is call.user:
         raise bad_request("You cannot lock or unlock your own account.")
     row.update(locked=locked, updated_time=call.state.now())
-    return empty(200)
+    return empty(200 if call.features.modern_fields else 204)

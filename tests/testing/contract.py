@@ -1,0 +1,110 @@
+"""One edition of the vendor's contract, read so that it can be tested against.
+
+Decides what is corrected in it, and which fields an answer should have. The contract itself is no
+part of this project.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import schemathesis
+from schemathesis import Response
+from schemathesis.openapi.checks import JsonSchemaError, UndefinedStatusCode
+
+from aconnect.testing.dialect import ROUTES
+from aconnect.testing.versions import parse_version
+from tests.contracts.table import operation_key
+
+Json: TypeAlias = dict[str, Any]
+
+
+class Contract:
+    """One edition of the vendor's contract, and what schemathesis makes of it."""
+
+    def __init__(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text)
+        self._schemas: Json = document["components"]["schemas"]
+        # The old edition tells neither which fields may be null nor which errors there are.
+        self._lenient = '"nullable"' not in text
+        self._document: Json = self._merged(document)
+        self._schemas = self._document["components"]["schemas"]
+        # A configuration of its own, since the default one is looked for in files.
+        schema = schemathesis.openapi.from_dict(self._document, config=schemathesis.Config())
+        # The key is ours; one made up would only be refused.
+        schema.config.generation.update(with_security_parameters=False)
+        found = [cast("Any", one).ok() for one in schema.get_all_operations()]
+        self.operations: Mapping[str, Any] = {one.label: one for one in found}
+
+    def _merged(self, node: Any) -> Any:
+        """Write each `allOf` as one schema: the vendor's bases refuse what is added to them."""
+        if isinstance(node, list):
+            return [self._merged(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "allOf" not in node:
+            return {name: self._merged(value) for name, value in node.items()}
+        whole: Json = {name: value for name, value in node.items() if name != "allOf"}
+        for part in node["allOf"]:
+            one = self._merged(self._resolved(part))
+            both = {**one.get("properties", {}), **whole.get("properties", {})}
+            whole = {**one, **whole, **({"properties": both} if both else {})}
+        return whole
+
+    def _resolved(self, schema: Json) -> Json:
+        while "$ref" in schema:
+            schema = self._schemas[schema["$ref"].rpartition("/")[2]]
+        return schema
+
+    def silent_on(self, failure: BaseException) -> bool:
+        """Tell whether this edition says nothing of what a failure is about."""
+        match failure:
+            case UndefinedStatusCode():
+                return self._lenient and 400 <= failure.status_code < 500
+            case JsonSchemaError():
+                return self._lenient and failure.instance is None
+        return False
+
+    def fields(self, label: str, media_type: str | None) -> frozenset[str]:
+        """Name the fields of an operation's body."""
+        method, path = label.split(" ", 1)
+        kinds = self._document["paths"][path][method.lower()]["requestBody"]["content"]
+        schema = self._resolved(kinds.get(media_type, {}).get("schema", {}))
+        return frozenset(schema.get("properties", ()))
+
+    def missing(self, label: str, answer: Response) -> Iterator[str]:
+        """Name the fields of the contract that an answer leaves out, each with its schema."""
+        method, _, path = label.partition(" ")
+        told = self._document["paths"][path][method.lower()]["responses"]
+        kinds = told.get(str(answer.status_code), {}).get("content", {})
+        schema = kinds.get("application/json", {}).get("schema")
+        sent = answer.headers.get("content-type", [""])[0]
+        if schema is not None and sent.startswith("application/json"):
+            yield from self._missing(schema, answer.json(), "answer")
+
+    def _missing(self, schema: Json, value: Any, name: str) -> Iterator[str]:
+        name = schema.get("$ref", name).rpartition("/")[2]
+        schema = self._resolved(schema)
+        if isinstance(value, list):
+            for each in value:
+                yield from self._missing(schema.get("items", {}), each, name)
+        elif isinstance(value, dict):
+            for key, inner in schema.get("properties", {}).items():
+                if key in value:
+                    yield from self._missing(inner, value[key], f"{name}.{key}")
+                else:
+                    yield f"{name}.{key} is missing"
+
+
+def simulated(label: str, version: str) -> bool:
+    """Tell whether the simulated server of a version has an operation."""
+    wanted = operation_key(*label.split(" ", 1))
+    return any(
+        operation_key(entry.method, entry.template) == wanted
+        for entry in ROUTES.entries
+        if entry.since <= parse_version(version)
+    )
