@@ -33,7 +33,6 @@ from aconnect.connect.content import (
 )
 from aconnect.connect.environments import (
     Environment,
-    EnvironmentConditions,
     EnvironmentCreate,
     EnvironmentInstallation,
     EnvironmentInstallations,
@@ -227,7 +226,16 @@ from aconnect.connect.system import (
     SystemCaches,
     SystemDocumentation,
 )
-from aconnect.connect.tags import ContentTag, ContentTags, Tag, TagCreate, Tags, TagUpdate
+from aconnect.connect.tags import (
+    ChildTags,
+    ContentTag,
+    ContentTags,
+    DescendantTags,
+    Tag,
+    TagCreate,
+    Tags,
+    TagUpdate,
+)
 from aconnect.connect.tasks import Task, Tasks, TaskStarted, TaskStatus
 from aconnect.connect.thumbnails import ContentThumbnail
 from aconnect.connect.users import (
@@ -272,6 +280,7 @@ __all__ = [
     "BundleMetadata",
     "BundleStorage",
     "Bundles",
+    "ChildTags",
     "Client",
     "Content",
     "ContentBookmark",
@@ -300,10 +309,10 @@ __all__ = [
     "CurrentSchedule",
     "CustomDocumentation",
     "DeployInstructions",
+    "DescendantTags",
     "DocumentationPut",
     "EditableUser",
     "Environment",
-    "EnvironmentConditions",
     "EnvironmentCreate",
     "EnvironmentInstallation",
     "EnvironmentInstallations",

@@ -17,6 +17,7 @@ from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.bundle_files import BundleFiles
+from aconnect.connect.matching import first_with
 from aconnect.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -138,6 +139,10 @@ class Bundles(ConnectResource, name="content.bundles"):
     def handle(self, id: str) -> Bundle:  # noqa: A002  the vendor's noun
         """Give a bundle of which only the id is known; nothing is asked of the server."""
         return Bundle(id=id)._bind(self._client, {**self._scope, "id": id})
+
+    async def active(self) -> Bundle | None:
+        """Find the bundle that the content runs from, or None before the first deployment."""
+        return await first_with(self.find(), Bundle, {"active": True})
 
     @endpoint(
         "GET",

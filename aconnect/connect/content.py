@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Literal, Required, TypedDict, Unpack
 
 from msgspec import field
 
@@ -17,6 +17,7 @@ from aconnect.connect.bookmarks import ContentBookmark
 from aconnect.connect.bundles import Bundle, Bundles
 from aconnect.connect.jobs import Jobs
 from aconnect.connect.lockfile import Lockfile
+from aconnect.connect.matching import first_with
 from aconnect.connect.oauth_integrations import ContentOAuth
 from aconnect.connect.packages import ContentPackages
 from aconnect.connect.permissions import Permission, Permissions, Principal, give_role
@@ -33,6 +34,27 @@ from aconnect.connect.variants import ContentVariants, Variants
 
 if TYPE_CHECKING:
     from aconnect.connect.users import User
+
+_INTERACTIVE: Final = frozenset(
+    {
+        "api",
+        "jupyter-voila",
+        "nodejs-api",
+        "python-api",
+        "python-bokeh",
+        "python-dash",
+        "python-fastapi",
+        "python-gradio",
+        "python-panel",
+        "python-shiny",
+        "python-streamlit",
+        "quarto-shiny",
+        "rmd-shiny",
+        "shiny",
+        "tensorflow-saved-model",
+    }
+)
+_RENDERED: Final = frozenset({"jupyter-static", "quarto-static", "rmd-static"})
 
 Include = Literal["owner", "tags", "vanity_url", "bookmarked", "schedule"] | str
 """What else to answer of a content item; `vanity_url` from 2024.06 on."""
@@ -209,6 +231,16 @@ class ContentItem(ConnectBound, kw_only=True):
     def variants(self) -> ContentVariants:
         """Its variants, where it is a report."""
         return ContentVariants(self._context[0], self._below)
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether processes run it for its visitors; not known of a handle."""
+        return self.app_mode in _INTERACTIVE
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether it is a report that can be rendered; not known of a handle."""
+        return self.app_mode in _RENDERED
 
     async def refresh(self) -> ContentItem:
         """Get the item as it is now."""
@@ -451,6 +483,10 @@ class Content(ConnectResource, name="content"):
     ) -> ContentItem | None:
         """Find the first such item, or None."""
         return await self.find(name=name, owner_guid=owner_guid, include=include).first()
+
+    async def find_by(self, **fields: object) -> ContentItem | None:
+        """Find the first item whose fields have these values, or None; the server lists all."""
+        return await first_with(self.find(), ContentItem, fields)
 
     async def count(self) -> int:
         """Count all content that the key may see; the server has to list it for that."""

@@ -6,13 +6,14 @@ They exist where content runs off the host, in Kubernetes.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, Required, TypedDict, Unpack, cast
+from typing import Final, Required, TypedDict, Unpack, cast
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.matching import first_with
 
 
 class EnvironmentMatching(OpenEnum):
@@ -177,21 +178,6 @@ class EnvironmentCreate(EnvironmentUpdate, total=False):
     """`Kubernetes` is the only one known."""
 
 
-class EnvironmentConditions(TypedDict, total=False):
-    """What an environment is to be, word for word."""
-
-    id: str
-    guid: str
-    title: str | None
-    name: str
-    description: str | None
-    cluster_name: str
-    environment_type: str
-    matching: str
-    supervisor: str | None
-    managed_by: str | None
-
-
 class EnvironmentPermission(ConnectBound, kw_only=True):
     """A user or group that may use an environment."""
 
@@ -250,18 +236,9 @@ class Environments(ConnectResource, name="environments"):
         """Find the environments that the key's owner may use."""
         ...
 
-    async def find_by(self, **conditions: Unpack[EnvironmentConditions]) -> Environment | None:
-        """Find the first environment that is as given in every field, or None."""
-        wanted: dict[str, Any] = {**conditions}
-        if unknown := wanted.keys() - EnvironmentConditions.__annotations__.keys():
-            raise TypeError(
-                f"environments cannot be found by {', '.join(sorted(unknown))}; use "
-                f"{', '.join(EnvironmentConditions.__annotations__)}"
-            )
-        for environment in await self.find():
-            if all(getattr(environment, name) == value for name, value in wanted.items()):
-                return environment
-        return None
+    async def find_by(self, **fields: object) -> Environment | None:
+        """Find the first environment whose fields have these values, or None."""
+        return await first_with(self.find(), Environment, fields)
 
     @endpoint("GET", "/v1/environments/{guid}", since="2023.05.0", role="publisher")
     async def get(self, guid: str) -> Environment:

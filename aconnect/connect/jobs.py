@@ -13,6 +13,7 @@ from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.following import follow
+from aconnect.connect.matching import first_with
 
 
 class JobStatus(OpenIntEnum):
@@ -198,6 +199,10 @@ class Jobs(ConnectResource, name="content.jobs"):
     def find(self) -> Paged[Job]:
         """Find the jobs, newest first."""
         ...
+
+    async def find_by(self, **fields: object) -> Job | None:
+        """Find the newest job whose fields have these values, or None."""
+        return await first_with(self.find(), Job, fields)
 
     @endpoint(
         "GET",

@@ -16,6 +16,7 @@ from aconnect._core.paging import Paged
 from aconnect.concurrency import Mapped
 from aconnect.connect.base import ConnectResource
 from aconnect.connect.instrumentation import ContentHit, ContentVisit, ShinyUsage
+from aconnect.connect.matching import first_with
 
 _NAMES: Final = {"start": "from_", "end": "to"}
 
@@ -84,6 +85,10 @@ class HitMetrics(ConnectResource, name="metrics.hits"):
     async def find_one(self, **terms: Unpack[HitTerms]) -> ContentHit | None:
         """Find the first hit, or None."""
         return await self.find(**terms).first()
+
+    async def find_by(self, **fields: object) -> ContentHit | None:
+        """Find the first hit whose fields have these values, or None; all hits are asked for."""
+        return await first_with(self.find(), ContentHit, fields)
 
 
 class UsageMetrics(ConnectResource, name="metrics.usage"):

@@ -7,6 +7,7 @@ from aconnect._core.model import Row
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectResource
+from aconnect.connect.matching import first_with
 from aconnect.connect.styles import PageNumber
 
 
@@ -40,6 +41,10 @@ class ContentPackages(ConnectResource, name="content.packages"):
         """
         ...
 
+    async def find_by(self, **fields: object) -> Package | None:
+        """Find the first package whose fields have these values, or None."""
+        return await first_with(self.find(), Package, fields)
+
 
 class Packages(ConnectResource, name="packages"):
     """The packages of all content whose library the server manages."""
@@ -49,3 +54,12 @@ class Packages(ConnectResource, name="packages"):
     def find(self, *, name: str | None = None, asc_order: bool | None = None) -> Paged[Package]:
         """Find packages of all content, by language, then name; or all uses of the one so named."""
         ...
+
+    async def find_by(self, **fields: object) -> Package | None:
+        """Find the first package whose fields have these values, or None.
+
+        Packages are asked for by the name where it is given, else it may take many pages.
+        """
+        name = fields.get("name")
+        rows = self.find(name=name if isinstance(name, str) else None)
+        return await first_with(rows, Package, fields)

@@ -6,7 +6,7 @@ its ancestors, taking it off takes off its descendants.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack
 
@@ -14,6 +14,7 @@ from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
+from aconnect.concurrency import Mapped
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.codes import ApiErrorCode
 from aconnect.errors import ApiError, InvalidArgumentError
@@ -40,6 +41,20 @@ class Tag(ConnectBound, kw_only=True):
         """The content with this tag."""
         return self.client.tags.content(self.id)
 
+    async def parent_tag(self) -> Tag | None:
+        """Get the tag above; None for a category."""
+        return None if self.parent_id is None else await self.client.tags.get(self.parent_id)
+
+    @property
+    def child_tags(self) -> ChildTags:
+        """The tags right below."""
+        return ChildTags(self._context[0], {"id": self.id})
+
+    @property
+    def descendant_tags(self) -> DescendantTags:
+        """The tags below, and those below them."""
+        return DescendantTags(self._context[0], {"id": self.id})
+
     async def update(self, **fields: Unpack[TagUpdate]) -> Tag:
         """Change name or parent and give the tag as it is then."""
         return await self.client.tags.update(self.id, **fields)
@@ -47,6 +62,33 @@ class Tag(ConnectBound, kw_only=True):
     async def delete(self) -> None:
         """Delete the tag and its descendants."""
         await self.client.tags.delete(self.id)
+
+
+class ChildTags(ConnectResource, name="tags.child_tags"):
+    """The tags right below one tag."""
+
+    def find(self) -> Paged[Tag]:
+        """Find them."""
+        return self._client.tags.find(parent_id=self._scope["id"])
+
+
+class DescendantTags(ConnectResource, name="tags.descendant_tags"):
+    """All tags below one tag."""
+
+    def find(self) -> Mapped[Tag]:
+        """Find them, each behind the tag that it is below; all tags are asked for once."""
+
+        async def rows() -> AsyncGenerator[Tag, None]:
+            below: dict[str | None, list[Tag]] = {}
+            for tag in await self._client.tags.find():
+                below.setdefault(tag.parent_id, []).append(tag)
+            ahead = below.pop(self._scope["id"], [])
+            while ahead:
+                tag = ahead.pop(0)
+                yield tag
+                ahead += below.pop(tag.id, [])
+
+        return Mapped(rows)
 
 
 class TagCreate(TypedDict, total=False):

@@ -1,0 +1,271 @@
+"""Reads from its classes what a library offers: a client, and what that gives.
+
+It decides which members count and how they are named. It knows posit-sdk's shapes as well as this
+library's, but compares nothing; `parity.py` does.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType, ModuleType
+from typing import Any, Final, TypeVar, get_args, get_origin, get_overloads
+
+SETTER: Final = " (setter)"
+DELETER: Final = " (deleter)"
+_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a method takes."""
+
+    names: tuple[str, ...] = ()
+    """What can be given by name."""
+    positional: int = 0
+    """How many can be given by position."""
+    nameless: tuple[str, ...] = ()
+    """What can be given by position only, in its order from the first on."""
+    any_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A public method or attribute."""
+
+    holder: type
+    name: str
+    called: bool
+    gives: tuple[type, ...] = ()
+    """The library's own classes that come of it."""
+    parameters: Parameters = field(default_factory=Parameters)
+    settable: bool = False
+    deletable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """How to read the classes of one package."""
+
+    package: str
+    through: frozenset[str] = frozenset()
+    """Generic classes that only hold what they give, such as pages."""
+    gives: Mapping[str, str] = field(default_factory=dict)
+    """What comes of members that are not annotated: `Class.member` to the name of a class."""
+
+    def member(self, holder: type, name: str) -> Member | None:
+        """Read one member, however it was made; None where there is none."""
+        value = inspect.getattr_static(holder, name, None)
+        origin, annotation = _annotated(holder, name)
+        known = self._known(holder, name)
+        if isinstance(value, staticmethod | classmethod):
+            value = value.__func__
+        if inspect.isfunction(value):
+            forms: list[Any] = [*get_overloads(inspect.unwrap(value)), value]
+            return Member(
+                holder,
+                name,
+                called=True,
+                gives=known or self._merged(self._returned(one) for one in forms),
+                parameters=_joined([self._parameters(one, holder) for one in forms]),
+            )
+        if isinstance(value, property | functools.cached_property) and annotation is None:
+            getter = value.fget if isinstance(value, property) else value.func
+            assert getter is not None
+            return Member(
+                holder,
+                name,
+                called=False,
+                gives=known or self._returned(getter),
+                settable=isinstance(value, property) and value.fset is not None,
+                deletable=isinstance(value, property) and value.fdel is not None,
+            )
+        if annotation is not None:
+            gives = self._classes(self._resolve(annotation, origin))
+            return Member(holder, name, called=False, gives=known or gives)
+        return Member(holder, name, called=False, gives=known) if known or value else None
+
+    def own(self, holder: type) -> Iterator[type]:
+        """Yield the bases that belong to the library."""
+        return (base for base in holder.__mro__ if self.holds(base))
+
+    def holds(self, kind: type) -> bool:
+        """Tell whether a class belongs to the library."""
+        return f"{kind.__module__}.".startswith(f"{self.package}.")
+
+    def _known(self, holder: type, name: str) -> tuple[type, ...]:
+        for base in self.own(holder):
+            if given := self.gives.get(f"{base.__name__}.{name}"):
+                return self._classes(self._resolve(given, base))
+        return ()
+
+    def _merged(self, found: Iterator[tuple[type, ...]]) -> tuple[type, ...]:
+        return tuple(dict.fromkeys(kind for kinds in found for kind in kinds))
+
+    def _returned(self, function: Callable[..., Any]) -> tuple[type, ...]:
+        function = inspect.unwrap(function)
+        annotation = function.__annotations__.get("return")
+        return () if annotation is None else self._classes(self._resolve(annotation, function))
+
+    def _resolve(
+        self, annotation: Any, origin: Any, nested: Mapping[str, Any] = MappingProxyType({})
+    ) -> Any:
+        """Evaluate an annotation where it stands, with what is imported for type checkers only."""
+        if not isinstance(annotation, str):
+            return annotation
+        module = sys.modules[origin.__module__]
+        names = {**nested, **_late(module), **vars(module)}
+        return eval(annotation, names)  # noqa: S307  words of a library that is run anyway
+
+    def _classes(self, hint: Any) -> tuple[type, ...]:
+        if isinstance(hint, TypeVar):
+            return ()
+        kind = get_origin(hint) or hint
+        if isinstance(kind, type) and self.holds(kind) and kind.__name__ not in self.through:
+            return (kind,)
+        return self._merged(self._classes(one) for one in get_args(hint))
+
+    def _parameters(self, function: Callable[..., Any], holder: type) -> Parameters:
+        function = inspect.unwrap(function)
+        names, nameless, positional, any_name = list[str](), list[str](), 0, False
+        for one in list(inspect.signature(function).parameters.values())[1:]:
+            positional += one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}
+            if one.kind is one.POSITIONAL_ONLY:
+                nameless.append(one.name)
+            elif one.kind in {one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY}:
+                names.append(one.name)
+            elif one.kind is one.VAR_KEYWORD:
+                fields = self._fields(one.annotation, function, holder)
+                any_name |= fields is None
+                names.extend(fields or ())
+        return Parameters(tuple(names), positional, tuple(nameless), any_name)
+
+    def _fields(
+        self, annotation: Any, function: Callable[..., Any], holder: type
+    ) -> Sequence[str] | None:
+        """Give the names of `**fields: Unpack[SomeTypedDict]`; None where any name goes."""
+        # A TypedDict may stand in the class whose method uses it.
+        nested = {name: kind for base in self.own(holder) for name, kind in vars(base).items()}
+        hint = self._resolve(annotation, function, nested)
+        # `typing_extensions` has an Unpack of its own.
+        if not str(get_origin(hint)).endswith(".Unpack"):
+            return None
+        (kind,) = get_args(hint)
+        return sorted(kind.__required_keys__ | kind.__optional_keys__)
+
+
+def _annotated(holder: type, name: str) -> tuple[type, Any]:
+    for base in holder.__mro__:
+        annotation = inspect.get_annotations(base).get(name)
+        if annotation is not None:
+            return base, annotation
+    return holder, None
+
+
+@functools.cache
+def _late(module: ModuleType) -> dict[str, Any]:
+    """Import what a module imports only while types are checked."""
+    names: dict[str, Any] = {}
+    for block in ast.walk(ast.parse(inspect.getsource(module))):
+        if not isinstance(block, ast.If) or "TYPE_CHECKING" not in ast.dump(block.test):
+            continue
+        for one in block.body:
+            if isinstance(one, ast.ImportFrom):
+                found = importlib.import_module(
+                    f"{'.' * one.level}{one.module}", module.__package__
+                )
+                names |= {
+                    alias.asname or alias.name: vars(found)[alias.name] for alias in one.names
+                }
+    return names
+
+
+def _joined(forms: Sequence[Parameters]) -> Parameters:
+    """Join what the forms of an overloaded method take."""
+    return Parameters(
+        names=tuple(dict.fromkeys(name for one in forms for name in one.names)),
+        positional=max(one.positional for one in forms),
+        nameless=max((one.nameless for one in forms), key=len),
+        any_name=any(one.any_name for one in forms),
+    )
+
+
+def _set_at_birth(holder: type) -> list[str]:
+    """Find the public attributes that a class's own constructor sets."""
+    made = vars(holder).get("__init__")
+    # The constructor of a protocol or a dataclass is not written there.
+    written = sys.modules[holder.__module__].__file__
+    if not inspect.isfunction(made) or made.__code__.co_filename != written:
+        return []
+    tree = ast.parse(textwrap.dedent(inspect.getsource(made)))
+    return [
+        one.attr
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Attribute)
+        and isinstance(one.ctx, ast.Store)
+        and isinstance(one.value, ast.Name)
+        and one.value.id == "self"
+        and not one.attr.startswith("_")
+    ]
+
+
+def walk(
+    library: Library, start: type, *, plain: Collection[str], nouns: Mapping[str, str]
+) -> dict[str, Member]:
+    """Walk from a client through everything that its members give, each class once.
+
+    A class that an attribute leads to is named by its shortest path (`client.groups`), what methods
+    give by its noun (`group`, or what `nouns` says). Members of the `plain` classes are left out:
+    those only make a mapping or a sequence of their heirs.
+    """
+    found: dict[str, Member] = {}
+    ahead: deque[tuple[type, str]] = deque([(start, "client")])
+    seen = {start}
+    while ahead:
+        holder, path = ahead.popleft()
+        for name in public(library, holder, plain):
+            member = library.member(holder, name) or Member(holder, name, called=False)
+            here = f"{path}.{name}"
+            found[here] = member
+            if member.settable:
+                found[here + SETTER] = member
+            if member.deletable:
+                found[here + DELETER] = member
+            for kind in member.gives:
+                if kind in seen or is_keyed(kind):
+                    continue
+                seen.add(kind)
+                noun = nouns.get(kind.__name__) or _WORD.sub("_", kind.__name__).lower()
+                ahead.append((kind, noun if member.called or is_thing(kind) else here))
+    return found
+
+
+def is_thing(kind: type) -> bool:
+    """Tell whether a class of posit-sdk is an object of the server, and not a group of calls."""
+    return issubclass(kind, dict) or any(base.__name__ == "Resource" for base in kind.__mro__)
+
+
+def is_keyed(kind: type) -> bool:
+    """Tell whether a class is a TypedDict, which has keys and no attributes."""
+    return hasattr(kind, "__optional_keys__")
+
+
+def public(library: Library, holder: type, plain: Collection[str] = ()) -> list[str]:
+    """List the public methods and attributes of a class that are the library's own."""
+    names: dict[str, None] = {}
+    for base in library.own(holder):
+        if base.__name__ in plain:
+            continue
+        # Classes within a class, and other names of types, are no members.
+        members = [name for name in vars(base) if not name[:1].isupper()]
+        fields = inspect.get_annotations(base)
+        names |= dict.fromkeys([*members, *fields, *_set_at_birth(base)])
+    return [name for name in names if not name.startswith("_")]

@@ -1,0 +1,115 @@
+"""Every public name of posit-sdk's client is here, or stands in the table of the migration page."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from aconnect.testing import FakeConnect
+from tests.connect import parity
+from tests.connect.parity import Comparison, Row
+from tests.test_docs import seed
+
+pytest.importorskip("posit.connect")
+
+AT_LEAST: Final = 200
+"""How many names posit-sdk 0.17 has; the walk must not lose its way."""
+
+_THEIRS: Final = re.compile(r"^```py\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@cache
+def compared() -> Comparison:
+    """Compare once for all tests."""
+    return parity.compare()
+
+
+@cache
+def listed() -> dict[str, Row]:
+    """Read what the table is about, and by which line."""
+    found: dict[str, Row] = {}
+    for row in parity.rows():
+        for subject in row.subjects:
+            assert subject not in found, f"{parity.PAGE.name}:{row.line}: {subject} is there twice"
+            found[subject] = row
+    return found
+
+
+def test_every_name_is_here_or_in_the_table(summary: list[str]) -> None:
+    """A user of posit-sdk finds each name here, or its replacement in the table."""
+    result = compared()
+    names = len(result.theirs)
+    covered = len(result.covered)
+    parameters = len(result.differing) - (names - covered)
+    summary.append(
+        f"posit-sdk: covered {covered} of {names} ({names - covered} in the table), "
+        f"and {parameters} parameters are in the table"
+    )
+    missing = [
+        f"  {path} {what}" for path, what in result.differing.items() if path not in listed()
+    ]
+    message = [
+        "posit-sdk has these names, and there is nothing for who looks for them here:",
+        *missing,
+        f"Add what is missing, or a line to the table of {parity.PAGE.name}: `path`, or",
+        "`path(parameter)`; what takes its place; and why.",
+    ]
+    assert not missing, "\n".join(message)
+    assert names >= AT_LEAST
+
+
+def test_the_table_is_not_stale() -> None:
+    """The table lists nothing that is here by now, or that posit-sdk does not have."""
+    stale = [
+        f"  line {row.line}: {subject}"
+        for subject, row in listed().items()
+        if subject not in compared().differing
+    ]
+    assert not stale, "\n".join([f"{parity.PAGE.name} lists what does not differ:", *stale])
+
+
+def test_what_the_table_offers_is_here() -> None:
+    """Each name that the table offers instead exists."""
+    nouns = compared().nouns
+    wrong = [
+        f"  line {row.line}: {name}"
+        for row in parity.rows()
+        for name in parity.unknown(row.here, nouns)
+    ]
+    assert not wrong, "\n".join([f"{parity.PAGE.name} offers what is not here:", *wrong])
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("`await content.jobs.get(key)`", []),
+        ("`content.jobs.gte(key)`", ["content.jobs.gte"]),
+        ("`(await client.content.get(guid)).nam`", ["(await client.content.get(guid)).nam"]),
+        ("`elsewhere.name` is nobody's business", []),
+    ],
+)
+def test_wrong_offers_are_found(text: str, wrong: list[str]) -> None:
+    """A misspelt name in the table would be noticed."""
+    assert list(parity.unknown(text, compared().nouns)) == wrong
+
+
+async def test_the_other_side_of_the_examples_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the migration page writes for posit-sdk is what posit-sdk takes."""
+    blocks: list[str] = _THEIRS.findall(parity.PAGE.read_text(encoding="utf-8"))
+    async with FakeConnect(seed=seed()) as server:
+        monkeypatch.setenv("CONNECT_SERVER", server.url)
+        monkeypatch.setenv("CONNECT_API_KEY", server.api_key)
+        monkeypatch.chdir(tmp_path)
+        namespace: dict[str, Any] = {}
+        for code in blocks:
+            if "# not run" not in code:
+                await asyncio.to_thread(exec, code, namespace)
+        namespace["client"].session.close()
+    assert blocks
