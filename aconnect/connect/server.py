@@ -75,7 +75,7 @@ class TimeZone(Model, kw_only=True):
     timezone: str = ""
     """Its name, such as `America/New_York`."""
     offset: str | None = None
-    """From UTC, such as `-04:00`."""
+    """From UTC, in hours and minutes with a sign."""
 
 
 class ServerSettings(Model, kw_only=True):

@@ -48,7 +48,7 @@ class ServiceTokenCreate(TypedDict, total=False):
 
     name: Required[str]
     scopes: Required[list[str]]
-    """At least one of `ServiceTokens.scopes`, such as `identity:manage`."""
+    """At least one of those that `ServiceTokens.scopes` gives."""
     expires_at: datetime | None
     """In the future; by default never."""
 

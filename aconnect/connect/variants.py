@@ -38,10 +38,10 @@ class Variant(ConnectBound, kw_only=True):
     render_time: datetime | None = None
     """When it was last rendered; None for never."""
     failures: int | None = None
-    """How many jobs failed, only since then with `failed:>=` in the query."""
+    """How many jobs failed; where the query asks for failures since a time, only since then."""
     last_failed: datetime | None = None
     skips: int | None = None
-    """How many scheduled jobs were skipped, only since then with `skipped:>=` in the query."""
+    """How many scheduled jobs were skipped; only since then, as above."""
     last_skipped: datetime | None = None
     schedule: Schedule | None = None
     """Only with `include="schedule"`, and where there is one."""

@@ -23,7 +23,7 @@ FOLDER: Final = Path(
     os.environ.get("ACONNECT_CONTRACTS")
     or Path(__file__).resolve().parents[2].parent / "shared" / "contracts"
 )
-VERSIONS: Final[Mapping[str, str]] = {"2026": "2026.03.0", "2023.09": "2023.09.0"}
+VERSIONS: Final[Mapping[str, str]] = {"2026": "2026.06.0", "2023.09": "2023.09.0"}
 """The version of the simulated server by edition of the contract."""
 EXCEPTIONS: Final[Mapping[tuple[str, str, str], str]] = {
     ("2026", "*", "Content.bookmarked is missing"): "only with include=bookmarked",
