@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import click
 import pytest
@@ -79,16 +80,20 @@ def seed() -> Seed:
 @pytest.fixture
 async def surroundings(tmp_path, monkeypatch) -> Any:
     """A server that the environment points to, an empty folder, and a namespace."""
-    async with FakeConnect(seed=seed()) as server:
-        monkeypatch.setenv("CONNECT_SERVER", server.url)
-        monkeypatch.setenv("CONNECT_API_KEY", server.api_key)
-        monkeypatch.setenv("PYTHONPATH", str(ROOT))
-        monkeypatch.chdir(tmp_path)
-        namespace: dict[str, Any] = {"__name__": "__main__"}
-        yield namespace
-        for value in namespace.values():
-            if isinstance(value, Client):
-                await value.aclose()
+    # What a page sets, as Connect does for running content, is gone after it.
+    with patch.dict(os.environ):
+        async with FakeConnect(seed=seed()) as server:
+            monkeypatch.setenv("CONNECT_SERVER", server.url)
+            monkeypatch.setenv("CONNECT_API_KEY", server.api_key)
+            monkeypatch.setenv("PYTHONPATH", str(ROOT))
+            monkeypatch.chdir(tmp_path)
+            namespace: dict[str, Any] = {"__name__": "__main__"}
+            yield namespace
+            for value in namespace.values():
+                if isinstance(value, Client):
+                    await value.aclose()
+                elif isinstance(value, FakeConnect):
+                    await value.stop()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
