@@ -1,4 +1,4 @@
-"""Templates of OAuth integrations: which options and fields their `config` has."""
+"""OAuth templates: what integrations are made of, and which options and fields their `config` has."""
 
 from __future__ import annotations
 
