@@ -35,9 +35,9 @@ ROOT: Final = Path(__file__).parents[1]
 _FENCE: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PRINTS: Final = re.compile(r"# prints: ?(.*)$", re.MULTILINE)
 _TEST: Final = re.compile(r"^(async )?def test_", re.MULTILINE)
-# These do not end by themselves, take seconds, or need an id of one's own; that they are accepted
-# is enough.
-_ACCEPTED_ONLY: Final = {"serve", "demo", "follow"}
+# These do not end by themselves, take seconds, or need an id or a server of one's own; that they
+# are accepted is enough.
+_ACCEPTED_ONLY: Final = {"bootstrap", "serve", "demo", "follow"}
 
 
 @dataclass(frozen=True, slots=True)
