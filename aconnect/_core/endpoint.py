@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import (
@@ -275,7 +274,7 @@ class Endpoint:
         plan = self.plan
         hide = client._hide
         if secrets:
-            hide = partial(scrub, secrets=[*client._pipeline.secrets, *secrets])
+            hide = functools.partial(scrub, secrets=[*client._pipeline.secrets, *secrets])
         wire = plan.wire
         if plan.plain:
             value = self._decode_plain(answer, wire, client, hide)
