@@ -174,11 +174,7 @@ class Endpoint:
         for name in plan.times:
             timestamp(name.rstrip("_"), values.get(name))
         if plan.query:
-            query = query_string(
-                {wire: values.get(name) for name, wire in plan.query.items()}, self.separators
-            )
-            if query:
-                target += "?" + query
+            target += self._query(plan, values)
         request = Request(
             operation=self.name,
             method=self.method,
@@ -198,6 +194,17 @@ class Endpoint:
             found = find(values) if callable(find) else [values.get(name) for name in find]
             request.secrets = secrets_of(found)
         return request, scope
+
+    def _query(self, plan: Plan, values: dict[str, Any]) -> str:
+        for name in plan.guids:
+            if values.get(name) == "":
+                raise InvalidArgumentError(
+                    f"{name} is '', which would find everything; pass its real value, or leave it "
+                    "out"
+                )
+        wires = {wire: values.get(name) for name, wire in plan.query.items()}
+        query = query_string(wires, self.separators)
+        return f"?{query}" if query else ""
 
     def _fill_body(self, plan: Plan, request: Request, values: dict[str, Any]) -> None:
         if plan.fields is not None:

@@ -67,6 +67,21 @@ async def test_what_says_too_little(it: Any, act: Callable[[Any], Any]) -> None:
         assert not server.requests
 
 
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda c: c.content.find(owner_guid=User().guid),
+        lambda c: c.instrumentation.visits(content_guid=ContentItem().guid),
+    ],
+)
+async def test_a_filter_by_nothing(find: Callable[[Client], Any]) -> None:
+    """An empty guid is no filter: it is refused, and does not find everything."""
+    async with FakeConnect() as server, Client(server.url, server.api_key) as client:
+        with pytest.raises(errors.InvalidArgumentError, match="would find everything"):
+            find(client)
+        assert not server.requests
+
+
 async def test_vanity_urls_of_all_content() -> None:
     """A row of a list over all content that leaves its content out says so."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
