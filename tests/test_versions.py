@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -73,6 +74,14 @@ async def test_the_version_is_read_once() -> None:
         Client(server.url, api_key=server.api_key) as client,
     ):
         assert await client.version() == await client.version() == "2023.11.0"
+        assert server.count("GET", "/server_settings") == 1
+
+
+async def test_the_version_is_read_once_at_a_time() -> None:
+    """Those who ask for the version at the same time wait for one answer."""
+    async with FakeConnect() as server, Client(server.url, api_key=server.api_key) as client:
+        versions = await asyncio.gather(*(client.version() for _ in range(20)))
+        assert len(set(versions)) == 1
         assert server.count("GET", "/server_settings") == 1
 
 

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from aconnect._core.guards import is_dict, is_list
 from aconnect._core.message import Answer
-from aconnect._core.model import Bound
+from aconnect._core.model import Bound, Confidential
 from aconnect.errors import DecodeError
 
 logger = logging.getLogger("aconnect")
@@ -57,12 +57,16 @@ def decode(answer: Answer, kind: Any, what: str, hide: Callable[[str], str] = st
             return _decode_forgivingly(answer.body, kind, what)
     except msgspec.ValidationError as error:
         raise DecodeError(
-            f"{what} gave JSON of another shape than documented: {error}", body=answer.body
+            f"{what} gave JSON of another shape than documented: {error}",
+            body=b"" if is_confidential(kind) else answer.body,
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if is_confidential(kind):
+            said, body = describe(answer, quote=False), b""
+        else:
+            said, body = hide(describe(answer)), answer.body
         raise DecodeError(
-            f"{what} answered {answer.status}, but not with JSON: {hide(describe(answer))}",
-            body=answer.body,
+            f"{what} answered {answer.status}, but not with JSON: {said}", body=body
         ) from error
 
 
@@ -72,7 +76,12 @@ def refuse_page(content_type: str, what: str, body: bytes = b"") -> None:
         raise DecodeError(f"{what}: {_PAGE}", body=body)
 
 
-def describe(answer: Answer) -> str:
+def is_confidential(kind: Any) -> bool:
+    """Tell whether an answer is as good as a password, so that no error may keep it."""
+    return isinstance(kind, type) and issubclass(kind, Confidential)
+
+
+def describe(answer: Answer, *, quote: bool = True) -> str:
     """Say in a few words what kind of body this is, for an error message."""
     body = answer.body.lstrip()
     if not body:
@@ -81,6 +90,8 @@ def describe(answer: Answer) -> str:
         return _PAGE
     if body[:1] in b"[{":
         return f"the JSON is damaged or cut short ({len(answer.body)} bytes came)"
+    if not quote:
+        return f"{answer.content_type or 'no content type'} ({len(answer.body)} bytes came)"
     text = body[:_SHOWN_BODY].decode("utf-8", "replace")
     return f"{answer.content_type or 'no content type'}, starting with {text!r}"
 
@@ -89,7 +100,7 @@ def _decode_forgivingly(body: bytes, kind: Any, what: str) -> Any:
     misfits: Counter[str] = Counter()
     value = _convert(msgspec.json.decode(body), kind, "", misfits)
     # Places and not values: those may be private.
-    for place, times in misfits.items():
+    for place, times in (+misfits).items():
         logger.warning("left out of %s, %d times: %s, which does not fit", what, times, place)
     return value
 
@@ -102,6 +113,9 @@ def _convert(data: Any, kind: Any, place: str, misfits: Counter[str]) -> Any:
     except msgspec.ValidationError:
         for choice in _choices(kind):
             origin = get_origin(choice) or choice
+            if origin is list and data is None:
+                # Go writes an empty array as null.
+                return []
             if origin is list and is_list(data):
                 (item,) = get_args(choice)
                 return [_convert(row, item, f"{place}[]", misfits) for row in data]
@@ -122,7 +136,8 @@ def _convert_struct(data: dict[str, Any], kind: Any, place: str, misfits: Counte
         except msgspec.ValidationError:
             if issubclass(origin, Envelope):
                 raise
-            misfits[inner] += 1
+            # A null says no more than a missing field.
+            misfits[inner] += data[field.encode_name] is not None
     try:
         return origin(**fields)
     except TypeError as error:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import (
     Any,
@@ -30,6 +31,7 @@ from aconnect._core import decoding
 from aconnect._core.message import Answer, Request, Upload, is_idempotent
 from aconnect._core.paging import Paged
 from aconnect._core.plan import Plan, Spell, as_written, compile_plan
+from aconnect._core.redaction import Secret, scrub, secrets_of
 from aconnect._core.styles import PageStyle
 from aconnect._core.url import check_header, query_string, timestamp
 from aconnect.errors import InvalidArgumentError
@@ -96,6 +98,8 @@ class Endpoint:
         form: bool = False,
         anonymous: bool = False,
         authorization: str | None = None,
+        upload: Callable[[Path], Upload] | None = None,
+        secret: Collection[str] | Callable[[Mapping[str, Any]], Iterable[object]] = (),
     ) -> None:
         self.function = function
         self.method = method
@@ -118,6 +122,10 @@ class Endpoint:
         """Whether it is sent without credentials, as the call that fetches them is."""
         self.authorization = authorization
         """The Authorization header, made from an argument, instead of the client's own."""
+        self.upload = upload
+        """What makes the body of a file, where it is one; it reads that file."""
+        self.secret = secret
+        """The arguments that no message may repeat, or what finds such values in them."""
         self.spell: Spell = as_written
         self.service = ""
         self.name = function.__qualname__
@@ -166,11 +174,7 @@ class Endpoint:
         for name in plan.times:
             timestamp(name.rstrip("_"), values.get(name))
         if plan.query:
-            query = query_string(
-                {wire: values.get(name) for name, wire in plan.query.items()}, self.separators
-            )
-            if query:
-                target += "?" + query
+            target += self._query(plan, values)
         request = Request(
             operation=self.name,
             method=self.method,
@@ -185,7 +189,22 @@ class Endpoint:
             request.credentials = {"Authorization": given}
         if plan.has_body or plan.fields is not None:
             self._fill_body(plan, request, values)
+        if self.secret:
+            find = self.secret
+            found = find(values) if callable(find) else [values.get(name) for name in find]
+            request.secrets = secrets_of(found)
         return request, scope
+
+    def _query(self, plan: Plan, values: dict[str, Any]) -> str:
+        for name in plan.guids:
+            if values.get(name) == "":
+                raise InvalidArgumentError(
+                    f"{name} is '', which would find everything; pass its real value, or leave it "
+                    "out"
+                )
+        wires = {wire: values.get(name) for name, wire in plan.query.items()}
+        query = query_string(wires, self.separators)
+        return f"?{query}" if query else ""
 
     def _fill_body(self, plan: Plan, request: Request, values: dict[str, Any]) -> None:
         if plan.fields is not None:
@@ -251,16 +270,28 @@ class Endpoint:
         missing = sorted(plan.required - kwargs.keys() - set(plan.arguments[: len(args)]))
         raise TypeError(f"{self.name}() misses {', '.join(missing)}")
 
-    def decode(self, answer: Answer, client: Any, scope: Mapping[str, Any]) -> Any:
-        """Turn a successful answer into what the declaration says it gives."""
+    def decode(
+        self,
+        answer: Answer,
+        client: Any,
+        scope: Mapping[str, Any],
+        secrets: Collection[Secret] = (),
+    ) -> Any:
+        """Turn a successful answer into what the declaration says it gives.
+
+        `secrets` are those of the request.
+        """
         plan = self.plan
+        hide = client._hide
+        if secrets:
+            hide = functools.partial(scrub, secrets=[*client._pipeline.secrets, *secrets])
         wire = plan.wire
         if plan.plain:
-            value = self._decode_plain(answer, wire, client)
+            value = self._decode_plain(answer, wire, client, hide)
         elif not answer.body and type(None) in get_args(wire):
             return None
         else:
-            value = decoding.decode(answer, wire, self.title(client), client._hide)
+            value = decoding.decode(answer, wire, self.title(client), hide)
         if plan.bind is not None and value is not None:
             return plan.bind(value, client, scope)
         if plan.build is not None:
@@ -271,13 +302,15 @@ class Endpoint:
         """Name the operation on a server in an error message."""
         return f"{self.method} {client._origin}{self.template}"
 
-    def _decode_plain(self, answer: Answer, wire: Any, client: Any) -> Any:
+    def _decode_plain(
+        self, answer: Answer, wire: Any, client: Any, hide: Callable[[str], str]
+    ) -> Any:
         # Nothing is decoded here that would notice a login page.
         decoding.refuse_page(answer.content_type, self.title(client), answer.body)
         if wire is bytes:
             return answer.body
         if wire is str and answer.content_type == "application/json":
-            return decoding.decode(answer, wire, self.title(client), client._hide)
+            return decoding.decode(answer, wire, self.title(client), hide)
         if wire is str:
             return answer.body.decode("utf-8", "replace")
         return None
@@ -300,7 +333,8 @@ def endpoint(
         async def call(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
             request, scope = declared.bind(self._scope, args, kwargs)
             client = self._client
-            result: T = declared.decode(await client._answer(request), client, scope)
+            answer = await client._answer(request)
+            result: T = declared.decode(answer, client, scope, request.secrets)
             return result
 
         call.__endpoint__ = declared  # type: ignore[attr-defined]

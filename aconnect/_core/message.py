@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from aconnect._core.redaction import shown_headers, shown_target
+from aconnect._core.redaction import Secret, shown_headers, shown_target
 
 # RFC 9110, 9.2.2.
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
@@ -62,6 +62,8 @@ class Request(Struct, kw_only=True):
     """Headers that are fetched for the call, and fetched again when the server refuses them."""
     anonymous: bool = False
     """Sent without credentials: the call that fetches them."""
+    secrets: tuple[Secret, ...] = ()
+    """What no message may repeat, beyond what the client itself keeps secret."""
     cookies: str = ""
     """Value of the Cookie header: the ones that came with the answer this call belongs to."""
     idempotent: bool = False

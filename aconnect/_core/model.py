@@ -37,7 +37,8 @@ class Model(Struct, kw_only=True, repr_omit_defaults=True):
         own = [name for name, kind in cls.__annotations__.items() if kind in _IDS]
         if own:
             before = getattr(cls, "__post_init__", None)
-            cls.__post_init__ = _with_text(own, before)  # type: ignore[attr-defined]
+            # An assignment would be a declaration to type checkers, of an unknown type.
+            setattr(cls, "__post_init__", _with_text(own, before))  # noqa: B010
 
     def to_dict(self) -> dict[str, Any]:
         """Copy into plain Python values, as JSON would have them but with real datetimes."""

@@ -62,6 +62,8 @@ class Plan(Struct, frozen=True):
     """The names in the template, each with what quotes it and the text that follows it; `begin`
     precedes all."""
     query: dict[str, str]
+    guids: tuple[str, ...]
+    """The arguments in the query that name one object."""
     times: tuple[str, ...]
     """The arguments and body fields that are points in time."""
     has_body: bool
@@ -134,6 +136,7 @@ def compile_plan(
             for place, text in zip(placeholders, texts[1:], strict=True)
         ),
         query=query,
+        guids=tuple(name for name, wire in query.items() if wire.endswith("guid")),
         times=(
             *(name for name in query if _is_time(hints[name])),
             *(fields[2] if fields is not None else ()),

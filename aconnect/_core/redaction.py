@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from msgspec import Struct, structs
-
 from aconnect._core.guards import is_dict, is_list
 
 HIDDEN: Final = "***"
+_SHORTEST: Final = 4
 
 SHOWN_HEADERS: Final = frozenset(
     {
@@ -77,12 +76,6 @@ class Secret:
         raise TypeError("a Secret cannot be pickled; pass the value where it is needed instead")
 
 
-def hidden_repr(model: Struct, *names: str) -> str:
-    """Show a model without the values of fields that are as good as a password."""
-    hidden: Mapping[str, str] = {name: HIDDEN for name in names if getattr(model, name)}
-    return Struct.__repr__(structs.replace(model, **hidden))
-
-
 def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Copy headers for a log, hiding every value not known to be harmless."""
     return {k: v if k.lower() in SHOWN_HEADERS else HIDDEN for k, v in headers.items()}
@@ -125,6 +118,11 @@ def shown_url(url: str) -> str:
     """Copy an address for a log, without a user name and password."""
     scheme, mark, rest = url.rpartition("//")
     return f"{scheme}{mark}{HIDDEN}@{rest.rpartition('@')[2]}" if "@" in rest else url
+
+
+def secrets_of(values: Iterable[object]) -> tuple[Secret, ...]:
+    """Keep texts secret; not short ones, whose hiding would tear every message apart."""
+    return tuple(Secret(v) for v in values if isinstance(v, str) and len(v) >= _SHORTEST)
 
 
 def scrub(text: str, secrets: Iterable[Secret]) -> str:

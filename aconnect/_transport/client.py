@@ -6,8 +6,8 @@ import asyncio
 import functools
 import os
 import warnings
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
@@ -20,7 +20,7 @@ from aconnect._core.dialect import Dialect
 from aconnect._core.endpoint import Resource, declared_by
 from aconnect._core.events import Event, Subscriber
 from aconnect._core.message import Answer, Request, Stream, is_idempotent
-from aconnect._core.redaction import Secret, scrub
+from aconnect._core.redaction import Secret, scrub, shown_headers
 from aconnect._core.retry import RetryPolicy
 from aconnect._core.url import (
     check_header,
@@ -50,7 +50,22 @@ class Detailed(Struct, Generic[T], frozen=True):
     attempts: int
     """How often the request was sent."""
     body: bytes
-    """The answer as it came."""
+    """The answer as it came; not printed, for it has what the value does not print."""
+
+    def __repr__(self) -> str:
+        return (
+            f"Detailed(value={self.value!r}, status={self.status}, "
+            f"headers={shown_headers(self.headers)}, attempts={self.attempts}, "
+            f"body=<{len(self.body)} bytes>)"
+        )
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [
+            ("value", self.value),
+            ("status", self.status),
+            ("headers", shown_headers(self.headers)),
+            ("attempts", self.attempts),
+        ]
 
 
 def resource(kind: type[R]) -> functools.cached_property[R]:
@@ -158,7 +173,7 @@ class BaseClient:
         declared, owner = declared_by(call)
         request, scope = declared.bind(owner._scope, args, kwargs)
         answer = await self._answer(request)
-        value: T = declared.decode(answer, self, scope)
+        value: T = declared.decode(answer, self, scope, request.secrets)
         return Detailed(value, answer.status, answer.headers, answer.attempts, answer.body)
 
     @asynccontextmanager
@@ -213,18 +228,6 @@ class BaseClient:
 
     def _hide(self, text: str) -> str:
         return scrub(text, self._pipeline.secrets)
-
-    @contextmanager
-    def _hiding(self, *values: str) -> Generator[None]:
-        """Keep values that only some calls send out of all messages while those are made."""
-        secrets = [Secret(value) for value in values if value]
-        # The list itself is shared by all clients made of this one.
-        self._pipeline.secrets.extend(secrets)
-        try:
-            yield
-        finally:
-            for secret in secrets:
-                self._pipeline.secrets.remove(secret)
 
     @property
     def _origin(self) -> str:

@@ -205,7 +205,7 @@ class Pipeline:
     def _refused(self, request: Request, answer: Answer) -> ApiError:
         if answer.status in {429, 503}:
             self._limiter.overloaded()
-        secrets = self.secrets
+        secrets = [*self.secrets, *request.secrets]
         if request.credentials is not None:
             # A token that is good for this call only is not among those that the client knows.
             own = (Secret(value.rpartition(" ")[2]) for value in request.credentials.values())

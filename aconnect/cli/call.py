@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -14,6 +15,7 @@ from aconnect.cli.common import print_line, print_rows, run, tell_retries
 
 if TYPE_CHECKING:
     from aconnect._core.endpoint import Endpoint, Resource
+    from aconnect._core.message import Upload
     from aconnect._transport.client import BaseClient
 
 SERVICES: Final = ("connect", "looker", "authentik", "cloudendure")
@@ -41,13 +43,16 @@ def call(
 
     OPERATION is a name such as users.get. What its path needs follows in order, everything else as
     --name VALUE, with the names of the Python signature; a value that is no text is written as
-    JSON. Rows are printed one to a line, as they come; with --json they are one array.
+    JSON, and an option given several times is a list. @FILE stands for what a file holds, @- for
+    standard input, which keeps secrets out of the list of processes; @@ begins a text with @. Rows
+    are printed one to a line, as they come; with --json they are one array.
 
     \b
     aconnect call users.get 820f092f-d564-4ab5-819a-0f4d2f03d11e
     aconnect call content.get 7d59c5c7-c4a7-4950-acc3-3943b7192bc4 --json
     aconnect call content.bundles.find GUID
     aconnect call groups.create --name staff
+    aconnect call content.bundles.upload GUID --body @bundle.tar.gz
     aconnect --service looker call roles.search --name 'Ana%'
     """  # noqa: D301  click's mark for lines that stay as they are
     service: str = context.find_root().params["service"]
@@ -90,17 +95,18 @@ def _sorted_out(
     """Tell what belongs to the scope, the path and the rest."""
     places = [name for name, *_ in declared.plan.path]
     given: dict[str, str] = {}
-    rest: dict[str, Any] = {}
+    rest: dict[str, list[Any]] = {}
     words = iter(arguments)
     for word in words:
         if word.startswith("--"):
-            name, mark, value = word[2:].partition("=")
-            if not mark:
-                value = next(words, "")
+            name, mark, given_value = word[2:].partition("=")
+            value = given_value if mark else next(words, None)
+            if value is None:
+                raise click.UsageError(f"{word} needs a value")
             name = name.replace("-", "_")
             # Python's own words have an underscore at the end in the signature.
             name = f"{name}_" if f"{name}_" in declared.plan.arguments else name
-            rest[name] = _value(declared, name, value)
+            rest.setdefault(name, []).append(_value(declared, name, value))
         elif len(given) < len(places):
             given[places[len(given)]] = word
         else:
@@ -113,15 +119,21 @@ def _sorted_out(
     own = set(declared.plan.arguments)
     scope = {name: value for name, value in given.items() if name not in own}
     args = {name: value for name, value in given.items() if name in own}
-    return scope, args, rest
+    return scope, args, {name: got if len(got) > 1 else got[0] for name, got in rest.items()}
 
 
 def _value(declared: Endpoint, name: str, text: str) -> Any:
-    """Read a value: as text where the signature takes text, otherwise as JSON."""
+    """Read a value: as text where the signature takes text, otherwise as JSON; perhaps a file."""
     import msgspec
 
     from aconnect._core.plan import accepts_text
 
+    if name == "body" and declared.upload is not None:
+        return _upload(declared.upload, text)
+    if text.startswith("@@"):
+        text = text[1:]
+    elif text.startswith("@"):
+        text = _read(text[1:])
     if accepts_text(declared.function, name):
         return text
     try:
@@ -130,6 +142,33 @@ def _value(declared: Endpoint, name: str, text: str) -> Any:
         raise click.UsageError(
             f"--{name} {text!r} is not JSON, which {declared.name} needs here: {error}"
         ) from error
+
+
+def _upload(make: Callable[[Path], Upload], text: str) -> Upload:
+    """Describe the file that is to be sent."""
+    from aconnect.errors import InvalidArgumentError
+
+    if not text.startswith("@") or text == "@-":
+        raise click.UsageError(f"--body is a file here: write it as @FILE, not {text!r}")
+    try:
+        return make(Path(text[1:]))
+    except InvalidArgumentError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _read(name: str) -> str:
+    """Give the text that a file or standard input holds, without the last line break."""
+    try:
+        with click.open_file(name, encoding="utf-8") as file:
+            text: str = file.read()
+    except OSError as error:
+        raise click.UsageError(
+            f"cannot read {name!r}: {error.strerror or error}; a text that begins with @ is "
+            f"written with two: @@{name}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{name!r} holds no UTF-8 text") from error
+    return text.removesuffix("\n")
 
 
 async def _make(

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from msgspec import field
 
 from aconnect._core import decoding
 from aconnect._core.endpoint import declared_by, endpoint
-from aconnect._core.redaction import hidden_repr
+from aconnect._core.model import Confidential
 from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
 from aconnect.cloudendure.window import MAX_LIMIT, AuditLog, AuditLogEntry, events, window
 from aconnect.errors import InvalidArgumentError
 
 
-class Project(CloudEndureModel, kw_only=True):
+class Project(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
     """A project: machines that are replicated together."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("agent_installation_token",)
 
     target_cloud_id: str | None = None
     agent_installation_token: str | None = None
@@ -35,9 +37,6 @@ class Project(CloudEndureModel, kw_only=True):
     source_cloud_id: str | None = None
     id: str = ""
     features: dict[str, Any] | None = None
-
-    def __repr__(self) -> str:
-        return hidden_repr(self, "agent_installation_token")
 
 
 class ProjectsList(CloudEndureModel, kw_only=True):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict, Unpack
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint
-from aconnect._core.model import OpenEnum
-from aconnect._core.redaction import Secret, hidden_repr
+from aconnect._core.model import Confidential, OpenEnum
+from aconnect._core.redaction import Secret
 from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
 from aconnect.errors import DecodeError
 
@@ -29,8 +29,10 @@ class Role(OpenEnum):
     GLOBAL_READONLY = "GLOBAL_READONLY"
 
 
-class User(CloudEndureModel, kw_only=True):
+class User(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
     """A user of an account."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("api_token",)
 
     id: str = ""
     username: str = ""
@@ -44,9 +46,6 @@ class User(CloudEndureModel, kw_only=True):
     has_password: bool | None = None
     terms_accepted: bool | None = None
     self_link: str | None = None
-
-    def __repr__(self) -> str:
-        return hidden_repr(self, "api_token")
 
 
 class UsersList(CloudEndureModel, kw_only=True):
@@ -68,13 +67,12 @@ class UsersAndRoles(CloudEndureModel, kw_only=True):
     items: list[RolesOfUser]
 
 
-class ApiToken(CloudEndureModel, kw_only=True):
+class ApiToken(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
     """An API token that has just been made."""
 
-    api_token: str = ""
+    _hidden: ClassVar[tuple[str, ...]] = ("api_token",)
 
-    def __repr__(self) -> str:
-        return hidden_repr(self, "api_token")
+    api_token: str = ""
 
 
 class UserCreate(TypedDict):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aconnect._core.endpoint import Resource
 from aconnect._core.model import Bound
-from aconnect.errors import NotFoundError
+from aconnect.errors import InvalidArgumentError, NotFoundError
 
 if TYPE_CHECKING:
     from aconnect.connect.client import Client
@@ -31,9 +31,24 @@ class ConnectBound(Bound, kw_only=True):
         client: Client = self._context[0]
         return client
 
-    def _scoped(self, name: str) -> Any:
-        """Give a path argument of the call this came from."""
-        return self._context[1][name]
+    def _scoped(self, name: str, told: str | None = None) -> str:
+        """Give what the answer told of the object this is below, or else the call it came from."""
+        found: str | None = told or self._context[1].get(name)
+        if not found:
+            raise InvalidArgumentError(
+                f"this {type(self).__name__} does not say what it belongs to: the server left that "
+                "out; get it from the object that it belongs to"
+            )
+        return found
+
+
+def known(name: str, value: str | None) -> str:
+    """Give an id that does not go into a path; refuse an empty one, which would mean another."""
+    if not value:
+        raise InvalidArgumentError(
+            f"{name} is {value!r}, which would stand for something else; pass its real value"
+        )
+    return value
 
 
 async def if_any(call: Coroutine[Any, Any, T]) -> T | None:

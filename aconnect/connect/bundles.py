@@ -15,7 +15,7 @@ from aconnect._core.message import CHUNK, Upload
 from aconnect._core.model import Id, Model
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.base import ConnectBound, ConnectResource, known
 from aconnect.connect.bundle_files import BundleFiles
 from aconnect.connect.matching import first_with
 from aconnect.errors import InvalidArgumentError
@@ -59,8 +59,7 @@ class Bundle(ConnectBound, kw_only=True):
 
     @property
     def _guid(self) -> str:
-        guid: str = self.content_guid or self._scoped("guid")
-        return guid
+        return self._scoped("guid", self.content_guid)
 
     @property
     def _bundles(self) -> Bundles:
@@ -71,13 +70,17 @@ class Bundle(ConnectBound, kw_only=True):
         """The files in it."""
         return BundleFiles(self._context[0], {"guid": self._guid, "id": self.id})
 
+    async def refresh(self) -> Bundle:
+        """Get the bundle as it is now."""
+        return await self._bundles.get(self.id)
+
     async def delete(self) -> None:
         """Delete the bundle; not possible while it is active (code 75)."""
         await self._bundles.delete(self.id)
 
     async def deploy(self) -> Task[ContentItem]:
         """Make the content run from this bundle."""
-        return await self.client.content.deploy(self._guid, bundle_id=self.id)
+        return await self.client.content.deploy(self._guid, bundle_id=known("id", self.id))
 
     async def download(self, path: str | Path) -> Path:
         """Write the archive to a file; it is there as a whole or not at all."""
@@ -164,7 +167,7 @@ class Bundles(ConnectResource, name="content.bundles"):
         """Delete a bundle; not possible while it is active (code 75)."""
         ...
 
-    @endpoint("POST", "/v1/content/{guid}/bundles", since="1.8.6")
+    @endpoint("POST", "/v1/content/{guid}/bundles", since="1.8.6", upload=archive_upload)
     async def upload(self, body: Upload) -> Bundle:
         """Send an archive with its checksum; `archive_upload` makes both."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from functools import cached_property
@@ -118,6 +119,8 @@ class Client(BaseClient):
                 f"{version!r} is not a version of the server; write it as 2025.06.0"
             )
         self._version = version
+        # Who asks for it at the same time waits for one answer.
+        self._asking = asyncio.Lock()
 
     @property
     def url(self) -> str:
@@ -133,8 +136,9 @@ class Client(BaseClient):
 
         The server is asked once.
         """
-        if self._version is None:
-            self._version = (await self.server_settings.get()).version or ""
+        async with self._asking:
+            if self._version is None:
+                self._version = (await self.server_settings.get()).version or ""
         return ServerVersion.parse(self._version)
 
     async def ensure_deleted(
@@ -195,7 +199,8 @@ class Client(BaseClient):
         declared, owner = declared_by(call)
         request, scope = declared.bind(owner._scope, args, kwargs)
         request.within = left
-        value: T = declared.decode(await self._answer(request), self, scope)
+        answer = await self._answer(request)
+        value: T = declared.decode(answer, self, scope, request.secrets)
         return value
 
     async def download(

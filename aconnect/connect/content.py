@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, Required, TypedDict, Unpack
 
 from msgspec import field
 
@@ -12,7 +12,7 @@ from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.base import ConnectBound, ConnectResource, known
 from aconnect.connect.bookmarks import ContentBookmark
 from aconnect.connect.bundles import Bundle, Bundles
 from aconnect.connect.jobs import Jobs
@@ -284,7 +284,8 @@ class ContentItem(ConnectBound, kw_only=True):
         """Render a report anew; by default its default variant."""
         if variant_key is None:
             return await self.client.content.render(self.guid)
-        return await self.client.content.render(self.guid, variant_key=variant_key)
+        key = known("variant_key", variant_key)
+        return await self.client.content.render(self.guid, variant_key=key)
 
     async def get_lockfile(self) -> Lockfile:
         """Get the exact Python packages of the active bundle; from 2025.12 on."""
@@ -310,7 +311,10 @@ class AccessTestResult(Model, kw_only=True):
 def _instructions(bundle: Bundle | str | None, activate: bool | None) -> DeployInstructions:
     instructions: DeployInstructions = {}
     if bundle is not None:
-        instructions["bundle_id"] = bundle.id if isinstance(bundle, Bundle) else bundle
+        # Without one the server would choose a bundle itself.
+        instructions["bundle_id"] = known(
+            "bundle", bundle.id if isinstance(bundle, Bundle) else bundle
+        )
     if activate is not None:
         instructions["activate"] = activate
     return instructions
@@ -384,6 +388,11 @@ class EnvironmentVariable(TypedDict):
     value: str | None
 
 
+def _values(given: Mapping[str, Any]) -> list[object]:
+    """Give the values of variables, of which the server never tells any."""
+    return [variable.get("value") for variable in given["body"]]
+
+
 class EnvironmentVariables(ConnectResource, name="content.environment_variables"):
     """The environment variables of one content item; the server never tells their values."""
 
@@ -412,10 +421,16 @@ class EnvironmentVariables(ConnectResource, name="content.environment_variables"
         """Delete all variables."""
         await self._put([])
 
-    @endpoint("PATCH", "/v1/content/{guid}/environment", idempotent=True, since="1.8.6")
+    @endpoint(
+        "PATCH",
+        "/v1/content/{guid}/environment",
+        idempotent=True,
+        since="1.8.6",
+        secret=_values,
+    )
     async def _patch(self, body: list[EnvironmentVariable]) -> list[str]: ...
 
-    @endpoint("PUT", "/v1/content/{guid}/environment", since="1.8.6")
+    @endpoint("PUT", "/v1/content/{guid}/environment", since="1.8.6", secret=_values)
     async def _put(self, body: list[EnvironmentVariable]) -> list[str]: ...
 
 
@@ -526,7 +541,7 @@ class Content(ConnectResource, name="content"):
     def of(self, user: User | str) -> UserContent:
         """Give access to the content of one user; nothing is asked of the server."""
         guid = user if isinstance(user, str) else user.guid
-        return UserContent(self._client, {"owner_guid": guid})
+        return UserContent(self._client, {"owner_guid": known("guid", guid)})
 
     def handle(self, guid: str) -> ContentItem:
         """Give an item of which only the guid is known; nothing is asked of the server."""

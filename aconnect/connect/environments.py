@@ -191,7 +191,7 @@ class EnvironmentPermission(ConnectBound, kw_only=True):
 
     async def delete(self) -> None:
         """Take the right away."""
-        scope = {"guid": self.environment_guid or self._scoped("guid")}
+        scope = {"guid": self._scoped("guid", self.environment_guid)}
         await EnvironmentPermissions(self._context[0], scope).delete(self.guid)
 
 

@@ -16,6 +16,7 @@ from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.bundles import archive_upload
 from aconnect.connect.content import AccessType, ContentItem, ContentRole
 from aconnect.connect.experimental_jobs import ExperimentalJobs
 from aconnect.connect.permissions import PrincipalType
@@ -178,7 +179,13 @@ class ExperimentalContent(ConnectResource, name="experimental.content"):
         """Delete a content item; gone after 2023.09, use `client.content.delete`."""
         ...
 
-    @endpoint("POST", "/v1/experimental/content/{guid}/upload", since="1.7.0", until="unknown")
+    @endpoint(
+        "POST",
+        "/v1/experimental/content/{guid}/upload",
+        since="1.7.0",
+        until="unknown",
+        upload=archive_upload,
+    )
     async def upload(self, guid: str, body: Upload) -> UploadedBundle:
         """Send an archive, made by `archive_upload`, without deploying it.
 

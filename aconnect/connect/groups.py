@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Required, TypedDict, Unpack, cast
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.paging import Paged
 from aconnect.concurrency import Mapped, amap
-from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.base import ConnectBound, ConnectResource, known
 from aconnect.connect.codes import ApiErrorCode
 from aconnect.connect.styles import PageNumber, Wrapped
 from aconnect.connect.users import Ticket, User, UserFields
@@ -33,6 +33,10 @@ class Group(ConnectBound, kw_only=True):
     def members(self) -> GroupMembers:
         """The group's members."""
         return GroupMembers(self._context[0], {"group_guid": self.guid})
+
+    async def refresh(self) -> Group:
+        """Get the group as it is now."""
+        return await self.client.groups.get(self.guid)
 
     async def ensure_member(self, user: User | GroupMember | str) -> bool:
         """Have a user be a member, and tell whether this made it one."""
@@ -79,7 +83,9 @@ class RemoteGroup(ConnectBound, kw_only=True):
 
     async def create(self) -> Group:
         """Add this group to the server."""
-        return await self.client.groups.create_remote(temp_ticket=self.temp_ticket or "")
+        return await self.client.groups.create_remote(
+            temp_ticket=known("temp_ticket", self.temp_ticket)
+        )
 
 
 class GroupCreate(TypedDict, total=False):
@@ -225,7 +231,7 @@ class Groups(ConnectResource, name="groups"):
     def of(self, user: User | str) -> UserGroups:
         """Give access to the groups of one user; nothing is asked of the server."""
         guid = user if isinstance(user, str) else user.guid
-        return UserGroups(self._client, {"user_guid": guid})
+        return UserGroups(self._client, {"user_guid": known("guid", guid)})
 
     @endpoint("GET", "/v1/groups/{guid}", since="1.7.0")
     async def get(self, guid: str) -> Group:

@@ -114,7 +114,7 @@ class Job(ConnectBound, kw_only=True):
 
     @property
     def _jobs(self) -> Jobs:
-        guid = self.content_guid or self._scoped("guid")
+        guid = self._scoped("guid", self.content_guid)
         return Jobs(self._context[0], {"guid": guid})
 
     async def refresh(self) -> Job:

@@ -209,14 +209,6 @@ class OAuth(ConnectResource, name="oauth"):
         )
         return found.aws()
 
-    async def exchange(self, **fields: Unpack[OAuthExchange]) -> OAuthCredentials:
-        """Exchange a token in your own words; `get_credentials` and the others have the right ones.
-
-        Only the owner of the content that the token belongs to may do it.
-        """
-        with self._client._hiding(fields.get("subject_token", "")):
-            return await self._exchange(**fields)
-
     # The server gives the same credentials until they end, or fresh ones that end by themselves.
     @endpoint(
         "POST",
@@ -225,8 +217,14 @@ class OAuth(ConnectResource, name="oauth"):
         idempotent=True,
         since="2024.08.0",
         role="publisher",
+        secret=("subject_token",),
     )
-    async def _exchange(self, **fields: Unpack[OAuthExchange]) -> OAuthCredentials: ...
+    async def exchange(self, **fields: Unpack[OAuthExchange]) -> OAuthCredentials:
+        """Exchange a token in your own words; `get_credentials` and the others have the right ones.
+
+        Only the owner of the content that the token belongs to may do it.
+        """
+        ...
 
     async def _exchange_token(
         self, token: str, kind: OAuthTokenType, requested: str | None, audience: str | None

@@ -15,7 +15,7 @@ from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.base import ConnectBound, ConnectResource, known
 
 # Names of values in a configuration that must not come back in a server's message.
 _SECRET: Final = re.compile(r"secret|password|private|(^|_)key$", re.IGNORECASE)
@@ -163,6 +163,12 @@ class OAuthIntegrationAssociations(ConnectResource, name="oauth.integrations.ass
         ...
 
 
+def _secrets(given: Mapping[str, Any]) -> list[object]:
+    """Give what is secret in a configuration, as far as the names of its values tell."""
+    config: Mapping[str, Any] = given.get("config") or {}
+    return [value for name, value in config.items() if _SECRET.search(name)]
+
+
 class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
     """All integrations of the server."""
 
@@ -206,18 +212,16 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         """Get one integration."""
         ...
 
+    @endpoint(
+        "POST",
+        "/v1/oauth/integrations",
+        since="2024.08.0",
+        role="administrator",
+        secret=_secrets,
+    )
     async def create(self, **fields: Unpack[OAuthIntegrationCreate]) -> OAuthIntegration:
         """Create an integration."""
-        with self._client._hiding(*_secrets(fields.get("config"))):
-            return await self._create(**fields)
-
-    @endpoint("POST", "/v1/oauth/integrations", since="2024.08.0", role="administrator")
-    async def _create(self, **fields: Unpack[OAuthIntegrationCreate]) -> OAuthIntegration: ...
-
-    async def update(self, guid: str, **fields: Unpack[OAuthIntegrationUpdate]) -> OAuthIntegration:
-        """Change the given fields; `permissions` are replaced as a whole."""
-        with self._client._hiding(*_secrets(fields.get("config"))):
-            return await self._update(guid, **fields)
+        ...
 
     @endpoint(
         "PATCH",
@@ -225,10 +229,11 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         idempotent=True,
         since="2024.08.0",
         role="administrator",
+        secret=_secrets,
     )
-    async def _update(
-        self, guid: str, **fields: Unpack[OAuthIntegrationUpdate]
-    ) -> OAuthIntegration: ...
+    async def update(self, guid: str, **fields: Unpack[OAuthIntegrationUpdate]) -> OAuthIntegration:
+        """Change the given fields; `permissions` are replaced as a whole."""
+        ...
 
     @endpoint("DELETE", "/v1/oauth/integrations/{guid}", since="2024.08.0", role="administrator")
     async def delete(self, guid: str) -> None:
@@ -285,7 +290,7 @@ class ContentOAuthAssociations(ConnectResource, name="content.oauth.associations
         """Have the content use these integrations and no others; several from 2025.07 on."""
         await self._put(
             [
-                {"oauth_integration_guid": one if isinstance(one, str) else one.guid}
+                {"oauth_integration_guid": known("guid", one if isinstance(one, str) else one.guid)}
                 for one in integrations
             ]
         )
@@ -326,12 +331,3 @@ def _same(wanted: str | None, value: str | None) -> bool:
 
 def _found(pattern: str | None, text: str | None) -> bool:
     return pattern is None or (text is not None and re.search(pattern, text) is not None)
-
-
-def _secrets(config: Mapping[str, Any] | None) -> list[str]:
-    """Give the texts of a configuration that are secret, as far as their names tell."""
-    return [
-        value
-        for name, value in (config or {}).items()
-        if isinstance(value, str) and _SECRET.search(name)
-    ]

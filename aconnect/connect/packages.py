@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec import field
+
 from aconnect._core.endpoint import paged
-from aconnect._core.model import Row
+from aconnect._core.model import Row, id_text
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectResource
@@ -21,13 +23,27 @@ class Package(Row, kw_only=True, frozen=True, gc=False):
     version: str | None = None
     hash: str | None = None
     """Of an R package's description; None for Python."""
-    bundle_id: str | None = None
-    app_id: str | None = None
-    """The former name of `content_id`."""
+    wire_bundle_id: str | int | None = field(default=None, name="bundle_id")
+    wire_app_id: str | int | None = field(default=None, name="app_id")
     app_guid: str | None = None
     """The former name of `content_guid`."""
-    content_id: str | None = None
+    wire_content_id: str | int | None = field(default=None, name="content_id")
     content_guid: str | None = None
+
+    @property
+    def bundle_id(self) -> str | None:
+        """As text, though some versions send a number."""
+        return id_text(self.wire_bundle_id)
+
+    @property
+    def app_id(self) -> str | None:
+        """The former name of `content_id`."""
+        return id_text(self.wire_app_id)
+
+    @property
+    def content_id(self) -> str | None:
+        """As text, though some versions send a number."""
+        return id_text(self.wire_content_id)
 
 
 class ContentPackages(ConnectResource, name="content.packages"):

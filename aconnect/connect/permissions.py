@@ -59,8 +59,12 @@ class Permission(ConnectBound, kw_only=True):
 
     @property
     def _permissions(self) -> Permissions:
-        guid: str = self.content_guid or self._scoped("guid")
+        guid = self._scoped("guid", self.content_guid)
         return Permissions(self._context[0], {"guid": guid})
+
+    async def refresh(self) -> Permission:
+        """Get the permission as it is now."""
+        return await self._permissions.get(self.id)
 
     async def update(self, role: str) -> Permission:
         """Change the role and give the permission as it is then."""
@@ -138,7 +142,16 @@ class Permissions(ConnectResource, name="content.permissions"):
         }
         if send_email is not None:
             fields["send_email"] = send_email
-        return await self._create(**fields)
+        try:
+            return await self._create(**fields)
+        except ConflictError as error:
+            if not error.attempts or error.code not in _ALREADY:
+                raise
+            # On an older server: an earlier attempt may have done it, and its answer was lost.
+            found = await self.find_one(principal_guid=fields["principal_guid"])
+            if found is None or found.role != role:
+                raise
+            return found
 
     # There is one entry for each user or group, however often it is sent.
     @endpoint("POST", "/v1/content/{guid}/permissions", idempotent=True, since="1.8.6")

@@ -15,11 +15,11 @@ import hashlib
 import hmac
 import os
 from pathlib import Path
-from typing import Any, Final, Unpack
+from typing import ClassVar, Final, Unpack
 
 from aconnect._core import decoding
 from aconnect._core.endpoint import endpoint
-from aconnect._core.model import Model
+from aconnect._core.model import Confidential
 from aconnect._core.redaction import Secret
 from aconnect._transport.client import BaseClient
 from aconnect._transport.options import Connection, options_of
@@ -46,17 +46,13 @@ _SHORTEST: Final = 32
 _NEVER_SENT: Final = (UnreachableError, ConnectTimeout)
 
 
-class BootstrapSuccess(Model, kw_only=True):
+class BootstrapSuccess(Confidential, kw_only=True):
     """What a new server answers; the key is not shown when this is printed."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("api_key",)
 
     api_key: str | None = None
     """The first administrator's; the server tells it only this once."""
-
-    def __repr__(self) -> str:
-        return "<BootstrapSuccess>"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return []
 
 
 class Bootstrap(ConnectResource, name="bootstrap"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Required, TypedDict, Unpack
+from typing import Any, Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint
 from aconnect.connect.base import ConnectBound, ConnectResource
@@ -59,6 +60,12 @@ class RepositoryPut(TypedDict, total=False):
     polling: bool
 
 
+def _password(given: Mapping[str, Any]) -> list[object]:
+    """Give the password or token that an address may have in it."""
+    user, _, _ = str(given.get("repository", "")).rpartition("@")
+    return [user.rpartition(":")[2].removeprefix("//")]
+
+
 class ContentRepository(ConnectResource, name="content.repository"):
     """The Git repository of one content item; content has one or none."""
 
@@ -67,12 +74,18 @@ class ContentRepository(ConnectResource, name="content.repository"):
         """Get the location; `NotFoundError` where the content does not come from Git."""
         ...
 
-    @endpoint("PUT", "/v1/content/{guid}/repository", since="2022.12.0")
+    @endpoint("PUT", "/v1/content/{guid}/repository", since="2022.12.0", secret=_password)
     async def put(self, **fields: Unpack[RepositoryPut]) -> Repository:
         """Deploy the content from Git from now on, in place of any location before."""
         ...
 
-    @endpoint("PATCH", "/v1/content/{guid}/repository", idempotent=True, since="2022.12.0")
+    @endpoint(
+        "PATCH",
+        "/v1/content/{guid}/repository",
+        idempotent=True,
+        since="2022.12.0",
+        secret=_password,
+    )
     async def update(self, **fields: Unpack[RepositoryUpdate]) -> Repository:
         """Change the given fields; `ConflictError` where the content does not come from Git."""
         ...

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Required, TypedDict, Unpack
+from typing import ClassVar, Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.model import Model
+from aconnect._core.model import Confidential, Model
 from aconnect._core.paging import Paged
-from aconnect._core.redaction import hidden_repr
 from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource
 from aconnect.connect.styles import Wrapped
@@ -21,8 +20,10 @@ class ServiceTokenScope(Model, kw_only=True):
     description: str | None = None
 
 
-class ServiceToken(ConnectBound, kw_only=True):
+class ServiceToken(Confidential, ConnectBound, kw_only=True):
     """A key that belongs to no user; it is not good for calls of this API."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("key",)
 
     guid: str = ""
     name: str = ""
@@ -39,9 +40,6 @@ class ServiceToken(ConnectBound, kw_only=True):
         # Go writes a time that was never set as the year 1.
         if self.active_time is not None and self.active_time.year == 1:
             self.active_time = None
-
-    def __repr__(self) -> str:
-        return hidden_repr(self, "key")
 
     async def delete(self) -> None:
         """Make the token useless at once."""

@@ -84,6 +84,9 @@ class PageNumber(Struct, frozen=True):
             return Cut([], None, total)
         warnings = _texts(page.warnings)
         seen = at.get("seen", 0) + len(rows)
+        if rows and not total:
+            # Nobody has counted; rows are lost if that is believed.
+            total = None
         if not rows or (total is not None and seen >= total):
             return Cut(rows, None, total, warnings)
         # The size stays with the position: page 3 of another size begins at another row.
@@ -95,7 +98,7 @@ class PageNumber(Struct, frozen=True):
 def _count(value: int | str | None) -> int | None:
     if isinstance(value, str):
         return int(value) if value.isdecimal() else None
-    return value
+    return None if value is None or value < 0 else value
 
 
 def _texts(value: Any) -> tuple[str, ...]:

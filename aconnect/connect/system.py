@@ -54,6 +54,9 @@ class RuntimeCache(ConnectBound, kw_only=True):
     @overload
     async def delete(self, *, dry_run: Literal[False] = False) -> Task[TaskStatus]: ...
 
+    @overload
+    async def delete(self, *, dry_run: bool) -> Task[TaskStatus] | None: ...
+
     async def delete(self, *, dry_run: bool = False) -> Task[TaskStatus] | None:
         """Start to delete the cache; with `dry_run` only ask whether that could be done."""
         caches = self.client.system.caches.runtime

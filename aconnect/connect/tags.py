@@ -15,7 +15,7 @@ from aconnect._core.model import Id
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
 from aconnect.concurrency import Mapped
-from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.base import ConnectBound, ConnectResource, known
 from aconnect.connect.codes import ApiErrorCode
 from aconnect.errors import ApiError, InvalidArgumentError
 
@@ -41,6 +41,10 @@ class Tag(ConnectBound, kw_only=True):
         """The content with this tag."""
         return self.client.tags.content(self.id)
 
+    async def refresh(self) -> Tag:
+        """Get the tag as it is now."""
+        return await self.client.tags.get(self.id)
+
     async def parent_tag(self) -> Tag | None:
         """Get the tag above; None for a category."""
         return None if self.parent_id is None else await self.client.tags.get(self.parent_id)
@@ -48,12 +52,12 @@ class Tag(ConnectBound, kw_only=True):
     @property
     def child_tags(self) -> ChildTags:
         """The tags right below."""
-        return ChildTags(self._context[0], {"id": self.id})
+        return ChildTags(self._context[0], {"id": known("id", self.id)})
 
     @property
     def descendant_tags(self) -> DescendantTags:
         """The tags below, and those below them."""
-        return DescendantTags(self._context[0], {"id": self.id})
+        return DescendantTags(self._context[0], {"id": known("id", self.id)})
 
     async def update(self, **fields: Unpack[TagUpdate]) -> Tag:
         """Change name or parent and give the tag as it is then."""
@@ -123,7 +127,7 @@ class ContentTags(ConnectResource, name="content.tags"):
 
     async def add(self, tag: Tag | str) -> list[Tag]:
         """Put a tag on, with its ancestors, and give all tags."""
-        return await self._add(tag_id=tag.id if isinstance(tag, Tag) else tag)
+        return await self._add(tag_id=known("id", tag.id if isinstance(tag, Tag) else tag))
 
     @endpoint(
         "POST",
@@ -160,11 +164,15 @@ class Tags(ConnectResource, name="tags"):
         """Get one tag by its id, or by its names from the category down, joined by commas."""
         ...
 
-    async def get_by_path(self, names: Sequence[str]) -> Tag:
-        """Get one tag by its names, from the category down."""
-        if not names or any("," in name for name in names):
+    async def get_by_path(self, path: str | Sequence[str]) -> Tag:
+        """Get one tag by its path, such as "Department/Finance", which begins with a category.
+
+        Names that have a slash in them are passed as a list.
+        """
+        names = _names(path)
+        if any("," in name for name in names):
             raise InvalidArgumentError(
-                f"{list(names)} is no path of tag names: it needs one name or more, without commas"
+                f"{path!r} has a comma in a name, which cannot be looked for; use find(name=...)"
             )
         return await self.get(",".join(names))
 
@@ -174,16 +182,11 @@ class Tags(ConnectResource, name="tags"):
         It begins with a category; what is missing is created. Names that have a slash in them
         are passed as a list.
         """
-        names = path.split("/") if isinstance(path, str) else path
-        if not names or not all(names):
-            raise InvalidArgumentError(
-                f"{path!r} is no path of tag names; write it as 'A/B/C' or ['A', 'B', 'C']"
-            )
-        known = {(tag.parent_id or None, tag.name): tag for tag in await self.find()}
-        first, *others = names
-        tag = known.get((None, first)) or await self._have(first, None)
+        first, *others = _names(path)
+        there = {(tag.parent_id or None, tag.name): tag for tag in await self.find()}
+        tag = there.get((None, first)) or await self._have(first, None)
         for name in others:
-            tag = known.get((tag.id, name)) or await self._have(name, tag.id)
+            tag = there.get((tag.id, name)) or await self._have(name, tag.id)
         return tag
 
     async def _have(self, name: str, parent_id: str | None) -> Tag:
@@ -224,3 +227,13 @@ class Tags(ConnectResource, name="tags"):
     def content(self, id: str) -> Paged[ContentItem]:  # noqa: A002  as above
         """Find the content with a tag."""
         ...
+
+
+def _names(path: str | Sequence[str]) -> Sequence[str]:
+    """Give the names of a path of tags."""
+    names = path.split("/") if isinstance(path, str) else path
+    if not names or not all(names):
+        raise InvalidArgumentError(
+            f"{path!r} is no path of tag names; write it as 'A/B/C' or ['A', 'B', 'C']"
+        )
+    return names

@@ -15,25 +15,6 @@ from aconnect.connect.base import ConnectResource
 from aconnect.errors import InvalidArgumentError
 
 
-class ContentThumbnail(ConnectResource, name="content.thumbnail"):
-    """The thumbnail of one content item."""
-
-    async def put(self, image: bytes | str | Path) -> None:
-        """Send a picture, from memory or a file, instead of the one the content has.
-
-        Which formats and sizes will do is the server's decision.
-        """
-        await self._put(await asyncio.to_thread(image_upload, image))
-
-    @endpoint("PUT", "/v1/content/{guid}/thumbnail", since="2024.09.0")
-    async def _put(self, body: Upload) -> None: ...
-
-    @endpoint("DELETE", "/v1/content/{guid}/thumbnail", since="2024.09.0")
-    async def delete(self) -> None:
-        """Take the picture off the content; the server then shows its own for this kind."""
-        ...
-
-
 def image_upload(source: bytes | str | Path) -> Upload:
     """Describe a picture; asks a file for its size, so call it in a thread."""
     if isinstance(source, bytes):
@@ -47,3 +28,22 @@ def image_upload(source: bytes | str | Path) -> Upload:
                 f"cannot read the picture {source}: {error.strerror or error}"
             ) from error
     return Upload(source, size=size, content_type="application/octet-stream", headers={})
+
+
+class ContentThumbnail(ConnectResource, name="content.thumbnail"):
+    """The thumbnail of one content item."""
+
+    async def put(self, image: bytes | str | Path) -> None:
+        """Send a picture, from memory or a file, instead of the one the content has.
+
+        Which formats and sizes will do is the server's decision.
+        """
+        await self._put(await asyncio.to_thread(image_upload, image))
+
+    @endpoint("PUT", "/v1/content/{guid}/thumbnail", since="2024.09.0", upload=image_upload)
+    async def _put(self, body: Upload) -> None: ...
+
+    @endpoint("DELETE", "/v1/content/{guid}/thumbnail", since="2024.09.0")
+    async def delete(self) -> None:
+        """Take the picture off the content; the server then shows its own for this kind."""
+        ...

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
-
-import msgspec
+from typing import TYPE_CHECKING, Any, ClassVar, Required, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.model import Id, Model, OpenEnum
+from aconnect._core.model import Confidential, Id, Model, OpenEnum
 from aconnect._core.paging import Paged
-from aconnect._core.redaction import HIDDEN
 from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.base import ConnectBound, ConnectResource, known
 from aconnect.connect.styles import PageNumber, Wrapped
 
 if TYPE_CHECKING:
@@ -70,6 +67,10 @@ class User(UserFields, kw_only=True):
         """The user's API keys."""
         return ApiKeys(self._context[0], {"guid": self.guid})
 
+    async def refresh(self) -> User:
+        """Get the user as it is now."""
+        return await self.client.users.get(self.guid)
+
     async def update(self, **fields: Unpack[UserUpdate]) -> User:
         """Change the given fields and give the user as it is then."""
         await self.client.users.update(self.guid, **fields)
@@ -104,11 +105,15 @@ class RemoteUser(UserFields, kw_only=True):
 
     async def create(self) -> User:
         """Add this user to the server."""
-        return await self.client.users.create_remote(temp_ticket=self.temp_ticket or "")
+        return await self.client.users.create_remote(
+            temp_ticket=known("temp_ticket", self.temp_ticket)
+        )
 
 
-class ApiKey(ConnectBound, kw_only=True):
+class ApiKey(Confidential, ConnectBound, kw_only=True):
     """A key to call the API with."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("key",)
 
     id: Id = ""
     name: str = ""
@@ -122,15 +127,6 @@ class ApiKey(ConnectBound, kw_only=True):
     """About when it was last used."""
     expires_at: datetime | None = None
     """None for never; newer servers only."""
-
-    def __repr__(self) -> str:
-        return Model.__repr__(self._without_key())
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return Model.__rich_repr__(self._without_key())
-
-    def _without_key(self) -> ApiKey:
-        return msgspec.structs.replace(self, key=HIDDEN if self.key else None)
 
     async def delete(self) -> None:
         """Delete the key; calls with it are refused from then on."""
@@ -262,7 +258,13 @@ class Users(ConnectResource, name="users"):
         """Get the user whose key this is."""
         ...
 
-    @endpoint("POST", "/v1/users", since="1.6.8", role="administrator")
+    @endpoint(
+        "POST",
+        "/v1/users",
+        since="1.6.8",
+        role="administrator",
+        secret=("password",),
+    )
     async def create(self, **fields: Unpack[UserCreate]) -> User:
         """Create a user; with LDAP or Google, use `remote` instead (codes 119, 120)."""
         ...

@@ -24,7 +24,7 @@ class Vanity(ConnectBound, kw_only=True):
 
     async def delete(self) -> None:
         """Take the path from its content; the content stays."""
-        guid: str = self.content_guid or self._scoped("guid")
+        guid = self._scoped("guid", self.content_guid)
         await ContentVanity(self._context[0], {"guid": guid}).delete()
 
 

@@ -6,13 +6,14 @@ The server's operations find them; what renders one is an operation of its conte
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from aconnect._core.endpoint import paged
 from aconnect._core.paging import Paged
 from aconnect.concurrency import Mapped
-from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.base import ConnectBound, ConnectResource, known
 from aconnect.connect.schedules import Schedule
 from aconnect.connect.search import Order
 from aconnect.connect.styles import PageNumber
@@ -48,8 +49,8 @@ class Variant(ConnectBound, kw_only=True):
 
     async def render(self) -> Task[ContentItem]:
         """Render this variant anew."""
-        content = self.client.content
-        return await content.render(self.content_guid or "", variant_key=self.variant_key)
+        key = known("variant_key", self.variant_key)
+        return await self.client.content.render(self.content_guid or "", variant_key=key)
 
 
 class Variants(ConnectResource, name="content.variants"):
@@ -82,11 +83,14 @@ class ContentVariants(ConnectResource, name="content.variants"):
 
         No term is known that would search the variants of one item.
         """
-        everyone = self._client.content.variants
+        everyone = self._client.content.variants.find(include=include)
+        guid = known("guid", self._scope["guid"])
 
         async def rows() -> AsyncGenerator[Variant, None]:
-            async for variant in everyone.find(include=include):
-                if variant.content_guid == self._scope["guid"]:
-                    yield variant
+            async with aclosing(everyone.pages()) as pages:
+                async for page in pages:
+                    for variant in page.rows:
+                        if variant.content_guid == guid:
+                            yield variant
 
         return Mapped(rows)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, Unpack
+from typing import ClassVar, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint
-from aconnect._core.model import Model
+from aconnect._core.model import Confidential
 from aconnect.looker.base import LookerResource
 
 
-class AccessToken(Model, kw_only=True):
-    """What a login gives."""
+class AccessToken(Confidential, kw_only=True):
+    """What a login gives; the tokens are not printed."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("access_token", "refresh_token")
 
     access_token: str = ""
     token_type: str | None = None
     expires_in: int | None = None
     """Seconds from the login on."""
     refresh_token: str | None = None
-
-    def __repr__(self) -> str:
-        return f"<AccessToken for {self.expires_in} seconds>"
 
 
 class Login(TypedDict):

@@ -12,6 +12,7 @@ from aconnect._core.endpoint import REGISTRY
 from aconnect.cli.app import app
 from aconnect.cli.call import call as command
 from aconnect.testing import FakeCloudEndure, FakeLooker
+from aconnect.testing.resources import small_archive
 
 
 async def test_a_call_prints_the_answer_as_json(shell) -> None:
@@ -71,6 +72,55 @@ async def test_fields_of_a_body(shell) -> None:
     assert json.loads(result.stdout)["name"] == "123"
 
 
+async def test_files_are_sent(shell, tmp_path) -> None:
+    """A body that is no JSON comes from a file, described as the operation wants it."""
+    guid = next(iter(shell.server.state.content))
+    for operation, data in [
+        ("content.bundles.upload", small_archive("static")[0]),
+        ("content.thumbnail.put", b"\x89PNG\r\n\x1a\n and so on"),
+    ]:
+        file = tmp_path / operation
+        file.write_bytes(data)
+        result = await shell("call", operation, guid, "--body", f"@{file}")
+        assert result.exit_code == 0, result.output
+    bundle = max(shell.server.state.bundles[guid], key=int)
+    assert shell.server.requests[0].headers["X-Content-Checksum"]
+    stored = shell.server.state.bundles[guid][bundle].archive
+    assert b"".join(stored.pieces()) == small_archive("static")[0]
+    assert shell.server.state.thumbnails[guid].endswith(b"and so on")
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "name"),
+    [("@-", "from-input\n", "from-input"), ("@@home", "", "@home"), ("@FILE", "", "from-file")],
+)
+async def test_values_from_files(shell, tmp_path, given: str, text: str, name: str) -> None:
+    """`@` reads a value from a file or standard input; two begin a text with one."""
+    file = tmp_path / "value"
+    file.write_text("from-file\n")
+    given = given.replace("FILE", str(file))
+    result = await shell("call", "groups.create", "--name", given, text=text)
+    assert result.exit_code in {0, 1}, result.output
+    assert shell.server.requests[-1].json() == {"name": name}
+
+
+async def test_json_from_a_file(shell, tmp_path) -> None:
+    """A body of JSON may be in a file, too."""
+    guid = next(iter(shell.server.state.content))
+    file = tmp_path / "variables.json"
+    file.write_text('[{"name": "A", "value": "1"}]')
+    operation = "content.environment_variables.patch"
+    result = await shell("call", operation, guid, "--body", f"@{file}")
+    assert json.loads(result.stdout) == ["A"]
+
+
+async def test_an_option_given_twice_is_a_list(shell) -> None:
+    """Several values of one option are all sent."""
+    result = await shell("call", "content.find", "--include", "owner", "--include", "tags")
+    assert result.exit_code == 0, result.output
+    assert shell.server.requests[-1].query == {"include": ["owner,tags"]}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -80,6 +130,11 @@ async def test_fields_of_a_body(shell) -> None:
         (["users.get", "a", "b"], "'b' is too much"),
         (["groups.create", "--nam", "x"], "did you mean name"),
         (["groups.create", "--name", "x", "--gid", "x{"], "is not JSON"),
+        (["groups.create", "--name"], "--name needs a value"),
+        (["groups.create", "--name", "@no/such/file"], "@@no/such/file"),
+        (["content.bundles.upload", "g", "--body", "bundle.tar.gz"], "write it as @FILE"),
+        (["content.bundles.upload", "g", "--body", "@no/such/file"], "no/such/file"),
+        (["content.thumbnail.put", "g", "--body", "@-"], "write it as @FILE"),
     ],
 )
 async def test_wrong_usage(shell, arguments: list[str], said: str) -> None:

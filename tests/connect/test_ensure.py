@@ -39,6 +39,7 @@ async def test_ensure_tag_path(server, client, path):
     """Missing tags are created from the category down, and only they."""
     tag = await client.tags.ensure_tag_path(path)
     assert tag == await client.tags.get_by_path(["A", "B", "C"])
+    assert tag == await client.tags.get_by_path("A/B/C")
     made = len(server.state.tags)
     assert await client.tags.ensure_tag_path(path) == tag
     beside = await client.tags.ensure_tag_path(["A", "B/C"])

@@ -5,7 +5,7 @@ import pytest
 from aconnect import Client, errors
 from aconnect._core.events import CallStarted
 from aconnect.connect import Group, PermissionRole, PrincipalType, User
-from aconnect.testing import FakeConnect
+from aconnect.testing import FakeConnect, faults
 
 UPSERT, REFUSING = "2025.11.0", "2025.10.0"
 VERSIONS = [UPSERT, REFUSING]
@@ -218,3 +218,22 @@ async def test_a_new_owner_needs_no_permission(item, user):
     await item.permissions.create(user, role="owner")
     await item.update(owner_guid=user.guid)
     assert await item.permissions.find() == []
+
+
+async def test_a_permission_whose_answer_was_lost(server, item, user):
+    """What is asked for again because the answer was lost is no conflict with itself."""
+    server.script(faults.after(faults.reset()))
+    made = await item.permissions.create(user, role="viewer")
+    assert (made.principal_guid, made.role) == (user.guid, "viewer")
+    assert [each.id for each in await item.permissions.find()] == [made.id]
+
+
+async def test_another_role_after_a_refusal(server, item, user):
+    """A call that is tried again and finds another role there has not done it."""
+    await item.permissions.create(user, role="owner")
+    server.script(faults.error(503, 1))
+    if server.version == UPSERT:
+        assert (await item.permissions.create(user, role="viewer")).role == "viewer"
+    else:
+        with pytest.raises(errors.ConflictError):
+            await item.permissions.create(user, role="viewer")

@@ -114,6 +114,8 @@ async def test_cache_goes_by_a_task(client):
         ("R", "Local"),
     }
     assert await caches[0].delete(dry_run=True) is None
+    dry_run: bool = len(caches) > 1
+    assert await caches[0].delete(dry_run=dry_run) is None
     task = await caches[0].delete()
     assert isinstance(task, Task)
     assert await runtime.find() == caches

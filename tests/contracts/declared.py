@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
     Any,
@@ -26,8 +27,6 @@ import msgspec
 from aconnect._core.decoding import Envelope
 from aconnect._core.endpoint import Endpoint
 from aconnect._core.message import Upload
-from aconnect.connect.bundles import archive_upload
-from aconnect.connect.thumbnails import image_upload
 from tests.contracts.table import Field, Kind, Type, placeholders
 
 _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
@@ -43,8 +42,6 @@ _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
 }
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
-# How operations describe what they upload, where it is no bundle.
-_UPLOADS: Final = {"content.thumbnail.put": image_upload}
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,8 @@ def _body(endpoint: Endpoint, hints: Mapping[str, Any]) -> Body | None:
     if not plan.has_body:
         return None
     if hints["body"] is Upload:
-        sample = _UPLOADS.get(endpoint.name, archive_upload)(b"any")
+        assert endpoint.upload is not None, f"{endpoint.name} does not say what makes its upload"
+        sample = endpoint.upload(Path(__file__))
         own = {name.lower() for name in sample.headers} - {"content-type", "content-length"}
         return Body(sample.content_type, type_of(Upload), frozenset(own))
     return Body(_JSON, type_of(hints["body"]))

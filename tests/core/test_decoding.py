@@ -1,6 +1,7 @@
 """Answers that are not quite right cost as little as possible, and others say what came."""
 
 import json
+import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,12 +15,18 @@ from aconnect._core.decoding import binder_for, decode
 from aconnect._core.message import Answer
 from aconnect._core.model import Bound, Model
 from aconnect.connect import (
+    ApiKey,
+    BootstrapSuccess,
     Bundle,
     ContentItem,
     ContentVisit,
+    Job,
     LogEntries,
+    OAuthCredentials,
     ServerSettings,
     ServerVersion,
+    ServiceToken,
+    Tag,
     User,
 )
 from aconnect.connect.styles import Keyset
@@ -267,3 +274,31 @@ def test_parts_are_tied_as_well(kind, body, leaves):
 def test_what_makes_no_calls_is_not_tied(kind):
     """Nothing is done for answers without behaviour."""
     assert binder_for(kind) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "expected"),
+    [
+        ({"entries": None}, LogEntries, LogEntries()),
+        ({"guid": "g", "username": None}, User, User(guid="g")),
+        ({"key": "k", "id": None, "status": None}, Job, Job(key="k")),
+        (None, list[str], []),
+        (None, list[Tag], []),
+    ],
+)
+def test_null(body, kind, expected, caplog):
+    """A null is an empty array, or no more than a missing field; nothing is said about it."""
+    assert read(body, kind) == expected
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    "body", [b"S3CRET-KEY", b'{"key": "S3CRET-KEY"', b'["S3CRET-KEY"]', b"\xff"]
+)
+@pytest.mark.parametrize("kind", [ApiKey, BootstrapSuccess, OAuthCredentials, ServiceToken])
+def test_an_error_keeps_no_answer_that_is_a_secret(kind, body):
+    """Where an answer as good as a password cannot be read, its error does not carry it on."""
+    with pytest.raises(errors.DecodeError) as caught:
+        read(body, kind, "text/plain")
+    assert b"S3CRET" not in pickle.dumps(caught.value)
+    assert "S3CRET" not in str(caught.value)

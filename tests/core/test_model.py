@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect as mi
+from rich.pretty import pretty_repr
 
+import aconnect.cloudendure
 import aconnect.connect
+import aconnect.looker.session
 from aconnect._core.decoding import decode, encode
 from aconnect._core.message import Answer
 from aconnect._core.model import Id, Model, OpenEnum, OpenIntEnum, Row, id_text
@@ -238,3 +241,49 @@ def test_copies(kind):
     value = kind()
     for way in (copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))):  # noqa: S301
         assert way(value) == value
+
+
+# These ids are texts or numbers on every version.
+FIXED = {"OAuthTemplate.id", "OAuthTemplateSection.id"}
+IDS = ("id", "app_id", "bundle_id", "content_id", "job_id", "pid", "rendering_id", "variant_id")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, field.encode_name)
+        for kind in MODELS
+        for field in msgspec.structs.fields(kind)
+        if field.encode_name in IDS and f"{kind.__name__}.{field.encode_name}" not in FIXED
+    ],
+)
+@pytest.mark.parametrize("value", [7, "7"])
+def test_an_id_is_text_in_every_model(kind, name, value, caplog):
+    """An id is text, whether it comes as a number or not, and is lost in no model."""
+    assert getattr(read({name: value}, kind), name) == "7"
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (aconnect.connect.ApiKey, "key"),
+        (aconnect.connect.AWSCredentials, "secret_access_key"),
+        (aconnect.connect.AWSCredentials, "session_token"),
+        (aconnect.connect.BootstrapSuccess, "api_key"),
+        (aconnect.connect.OAuthCredentials, "access_token"),
+        (aconnect.connect.ServiceToken, "key"),
+        (aconnect.cloudendure.ApiToken, "api_token"),
+        (aconnect.cloudendure.Project, "agent_installation_token"),
+        (aconnect.cloudendure.User, "api_token"),
+        (aconnect.looker.session.AccessToken, "access_token"),
+        (aconnect.looker.session.AccessToken, "refresh_token"),
+    ],
+)
+def test_a_secret_is_not_printed(kind, name):
+    """A field as good as a password stays out of every way of printing its object."""
+    it = kind(**{name: "S3CRET"})
+    for shown in (repr(it), str(it), f"{[it]}", pretty_repr(it)):
+        assert "S3CRET" not in shown
+        assert f"{name}='***'" in shown
+    assert getattr(pickle.loads(pickle.dumps(it)), name) == "S3CRET"  # noqa: S301

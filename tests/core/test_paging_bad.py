@@ -190,3 +190,17 @@ async def test_message_without_the_query(fake_pager):
     with pytest.raises(errors.DecodeError) as caught:
         await found
     assert "priv4te" not in str(caught.value)
+
+
+@pytest.mark.parametrize("total", [-1, 0, "-1", None])
+async def test_a_total_that_nobody_counted(fake_pager, total):
+    """A total that cannot be true ends nothing: all rows come, and are counted by themselves."""
+
+    def page(query):
+        number = int(query["page_number"])
+        rows = [number] if number <= 3 else []
+        return {"results": rows, "current_page": number, "total": total}
+
+    pager = fake_pager(page)
+    assert await pager.find(PageNumber(), row=int) == [1, 2, 3]
+    assert await pager.find(PageNumber(), row=int).total() == 3
