@@ -78,7 +78,7 @@ class BundleFiles(ConnectResource, name="content.bundles.files"):
     @paged(
         "/v1/content/{guid}/bundles/{id}/files",
         by=FileList(),
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     def find(self) -> Paged[BundleFile]:
         """Find all files, but no folders or links."""
@@ -88,7 +88,7 @@ class BundleFiles(ConnectResource, name="content.bundles.files"):
         "GET",
         "/v1/content/{guid}/bundles/{id}/files/{path}",
         deep=("path",),
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def get(self, path: str) -> BundleFileContent:
         """Get one file by its path in the bundle; `NotFoundError` with code 278 without it."""

@@ -129,7 +129,7 @@ class Bundles(ConnectResource, name="content.bundles"):
         "/v1/content/{guid}/bundles",
         by=Whole(),
         since="1.8.6",
-        role="content viewer or administrator",
+        role="content viewer",
     )
     def find(self, *, asc_order: bool | None = None) -> Paged[Bundle]:
         """Find the bundles, newest first unless `asc_order`; older servers know no other order."""
@@ -151,7 +151,7 @@ class Bundles(ConnectResource, name="content.bundles"):
         "GET",
         "/v1/content/{guid}/bundles/{id}",
         since="1.8.6",
-        role="content viewer or administrator",
+        role="content viewer",
     )
     async def get(self, id: str) -> Bundle:  # noqa: A002  as above
         """Get one bundle."""
@@ -161,7 +161,7 @@ class Bundles(ConnectResource, name="content.bundles"):
         "DELETE",
         "/v1/content/{guid}/bundles/{id}",
         since="1.8.6",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def delete(self, id: str) -> None:  # noqa: A002  as above
         """Delete a bundle; not possible while it is active (code 75)."""
@@ -187,7 +187,7 @@ class Bundles(ConnectResource, name="content.bundles"):
         "GET",
         "/v1/content/{guid}/bundles/{id}/download",
         since="1.8.6",
-        role="content collaborator",
+        role="collaborator only",
     )
     async def download(self, id: str) -> bytes:  # noqa: A002  as above
         """Get the archive into memory; `Bundle.download` writes it to a file instead."""

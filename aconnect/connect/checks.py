@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any, Final, Self, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id, Model, OpenEnum
@@ -91,16 +90,11 @@ class SystemCheckResult(Model, kw_only=True):
     """Empty where there is none."""
 
 
-class SystemCheckResults(ConnectBound, kw_only=True):
+class SystemCheckResults(Model, kw_only=True):
     """A run of checks and what its tests have said."""
 
     run: SystemCheckRun | None = None
     results: list[SystemCheckResult] = []
-
-    def _bind(self, client: Any, scope: Mapping[str, Any]) -> Self:
-        if self.run is not None:
-            self.run._bind(client, scope)
-        return super()._bind(client, scope)
 
     @property
     def failures(self) -> list[SystemCheckResult]:

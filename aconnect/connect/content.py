@@ -547,7 +547,7 @@ class Content(ConnectResource, name="content"):
         """Give an item of which only the guid is known; nothing is asked of the server."""
         return ContentItem(guid=guid)._bind(self._client, {"guid": guid})
 
-    @endpoint("GET", "/v1/content/{guid}", since="1.8.6", role="content viewer or administrator")
+    @endpoint("GET", "/v1/content/{guid}", since="1.8.6", role="content viewer")
     async def get(
         self, guid: str, *, include: Include | Sequence[Include] | None = None
     ) -> ContentItem:
@@ -564,7 +564,7 @@ class Content(ConnectResource, name="content"):
         "/v1/content/{guid}",
         idempotent=True,
         since="1.8.6",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def update(self, guid: str, **fields: Unpack[ContentUpdate]) -> ContentItem:
         """Change the given fields; the others stay as they are."""

@@ -139,7 +139,7 @@ class GroupMembers(ConnectResource, name="groups.members"):
         "POST",
         "/v1/groups/{group_guid}/members",
         since="1.7.0",
-        role="group owner or administrator",
+        role="group owner",
     )
     async def _add(self, **fields: Unpack[MemberAdd]) -> None: ...
 
@@ -153,7 +153,7 @@ class GroupMembers(ConnectResource, name="groups.members"):
         "DELETE",
         "/v1/groups/{group_guid}/members/{user_guid}",
         since="1.7.0",
-        role="group owner or administrator",
+        role="group owner",
     )
     async def _delete(self, user_guid: str) -> None: ...
 
@@ -248,7 +248,7 @@ class Groups(ConnectResource, name="groups"):
         """Add a group found by `remote`."""
         ...
 
-    @endpoint("PATCH", "/v1/groups/{guid}", idempotent=True, role="group owner or administrator")
+    @endpoint("PATCH", "/v1/groups/{guid}", idempotent=True, role="group owner")
     async def update(self, guid: str, **fields: Unpack[GroupPatch]) -> Group:
         """Change the given fields of a group; servers before 2025 know only `replace`."""
         ...
@@ -258,7 +258,7 @@ class Groups(ConnectResource, name="groups"):
         """Change a group's name or owner, on any version of the server."""
         ...
 
-    @endpoint("DELETE", "/v1/groups/{guid}", since="1.7.0", role="group owner or administrator")
+    @endpoint("DELETE", "/v1/groups/{guid}", since="1.7.0", role="group owner")
     async def delete(self, guid: str) -> None:
         """Delete a group; its members stay."""
         ...

@@ -194,7 +194,7 @@ class Jobs(ConnectResource, name="content.jobs"):
         "/v1/content/{guid}/jobs",
         by=Whole(),
         since="2022.10.0",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     def find(self) -> Paged[Job]:
         """Find the jobs, newest first."""
@@ -208,7 +208,7 @@ class Jobs(ConnectResource, name="content.jobs"):
         "GET",
         "/v1/content/{guid}/jobs/{key}",
         since="2022.10.0",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def get(self, key: str) -> Job:
         """Get one job."""
@@ -218,7 +218,7 @@ class Jobs(ConnectResource, name="content.jobs"):
         "DELETE",
         "/v1/content/{guid}/jobs/{key}",
         since="2022.10.0",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def kill(self, key: str) -> KillOrder:
         """Ask for a job to be ended; `ConflictError` with code 163 where it is not active."""
@@ -229,7 +229,7 @@ class Jobs(ConnectResource, name="content.jobs"):
         "/v1/content/{guid}/jobs/{key}/log",
         rename={"max_lines": "maxLogLines"},
         since="2022.10.0",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def log(self, key: str, *, max_lines: int | None = None) -> LogEntries:
         """Get a job's log so far, or its last `max_lines` lines."""
@@ -239,7 +239,7 @@ class Jobs(ConnectResource, name="content.jobs"):
         "GET",
         "/v1/content/{guid}/jobs/{key}/tail",
         since="2022.10.0",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def tail(self, key: str) -> LogEntry:
         """Get the newest line of a job's log; `Job.follow` yields all of them."""
@@ -249,7 +249,7 @@ class Jobs(ConnectResource, name="content.jobs"):
         "GET",
         "/v1/content/{guid}/jobs/{key}/error",
         since="2022.10.0",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def error(self, key: str) -> LoggedError | None:
         """Get what the server makes of a job's failure; None where there is nothing."""
@@ -259,15 +259,13 @@ class Jobs(ConnectResource, name="content.jobs"):
         "GET",
         "/v1/content/{guid}/jobs/{key}/download",
         since="2022.10.0",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def download(self, key: str, *, filename: str | None = None) -> bytes:
         """Get a job's log as plain text."""
         ...
 
-    @endpoint(
-        "GET", "/v1/content/{guid}/jobs/{key}/metrics", role="content collaborator or administrator"
-    )
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/metrics", role="collaborator")
     async def metrics(
         self, key: str, *, from_: datetime | str | None = None, to: datetime | str | None = None
     ) -> JobMetrics:

@@ -115,7 +115,7 @@ class Schedules(ConnectResource, name="content.schedule"):
     @paged(
         "/v1/content/{guid}/schedule/history",
         by=Wrapped(),
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     def history(self, *, variant: str | None = None) -> Paged[VariantScheduleHistory]:
         """Find how the schedules of all variants were changed, or that of the one with this key."""

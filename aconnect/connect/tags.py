@@ -118,9 +118,7 @@ class ContentTag(TypedDict):
 class ContentTags(ConnectResource, name="content.tags"):
     """The tags of one content item."""
 
-    @paged(
-        "/v1/content/{guid}/tags", by=Whole(), since="1.8.6", role="content viewer or administrator"
-    )
+    @paged("/v1/content/{guid}/tags", by=Whole(), since="1.8.6", role="content viewer")
     def find(self) -> Paged[Tag]:
         """Find the tags."""
         ...
@@ -134,7 +132,7 @@ class ContentTags(ConnectResource, name="content.tags"):
         "/v1/content/{guid}/tags",
         idempotent=True,
         since="1.8.6",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def _add(self, **fields: Unpack[ContentTag]) -> list[Tag]: ...
 
@@ -146,7 +144,7 @@ class ContentTags(ConnectResource, name="content.tags"):
         "DELETE",
         "/v1/content/{guid}/tags/{id}",
         since="1.8.6",
-        role="content collaborator or administrator",
+        role="collaborator",
     )
     async def _delete(self, id: str) -> None: ...  # noqa: A002  the vendor's noun
 
