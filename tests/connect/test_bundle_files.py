@@ -6,7 +6,7 @@ from aconnect import Client, errors
 from aconnect.connect import BundleFile
 from aconnect.connect.bundle_files import FileList
 from aconnect.testing import FakeConnect, faults
-from aconnect.testing.routes.bundle_files import SHOWN
+from aconnect.testing.connect.routes.bundle_files import SHOWN
 from tests.calls import archive as packed
 
 FILES = {

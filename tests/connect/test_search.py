@@ -10,7 +10,7 @@ from aconnect import Client
 from aconnect.connect import ContentTerms, content_query
 from aconnect.errors import InvalidArgumentError, NotFoundError
 from aconnect.testing import BuildScript, FakeConnect, Seed, VirtualClock
-from aconnect.testing.searching import Term, read
+from aconnect.testing.connect.searching import Term, read
 
 FILTERS = {"owner", "type", "tag", "package", "image", "published", "locked", "python", "r"}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)

@@ -1,0 +1,192 @@
+"""Bundles: uploads, lists and downloads."""
+
+import asyncio
+import hashlib
+import tarfile
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from typing import IO
+
+import msgspec
+from aiohttp import BodyPartReader, MultipartReader
+from aiohttp.http_exceptions import HttpProcessingError
+
+from aconnect.testing.connect.dialect import (
+    ApiFault,
+    Call,
+    already_gone,
+    bad_request,
+    not_found,
+    route,
+)
+from aconnect.testing.connect.resources import aged, new_bundle
+from aconnect.testing.connect.routes._checks import content_of
+from aconnect.testing.connect.state import Archive, Bundle
+from aconnect.testing.wire import Answer, Row, empty, ok
+
+_MANIFEST_LIMIT = 5 << 20
+_UNPACKED_LIMIT = 4 << 30
+_INLINE = 1 << 20
+"""Archives up to this size are read without a thread."""
+_UNREADABLE = (AssertionError, HttpProcessingError, RuntimeError, ValueError)
+"""What aiohttp raises at forms that are none."""
+
+
+def bundle_of(call: Call, *, edit: bool = True, removing: bool = False) -> Bundle:
+    """Return the bundle named in the path, if the caller may see or edit its content."""
+    guid = content_of(call, edit=edit)["guid"]
+    number = call.args["id"]
+    found = call.state.bundles.get(guid, {}).get(number)
+    if found is None:
+        if removing and f"bundle:{number}" in call.state.deleted:
+            raise already_gone("The bundle")
+        raise not_found("The bundle")
+    return found
+
+
+@route("GET", "/v1/content/{guid}/bundles")
+def get_bundles(call: Call) -> Answer:
+    """List bundles, newest first, not paged."""
+    guid = content_of(call, edit=True)["guid"]
+    found = list(call.state.bundles.get(guid, {}).values())
+    return ok([aged("bundle", bundle.row, call.features) for bundle in reversed(found)])
+
+
+@route("GET", "/v1/content/{guid}/bundles/{id}")
+def get_bundle(call: Call) -> Answer:
+    """Get one bundle."""
+    return ok(aged("bundle", bundle_of(call).row, call.features))
+
+
+@route("DELETE", "/v1/content/{guid}/bundles/{id}")
+def delete_bundle(call: Call) -> Answer:
+    """Delete a bundle that is not active."""
+    bundle = bundle_of(call, removing=True)
+    if bundle.row["active"]:
+        raise ApiFault(409, 75, "The active bundle cannot be deleted.")
+    number = bundle.row["id"]
+    del call.state.bundles[bundle.row["content_guid"]][number]
+    bundle.archive.close()
+    call.state.deleted.add(f"bundle:{number}")
+    return empty()
+
+
+@route("GET", "/v1/content/{guid}/bundles/{id}/download")
+def download_bundle(call: Call) -> Answer:
+    """Answer with the bytes that were uploaded."""
+    bundle = bundle_of(call)
+    return Answer(
+        content_type="application/gzip",
+        headers={"Content-Disposition": f'attachment; filename="bundle-{bundle.row["id"]}.tar.gz"'},
+        pieces=bundle.archive.pieces(),
+        length=bundle.archive.size,
+    )
+
+
+@route("POST", "/v1/content/{guid}/bundles", role="publisher")
+async def upload_bundle(call: Call) -> Answer:
+    """Take the raw archive, or, on newer servers, a form with archive and metadata."""
+    content = content_of(call, edit=True)
+    if content["guid"] in call.state.repositories:
+        raise ApiFault(409, 144, "Content that comes from Git takes no bundles.")
+    if call.value("url"):
+        raise bad_request("This simulation does not fetch bundles by url.")
+    kind = call.request.headers.get("Content-Type", "")
+    archive = Archive()
+    metadata: Row = {}
+    try:
+        if kind.startswith("multipart/form-data") and call.features.multipart_upload:
+            metadata = await _read_form(call, archive)
+        else:
+            _check_length(call)
+            await _read(call.chunks(), archive, call.request.headers.get("X-Content-Checksum"))
+        if archive.size > _INLINE:
+            manifest = await asyncio.to_thread(read_manifest, archive)
+        else:
+            manifest = read_manifest(archive)
+    except BaseException:
+        archive.close()
+        raise
+    state = call.state
+    number = state.next_number("bundle")
+    row = new_bundle(number, content["guid"], call.user["guid"], archive.size, state.now())
+    row["metadata"] |= {name: metadata.get(name) for name in row["metadata"]}
+    state.bundles.setdefault(content["guid"], {})[str(number)] = Bundle(row, archive, manifest)
+    return ok(aged("bundle", row, call.features))
+
+
+def _check_length(call: Call) -> None:
+    length = call.request.headers.get("Content-Length")
+    if length is None:
+        raise bad_request("The Content-Length header is required.", 125)
+    if int(length) == 0:
+        raise bad_request("The Content-Length header must say the size of the archive.", 126)
+
+
+async def _read(chunks: AsyncIterator[bytes], archive: Archive, checksum: str | None) -> None:
+    """Keep the archive, and compare it with the checksum if there is one."""
+    digest = hashlib.md5(usedforsecurity=False)
+    async for chunk in chunks:
+        digest.update(chunk)
+        archive.write(chunk)
+    if checksum and checksum != b64encode(digest.digest()).decode():
+        raise bad_request("The checksum does not match the archive that arrived.", 104)
+
+
+async def _read_form(call: Call, archive: Archive) -> Row:
+    """Read the parts of a form; the record of the request has the archive's size, not its bytes."""
+    metadata: Row = {}
+    # The checksum is that of the archive, not of the form around it.
+    checksum = call.request.headers.get("X-Content-Checksum")
+    seen = False
+    try:
+        reader = MultipartReader(call.request.headers, call.request.content)
+        while (part := await reader.next()) is not None:
+            if isinstance(part, MultipartReader):
+                raise bad_request("Nested forms are not understood.")
+            if part.name == "archive":
+                seen = True
+                await _read(_pieces(part), archive, checksum)
+            elif part.name == "metadata":
+                metadata = _decode_metadata(bytes(await part.read()))
+    except _UNREADABLE as cause:
+        raise bad_request(f"The form cannot be read: {cause}.") from cause
+    if not seen:
+        raise bad_request("The form has no part named archive.")
+    if call.record is not None:
+        call.record.size = archive.size
+    return metadata
+
+
+async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while chunk := await part.read_chunk(1 << 16):
+        yield bytes(chunk)
+
+
+def _decode_metadata(data: bytes) -> Row:
+    try:
+        return msgspec.json.decode(data, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError) as cause:
+        raise bad_request(f"The metadata is not a JSON object: {cause}.", 2) from cause
+
+
+def read_manifest(archive: Archive) -> Row:
+    """Return the manifest at the top of an archive, unpacking nothing else."""
+    source: IO[bytes]
+    try:
+        with archive.open() as source, tarfile.open(fileobj=source, mode="r|gz") as tar:
+            for entry in tar:
+                if entry.offset > _UNPACKED_LIMIT:
+                    break
+                if entry.name.removeprefix("./") == "manifest.json" and entry.isreg():
+                    member = tar.extractfile(entry)
+                    if member is None or entry.size > _MANIFEST_LIMIT:
+                        break
+                    return msgspec.json.decode(member.read(), type=dict[str, object])
+    except (tarfile.TarError, OSError, EOFError) as cause:
+        raise bad_request(f"The bundle is not a gzip tar archive: {cause}.", 38) from cause
+    except (msgspec.DecodeError, RecursionError) as cause:
+        raise bad_request(
+            f"The manifest of the bundle is not a JSON object: {cause}.", 38
+        ) from cause
+    raise bad_request("The bundle has no manifest.json at its top.", 38)

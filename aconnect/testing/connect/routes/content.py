@@ -1,0 +1,316 @@
+"""Content items and their environment variables."""
+
+import re
+from typing import cast
+from uuid import uuid4
+
+from aconnect.testing.connect.dialect import (
+    ApiFault,
+    Call,
+    bad_request,
+    forbidden,
+    not_found,
+    route,
+)
+from aconnect.testing.connect.resources import aged, new_content
+from aconnect.testing.connect.routes._checks import (
+    FLAG_NULL,
+    NUMBER_NULL,
+    TEXT,
+    TEXT_NULL,
+    WHOLE_NULL,
+    Kinds,
+    chosen,
+    content_of,
+    is_guid,
+    may_edit,
+    may_view,
+)
+from aconnect.testing.wire import Answer, Row, empty, ok
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{3,64}", re.ASCII)
+_VARIABLE = re.compile(r"[^=\s\0]+")
+
+_SHORT = (
+    "connection_timeout",
+    "read_timeout",
+    "init_timeout",
+    "idle_timeout",
+    "max_processes",
+    "min_processes",
+    "max_conns_per_process",
+)
+_CREATABLE: Kinds = {
+    "name": TEXT,
+    "title": TEXT_NULL,
+    "description": TEXT_NULL,
+    "access_type": TEXT,
+    **dict.fromkeys(
+        (
+            *_SHORT,
+            "memory_request",
+            "memory_limit",
+            "amd_gpu_limit",
+            "nvidia_gpu_limit",
+        ),
+        WHOLE_NULL,
+    ),
+    **dict.fromkeys(("load_factor", "cpu_request", "cpu_limit"), NUMBER_NULL),
+    **dict.fromkeys(
+        (
+            "default_r_environment_management",
+            "default_py_environment_management",
+            "run_as_current_user",
+            "metrics_collection_enabled",
+            "notify_on_share",
+            "otel_enabled",
+        ),
+        FLAG_NULL,
+    ),
+    **dict.fromkeys(
+        ("run_as", "service_account_name", "default_image_name", "default_environment_guid"),
+        TEXT_NULL,
+    ),
+}
+_CHANGEABLE: Kinds = {
+    **_CREATABLE,
+    "owner_guid": TEXT_NULL,
+    "locked": FLAG_NULL,
+    "locked_message": TEXT_NULL,
+    "content_category": TEXT_NULL,
+}
+
+
+_NEVER_NULL = frozenset(
+    {
+        "content_category",
+        "description",
+        "locked",
+        "locked_message",
+        "otel_enabled",
+        "run_as_current_user",
+    }
+)
+"""Fields that take null and never answer with it; it leaves them as they are."""
+
+
+def _given(body: Row, kinds: Kinds) -> Row:
+    """Return the known fields of a body, without nulls that change nothing."""
+    return {
+        name: value
+        for name, value in chosen(body, kinds, short=_SHORT).items()
+        if value is not None or name not in _NEVER_NULL
+    }
+
+
+def included(call: Call) -> frozenset[str]:
+    """Read `include`, which old servers know fewer words of."""
+    given = call.value("include")
+    if not given:
+        return frozenset()
+    known = {"owner", "tags"}
+    if call.features.vanity_include:
+        known.add("vanity_url")
+    if call.features.modern_fields:
+        known |= {"bookmarked", "schedule"}
+    wanted = frozenset(given.split(","))
+    if unknown := wanted - known:
+        raise bad_request(f"include does not know {', '.join(sorted(unknown))}.", 161)
+    return wanted
+
+
+def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) -> Row:
+    """Return a content item as this caller sees it on this server."""
+    state, guid, url = call.state, row["guid"], call.host.url
+    sent = aged("content", row, call.features)
+    owns = row["owner_guid"] == call.user["guid"]
+    sent = {
+        **sent,
+        "content_url": f"{url}/content/{guid}/",
+        "dashboard_url": f"{url}/connect/#/apps/{guid}",
+        "app_role": "owner" if owns else "editor" if may_edit(call, row) else "viewer",
+    }
+    if "owner" in include:
+        owner = state.users.get(row["owner_guid"])
+        names = ("guid", "username", "first_name", "last_name")
+        sent["owner"] = {name: owner[name] for name in names} if owner else None
+    if "tags" in include:
+        kept = state.content_tags.get(guid, set())
+        sent["tags"] = [tag for tag_id, tag in state.tags.items() if tag_id in kept]
+    if "vanity_url" in include:
+        vanity = state.vanities.get(guid)
+        if vanity is not None:
+            sent["vanity_url"] = f"{url}{vanity['path']}"
+    if "bookmarked" in include:
+        sent["bookmarked"] = call.user["guid"] in state.bookmarks.get(guid, {})
+    if "schedule" in include:
+        sent["schedules"] = []
+    return sent
+
+
+@route("GET", "/v1/content")
+def list_content(call: Call) -> Answer:
+    """List all content that the caller sees, not paged."""
+    include = included(call)
+    name, owner = call.value("name"), call.value("owner_guid")
+    return ok(
+        [
+            sent_content(call, row, include)
+            for row in call.state.content.values()
+            if (not name or row["name"] == name)
+            and (not owner or row["owner_guid"] == owner)
+            and may_view(call, row)
+        ]
+    )
+
+
+@route("POST", "/v1/content", role="publisher")
+async def create_content(call: Call) -> Answer:
+    """Create a content item, owned by the caller."""
+    body = _given(await call.fields("name"), _CREATABLE)
+    _judge(call, body, call.user["guid"], None)
+    name = body.pop("name")
+    guid = str(uuid4())
+    state = call.state
+    number = state.next_number("content")
+    row = state.content[guid] = new_content(
+        guid, number, name, call.user["guid"], state.now(), **body
+    )
+    return ok(sent_content(call, row))
+
+
+def _judge(call: Call, body: Row, owner: str, own: Row | None) -> None:
+    """Refuse bad names, names that this owner already uses, and unknown access types."""
+    name = body.get("name")
+    if name is not None and _NAME.fullmatch(name) is None:
+        raise bad_request("A content name has 3 to 64 characters of letters, digits, _ and -.")
+    if body.get("access_type", "acl") not in {"all", "logged_in", "acl"}:
+        raise bad_request("access_type must be all, logged_in or acl.")
+    if not is_guid(body.get("default_environment_guid")):
+        raise bad_request("default_environment_guid must be a GUID.")
+    name = name or (own and own["name"])
+    for row in call.state.content.values():
+        if row is not own and row["name"] == name and row["owner_guid"] == owner:
+            raise ApiFault(409, 26, f"The owner already has content named {name!r}.")
+
+
+@route("GET", "/v1/content/{guid}")
+def get_content(call: Call) -> Answer:
+    """Get one content item."""
+    include = included(call) if call.features.modern_fields else frozenset[str]()
+    return ok(sent_content(call, content_of(call), include))
+
+
+@route("PATCH", "/v1/content/{guid}")
+async def update_content(call: Call) -> Answer:
+    """Change the given fields; only an administrator may change the owner."""
+    row = content_of(call, edit=True)
+    body = _given(await call.fields(), _CHANGEABLE)
+    owner = body.get("owner_guid") or row["owner_guid"]
+    if owner != row["owner_guid"]:
+        if not call.is_admin:
+            raise forbidden()
+        if owner not in call.state.users:
+            raise not_found("The new owner")
+    _judge(call, body, owner, row)
+    row.update(body, owner_guid=owner)
+    # The owner has every right without an entry.
+    call.state.forbid(owner, row["guid"])
+    return ok(sent_content(call, row))
+
+
+@route("DELETE", "/v1/content/{guid}")
+def delete_content(call: Call) -> Answer:
+    """Delete a content item and all that belongs to it."""
+    guid = content_of(call, edit=True, removing=True)["guid"]
+    state = call.state
+    del state.content[guid]
+    state.deleted.add(guid)
+    for bundle in state.bundles.pop(guid, {}).values():
+        bundle.archive.close()
+    for table in (
+        state.jobs,
+        state.environment,
+        state.content_tags,
+        state.vanities,
+        state.permissions,
+        state.bookmarks,
+        state.thumbnails,
+        state.oauth_associations,
+        state.variants,
+        state.repositories,
+        state.schedules,
+    ):
+        table.pop(guid, None)
+    return empty()
+
+
+@route("POST", "/v1/content/{guid}/access-test", since=(2023, 12, 0))
+def test_access(call: Call) -> Answer:
+    """Tell whether the content is open to everybody; nothing is fetched."""
+    row = content_of(call, edit=True)
+    public = row["access_type"] == "all"
+    return ok(
+        {
+            "guid": row["guid"],
+            "url": f"{call.host.url}/content/{row['guid']}/",
+            "checked_at": call.state.now(),
+            "accessible": public,
+            "message": "" if public else "The content is not open to everybody.",
+        }
+    )
+
+
+@route("GET", "/v1/content/{guid}/environment")
+def get_environment(call: Call) -> Answer:
+    """List the names of the environment variables."""
+    return _names(call, content_of(call, edit=True))
+
+
+@route("PATCH", "/v1/content/{guid}/environment")
+async def update_environment(call: Call) -> Answer:
+    """Set the given variables; null deletes one."""
+    row = content_of(call, edit=True)
+    values = call.state.environment.setdefault(row["guid"], {})
+    for name, value in await _variables(call):
+        if value is None:
+            values.pop(name, None)
+        else:
+            values[name] = value
+    return _names(call, row)
+
+
+@route("PUT", "/v1/content/{guid}/environment")
+async def set_environment(call: Call) -> Answer:
+    """Replace all variables."""
+    row = content_of(call, edit=True)
+    pairs = await _variables(call)
+    call.state.environment[row["guid"]] = {
+        name: value for name, value in pairs if value is not None
+    }
+    return _names(call, row)
+
+
+def _names(call: Call, row: Row) -> Answer:
+    return ok(sorted(call.state.environment.get(row["guid"], {})))
+
+
+async def _variables(call: Call) -> list[tuple[str, str | None]]:
+    """Read the body's list of names and values; duplicates are code 106, bad names 108."""
+    body = await call.json()
+    if not isinstance(body, list):
+        raise bad_request("The environment must be a list of names and values.", 2)
+    pairs: list[tuple[str, str | None]] = []
+    for entry in cast("list[object]", body):
+        match entry:
+            case {"name": str(name), "value": str() | None as value}:
+                pairs.append((name, value))
+            case _:
+                raise bad_request(
+                    f"An environment variable needs a name and a value; got {entry!r}."
+                )
+        if _VARIABLE.fullmatch(name) is None:
+            raise ApiFault(409, 108, f"{name!r} cannot be the name of an environment variable.")
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ApiFault(409, 106, "The environment names a variable more than once.")
+    return pairs

@@ -1,0 +1,167 @@
+"""Deploying, building and rendering content, and the tasks that these start."""
+
+from uuid import uuid4
+
+from aconnect.testing.connect.dialect import (
+    ApiFault,
+    Call,
+    bad_request,
+    forbidden,
+    not_found,
+    route,
+)
+from aconnect.testing.connect.progress import JobState, Run, TaskState
+from aconnect.testing.connect.resources import new_job, new_variant
+from aconnect.testing.connect.routes._checks import FLAG_NULL, TEXT_NULL, chosen, content_of
+from aconnect.testing.connect.seeding import RENDERED
+from aconnect.testing.connect.state import Bundle
+from aconnect.testing.wire import Answer, Row, ok
+
+
+@route("POST", "/v1/content/{guid}/deploy", role="publisher")
+async def deploy_content(call: Call) -> Answer:
+    """Start a deployment."""
+    content = content_of(call, edit=True)
+    bundle, activate = await _instructions(call, content)
+    task = _start(call, content, bundle, "build", activate=activate)
+    return ok({"task_id": task.id}, 202)
+
+
+@route("POST", "/v1/content/{guid}/build", role="publisher")
+async def build_content(call: Call) -> Answer:
+    """Start a build."""
+    content = content_of(call, edit=True)
+    bundle, activate = await _instructions(call, content)
+    task = _start(call, content, bundle, "build", activate=activate)
+    return ok({"task_id": task.id})
+
+
+async def _instructions(call: Call, content: Row) -> tuple[Bundle, bool]:
+    """Read which bundle is meant, by default the active one, and whether to activate it."""
+    # Older servers do not ask for a body.
+    given = await call.fields() if call.request.can_read_body else {}
+    body = chosen(given, {"bundle_id": TEXT_NULL, "activate": FLAG_NULL})
+    number = body.get("bundle_id") or content["bundle_id"]
+    if number is None:
+        raise bad_request("The content has no bundle yet; name one in bundle_id.")
+    bundle = call.state.bundles.get(content["guid"], {}).get(number)
+    if bundle is None:
+        raise not_found("The bundle")
+    return bundle, body.get("activate") is not False or not call.features.deploy_activate
+
+
+@route("POST", "/v1/content/{guid}/render", role="publisher")
+async def render_content(call: Call) -> Answer:
+    """Render a variant, by default the default one; old servers answer in an old form."""
+    content = content_of(call, edit=True)
+    body = chosen(await call.fields(), {"variant_key": TEXT_NULL})
+    if content["bundle_id"] is None or content["app_mode"] not in RENDERED:
+        raise bad_request("Only deployed documents can be rendered.")
+    variants = variants_of(call, content)
+    default = next(key for key, row in variants.items() if row["is_default"])
+    variant = variants.get(body.get("variant_key") or default)
+    if variant is None:
+        raise not_found("The variant")
+    task = _start(call, content, None, "render", activate=False, variant=variant)
+    if call.features.render_task_id:
+        return ok({"task_id": task.id}, 202)
+    old: Row = {"id": task.id, "user_id": 1, "status": [], "result": None, "finished": False}
+    return ok({**old, "code": 0, "error": "", "last_status": 0}, 202)
+
+
+def variants_of(call: Call, content: Row) -> dict[str, Row]:
+    """Return the variants of a content item by key; whatever is rendered has a default one."""
+    rows = call.state.variants.setdefault(content["guid"], {})
+    renders = content["app_mode"] in RENDERED and content["bundle_id"] is not None
+    if renders and not any(row["is_default"] for row in rows.values()):
+        row = new_variant(content, "default", content["created_time"], is_default=True)
+        rows[row["variant_key"]] = row
+    return rows
+
+
+def _start(
+    call: Call,
+    content: Row,
+    bundle: Bundle | None,
+    tag: str,
+    *,
+    activate: bool,
+    variant: Row | None = None,
+) -> TaskState:
+    """Begin a run, seen both as a task of this node and as a job of the content."""
+    state = call.state
+    number = state.next_number("job")
+    row = new_job(uuid4().hex[:16], number, content, tag, state.now())
+    if bundle is not None:
+        row["bundle_id"] = bundle.row["id"]
+    if variant is not None:
+        row["variant_key"] = variant["variant_key"]
+
+    def end(run: Run) -> None:
+        time = state.now()
+        row.update(status=2, end_time=time, exit_code=run.code, error=run.error or None)
+        if run.code == 0 and bundle is not None and activate:
+            _activate(state.bundles.get(content["guid"], {}), bundle, content)
+            content["last_deployed_time"] = time
+        if run.code == 0 and variant is not None:
+            variant["render_time"] = time
+        if run.code != 0:
+            job.logged_error = {
+                "code": "build-failed",
+                "summary": run.error,
+                "help_url": "https://docs.posit.co/connect/errors/",
+            }
+
+    run = state.start_run(end)
+    job = JobState(row, run)
+    state.jobs.setdefault(content["guid"], {})[row["key"]] = job
+    task = TaskState(uuid4().hex[:16], call.node, run, call.user["guid"])
+    state.tasks[task.id] = task
+    return task
+
+
+def _activate(bundles: dict[str, Bundle], bundle: Bundle, content: Row) -> None:
+    for other in bundles.values():
+        other.row["active"] = other is bundle
+    content["bundle_id"] = bundle.row["id"]
+    metadata = bundle.manifest.get("metadata")
+    if isinstance(metadata, dict):
+        content["app_mode"] = metadata.get("appmode", "unknown")  # pyright: ignore[reportUnknownMemberType]
+
+
+@route("GET", "/v1/tasks/{id}")
+async def get_task(call: Call) -> Answer:
+    """Advance a task by one poll and answer with what it put out since `first`."""
+    task = call.state.tasks.get(call.args["id"])
+    if task is None or task.node != call.node:
+        code = 141 if call.features.task_code_141 else 4
+        raise ApiFault(404, code, "The task does not exist, or not on this node.")
+    if not call.is_admin and task.owner_guid != call.user["guid"]:
+        raise forbidden()
+    first = call.integer("first", 0)
+    wait = call.integer("wait", 0)
+    run = task.run
+    run.poll()
+    if wait and not run.finished and run.visible <= first:
+        await _hold(call, run, wait)
+    return ok(
+        {
+            "id": task.id,
+            "output": run.output()[first:],
+            "result": task.result,
+            "finished": run.finished,
+            "code": run.code,
+            "error": run.error,
+            "last": run.visible,
+        }
+    )
+
+
+async def _hold(call: Call, run: Run, wait: int) -> None:
+    """Wait for news of a timed run; others get news from polls alone, so wait only if told to."""
+    due = run.due()
+    if due is not None:
+        await call.host.hold(min(wait, due))
+        run.poll()
+    elif call.state.hold_waits:
+        await call.host.hold(wait)

@@ -1,0 +1,99 @@
+"""Jobs of content and their logs."""
+
+import re
+
+from aconnect.testing.connect.dialect import ApiFault, Call, not_found, route
+from aconnect.testing.connect.progress import JobState
+from aconnect.testing.connect.resources import aged
+from aconnect.testing.connect.routes._checks import content_of
+from aconnect.testing.wire import Answer, Row, empty, ok
+
+_ACTIVE = 0
+_UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\]')
+"""What cannot stand in a quoted file name."""
+
+
+def job_of(call: Call, *, poll: bool = False) -> JobState:
+    """Return the job named in the path; looking at its log advances one that runs."""
+    guid = content_of(call, edit=True)["guid"]
+    job = call.state.jobs.get(guid, {}).get(call.args["key"])
+    if job is None:
+        raise not_found("The job")
+    if poll or job.run.timed:
+        job.run.poll()
+    return job
+
+
+@route("GET", "/v1/content/{guid}/jobs")
+def get_jobs(call: Call) -> Answer:
+    """List jobs, newest first, not paged."""
+    guid = content_of(call, edit=True)["guid"]
+    found = list(call.state.jobs.get(guid, {}).values())
+    return ok([aged("job", job.row, call.features) for job in reversed(found)])
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}")
+def get_job(call: Call) -> Answer:
+    """Get one job."""
+    return ok(aged("job", job_of(call).row, call.features))
+
+
+@route("DELETE", "/v1/content/{guid}/jobs/{key}")
+def kill_job(call: Call) -> Answer:
+    """Register a kill order, which this server carries out at once."""
+    job = job_of(call)
+    row = job.row
+    if row["status"] != _ACTIVE:
+        raise ApiFault(409, 163, "The job is not active.")
+    job.run.end(-15, "The job was killed.")
+    order: Row = {
+        "guid": row["key"],
+        "app_id": int(row["app_id"]),
+        "app_guid": row["content_guid"],
+        "content_id": row["app_id"],
+        "content_guid": row["content_guid"],
+        "job_id": int(row["id"]),
+        "job_key": row["key"],
+        "result": "Order to kill job registered",
+    }
+    return ok(
+        aged("job", order, call.features) if call.features.modern_fields else _old_order(order)
+    )
+
+
+def _old_order(order: Row) -> Row:
+    return {name: value for name, value in order.items() if not name.startswith("content_")}
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}/log")
+def get_job_log(call: Call) -> Answer:
+    """Answer with the log, or its last `maxLogLines` lines."""
+    entries = job_of(call, poll=True).entries()
+    most = call.integer("maxLogLines", 0)
+    return ok({"entries": entries[-most:] if most else entries})
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}/tail")
+def tail_job_log(call: Call) -> Answer:
+    """Answer with the last log entry."""
+    entries = job_of(call, poll=True).entries()
+    return ok(entries[-1] if entries else {"source": "stdout", "timestamp": None, "data": ""})
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}/error")
+def get_job_error(call: Call) -> Answer:
+    """Answer with the job's error, if there is one."""
+    found = job_of(call).logged_error
+    return empty() if found is None else ok(found)
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}/download")
+def download_job_log(call: Call) -> Answer:
+    """Answer with the log as a text file."""
+    job = job_of(call, poll=True)
+    name = _UNQUOTABLE.sub("", call.value("filename") or f"{job.row['key']}.log")
+    return Answer(
+        "".join(f"{line}\n" for line in job.run.output()).encode(),
+        content_type="text/plain; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

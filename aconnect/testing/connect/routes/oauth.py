@@ -1,0 +1,291 @@
+"""OAuth integrations with their associations and permissions, sessions, clients and templates."""
+
+from typing import cast
+from uuid import uuid4
+
+from aconnect.testing.connect.dialect import Call, bad_request, forbidden, not_found, route
+from aconnect.testing.connect.oauth import (
+    TEMPLATES,
+    checked_config,
+    new_integration,
+    sent_integration,
+)
+from aconnect.testing.connect.paging import offset
+from aconnect.testing.connect.routes._checks import (
+    NULL,
+    TEXT_NULL,
+    Kinds,
+    chosen,
+    content_of,
+    remove_from,
+)
+from aconnect.testing.wire import Answer, Row, empty, ok
+
+_SINCE = (2024, 8, 0)
+
+_CHANGEABLE: Kinds = {
+    "name": TEXT_NULL,
+    "description": TEXT_NULL,
+    "config": (dict,),
+    "permissions": (list, NULL),
+}
+
+
+def integration_of(call: Call) -> Row:
+    """Return the integration named in the path, if the caller may use it."""
+    row = call.state.oauth_integrations.get(call.args["guid"])
+    if row is None:
+        raise not_found("The OAuth integration")
+    if not _may_use(call, row):
+        raise forbidden()
+    return row
+
+
+def _may_use(call: Call, row: Row) -> bool:
+    if call.is_admin or not row["permissions"]:
+        return True
+    user = call.user["guid"]
+    return any(
+        one["user_guid"] == user or user in call.state.members.get(one["group_guid"] or "", ())
+        for one in row["permissions"]
+    )
+
+
+@route("GET", "/v1/oauth/integrations", role="publisher", since=_SINCE)
+def list_integrations(call: Call) -> Answer:
+    """List the integrations that the caller may use."""
+    rows = call.state.oauth_integrations.values()
+    return ok([sent_integration(call.state, row) for row in rows if _may_use(call, row)])
+
+
+@route("POST", "/v1/oauth/integrations", role="administrator", since=_SINCE)
+async def create_integration(call: Call) -> Answer:
+    """Create an integration by a template."""
+    body = await call.fields("template")
+    template = body["template"]
+    if template not in TEMPLATES:
+        raise bad_request(f"There is no OAuth template {template!r}.", 227)
+    body = chosen(body, _CHANGEABLE)
+    _refuse_empty_name(body)
+    guid, number = str(uuid4()), call.state.next_number("integration")
+    row = new_integration(
+        guid,
+        number,
+        template,
+        body.get("config", {}),
+        call.state.now(),
+        name=body.get("name"),
+        description=body.get("description"),
+    )
+    row["permissions"] = _permissions(call, guid, body.get("permissions"))
+    call.state.oauth_integrations[guid] = row
+    return ok(sent_integration(call.state, row))
+
+
+@route("GET", "/v1/oauth/integrations/{guid}", role="publisher", since=_SINCE)
+def get_integration(call: Call) -> Answer:
+    """Get one integration."""
+    return ok(sent_integration(call.state, integration_of(call)))
+
+
+@route("PATCH", "/v1/oauth/integrations/{guid}", role="administrator", since=_SINCE)
+async def update_integration(call: Call) -> Answer:
+    """Change the given fields; a configuration is completed by the one there was."""
+    row = integration_of(call)
+    body = chosen(await call.fields(), _CHANGEABLE)
+    _refuse_empty_name(body)
+    if "config" in body:
+        config = checked_config(row["template"], {**row["config"], **body["config"]})
+        if config.get("auth_type", row["auth_type"]) != row["auth_type"]:
+            raise bad_request("The auth type of an integration cannot be changed.", 229)
+        body["config"] = config
+    if "permissions" in body:
+        body["permissions"] = _permissions(call, row["guid"], body["permissions"])
+    row.update(body, updated_time=call.state.now())
+    return ok(sent_integration(call.state, row))
+
+
+def _refuse_empty_name(body: Row) -> None:
+    if body.get("name") == "":
+        raise bad_request("The name of an integration must not be empty.", 225)
+
+
+def _permissions(call: Call, integration: str, given: list[object] | None) -> list[Row]:
+    """Make the entries of users and groups, each of which must exist."""
+    rows: list[Row] = []
+    for entry in given or ():
+        body = cast("Row", entry) if isinstance(entry, dict) else {}
+        user, group = body.get("user_guid"), body.get("group_guid")
+        if (user is None) is (group is None):
+            raise bad_request("A permission is of either a user or a group.")
+        if user is not None and user not in call.state.users:
+            raise bad_request(f"There is no user {user!r}.", 261)
+        if group is not None and group not in call.state.groups:
+            raise bad_request(f"There is no group {group!r}.", 262)
+        number = call.state.next_number("oauth permission")
+        rows.append(
+            {
+                "id": str(number),
+                "guid": str(uuid4()),
+                "integration_guid": integration,
+                "user_guid": user,
+                "group_guid": group,
+            }
+        )
+    return rows
+
+
+@route("DELETE", "/v1/oauth/integrations/{guid}", role="administrator", since=_SINCE)
+def delete_integration(call: Call) -> Answer:
+    """Delete an integration with its associations and sessions."""
+    state, guid = call.state, call.args["guid"]
+    remove_from(call, state.oauth_integrations, guid, "The OAuth integration")
+    for used in state.oauth_associations.values():
+        used.pop(guid, None)
+    gone = [k for k, one in state.oauth_sessions.items() if one["oauth_integration_guid"] == guid]
+    for session in gone:
+        remove_from(call, state.oauth_sessions, session, "The OAuth session")
+    return empty()
+
+
+@route("GET", "/v1/oauth/integrations/{guid}/associations", role="administrator", since=_SINCE)
+def list_integration_associations(call: Call) -> Answer:
+    """List the content that uses an integration."""
+    guid = integration_of(call)["guid"]
+    used = call.state.oauth_associations
+    return ok([_association(call, content, guid) for content in used if guid in used[content]])
+
+
+@route(
+    "GET",
+    "/v1/content/{guid}/oauth/integrations/associations",
+    role="publisher",
+    since=_SINCE,
+)
+def list_associations(call: Call) -> Answer:
+    """List the integrations that content uses."""
+    guid = content_of(call)["guid"]
+    return ok(
+        [_association(call, guid, one) for one in call.state.oauth_associations.get(guid, ())]
+    )
+
+
+@route(
+    "PUT",
+    "/v1/content/{guid}/oauth/integrations/associations",
+    role="publisher",
+    since=_SINCE,
+)
+async def set_associations(call: Call) -> Answer:
+    """Replace the integrations that content uses; each must exist."""
+    content = content_of(call, edit=True)["guid"]
+    body = await call.json()
+    if not isinstance(body, list):
+        raise bad_request("The integrations must be a list.", 208)
+    guids: list[str] = []
+    for entry in cast("list[object]", body):
+        match entry:
+            case {"oauth_integration_guid": str(guid)} if guid in call.state.oauth_integrations:
+                guids.append(guid)
+            case _:
+                raise bad_request(f"There is no OAuth integration {entry!r}.", 207)
+        if not _may_use(call, call.state.oauth_integrations[guid]):
+            raise forbidden()
+    if len(set(guids)) < len(guids):
+        raise bad_request("An OAuth integration is named more than once.", 258)
+    before = call.state.oauth_associations.get(content, {})
+    call.state.oauth_associations[content] = {
+        guid: before.get(guid) or call.state.now() for guid in guids
+    }
+    return empty()
+
+
+def _association(call: Call, content: str, integration: str) -> Row:
+    row = call.state.oauth_integrations[integration]
+    return {
+        "app_guid": content,
+        "content_guid": content,
+        "oauth_integration_guid": integration,
+        **{
+            f"oauth_integration_{name}": row[name]
+            for name in ("name", "description", "template", "auth_type")
+        },
+        "created_time": call.state.oauth_associations[content][integration],
+    }
+
+
+@route("GET", "/v1/oauth/sessions", since=_SINCE)
+def list_sessions(call: Call) -> Answer:
+    """List the caller's sessions; an administrator may ask for all."""
+    everybody = call.flag("all", default=False)
+    if everybody:
+        call.needs("administrator")
+    own = call.user["guid"]
+    rows = call.state.oauth_sessions.values()
+    return ok([row for row in rows if everybody or row["user_guid"] == own])
+
+
+def _refuse_foreign_session(call: Call) -> None:
+    row = call.state.oauth_sessions.get(call.args["guid"])
+    if row is not None and not call.is_admin and row["user_guid"] != call.user["guid"]:
+        raise forbidden()
+
+
+@route("GET", "/v1/oauth/sessions/{guid}", since=_SINCE)
+def get_session(call: Call) -> Answer:
+    """Get one session."""
+    _refuse_foreign_session(call)
+    row = call.state.oauth_sessions.get(call.args["guid"])
+    if row is None:
+        raise not_found("The OAuth session")
+    return ok(row)
+
+
+@route("DELETE", "/v1/oauth/sessions/{guid}", since=_SINCE)
+def delete_session(call: Call) -> Answer:
+    """Delete a session: one's own, or as administrator any."""
+    _refuse_foreign_session(call)
+    remove_from(call, call.state.oauth_sessions, call.args["guid"], "The OAuth session")
+    return empty()
+
+
+@route("GET", "/v1/oauth/clients", since=_SINCE)
+def list_clients(call: Call) -> Answer:
+    """List the clients, the oldest first."""
+    rows = sorted(
+        call.state.oauth_clients.values(),
+        key=lambda row: row["created_at"],
+        reverse=not call.flag("asc_order", default=True),
+    )
+    return offset(call, rows)
+
+
+@route("GET", "/v1/oauth/clients/{client_id}", since=_SINCE)
+def get_client(call: Call) -> Answer:
+    """Get one client."""
+    row = call.state.oauth_clients.get(call.args["client_id"])
+    if row is None:
+        raise not_found("The OAuth client")
+    return ok(row)
+
+
+@route("DELETE", "/v1/oauth/clients/{client_id}", role="administrator", since=_SINCE)
+def delete_client(call: Call) -> Answer:
+    """Delete a client."""
+    remove_from(call, call.state.oauth_clients, call.args["client_id"], "The OAuth client")
+    return empty()
+
+
+@route("GET", "/v1/oauth/templates", role="publisher", since=_SINCE)
+def list_templates(_: Call) -> Answer:
+    """List the templates."""
+    return ok([*TEMPLATES.values()])
+
+
+@route("GET", "/v1/oauth/templates/{key}", role="publisher", since=_SINCE)
+def get_template(call: Call) -> Answer:
+    """Get one template."""
+    row = TEMPLATES.get(call.args["key"])
+    if row is None:
+        raise not_found("The OAuth template")
+    return ok(row)

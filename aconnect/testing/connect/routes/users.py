@@ -1,0 +1,200 @@
+"""Users, the current user, and the directory they may come from."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from aconnect.testing.connect.dialect import (
+    ROLES,
+    ApiFault,
+    Call,
+    bad_request,
+    forbidden,
+    not_found,
+    route,
+)
+from aconnect.testing.connect.paging import offset
+from aconnect.testing.connect.resources import aged, new_user
+from aconnect.testing.connect.routes._checks import FLAG, FLAG_NULL, TEXT, TEXT_NULL, Kinds, chosen
+from aconnect.testing.wire import Answer, Row, empty, ok
+
+_EDITABLE = ("email", "username", "first_name", "last_name", "user_role")
+_UNSEEN = ("password", "unique_id", "user_must_set_password")
+"""Fields that are taken and never shown."""
+_CREATABLE: Kinds = {
+    **dict.fromkeys((*_EDITABLE, *_UNSEEN, "external_id"), TEXT),
+    "user_role": TEXT_NULL,
+    "user_must_set_password": FLAG,
+}
+_SORTS = {"first_name", "last_name", "username", "active_time", "created_time", "user_role"}
+_STATUSES = {"locked", "licensed", "inactive"}
+
+
+def user_of(call: Call, name: str = "guid") -> Row:
+    """Return the user named in the path."""
+    row = call.state.users.get(call.args[name])
+    if row is None:
+        raise not_found("The user")
+    return row
+
+
+def matches_prefix(row: Row, prefix: str) -> bool:
+    """Tell whether any name of a user begins with the prefix; case is ignored."""
+    return any(
+        row[name].lower().startswith(prefix)
+        for name in ("username", "first_name", "last_name", "email")
+    )
+
+
+@route("GET", "/v1/user")
+def get_current_user(call: Call) -> Answer:
+    """Get the caller."""
+    return ok(aged("user", call.user, call.features))
+
+
+@route("GET", "/v1/users/{guid}")
+def get_user(call: Call) -> Answer:
+    """Get one user."""
+    return ok(aged("user", user_of(call), call.features))
+
+
+@route("GET", "/v1/users")
+def find_users(call: Call) -> Answer:
+    """Find users; with a prefix only page 1 has rows, as on the real server."""
+    rows: list[Row] = list(call.state.users.values())
+    prefix = (call.value("prefix") or "").lower()
+    if prefix:
+        rows = [row for row in rows if matches_prefix(row, prefix)]
+    if roles := call.value("user_role"):
+        wanted = set(roles.split("|"))
+        if wanted - ROLES.keys():
+            raise bad_request(f"user_role must be one of {', '.join(ROLES)}; got {roles!r}.")
+        rows = [row for row in rows if row["user_role"] in wanted]
+    if statuses := call.value("account_status"):
+        wanted = set(statuses.split("|"))
+        if wanted - _STATUSES:
+            raise bad_request(
+                f"account_status must be of locked, licensed, inactive; got {statuses!r}."
+            )
+        rows = [row for row in rows if _status(row) in wanted]
+    sort = call.value("sort") or "username"
+    if sort not in _SORTS:
+        raise bad_request(f"sort must be one of {', '.join(sorted(_SORTS))}; got {sort!r}.")
+    rows.sort(key=lambda row: _order(row[sort]), reverse=not call.flag("asc_order", default=True))
+    if not call.features.modern_fields:
+        rows = [aged("user", row, call.features) for row in rows]
+    return offset(call, rows, single=bool(prefix))
+
+
+def _status(row: Row) -> str:
+    if row["locked"]:
+        return "locked"
+    return "licensed" if row["active_time"] is not None else "inactive"
+
+
+def _order(value: str | datetime | None) -> tuple[bool, str | float]:
+    """Order values of one column, missing ones first."""
+    if isinstance(value, datetime):
+        return True, value.timestamp()
+    return value is not None, (value or "").lower() if value is not None else 0.0
+
+
+@route("GET", "/v1/users/remote", role="publisher")
+def search_remote_users(call: Call) -> Answer:
+    """Search the server's users and its directory; only those not yet here have no guid."""
+    prefix = _remote_prefix(call)
+    limit = call.integer("limit", 20, 1, 500)
+    found = [
+        {**row, "guid": guid, "temp_ticket": f"ticket-{row['username']}"}
+        for guid, row in call.state.users.items()
+        if matches_prefix(row, prefix)
+    ]
+    found += [
+        {**row, "guid": None, "temp_ticket": ticket}
+        for ticket, row in call.state.remote_users.items()
+        if matches_prefix(row, prefix)
+    ]
+    found = [aged("user", row, call.features) for row in found[:limit]]
+    return ok({"current_page": 1, "total": len(found), "results": found})
+
+
+def _remote_prefix(call: Call) -> str:
+    prefix = call.value("prefix")
+    if prefix is None and not call.features.modern_fields:
+        raise bad_request("The parameter prefix is required.")
+    return (prefix or "").lower()
+
+
+@route("POST", "/v1/users", role="administrator")
+async def create_user(call: Call) -> Answer:
+    """Create a user from given data, which only password authentication allows."""
+    body = await call.fields("username")
+    if call.state.authentication != "password":
+        raise ApiFault(
+            400, 119, "Users of a directory are created with PUT and a temporary ticket."
+        )
+    found = chosen(body, _CREATABLE)
+    for name in _UNSEEN:
+        found.pop(name, None)
+    role = found.get("user_role") or "viewer"
+    if role not in ROLES:
+        raise bad_request(f"user_role must be one of {', '.join(ROLES)}; got {role!r}.")
+    _refuse_taken(call, found["username"])
+    found["user_role"] = role
+    return ok(aged("user", _store(call, found), call.features))
+
+
+@route("PUT", "/v1/users", role="administrator")
+async def create_remote_user(call: Call) -> Answer:
+    """Create a user from the ticket of a directory search; a known one is returned as it is."""
+    ticket = (await call.fields("temp_ticket"))["temp_ticket"]
+    row = call.state.remote_users.get(ticket)
+    if row is None:
+        existing = call.state.user_named(str(ticket).removeprefix("ticket-"))
+        if existing is None:
+            raise not_found("The temporary ticket")
+        return ok(aged("user", existing, call.features))
+    _refuse_taken(call, row["username"])
+    del call.state.remote_users[ticket]
+    return ok(aged("user", _store(call, {name: row[name] for name in _EDITABLE}), call.features))
+
+
+def _refuse_taken(call: Call, username: str) -> None:
+    if call.state.user_named(username) is not None:
+        raise ApiFault(409, 8, f"The username {username!r} is already taken.")
+
+
+def _store(call: Call, fields: Row) -> Row:
+    guid = str(uuid4())
+    role = fields.pop("user_role")
+    row = new_user(guid, fields.pop("username"), role, call.state.now(), **fields)
+    call.state.users[guid] = row
+    return row
+
+
+@route("PUT", "/v1/users/{guid}")
+async def update_user(call: Call) -> Answer:
+    """Change a user; only an administrator may change others, or a role."""
+    row = user_of(call)
+    body = chosen(await call.fields(), dict.fromkeys(_EDITABLE, TEXT))
+    role = body.get("user_role", row["user_role"])
+    if not call.is_admin and (row is not call.user or role != row["user_role"]):
+        raise forbidden()
+    if role not in ROLES:
+        raise bad_request(f"user_role must be one of {', '.join(ROLES)}; got {role!r}.")
+    if body.get("username", row["username"]) != row["username"]:
+        _refuse_taken(call, body["username"])
+    row.update(body, updated_time=call.state.now())
+    return ok({name: row[name] for name in (*_EDITABLE, "updated_time")})
+
+
+@route("POST", "/v1/users/{guid}/lock", role="administrator")
+async def lock_user(call: Call) -> Answer:
+    """Lock or unlock a user."""
+    row = user_of(call)
+    locked = chosen(await call.fields(), {"locked": FLAG_NULL}).get("locked")
+    if locked is None:
+        raise bad_request("The field locked is required.")
+    if row is call.user:
+        raise bad_request("You cannot lock or unlock your own account.")
+    row.update(locked=locked, updated_time=call.state.now())
+    return empty(200 if call.features.modern_fields else 204)
