@@ -21,8 +21,9 @@ from aconnect._core.endpoint import REGISTRY, Endpoint
 from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, bootstrap_token
 from aconnect.connect.thumbnails import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed
-from aconnect.testing.connect.oauth import new_integration
-from aconnect.testing.connect.resources import guid_of, new_repository
+from aconnect.testing.connect.routes.oauth_integrations import new_integration
+from aconnect.testing.connect.routes.repository import new_repository
+from aconnect.testing.connect.state import guid_of
 from tests.scenes import Scene, Setting
 
 OAUTH_CONFIG = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aconnect.testing.connect.resources import small_archive
+from aconnect.testing.connect.routes.bundles import small_archive
 
 
 @pytest.fixture(scope="session")

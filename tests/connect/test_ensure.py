@@ -5,7 +5,7 @@ import pytest
 from aconnect import Client, errors
 from aconnect._core.events import CallStarted
 from aconnect.testing import FakeConnect, VirtualClock, faults
-from aconnect.testing.connect.resources import new_tag
+from aconnect.testing.connect.routes.tags import new_tag
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from aconnect.connect import (
     OAuthTokenType,
 )
 from aconnect.testing import FakeConnect, VirtualClock, faults
-from aconnect.testing.connect.oauth import new_client
+from aconnect.testing.connect.routes.oauth_sessions import new_client
 
 CUSTOM = {
     "client_id": "the-client",

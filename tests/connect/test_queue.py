@@ -4,7 +4,7 @@ import pytest
 
 from aconnect import Client, RetryPolicy, errors
 from aconnect.testing import FakeConnect, Seed, VirtualClock
-from aconnect.testing.connect.resources import new_queue_item
+from aconnect.testing.connect.routes.queue import new_queue_item
 
 ATTEMPTS = 3
 

@@ -43,6 +43,10 @@ class BuildScript:
     """Put out the lines but never finish."""
 
 
+def nothing(_: "Run") -> None:
+    """End a run without consequences."""
+
+
 @dataclass(slots=True, eq=False)
 class Run:
     """One piece of work in progress, shared by its task and its job."""
@@ -58,6 +62,15 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     started: datetime = field(default_factory=utc_now)
     stamps: list[datetime] = field(default_factory=list[datetime])
+
+    @classmethod
+    def ended(cls, script: BuildScript, time: datetime) -> "Run":
+        """Give a run that was over before the server began."""
+        run = cls(script, nothing, started=time)
+        run.visible = len(script.lines)
+        run.stamps = [time] * run.visible
+        run.end(script.code, script.error)
+        return run
 
     @property
     def timed(self) -> bool:

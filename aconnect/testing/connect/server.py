@@ -10,9 +10,11 @@ from aiohttp import web
 
 from aconnect.testing import wire
 from aconnect.testing.base import FakeServer
-from aconnect.testing.connect import dialect, oauth, routes
+from aconnect.testing.connect import dialect, routes
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
-from aconnect.testing.connect.seeding import ADMIN_KEY, seeded_state
+from aconnect.testing.connect.routes import oauth_credentials, oauth_sessions
+from aconnect.testing.connect.routes.users import ADMIN_KEY
+from aconnect.testing.connect.seeding import seeded_state
 from aconnect.testing.connect.state import Seed, State
 from aconnect.testing.connect.versions import Features, parse_version
 from aconnect.testing.wire import Answer, Route, RouteTable, Row, ServiceFault
@@ -72,9 +74,7 @@ class FakeConnect(FakeServer[State]):
 
     def api_key_for(self, username: str) -> str:
         """Return a user's key, making one if the user has none."""
-        row = self.state.user_named(username)
-        if row is None:
-            raise KeyError(f"the server has no user {username!r}")
+        row = self.state.known_user(username)
         for key, guid in self.state.keys.items():
             if guid == row["guid"]:
                 return key
@@ -84,15 +84,15 @@ class FakeConnect(FakeServer[State]):
 
     def user_session_token(self, username: str, content_guid: str) -> str:
         """Return a token that content gets with a request of this viewer."""
-        return oauth.user_session_token(self.state, username, content_guid)
+        return oauth_credentials.user_session_token(self.state, username, content_guid)
 
     def content_session_token(self, content_guid: str) -> str:
         """Return a token of running content's own."""
-        return oauth.content_session_token(self.state, content_guid)
+        return oauth_credentials.content_session_token(self.state, content_guid)
 
     def oauth_login(self, username: str, integration_guid: str) -> str:
         """Log a user in to the service behind an integration, and return the session's guid."""
-        return oauth.oauth_login(self.state, username, integration_guid)
+        return oauth_sessions.log_in(self.state, username, integration_guid)
 
     def make_call(self, request: web.BaseRequest, path: str, query_string: str) -> Call:
         """Let one node serve a request, and tell the client which if it does not know."""

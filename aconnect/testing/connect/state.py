@@ -1,7 +1,7 @@
 """What a simulated server knows: its objects, its settings for tests, and the seed it begins with.
 
-Decides where things are kept. Rows are plain dicts in the newest form of the API; routes take away
-what an older version does not send. It makes no rows itself: see `seeding` and `resources`.
+Decides where things are kept. Rows are plain dicts in the newest form of the API; routes make them,
+and take away what an older version does not send.
 """
 
 import os
@@ -9,7 +9,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import IO, Literal
+from uuid import UUID
 
 from aconnect.testing.connect.paging import PageCache
 from aconnect.testing.connect.progress import (
@@ -20,7 +22,6 @@ from aconnect.testing.connect.progress import (
     TaskState,
     utc_now,
 )
-from aconnect.testing.connect.resources import new_permission
 from aconnect.testing.connect.series import Series
 from aconnect.testing.connect.versions import Features
 from aconnect.testing.wire import Row
@@ -40,6 +41,12 @@ SYSTEM_CHECKS = BuildScript(
     )
 )
 """The tests that a server makes of itself, as `group/name`."""
+
+
+def guid_of(*parts: object) -> str:
+    """Make the same GUID from the same parts."""
+    digest = blake2b(":".join(map(str, parts)).encode(), digest_size=16).digest()
+    return str(UUID(bytes=digest, version=4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +283,13 @@ class State:
     def user_named(self, username: str) -> Row | None:
         return next((row for row in self.users.values() if row["username"] == username), None)
 
+    def known_user(self, username: str) -> Row:
+        """Return a user that a test takes to be there."""
+        row = self.user_named(username)
+        if row is None:
+            raise KeyError(f"the server has no user {username!r}")
+        return row
+
     def permit(self, content_guid: str, principal_guid: str, role: str) -> Row:
         """Give a user or group a role with content, with none of the checks of the API."""
         entries = self.permissions.setdefault(content_guid, {})
@@ -285,9 +299,13 @@ class State:
                 return row
         number = self.next_number("permission")
         kind = "group" if principal_guid in self.groups else "user"
-        row = entries[str(number)] = new_permission(
-            number, content_guid, principal_guid, kind, role
-        )
+        row = entries[str(number)] = {
+            "id": str(number),
+            "content_guid": content_guid,
+            "principal_guid": principal_guid,
+            "principal_type": kind,
+            "role": role,
+        }
         return row
 
     def forbid(self, principal_guid: str, *content_guids: str) -> None:

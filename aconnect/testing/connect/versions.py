@@ -5,7 +5,10 @@ operations exist: each route says since when and until when (`dialect.route`).
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from aconnect.testing.wire import Row
 
 NEWEST = (9999, 0, 0)
 """Stands for a server that hides its version: it behaves like the newest."""
@@ -58,3 +61,49 @@ class Features:
             multipart_upload=version >= (2025, 12, 0),
             hits_filter=version >= (2026, 1, 0),
         )
+
+
+LATER_FIELDS: Mapping[str, frozenset[str]] = {
+    "user": frozenset({"external_id"}),
+    "group": frozenset({"gid", "member_count"}),
+    "bundle": frozenset({"created_by", "environment_guid"}),
+    "content": frozenset(
+        {
+            "locked",
+            "locked_message",
+            "amd_gpu_limit",
+            "nvidia_gpu_limit",
+            "default_environment_guid",
+            "environment_guid",
+            "node_version",
+            "metrics_collection_enabled",
+            "notify_on_share",
+            "otel_enabled",
+            "public_content_status",
+        }
+    ),
+    "environment": frozenset({"managed_by", "nodejs", "tensorflow", "volume_mounts"}),
+    "job": frozenset({"content_id", "content_guid", "variant_key", "error", "skip_reason"}),
+    "visit": frozenset({"id", "path", "user_agent"}),
+}
+"""Fields of each kind that came after 2023."""
+
+
+NUMERIC_IDS: Mapping[str, frozenset[str]] = {
+    "job": frozenset({"id", "ppid", "pid", "app_id", "variant_id", "bundle_id"}),
+    "visit": frozenset({"rendering_id", "bundle_id"}),
+}
+"""Ids that older versions send as numbers."""
+
+
+def aged(kind: str, row: Row, features: Features) -> Row:
+    """Return a row as a server with `features` sends it."""
+    if features.modern_fields and features.string_ids:
+        return row
+    later = LATER_FIELDS.get(kind, frozenset())
+    numeric = NUMERIC_IDS.get(kind, frozenset())
+    return {
+        name: int(value) if name in numeric and value is not None else value
+        for name, value in row.items()
+        if name not in later
+    }

@@ -22,8 +22,9 @@ from aconnect.testing.connect.routes import (
     jobs,
     keys,
     metrics,
-    oauth,
     oauth_credentials,
+    oauth_integrations,
+    oauth_sessions,
     packages,
     permissions,
     queue,
@@ -38,6 +39,7 @@ from aconnect.testing.connect.routes import (
     thumbnails,
     users,
     vanities,
+    variables,
 )
 
 __all__ = [
@@ -58,8 +60,9 @@ __all__ = [
     "jobs",
     "keys",
     "metrics",
-    "oauth",
     "oauth_credentials",
+    "oauth_integrations",
+    "oauth_sessions",
     "packages",
     "permissions",
     "queue",
@@ -74,4 +77,5 @@ __all__ = [
     "thumbnails",
     "users",
     "vanities",
+    "variables",
 ]

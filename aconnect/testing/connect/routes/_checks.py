@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TypeVar
 
-from aconnect.testing.connect.dialect import Call, already_gone, bad_request, forbidden, not_found
+from aconnect.testing.connect.dialect import Call, already_gone, bad_request, not_found
 from aconnect.testing.wire import Row
 
 T = TypeVar("T")
@@ -49,38 +49,6 @@ def chosen(body: Row, kinds: Kinds, *, short: Collection[str] = ()) -> Row:
 def is_guid(value: str | None) -> bool:
     """Tell whether a field that may be null holds a GUID."""
     return value is None or _GUID.fullmatch(value) is not None
-
-
-def may_edit(call: Call, row: Row) -> bool:
-    """Tell whether the caller may change a content item."""
-    user = call.user["guid"]
-    return (
-        call.is_admin
-        or row["owner_guid"] == user
-        or "owner" in call.state.roles_of(row["guid"], user)
-    )
-
-
-def may_view(call: Call, row: Row) -> bool:
-    """Tell whether the caller may see a content item."""
-    return (
-        row["access_type"] != "acl"
-        or may_edit(call, row)
-        or bool(call.state.roles_of(row["guid"], call.user["guid"]))
-    )
-
-
-def content_of(call: Call, *, edit: bool = False, removing: bool = False) -> Row:
-    """Return the content item named in the path, if the caller may see or edit it."""
-    guid = call.args["guid"]
-    row = call.state.content.get(guid)
-    if row is None:
-        if removing and guid in call.state.deleted:
-            raise already_gone("The content item")
-        raise not_found("The content item")
-    if not (may_edit(call, row) if edit else may_view(call, row)):
-        raise forbidden()
-    return row
 
 
 def remove_from(call: Call, objects: dict[str, T], key: str, what: str) -> T:

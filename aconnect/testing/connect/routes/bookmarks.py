@@ -1,7 +1,7 @@
 """Bookmarks: each user's own, one for each content item."""
 
 from aconnect.testing.connect.dialect import ApiFault, Call, already_gone, not_found, route
-from aconnect.testing.connect.routes._checks import content_of
+from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import msgspec
 
 from aconnect.testing.connect.dialect import ApiFault, Call, route
-from aconnect.testing.connect.resources import new_user
+from aconnect.testing.connect.routes.users import new_user
 from aconnect.testing.wire import Answer, Row, ok
 
 _RENAMED = (2024, 5, 0)

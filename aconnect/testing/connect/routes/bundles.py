@@ -2,9 +2,13 @@
 
 import asyncio
 import hashlib
+import io
 import tarfile
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import cache
+from gzip import GzipFile
 from typing import IO
 
 import msgspec
@@ -19,9 +23,9 @@ from aconnect.testing.connect.dialect import (
     not_found,
     route,
 )
-from aconnect.testing.connect.resources import aged, new_bundle
-from aconnect.testing.connect.routes._checks import content_of
-from aconnect.testing.connect.state import Archive, Bundle
+from aconnect.testing.connect.routes._content import content_of
+from aconnect.testing.connect.state import Archive, Bundle, State
+from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _MANIFEST_LIMIT = 5 << 20
@@ -30,6 +34,76 @@ _INLINE = 1 << 20
 """Archives up to this size are read without a thread."""
 _UNREADABLE = (AssertionError, HttpProcessingError, RuntimeError, ValueError)
 """What aiohttp raises at forms that are none."""
+
+
+def new_bundle(number: int, content_guid: str, created_by: str, size: int, time: datetime) -> Row:
+    """Make a bundle that is not active."""
+    return {
+        "id": str(number),
+        "content_guid": content_guid,
+        "created_by": created_by,
+        "created_time": time,
+        "environment_guid": None,
+        "cluster_name": "Local",
+        "image_name": "Local",
+        "r_version": None,
+        "r_environment_management": None,
+        "py_version": None,
+        "py_environment_management": None,
+        "quarto_version": None,
+        "active": False,
+        "size": size,
+        "metadata": {
+            "source": None,
+            "source_repo": None,
+            "source_branch": None,
+            "source_commit": None,
+            "archive_md5": None,
+            "archive_sha1": None,
+        },
+    }
+
+
+def small_archive(appmode: str) -> tuple[bytes, Row]:
+    """Make a minimal bundle and return it with its manifest; the same mode gives the same bytes."""
+    return _packed(appmode), _small_manifest(appmode)
+
+
+def _small_manifest(appmode: str) -> Row:
+    return {
+        "version": 1,
+        "metadata": {"appmode": appmode, "entrypoint": "app"},
+        "files": {"app.py": {"checksum": ""}},
+    }
+
+
+@cache
+def _packed(appmode: str) -> bytes:
+    raw = io.BytesIO()
+    # GzipFile instead of "w:gz", so that no time gets into the header.
+    with (
+        GzipFile(fileobj=raw, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
+        for name, data in (
+            ("manifest.json", msgspec.json.encode(_small_manifest(appmode))),
+            ("app.py", b"print('hello')\n"),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return raw.getvalue()
+
+
+def seed(state: State) -> None:
+    """Give each content item its active bundle."""
+    for guid, content in state.content.items():
+        number = state.next_number("bundle")
+        data, manifest = small_archive(content["app_mode"])
+        row = new_bundle(number, guid, content["owner_guid"], len(data), content["created_time"])
+        row["active"] = True
+        state.bundles[guid] = {str(number): Bundle(row, Archive.of(data), manifest)}
+        content["bundle_id"] = str(number)
 
 
 def bundle_of(call: Call, *, edit: bool = True, removing: bool = False) -> Bundle:

@@ -1,11 +1,18 @@
 """System checks: runs that advance with every look at them, as tasks do."""
 
 from aconnect.testing.connect.dialect import Call, not_found, route
-from aconnect.testing.connect.progress import CheckState, Run
+from aconnect.testing.connect.progress import CheckState, Run, nothing
 from aconnect.testing.connect.routes._checks import TEXT_NULL, chosen, remove_from
+from aconnect.testing.connect.state import SYSTEM_CHECKS, State
 from aconnect.testing.wire import Answer, empty, ok
 
 _NEW = (2023, 12, 0)
+
+
+def seed(state: State) -> None:
+    """Add a run that has ended."""
+    number = str(state.next_number("check"))
+    state.checks[number] = CheckState(number, "connect", Run.ended(SYSTEM_CHECKS, state.seed.start))
 
 
 def _check(call: Call) -> CheckState:
@@ -13,10 +20,6 @@ def _check(call: Call) -> CheckState:
     if found is None:
         raise not_found("The system check run")
     return found
-
-
-def _nothing(_: Run) -> None:
-    """End a run without consequences."""
 
 
 @route("GET", "/v1/system/checks", role="administrator", since=_NEW)
@@ -33,7 +36,7 @@ async def start_checks(call: Call) -> Answer:
     hostname = body.get("hostname") or state.hosts[0]["hostname"]
     if hostname not in {host["hostname"] for host in state.hosts}:
         raise not_found("The host")
-    run = Run(state.check_script, _nothing, state.now, started=state.now())
+    run = Run(state.check_script, nothing, state.now, started=state.now())
     number = str(state.next_number("check"))
     check = state.checks[number] = CheckState(number, hostname, run)
     return ok(check.row())

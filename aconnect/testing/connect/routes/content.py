@@ -1,7 +1,7 @@
-"""Content items and their environment variables."""
+"""Content items."""
 
 import re
-from typing import cast
+from datetime import timedelta
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import (
@@ -12,7 +12,6 @@ from aconnect.testing.connect.dialect import (
     not_found,
     route,
 )
-from aconnect.testing.connect.resources import aged, new_content
 from aconnect.testing.connect.routes._checks import (
     FLAG_NULL,
     NUMBER_NULL,
@@ -21,15 +20,21 @@ from aconnect.testing.connect.routes._checks import (
     WHOLE_NULL,
     Kinds,
     chosen,
-    content_of,
     is_guid,
-    may_edit,
-    may_view,
 )
+from aconnect.testing.connect.routes._content import (
+    content_of,
+    included,
+    may_view,
+    new_content,
+    sent_content,
+)
+from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
+_SEEDED_MODES = ("python-shiny", "quarto-static", "python-fastapi", "shiny", "rmd-static", "static")
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{3,64}", re.ASCII)
-_VARIABLE = re.compile(r"[^=\s\0]+")
 
 _SHORT = (
     "connection_timeout",
@@ -94,6 +99,24 @@ _NEVER_NULL = frozenset(
 """Fields that take null and never answer with it; it leaves them as they are."""
 
 
+def seed(state: State) -> None:
+    """Add content of several kinds, of the first two users."""
+    owners = [*state.users][:2]
+    for i in range(state.seed.content):
+        guid = guid_of("content", i)
+        state.content[guid] = new_content(
+            guid,
+            state.next_number("content"),
+            f"content-{i:04d}",
+            owners[i % 2],
+            state.seed.start - timedelta(days=100) + timedelta(minutes=i),
+            title=f"Content {i}",
+            access_type=("acl", "logged_in", "all")[i % 3],
+            app_mode=_SEEDED_MODES[i % len(_SEEDED_MODES)],
+        )
+        state.jobs[guid] = {}
+
+
 def _given(body: Row, kinds: Kinds) -> Row:
     """Return the known fields of a body, without nulls that change nothing."""
     return {
@@ -101,51 +124,6 @@ def _given(body: Row, kinds: Kinds) -> Row:
         for name, value in chosen(body, kinds, short=_SHORT).items()
         if value is not None or name not in _NEVER_NULL
     }
-
-
-def included(call: Call) -> frozenset[str]:
-    """Read `include`, which old servers know fewer words of."""
-    given = call.value("include")
-    if not given:
-        return frozenset()
-    known = {"owner", "tags"}
-    if call.features.vanity_include:
-        known.add("vanity_url")
-    if call.features.modern_fields:
-        known |= {"bookmarked", "schedule"}
-    wanted = frozenset(given.split(","))
-    if unknown := wanted - known:
-        raise bad_request(f"include does not know {', '.join(sorted(unknown))}.", 161)
-    return wanted
-
-
-def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) -> Row:
-    """Return a content item as this caller sees it on this server."""
-    state, guid, url = call.state, row["guid"], call.host.url
-    sent = aged("content", row, call.features)
-    owns = row["owner_guid"] == call.user["guid"]
-    sent = {
-        **sent,
-        "content_url": f"{url}/content/{guid}/",
-        "dashboard_url": f"{url}/connect/#/apps/{guid}",
-        "app_role": "owner" if owns else "editor" if may_edit(call, row) else "viewer",
-    }
-    if "owner" in include:
-        owner = state.users.get(row["owner_guid"])
-        names = ("guid", "username", "first_name", "last_name")
-        sent["owner"] = {name: owner[name] for name in names} if owner else None
-    if "tags" in include:
-        kept = state.content_tags.get(guid, set())
-        sent["tags"] = [tag for tag_id, tag in state.tags.items() if tag_id in kept]
-    if "vanity_url" in include:
-        vanity = state.vanities.get(guid)
-        if vanity is not None:
-            sent["vanity_url"] = f"{url}{vanity['path']}"
-    if "bookmarked" in include:
-        sent["bookmarked"] = call.user["guid"] in state.bookmarks.get(guid, {})
-    if "schedule" in include:
-        sent["schedules"] = []
-    return sent
 
 
 @route("GET", "/v1/content")
@@ -259,58 +237,3 @@ def test_access(call: Call) -> Answer:
             "message": "" if public else "The content is not open to everybody.",
         }
     )
-
-
-@route("GET", "/v1/content/{guid}/environment")
-def get_environment(call: Call) -> Answer:
-    """List the names of the environment variables."""
-    return _names(call, content_of(call, edit=True))
-
-
-@route("PATCH", "/v1/content/{guid}/environment")
-async def update_environment(call: Call) -> Answer:
-    """Set the given variables; null deletes one."""
-    row = content_of(call, edit=True)
-    values = call.state.environment.setdefault(row["guid"], {})
-    for name, value in await _variables(call):
-        if value is None:
-            values.pop(name, None)
-        else:
-            values[name] = value
-    return _names(call, row)
-
-
-@route("PUT", "/v1/content/{guid}/environment")
-async def set_environment(call: Call) -> Answer:
-    """Replace all variables."""
-    row = content_of(call, edit=True)
-    pairs = await _variables(call)
-    call.state.environment[row["guid"]] = {
-        name: value for name, value in pairs if value is not None
-    }
-    return _names(call, row)
-
-
-def _names(call: Call, row: Row) -> Answer:
-    return ok(sorted(call.state.environment.get(row["guid"], {})))
-
-
-async def _variables(call: Call) -> list[tuple[str, str | None]]:
-    """Read the body's list of names and values; duplicates are code 106, bad names 108."""
-    body = await call.json()
-    if not isinstance(body, list):
-        raise bad_request("The environment must be a list of names and values.", 2)
-    pairs: list[tuple[str, str | None]] = []
-    for entry in cast("list[object]", body):
-        match entry:
-            case {"name": str(name), "value": str() | None as value}:
-                pairs.append((name, value))
-            case _:
-                raise bad_request(
-                    f"An environment variable needs a name and a value; got {entry!r}."
-                )
-        if _VARIABLE.fullmatch(name) is None:
-            raise ApiFault(409, 108, f"{name!r} cannot be the name of an environment variable.")
-    if len({name for name, _ in pairs}) < len(pairs):
-        raise ApiFault(409, 106, "The environment names a variable more than once.")
-    return pairs

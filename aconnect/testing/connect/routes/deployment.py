@@ -1,5 +1,7 @@
 """Deploying, building and rendering content, and the tasks that these start."""
 
+from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import (
@@ -11,10 +13,10 @@ from aconnect.testing.connect.dialect import (
     route,
 )
 from aconnect.testing.connect.progress import JobState, Run, TaskState
-from aconnect.testing.connect.resources import new_job, new_variant
-from aconnect.testing.connect.routes._checks import FLAG_NULL, TEXT_NULL, chosen, content_of
-from aconnect.testing.connect.seeding import RENDERED
-from aconnect.testing.connect.state import Bundle
+from aconnect.testing.connect.routes._checks import FLAG_NULL, TEXT_NULL, chosen
+from aconnect.testing.connect.routes._content import RENDERED, content_of
+from aconnect.testing.connect.routes.jobs import new_job
+from aconnect.testing.connect.state import Bundle, State
 from aconnect.testing.wire import Answer, Row, ok
 
 
@@ -67,6 +69,27 @@ async def render_content(call: Call) -> Answer:
         return ok({"task_id": task.id}, 202)
     old: Row = {"id": task.id, "user_id": 1, "status": [], "result": None, "finished": False}
     return ok({**old, "code": 0, "error": "", "last_status": 0}, 202)
+
+
+def new_variant(content: Row, key: str, time: datetime, **more: Any) -> Row:
+    """Make a variant of a report."""
+    return {
+        "variant_key": key,
+        "variant_name": content["title"] or content["name"],
+        "is_default": False,
+        "created_time": time,
+        "render_time": None,
+        **more,
+    }
+
+
+def seed(state: State) -> None:
+    """Add the rendered variant of each document, with the key that its visits have."""
+    for i, (guid, content) in enumerate(state.content.items()):
+        if content["app_mode"] in {"quarto-static", "rmd-static"}:
+            time = content["created_time"]
+            row = new_variant(content, f"var{i}", time, is_default=True, render_time=time)
+            state.variants[guid] = {row["variant_key"]: row}
 
 
 def variants_of(call: Call, content: Row) -> dict[str, Row]:

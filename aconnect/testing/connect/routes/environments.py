@@ -1,7 +1,8 @@
 """Execution environments, and who may use them."""
 
 import re
-from typing import cast
+from datetime import datetime
+from typing import Any, cast
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import (
@@ -12,14 +13,13 @@ from aconnect.testing.connect.dialect import (
     not_found,
     route,
 )
-from aconnect.testing.connect.resources import (
-    LANGUAGES,
-    aged,
-    changeable_environment,
-    new_environment,
-)
 from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, remove_from
+from aconnect.testing.connect.state import State, guid_of
+from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Answer, Row, empty, ok
+
+LANGUAGES = ("python", "nodejs", "quarto", "r", "tensorflow")
+"""What an environment may have installed."""
 
 _SINCE = (2023, 5, 0)
 _PERMISSIONS = (2023, 12, 0)
@@ -32,6 +32,61 @@ _CHANGEABLE = {
     **dict.fromkeys(LANGUAGES, (dict,)),
     "volume_mounts": (list,),
 }
+
+
+def new_environment(guid: str, number: int, name: str, time: datetime, **more: Any) -> Row:
+    """Make an execution environment."""
+    return {
+        "id": str(number),
+        "guid": guid,
+        "created_time": time,
+        "updated_time": time,
+        "cluster_name": "Kubernetes",
+        "name": name,
+        "environment_type": "Kubernetes",
+        "managed_by": None,
+        **changeable_environment(),
+        **more,
+    }
+
+
+def changeable_environment() -> Row:
+    """Make what an execution environment is where nothing else is said."""
+    return {
+        "title": None,
+        "description": None,
+        "matching": "any",
+        "supervisor": None,
+        **{language: {"installations": []} for language in LANGUAGES},
+        "volume_mounts": [],
+    }
+
+
+def seed(state: State) -> None:
+    """Add one environment for all, and one for the second user that a file manages."""
+    versions = (("4.4.2", "3.12.7"), ("4.3.3", "3.11.10"))
+    for i, (r, python) in enumerate(versions):
+        guid = guid_of("environment", i)
+        state.environments[guid] = new_environment(
+            guid,
+            state.next_number("environment"),
+            f"ghcr.io/rstudio/content-base:r{r}-py{python}-ubuntu2204",
+            state.seed.start,
+            title=f"R {r} and Python {python}",
+            managed_by="config" if i else None,
+            r={"installations": [{"version": r, "path": f"/opt/R/{r}/bin/R"}]},
+            python={"installations": [{"version": python, "path": "/opt/python/bin/python"}]},
+        )
+        state.environment_permissions[guid] = {}
+    managed = guid_of("environment", 1)
+    permission = guid_of("environment permission", 0)
+    state.environment_permissions[managed][permission] = {
+        "id": str(state.next_number("environment permission")),
+        "guid": permission,
+        "environment_guid": managed,
+        "user_guid": [*state.users][1],
+        "group_guid": None,
+    }
 
 
 def _may_use(call: Call, row: Row) -> bool:

@@ -4,10 +4,25 @@ import io
 import zipfile
 
 from aconnect.testing.connect.dialect import Call, not_found, route
+from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, Row, ok
 
 _NEW = (2023, 12, 0)
 _PICTURE = b"\x89PNG\r\n\x1a\n"
+
+
+def new_example(name: str) -> Row:
+    """Make an example; no document tells what it really has beside a name."""
+    return {
+        "name": name,
+        "title": name.replace("-", " ").title(),
+        "description": "Content for a first try.",
+    }
+
+
+def seed(state: State) -> None:
+    """Add two examples."""
+    state.examples = {name: new_example(name) for name in ("python-dash-demo", "shiny-demo")}
 
 
 def _example(call: Call) -> Row:

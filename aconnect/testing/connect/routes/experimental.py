@@ -11,7 +11,7 @@ import msgspec
 from aconnect.testing.connect.dialect import Call, already_gone, not_found, route
 from aconnect.testing.connect.paging import offset
 from aconnect.testing.connect.routes import bundles, content, deployment
-from aconnect.testing.connect.routes._checks import content_of
+from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, ok
 
 # The document of 2023.09 has the operations and that of 2026 has not; between them is unknown.

@@ -12,9 +12,27 @@ from aconnect.testing.connect.dialect import (
     route,
 )
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.resources import aged, new_group
 from aconnect.testing.connect.routes._checks import TEXT_NULL, WHOLE_NULL, chosen, remove_from
+from aconnect.testing.connect.state import State, guid_of
+from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Answer, Row, empty, ok
+
+
+def new_group(guid: str, name: str, owner_guid: str | None, gid: int | None = None) -> Row:
+    """Make a group."""
+    return {"guid": guid, "name": name, "owner_guid": owner_guid, "gid": gid}
+
+
+def seed(state: State) -> None:
+    """Add groups with a third of the users each, and some that only the directory has."""
+    users = [*state.users]
+    for i in range(state.seed.groups):
+        guid = guid_of("group", i)
+        state.groups[guid] = new_group(guid, f"group{i:04d}", users[0], 1000 + i)
+        state.members[guid] = [user for j, user in enumerate(users) if (i + j) % 3 == 0]
+    for i in range(3):
+        name = f"group-remote{i}"
+        state.remote_groups[f"ticket-{name}"] = {"name": name}
 
 
 def _group(call: Call, name: str = "guid", *, edit: bool = False) -> Row:

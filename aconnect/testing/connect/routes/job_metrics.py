@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from aconnect.testing.connect.dialect import Call, bad_request, route
 from aconnect.testing.connect.paging import time_of
 from aconnect.testing.connect.progress import JobState
-from aconnect.testing.connect.routes._checks import content_of, may_edit
+from aconnect.testing.connect.routes._content import content_of, may_edit
 from aconnect.testing.connect.routes.jobs import job_of
 from aconnect.testing.wire import Answer, Row, ok
 

@@ -1,16 +1,71 @@
 """Jobs of content and their logs."""
 
 import re
+from datetime import datetime, timedelta
 
 from aconnect.testing.connect.dialect import ApiFault, Call, not_found, route
-from aconnect.testing.connect.progress import JobState
-from aconnect.testing.connect.resources import aged
-from aconnect.testing.connect.routes._checks import content_of
+from aconnect.testing.connect.progress import BuildScript, JobState, Run
+from aconnect.testing.connect.routes._content import RENDERED, content_of
+from aconnect.testing.connect.state import State, guid_of
+from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _ACTIVE = 0
 _UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\]')
 """What cannot stand in a quoted file name."""
+
+
+def new_job(key: str, number: int, content: Row, tag: str, time: datetime) -> Row:
+    """Make an active job."""
+    return {
+        "id": str(number),
+        "ppid": str(20000 + number),
+        "pid": str(30000 + number),
+        "key": key,
+        "remote_id": None,
+        "app_id": content["id"],
+        "content_id": content["id"],
+        "content_guid": content["guid"],
+        "variant_id": "0",
+        "variant_key": "",
+        "bundle_id": content["bundle_id"] or "0",
+        "start_time": time,
+        "end_time": None,
+        "last_heartbeat_time": time,
+        "queued_time": time,
+        "queue_name": "default",
+        "tag": tag,
+        "exit_code": None,
+        "error": None,
+        "status": 0,
+        "hostname": "connect",
+        "cluster": "Local",
+        "image": None,
+        "run_as": "rstudio-connect",
+        "skip_reason": None,
+    }
+
+
+def seed(state: State) -> None:
+    """Add finished jobs, dealt over the content in turn; one in ten failed."""
+    content = [*state.content.values()]
+    for i in range(state.seed.jobs if content else 0):
+        item = content[i % len(content)]
+        time = state.seed.start + state.seed.step * i
+        failed = i % 10 == 9
+        script = BuildScript(tuple(f"line {n} of job {i}" for n in range(10)), code=int(failed))
+        key = guid_of("job", i).replace("-", "")[:16]
+        row = new_job(key, state.next_number("job"), item, "run_app", time)
+        row.update(end_time=time + timedelta(minutes=1), exit_code=int(failed), status=2)
+        run = Run.ended(script, time)
+        job = JobState(row, run, scheduled=item["app_mode"] in RENDERED)
+        if failed:
+            job.logged_error = {
+                "code": "python-process-exited",
+                "summary": "The process exited with status 1.",
+                "help_url": "https://docs.posit.co/connect/errors/",
+            }
+        state.jobs[item["guid"]][key] = job
 
 
 def job_of(call: Call, *, poll: bool = False) -> JobState:

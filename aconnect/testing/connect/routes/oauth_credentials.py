@@ -9,10 +9,9 @@ from datetime import timedelta
 import msgspec
 
 from aconnect.testing.connect.dialect import Call, bad_request, forbidden, route
-from aconnect.testing.connect.oauth import SERVICE_ACCOUNT, VISITOR_API_KEY
-from aconnect.testing.connect.resources import guid_of
-from aconnect.testing.connect.routes.oauth import integration_of
-from aconnect.testing.connect.state import SessionToken
+from aconnect.testing.connect.routes._oauth_templates import SERVICE_ACCOUNT, VISITOR_API_KEY
+from aconnect.testing.connect.routes.oauth_integrations import integration_of
+from aconnect.testing.connect.state import SessionToken, State, guid_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -24,6 +23,25 @@ API_KEY = "urn:posit:connect:api-key"
 
 LIFETIME = 3600
 """Seconds that credentials last."""
+
+
+def user_session_token(state: State, username: str, content_guid: str) -> str:
+    """Issue a token that content gets with a request of this viewer."""
+    return _issue(state, "user", SessionToken(content_guid, state.known_user(username)["guid"]))
+
+
+def content_session_token(state: State, content_guid: str) -> str:
+    """Issue a token of running content's own."""
+    return _issue(state, "content", SessionToken(content_guid))
+
+
+def _issue(state: State, kind: str, meaning: SessionToken) -> str:
+    if meaning.content_guid not in state.content:
+        raise KeyError(f"the server has no content {meaning.content_guid!r}")
+    number = state.next_number("session token")
+    token = f"fake-{kind}-session-{guid_of('session token', number)}"
+    state.session_tokens[token] = meaning
+    return token
 
 
 @route("POST", "/v1/oauth/integrations/{guid}/verify", role="administrator", since=(2024, 8, 0))

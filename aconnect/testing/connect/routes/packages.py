@@ -7,7 +7,7 @@ from zlib import crc32
 
 from aconnect.testing.connect.dialect import Call, not_found, route
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.routes._checks import content_of, may_view
+from aconnect.testing.connect.routes._content import content_of, may_view
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 MAX_PAGE = 1_000_000

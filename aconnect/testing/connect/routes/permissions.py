@@ -11,7 +11,7 @@ from aconnect.testing.connect.dialect import (
     not_found,
     route,
 )
-from aconnect.testing.connect.routes._checks import content_of
+from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 

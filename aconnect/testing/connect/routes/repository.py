@@ -1,13 +1,30 @@
 """Git locations of content, which exclude bundles that were sent by hand."""
 
+from datetime import datetime
+from hashlib import sha1
+from typing import Any
 from urllib.parse import urlsplit
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, not_found, route
-from aconnect.testing.connect.resources import new_repository
-from aconnect.testing.connect.routes._checks import TEXT, chosen, content_of
+from aconnect.testing.connect.routes._checks import TEXT, chosen
+from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _KINDS = {"repository": TEXT, "branch": TEXT, "directory": TEXT, "polling": (bool,)}
+
+
+def new_repository(repository: str, time: datetime, **more: Any) -> Row:
+    """Make a Git location that was fetched without trouble."""
+    return {
+        "repository": repository,
+        "branch": "main",
+        "directory": ".",
+        "polling": False,
+        "last_error": "",
+        "last_known_commit": sha1(repository.encode(), usedforsecurity=False).hexdigest(),
+        "last_fetched_time": time,
+        **more,
+    }
 
 
 @route("GET", "/v1/content/{guid}/repository")

@@ -1,12 +1,12 @@
 """Service tokens; they open no operation of this API, so nobody can call with one."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import Call, bad_request, route
-from aconnect.testing.connect.resources import new_service_token
 from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, remove_from
-from aconnect.testing.wire import Answer, empty, ok
+from aconnect.testing.connect.state import State, guid_of
+from aconnect.testing.wire import Answer, Row, empty, ok
 
 _NEW = (2023, 12, 0)
 
@@ -15,6 +15,32 @@ SCOPES = {
     "nameservice:read": "Read user and group information for the nameservice",
 }
 """What tokens can be good for, and what that means."""
+
+
+NEVER = datetime(1, 1, 1, tzinfo=UTC)
+"""How Go writes the time of something that has not happened."""
+
+
+def new_service_token(
+    guid: str, name: str, scopes: list[str], time: datetime, expires_at: datetime | None = None
+) -> Row:
+    """Make a service token that was never used; its key is not part of it."""
+    return {
+        "guid": guid,
+        "name": name,
+        "scopes": scopes,
+        "created_time": time,
+        "active_time": NEVER,
+        "expires_at": expires_at,
+    }
+
+
+def seed(state: State) -> None:
+    """Add a token that was never used."""
+    guid = guid_of("service token", 0)
+    state.service_tokens[guid] = new_service_token(
+        guid, "Name service", ["nameservice:read"], state.seed.start
+    )
 
 
 @route("GET", "/v1/system/service-tokens", role="administrator", since=_NEW)

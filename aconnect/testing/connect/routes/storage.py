@@ -1,7 +1,7 @@
 """What bundles take up, by the sizes of the archives that are really there."""
 
 from aconnect.testing.connect.dialect import Call, bad_request, route
-from aconnect.testing.connect.routes._checks import content_of
+from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, ok
 
 _SINCE = (2026, 6, 0)

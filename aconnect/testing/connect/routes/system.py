@@ -6,6 +6,7 @@ from uuid import uuid4
 from aconnect.testing.connect.dialect import Call, bad_request, not_found, route
 from aconnect.testing.connect.progress import Run, TaskState
 from aconnect.testing.connect.routes._checks import TEXT, Kinds, chosen
+from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _NEW = (2023, 12, 0)
@@ -18,6 +19,28 @@ MOST_DOCUMENTATION = 500_000
 """In characters."""
 HEARD_OF = timedelta(seconds=60)
 """For how long a host that was heard of counts as active."""
+
+
+def seed(state: State) -> None:
+    """Add caches, hosts and service accounts."""
+    state.runtime_caches = [
+        {"language": language, "version": version, "image_name": "Local"}
+        for language, version in (
+            ("Python", "3.11.10"),
+            ("Python", "3.12.7"),
+            ("R", "4.3.3"),
+            ("R", "4.4.2"),
+        )
+    ]
+    state.hosts = [
+        {"hostname": "connect", "last_seen": None},
+        {"hostname": "connect-retired", "last_seen": state.seed.start - timedelta(days=30)},
+    ]
+    state.service_accounts = {
+        "enabled": True,
+        "default": "default",
+        "accounts": ["default", "connect-content"],
+    }
 
 
 @route("GET", "/v1/system/caches/runtime", role="administrator", since=_CACHES)

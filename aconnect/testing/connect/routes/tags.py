@@ -1,17 +1,35 @@
 """Tags, and tags on content."""
 
+from datetime import datetime
+
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, not_found, route
-from aconnect.testing.connect.resources import new_tag
-from aconnect.testing.connect.routes._checks import (
-    TEXT,
-    TEXT_NULL,
-    chosen,
-    content_of,
-    may_view,
-    remove_from,
-)
-from aconnect.testing.connect.routes.content import sent_content
+from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, remove_from
+from aconnect.testing.connect.routes._content import content_of, may_view, sent_content
+from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, Row, empty, ok
+
+
+def new_tag(number: int, name: str, parent_id: str | None, time: datetime) -> Row:
+    """Make a tag; one without parent is a category."""
+    return {
+        "id": str(number),
+        "name": name,
+        "parent_id": parent_id,
+        "created_time": time,
+        "updated_time": time,
+    }
+
+
+def seed(state: State) -> None:
+    """Add a category with three tags, one of them below another."""
+    for name, parent in (
+        ("Department", None),
+        ("Finance", "1"),
+        ("Payroll", "2"),
+        ("Research", "1"),
+    ):
+        number = state.next_number("tag")
+        state.tags[str(number)] = new_tag(number, name, parent, state.seed.start)
 
 
 def _tag(call: Call) -> Row:

@@ -1,6 +1,7 @@
 """Users, the current user, and the directory they may come from."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import (
@@ -13,9 +14,12 @@ from aconnect.testing.connect.dialect import (
     route,
 )
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.resources import aged, new_user
 from aconnect.testing.connect.routes._checks import FLAG, FLAG_NULL, TEXT, TEXT_NULL, Kinds, chosen
+from aconnect.testing.connect.state import State, guid_of
+from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Answer, Row, empty, ok
+
+ADMIN_KEY = "fake-administrator-key"
 
 _EDITABLE = ("email", "username", "first_name", "last_name", "user_role")
 _UNSEEN = ("password", "unique_id", "user_must_set_password")
@@ -27,6 +31,53 @@ _CREATABLE: Kinds = {
 }
 _SORTS = {"first_name", "last_name", "username", "active_time", "created_time", "user_role"}
 _STATUSES = {"locked", "licensed", "inactive"}
+
+
+def new_user(guid: str, username: str, role: str, time: datetime, **more: Any) -> Row:
+    """Make a user."""
+    return {
+        "guid": guid,
+        "email": f"{username}@example.com",
+        "username": username,
+        "first_name": username.capitalize(),
+        "last_name": "Example",
+        "user_role": role,
+        "created_time": time,
+        "updated_time": time,
+        "active_time": None,
+        "confirmed": True,
+        "locked": False,
+        "external_id": "",
+        **more,
+    }
+
+
+def seeded_name(i: int) -> str:
+    """Return the username of user `i` of a new server."""
+    return ("admin", "publisher", "viewer")[i] if i < 3 else f"user{i:04d}"
+
+
+def seed(state: State) -> None:
+    """Add users of all roles, each with a key, and some that only the directory has."""
+    start = state.seed.start
+    roles = ("administrator", "publisher", "viewer")
+    for i in range(max(3, state.seed.users)):
+        guid, name = guid_of("user", i), seeded_name(i)
+        role = roles[i] if i < 3 else roles[1 + i % 2]
+        time = start - timedelta(days=400) + timedelta(hours=i, microseconds=i * 1000)
+        state.users[guid] = new_user(
+            guid,
+            name,
+            role,
+            time,
+            active_time=None if i % 5 == 4 else start - timedelta(hours=i),
+            locked=i % 17 == 16,
+        )
+        key = ADMIN_KEY if i == 0 else f"fake-key-of-{name}"
+        state.add_key(key, guid, "default", role, time)
+    for i in range(3):
+        name = f"remote{i}"
+        state.remote_users[f"ticket-{name}"] = new_user("", name, "viewer", start)
 
 
 def user_of(call: Call, name: str = "guid") -> Row:

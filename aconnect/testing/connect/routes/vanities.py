@@ -13,7 +13,7 @@ from aconnect.testing.connect.dialect import (
     not_found,
     route,
 )
-from aconnect.testing.connect.routes._checks import content_of
+from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, empty, ok
 
 _PATH = re.compile(r"/([A-Za-z0-9_-]+/)+", re.ASCII)

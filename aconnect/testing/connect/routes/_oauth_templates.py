@@ -1,21 +1,17 @@
-"""OAuth as the simulated server knows it: templates, rows, configurations and issued tokens.
+"""Templates of OAuth integrations.
 
-Decides which templates there are, what a configuration by them must have, and what of it is sent.
-The templates are of the vendor's form; of their contents only `custom` follows a source.
+Decides which there are, and what a configuration by them must have. They are of the vendor's form;
+of their contents only `custom` follows a source.
 """
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
-from uuid import uuid4
 
 from aconnect.testing.connect.dialect import bad_request
-from aconnect.testing.connect.resources import guid_of
-from aconnect.testing.connect.state import SessionToken, State
 from aconnect.testing.wire import Row
 
 VIEWER, SERVICE_ACCOUNT, VISITOR_API_KEY = "Viewer", "Service Account", "Visitor API Key"
+
 
 _ROLES = ("Viewer", "Publisher", "Admin")
 
@@ -160,90 +156,3 @@ def checked_config(template: str, config: Row) -> Row:
             raise bad_request(f"{row['validation_description']} It is {value!r}.", 228)
         found[name] = value
     return found
-
-
-def new_integration(
-    guid: str, number: int, template: str, config: Row, time: datetime, **more: Any
-) -> Row:
-    """Make an integration that everybody may use."""
-    config = checked_config(template, config)
-    default = VISITOR_API_KEY if template == "connect" else VIEWER
-    return {
-        "id": str(number),
-        "guid": guid,
-        "created_time": time,
-        "updated_time": time,
-        "name": None,
-        "description": None,
-        "template": template,
-        "auth_type": config.get("auth_type", default),
-        "config": config,
-        "permissions": [],
-        "environment_variables": TEMPLATES[template]["environment_variables"],
-        **more,
-    }
-
-
-def sent_integration(state: State, row: Row) -> Row:
-    """Return an integration without its secrets."""
-    secret = {one["name"] for one in TEMPLATES[row["template"]]["fields"] if one["secret"]}
-    shown = {name: value for name, value in row["config"].items() if name not in secret}
-    count = sum(row["guid"] in used for used in state.oauth_associations.values())
-    return {**row, "config": shown, "content_count": count}
-
-
-def new_client(client_id: str, number: int, name: str | None, time: datetime) -> Row:
-    """Make a client that was never used."""
-    return {
-        "id": str(number),
-        "client_id": client_id,
-        "client_name": name,
-        "redirect_uris": ["http://127.0.0.1/callback"],
-        "created_at": time,
-        "last_used_at": None,
-    }
-
-
-def user_session_token(state: State, username: str, content_guid: str) -> str:
-    """Issue a token that content gets with a request of this viewer."""
-    return _issue(state, "user", SessionToken(content_guid, _user(state, username)["guid"]))
-
-
-def content_session_token(state: State, content_guid: str) -> str:
-    """Issue a token of running content's own."""
-    return _issue(state, "content", SessionToken(content_guid))
-
-
-def oauth_login(state: State, username: str, integration_guid: str) -> str:
-    """Log a user in to the service behind an integration, and return the session's guid."""
-    user = _user(state, username)["guid"]
-    if integration_guid not in state.oauth_integrations:
-        raise KeyError(f"the server has no integration {integration_guid!r}")
-    guid = str(uuid4())
-    number = state.next_number("oauth session")
-    state.oauth_sessions[guid] = {
-        "id": str(number),
-        "guid": guid,
-        "user_guid": user,
-        "oauth_integration_guid": integration_guid,
-        "has_refresh_token": True,
-        "created_time": state.now(),
-        "updated_time": state.now(),
-    }
-    return guid
-
-
-def _user(state: State, username: str) -> Row:
-    row = state.user_named(username)
-    if row is None:
-        raise KeyError(f"the server has no user {username!r}")
-    return row
-
-
-def _issue(state: State, kind: str, meaning: SessionToken) -> str:
-    if meaning.content_guid not in state.content:
-        raise KeyError(f"the server has no content {meaning.content_guid!r}")
-    number = state.next_number("session token")
-    token = f"fake-{kind}-session-{guid_of('session token', number)}"
-    state.session_tokens[token] = meaning
-    return token

@@ -1,24 +1,19 @@
-"""OAuth integrations with their associations and permissions, sessions, clients and templates."""
+"""OAuth integrations with their templates, permissions and associations with content."""
 
-from typing import cast
+from datetime import datetime
+from typing import Any, cast
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import Call, bad_request, forbidden, not_found, route
-from aconnect.testing.connect.oauth import (
+from aconnect.testing.connect.routes._checks import NULL, TEXT_NULL, Kinds, chosen, remove_from
+from aconnect.testing.connect.routes._content import content_of
+from aconnect.testing.connect.routes._oauth_templates import (
     TEMPLATES,
+    VIEWER,
+    VISITOR_API_KEY,
     checked_config,
-    new_integration,
-    sent_integration,
 )
-from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.routes._checks import (
-    NULL,
-    TEXT_NULL,
-    Kinds,
-    chosen,
-    content_of,
-    remove_from,
-)
+from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _SINCE = (2024, 8, 0)
@@ -29,6 +24,45 @@ _CHANGEABLE: Kinds = {
     "config": (dict,),
     "permissions": (list, NULL),
 }
+
+
+def new_integration(
+    guid: str, number: int, template: str, config: Row, time: datetime, **more: Any
+) -> Row:
+    """Make an integration that everybody may use."""
+    config = checked_config(template, config)
+    default = VISITOR_API_KEY if template == "connect" else VIEWER
+    return {
+        "id": str(number),
+        "guid": guid,
+        "created_time": time,
+        "updated_time": time,
+        "name": None,
+        "description": None,
+        "template": template,
+        "auth_type": config.get("auth_type", default),
+        "config": config,
+        "permissions": [],
+        "environment_variables": TEMPLATES[template]["environment_variables"],
+        **more,
+    }
+
+
+def sent_integration(state: State, row: Row) -> Row:
+    """Return an integration without its secrets."""
+    secret = {one["name"] for one in TEMPLATES[row["template"]]["fields"] if one["secret"]}
+    shown = {name: value for name, value in row["config"].items() if name not in secret}
+    count = sum(row["guid"] in used for used in state.oauth_associations.values())
+    return {**row, "config": shown, "content_count": count}
+
+
+def seed(state: State) -> None:
+    """Add the integration that every new server has."""
+    guid = guid_of("oauth-integration", 0)
+    config = {"max_role": "Admin"}
+    state.oauth_integrations[guid] = new_integration(
+        guid, state.next_number("integration"), "connect", config, state.seed.start, name="Connect"
+    )
 
 
 def integration_of(call: Call) -> Row:
@@ -212,68 +246,6 @@ def _association(call: Call, content: str, integration: str) -> Row:
         },
         "created_time": call.state.oauth_associations[content][integration],
     }
-
-
-@route("GET", "/v1/oauth/sessions", since=_SINCE)
-def list_sessions(call: Call) -> Answer:
-    """List the caller's sessions; an administrator may ask for all."""
-    everybody = call.flag("all", default=False)
-    if everybody:
-        call.needs("administrator")
-    own = call.user["guid"]
-    rows = call.state.oauth_sessions.values()
-    return ok([row for row in rows if everybody or row["user_guid"] == own])
-
-
-def _refuse_foreign_session(call: Call) -> None:
-    row = call.state.oauth_sessions.get(call.args["guid"])
-    if row is not None and not call.is_admin and row["user_guid"] != call.user["guid"]:
-        raise forbidden()
-
-
-@route("GET", "/v1/oauth/sessions/{guid}", since=_SINCE)
-def get_session(call: Call) -> Answer:
-    """Get one session."""
-    _refuse_foreign_session(call)
-    row = call.state.oauth_sessions.get(call.args["guid"])
-    if row is None:
-        raise not_found("The OAuth session")
-    return ok(row)
-
-
-@route("DELETE", "/v1/oauth/sessions/{guid}", since=_SINCE)
-def delete_session(call: Call) -> Answer:
-    """Delete a session: one's own, or as administrator any."""
-    _refuse_foreign_session(call)
-    remove_from(call, call.state.oauth_sessions, call.args["guid"], "The OAuth session")
-    return empty()
-
-
-@route("GET", "/v1/oauth/clients", since=_SINCE)
-def list_clients(call: Call) -> Answer:
-    """List the clients, the oldest first."""
-    rows = sorted(
-        call.state.oauth_clients.values(),
-        key=lambda row: row["created_at"],
-        reverse=not call.flag("asc_order", default=True),
-    )
-    return offset(call, rows)
-
-
-@route("GET", "/v1/oauth/clients/{client_id}", since=_SINCE)
-def get_client(call: Call) -> Answer:
-    """Get one client."""
-    row = call.state.oauth_clients.get(call.args["client_id"])
-    if row is None:
-        raise not_found("The OAuth client")
-    return ok(row)
-
-
-@route("DELETE", "/v1/oauth/clients/{client_id}", role="administrator", since=_SINCE)
-def delete_client(call: Call) -> Answer:
-    """Delete a client."""
-    remove_from(call, call.state.oauth_clients, call.args["client_id"], "The OAuth client")
-    return empty()
 
 
 @route("GET", "/v1/oauth/templates", role="publisher", since=_SINCE)
