@@ -21,9 +21,11 @@ from aconnect._core.endpoint import REGISTRY, Endpoint
 from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, bootstrap_token
 from aconnect.connect.thumbnails import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed
+from aconnect.testing.connect.routes.bundles import store
+from aconnect.testing.connect.routes.deployment import start
 from aconnect.testing.connect.routes.oauth_integrations import new_integration
 from aconnect.testing.connect.routes.repository import new_repository
-from aconnect.testing.connect.state import guid_of
+from aconnect.testing.connect.state import Archive, guid_of
 from tests.scenes import Scene, Setting
 
 OAUTH_CONFIG = {
@@ -76,9 +78,6 @@ BODIES: dict[str, dict[str, Any]] = {
 """Arguments that are no ids."""
 
 
-PICTURE = b"\x89PNG\r\n\x1a\n and so on"
-
-
 def archive(files: dict[str, bytes] | None = None) -> bytes:
     """Make a small bundle."""
     manifest = {"version": 1, "metadata": {"appmode": "static"}, "files": {}}
@@ -91,26 +90,29 @@ def archive(files: dict[str, bytes] | None = None) -> bytes:
     return gzip.compress(buffer.getvalue(), mtime=0)
 
 
+BUNDLE = archive()
+SPARE = archive({"index.html": b"<p>spare</p>"})
+PICTURE = b"\x89PNG\r\n\x1a\n and so on"
+
+
 class ConnectScene(Scene[FakeConnect, Client]):
     """A Connect server with an inactive bundle, a running task and job, a tag and a member."""
 
     async def set_up(self) -> None:
         """Make what the seed does not have."""
-        client, state = self.client, self.server.state
-        guid = next(iter(state.content))
+        state = self.server.state
+        users = list(state.users)
+        guid, item = next(iter(state.content.items()))
         # Something that can be rendered.
-        state.content[guid]["app_mode"] = "rmd-static"
-        item = client.content.handle(guid)
-        first = await item.bundles.create(archive())
+        item["app_mode"] = "rmd-static"
         state.build_script = BuildScript(lines_per_poll=100, hang=True)
-        task = await item.deploy(first)
+        task = start(state, item, "build", owner=users[0])
         state.build_script = BuildScript()
-        spare = await item.bundles.create(archive({"index.html": b"<p>spare</p>"}))
-        await item.tags.add("3")
+        spare = store(state, item, users[0], Archive.of(SPARE), {}, SEED.start)["id"]
+        state.content_tags[guid] = {"2", "3"}
         report = next(iter(state.schedules))
         state.repositories[report] = new_repository("https://example.com/it.git", SEED.start)
         group = next(iter(state.groups))
-        users = list(state.users)
         outsider = next(guid for guid in users if guid not in state.members[group])
         entry = state.permit(guid, users[4], "viewer")
         state.permit(guid, group, "viewer")
@@ -142,8 +144,8 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "content": {"guid": guid},
             "content.bookmark": {"guid": guid},
             "content.bookmark.create": {"guid": list(state.content)[1]},
-            "content.bundles": {"guid": guid, "id": spare.id},
-            "content.bundles.files": {"guid": guid, "id": spare.id, "path": "index.html"},
+            "content.bundles": {"guid": guid, "id": spare},
+            "content.bundles.files": {"guid": guid, "id": spare, "path": "index.html"},
             "content.jobs": {"guid": guid, "key": running},
             "content.permissions": {"guid": guid, "id": entry["id"]},
             "content.packages": {"guid": report},
@@ -160,7 +162,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "oauth.integrations.associations": {"guid": integration},
             "oauth.sessions": {"guid": session},
             "oauth.templates": {"key": "custom"},
-            "experimental.bundles": {"guid": guid, "id": spare.id},
+            "experimental.bundles": {"guid": guid, "id": spare},
             "experimental.content": {"guid": guid},
             "experimental.groups": {"guid": group},
             "experimental.tasks": {"id": task.id},
@@ -187,12 +189,12 @@ class ConnectScene(Scene[FakeConnect, Client]):
             },
             "content.lockfile": {"guid": report},
             "environments.permissions.create": {"group_guid": group},
-            "content.bundles.upload": {"body": archive_upload(archive())},
+            "content.bundles.upload": {"body": archive_upload(BUNDLE)},
             "content.permissions.create": {**permitted, "principal_guid": users[2]},
             "content.permissions.update": {**permitted, "principal_guid": users[4]},
             "content.thumbnail.put": {"body": image_upload(PICTURE)},
-            "experimental.content.deploy": {"bundle_id": spare.id},
-            "experimental.content.upload": {"body": archive_upload(archive())},
+            "experimental.content.deploy": {"bundle_id": spare},
+            "experimental.content.upload": {"body": archive_upload(BUNDLE)},
         }
         token = bootstrap_token(state.bootstrap_secret, time.time()).reveal()
         self.bodies |= {name: {"token": token} for name in BOOTSTRAPS}

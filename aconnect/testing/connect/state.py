@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import IO, Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from aconnect.testing.connect.paging import PageCache
 from aconnect.testing.connect.progress import (
@@ -331,6 +331,12 @@ class State:
     def start_run(self, on_end: Callable[[Run], None]) -> Run:
         """Begin work according to the present `build_script`."""
         return Run(self.build_script, on_end, self.now, started=self.now())
+
+    def add_task(self, run: Run, node: int, owner_guid: str) -> TaskState:
+        """Let a run be followed as a task of a node."""
+        task = TaskState(uuid4().hex[:16], node, run, owner_guid)
+        self.tasks[task.id] = task
+        return task
 
     def close(self) -> None:
         """Let go of temporary files."""

@@ -97,13 +97,28 @@ def _packed(appmode: str) -> bytes:
 
 def seed(state: State) -> None:
     """Give each content item its active bundle."""
-    for guid, content in state.content.items():
-        number = state.next_number("bundle")
+    for content in state.content.values():
         data, manifest = small_archive(content["app_mode"])
-        row = new_bundle(number, guid, content["owner_guid"], len(data), content["created_time"])
+        row = store(
+            state,
+            content,
+            content["owner_guid"],
+            Archive.of(data),
+            manifest,
+            content["created_time"],
+        )
         row["active"] = True
-        state.bundles[guid] = {str(number): Bundle(row, Archive.of(data), manifest)}
-        content["bundle_id"] = str(number)
+        content["bundle_id"] = row["id"]
+
+
+def store(
+    state: State, content: Row, created_by: str, archive: Archive, manifest: Row, time: datetime
+) -> Row:
+    """Keep a bundle that is not active, and return its row."""
+    number = state.next_number("bundle")
+    row = new_bundle(number, content["guid"], created_by, archive.size, time)
+    state.bundles.setdefault(content["guid"], {})[str(number)] = Bundle(row, archive, manifest)
+    return row
 
 
 def bundle_of(call: Call, *, edit: bool = True, removing: bool = False) -> Bundle:
@@ -181,11 +196,8 @@ async def upload_bundle(call: Call) -> Answer:
     except BaseException:
         archive.close()
         raise
-    state = call.state
-    number = state.next_number("bundle")
-    row = new_bundle(number, content["guid"], call.user["guid"], archive.size, state.now())
+    row = store(call.state, content, call.user["guid"], archive, manifest, call.state.now())
     row["metadata"] |= {name: metadata.get(name) for name in row["metadata"]}
-    state.bundles.setdefault(content["guid"], {})[str(number)] = Bundle(row, archive, manifest)
     return ok(aged("bundle", row, call.features))
 
 

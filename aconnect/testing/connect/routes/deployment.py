@@ -23,23 +23,18 @@ from aconnect.testing.wire import Answer, Row, ok
 @route("POST", "/v1/content/{guid}/deploy", role="publisher")
 async def deploy_content(call: Call) -> Answer:
     """Start a deployment."""
-    content = content_of(call, edit=True)
-    bundle, activate = await _instructions(call, content)
-    task = _start(call, content, bundle, "build", activate=activate)
-    return ok({"task_id": task.id}, 202)
+    return ok({"task_id": await _build(call)}, 202)
 
 
 @route("POST", "/v1/content/{guid}/build", role="publisher")
 async def build_content(call: Call) -> Answer:
     """Start a build."""
+    return ok({"task_id": await _build(call)})
+
+
+async def _build(call: Call) -> str:
+    """Build the bundle that is meant, by default the active one, and perhaps activate it."""
     content = content_of(call, edit=True)
-    bundle, activate = await _instructions(call, content)
-    task = _start(call, content, bundle, "build", activate=activate)
-    return ok({"task_id": task.id})
-
-
-async def _instructions(call: Call, content: Row) -> tuple[Bundle, bool]:
-    """Read which bundle is meant, by default the active one, and whether to activate it."""
     # Older servers do not ask for a body.
     given = await call.fields() if call.request.can_read_body else {}
     body = chosen(given, {"bundle_id": TEXT_NULL, "activate": FLAG_NULL})
@@ -49,7 +44,17 @@ async def _instructions(call: Call, content: Row) -> tuple[Bundle, bool]:
     bundle = call.state.bundles.get(content["guid"], {}).get(number)
     if bundle is None:
         raise not_found("The bundle")
-    return bundle, body.get("activate") is not False or not call.features.deploy_activate
+    activate = body.get("activate") is not False or not call.features.deploy_activate
+    task = start(
+        call.state,
+        content,
+        "build",
+        owner=call.user["guid"],
+        node=call.node,
+        bundle=bundle,
+        activate=activate,
+    )
+    return task.id
 
 
 @route("POST", "/v1/content/{guid}/render", role="publisher")
@@ -64,7 +69,14 @@ async def render_content(call: Call) -> Answer:
     variant = variants.get(body.get("variant_key") or default)
     if variant is None:
         raise not_found("The variant")
-    task = _start(call, content, None, "render", activate=False, variant=variant)
+    task = start(
+        call.state,
+        content,
+        "render",
+        owner=call.user["guid"],
+        node=call.node,
+        variant=variant,
+    )
     if call.features.render_task_id:
         return ok({"task_id": task.id}, 202)
     old: Row = {"id": task.id, "user_id": 1, "status": [], "result": None, "finished": False}
@@ -102,17 +114,29 @@ def variants_of(call: Call, content: Row) -> dict[str, Row]:
     return rows
 
 
-def _start(
-    call: Call,
+def start(
+    state: State,
     content: Row,
-    bundle: Bundle | None,
     tag: str,
     *,
-    activate: bool,
+    owner: str,
+    node: int = 1,
+    bundle: Bundle | None = None,
+    activate: bool = False,
     variant: Row | None = None,
 ) -> TaskState:
-    """Begin a run, seen both as a task of this node and as a job of the content."""
-    state = call.state
+    """Begin a run, seen both as a task of a node and as a job of the content.
+
+    Args:
+        state: Where it is noted.
+        content: What is built or rendered.
+        tag: What the job is for.
+        owner: Guid of the user whose task it is.
+        node: Which node knows the task.
+        bundle: What is built.
+        activate: Whether a success makes the bundle the active one.
+        variant: What is rendered.
+    """
     number = state.next_number("job")
     row = new_job(uuid4().hex[:16], number, content, tag, state.now())
     if bundle is not None:
@@ -138,9 +162,7 @@ def _start(
     run = state.start_run(end)
     job = JobState(row, run)
     state.jobs.setdefault(content["guid"], {})[row["key"]] = job
-    task = TaskState(uuid4().hex[:16], call.node, run, call.user["guid"])
-    state.tasks[task.id] = task
-    return task
+    return state.add_task(run, node, owner)
 
 
 def _activate(bundles: dict[str, Bundle], bundle: Bundle, content: Row) -> None:

@@ -1,10 +1,9 @@
 """The system: runtime caches, hosts, service accounts and custom documentation."""
 
 from datetime import timedelta
-from uuid import uuid4
 
 from aconnect.testing.connect.dialect import Call, bad_request, not_found, route
-from aconnect.testing.connect.progress import Run, TaskState
+from aconnect.testing.connect.progress import Run
 from aconnect.testing.connect.routes._checks import TEXT, Kinds, chosen
 from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, Row, empty, ok
@@ -73,8 +72,7 @@ async def delete_runtime_cache(call: Call) -> Answer:
             caches.remove(cache)
 
     run = call.state.start_run(end)
-    task = TaskState(uuid4().hex[:16], call.node, run, call.user["guid"])
-    call.state.tasks[task.id] = task
+    task = call.state.add_task(run, call.node, call.user["guid"])
     return ok({**cache, "task_id": task.id})
 
 
