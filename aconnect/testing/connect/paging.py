@@ -164,7 +164,14 @@ def origin(call: Call) -> str:
 def offset(
     call: Call, rows: Sequence[Row], *, size: int = 20, high: int = MAX_LIMIT, single: bool = False
 ) -> Answer:
-    """Answer with a page by number.
+    """Answer with a page by number; see `cut`."""
+    return ok(cut(call, rows, size=size, high=high, single=single))
+
+
+def cut(
+    call: Call, rows: Sequence[Row], *, size: int = 20, high: int = MAX_LIMIT, single: bool = False
+) -> Row:
+    """Cut a page by number out of all rows.
 
     Args:
         call: Its query says which page.
@@ -177,4 +184,4 @@ def offset(
     size = call.integer("page_size", size, 1, high)
     begin = (number - 1) * size
     found = rows[:0] if single and number > 1 else rows[begin : begin + size]
-    return ok({"current_page": number, "total": len(rows), "results": found})
+    return {"current_page": number, "total": len(rows), "results": found}

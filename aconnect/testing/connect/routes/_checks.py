@@ -1,10 +1,11 @@
 """Checks that several resource groups share.
 
-Decides who may see and change content and how fields of a body are judged.
+Decides how words of a query and fields of a body are judged, and how objects are looked up and
+deleted.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from aconnect.testing.connect.dialect import Call, already_gone, bad_request, not_found
@@ -51,10 +52,51 @@ def is_guid(value: str | None) -> bool:
     return value is None or _GUID.fullmatch(value) is not None
 
 
-def remove_from(call: Call, objects: dict[str, T], key: str, what: str) -> T:
-    """Take an object out of its table; deleting it again is code 17."""
-    row = objects.pop(key, None)
-    if row is None:
-        raise already_gone(what) if key in call.state.deleted else not_found(what)
-    call.state.deleted.add(key)
-    return row
+def existing(objects: Mapping[str, T], key: str, what: str) -> T:
+    """Return an object from its table, which must have it."""
+    found = objects.get(key)
+    if found is None:
+        raise not_found(what)
+    return found
+
+
+def remove_from(
+    call: Call, objects: dict[str, T], key: str, what: str, *, mark: str | None = None
+) -> T:
+    """Take an object out of its table; deleting it again is code 17.
+
+    Args:
+        call: Knows what was deleted before.
+        objects: The table.
+        key: The object's key in it.
+        what: What the object is called in the refusal.
+        mark: What is remembered of the deletion, where the key alone is not unique.
+    """
+    mark = mark or key
+    found = objects.pop(key, None)
+    if found is None:
+        raise already_gone(what) if mark in call.state.deleted else not_found(what)
+    call.state.deleted.add(mark)
+    return found
+
+
+def is_among(call: Call, entries: Iterable[Row]) -> bool:
+    """Tell whether entries of users and groups name the caller; where nobody is named, all are."""
+    own, members = call.user["guid"], call.state.members
+    found = [
+        one["user_guid"] == own or own in members.get(one["group_guid"], ()) for one in entries
+    ]
+    return call.is_admin or not found or any(found)
+
+
+def one_of(call: Call, name: str, allowed: Collection[str], default: str) -> str:
+    """Return a query parameter that is one of a few words."""
+    given = call.value(name) or default
+    if given not in allowed:
+        raise bad_request(f"{name} must be one of {', '.join(sorted(allowed))}; got {given!r}.")
+    return given
+
+
+def is_descending(call: Call, default: str) -> bool:
+    """Read `order`."""
+    return one_of(call, "order", ("asc", "desc"), default) == "desc"

@@ -6,7 +6,10 @@ Decides who may see and change an item, and how it is sent.
 from datetime import datetime
 from typing import Any
 
-from aconnect.testing.connect.dialect import Call, already_gone, bad_request, forbidden, not_found
+from aconnect.testing.connect.dialect import Call, bad_request, forbidden
+from aconnect.testing.connect.routes._checks import (
+    existing,
+)
 from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Row
 
@@ -96,14 +99,9 @@ def may_view(call: Call, row: Row) -> bool:
     )
 
 
-def content_of(call: Call, *, edit: bool = False, removing: bool = False) -> Row:
+def content_of(call: Call, *, edit: bool = False) -> Row:
     """Return the content item named in the path, if the caller may see or edit it."""
-    guid = call.args["guid"]
-    row = call.state.content.get(guid)
-    if row is None:
-        if removing and guid in call.state.deleted:
-            raise already_gone("The content item")
-        raise not_found("The content item")
+    row = existing(call.state.content, call.args["guid"], "The content item")
     if not (may_edit(call, row) if edit else may_view(call, row)):
         raise forbidden()
     return row

@@ -6,6 +6,9 @@ from datetime import datetime
 from aconnect.testing.connect.dialect import Call, bad_request, route
 from aconnect.testing.connect.histories import ACTIONS
 from aconnect.testing.connect.paging import MAX_LIMIT, keyset, parse_time
+from aconnect.testing.connect.routes._checks import (
+    is_descending,
+)
 from aconnect.testing.connect.series import Selection
 from aconnect.testing.wire import Answer, Row, ok
 
@@ -31,13 +34,10 @@ def get_audit_actions(_: Call) -> Answer:
 def search_audit_logs(call: Call) -> Answer:
     """Search with the `q` language, by page number."""
     selection = _parse(call.value("q") or "")
-    order = call.value("order") or "desc"
-    if order not in {"asc", "desc"}:
-        raise bad_request(f"order must be asc or desc; got {order!r}.")
     size = call.integer("page_size", 20, 1, MAX_LIMIT)
     skip = (call.integer("page_number", 1, 1) - 1) * size
     logs = call.state.audit_logs
-    found = logs.slice(selection, ascending=order == "asc", skip=skip, limit=size)
+    found = logs.slice(selection, ascending=not is_descending(call, "desc"), skip=skip, limit=size)
     return ok({"total": logs.total(selection), "results": found})
 
 

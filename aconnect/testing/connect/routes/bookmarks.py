@@ -1,6 +1,10 @@
 """Bookmarks: each user's own, one for each content item."""
 
-from aconnect.testing.connect.dialect import ApiFault, Call, already_gone, not_found, route
+from aconnect.testing.connect.dialect import ApiFault, Call, route
+from aconnect.testing.connect.routes._checks import (
+    existing,
+    remove_from,
+)
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
@@ -12,10 +16,7 @@ def _bookmarks(call: Call) -> dict[str, Row]:
 @route("GET", "/v1/content/{guid}/bookmark", since=(2023, 12, 0))
 def get_bookmark(call: Call) -> Answer:
     """Get the caller's."""
-    found = _bookmarks(call).get(call.user["guid"])
-    if found is None:
-        raise not_found("The bookmark")
-    return ok(found)
+    return ok(existing(_bookmarks(call), call.user["guid"], "The bookmark"))
 
 
 @route("POST", "/v1/content/{guid}/bookmark", since=(2023, 12, 0))
@@ -31,9 +32,7 @@ def create_bookmark(call: Call) -> Answer:
 @route("DELETE", "/v1/content/{guid}/bookmark", since=(2023, 12, 0))
 def delete_bookmark(call: Call) -> Answer:
     """Take the caller's off."""
-    mark = f"bookmark:{call.args['guid']}:{call.user['guid']}"
-    if _bookmarks(call).pop(call.user["guid"], None) is None:
-        gone = mark in call.state.deleted
-        raise already_gone("The bookmark") if gone else not_found("The bookmark")
-    call.state.deleted.add(mark)
+    user = call.user["guid"]
+    mark = f"bookmark:{call.args['guid']}:{user}"
+    remove_from(call, _bookmarks(call), user, "The bookmark", mark=mark)
     return empty()

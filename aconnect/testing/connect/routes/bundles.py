@@ -18,10 +18,12 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aconnect.testing.connect.dialect import (
     ApiFault,
     Call,
-    already_gone,
     bad_request,
-    not_found,
     route,
+)
+from aconnect.testing.connect.routes._checks import (
+    existing,
+    remove_from,
 )
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.connect.state import Archive, Bundle, State
@@ -121,24 +123,21 @@ def store(
     return row
 
 
-def bundle_of(call: Call, *, edit: bool = True, removing: bool = False) -> Bundle:
-    """Return the bundle named in the path, if the caller may see or edit its content."""
-    guid = content_of(call, edit=edit)["guid"]
-    number = call.args["id"]
-    found = call.state.bundles.get(guid, {}).get(number)
-    if found is None:
-        if removing and f"bundle:{number}" in call.state.deleted:
-            raise already_gone("The bundle")
-        raise not_found("The bundle")
-    return found
+def _bundles(call: Call) -> dict[str, Bundle]:
+    """Return the bundles of the content named in the path, if the caller may edit it."""
+    return call.state.bundles.get(content_of(call, edit=True)["guid"], {})
+
+
+def bundle_of(call: Call) -> Bundle:
+    """Return the bundle named in the path, if the caller may edit its content."""
+    return existing(_bundles(call), call.args["id"], "The bundle")
 
 
 @route("GET", "/v1/content/{guid}/bundles")
 def get_bundles(call: Call) -> Answer:
     """List bundles, newest first, not paged."""
-    guid = content_of(call, edit=True)["guid"]
-    found = list(call.state.bundles.get(guid, {}).values())
-    return ok([aged("bundle", bundle.row, call.features) for bundle in reversed(found)])
+    found = reversed(_bundles(call).values())
+    return ok([aged("bundle", bundle.row, call.features) for bundle in found])
 
 
 @route("GET", "/v1/content/{guid}/bundles/{id}")
@@ -150,13 +149,10 @@ def get_bundle(call: Call) -> Answer:
 @route("DELETE", "/v1/content/{guid}/bundles/{id}")
 def delete_bundle(call: Call) -> Answer:
     """Delete a bundle that is not active."""
-    bundle = bundle_of(call, removing=True)
-    if bundle.row["active"]:
+    bundles, number = _bundles(call), call.args["id"]
+    if number in bundles and bundles[number].row["active"]:
         raise ApiFault(409, 75, "The active bundle cannot be deleted.")
-    number = bundle.row["id"]
-    del call.state.bundles[bundle.row["content_guid"]][number]
-    bundle.archive.close()
-    call.state.deleted.add(f"bundle:{number}")
+    remove_from(call, bundles, number, "The bundle", mark=f"bundle:{number}").archive.close()
     return empty()
 
 

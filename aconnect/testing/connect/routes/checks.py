@@ -2,7 +2,12 @@
 
 from aconnect.testing.connect.dialect import Call, not_found, route
 from aconnect.testing.connect.progress import CheckState, Run, nothing
-from aconnect.testing.connect.routes._checks import TEXT_NULL, chosen, remove_from
+from aconnect.testing.connect.routes._checks import (
+    TEXT_NULL,
+    chosen,
+    existing,
+    remove_from,
+)
 from aconnect.testing.connect.state import SYSTEM_CHECKS, State
 from aconnect.testing.wire import Answer, empty, ok
 
@@ -16,10 +21,7 @@ def seed(state: State) -> None:
 
 
 def _check(call: Call) -> CheckState:
-    found = call.state.checks.get(call.args["id"])
-    if found is None:
-        raise not_found("The system check run")
-    return found
+    return existing(call.state.checks, call.args["id"], "The system check run")
 
 
 @route("GET", "/v1/system/checks", role="administrator", since=_NEW)

@@ -21,6 +21,7 @@ from aconnect.testing.connect.routes._checks import (
     Kinds,
     chosen,
     is_guid,
+    remove_from,
 )
 from aconnect.testing.connect.routes._content import (
     content_of,
@@ -200,10 +201,10 @@ async def update_content(call: Call) -> Answer:
 @route("DELETE", "/v1/content/{guid}")
 def delete_content(call: Call) -> Answer:
     """Delete a content item and all that belongs to it."""
-    guid = content_of(call, edit=True, removing=True)["guid"]
-    state = call.state
-    del state.content[guid]
-    state.deleted.add(guid)
+    state, guid = call.state, call.args["guid"]
+    if guid in state.content:
+        content_of(call, edit=True)
+    remove_from(call, state.content, guid, "The content item")
     for bundle in state.bundles.pop(guid, {}).values():
         bundle.archive.close()
     for table in (

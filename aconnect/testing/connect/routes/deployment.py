@@ -9,11 +9,15 @@ from aconnect.testing.connect.dialect import (
     Call,
     bad_request,
     forbidden,
-    not_found,
     route,
 )
 from aconnect.testing.connect.progress import JobState, Run, TaskState
-from aconnect.testing.connect.routes._checks import FLAG_NULL, TEXT_NULL, chosen
+from aconnect.testing.connect.routes._checks import (
+    FLAG_NULL,
+    TEXT_NULL,
+    chosen,
+    existing,
+)
 from aconnect.testing.connect.routes._content import RENDERED, content_of
 from aconnect.testing.connect.routes.jobs import new_job
 from aconnect.testing.connect.state import Bundle, State
@@ -41,9 +45,7 @@ async def _build(call: Call) -> str:
     number = body.get("bundle_id") or content["bundle_id"]
     if number is None:
         raise bad_request("The content has no bundle yet; name one in bundle_id.")
-    bundle = call.state.bundles.get(content["guid"], {}).get(number)
-    if bundle is None:
-        raise not_found("The bundle")
+    bundle = existing(call.state.bundles.get(content["guid"], {}), number, "The bundle")
     activate = body.get("activate") is not False or not call.features.deploy_activate
     task = start(
         call.state,
@@ -66,9 +68,7 @@ async def render_content(call: Call) -> Answer:
         raise bad_request("Only deployed documents can be rendered.")
     variants = variants_of(call, content)
     default = next(key for key, row in variants.items() if row["is_default"])
-    variant = variants.get(body.get("variant_key") or default)
-    if variant is None:
-        raise not_found("The variant")
+    variant = existing(variants, body.get("variant_key") or default, "The variant")
     task = start(
         call.state,
         content,

@@ -13,7 +13,14 @@ from aconnect.testing.connect.dialect import (
     not_found,
     route,
 )
-from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, remove_from
+from aconnect.testing.connect.routes._checks import (
+    TEXT,
+    TEXT_NULL,
+    chosen,
+    existing,
+    is_among,
+    remove_from,
+)
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Answer, Row, empty, ok
@@ -90,21 +97,12 @@ def seed(state: State) -> None:
 
 
 def _may_use(call: Call, row: Row) -> bool:
-    """Tell whether the caller may use an environment: where nobody is named, all may."""
-    permitted = call.state.environment_permissions[row["guid"]].values()
-    if call.is_admin or not permitted:
-        return True
-    own = call.user["guid"]
-    return any(
-        one["user_guid"] == own or own in call.state.members.get(one["group_guid"], ())
-        for one in permitted
-    )
+    """Tell whether the caller may use an environment."""
+    return is_among(call, call.state.environment_permissions[row["guid"]].values())
 
 
 def _environment(call: Call, *, edit: bool = False) -> Row:
-    row = call.state.environments.get(call.args["guid"])
-    if row is None:
-        raise not_found("The environment")
+    row = existing(call.state.environments, call.args["guid"], "The environment")
     if not _may_use(call, row):
         raise forbidden()
     if edit and row["managed_by"] is not None:
@@ -252,10 +250,7 @@ async def add_environment_permission(call: Call) -> Answer:
 )
 def get_environment_permission(call: Call) -> Answer:
     """Get one permission."""
-    row = _permissions(call).get(call.args["permission_guid"])
-    if row is None:
-        raise not_found("The permission")
-    return ok(row)
+    return ok(existing(_permissions(call), call.args["permission_guid"], "The permission"))
 
 
 @route(

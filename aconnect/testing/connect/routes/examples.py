@@ -3,7 +3,10 @@
 import io
 import zipfile
 
-from aconnect.testing.connect.dialect import Call, not_found, route
+from aconnect.testing.connect.dialect import Call, route
+from aconnect.testing.connect.routes._checks import (
+    existing,
+)
 from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, Row, ok
 
@@ -26,10 +29,7 @@ def seed(state: State) -> None:
 
 
 def _example(call: Call) -> Row:
-    row = call.state.examples.get(call.args["name"])
-    if row is None:
-        raise not_found("The example")
-    return row
+    return existing(call.state.examples, call.args["name"], "The example")
 
 
 @route("GET", "/v1/examples", since=_NEW, deprecated="n/a")

@@ -11,6 +11,9 @@ import msgspec
 from aconnect.testing.connect.dialect import Call, already_gone, not_found, route
 from aconnect.testing.connect.paging import offset
 from aconnect.testing.connect.routes import bundles, content, deployment
+from aconnect.testing.connect.routes._checks import (
+    existing,
+)
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, ok
 
@@ -201,8 +204,7 @@ async def get_task(call: Call) -> Answer:
 def get_group_content(call: Call) -> Answer:
     """List the content that a group has a permission for, not paged."""
     state, guid = call.state, call.args["guid"]
-    if guid not in state.groups:
-        raise not_found("The group")
+    existing(state.groups, guid, "The group")
     rows = [
         state.content[content]
         for content, entries in state.permissions.items()

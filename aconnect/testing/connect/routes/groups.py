@@ -12,7 +12,13 @@ from aconnect.testing.connect.dialect import (
     route,
 )
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.routes._checks import TEXT_NULL, WHOLE_NULL, chosen, remove_from
+from aconnect.testing.connect.routes._checks import (
+    TEXT_NULL,
+    WHOLE_NULL,
+    chosen,
+    existing,
+    remove_from,
+)
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Answer, Row, empty, ok
@@ -36,9 +42,7 @@ def seed(state: State) -> None:
 
 
 def _group(call: Call, name: str = "guid", *, edit: bool = False) -> Row:
-    row = call.state.groups.get(call.args[name])
-    if row is None:
-        raise not_found("The group")
+    row = existing(call.state.groups, call.args[name], "The group")
     if edit and not call.is_admin and row["owner_guid"] != call.user["guid"]:
         raise forbidden()
     return row
@@ -85,9 +89,7 @@ async def create_group(call: Call) -> Answer:
 async def create_remote_group(call: Call) -> Answer:
     """Create a group from the ticket of a directory search."""
     ticket = (await call.fields("temp_ticket"))["temp_ticket"]
-    found = call.state.remote_groups.get(ticket)
-    if found is None:
-        raise not_found("The temporary ticket")
+    found = existing(call.state.remote_groups, ticket, "The temporary ticket")
     row = _store(call, found["name"], None)
     del call.state.remote_groups[ticket]
     return ok(_sent(call, row))
@@ -193,8 +195,7 @@ async def add_member(call: Call) -> Answer:
     """Add a user to a group."""
     group = _group(call, "group_guid", edit=True)
     user = (await call.fields("user_guid"))["user_guid"]
-    if user not in call.state.users:
-        raise not_found("The user")
+    existing(call.state.users, user, "The user")
     members = call.state.members[group["guid"]]
     if user in members:
         raise ApiFault(409, 16, "The user is already a member of the group.")

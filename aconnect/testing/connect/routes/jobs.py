@@ -3,8 +3,11 @@
 import re
 from datetime import datetime, timedelta
 
-from aconnect.testing.connect.dialect import ApiFault, Call, not_found, route
+from aconnect.testing.connect.dialect import ApiFault, Call, route
 from aconnect.testing.connect.progress import BuildScript, JobState, Run
+from aconnect.testing.connect.routes._checks import (
+    existing,
+)
 from aconnect.testing.connect.routes._content import RENDERED, content_of
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.connect.versions import aged
@@ -68,12 +71,14 @@ def seed(state: State) -> None:
         state.jobs[item["guid"]][key] = job
 
 
+def _jobs(call: Call) -> dict[str, JobState]:
+    """Return the jobs of the content named in the path, if the caller may edit it."""
+    return call.state.jobs.get(content_of(call, edit=True)["guid"], {})
+
+
 def job_of(call: Call, *, poll: bool = False) -> JobState:
     """Return the job named in the path; looking at its log advances one that runs."""
-    guid = content_of(call, edit=True)["guid"]
-    job = call.state.jobs.get(guid, {}).get(call.args["key"])
-    if job is None:
-        raise not_found("The job")
+    job = existing(_jobs(call), call.args["key"], "The job")
     if poll or job.run.timed:
         job.run.poll()
     return job
@@ -82,9 +87,8 @@ def job_of(call: Call, *, poll: bool = False) -> JobState:
 @route("GET", "/v1/content/{guid}/jobs")
 def get_jobs(call: Call) -> Answer:
     """List jobs, newest first, not paged."""
-    guid = content_of(call, edit=True)["guid"]
-    found = list(call.state.jobs.get(guid, {}).values())
-    return ok([aged("job", job.row, call.features) for job in reversed(found)])
+    found = reversed(_jobs(call).values())
+    return ok([aged("job", job.row, call.features) for job in found])
 
 
 @route("GET", "/v1/content/{guid}/jobs/{key}")

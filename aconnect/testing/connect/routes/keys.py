@@ -5,14 +5,19 @@ from secrets import token_hex
 from aconnect.testing.connect.dialect import (
     ROLES,
     Call,
-    already_gone,
     bad_request,
     forbidden,
     not_found,
     route,
 )
 from aconnect.testing.connect.paging import parse_time
-from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen
+from aconnect.testing.connect.routes._checks import (
+    TEXT,
+    TEXT_NULL,
+    chosen,
+    existing,
+    remove_from,
+)
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _NEW = (2023, 12, 0)
@@ -23,13 +28,13 @@ _SHOWN = 4
 @route("GET", "/v1/users/{guid}/keys", since=_NEW)
 def find_keys(call: Call) -> Answer:
     """List a user's keys."""
-    return ok([_sent(secret, row) for secret, row in _keys(call).items()])
+    return ok([_sent(secret, row) for secret, row in _keys(call).values()])
 
 
 @route("GET", "/v1/users/{guid}/keys/{id}", since=_NEW)
 def get_key(call: Call) -> Answer:
     """Get one key."""
-    return ok(_sent(*_key(call)))
+    return ok(_sent(*existing(_keys(call), call.args["id"], "The API key")))
 
 
 @route("POST", "/v1/users/{guid}/keys", since=_NEW)
@@ -57,32 +62,23 @@ async def create_key(call: Call) -> Answer:
 @route("DELETE", "/v1/users/{guid}/keys/{id}", since=_NEW)
 def delete_key(call: Call) -> Answer:
     """Delete a key, which is refused from then on."""
-    secret, row = _key(call, removing=True)
+    number = call.args["id"]
+    secret, _ = remove_from(call, _keys(call), number, "The API key", mark=f"key:{number}")
     del call.state.keys[secret], call.state.api_keys[secret]
-    call.state.deleted.add(f"key {row['id']}")
     return empty()
 
 
-def _keys(call: Call) -> dict[str, Row]:
-    """Return a user's keys by the key itself; only administrators see those of others."""
+def _keys(call: Call) -> dict[str, tuple[str, Row]]:
+    """Return a user's keys by id, each with its secret; others' are for administrators alone."""
     guid = call.args["guid"]
     if guid not in call.state.users or (guid != call.user["guid"] and not call.is_admin):
         raise not_found("The user")
     known = call.state.api_keys
     return {
-        secret: known[secret]
+        known[secret]["id"]: (secret, known[secret])
         for secret, owner in call.state.keys.items()
         if owner == guid and secret in known
     }
-
-
-def _key(call: Call, *, removing: bool = False) -> tuple[str, Row]:
-    for secret, row in _keys(call).items():
-        if row["id"] == call.args["id"]:
-            return secret, row
-    if removing and f"key {call.args['id']}" in call.state.deleted:
-        raise already_gone("The API key")
-    raise not_found("The API key")
 
 
 def _sent(secret: str, row: Row) -> Row:

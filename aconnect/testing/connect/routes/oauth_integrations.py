@@ -4,8 +4,16 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import uuid4
 
-from aconnect.testing.connect.dialect import Call, bad_request, forbidden, not_found, route
-from aconnect.testing.connect.routes._checks import NULL, TEXT_NULL, Kinds, chosen, remove_from
+from aconnect.testing.connect.dialect import Call, bad_request, forbidden, route
+from aconnect.testing.connect.routes._checks import (
+    NULL,
+    TEXT_NULL,
+    Kinds,
+    chosen,
+    existing,
+    is_among,
+    remove_from,
+)
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.connect.routes._oauth_templates import (
     TEMPLATES,
@@ -67,22 +75,14 @@ def seed(state: State) -> None:
 
 def integration_of(call: Call) -> Row:
     """Return the integration named in the path, if the caller may use it."""
-    row = call.state.oauth_integrations.get(call.args["guid"])
-    if row is None:
-        raise not_found("The OAuth integration")
+    row = existing(call.state.oauth_integrations, call.args["guid"], "The OAuth integration")
     if not _may_use(call, row):
         raise forbidden()
     return row
 
 
 def _may_use(call: Call, row: Row) -> bool:
-    if call.is_admin or not row["permissions"]:
-        return True
-    user = call.user["guid"]
-    return any(
-        one["user_guid"] == user or user in call.state.members.get(one["group_guid"] or "", ())
-        for one in row["permissions"]
-    )
+    return is_among(call, row["permissions"])
 
 
 @route("GET", "/v1/oauth/integrations", role="publisher", since=_SINCE)
@@ -257,7 +257,4 @@ def list_templates(_: Call) -> Answer:
 @route("GET", "/v1/oauth/templates/{key}", role="publisher", since=_SINCE)
 def get_template(call: Call) -> Answer:
     """Get one template."""
-    row = TEMPLATES.get(call.args["key"])
-    if row is None:
-        raise not_found("The OAuth template")
-    return ok(row)
+    return ok(existing(TEMPLATES, call.args["key"], "The OAuth template"))

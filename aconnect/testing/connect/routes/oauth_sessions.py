@@ -3,9 +3,12 @@
 from datetime import datetime
 from uuid import uuid4
 
-from aconnect.testing.connect.dialect import Call, forbidden, not_found, route
+from aconnect.testing.connect.dialect import Call, forbidden, route
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.routes._checks import remove_from
+from aconnect.testing.connect.routes._checks import (
+    existing,
+    remove_from,
+)
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
@@ -74,10 +77,7 @@ def _refuse_foreign_session(call: Call) -> None:
 def get_session(call: Call) -> Answer:
     """Get one session."""
     _refuse_foreign_session(call)
-    row = call.state.oauth_sessions.get(call.args["guid"])
-    if row is None:
-        raise not_found("The OAuth session")
-    return ok(row)
+    return ok(existing(call.state.oauth_sessions, call.args["guid"], "The OAuth session"))
 
 
 @route("DELETE", "/v1/oauth/sessions/{guid}", since=_SINCE)
@@ -102,10 +102,7 @@ def list_clients(call: Call) -> Answer:
 @route("GET", "/v1/oauth/clients/{client_id}", since=_SINCE)
 def get_client(call: Call) -> Answer:
     """Get one client."""
-    row = call.state.oauth_clients.get(call.args["client_id"])
-    if row is None:
-        raise not_found("The OAuth client")
-    return ok(row)
+    return ok(existing(call.state.oauth_clients, call.args["client_id"], "The OAuth client"))
 
 
 @route("DELETE", "/v1/oauth/clients/{client_id}", role="administrator", since=_SINCE)

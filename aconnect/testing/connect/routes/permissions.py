@@ -6,23 +6,20 @@ Decides who may be given what. What an entry allows is decided where content is 
 from aconnect.testing.connect.dialect import (
     ApiFault,
     Call,
-    already_gone,
     bad_request,
-    not_found,
     route,
+)
+from aconnect.testing.connect.routes._checks import (
+    existing,
+    remove_from,
 )
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 
-def _entry(call: Call, *, removing: bool = False) -> Row:
-    guid, number = content_of(call, edit=True)["guid"], call.args["id"]
-    found = call.state.permissions.get(guid, {}).get(number)
-    if found is None:
-        if removing and f"permission:{number}" in call.state.deleted:
-            raise already_gone("The permission")
-        raise not_found("The permission")
-    return found
+def _entries(call: Call) -> dict[str, Row]:
+    """Return the entries of the content named in the path, if the caller may edit it."""
+    return call.state.permissions.get(content_of(call, edit=True)["guid"], {})
 
 
 async def _asked(call: Call, content: Row) -> tuple[str, str]:
@@ -52,8 +49,7 @@ async def _asked(call: Call, content: Row) -> tuple[str, str]:
 @route("GET", "/v1/content/{guid}/permissions")
 def list_permissions(call: Call) -> Answer:
     """List all entries, not paged."""
-    guid = content_of(call, edit=True)["guid"]
-    return ok(list(call.state.permissions.get(guid, {}).values()))
+    return ok(list(_entries(call).values()))
 
 
 @route("POST", "/v1/content/{guid}/permissions")
@@ -61,8 +57,7 @@ async def add_permission(call: Call) -> Answer:
     """Add an entry, or change the one there is; before 2025.11 a second one was refused."""
     content = content_of(call, edit=True)
     principal, role = await _asked(call, content)
-    entries = call.state.permissions.get(content["guid"], {}).values()
-    known = any(row["principal_guid"] == principal for row in entries)
+    known = any(row["principal_guid"] == principal for row in _entries(call).values())
     if known and not call.features.permission_upsert:
         code, kind = (155, "group") if principal in call.state.groups else (154, "user")
         raise ApiFault(409, code, f"The {kind} is already in the content permission list.")
@@ -74,13 +69,13 @@ async def add_permission(call: Call) -> Answer:
 @route("GET", "/v1/content/{guid}/permissions/{id}")
 def get_permission(call: Call) -> Answer:
     """Get one entry."""
-    return ok(_entry(call))
+    return ok(existing(_entries(call), call.args["id"], "The permission"))
 
 
 @route("PUT", "/v1/content/{guid}/permissions/{id}")
 async def update_permission(call: Call) -> Answer:
     """Change the role of an entry, which stays that of its user or group."""
-    row = _entry(call)
+    row = existing(_entries(call), call.args["id"], "The permission")
     principal, role = await _asked(call, content_of(call))
     if principal != row["principal_guid"]:
         raise bad_request("The permission is that of another user or group.")
@@ -91,7 +86,6 @@ async def update_permission(call: Call) -> Answer:
 @route("DELETE", "/v1/content/{guid}/permissions/{id}")
 def delete_permission(call: Call) -> Answer:
     """Delete an entry."""
-    row = _entry(call, removing=True)
-    del call.state.permissions[row["content_guid"]][row["id"]]
-    call.state.deleted.add(f"permission:{row['id']}")
+    number = call.args["id"]
+    remove_from(call, _entries(call), number, "The permission", mark=f"permission:{number}")
     return empty()

@@ -6,7 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, not_found, route
-from aconnect.testing.connect.routes._checks import TEXT, chosen
+from aconnect.testing.connect.routes._checks import (
+    TEXT,
+    chosen,
+    existing,
+)
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
@@ -30,10 +34,8 @@ def new_repository(repository: str, time: datetime, **more: Any) -> Row:
 @route("GET", "/v1/content/{guid}/repository")
 def get_repository(call: Call) -> Answer:
     """Get the location, if there is one."""
-    row = call.state.repositories.get(content_of(call, edit=True)["guid"])
-    if row is None:
-        raise not_found("The Git repository of this content item")
-    return ok(row)
+    guid = content_of(call, edit=True)["guid"]
+    return ok(existing(call.state.repositories, guid, "The Git repository of this content item"))
 
 
 @route("PUT", "/v1/content/{guid}/repository", role="publisher")

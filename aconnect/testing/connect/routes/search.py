@@ -6,7 +6,11 @@ from operator import itemgetter
 
 from aconnect.testing.connect import searching
 from aconnect.testing.connect.dialect import Call, bad_request, route
-from aconnect.testing.connect.paging import MAX_LIMIT, parse_time
+from aconnect.testing.connect.paging import cut, parse_time
+from aconnect.testing.connect.routes._checks import (
+    is_descending,
+    one_of,
+)
 from aconnect.testing.connect.routes._content import included, may_view, sent_content
 from aconnect.testing.connect.routes.deployment import variants_of
 from aconnect.testing.connect.searching import Filters, Misfit, Test, select, truth
@@ -29,19 +33,10 @@ def search_content(call: Call) -> Answer:
 
 def _page(call: Call, rows: list[Row], sorts: set[str], sort: str) -> Row:
     """Sort the rows found and cut the page that is asked for."""
-    sort = call.value("sort") or sort
-    if sort not in sorts:
-        raise bad_request(f"sort must be one of {', '.join(sorted(sorts))}; got {sort!r}.")
-    order = call.value("order") or "asc"
-    if order not in {"asc", "desc"}:
-        raise bad_request(f"order must be asc or desc; got {order!r}.")
+    sort = one_of(call, "sort", sorts, sort)
     known = [row for row in rows if row[sort] is not None]
-    known.sort(key=itemgetter(sort), reverse=order == "desc")
-    rows = known + [row for row in rows if row[sort] is None]
-    size = call.integer("page_size", 20, 1, MAX_LIMIT)
-    number = call.integer("page_number", 1, 1)
-    found = rows[(number - 1) * size : number * size]
-    return {"current_page": number, "total": len(rows), "results": found}
+    known.sort(key=itemgetter(sort), reverse=is_descending(call, "asc"))
+    return cut(call, known + [row for row in rows if row[sort] is None])
 
 
 def _content_text(row: Row) -> str:

@@ -1,6 +1,11 @@
 """What bundles take up, by the sizes of the archives that are really there."""
 
-from aconnect.testing.connect.dialect import Call, bad_request, route
+from aconnect.testing.connect.dialect import Call, route
+from aconnect.testing.connect.paging import MAX_LIMIT, cut
+from aconnect.testing.connect.routes._checks import (
+    is_descending,
+    one_of,
+)
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, ok
 
@@ -42,13 +47,8 @@ def get_server_storage(call: Call) -> Answer:
 @route("GET", "/v1/content/storage", role="administrator", since=_SINCE)
 def list_content_storage(call: Call) -> Answer:
     """List content with what its bundles take up; the most first, unless asked otherwise."""
-    sort, order = call.value("sort") or "bytes_total", call.value("order") or "desc"
-    if sort not in _SORTS:
-        raise bad_request(f"sort must be one of {', '.join(_SORTS)}; got {sort!r}.")
-    if order not in {"asc", "desc"}:
-        raise bad_request(f"order must be asc or desc; got {order!r}.")
-    size = call.integer("page_size", 20, 1, 500)
-    number = call.integer("page_number", 1, 1)
+    sort = one_of(call, "sort", _SORTS, "bytes_total")
+    descending = is_descending(call, "desc")
     rows: list[Row] = [
         {
             "content_guid": guid,
@@ -60,15 +60,9 @@ def list_content_storage(call: Call) -> Answer:
         }
         for guid, content in call.state.content.items()
     ]
-    rows.sort(key=lambda row: row["bundles"][sort], reverse=order == "desc")
-    return ok(
-        {
-            "results": rows[(number - 1) * size : number * size],
-            "current_page": number,
-            "total": len(rows),
-            "total_pages": -(-len(rows) // size),
-        }
-    )
+    rows.sort(key=lambda row: row["bundles"][sort], reverse=descending)
+    size = call.integer("page_size", 20, 1, MAX_LIMIT)
+    return ok({**cut(call, rows, size=size), "total_pages": -(-len(rows) // size)})
 
 
 @route("GET", "/v1/content/{guid}/storage", role="administrator", since=_SINCE)

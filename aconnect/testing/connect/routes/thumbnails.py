@@ -3,10 +3,11 @@
 from aconnect.testing.connect.dialect import (
     ApiFault,
     Call,
-    already_gone,
     bad_request,
-    not_found,
     route,
+)
+from aconnect.testing.connect.routes._checks import (
+    remove_from,
 )
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, empty
@@ -34,8 +35,5 @@ async def set_thumbnail(call: Call) -> Answer:
 def delete_thumbnail(call: Call) -> Answer:
     """Forget the picture."""
     guid = content_of(call, edit=True)["guid"]
-    if call.state.thumbnails.pop(guid, None) is None:
-        gone = f"thumbnail:{guid}" in call.state.deleted
-        raise already_gone("The thumbnail") if gone else not_found("The thumbnail")
-    call.state.deleted.add(f"thumbnail:{guid}")
+    remove_from(call, call.state.thumbnails, guid, "The thumbnail", mark=f"thumbnail:{guid}")
     return empty()

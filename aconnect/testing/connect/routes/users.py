@@ -14,7 +14,15 @@ from aconnect.testing.connect.dialect import (
     route,
 )
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.routes._checks import FLAG, FLAG_NULL, TEXT, TEXT_NULL, Kinds, chosen
+from aconnect.testing.connect.routes._checks import (
+    FLAG,
+    FLAG_NULL,
+    TEXT,
+    TEXT_NULL,
+    Kinds,
+    chosen,
+    one_of,
+)
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Answer, Row, empty, ok
@@ -127,9 +135,7 @@ def find_users(call: Call) -> Answer:
                 f"account_status must be of locked, licensed, inactive; got {statuses!r}."
             )
         rows = [row for row in rows if _status(row) in wanted]
-    sort = call.value("sort") or "username"
-    if sort not in _SORTS:
-        raise bad_request(f"sort must be one of {', '.join(sorted(_SORTS))}; got {sort!r}.")
+    sort = one_of(call, "sort", _SORTS, "username")
     rows.sort(key=lambda row: _order(row[sort]), reverse=not call.flag("asc_order", default=True))
     if not call.features.modern_fields:
         rows = [aged("user", row, call.features) for row in rows]
@@ -187,8 +193,7 @@ async def create_user(call: Call) -> Answer:
     for name in _UNSEEN:
         found.pop(name, None)
     role = found.get("user_role") or "viewer"
-    if role not in ROLES:
-        raise bad_request(f"user_role must be one of {', '.join(ROLES)}; got {role!r}.")
+    _refuse_role(role)
     _refuse_taken(call, found["username"])
     found["user_role"] = role
     return ok(aged("user", _store(call, found), call.features))
@@ -207,6 +212,11 @@ async def create_remote_user(call: Call) -> Answer:
     _refuse_taken(call, row["username"])
     del call.state.remote_users[ticket]
     return ok(aged("user", _store(call, {name: row[name] for name in _EDITABLE}), call.features))
+
+
+def _refuse_role(role: str | None) -> None:
+    if role not in ROLES:
+        raise bad_request(f"user_role must be one of {', '.join(ROLES)}; got {role!r}.")
 
 
 def _refuse_taken(call: Call, username: str) -> None:
@@ -230,8 +240,7 @@ async def update_user(call: Call) -> Answer:
     role = body.get("user_role", row["user_role"])
     if not call.is_admin and (row is not call.user or role != row["user_role"]):
         raise forbidden()
-    if role not in ROLES:
-        raise bad_request(f"user_role must be one of {', '.join(ROLES)}; got {role!r}.")
+    _refuse_role(role)
     if body.get("username", row["username"]) != row["username"]:
         _refuse_taken(call, body["username"])
     row.update(body, updated_time=call.state.now())

@@ -8,10 +8,12 @@ import re
 from aconnect.testing.connect.dialect import (
     ApiFault,
     Call,
-    already_gone,
     bad_request,
-    not_found,
     route,
+)
+from aconnect.testing.connect.routes._checks import (
+    existing,
+    remove_from,
 )
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, empty, ok
@@ -53,10 +55,7 @@ def list_vanities(call: Call) -> Answer:
 @route("GET", "/v1/content/{guid}/vanity")
 def get_vanity(call: Call) -> Answer:
     """Get the one of a content item."""
-    found = call.state.vanities.get(content_of(call)["guid"])
-    if found is None:
-        raise not_found("The vanity URL")
-    return ok(found)
+    return ok(existing(call.state.vanities, content_of(call)["guid"], "The vanity URL"))
 
 
 @route("PUT", "/v1/content/{guid}/vanity", role="publisher")
@@ -84,10 +83,7 @@ async def set_vanity(call: Call) -> Answer:
 def delete_vanity(call: Call) -> Answer:
     """Take the path from content."""
     guid = content_of(call, edit=True)["guid"]
-    if call.state.vanities.pop(guid, None) is None:
-        gone = f"vanity:{guid}" in call.state.deleted
-        raise already_gone("The vanity URL") if gone else not_found("The vanity URL")
-    call.state.deleted.add(f"vanity:{guid}")
+    remove_from(call, call.state.vanities, guid, "The vanity URL", mark=f"vanity:{guid}")
     return empty()
 
 
