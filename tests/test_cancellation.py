@@ -8,7 +8,6 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import aclosing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from aconnect.testing import BuildScript, FakeConnect, Seed, VirtualClock, fault
 from aconnect.testing.connect.routes.bundles import small_archive
 
 Work = Callable[["World"], Awaitable[object]]
+
+SEED = Seed(visits=500, users=12)
 
 
 class Interrupted:
@@ -76,7 +77,7 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with FakeConnect(Seed(visits=500, users=12)) as server:
+    async with FakeConnect(SEED) as server:
         server.state.build_script = BuildScript(lines_per_poll=3)
         world = World(server, tmp_path)
         await world.prepare()
@@ -112,8 +113,10 @@ async def failed_stream(world: World) -> object:
     return caught
 
 
-def visits(world: World) -> Any:
-    return world.client.instrumentation.visits(from_=datetime(2020, 1, 1, tzinfo=UTC)).sized(150)
+def visits(world: World, *, most: int = 500) -> Any:
+    """Give that many visits, in four pages."""
+    end = SEED.start + SEED.step * (most - 1)
+    return world.client.instrumentation.visits(from_=SEED.start, to=end).sized(most // 3)
 
 
 async def rows(world: World) -> object:
@@ -187,7 +190,7 @@ async def mapped_rows(world: World) -> object:
         await asyncio.sleep(0)
         return row
 
-    return [row async for row in amap(nothing, visits(world).prefetch(1), limit=2)]
+    return [row async for row in amap(nothing, visits(world, most=50).prefetch(1), limit=2)]
 
 
 async def upload(world: World) -> object:

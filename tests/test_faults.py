@@ -44,6 +44,7 @@ UNCERTAIN: dict[str, Fault] = {
     "slow": faults.slow_headers(30),
     "stalled": faults.stalled_body(30),
 }
+SLOW = (UNCERTAIN["slow"], UNCERTAIN["stalled"])
 HAPPENED = (UNCERTAIN["reset, but done"], UNCERTAIN["reset in the body"], UNCERTAIN["stalled"])
 # Trying again would change nothing.
 FINAL: dict[str, tuple[Fault, type[errors.ConnectError]]] = {
@@ -68,8 +69,11 @@ CONNECT_FINAL: dict[str, tuple[Fault, type[errors.ConnectError]]] = {
 
 
 @asynccontextmanager
-async def scene(operation: str) -> AsyncIterator[Scene[Any, Any]]:
-    """Give a scene whose client does not really wait, and check what it leaves behind."""
+async def scene(operation: str, *, patience: float = 10) -> AsyncIterator[Scene[Any, Any]]:
+    """Give a scene whose client does not really wait, and check what it leaves behind.
+
+    Only a server that is slow makes it wait: `patience` seconds, so they are few where it is.
+    """
     before = asyncio.all_tasks()
     declared = REGISTRY[operation]
     setting = SETTINGS[declared.service]
@@ -78,7 +82,7 @@ async def scene(operation: str) -> AsyncIterator[Scene[Any, Any]]:
             server,
             clock=VirtualClock(),
             retry=RetryPolicy(attempts=ATTEMPTS),
-            timeout=Timeout(read=0.3),
+            timeout=Timeout(read=patience),
             max_body=1 << 20,
         )
         async with client:
@@ -154,7 +158,7 @@ async def test_an_uncertain_end_is_repeated_only_if_that_is_safe(
 ) -> None:
     """A lost answer is asked for again if the call is idempotent, else it is a typed error."""
     value, requests = await expected(operation)
-    async with scene(operation) as it:
+    async with scene(operation, patience=0.3 if fault in SLOW else 10) as it:
         it.server.script(fault, on=on(operation))
         if value is None and fault is UNCERTAIN["stalled"]:
             # An answer without a body has nothing that could stall.

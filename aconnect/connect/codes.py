@@ -1,4 +1,4 @@
-"""The error codes of the Connect Server API, by the vendor's names.
+"""Error codes: what the Connect Server API calls what went wrong, by the vendor's names.
 
 Names are those of `APIErrorCode` in the vendor's API document of 2026; the meanings up to 195 are
 those of its table of error codes (2023.09), in short. Later meanings are published nowhere: the

@@ -1,4 +1,4 @@
-"""Numbers of use: active users, and usage of content under the names of posit-sdk.
+"""Metrics: active users, and usage of content under the names of posit-sdk.
 
 Usage itself is declared in `instrumentation`; here it only has the other names: `find`, `start` and
 `end` for what is called `visits`, `from_` and `to` there.

@@ -1,4 +1,4 @@
-"""Credentials that Connect gives in exchange for its own session tokens.
+"""OAuth credentials: what Connect gives in exchange for its own session tokens.
 
 Decides what they look like, where running content finds its own token, and that none of them is
 shown. It sends nothing: `oauth` does.

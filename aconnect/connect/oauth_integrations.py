@@ -1,4 +1,4 @@
-"""OAuth integrations, and which content uses which.
+"""OAuth integrations: services that content may reach, and which content uses which.
 
 An integration is a service that content may reach with the credentials of its viewers or of a
 service account. It is configured by a template, and content is associated with it.

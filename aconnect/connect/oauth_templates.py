@@ -1,4 +1,4 @@
-"""Templates of OAuth integrations: which options and fields their `config` has."""
+"""OAuth templates: what integrations are made of, which options and fields they have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The queue of what the server is to do in the background; for administrators."""
+"""Queue: what the server is to do in the background; for administrators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Git repositories that content is deployed from."""
+"""Repositories: where in Git content is deployed from."""
 
 from __future__ import annotations
 

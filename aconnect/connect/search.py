@@ -1,4 +1,4 @@
-"""The query language of content search: what each term means, and how it is quoted.
+"""Content search: its query language, what each term means, and how it is quoted.
 
 Whether a value names anything is for the server to say: it leaves out a filter whose value it does
 not understand, answers with more content than was meant, and tells so in a warning, which is logged

@@ -1,4 +1,4 @@
-"""What the server says of itself: settings and installed languages."""
+"""Server information: settings, installed languages and time zones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The system that content runs on: its hosts, caches and documentation.
+"""System: the hosts, caches and documentation of what content runs on.
 
 Checks and service tokens, which are reached from here, have modules of their own.
 """

@@ -51,7 +51,9 @@ def write_pages(app: Sphinx) -> None:
 def page(group: str, names: list[str]) -> str:
     """Write one page."""
     summary, _, rest = (getdoc(modules[f"aconnect.connect.{group}"]) or "").partition("\n\n")
-    parts = [f"# {group.replace('_', ' ').capitalize()}", " ".join(summary.split()), rest]
+    head, colon, _ = summary.partition(":")
+    title = head if colon else group.replace("_", " ").capitalize()
+    parts = [f"# {title}", " ".join(summary.split()), rest]
     left = sorted(names)
     for title, belongs in KINDS:
         found = [name for name in left if belongs(getattr(aconnect.connect, name))]

@@ -41,10 +41,13 @@ class Operations(SphinxDirective):
         )
         if not found:
             raise self.error(f"no operation is declared for the service {service!r}")
+        # The page depends on the code and not on a file of these pages.
+        self.env.note_reread()
         body = nodes.tbody()
         for resource, group in groupby(found, key=itemgetter(0)):
-            body += heading(resource)
-            body += [row(cells(name, REGISTRY[key])) for _, name, key in group]
+            operations = [(name, REGISTRY[key]) for _, name, key in group]
+            body += heading(resource, below=any(stands_below(one) for _, one in operations))
+            body += [row(cells(name, declared)) for name, declared in operations]
         return [nodes.paragraph(text=f"{len(found)} operations."), table(body)]
 
 
@@ -68,10 +71,17 @@ def lifetime(declared: Endpoint) -> str:
     return f"{declared.since}, {gone}" if declared.since else gone
 
 
-def heading(resource: str) -> nodes.row:
+def stands_below(declared: Endpoint) -> bool:
+    """Tell whether an object that it is called on fills a part of its path."""
+    return any(name not in declared.plan.arguments for name, *_ in declared.plan.path)
+
+
+def heading(resource: str, *, below: bool) -> nodes.row:
     """Lay out the row above the operations of one resource."""
     name = nodes.strong("", resource)
-    return nodes.row("", nodes.entry("", nodes.paragraph("", "", name), morecols=len(HEADS) - 1))
+    note = nodes.Text(", below one object" if below else "")
+    entry = nodes.entry("", nodes.paragraph("", "", name, note), morecols=len(HEADS) - 1)
+    return nodes.row("", entry)
 
 
 def table(body: nodes.tbody) -> nodes.table:
