@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
-from aconnect.testing.connect.dialect import Call, already_gone, bad_request, not_found
+from aconnect.testing.connect.dialect import ApiFault, Call, already_gone, bad_request, not_found
 from aconnect.testing.wire import Row
 
 T = TypeVar("T")
@@ -60,6 +60,11 @@ def existing(objects: Mapping[str, T], key: str, what: str) -> T:
     return found
 
 
+def missing(call: Call, mark: str, what: str) -> ApiFault:
+    """Say that what is to be deleted does not exist, or with code 17 that it does no more."""
+    return already_gone(what) if mark in call.state.deleted else not_found(what)
+
+
 def remove_from(
     call: Call, objects: dict[str, T], key: str, what: str, *, mark: str | None = None
 ) -> T:
@@ -75,7 +80,7 @@ def remove_from(
     mark = mark or key
     found = objects.pop(key, None)
     if found is None:
-        raise already_gone(what) if mark in call.state.deleted else not_found(what)
+        raise missing(call, mark, what)
     call.state.deleted.add(mark)
     return found
 
@@ -100,3 +105,11 @@ def one_of(call: Call, name: str, allowed: Collection[str], default: str) -> str
 def is_descending(call: Call, default: str) -> bool:
     """Read `order`."""
     return one_of(call, "order", ("asc", "desc"), default) == "desc"
+
+
+def remote_prefix(call: Call) -> str:
+    """Read the `prefix` of a search of the directory, which older servers need."""
+    prefix = call.value("prefix")
+    if prefix is None and not call.features.modern_fields:
+        raise bad_request("The parameter prefix is required.")
+    return (prefix or "").lower()

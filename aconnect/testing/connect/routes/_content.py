@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from aconnect.testing.connect.dialect import Call, bad_request, forbidden
-from aconnect.testing.connect.routes._checks import (
-    existing,
-)
+from aconnect.testing.connect.routes._checks import existing
 from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Row
 
@@ -17,8 +15,7 @@ RENDERED = frozenset({"quarto-static", "rmd-static", "jupyter-static", "jupyter-
 """Application modes that can be rendered, and so have schedules."""
 
 
-_CONTENT_NULLS = (
-    "title",
+LIMITS = (
     "connection_timeout",
     "read_timeout",
     "init_timeout",
@@ -26,6 +23,12 @@ _CONTENT_NULLS = (
     "max_processes",
     "min_processes",
     "max_conns_per_process",
+)
+"""What a process may take and how many there may be, as small numbers."""
+
+_CONTENT_NULLS = (
+    "title",
+    *LIMITS,
     "load_factor",
     "memory_request",
     "memory_limit",

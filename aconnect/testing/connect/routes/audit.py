@@ -6,9 +6,7 @@ from datetime import datetime
 from aconnect.testing.connect.dialect import Call, bad_request, route
 from aconnect.testing.connect.histories import ACTIONS
 from aconnect.testing.connect.paging import MAX_LIMIT, keyset, parse_time
-from aconnect.testing.connect.routes._checks import (
-    is_descending,
-)
+from aconnect.testing.connect.routes._checks import is_descending
 from aconnect.testing.connect.series import Selection
 from aconnect.testing.wire import Answer, Row, ok
 

@@ -1,10 +1,7 @@
 """Bookmarks: each user's own, one for each content item."""
 
 from aconnect.testing.connect.dialect import ApiFault, Call, route
-from aconnect.testing.connect.routes._checks import (
-    existing,
-    remove_from,
-)
+from aconnect.testing.connect.routes._checks import existing, remove_from
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 

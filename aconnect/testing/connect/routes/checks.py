@@ -2,12 +2,7 @@
 
 from aconnect.testing.connect.dialect import Call, not_found, route
 from aconnect.testing.connect.progress import CheckState, Run, nothing
-from aconnect.testing.connect.routes._checks import (
-    TEXT_NULL,
-    chosen,
-    existing,
-    remove_from,
-)
+from aconnect.testing.connect.routes._checks import TEXT_NULL, chosen, existing, remove_from
 from aconnect.testing.connect.state import SYSTEM_CHECKS, State
 from aconnect.testing.wire import Answer, empty, ok
 

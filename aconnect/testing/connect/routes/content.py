@@ -24,6 +24,7 @@ from aconnect.testing.connect.routes._checks import (
     remove_from,
 )
 from aconnect.testing.connect.routes._content import (
+    LIMITS,
     content_of,
     included,
     may_view,
@@ -37,15 +38,6 @@ _SEEDED_MODES = ("python-shiny", "quarto-static", "python-fastapi", "shiny", "rm
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{3,64}", re.ASCII)
 
-_SHORT = (
-    "connection_timeout",
-    "read_timeout",
-    "init_timeout",
-    "idle_timeout",
-    "max_processes",
-    "min_processes",
-    "max_conns_per_process",
-)
 _CREATABLE: Kinds = {
     "name": TEXT,
     "title": TEXT_NULL,
@@ -53,7 +45,7 @@ _CREATABLE: Kinds = {
     "access_type": TEXT,
     **dict.fromkeys(
         (
-            *_SHORT,
+            *LIMITS,
             "memory_request",
             "memory_limit",
             "amd_gpu_limit",
@@ -122,7 +114,7 @@ def _given(body: Row, kinds: Kinds) -> Row:
     """Return the known fields of a body, without nulls that change nothing."""
     return {
         name: value
-        for name, value in chosen(body, kinds, short=_SHORT).items()
+        for name, value in chosen(body, kinds, short=LIMITS).items()
         if value is not None or name not in _NEVER_NULL
     }
 

@@ -4,20 +4,9 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from aconnect.testing.connect.dialect import (
-    ApiFault,
-    Call,
-    bad_request,
-    forbidden,
-    route,
-)
+from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, forbidden, route
 from aconnect.testing.connect.progress import JobState, Run, TaskState
-from aconnect.testing.connect.routes._checks import (
-    FLAG_NULL,
-    TEXT_NULL,
-    chosen,
-    existing,
-)
+from aconnect.testing.connect.routes._checks import FLAG_NULL, TEXT_NULL, chosen, existing
 from aconnect.testing.connect.routes._content import RENDERED, content_of
 from aconnect.testing.connect.routes.jobs import new_job
 from aconnect.testing.connect.state import Bundle, State

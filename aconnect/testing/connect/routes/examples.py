@@ -4,9 +4,7 @@ import io
 import zipfile
 
 from aconnect.testing.connect.dialect import Call, route
-from aconnect.testing.connect.routes._checks import (
-    existing,
-)
+from aconnect.testing.connect.routes._checks import existing
 from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, Row, ok
 

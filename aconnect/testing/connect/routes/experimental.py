@@ -4,17 +4,16 @@ Decides how the old answers are spelled. What is done is the work of the success
 state.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from aconnect.testing.connect.dialect import Call, already_gone, not_found, route
+from aconnect.testing.connect.dialect import Call, R, route
 from aconnect.testing.connect.paging import offset
 from aconnect.testing.connect.routes import bundles, content, deployment
-from aconnect.testing.connect.routes._checks import (
-    existing,
-)
-from aconnect.testing.connect.routes._content import content_of
+from aconnect.testing.connect.routes._checks import existing, missing
+from aconnect.testing.connect.routes._content import LIMITS, content_of
 from aconnect.testing.wire import Answer, Row, ok
 
 # The document of 2023.09 has the operations and that of 2026 has not; between them is unknown.
@@ -27,13 +26,7 @@ _CONTENT = (
     "title",
     "description",
     "access_type",
-    "connection_timeout",
-    "read_timeout",
-    "init_timeout",
-    "idle_timeout",
-    "max_processes",
-    "min_processes",
-    "max_conns_per_process",
+    *LIMITS,
     "load_factor",
     "created_time",
     "last_deployed_time",
@@ -65,6 +58,17 @@ _BUNDLE = (
     "size",
 )
 _TASK = ("id", "output", "finished", "code", "error", "last")
+_GROUP_ROLES = {"owner": "publisher", "viewer": "viewer"}
+"""What the content of a group calls the roles of permissions."""
+
+
+def _old(
+    method: str, template: str, successor: str, *, role: str | None = None
+) -> Callable[[Callable[[Call], R]], Callable[[Call], R]]:
+    """Declare an operation that has gone, and the path to use instead."""
+    return route(
+        method, f"/v1/experimental{template}", role=role, until=_GONE, deprecated=successor
+    )
 
 
 def _only(row: Row, names: tuple[str, ...]) -> Row:
@@ -83,118 +87,75 @@ def _find_bundle(call: Call) -> None:
         if number in own:
             call.args["guid"] = guid
             return
-    gone = f"bundle:{number}" in call.state.deleted
-    raise (already_gone if gone else not_found)("The bundle")
+    raise missing(call, f"bundle:{number}", "The bundle")
 
 
-_GROUP_ROLES = {"owner": "publisher", "viewer": "viewer"}
-"""What this operation calls the roles of permissions."""
-
-
-@route(
-    "POST",
-    "/v1/experimental/content",
-    role="publisher",
-    until=_GONE,
-    deprecated="/v1/content",
-)
+@_old("POST", "/content", "/v1/content", role="publisher")
 async def create_content(call: Call) -> Answer:
     """Create a content item."""
     return ok(_only(_object(await content.create_content(call)), _CONTENT))
 
 
-@route("GET", "/v1/experimental/content/{guid}", until=_GONE, deprecated="/v1/content/{guid}")
+@_old("GET", "/content/{guid}", "/v1/content/{guid}")
 def get_content(call: Call) -> Answer:
     """Get one content item."""
     return ok(_only(_object(content.get_content(call)), _CONTENT))
 
 
-@route("POST", "/v1/experimental/content/{guid}", until=_GONE, deprecated="/v1/content/{guid}")
+@_old("POST", "/content/{guid}", "/v1/content/{guid}")
 async def update_content(call: Call) -> Answer:
     """Change the given fields."""
     return ok(_only(_object(await content.update_content(call)), _CONTENT))
 
 
-@route("DELETE", "/v1/experimental/content/{guid}", until=_GONE, deprecated="/v1/content/{guid}")
+@_old("DELETE", "/content/{guid}", "/v1/content/{guid}")
 def delete_content(call: Call) -> Answer:
     """Delete a content item."""
     return content.delete_content(call)
 
 
-@route(
-    "POST",
-    "/v1/experimental/content/{guid}/upload",
-    role="publisher",
-    until=_GONE,
-    deprecated="/v1/content/{guid}/bundles",
-)
+@_old("POST", "/content/{guid}/upload", "/v1/content/{guid}/bundles", role="publisher")
 async def upload_bundle(call: Call) -> Answer:
     """Take an archive."""
     row = _object(await bundles.upload_bundle(call))
     return ok({"bundle_id": row["id"], "size": row["size"]})
 
 
-@route(
-    "POST",
-    "/v1/experimental/content/{guid}/deploy",
-    role="publisher",
-    until=_GONE,
-    deprecated="/v1/content/{guid}/deploy",
-)
+@_old("POST", "/content/{guid}/deploy", "/v1/content/{guid}/deploy", role="publisher")
 async def deploy_content(call: Call) -> Answer:
     """Start a deployment."""
     return await deployment.deploy_content(call)
 
 
-@route(
-    "GET",
-    "/v1/experimental/content/{guid}/bundles",
-    until=_GONE,
-    deprecated="/v1/content/{guid}/bundles",
-)
+@_old("GET", "/content/{guid}/bundles", "/v1/content/{guid}/bundles")
 def get_bundles(call: Call) -> Answer:
     """List bundles by id; unlike its successor, in pages."""
     found = call.state.bundles.get(content_of(call, edit=True)["guid"], {}).values()
     return offset(call, [_only(bundle.row, _BUNDLE) for bundle in found])
 
 
-@route(
-    "GET",
-    "/v1/experimental/bundles/{id}",
-    until=_GONE,
-    deprecated="/v1/content/{guid}/bundles/{id}",
-)
+@_old("GET", "/bundles/{id}", "/v1/content/{guid}/bundles/{id}")
 def get_bundle(call: Call) -> Answer:
     """Get one bundle."""
     _find_bundle(call)
     return ok(_only(_object(bundles.get_bundle(call)), _BUNDLE))
 
 
-@route(
-    "DELETE",
-    "/v1/experimental/bundles/{id}",
-    until=_GONE,
-    deprecated="/v1/content/{guid}/bundles/{id}",
-)
+@_old("DELETE", "/bundles/{id}", "/v1/content/{guid}/bundles/{id}")
 def delete_bundle(call: Call) -> Answer:
     """Delete a bundle that is not active."""
     _find_bundle(call)
     return bundles.delete_bundle(call)
 
 
-@route(
-    "GET",
-    "/v1/experimental/bundles/{id}/download",
-    until=_GONE,
-    deprecated="/v1/content/{guid}/bundles/{id}/download",
-)
+@_old("GET", "/bundles/{id}/download", "/v1/content/{guid}/bundles/{id}/download")
 def download_bundle(call: Call) -> Answer:
     """Answer with the bytes that were uploaded."""
     _find_bundle(call)
     return bundles.download_bundle(call)
 
 
-@route("GET", "/v1/experimental/tasks/{id}", until=_GONE, deprecated="/v1/tasks/{id}")
+@_old("GET", "/tasks/{id}", "/v1/tasks/{id}")
 async def get_task(call: Call) -> Answer:
     """Answer with the state of a task."""
     return ok(_only(_object(await deployment.get_task(call)), _TASK))

@@ -17,6 +17,7 @@ from aconnect.testing.connect.routes._checks import (
     WHOLE_NULL,
     chosen,
     existing,
+    remote_prefix,
     remove_from,
 )
 from aconnect.testing.connect.state import State, guid_of
@@ -106,10 +107,7 @@ def _store(call: Call, name: str, gid: int | None) -> Row:
 @route("GET", "/v1/groups/remote", role="publisher")
 def search_remote_groups(call: Call) -> Answer:
     """Search the server's groups and its directory."""
-    prefix = call.value("prefix")
-    if prefix is None and not call.features.modern_fields:
-        raise bad_request("The parameter prefix is required.")
-    prefix = (prefix or "").lower()
+    prefix = remote_prefix(call)
     limit = call.integer("limit", 20, 1, 500)
     found = [
         {"name": row["name"], "guid": guid, "temp_ticket": f"ticket-{row['name']}"}

@@ -5,9 +5,7 @@ from datetime import datetime, timedelta
 
 from aconnect.testing.connect.dialect import ApiFault, Call, route
 from aconnect.testing.connect.progress import BuildScript, JobState, Run
-from aconnect.testing.connect.routes._checks import (
-    existing,
-)
+from aconnect.testing.connect.routes._checks import existing
 from aconnect.testing.connect.routes._content import RENDERED, content_of
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.connect.versions import aged

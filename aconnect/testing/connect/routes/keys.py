@@ -2,22 +2,9 @@
 
 from secrets import token_hex
 
-from aconnect.testing.connect.dialect import (
-    ROLES,
-    Call,
-    bad_request,
-    forbidden,
-    not_found,
-    route,
-)
+from aconnect.testing.connect.dialect import ROLES, Call, bad_request, forbidden, not_found, route
 from aconnect.testing.connect.paging import parse_time
-from aconnect.testing.connect.routes._checks import (
-    TEXT,
-    TEXT_NULL,
-    chosen,
-    existing,
-    remove_from,
-)
+from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, existing, remove_from
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _NEW = (2023, 12, 0)

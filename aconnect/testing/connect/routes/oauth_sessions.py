@@ -5,10 +5,7 @@ from uuid import uuid4
 
 from aconnect.testing.connect.dialect import Call, forbidden, route
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.routes._checks import (
-    existing,
-    remove_from,
-)
+from aconnect.testing.connect.routes._checks import existing, remove_from
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 

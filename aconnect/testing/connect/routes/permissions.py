@@ -3,16 +3,8 @@
 Decides who may be given what. What an entry allows is decided where content is seen and changed.
 """
 
-from aconnect.testing.connect.dialect import (
-    ApiFault,
-    Call,
-    bad_request,
-    route,
-)
-from aconnect.testing.connect.routes._checks import (
-    existing,
-    remove_from,
-)
+from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
+from aconnect.testing.connect.routes._checks import existing, remove_from
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 

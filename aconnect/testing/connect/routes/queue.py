@@ -5,9 +5,7 @@ from datetime import datetime
 
 from aconnect.testing.connect.dialect import Call, bad_request, route
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.routes._checks import (
-    remove_from,
-)
+from aconnect.testing.connect.routes._checks import remove_from
 from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, Row, empty
 

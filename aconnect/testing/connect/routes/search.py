@@ -7,10 +7,7 @@ from operator import itemgetter
 from aconnect.testing.connect import searching
 from aconnect.testing.connect.dialect import Call, bad_request, route
 from aconnect.testing.connect.paging import cut, parse_time
-from aconnect.testing.connect.routes._checks import (
-    is_descending,
-    one_of,
-)
+from aconnect.testing.connect.routes._checks import is_descending, one_of
 from aconnect.testing.connect.routes._content import included, may_view, sent_content
 from aconnect.testing.connect.routes.deployment import variants_of
 from aconnect.testing.connect.searching import Filters, Misfit, Test, select, truth

@@ -2,10 +2,7 @@
 
 from aconnect.testing.connect.dialect import Call, route
 from aconnect.testing.connect.paging import MAX_LIMIT, cut
-from aconnect.testing.connect.routes._checks import (
-    is_descending,
-    one_of,
-)
+from aconnect.testing.connect.routes._checks import is_descending, one_of
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, ok
 

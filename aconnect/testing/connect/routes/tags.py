@@ -3,12 +3,7 @@
 from datetime import datetime
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, not_found, route
-from aconnect.testing.connect.routes._checks import (
-    TEXT,
-    TEXT_NULL,
-    chosen,
-    remove_from,
-)
+from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, remove_from
 from aconnect.testing.connect.routes._content import content_of, may_view, sent_content
 from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, Row, empty, ok

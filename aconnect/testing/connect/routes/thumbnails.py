@@ -1,14 +1,7 @@
 """Thumbnails of content: pictures are recognised by how they begin, and kept as they came."""
 
-from aconnect.testing.connect.dialect import (
-    ApiFault,
-    Call,
-    bad_request,
-    route,
-)
-from aconnect.testing.connect.routes._checks import (
-    remove_from,
-)
+from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
+from aconnect.testing.connect.routes._checks import remove_from
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, empty
 

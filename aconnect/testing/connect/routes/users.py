@@ -22,6 +22,7 @@ from aconnect.testing.connect.routes._checks import (
     Kinds,
     chosen,
     one_of,
+    remote_prefix,
 )
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.connect.versions import aged
@@ -158,7 +159,7 @@ def _order(value: str | datetime | None) -> tuple[bool, str | float]:
 @route("GET", "/v1/users/remote", role="publisher")
 def search_remote_users(call: Call) -> Answer:
     """Search the server's users and its directory; only those not yet here have no guid."""
-    prefix = _remote_prefix(call)
+    prefix = remote_prefix(call)
     limit = call.integer("limit", 20, 1, 500)
     found = [
         {**row, "guid": guid, "temp_ticket": f"ticket-{row['username']}"}
@@ -172,13 +173,6 @@ def search_remote_users(call: Call) -> Answer:
     ]
     found = [aged("user", row, call.features) for row in found[:limit]]
     return ok({"current_page": 1, "total": len(found), "results": found})
-
-
-def _remote_prefix(call: Call) -> str:
-    prefix = call.value("prefix")
-    if prefix is None and not call.features.modern_fields:
-        raise bad_request("The parameter prefix is required.")
-    return (prefix or "").lower()
 
 
 @route("POST", "/v1/users", role="administrator")

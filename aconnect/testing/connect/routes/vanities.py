@@ -5,16 +5,8 @@ Decides which paths there may be. They lead nowhere: the simulated server shows 
 
 import re
 
-from aconnect.testing.connect.dialect import (
-    ApiFault,
-    Call,
-    bad_request,
-    route,
-)
-from aconnect.testing.connect.routes._checks import (
-    existing,
-    remove_from,
-)
+from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
+from aconnect.testing.connect.routes._checks import existing, remove_from
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, empty, ok
 
