@@ -21,11 +21,12 @@ from aconnect._core.endpoint import REGISTRY, Endpoint
 from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, bootstrap_token
 from aconnect.connect.thumbnails import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed
+from aconnect.testing.connect.archives import Archive
 from aconnect.testing.connect.routes.bundles import store
 from aconnect.testing.connect.routes.deployment import start
 from aconnect.testing.connect.routes.oauth_integrations import new_integration
 from aconnect.testing.connect.routes.repository import new_repository
-from aconnect.testing.connect.state import Archive, guid_of
+from aconnect.testing.connect.state import guid_of
 from tests.scenes import Scene, Setting
 
 OAUTH_CONFIG = {

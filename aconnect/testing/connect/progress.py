@@ -144,6 +144,18 @@ class JobState:
         ]
 
 
+SYSTEM_CHECKS = BuildScript(
+    lines=(
+        "database/connection",
+        "database/migrations",
+        "python/version",
+        "r/version",
+        "mail/configuration",
+    )
+)
+"""The tests that a server makes of itself, as `group/name`."""
+
+
 @dataclass(slots=True, eq=False)
 class CheckState:
     """A run of system checks; each line of its script is a test, written `group/name`.

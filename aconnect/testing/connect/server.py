@@ -10,17 +10,14 @@ from aiohttp import web
 
 from aconnect.testing import wire
 from aconnect.testing.base import FakeServer
-from aconnect.testing.connect import dialect, routes
+from aconnect.testing.connect import dialect
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
-from aconnect.testing.connect.routes import oauth_credentials, oauth_sessions
+from aconnect.testing.connect.routes import ROUTES, oauth_credentials, oauth_sessions
 from aconnect.testing.connect.routes.users import ADMIN_KEY
 from aconnect.testing.connect.seeding import seeded_state
 from aconnect.testing.connect.state import Seed, State
 from aconnect.testing.connect.versions import Features, parse_version
 from aconnect.testing.wire import Answer, Route, RouteTable, Row, ServiceFault
-
-# Importing the routes registers them; naming them here keeps the import in use.
-RESOURCE_GROUPS = tuple(routes.__all__)
 
 
 class FakeConnect(FakeServer[State]):
@@ -38,7 +35,7 @@ class FakeConnect(FakeServer[State]):
     """
 
     root = "/__api__"
-    routes: ClassVar[RouteTable[Any]] = dialect.ROUTES
+    routes: ClassVar[RouteTable[Any]] = ROUTES
 
     def __init__(
         self,

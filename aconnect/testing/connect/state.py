@@ -4,17 +4,17 @@ Decides where things are kept. Rows are plain dicts in the newest form of the AP
 and take away what an older version does not send.
 """
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import IO, Literal
+from typing import Literal
 from uuid import UUID, uuid4
 
+from aconnect.testing.connect.archives import Archive
 from aconnect.testing.connect.paging import PageCache
 from aconnect.testing.connect.progress import (
+    SYSTEM_CHECKS,
     BuildScript,
     CheckState,
     JobState,
@@ -25,22 +25,6 @@ from aconnect.testing.connect.progress import (
 from aconnect.testing.connect.series import Series
 from aconnect.testing.connect.versions import Features
 from aconnect.testing.wire import Row
-
-IN_MEMORY = 8 << 20
-"""Archives larger than this go to a temporary file."""
-
-PIECE = 1 << 18
-
-SYSTEM_CHECKS = BuildScript(
-    lines=(
-        "database/connection",
-        "database/migrations",
-        "python/version",
-        "r/version",
-        "mail/configuration",
-    )
-)
-"""The tests that a server makes of itself, as `group/name`."""
 
 
 def guid_of(*parts: object) -> str:
@@ -76,57 +60,6 @@ class Seed:
     """How many consecutive rows share a time."""
     old_rows: int = 3
     """Rows of old data versions before the first visit and session, on top of their numbers."""
-
-
-class Archive:
-    """Bytes of a bundle, in memory or, if many, in a temporary file."""
-
-    def __init__(self) -> None:
-        self.size: int = 0
-        self._memory = bytearray()
-        self._file: IO[bytes] | None = None
-
-    @classmethod
-    def of(cls, data: bytes) -> "Archive":
-        archive = cls()
-        archive.write(data)
-        return archive
-
-    def write(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        if self._file is None and self.size > IN_MEMORY:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115
-            self._file.write(self._memory)
-            self._memory = bytearray()
-        if self._file is None:
-            self._memory += chunk
-        else:
-            self._file.write(chunk)
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes; several readers do not disturb each other."""
-        if self._file is None:
-            yield bytes(self._memory)
-            return
-        self._file.flush()
-        number = self._file.fileno()
-        for begin in range(0, self.size, PIECE):
-            yield os.pread(number, PIECE, begin)
-
-    def open(self) -> IO[bytes]:
-        """Return a file at the first byte, for one reader that closes it."""
-        # The reader closes it.
-        copy: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
-        for piece in self.pieces():
-            copy.write(piece)
-        copy.seek(0)
-        return copy
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        self._memory = bytearray()
 
 
 @dataclass(slots=True, eq=False)

@@ -1,9 +1,10 @@
 """The simulated operations, one module per resource group.
 
-Importing this package registers all of them in `dialect.ROUTES`. A new operation is one decorated
-function in its module; a new group is one module, named here.
+Importing this package registers all of them in `ROUTES`. A new operation is one decorated function
+in its module; a new group is one module, named here.
 """
 
+from aconnect.testing.connect.dialect import ROUTES
 from aconnect.testing.connect.routes import (
     audit,
     bookmarks,
@@ -43,6 +44,7 @@ from aconnect.testing.connect.routes import (
 )
 
 __all__ = [
+    "ROUTES",
     "audit",
     "bookmarks",
     "bootstrap",

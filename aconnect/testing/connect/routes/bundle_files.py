@@ -6,9 +6,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO
 
+from aconnect.testing.connect.archives import Archive
 from aconnect.testing.connect.dialect import ApiFault, Call, route
 from aconnect.testing.connect.routes.bundles import bundle_of
-from aconnect.testing.connect.state import Archive
 from aconnect.testing.wire import Answer, Row, ok
 
 SHOWN = 1 << 20

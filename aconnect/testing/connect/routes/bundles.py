@@ -15,10 +15,11 @@ import msgspec
 from aiohttp import BodyPartReader, MultipartReader
 from aiohttp.http_exceptions import HttpProcessingError
 
+from aconnect.testing.connect.archives import Archive
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
 from aconnect.testing.connect.routes._checks import existing, remove_from
 from aconnect.testing.connect.routes._content import content_of
-from aconnect.testing.connect.state import Archive, Bundle, State
+from aconnect.testing.connect.state import Bundle, State
 from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Answer, Row, empty, ok
 

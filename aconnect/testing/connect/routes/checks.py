@@ -1,9 +1,9 @@
 """System checks: runs that advance with every look at them, as tasks do."""
 
 from aconnect.testing.connect.dialect import Call, not_found, route
-from aconnect.testing.connect.progress import CheckState, Run, nothing
+from aconnect.testing.connect.progress import SYSTEM_CHECKS, CheckState, Run, nothing
 from aconnect.testing.connect.routes._checks import TEXT_NULL, chosen, existing, remove_from
-from aconnect.testing.connect.state import SYSTEM_CHECKS, State
+from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, empty, ok
 
 _NEW = (2023, 12, 0)

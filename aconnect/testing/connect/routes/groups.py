@@ -13,6 +13,7 @@ from aconnect.testing.connect.dialect import (
 )
 from aconnect.testing.connect.paging import offset
 from aconnect.testing.connect.routes._checks import (
+    TEXT,
     TEXT_NULL,
     WHOLE_NULL,
     chosen,
@@ -77,7 +78,7 @@ def find_groups(call: Call) -> Answer:
 async def create_group(call: Call) -> Answer:
     """Create a group, which a directory does not allow."""
     body = chosen(
-        await call.fields("name"), {"name": (str,), "unique_id": TEXT_NULL, "gid": WHOLE_NULL}
+        await call.fields("name"), {"name": TEXT, "unique_id": TEXT_NULL, "gid": WHOLE_NULL}
     )
     if call.state.authentication != "password":
         raise ApiFault(

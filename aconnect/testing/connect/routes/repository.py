@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, not_found, route
-from aconnect.testing.connect.routes._checks import TEXT, chosen, existing
+from aconnect.testing.connect.routes._checks import FLAG, TEXT, chosen, existing
 from aconnect.testing.connect.routes._content import content_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
-_KINDS = {"repository": TEXT, "branch": TEXT, "directory": TEXT, "polling": (bool,)}
+_KINDS = {"repository": TEXT, "branch": TEXT, "directory": TEXT, "polling": FLAG}
 
 
 def new_repository(repository: str, time: datetime, **more: Any) -> Row:

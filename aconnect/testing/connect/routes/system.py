@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from aconnect.testing.connect.dialect import Call, bad_request, not_found, route
 from aconnect.testing.connect.progress import Run
-from aconnect.testing.connect.routes._checks import TEXT, Kinds, chosen
+from aconnect.testing.connect.routes._checks import FLAG, TEXT, Kinds, chosen
 from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, Row, empty, ok
 
@@ -53,7 +53,7 @@ async def delete_runtime_cache(call: Call) -> Answer:
     """Start a task that removes a cache when it ends; a dry run only looks for the cache."""
     body = chosen(
         await call.fields(),
-        {"language": TEXT, "version": TEXT, "image_name": TEXT, "dry_run": (bool,)},
+        {"language": TEXT, "version": TEXT, "image_name": TEXT, "dry_run": FLAG},
     )
     cache: Row = {name: body.get(name) for name in ("language", "version", "image_name")}
     if cache["language"] not in LANGUAGES:
