@@ -1,9 +1,8 @@
 """The operations of the simulated Looker instance."""
 
-import re
-from collections.abc import Callable, Iterable
 from typing import Any, cast
 
+from aconnect.testing.looker.searching import found, listed, with_fields
 from aconnect.testing.looker.state import (
     DOCUMENTATION,
     PERMISSIONS,
@@ -88,21 +87,21 @@ def search_sets(call: Asked) -> Answer:
     """Search sets of one kind."""
     _, content, sets = _sets(call)
     filters = ("id", "name", "all_access", "built_in", content)
-    return _found(call, sets.values(), {name: name for name in filters})
+    return found(call, sets.values(), {name: name for name in filters})
 
 
 @ROUTES.route("GET", "/model_sets")
 @ROUTES.route("GET", "/permission_sets")
 def all_sets(call: Asked) -> Answer:
     """List the sets of one kind."""
-    return _listed(call, _sets(call)[2].values())
+    return listed(call, _sets(call)[2].values())
 
 
 @ROUTES.route("GET", "/model_sets/{id}")
 @ROUTES.route("GET", "/permission_sets/{id}")
 def get_set(call: Asked) -> Answer:
     """Answer one set."""
-    return ok(_with_fields(call, [_one(_sets(call)[2], call)])[0])
+    return ok(with_fields(call, [_one(_sets(call)[2], call)])[0])
 
 
 @ROUTES.route("POST", "/model_sets")
@@ -159,14 +158,14 @@ def all_roles(call: Asked) -> Answer:
     if wanted is not None:
         ids = wanted.split(",")
         roles = [role for role in roles if role["id"] in ids]
-    return _listed(call, roles)
+    return listed(call, roles)
 
 
 @ROUTES.route("GET", "/roles/search")
 def search_roles(call: Asked) -> Answer:
     """Search roles."""
     sets = {"model_set_ids": "model_set_id", "permission_set_ids": "permission_set_id"}
-    return _found(call, _roles(call.state), {**_ROLE_FILTERS, **sets})
+    return found(call, _roles(call.state), {**_ROLE_FILTERS, **sets})
 
 
 @ROUTES.route("GET", "/roles/search/with_user_count")
@@ -174,7 +173,7 @@ def search_roles_with_user_count(call: Asked) -> Answer:
     """Search roles; users through groups count too."""
     state = call.state
     roles = [{**role, "user_count": len(_users(state, role["id"]))} for role in _roles(state)]
-    return _found(call, roles, _ROLE_FILTERS)
+    return found(call, roles, _ROLE_FILTERS)
 
 
 @ROUTES.route("GET", "/roles/{id}")
@@ -236,7 +235,7 @@ def _users(state: LookerState, role_id: str, *, direct: bool = False) -> list[Ro
 def role_groups(call: Asked) -> Answer:
     """List the groups that have a role."""
     role_id = _one(call.state.roles, call)["id"]
-    return _listed(call, _role_groups(call.state, role_id))
+    return listed(call, _role_groups(call.state, role_id))
 
 
 def _role_groups(state: LookerState, role_id: str) -> list[Row]:
@@ -261,7 +260,7 @@ def role_users(call: Asked) -> Answer:
     """List the users that have a role, directly or at all."""
     role_id = _one(call.state.roles, call)["id"]
     direct = call.flag("direct_association_only", default=False)
-    return _listed(call, _users(call.state, role_id, direct=direct))
+    return listed(call, _users(call.state, role_id, direct=direct))
 
 
 @ROUTES.route("PUT", "/roles/{id}/users")
@@ -277,7 +276,7 @@ async def set_role_users(call: Asked) -> Answer:
 def search_users(call: Asked) -> Answer:
     """Search users, which is no role administration, but gives the ids for it."""
     users = call.state.users.values()
-    return _found(call, users, {name: name for name in ("id", "email", "first_name", "last_name")})
+    return found(call, users, {name: name for name in ("id", "email", "first_name", "last_name")})
 
 
 def _ids(body: object, known: dict[str, Row], kind: str) -> list[str]:
@@ -331,60 +330,3 @@ def _refuse_taken(rows: dict[str, Row], row: Row, known: Row | None) -> None:
                 # An update does not answer 409 by the contract.
                 _refuse([("name", "already_exists", "is already in use.")])
             raise ServiceFault(409, f"{row['name']} already exists.")
-
-
-_TRUTHS = frozenset({"all_access", "built_in", "internal"})
-
-
-def _listed(call: Asked, rows: Iterable[Row]) -> Answer:
-    return ok(_with_fields(call, rows))
-
-
-def _with_fields(call: Asked, rows: Iterable[Row]) -> list[Row]:
-    """Leave only the fields that were asked for."""
-    fields = call.value("fields")
-    if not fields:
-        return list(rows)
-    names = {name.strip() for name in fields.split(",")}
-    return [{name: row[name] for name in row if name in names} for row in rows]
-
-
-def _found(call: Asked, rows: Iterable[Row], filters: dict[str, str]) -> Answer:
-    """Search: filters, order, then the part that `limit` and `offset` cut out."""
-    for name, field in filters.items():
-        if field in _TRUTHS:
-            call.flag(name, default=False)
-    tests = [
-        _test(field, wanted)
-        for name, field in filters.items()
-        if (wanted := call.value(name)) is not None
-    ]
-    match = any if call.flag("filter_or", default=False) else all
-    found = [row for row in rows if not tests or match(test(row) for test in tests)]
-    for key in reversed((call.value("sorts") or "").split(",")):
-        name, _, direction = key.strip().partition(" ")
-        if name:
-            found.sort(key=lambda row: str(row.get(name)), reverse=direction.strip() == "desc")
-    offset = call.integer("offset", 0)
-    limit = call.integer("limit", len(found))
-    return ok(_with_fields(call, found[offset : offset + limit]))
-
-
-def _test(field: str, wanted: str) -> Callable[[Row], bool]:
-    """Make the test of one filter: NULL, a list of ids, a truth, or a pattern."""
-    if wanted.upper() in {"IS NULL", "NOT NULL"}:
-        return lambda row: (row.get(field) is None) is (wanted.upper() == "IS NULL")
-    if field == "id" or field.endswith("_id"):
-        return lambda row: row.get(field) in wanted.split(",")
-    if field in _TRUTHS:
-        return lambda row: row.get(field) is (wanted == "true")
-    if field in {"models", "permissions"}:
-        patterns = [_pattern(part) for part in wanted.split(",")]
-        return lambda row: all(any(p.fullmatch(v) for v in row.get(field) or ()) for p in patterns)
-    pattern = _pattern(wanted)
-    return lambda row: pattern.fullmatch(row.get(field) or "") is not None
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in text)
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
