@@ -10,7 +10,6 @@ from aconnect.testing.connect.dialect import (
     Call,
     bad_request,
     forbidden,
-    not_found,
     route,
 )
 from aconnect.testing.connect.routes._checks import (
@@ -225,10 +224,10 @@ async def add_environment_permission(call: Call) -> Answer:
     user, group = body.get("user_guid"), body.get("group_guid")
     if bool(user) == bool(group):
         raise bad_request("Name a user or a group, and not both.", 246)
-    if user and user not in call.state.users:
-        raise not_found("The user")
-    if group and group not in call.state.groups:
-        raise not_found("The group")
+    if user:
+        existing(call.state.users, user, "The user")
+    if group:
+        existing(call.state.groups, group, "The group")
     who: Row = {"user_guid": user or None, "group_guid": group or None}
     if any({name: one[name] for name in who} == who for one in permissions.values()):
         raise ApiFault(409, 247, "The user or group may already use the environment.")

@@ -60,8 +60,6 @@ _BUNDLE = (
 _TASK = ("id", "output", "finished", "code", "error", "last")
 _GROUP_ROLES = {"owner": "publisher", "viewer": "viewer"}
 """What the content of a group calls the roles of permissions."""
-_GROUP_ROLES = {"owner": "publisher", "viewer": "viewer"}
-"""What the content of a group calls the roles of permissions."""
 
 
 def _old(

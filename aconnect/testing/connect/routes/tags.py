@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, not_found, route
-from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, remove_from
+from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, existing, remove_from
 from aconnect.testing.connect.routes._content import content_of, may_view, sent_content
 from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Answer, Row, empty, ok
@@ -38,15 +38,14 @@ def _tag(call: Call) -> Row:
     given = call.args["id"]
     if given in tags:
         return tags[given]
-    parent: str | None = None
     row: Row | None = None
     for name in given.split(","):
+        parent = None if row is None else row["id"]
         row = next(
             (t for t in tags.values() if t["name"] == name and t["parent_id"] == parent), None
         )
         if row is None:
-            raise not_found("The tag")
-        parent = row["id"]
+            break
     if row is None:
         raise not_found("The tag")
     return row
@@ -74,8 +73,8 @@ def _refuse_taken(call: Call, name: str, parent: str | None, own: Row | None = N
 
 
 def _refuse_parent(call: Call, parent: str | None) -> None:
-    if parent is not None and parent not in call.state.tags:
-        raise not_found("The parent tag")
+    if parent is not None:
+        existing(call.state.tags, parent, "The parent tag")
 
 
 @route("GET", "/v1/tags")
@@ -164,9 +163,7 @@ async def add_tag(call: Call) -> Answer:
     guid = content_of(call, edit=True)["guid"]
     tag_id = (await call.fields("tag_id"))["tag_id"]
     tags = call.state.tags
-    if tag_id not in tags:
-        raise not_found("The tag")
-    if tags[tag_id]["parent_id"] is None:
+    if existing(tags, tag_id, "The tag")["parent_id"] is None:
         raise bad_request("A category cannot be put on content.")
     new = {tag_id, *ancestors(tags, tag_id)[:-1]}
     call.state.content_tags.setdefault(guid, set()).update(new)

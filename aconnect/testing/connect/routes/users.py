@@ -21,6 +21,7 @@ from aconnect.testing.connect.routes._checks import (
     TEXT_NULL,
     Kinds,
     chosen,
+    existing,
     one_of,
     remote_prefix,
 )
@@ -89,15 +90,12 @@ def seed(state: State) -> None:
         state.remote_users[f"ticket-{name}"] = new_user("", name, "viewer", start)
 
 
-def user_of(call: Call, name: str = "guid") -> Row:
+def _user(call: Call) -> Row:
     """Return the user named in the path."""
-    row = call.state.users.get(call.args[name])
-    if row is None:
-        raise not_found("The user")
-    return row
+    return existing(call.state.users, call.args["guid"], "The user")
 
 
-def matches_prefix(row: Row, prefix: str) -> bool:
+def _matches_prefix(row: Row, prefix: str) -> bool:
     """Tell whether any name of a user begins with the prefix; case is ignored."""
     return any(
         row[name].lower().startswith(prefix)
@@ -114,7 +112,7 @@ def get_current_user(call: Call) -> Answer:
 @route("GET", "/v1/users/{guid}")
 def get_user(call: Call) -> Answer:
     """Get one user."""
-    return ok(aged("user", user_of(call), call.features))
+    return ok(aged("user", _user(call), call.features))
 
 
 @route("GET", "/v1/users")
@@ -123,7 +121,7 @@ def find_users(call: Call) -> Answer:
     rows: list[Row] = list(call.state.users.values())
     prefix = (call.value("prefix") or "").lower()
     if prefix:
-        rows = [row for row in rows if matches_prefix(row, prefix)]
+        rows = [row for row in rows if _matches_prefix(row, prefix)]
     if roles := call.value("user_role"):
         wanted = set(roles.split("|"))
         if wanted - ROLES.keys():
@@ -164,12 +162,12 @@ def search_remote_users(call: Call) -> Answer:
     found = [
         {**row, "guid": guid, "temp_ticket": f"ticket-{row['username']}"}
         for guid, row in call.state.users.items()
-        if matches_prefix(row, prefix)
+        if _matches_prefix(row, prefix)
     ]
     found += [
         {**row, "guid": None, "temp_ticket": ticket}
         for ticket, row in call.state.remote_users.items()
-        if matches_prefix(row, prefix)
+        if _matches_prefix(row, prefix)
     ]
     found = [aged("user", row, call.features) for row in found[:limit]]
     return ok({"current_page": 1, "total": len(found), "results": found})
@@ -199,10 +197,10 @@ async def create_remote_user(call: Call) -> Answer:
     ticket = (await call.fields("temp_ticket"))["temp_ticket"]
     row = call.state.remote_users.get(ticket)
     if row is None:
-        existing = call.state.user_named(str(ticket).removeprefix("ticket-"))
-        if existing is None:
+        known = call.state.user_named(str(ticket).removeprefix("ticket-"))
+        if known is None:
             raise not_found("The temporary ticket")
-        return ok(aged("user", existing, call.features))
+        return ok(aged("user", known, call.features))
     _refuse_taken(call, row["username"])
     del call.state.remote_users[ticket]
     return ok(aged("user", _store(call, {name: row[name] for name in _EDITABLE}), call.features))
@@ -229,7 +227,7 @@ def _store(call: Call, fields: Row) -> Row:
 @route("PUT", "/v1/users/{guid}")
 async def update_user(call: Call) -> Answer:
     """Change a user; only an administrator may change others, or a role."""
-    row = user_of(call)
+    row = _user(call)
     body = chosen(await call.fields(), dict.fromkeys(_EDITABLE, TEXT))
     role = body.get("user_role", row["user_role"])
     if not call.is_admin and (row is not call.user or role != row["user_role"]):
@@ -244,7 +242,7 @@ async def update_user(call: Call) -> Answer:
 @route("POST", "/v1/users/{guid}/lock", role="administrator")
 async def lock_user(call: Call) -> Answer:
     """Lock or unlock a user."""
-    row = user_of(call)
+    row = _user(call)
     locked = chosen(await call.fields(), {"locked": FLAG_NULL}).get("locked")
     if locked is None:
         raise bad_request("The field locked is required.")
