@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import patch
 
 import click
 import pytest
@@ -34,9 +35,9 @@ ROOT: Final = Path(__file__).parents[1]
 _FENCE: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PRINTS: Final = re.compile(r"# prints: ?(.*)$", re.MULTILINE)
 _TEST: Final = re.compile(r"^(async )?def test_", re.MULTILINE)
-# These do not end by themselves, take seconds, or need an id of one's own; that they are accepted
-# is enough.
-_ACCEPTED_ONLY: Final = {"serve", "demo", "follow"}
+# These do not end by themselves, take seconds, or need an id or a server of one's own; that they
+# are accepted is enough.
+_ACCEPTED_ONLY: Final = {"bootstrap", "serve", "demo", "follow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +80,20 @@ def seed() -> Seed:
 @pytest.fixture
 async def surroundings(tmp_path, monkeypatch) -> Any:
     """A server that the environment points to, an empty folder, and a namespace."""
-    async with FakeConnect(seed=seed()) as server:
-        monkeypatch.setenv("CONNECT_SERVER", server.url)
-        monkeypatch.setenv("CONNECT_API_KEY", server.api_key)
-        monkeypatch.setenv("PYTHONPATH", str(ROOT))
-        monkeypatch.chdir(tmp_path)
-        namespace: dict[str, Any] = {"__name__": "__main__"}
-        yield namespace
-        for value in namespace.values():
-            if isinstance(value, Client):
-                await value.aclose()
+    # What a page sets, as Connect does for running content, is gone after it.
+    with patch.dict(os.environ):
+        async with FakeConnect(seed=seed()) as server:
+            monkeypatch.setenv("CONNECT_SERVER", server.url)
+            monkeypatch.setenv("CONNECT_API_KEY", server.api_key)
+            monkeypatch.setenv("PYTHONPATH", str(ROOT))
+            monkeypatch.chdir(tmp_path)
+            namespace: dict[str, Any] = {"__name__": "__main__"}
+            yield namespace
+            for value in namespace.values():
+                if isinstance(value, Client):
+                    await value.aclose()
+                elif isinstance(value, FakeConnect):
+                    await value.stop()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -237,10 +237,13 @@ class Endpoint:
         known = {*plan.arguments, *(plan.fields or ())}
         for name in kwargs:
             if name not in known:
-                close = difflib.get_close_matches(name, known, n=3) or sorted(known)
-                raise TypeError(
-                    f"{self.name}() does not know {name!r}; did you mean {' or '.join(close)}?"
+                close = difflib.get_close_matches(name, known, n=3)
+                hint = (
+                    f"did you mean {' or '.join(close)}?"
+                    if close
+                    else f"it knows {', '.join(sorted(known)) or 'no arguments'}"
                 )
+                raise TypeError(f"{self.name}() does not know {name!r}; {hint}")
         try:
             inspect.signature(self.function).bind(None, *args, **kwargs)
         except TypeError as error:

@@ -44,6 +44,13 @@ _HINTS: Final[Mapping[int | str | None, str]] = {
         "the owner has every right already; another owner is set with owner_guid of the content"
     ),
     ApiErrorCode.VANITY_PATH_IN_USE: "force=True takes the path from the content that has it",
+    ApiErrorCode.OAUTH_CREDENTIAL_NO_ASSOCIATIONS: (
+        "associate an integration with the content, as its owner or an administrator"
+    ),
+    ApiErrorCode.OAUTH_SESSION_NOT_FOUND: "the viewer has to log in to the integration first",
+    ApiErrorCode.OAUTH_CREDENTIALS_INVALID_ASSOCIATION_COUNT: (
+        "name the integration with audience=, where the content has several"
+    ),
 }
 # These go out with a signed token instead of a key.
 _BOOTSTRAPS: Final = frozenset({"bootstrap.create", "experimental.bootstrap.create"})

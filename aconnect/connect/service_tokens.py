@@ -35,6 +35,11 @@ class ServiceToken(ConnectBound, kw_only=True):
     expires_at: datetime | None = None
     """None for never."""
 
+    def __post_init__(self) -> None:
+        # Go writes a time that was never set as the year 1.
+        if self.active_time is not None and self.active_time.year == 1:
+            self.active_time = None
+
     def __repr__(self) -> str:
         return hidden_repr(self, "key")
 

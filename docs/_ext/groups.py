@@ -1,22 +1,27 @@
-"""A page for each resource group of Posit Connect, written before the pages are built.
+"""A page for each resource group of Posit Connect, and the list of groups on the client's page.
 
 Which names a page has follows from the package: what `aconnect.connect` exports, by the module it
-is defined in. So a page cannot forget a model, and a new group has a page by being there.
+is defined in. So a page cannot forget a model, and a new group has a page by being there. The pages
+are written before they are built.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cached_property
 from inspect import getdoc, isclass
 from pathlib import Path
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final, is_typeddict
+
+from sphinx.util.docutils import SphinxDirective
 
 import aconnect.connect
 from aconnect._core.endpoint import Resource
 from aconnect.connect.base import ConnectBound
 
 if TYPE_CHECKING:
+    from docutils import nodes
     from sphinx.application import Sphinx
 
 ELSEWHERE: Final = frozenset({"client", "tasks"})
@@ -79,7 +84,43 @@ def entry(name: str) -> list[str]:
     return [*lines, ""]
 
 
+class Groups(SphinxDirective):
+    """The directive `groups`: the resource groups of the client, as its attributes."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the nodes."""
+        lines: list[str] = []
+        for name, found in vars(aconnect.connect.Client).items():
+            if is_group(found):
+                kind = found.func
+                summary = (getdoc(kind) or "").partition("\n")[0]
+                lines += [
+                    f".. py:attribute:: {name}",
+                    f"   :type: aconnect.connect.{kind.__name__}",
+                ]
+                lines += ["", f"   {summary}", ""]
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def is_group(found: Any) -> bool:
+    """Tell whether an attribute of a client is a group of operations."""
+    return (
+        isinstance(found, cached_property)
+        and isclass(found.func)
+        and issubclass(found.func, Resource)
+    )
+
+
+def _leave_out(
+    _app: Sphinx, _what: str, _name: str, found: Any, _skipped: bool, _options: Any
+) -> bool | None:
+    """Leave groups to the directive: autodoc sees properties that give nothing."""
+    return True if is_group(found) else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Write the pages before Sphinx looks for them."""
+    """Add the directive, and write the pages before Sphinx looks for them."""
+    app.add_directive("groups", Groups)
     app.connect("builder-inited", write_pages)
+    app.connect("autodoc-skip-member", _leave_out)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

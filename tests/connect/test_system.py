@@ -207,6 +207,17 @@ async def test_key_of_a_service_token(client):
     assert token.guid not in {one.guid for one in await client.system.service_tokens.find()}
 
 
+async def test_service_token_that_was_never_used(server, client):
+    """A token that was never used was active at no time; the server writes the year 1 for that."""
+    token = await client.system.service_tokens.create(name="new", scopes=["nameservice:read"])
+    assert server.state.service_tokens[token.guid]["active_time"].year == 1
+    assert token.active_time is None
+    used = datetime(2026, 1, 31, tzinfo=UTC)
+    server.state.service_tokens[token.guid]["active_time"] = used
+    found = {one.guid: one.active_time for one in await client.system.service_tokens.find()}
+    assert found[token.guid] == used
+
+
 async def test_expired_service_token(server, client):
     """An expired token is not found any more."""
     expiry = datetime.now(UTC) + timedelta(days=1)

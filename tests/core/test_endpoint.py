@@ -285,6 +285,13 @@ async def test_misspelt_argument(things, name, kwargs, said):
     assert f" {said}" in str(caught.value)
 
 
+async def test_argument_like_no_other(things):
+    """An argument that resembles none brings up all that there are, and guesses nothing."""
+    with pytest.raises(TypeError, match="'colour'; it knows asc, guid") as caught:
+        await called(things.find, colour="red")
+    assert "did you mean" not in str(caught.value)
+
+
 def test_types_kept():
     """Tools see the declared function: its signature, its documentation, and that it is async."""
     signature = inspect.signature(Things.get)
