@@ -1,170 +1,26 @@
-"""A simulated CloudEndure: users with sessions, projects with audit logs.
+"""The operations of the simulated CloudEndure.
 
-Decides what the twelve operations, login, logout and `me` do to the state. Where the documentation
-is silent, it is strict: every call of a session needs its cookie and the XSRF header, not only
-those that change something. A user who is invited again while pending answers 202.
+Decides what they do to the state. A user who is invited again while pending answers 202.
 """
 
 import csv
 import io
 import secrets
-from collections import defaultdict
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeAlias, Unpack, cast
+from datetime import datetime
+from typing import Any, cast
 
-from aconnect.testing.base import FakeServer, Options
-from aconnect.testing.wire import Answer, Call, Route, RouteTable, Row, ServiceFault, empty, ok
+from aconnect.testing.cloudendure.state import Asked, time_of
+from aconnect.testing.wire import Answer, RouteTable, Row, ServiceFault, empty, ok
 
 MOST_ENTRIES = 1500
 ROLES = frozenset({"USER", "ACCOUNT_ADMIN", "ACCOUNT_OWNER", "GLOBAL_READONLY"})
 _COLUMNS = ("timestamp", "username", "eventName", "description")
-_EPOCH = datetime(2021, 3, 1, tzinfo=UTC)
 
-
-@dataclass
-class AccountState:
-    """One account. Ids are keys; entries of audit logs are in order of time."""
-
-    account: str = "account-1"
-    users: dict[str, Row] = field(default_factory=dict[str, Row])
-    passwords: dict[str, str] = field(default_factory=dict[str, str])
-    """By user id."""
-    invitations: dict[str, str] = field(default_factory=dict[str, str])
-    """User ids by the token that was sent to them."""
-    projects: dict[str, Row] = field(default_factory=dict[str, Row])
-    machines: dict[str, list[str]] = field(
-        default_factory=lambda: defaultdict[str, list[str]](list)
-    )
-    """Ids by project."""
-    audit_logs: dict[str, list[Row]] = field(
-        default_factory=lambda: defaultdict[str, list[Row]](list)
-    )
-    """By project."""
-    sessions: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    """User id and XSRF token, by cookie."""
-    mails: list[str] = field(default_factory=list[str])
-    """User names that a temporary access token was sent to."""
-    rescans: list[str] = field(default_factory=list[str])
-    """Machines, as often as they were rescanned."""
-    tokens: int = 0
-    """How many API tokens were replaced."""
-    now: datetime = _EPOCH + timedelta(days=1)
-    """The server's time."""
-    ends: Literal["[]", "[)", "(]"] = "[]"
-    """Which ends of a window of the audit log belong to it."""
-
-    def add_user(self, username: str, password: str | None = None, **fields: object) -> Row:
-        """Add a user; without a password it is invited only."""
-        key = f"user-{len(self.users) + 1}"
-        user: Row = {
-            "id": key,
-            "username": username,
-            "status": "PENDING" if password is None else "CONFIRMED",
-            "account": self.account,
-            "roles": ["USER"],
-            "settings": {},
-            "apiToken": f"fake-token-of-{username}",
-            "hasPassword": password is not None,
-            "termsAccepted": password is not None,
-            "selfLink": f"/api/latest/users/{key}",
-            **fields,
-        }
-        self.users[key] = user
-        if password is None:
-            self.invitations[f"invitation-of-{username}"] = key
-        else:
-            self.passwords[key] = password
-        return user
-
-    def add_project(self, name: str, machines: int = 2) -> Row:
-        """Add a project with machines."""
-        key = f"project-{len(self.projects) + 1}"
-        project: Row = {
-            "id": key,
-            "name": name,
-            "type": "DR",
-            "usersIDs": [],
-            "agentInstallationToken": f"fake-agent-token-of-{key}",
-            "cloudCredentialsIDs": [],
-            "licensesIDs": [],
-            "features": {},
-        }
-        self.projects[key] = project
-        self.machines[key] = [f"{key}-machine-{n + 1}" for n in range(machines)]
-        return project
-
-    def add_event(self, project: str, time: datetime, name: str = "machineLaunched") -> Row:
-        """Add an entry to a project's audit log."""
-        log = self.audit_logs[project]
-        entry: Row = {
-            "timestamp": time.isoformat().replace("+00:00", "Z"),
-            "username": "owner@example.com",
-            "eventName": name,
-            "description": f"Event {len(log) + 1}",
-            "participatingMachines": [],
-            "changedFields": [],
-            "jobId": f"job-{len(log) + 1}",
-        }
-        log.append(entry)
-        log.sort(key=_time)
-        return entry
-
-
-Asked: TypeAlias = Call[AccountState]
 ROUTES: RouteTable[Asked] = RouteTable()
 
 
-class FakeCloudEndure(FakeServer[AccountState]):
-    """CloudEndure on the loopback interface, with an owner, a user and a project.
-
-    Args:
-        events: Entries in the project's audit log, a minute apart.
-        options: What every simulated server takes.
-    """
-
-    root = "/api/latest"
-    routes = ROUTES
-
-    def __init__(self, events: int = 10, **options: Unpack[Options]) -> None:
-        state = AccountState()
-        self.username = "owner@example.com"
-        self.password = "fake-password"  # noqa: S105  it is fake
-        owner = state.add_user(self.username, self.password, roles=["ACCOUNT_OWNER"])
-        state.add_user("user@example.com", "another-fake-password")
-        state.add_user("invited@example.com")
-        project = state.add_project("first")
-        project["usersIDs"].append(owner["id"])
-        for minute in range(events):
-            state.add_event(project["id"], _EPOCH + timedelta(minutes=minute))
-        super().__init__(state, **options)
-
-    @property
-    def user_api_token(self) -> str:
-        """The owner's API token, as it is now."""
-        token: str = self.state.users["user-1"]["apiToken"]
-        return token
-
-    def end_sessions(self) -> None:
-        """Let every session end, as time does."""
-        self.state.sessions.clear()
-
-    def admit(self, call: Asked, route: Route) -> None:
-        if route.public:
-            return
-        known = call.state.sessions.get(call.request.cookies.get("session", ""))
-        if known is None:
-            raise ServiceFault(401, "There is no session.", code="NOT_SIGNED_IN")
-        user, xsrf = known
-        _check_xsrf(call, xsrf)
-        call.user = call.state.users[user]
-
-    def error(self, fault: ServiceFault) -> Answer:
-        code = "BAD_REQUEST" if fault.code is None and fault.status == 400 else fault.code
-        return ok({"message": fault.message, "code": code}, fault.status)
-
-
-def _check_xsrf(call: Asked, xsrf: str) -> None:
+def check_xsrf(call: Asked, xsrf: str) -> None:
+    """Refuse a call without the token of its session."""
     if call.request.headers.get("X-XSRF-TOKEN") != xsrf:
         raise ServiceFault(403, "The XSRF token is missing or wrong.", code="XSRF")
 
@@ -193,7 +49,7 @@ def logout(call: Asked) -> Answer:
     """End the session of the call; one that has ended already is as good."""
     cookie = call.request.cookies.get("session", "")
     if cookie in call.state.sessions:
-        _check_xsrf(call, call.state.sessions[cookie][1])
+        check_xsrf(call, call.state.sessions[cookie][1])
         del call.state.sessions[cookie]
     return empty()
 
@@ -313,14 +169,10 @@ def _inside(call: Asked, entry: Row, begin: str, end: str) -> bool:
         first, last = datetime.fromisoformat(begin), datetime.fromisoformat(end)
     except ValueError as cause:
         raise ServiceFault(400, f"No date-time: {cause}.") from cause
-    time, ends = _time(entry), call.state.ends
+    time, ends = time_of(entry), call.state.ends
     return first < time < last or (
         (ends[0] == "[" and time == first <= last) or (ends[1] == "]" and first <= time == last)
     )
-
-
-def _time(entry: Row) -> datetime:
-    return datetime.fromisoformat(entry["timestamp"])
 
 
 def _csv(entries: list[Row]) -> bytes:
