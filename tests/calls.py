@@ -20,9 +20,13 @@ from aconnect import Client
 from aconnect._core.endpoint import REGISTRY, Endpoint
 from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, bootstrap_token
 from aconnect.connect.thumbnails import image_upload
-from aconnect.testing import BuildScript, FakeConnect, Seed
-from aconnect.testing.oauth import new_integration
-from aconnect.testing.resources import guid_of, new_repository
+from aconnect.testing import BuildScript, FakeConnect, Seed, State
+from aconnect.testing.connect.archives import Archive
+from aconnect.testing.connect.routes.bundles import store
+from aconnect.testing.connect.routes.deployment import start
+from aconnect.testing.connect.routes.oauth_integrations import new_integration
+from aconnect.testing.connect.routes.repository import new_repository
+from aconnect.testing.connect.state import guid_of
 from tests.scenes import Scene, Setting
 
 OAUTH_CONFIG = {
@@ -75,9 +79,6 @@ BODIES: dict[str, dict[str, Any]] = {
 """Arguments that are no ids."""
 
 
-PICTURE = b"\x89PNG\r\n\x1a\n and so on"
-
-
 def archive(files: dict[str, bytes] | None = None) -> bytes:
     """Make a small bundle."""
     manifest = {"version": 1, "metadata": {"appmode": "static"}, "files": {}}
@@ -90,112 +91,148 @@ def archive(files: dict[str, bytes] | None = None) -> bytes:
     return gzip.compress(buffer.getvalue(), mtime=0)
 
 
+BUNDLE = archive()
+SPARE = archive({"index.html": b"<p>spare</p>"})
+PICTURE = b"\x89PNG\r\n\x1a\n and so on"
+
+
 class ConnectScene(Scene[FakeConnect, Client]):
-    """A Connect server with an inactive bundle, a running task and job, a tag and a member."""
+    """A Connect server with something of everything; the state is filled without any call."""
 
     async def set_up(self) -> None:
         """Make what the seed does not have."""
-        client, state = self.client, self.server.state
-        guid = next(iter(state.content))
-        # Something that can be rendered.
-        state.content[guid]["app_mode"] = "rmd-static"
-        item = client.content.handle(guid)
-        first = await item.bundles.create(archive())
-        state.build_script = BuildScript(lines_per_poll=100, hang=True)
-        task = await item.deploy(first)
-        state.build_script = BuildScript()
-        spare = await item.bundles.create(archive({"index.html": b"<p>spare</p>"}))
-        await item.tags.add("3")
-        report = next(iter(state.schedules))
-        state.repositories[report] = new_repository("https://example.com/it.git", SEED.start)
-        group = next(iter(state.groups))
-        users = list(state.users)
-        outsider = next(guid for guid in users if guid not in state.members[group])
-        entry = state.permit(guid, users[4], "viewer")
-        state.permit(guid, group, "viewer")
-        state.vanities[guid] = {"content_guid": guid, "path": "/old/", "created_time": state.now()}
-        state.bookmarks[guid] = {users[0]: {"created_time": state.now()}}
+        state = self.server.state
+        self.bodies = dict(BODIES)
+        content = next(iter(state.content))
+        self._add_content(state, content)
+        self._add_builds(state, content)
+        self._add_reports(state)
+        self._add_people(state, content)
+        self._add_oauth(state, content)
+        self._add_system(state)
+        token = bootstrap_token(state.bootstrap_secret, time.time()).reveal()
+        self.bodies |= {name: {"token": token} for name in BOOTSTRAPS}
+
+    def _add_content(self, state: State, guid: str) -> None:
+        """Make what content can have one of."""
+        here = {"guid": guid}
+        time = state.seed.start
+        state.content_tags[guid] = {"2", "3"}
+        state.vanities[guid] = {"content_guid": guid, "path": "/old/", "created_time": time}
+        state.bookmarks[guid] = {next(iter(state.users)): {"created_time": time}}
         state.thumbnails[guid] = PICTURE
-        spare_key = state.add_key("spare", users[0], "spare", "administrator", state.seed.start)
-        running = next(k for k, job in state.jobs[guid].items() if job.row["status"] == 0)
-        integration, session = guid_of("integration"), guid_of("oauth session")
-        state.oauth_integrations[integration] = new_integration(
-            integration,
-            2,
-            "custom",
-            {"auth_type": "Service Account", **OAUTH_CONFIG},
-            state.seed.start,
-        )
-        state.oauth_associations[guid] = {integration: state.seed.start}
-        state.oauth_sessions[session] = {
-            **state.oauth_sessions[self.server.oauth_login("admin", integration)],
-            "guid": session,
-        }
-        environment, managed = state.environments
-        state.documentation = {"content": "# Old", "created_time": state.seed.start}
-        self.ids = {
-            "users": {"guid": users[4]},
-            "users.keys": {"guid": users[0], "id": spare_key["id"]},
-            "groups": {"guid": group},
-            "groups.members": {"group_guid": group, "user_guid": state.members[group][0]},
-            "content": {"guid": guid},
-            "content.bookmark": {"guid": guid},
+        self.ids |= {
+            "content": here,
+            "content.bookmark": here,
             "content.bookmark.create": {"guid": list(state.content)[1]},
-            "content.bundles": {"guid": guid, "id": spare.id},
-            "content.bundles.files": {"guid": guid, "id": spare.id, "path": "index.html"},
-            "content.jobs": {"guid": guid, "key": running},
-            "content.permissions": {"guid": guid, "id": entry["id"]},
-            "content.packages": {"guid": report},
-            "content.repository": {"guid": report},
-            "content.schedule": {"guid": report},
-            "content.storage": {"guid": report},
-            "content.tags": {"guid": guid, "id": "3"},
-            "content.thumbnail": {"guid": guid},
-            "content.vanity": {"guid": guid},
-            "content.environment_variables": {"guid": guid},
-            "content.oauth.associations": {"guid": guid},
-            "oauth.clients": {"client_id": next(iter(state.oauth_clients))},
-            "oauth.integrations": {"guid": integration},
-            "oauth.integrations.associations": {"guid": integration},
-            "oauth.sessions": {"guid": session},
-            "oauth.templates": {"key": "custom"},
-            "experimental.bundles": {"guid": guid, "id": spare.id},
-            "experimental.content": {"guid": guid},
-            "experimental.groups": {"guid": group},
-            "experimental.tasks": {"id": task.id},
-            "queue": {"id": "1"},
-            "environments": {"guid": environment},
-            "environments.permissions": {
-                "guid": managed,
-                "permission_guid": next(iter(state.environment_permissions[managed])),
-            },
-            "system.checks": {"id": next(iter(state.checks))},
-            "system.service_tokens": {"guid": next(iter(state.service_tokens))},
+            "content.environment_variables": here,
+            "content.tags": {**here, "id": "3"},
+            "content.thumbnail": here,
+            "content.vanity": here,
+            "experimental.content": here,
             "tags": {"id": "3"},
+        }
+        self.bodies["content.thumbnail.put"] = {"body": image_upload(PICTURE)}
+
+    def _add_builds(self, state: State, guid: str) -> None:
+        """Make a task and a job that run, and a bundle that is not active."""
+        item, owner = state.content[guid], next(iter(state.users))
+        # Something that can be rendered.
+        item["app_mode"] = "rmd-static"
+        state.build_script = BuildScript(lines_per_poll=100, hang=True)
+        task = start(state, item, "build", owner=owner)
+        state.build_script = BuildScript()
+        running = next(k for k, job in state.jobs[guid].items() if job.row["status"] == 0)
+        spare = store(state, item, owner, Archive.of(SPARE), {}, state.seed.start)["id"]
+        bundle = {"guid": guid, "id": spare}
+        self.ids |= {
+            "content.bundles": bundle,
+            "content.bundles.files": {**bundle, "path": "index.html"},
+            "content.jobs": {"guid": guid, "key": running},
+            "experimental.bundles": bundle,
+            "experimental.tasks": {"id": task.id},
             "tasks": {"id": task.id},
         }
+        self.bodies |= {
+            "content.bundles.upload": {"body": archive_upload(BUNDLE)},
+            "experimental.content.deploy": {"bundle_id": spare},
+            "experimental.content.upload": {"body": archive_upload(BUNDLE)},
+        }
+
+    def _add_reports(self, state: State) -> None:
+        """Let a scheduled report come from Git."""
+        guid = next(iter(state.schedules))
+        state.repositories[guid] = new_repository("https://example.com/it.git", state.seed.start)
+        self.ids |= {
+            f"content.{name}": {"guid": guid}
+            for name in ("packages", "repository", "schedule", "storage")
+        }
+        self.bodies["content.lockfile"] = {"guid": guid}
+
+    def _add_people(self, state: State, content: str) -> None:
+        """Permit content to a user and a group, and make a key."""
+        users, group = list(state.users), next(iter(state.groups))
+        outsider = next(guid for guid in users if guid not in state.members[group])
+        entry = state.permit(content, users[4], "viewer")
+        state.permit(content, group, "viewer")
+        key = state.add_key("spare", users[0], "spare", "administrator", state.seed.start)
+        self.ids |= {
+            "content.permissions": {"guid": content, "id": entry["id"]},
+            "experimental.groups": {"guid": group},
+            "groups": {"guid": group},
+            "groups.members": {"group_guid": group, "user_guid": state.members[group][0]},
+            "users": {"guid": users[4]},
+            "users.keys": {"guid": users[0], "id": key["id"]},
+        }
         permitted = {"principal_type": "user", "role": "viewer"}
-        self.bodies = {
-            **BODIES,
+        self.bodies |= {
+            "content.permissions.create": {**permitted, "principal_guid": users[2]},
+            "content.permissions.update": {**permitted, "principal_guid": users[4]},
+            "environments.permissions.create": {"group_guid": group},
             "groups.members.add": {"user_guid": outsider},
-            "content.oauth.associations.put": {"body": [{"oauth_integration_guid": integration}]},
+        }
+
+    def _add_oauth(self, state: State, content: str) -> None:
+        """Let content use a service account, and a user be logged in with it."""
+        guid, session = guid_of("integration"), guid_of("oauth session")
+        config = {"auth_type": "Service Account", **OAUTH_CONFIG}
+        state.oauth_integrations[guid] = new_integration(
+            guid, 2, "custom", config, state.seed.start
+        )
+        state.oauth_associations[content] = {guid: state.seed.start}
+        state.oauth_sessions[session] = {
+            **state.oauth_sessions[self.server.oauth_login("admin", guid)],
+            "guid": session,
+        }
+        self.ids |= {
+            "content.oauth.associations": {"guid": content},
+            "oauth.clients": {"client_id": next(iter(state.oauth_clients))},
+            "oauth.integrations": {"guid": guid},
+            "oauth.integrations.associations": {"guid": guid},
+            "oauth.sessions": {"guid": session},
+            "oauth.templates": {"key": "custom"},
+        }
+        self.bodies |= {
+            "content.oauth.associations.put": {"body": [{"oauth_integration_guid": guid}]},
             "oauth.exchange": {
                 "grant_type": OAuthGrantType.TOKEN_EXCHANGE,
                 "subject_token_type": OAuthTokenType.CONTENT_SESSION_TOKEN,
-                "subject_token": self.server.content_session_token(guid),
+                "subject_token": self.server.content_session_token(content),
             },
-            "content.lockfile": {"guid": report},
-            "environments.permissions.create": {"group_guid": group},
-            "content.bundles.upload": {"body": archive_upload(archive())},
-            "content.permissions.create": {**permitted, "principal_guid": users[2]},
-            "content.permissions.update": {**permitted, "principal_guid": users[4]},
-            "content.thumbnail.put": {"body": image_upload(PICTURE)},
-            "experimental.content.deploy": {"bundle_id": spare.id},
-            "experimental.content.upload": {"body": archive_upload(archive())},
         }
-        token = bootstrap_token(state.bootstrap_secret, time.time()).reveal()
-        self.bodies |= {name: {"token": token} for name in BOOTSTRAPS}
-        self.server.requests.clear()
+
+    def _add_system(self, state: State) -> None:
+        """Write documentation; the rest is seeded."""
+        state.documentation = {"content": "# Old", "created_time": state.seed.start}
+        environment, managed = state.environments
+        permission = next(iter(state.environment_permissions[managed]))
+        self.ids |= {
+            "environments": {"guid": environment},
+            "environments.permissions": {"guid": managed, "permission_guid": permission},
+            "queue": {"id": "1"},
+            "system.checks": {"id": next(iter(state.checks))},
+            "system.service_tokens": {"guid": next(iter(state.service_tokens))},
+        }
 
     def call(self, key: str) -> Callable[[], Awaitable[Any]]:
         """Give the call of an operation; a server with users is not bootstrapped."""

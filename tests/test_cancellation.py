@@ -17,7 +17,7 @@ from aconnect import Client, Limits, errors
 from aconnect.concurrency import amap
 from aconnect.connect.bundles import archive_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed, VirtualClock, faults
-from aconnect.testing.resources import small_archive
+from aconnect.testing.connect.routes.bundles import small_archive
 
 Work = Callable[["World"], Awaitable[object]]
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from aconnect.testing.authentik import FakeAuthentik
     from aconnect.testing.clock import VirtualClock
     from aconnect.testing.cloudendure import FakeCloudEndure
+    from aconnect.testing.connect.progress import BuildScript
+    from aconnect.testing.connect.server import FakeConnect
+    from aconnect.testing.connect.state import Seed, State
     from aconnect.testing.looker import FakeLooker
-    from aconnect.testing.progress import BuildScript
-    from aconnect.testing.server import FakeConnect
     from aconnect.testing.serving import serve
-    from aconnect.testing.state import Seed, State
     from aconnect.testing.wire import Recorded
 
 __all__ = [
@@ -38,14 +38,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BuildScript": "progress",
+    "BuildScript": "connect.progress",
     "FakeAuthentik": "authentik",
     "FakeCloudEndure": "cloudendure",
-    "FakeConnect": "server",
+    "FakeConnect": "connect.server",
     "FakeLooker": "looker",
     "Recorded": "wire",
-    "Seed": "state",
-    "State": "state",
+    "Seed": "connect.state",
+    "State": "connect.state",
     "VirtualClock": "clock",
     "serve": "serving",
 }

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from aconnect.testing.server import FakeConnect
+from aconnect.testing.connect.server import FakeConnect
+from aconnect.testing.connect.state import Seed
 from aconnect.testing.serving import serve
-from aconnect.testing.state import Seed
 
 _VOLUMES = ("visits", "shiny-usage", "audit-logs", "hits", "users", "groups", "content", "jobs")
 

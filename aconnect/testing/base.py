@@ -46,7 +46,7 @@ from aiohttp import web
 
 from aconnect.testing.exchange import ServedExchange
 from aconnect.testing.faults import Fault
-from aconnect.testing.routing import Router
+from aconnect.testing.routing import router_for
 from aconnect.testing.wire import Answer, Call, Recorded, Route, RouteTable, ServiceFault, text
 
 S = TypeVar("S")
@@ -96,7 +96,7 @@ class FakeServer(ABC, Generic[S]):
         self.prefix: str = "/" + prefix.strip("/") if prefix.strip("/") else ""
         self._record = record
         self._address = (host, port)
-        self._router = Router(self.routes, version)
+        self._router = router_for(self.routes, version, len(self.routes.entries))
         self._below = self.prefix + self.root
         self._script: list[tuple[str, str, Fault]] = []
         self._arrived = 0

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 import msgspec
 from aiohttp import web
 
-from aconnect.testing.paging import START, cursor_of
+from aconnect.testing.connect.paging import START, cursor_of
 from aconnect.testing.wire import Answer
 
 Body: TypeAlias = "bytes | str | Mapping[str, object] | None"

@@ -12,7 +12,7 @@ import pytest
 
 if TYPE_CHECKING:
     from aconnect import Client
-    from aconnect.testing.server import FakeConnect
+    from aconnect.testing.connect.server import FakeConnect
 
 try:
     import pytest_asyncio
@@ -23,7 +23,7 @@ else:
     @pytest_asyncio.fixture
     async def connect_server(request: pytest.FixtureRequest) -> AsyncIterator["FakeConnect"]:
         """A simulated Connect server, started; `@pytest.mark.connect(...)` shapes it."""
-        from aconnect.testing.server import FakeConnect  # noqa: PLC0415 - late, see above
+        from aconnect.testing.connect.server import FakeConnect  # noqa: PLC0415 - late, see above
 
         marker = request.node.get_closest_marker("connect")
         arguments: dict[str, Any] = marker.kwargs if marker else {}

@@ -7,9 +7,9 @@ import asyncio
 import signal
 from collections.abc import Callable
 
-from aconnect.testing.progress import BuildScript
-from aconnect.testing.server import FakeConnect
-from aconnect.testing.state import Seed
+from aconnect.testing.connect.progress import BuildScript
+from aconnect.testing.connect.server import FakeConnect
+from aconnect.testing.connect.state import Seed
 
 
 async def serve(

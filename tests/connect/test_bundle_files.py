@@ -2,11 +2,11 @@
 
 import pytest
 
-from aconnect import Client, errors
+from aconnect import errors
 from aconnect.connect import BundleFile
 from aconnect.connect.bundle_files import FileList
-from aconnect.testing import FakeConnect, faults
-from aconnect.testing.routes.bundle_files import SHOWN
+from aconnect.testing import faults
+from aconnect.testing.connect.routes.bundle_files import SHOWN
 from tests.calls import archive as packed
 
 FILES = {
@@ -17,18 +17,6 @@ FILES = {
     "long.txt": "\u00fc".encode() * SHOWN,
     "empty": b"",
 }
-
-
-@pytest.fixture
-async def server():
-    async with FakeConnect() as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key) as client:
-        yield client
 
 
 @pytest.fixture

@@ -2,22 +2,10 @@
 
 import pytest
 
-from aconnect import Client, errors
+from aconnect import errors
 from aconnect._core.events import CallStarted
-from aconnect.testing import FakeConnect, VirtualClock, faults
-from aconnect.testing.resources import new_tag
-
-
-@pytest.fixture
-async def server():
-    async with FakeConnect() as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key, clock=VirtualClock()) as client:
-        yield client
+from aconnect.testing import faults
+from aconnect.testing.connect.routes.tags import new_tag
 
 
 async def test_ensure_member(server, client):

@@ -16,18 +16,6 @@ PYTHON = {"installations": [{"version": "3.12.7", "path": "/opt/python/bin/pytho
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect() as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key, clock=VirtualClock()) as client:
-        yield client
-
-
-@pytest.fixture
 async def environment(client):
     return await client.environments.create(
         name=IMAGE, cluster_name="Kubernetes", title="Old", python=PYTHON, volume_mounts=[MOUNT]

@@ -17,15 +17,8 @@ GROUPS = Seed(groups=3, content=3)
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[FakeConnect]:
-    async with FakeConnect(GROUPS) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(server: FakeConnect) -> AsyncIterator[Client]:
-    async with Client(server.url, server.api_key) as connected:
-        yield connected
+def seed() -> Seed:
+    return GROUPS
 
 
 @pytest.fixture

@@ -6,21 +6,14 @@ import pytest
 
 from aconnect import Client, errors
 from aconnect.connect import ExperimentalJobs, JobSummaryTotals
-from aconnect.testing import FakeConnect, Seed
+from aconnect.testing import Seed
 
 SEED = Seed(jobs=60, queue=4, step=timedelta(hours=1))
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect(SEED) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key) as client:
-        yield client
+def seed():
+    return SEED
 
 
 @pytest.fixture

@@ -7,19 +7,12 @@ from rich.pretty import pretty_repr
 
 from aconnect import Client, errors
 from aconnect.connect import UserRole
-from aconnect.testing import FakeConnect, Seed
+from aconnect.testing import Seed
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect(Seed(users=6, groups=4, content=4)) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key) as client:
-        yield client
+def seed():
+    return Seed(users=6, groups=4, content=4)
 
 
 async def test_a_key_lives_and_ends(server, client):

@@ -15,8 +15,8 @@ from aconnect.connect import (
     OAuthIntegrationType,
     OAuthTokenType,
 )
-from aconnect.testing import FakeConnect, VirtualClock, faults
-from aconnect.testing.oauth import new_client
+from aconnect.testing import faults
+from aconnect.testing.connect.routes.oauth_sessions import new_client
 
 CUSTOM = {
     "client_id": "the-client",
@@ -30,26 +30,14 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect() as server:
-        server.state.now = lambda: NOW
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key, clock=VirtualClock()) as client:
-        yield client
+def server(server):
+    server.state.now = lambda: NOW
+    return server
 
 
 @pytest.fixture
 def integrations(client):
     return client.oauth.integrations
-
-
-@pytest.fixture
-async def item(client):
-    return await client.content.create(name="item")
 
 
 @pytest.fixture(autouse=True)

@@ -5,19 +5,12 @@ import pytest
 from aconnect import Client, errors
 from aconnect._core.message import Answer
 from aconnect.connect import Lockfile
-from aconnect.testing import FakeConnect, Seed
+from aconnect.testing import Seed
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect(Seed(content=12)) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key) as client:
-        yield client
+def seed():
+    return Seed(content=12)
 
 
 @pytest.fixture

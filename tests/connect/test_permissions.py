@@ -18,17 +18,6 @@ async def server(request):
 
 
 @pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key) as client:
-        yield client
-
-
-@pytest.fixture
-async def item(client):
-    return await client.content.create(name="item")
-
-
-@pytest.fixture
 async def user(client):
     """Somebody who may publish and owns nothing here."""
     return await client.users.find_one(prefix="publisher")

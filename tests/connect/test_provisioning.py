@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,10 @@ SECRET = b"the secret that a test is made of"
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[FakeConnect]:
-    async with FakeConnect() as running:
-        running.state.users.clear()
-        running.state.bootstrap_secret = SECRET
-        yield running
+def server(server: FakeConnect) -> FakeConnect:
+    server.state.users.clear()
+    server.state.bootstrap_secret = SECRET
+    return server
 
 
 def part(text: str) -> dict[str, Any]:

@@ -3,16 +3,15 @@
 import pytest
 
 from aconnect import Client, RetryPolicy, errors
-from aconnect.testing import FakeConnect, Seed, VirtualClock
-from aconnect.testing.resources import new_queue_item
+from aconnect.testing import Seed, VirtualClock
+from aconnect.testing.connect.routes.queue import new_queue_item
 
 ATTEMPTS = 3
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect(Seed(queue=10)) as server:
-        yield server
+def seed():
+    return Seed(queue=10)
 
 
 @pytest.fixture

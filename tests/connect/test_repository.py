@@ -2,23 +2,10 @@
 
 import pytest
 
-from aconnect import Client, errors
+from aconnect import errors
 from aconnect.connect import Repository
-from aconnect.testing import FakeConnect
 
 ADDRESS = "https://example.com/it.git"
-
-
-@pytest.fixture
-async def server():
-    async with FakeConnect() as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key) as client:
-        yield client
 
 
 @pytest.fixture

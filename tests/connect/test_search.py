@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from aconnect import Client
 from aconnect.connect import ContentTerms, content_query
 from aconnect.errors import InvalidArgumentError, NotFoundError
-from aconnect.testing import BuildScript, FakeConnect, Seed, VirtualClock
-from aconnect.testing.searching import Term, read
+from aconnect.testing import BuildScript, Seed
+from aconnect.testing.connect.searching import Term, read
 
 FILTERS = {"owner", "type", "tag", "package", "image", "published", "locked", "python", "r"}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
@@ -18,17 +18,15 @@ TEXTS = st.lists(TEXT, min_size=1, max_size=4)
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect(Seed(content=12)) as server:
-        for number, row in enumerate(server.state.content.values()):
-            row["locked"] = number % 4 == 0
-        yield server
+def seed():
+    return Seed(content=12)
 
 
 @pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key, clock=VirtualClock()) as client:
-        yield client
+def server(server):
+    for number, row in enumerate(server.state.content.values()):
+        row["locked"] = number % 4 == 0
+    return server
 
 
 @given(TEXTS)

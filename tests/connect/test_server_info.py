@@ -11,15 +11,8 @@ SEED = Seed(visits=30, shiny_usage=20, hits=10, users=5)
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect(SEED) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key) as client:
-        yield client
+def seed():
+    return SEED
 
 
 async def test_settings(client):

@@ -3,26 +3,9 @@
 import pytest
 
 from aconnect import Client, errors
-from aconnect.testing import FakeConnect, VirtualClock, faults
+from aconnect.testing import faults
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(600_000)
-
-
-@pytest.fixture
-async def server():
-    async with FakeConnect() as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key, clock=VirtualClock()) as client:
-        yield client
-
-
-@pytest.fixture
-async def item(client):
-    return await client.content.create(name="item")
 
 
 @pytest.fixture

@@ -8,15 +8,8 @@ from aconnect.testing import FakeConnect, Seed
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect(Seed(content=7)) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server):
-    async with Client(server.url, server.api_key) as client:
-        yield client
+def seed():
+    return Seed(content=7)
 
 
 async def test_sums(client, archive):

@@ -6,21 +6,15 @@ import pytest
 
 from aconnect import Client, RetryPolicy, errors
 from aconnect.connect import SystemCheckRun, SystemCheckStatus, Task
-from aconnect.testing import BuildScript, FakeConnect, VirtualClock, faults
+from aconnect.testing import BuildScript, faults
 
 TESTS = ("database/connection", "mail/send", "r/version")
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect() as server:
-        server.state.check_script = BuildScript(lines=TESTS, lines_per_poll=1)
-        yield server
-
-
-@pytest.fixture
-def clock():
-    return VirtualClock()
+def server(server):
+    server.state.check_script = BuildScript(lines=TESTS, lines_per_poll=1)
+    return server
 
 
 @pytest.fixture

@@ -15,26 +15,9 @@ LINES = ("one", "two", "three")
 
 
 @pytest.fixture
-async def server():
-    async with FakeConnect() as server:
-        server.state.build_script = BuildScript(lines=LINES, lines_per_poll=1)
-        yield server
-
-
-@pytest.fixture
-def clock():
-    return VirtualClock()
-
-
-@pytest.fixture
-async def client(server, clock):
-    async with Client(server.url, server.api_key, clock=clock) as client:
-        yield client
-
-
-@pytest.fixture
-async def item(client):
-    return await client.content.create(name="item")
+def server(server):
+    server.state.build_script = BuildScript(lines=LINES, lines_per_poll=1)
+    return server
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import schemathesis
 from schemathesis import Response
 from schemathesis.openapi.checks import JsonSchemaError, UndefinedStatusCode
 
-from aconnect.testing.dialect import ROUTES
-from aconnect.testing.versions import parse_version
+from aconnect.testing.connect.dialect import ROUTES
+from aconnect.testing.connect.versions import parse_version
 from tests.contracts.table import operation_key
 
 Json: TypeAlias = dict[str, Any]

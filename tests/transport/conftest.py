@@ -9,7 +9,7 @@ import pytest
 
 from aconnect import Client
 from aconnect.testing import FakeConnect, VirtualClock
-from aconnect.testing.resources import small_archive
+from aconnect.testing.connect.routes.bundles import small_archive
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

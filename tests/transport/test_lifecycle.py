@@ -10,7 +10,7 @@ import pytest
 from aconnect import Client, RetryPolicy, Timeout, errors
 from aconnect._transport.clock import SYSTEM_CLOCK
 from aconnect.testing import FakeConnect, VirtualClock, faults
-from aconnect.testing.seeding import ADMIN_KEY
+from aconnect.testing.connect.routes.users import ADMIN_KEY
 
 ONCE = RetryPolicy(attempts=1)
 

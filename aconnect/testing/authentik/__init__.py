@@ -1,0 +1,68 @@
+"""A simulated authentik: its remote access (RAC), and whose token may do what.
+
+As the server does, it answers 403 and not 401 where it does not know a token.
+"""
+
+from __future__ import annotations
+
+from typing import Unpack, cast
+
+from aconnect.testing.authentik.routes import ROUTES, Asked
+from aconnect.testing.authentik.state import AuthentikState, seeded
+from aconnect.testing.base import FakeServer, Options
+from aconnect.testing.wire import Answer, MalformedFault, Route, Row, ServiceFault, ok
+
+__all__ = ["AuthentikState", "FakeAuthentik"]
+
+
+class FakeAuthentik(FakeServer[AuthentikState]):
+    """An authentik server on the loopback interface.
+
+    `token` belongs to a superuser, `reader_token` to one who may look at everything and change
+    nothing.
+
+    Args:
+        endpoints: How many endpoints there are at first, over two providers.
+        connection_tokens: How many connection tokens there are at first.
+    """
+
+    root = "/api/v3"
+    routes = ROUTES
+
+    def __init__(
+        self, *, endpoints: int = 3, connection_tokens: int = 4, **options: Unpack[Options]
+    ) -> None:
+        super().__init__(seeded(endpoints, connection_tokens), **options)
+        self.token = "fake-authentik-token"  # noqa: S105  no secret
+        self.reader_token = "fake-reader-token"  # noqa: S105  no secret
+
+    def admit(self, call: Asked, route: Route) -> None:
+        given = call.request.headers.get("Authorization", "")
+        if not given.startswith("Bearer "):
+            raise ServiceFault(
+                403, "Authentication credentials were not provided.", code="not_authenticated"
+            )
+        token = given.removeprefix("Bearer ")
+        if token not in {self.token, self.reader_token}:
+            raise ServiceFault(403, "Token invalid/expired", code="authentication_failed")
+        call.user = {"superuser": token == self.token}
+        if route.method != "GET" and not call.user["superuser"]:
+            raise ServiceFault(
+                403,
+                "You do not have permission to perform this action.",
+                code="permission_denied",
+            )
+
+    def error(self, fault: ServiceFault) -> Answer:
+        if isinstance(fault, MalformedFault):
+            return ok({"detail": f"JSON parse error - {fault.message}", "code": "parse_error"}, 400)
+        if fault.details is not None:
+            return ok({**cast("Row", fault.details), "code": fault.code or "invalid"}, fault.status)
+        body = {"detail": fault.message}
+        return ok(body if fault.code is None else {**body, "code": fault.code}, fault.status)
+
+    def unknown(self, call: Asked, allowed: list[str]) -> Answer:
+        if allowed:
+            detail = f'Method "{call.request.method}" not allowed.'
+            return ok({"detail": detail, "code": "method_not_allowed"}, 405)
+        return Answer(b"<html>Not Found</html>", 404, "text/html; charset=utf-8")

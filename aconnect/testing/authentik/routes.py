@@ -1,0 +1,357 @@
+"""What the operations of a simulated authentik answer, and what they refuse.
+
+It follows the server's sources where the contract is silent: the list of endpoints pages only its
+count unless a superuser asks for the full list, and `ordering` by an unknown field is ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any, Final, TypeAlias, cast
+from uuid import UUID
+
+from aconnect.testing.authentik.state import AuthentikState
+from aconnect.testing.wire import Answer, Call, RouteTable, Row, ServiceFault, empty, ok
+
+PAGE_SIZE: Final = 20
+MAX_PAGE_SIZE: Final = 100
+
+Asked: TypeAlias = Call[AuthentikState]
+ROUTES: RouteTable[Asked] = RouteTable()
+
+
+def _shown_endpoint(state: AuthentikState, row: Row) -> Row:
+    provider = state.providers[row["provider"]]
+    slug = provider["assigned_application_slug"]
+    url = f"/application/rac/{slug}/{row['pk']}/" if slug else None
+    return {**row, "provider_obj": provider, "launch_url": url}
+
+
+def _shown_token(state: AuthentikState, row: Row) -> Row:
+    return {
+        **row,
+        "provider_obj": state.providers[row["provider"]],
+        "endpoint_obj": _shown_endpoint(state, state.endpoints[row["endpoint"]]),
+        "user": state.users[row["user"]],
+    }
+
+
+def _page(call: Asked, rows: list[Row], shown: list[Row] | None = None) -> Answer:
+    """Answer with the page that was asked for; `shown` are the rows of every page instead."""
+    size = _positive(call.value("page_size")) or PAGE_SIZE
+    size = min(size, MAX_PAGE_SIZE)
+    pages = max(1, ceil(len(rows) / size))
+    number = _positive(call.value("page") or "1")
+    if number is None or number > pages:
+        raise ServiceFault(404, "Invalid page.", code="not_found")
+    start, end = (number - 1) * size, min(number * size, len(rows))
+    pagination = {
+        "next": number + 1 if number < pages else 0,
+        "previous": number - 1,
+        "count": len(rows),
+        "current": number,
+        "total_pages": pages,
+        "start_index": start + 1 if rows else 0,
+        "end_index": end,
+    }
+    results = rows[start:end] if shown is None else shown
+    return ok({"pagination": pagination, "results": results, "autocomplete": {}})
+
+
+def _positive(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() and int(text) > 0 else None
+
+
+def _ordered(call: Asked, rows: list[Row], default: str, known: set[str]) -> list[Row]:
+    asked = (call.value("ordering") or default).split(",")
+    names = [name for name in asked if name.lstrip("-") in known] or default.split(",")
+    for name in reversed(names):
+        rows = sorted(rows, key=_sort_key(name.lstrip("-")), reverse=name.startswith("-"))
+    return rows
+
+
+def _sort_key(name: str) -> Callable[[Row], Any]:
+    *objects, last = name.split("__")
+
+    def key(row: Row) -> Any:
+        for part in objects:
+            row = row[f"{part}_obj"]
+        return row[last]
+
+    return key
+
+
+def _found(call: Asked, *texts: str) -> bool:
+    wanted = (call.value("search") or "").lower().split()
+    return all(any(word in text.lower() for text in texts) for word in wanted)
+
+
+def _used_by(row: Row) -> Row:
+    return {
+        "app": "authentik_providers_rac",
+        "model_name": "connectiontoken",
+        "pk": row["pk"],
+        "name": f"RAC Connection token {row['pk']}",
+        "action": "cascade",
+    }
+
+
+async def _fields(call: Asked, checks: dict[str, Check], required: set[str]) -> Row:
+    """Read the known fields of a body and check each; all that is wrong is told at once."""
+    body = await call.json()
+    if not isinstance(body, dict):
+        kind = type(body).__name__
+        told = f"Invalid data. Expected a dictionary, but got {kind}."
+        raise ServiceFault(400, told, details={"non_field_errors": [told]})
+    given = cast("Row", body)
+    wrong = {name: ["This field is required."] for name in sorted(required - given.keys())}
+    for name, check in checks.items():
+        if name in given and (said := check(call.state, given[name])):
+            wrong[name] = [said]
+    if wrong:
+        raise ServiceFault(400, "Invalid input.", details=wrong)
+    return {name: given[name] for name in checks if name in given}
+
+
+Check: TypeAlias = Callable[[AuthentikState, Any], str]
+"""Says what is wrong with a value; nothing where it is right."""
+
+_NULL: Final = "This field may not be null."
+
+
+def _text(state: AuthentikState, value: Any) -> str:
+    del state
+    if value is None:
+        return _NULL
+    if not isinstance(value, str):
+        return "Not a valid string."
+    return "" if value.strip() else "This field may not be blank."
+
+
+def _choice(*choices: str) -> Check:
+    def check(state: AuthentikState, value: Any) -> str:
+        del state
+        return "" if value in choices else f'"{value}" is not a valid choice.'
+
+    return check
+
+
+def _existing_provider(state: AuthentikState, value: Any) -> str:
+    if value is None:
+        return _NULL
+    known = isinstance(value, int) and value in state.providers
+    return "" if known else f'Invalid pk "{value}" - object does not exist.'
+
+
+def _existing_endpoint(state: AuthentikState, value: Any) -> str:
+    if value is None:
+        return _NULL
+    if not _is_uuid(value):
+        return f"“{value}” is not a valid UUID."
+    return "" if value in state.endpoints else f'Invalid pk "{value}" - object does not exist.'
+
+
+def _uuid(state: AuthentikState, value: Any) -> str:
+    del state
+    return "" if _is_uuid(value) else "Must be a valid UUID."
+
+
+def _is_uuid(value: Any) -> bool:
+    try:
+        UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
+
+
+def _integer(state: AuthentikState, value: Any) -> str:
+    del state
+    return "" if isinstance(value, int) else "A valid integer is required."
+
+
+def _anything(state: AuthentikState, value: Any) -> str:
+    del state, value
+    return ""
+
+
+_TOKEN: Final[dict[str, Check]] = {
+    "pk": _uuid,
+    "provider": _existing_provider,
+    "endpoint": _existing_endpoint,
+}
+_ENDPOINT: Final[dict[str, Check]] = {
+    "name": _text,
+    "provider": _existing_provider,
+    "protocol": _choice("rdp", "vnc", "ssh"),
+    "host": _text,
+    "settings": _anything,
+    "property_mappings": _anything,
+    "auth_mode": _choice("static", "prompt"),
+    "maximum_connections": _integer,
+}
+_ENDPOINT_REQUIRED: Final = {"name", "provider", "protocol", "host", "auth_mode"}
+
+
+def _filter(call: Asked, name: str) -> int | None:
+    """Read a filter by the key of another object."""
+    value = call.value(name)
+    if not value:
+        return None
+    if not value.isdecimal():
+        raise ServiceFault(400, "Invalid filter.", details={name: ["Enter a number."]})
+    return int(value)
+
+
+def _token(call: Asked) -> Row:
+    row = call.state.connection_tokens.get(call.args["uuid"])
+    if row is None:
+        raise ServiceFault(404, "No ConnectionToken matches the given query.")
+    return row
+
+
+def _endpoint(call: Asked) -> Row:
+    row = call.state.endpoints.get(call.args["uuid"])
+    if row is None:
+        raise ServiceFault(404, "No Endpoint matches the given query.")
+    return row
+
+
+@ROUTES.route("GET", "/rac/connection_tokens/")
+def list_tokens(call: Asked) -> Answer:
+    """List connection tokens by endpoint, provider, user or search."""
+    state = call.state
+    endpoint = call.value("endpoint")
+    if endpoint and not _is_uuid(endpoint):
+        raise ServiceFault(400, "Invalid filter.", details={"endpoint": ["Enter a valid UUID."]})
+    provider, user = _filter(call, "provider"), _filter(call, "session__user")
+    rows = [
+        _shown_token(state, row)
+        for row in state.connection_tokens.values()
+        if (not endpoint or row["endpoint"] == endpoint)
+        and provider in {None, row["provider"]}
+        and user in {None, row["user"]}
+    ]
+    rows = [row for row in rows if _found(call, *(row[f"{n}_obj"]["name"] for n in _NAMED))]
+    known = {"pk", "provider", "endpoint", "endpoint__name", "provider__name"}
+    return _page(call, _ordered(call, rows, "endpoint__name,provider__name", known))
+
+
+_NAMED: Final = ("endpoint", "provider")
+
+
+@ROUTES.route("GET", "/rac/connection_tokens/{uuid}/")
+def get_token(call: Asked) -> Answer:
+    """Show one token."""
+    return ok(_shown_token(call.state, _token(call)))
+
+
+@ROUTES.route("PUT", "/rac/connection_tokens/{uuid}/")
+async def put_token(call: Asked) -> Answer:
+    """Change a token; provider and endpoint must be given."""
+    return await _change_token(call, {"provider", "endpoint"})
+
+
+@ROUTES.route("PATCH", "/rac/connection_tokens/{uuid}/")
+async def patch_token(call: Asked) -> Answer:
+    """Change what is given of a token."""
+    return await _change_token(call, set())
+
+
+async def _change_token(call: Asked, required: set[str]) -> Answer:
+    before = _token(call)
+    row = {**before, **await _fields(call, _TOKEN, required)}
+    # Django saves an object under another key as another object; the first one stays.
+    call.state.connection_tokens[row["pk"]] = row
+    return ok(_shown_token(call.state, row))
+
+
+@ROUTES.route("DELETE", "/rac/connection_tokens/{uuid}/")
+def delete_token(call: Asked) -> Answer:
+    """Delete a token."""
+    del call.state.connection_tokens[_token(call)["pk"]]
+    return empty()
+
+
+@ROUTES.route("GET", "/rac/connection_tokens/{uuid}/used_by/")
+def token_used_by(call: Asked) -> Answer:
+    """List what uses a token: nothing does."""
+    _token(call)
+    return ok([])
+
+
+@ROUTES.route("GET", "/rac/endpoints/")
+def list_endpoints(call: Asked) -> Answer:
+    """List the endpoints that the caller may open, or all of them."""
+    state = call.state
+    name, provider = call.value("name"), _filter(call, "provider")
+    rows = [
+        _shown_endpoint(state, row)
+        for row in state.endpoints.values()
+        if (not name or row["name"] == name)
+        and provider in {None, row["provider"]}
+        and _found(call, row["name"], row["protocol"])
+    ]
+    known = {"pk", "name", "provider", "protocol", "host", "auth_mode", "maximum_connections"}
+    rows = _ordered(call, rows, "name,protocol", known)
+    if call.value("superuser_full_list") == "true" and call.user["superuser"]:
+        return _page(call, rows)
+    allowed = [row for row in rows if row["pk"] not in state.forbidden]
+    return _page(call, rows, allowed)
+
+
+@ROUTES.route("POST", "/rac/endpoints/")
+async def create_endpoint(call: Asked) -> Answer:
+    """Create an endpoint."""
+    given = await _fields(call, _ENDPOINT, _ENDPOINT_REQUIRED)
+    row: Row = {
+        "pk": call.state.new_key(),
+        "settings": {},
+        "property_mappings": [],
+        "maximum_connections": 1,
+        **given,
+    }
+    call.state.endpoints[row["pk"]] = row
+    return ok(_shown_endpoint(call.state, row), 201)
+
+
+@ROUTES.route("GET", "/rac/endpoints/{uuid}/")
+def get_endpoint(call: Asked) -> Answer:
+    """Show one endpoint."""
+    return ok(_shown_endpoint(call.state, _endpoint(call)))
+
+
+@ROUTES.route("PUT", "/rac/endpoints/{uuid}/")
+async def put_endpoint(call: Asked) -> Answer:
+    """Change an endpoint; all required fields must be given."""
+    return await _change_endpoint(call, _ENDPOINT_REQUIRED)
+
+
+@ROUTES.route("PATCH", "/rac/endpoints/{uuid}/")
+async def patch_endpoint(call: Asked) -> Answer:
+    """Change what is given of an endpoint."""
+    return await _change_endpoint(call, set())
+
+
+async def _change_endpoint(call: Asked, required: set[str]) -> Answer:
+    row = _endpoint(call)
+    row.update(await _fields(call, _ENDPOINT, required))
+    return ok(_shown_endpoint(call.state, row))
+
+
+@ROUTES.route("DELETE", "/rac/endpoints/{uuid}/")
+def delete_endpoint(call: Asked) -> Answer:
+    """Delete an endpoint, and the tokens to it."""
+    state, pk = call.state, _endpoint(call)["pk"]
+    del state.endpoints[pk]
+    for token in [t for t, row in state.connection_tokens.items() if row["endpoint"] == pk]:
+        del state.connection_tokens[token]
+    return empty()
+
+
+@ROUTES.route("GET", "/rac/endpoints/{uuid}/used_by/")
+def endpoint_used_by(call: Asked) -> Answer:
+    """List the tokens to an endpoint."""
+    pk = _endpoint(call)["pk"]
+    rows = call.state.connection_tokens.values()
+    return ok([_used_by(row) for row in rows if row["endpoint"] == pk])

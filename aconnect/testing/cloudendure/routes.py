@@ -1,0 +1,255 @@
+"""The operations of the simulated CloudEndure.
+
+Decides what they do to the state. A user who is invited again while pending answers 202.
+"""
+
+import csv
+import io
+import secrets
+from datetime import datetime
+from typing import Any, cast
+
+from aconnect.testing.cloudendure.state import Asked, time_of
+from aconnect.testing.wire import Answer, RouteTable, Row, ServiceFault, empty, ok
+
+MOST_ENTRIES = 1500
+ROLES = frozenset({"USER", "ACCOUNT_ADMIN", "ACCOUNT_OWNER", "GLOBAL_READONLY"})
+_COLUMNS = ("timestamp", "username", "eventName", "description")
+
+ROUTES: RouteTable[Asked] = RouteTable()
+
+
+def check_xsrf(call: Asked, xsrf: str) -> None:
+    """Refuse a call without the token of its session."""
+    if call.request.headers.get("X-XSRF-TOKEN") != xsrf:
+        raise ServiceFault(403, "The XSRF token is missing or wrong.", code="XSRF")
+
+
+@ROUTES.route("POST", "/login", public=True)
+async def login(call: Asked) -> Answer:
+    """Open a session for a token, or for a user name and password."""
+    given = await call.fields()
+    state = call.state
+    token, name = given.get("userApiToken"), given.get("username")
+    for key, user in state.users.items():
+        by_token = token is not None and user["apiToken"] == token
+        by_name = user["username"] == name and state.passwords.get(key) == given.get("password")
+        if user["status"] == "CONFIRMED" and (by_token or by_name):
+            # Quoted and with an equals sign, as real cookies are.
+            cookie, xsrf = secrets.token_urlsafe(16) + "==", secrets.token_urlsafe(16)
+            state.sessions[cookie] = (key, xsrf)
+            call.set_cookie(f"session={cookie}; Path=/; Secure; HttpOnly; SameSite=Lax")
+            call.set_cookie(f'XSRF-TOKEN="{xsrf}"; Path=/; Secure')
+            return ok(user)
+    raise ServiceFault(401, "The credentials are wrong.", code="INVALID_CREDENTIALS")
+
+
+@ROUTES.route("POST", "/logout", public=True)
+def logout(call: Asked) -> Answer:
+    """End the session of the call; one that has ended already is as good."""
+    cookie = call.request.cookies.get("session", "")
+    if cookie in call.state.sessions:
+        check_xsrf(call, call.state.sessions[cookie][1])
+        del call.state.sessions[cookie]
+    return empty()
+
+
+@ROUTES.route("GET", "/me")
+def me(call: Asked) -> Answer:
+    """Show the user whose session it is."""
+    return ok(call.user)
+
+
+@ROUTES.route("GET", "/accounts/{accountId}/access")
+def access(call: Asked) -> Answer:
+    """Send a user a temporary access token."""
+    name = call.value("username")
+    if name is None:
+        raise ServiceFault(400, "username is required.")
+    known = any(user["username"] == name for user in call.state.users.values())
+    if call.args["accountId"] != call.state.account or not known:
+        raise ServiceFault(404, "No such account or user.", code="NOT_FOUND")
+    call.state.mails.append(name)
+    return ok({"sent": True})
+
+
+@ROUTES.route("GET", "/extendedAccountInfo")
+def extended_account_info(call: Asked) -> Answer:
+    """Show the account and what belongs to it."""
+    state = call.state
+    return ok(
+        {
+            "account": {"id": state.account, "ownerId": "user-1", "maxProjectsAllowed": 10},
+            "clouds": {"items": [{"id": "cloud-1", "name": "AWS", "roles": ["TARGET"]}]},
+            "genericRegion": {"id": "region-1", "name": "Generic", "subnets": []},
+            "dateTime": {"dateTime": state.now.isoformat()},
+            "user": call.user,
+            "projects": {"items": list(state.projects.values())},
+            "isNewlyRegistered": False,
+            "replicationConfigurations": {
+                "items": [{"id": "replication-1", "replicatorSecurityGroupIDs": ["sg-1"]}]
+            },
+        }
+    )
+
+
+async def _items(call: Asked) -> list[Row]:
+    items: object = (await call.fields()).get("items")
+    if not isinstance(items, list):
+        raise ServiceFault(400, "items is required and must be a list.")
+    return cast("list[Row]", items)
+
+
+def _found(known: dict[str, Row], key: object, what: str) -> Row:
+    if not isinstance(key, str) or key not in known:
+        raise ServiceFault(404, f"No such {what}: {key}.", code="NOT_FOUND")
+    return known[key]
+
+
+async def _users_of_projects(call: Asked) -> list[tuple[Row, list[str]]]:
+    """Read which users are meant in which projects; all are known, or nothing is done."""
+    found: list[tuple[Row, list[str]]] = []
+    for item in await _items(call):
+        project = _found(call.state.projects, item.get("projectId"), "project")
+        users = [_found(call.state.users, key, "user")["id"] for key in item.get("userIds", [])]
+        found.append((project, users))
+    return found
+
+
+@ROUTES.route("POST", "/projects/assignUsers")
+async def assign_users(call: Asked) -> Answer:
+    """Assign users to projects."""
+    for project, users in await _users_of_projects(call):
+        project["usersIDs"] = list(dict.fromkeys([*project["usersIDs"], *users]))
+    return empty(200)
+
+
+@ROUTES.route("POST", "/projects/removeUsers")
+async def remove_users(call: Asked) -> Answer:
+    """Take users out of projects."""
+    for project, users in await _users_of_projects(call):
+        project["usersIDs"] = [key for key in project["usersIDs"] if key not in users]
+    return empty(200)
+
+
+@ROUTES.route("GET", "/projects/{projectId}/storage")
+def storage(call: Asked) -> Answer:
+    """Show how much a project stores."""
+    project = _found(call.state.projects, call.args["projectId"], "project")
+    return ok(
+        {
+            "projectId": project["id"],
+            "pointsInTimeTotalBytes": 1 << 40,
+            "runningMachinesTotalBytes": 1 << 36,
+            "workingStorage": {},
+            "calculationDateTime": "2021-03-01T00:00:00+00:00",
+        }
+    )
+
+
+@ROUTES.route("GET", "/projects/{projectId}/auditLog")
+def audit_log(call: Asked) -> Answer:
+    """Show the newest entries of the log, or of a window of it."""
+    project = _found(call.state.projects, call.args["projectId"], "project")
+    limit = call.integer("limit", MOST_ENTRIES, 1, MOST_ENTRIES)
+    entries = call.state.audit_logs[project["id"]]
+    begin, end = call.value("fromDateTime"), call.value("toDateTime")
+    if (begin is None) != (end is None):
+        raise ServiceFault(400, "fromDateTime and toDateTime go together.")
+    if begin is not None and end is not None:
+        entries = [entry for entry in entries if _inside(call, entry, begin, end)]
+    newest = entries[::-1][:limit]
+    if call.value("format") == "csv":
+        return Answer(_csv(newest), 200, "text/csv; charset=utf-8")
+    return ok({"items": newest, "hasMoreResults": len(entries) > limit})
+
+
+def _inside(call: Asked, entry: Row, begin: str, end: str) -> bool:
+    try:
+        first, last = datetime.fromisoformat(begin), datetime.fromisoformat(end)
+    except ValueError as cause:
+        raise ServiceFault(400, f"No date-time: {cause}.") from cause
+    time, ends = time_of(entry), call.state.ends
+    return first < time < last or (
+        (ends[0] == "[" and time == first <= last) or (ends[1] == "]" and first <= time == last)
+    )
+
+
+def _csv(entries: list[Row]) -> bytes:
+    buffer = io.StringIO()
+    writer: Any = csv.DictWriter(buffer, _COLUMNS, extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(entries)
+    return buffer.getvalue().encode()
+
+
+@ROUTES.route("POST", "/projects/{projectId}/machines/{machineId}/forceRescan")
+def force_rescan(call: Asked) -> Answer:
+    """Read the volumes of a machine again."""
+    project = _found(call.state.projects, call.args["projectId"], "project")
+    machine = call.args["machineId"]
+    if machine not in call.state.machines[project["id"]]:
+        raise ServiceFault(400, f"The project has no machine {machine}.")
+    call.state.rescans.append(machine)
+    return empty()
+
+
+@ROUTES.route("POST", "/replaceApiToken")
+def replace_api_token(call: Asked) -> Answer:
+    """Make the caller's API token void and give another."""
+    call.state.tokens += 1
+    call.user["apiToken"] = f"fake-token-{call.state.tokens}-of-{call.user['username']}"
+    return ok({"apiToken": call.user["apiToken"]})
+
+
+@ROUTES.route("POST", "/setPassword", public=True)
+async def set_password(call: Asked) -> Answer:
+    """Take an invitation for a password."""
+    given = await call.fields("token", "newPassword")
+    key = call.state.invitations.pop(given["token"], None)
+    if key is None:
+        raise ServiceFault(401, "The invitation is not known, or used up.", code="INVALID_TOKEN")
+    call.state.passwords[key] = given["newPassword"]
+    call.state.users[key].update(status="CONFIRMED", hasPassword=True, termsAccepted=True)
+    return empty()
+
+
+@ROUTES.route("POST", "/users")
+async def create_user(call: Asked) -> Answer:
+    """Invite a user, or invite it again."""
+    name: str = (await call.fields("username"))["username"]
+    for user in call.state.users.values():
+        if user["username"] == name:
+            if user["status"] != "PENDING":
+                raise ServiceFault(409, f"{name} is a user already.", code="ALREADY_EXISTS")
+            return ok(user, 202)
+    return ok(call.state.add_user(name))
+
+
+async def _roles_of_users(call: Asked) -> list[tuple[Row, list[str]]]:
+    """Read which roles are meant of which users; all are known, or nothing is done."""
+    found: list[tuple[Row, list[str]]] = []
+    for item in await _items(call):
+        roles: list[str] = item.get("roles", [])
+        if not ROLES.issuperset(roles):
+            raise ServiceFault(400, f"Not all of these are roles: {roles}.")
+        found.append((_found(call.state.users, item.get("userId"), "user"), roles))
+    return found
+
+
+@ROUTES.route("POST", "/users/assignRoles")
+async def assign_roles(call: Asked) -> Answer:
+    """Give roles to users."""
+    changed = await _roles_of_users(call)
+    for user, roles in changed:
+        user["roles"] = list(dict.fromkeys([*user["roles"], *roles]))
+    return ok({"items": [user for user, _ in changed]})
+
+
+@ROUTES.route("POST", "/users/revokeRoles")
+async def revoke_roles(call: Asked) -> Answer:
+    """Take roles from users."""
+    changed = await _roles_of_users(call)
+    for user, roles in changed:
+        user["roles"] = [role for role in user["roles"] if role not in roles]
+    return ok({"items": [user for user, _ in changed]})

@@ -1,0 +1,108 @@
+"""What the simulated CloudEndure knows: one account with users, projects and audit logs."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias
+
+from aconnect.testing.wire import Call, Row
+
+EPOCH = datetime(2021, 3, 1, tzinfo=UTC)
+"""Time of the first entry of an audit log."""
+
+
+@dataclass
+class AccountState:
+    """One account. Ids are keys; entries of audit logs are in order of time."""
+
+    account: str = "account-1"
+    users: dict[str, Row] = field(default_factory=dict[str, Row])
+    passwords: dict[str, str] = field(default_factory=dict[str, str])
+    """By user id."""
+    invitations: dict[str, str] = field(default_factory=dict[str, str])
+    """User ids by the token that was sent to them."""
+    projects: dict[str, Row] = field(default_factory=dict[str, Row])
+    machines: dict[str, list[str]] = field(
+        default_factory=lambda: defaultdict[str, list[str]](list)
+    )
+    """Ids by project."""
+    audit_logs: dict[str, list[Row]] = field(
+        default_factory=lambda: defaultdict[str, list[Row]](list)
+    )
+    """By project."""
+    sessions: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    """User id and XSRF token, by cookie."""
+    mails: list[str] = field(default_factory=list[str])
+    """User names that a temporary access token was sent to."""
+    rescans: list[str] = field(default_factory=list[str])
+    """Machines, as often as they were rescanned."""
+    tokens: int = 0
+    """How many API tokens were replaced."""
+    now: datetime = EPOCH + timedelta(days=1)
+    """The server's time."""
+    ends: Literal["[]", "[)", "(]"] = "[]"
+    """Which ends of a window of the audit log belong to it."""
+
+    def add_user(self, username: str, password: str | None = None, **fields: object) -> Row:
+        """Add a user; without a password it is invited only."""
+        key = f"user-{len(self.users) + 1}"
+        user: Row = {
+            "id": key,
+            "username": username,
+            "status": "PENDING" if password is None else "CONFIRMED",
+            "account": self.account,
+            "roles": ["USER"],
+            "settings": {},
+            "apiToken": f"fake-token-of-{username}",
+            "hasPassword": password is not None,
+            "termsAccepted": password is not None,
+            "selfLink": f"/api/latest/users/{key}",
+            **fields,
+        }
+        self.users[key] = user
+        if password is None:
+            self.invitations[f"invitation-of-{username}"] = key
+        else:
+            self.passwords[key] = password
+        return user
+
+    def add_project(self, name: str, machines: int = 2) -> Row:
+        """Add a project with machines."""
+        key = f"project-{len(self.projects) + 1}"
+        project: Row = {
+            "id": key,
+            "name": name,
+            "type": "DR",
+            "usersIDs": [],
+            "agentInstallationToken": f"fake-agent-token-of-{key}",
+            "cloudCredentialsIDs": [],
+            "licensesIDs": [],
+            "features": {},
+        }
+        self.projects[key] = project
+        self.machines[key] = [f"{key}-machine-{n + 1}" for n in range(machines)]
+        return project
+
+    def add_event(self, project: str, time: datetime, name: str = "machineLaunched") -> Row:
+        """Add an entry to a project's audit log."""
+        log = self.audit_logs[project]
+        entry: Row = {
+            "timestamp": time.isoformat().replace("+00:00", "Z"),
+            "username": "owner@example.com",
+            "eventName": name,
+            "description": f"Event {len(log) + 1}",
+            "participatingMachines": [],
+            "changedFields": [],
+            "jobId": f"job-{len(log) + 1}",
+        }
+        log.append(entry)
+        log.sort(key=time_of)
+        return entry
+
+
+def time_of(entry: Row) -> datetime:
+    """Return when an entry happened."""
+    return datetime.fromisoformat(entry["timestamp"])
+
+
+Asked: TypeAlias = Call[AccountState]

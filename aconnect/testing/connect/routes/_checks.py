@@ -1,0 +1,115 @@
+"""Checks that several resource groups share.
+
+Decides how words of a query and fields of a body are judged, and how objects are looked up and
+deleted.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
+
+from aconnect.testing.connect.dialect import ApiFault, Call, already_gone, bad_request, not_found
+from aconnect.testing.wire import Row
+
+T = TypeVar("T")
+
+Kinds = Mapping[str, tuple[type, ...]]
+"""Types that each known field of a body may have."""
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+
+NULL = type(None)
+TEXT = (str,)
+TEXT_NULL = (str, NULL)
+FLAG = (bool,)
+FLAG_NULL = (bool, NULL)
+WHOLE_NULL = (int, NULL)
+NUMBER_NULL = (int, float, NULL)
+
+
+def chosen(body: Row, kinds: Kinds, *, short: Collection[str] = ()) -> Row:
+    """Return the known fields of a body, refusing wrong types; unknown fields are ignored.
+
+    Numbers have 64 bits, those of the `short` fields 32.
+    """
+    found: Row = {}
+    for name, value in body.items():
+        allowed = kinds.get(name)
+        if allowed is None:
+            continue
+        # bool is an int to Python, but not in JSON.
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            raise bad_request(f"The field {name} has a value of the wrong type: {value!r}.")
+        beyond = 1 << (31 if name in short else 63)
+        if isinstance(value, int) and not -beyond <= value < beyond:
+            raise bad_request(f"The field {name} is out of range: {value}.")
+        found[name] = value
+    return found
+
+
+def is_guid(value: str | None) -> bool:
+    """Tell whether a field that may be null holds a GUID."""
+    return value is None or _GUID.fullmatch(value) is not None
+
+
+def existing(objects: Mapping[str, T], key: str, what: str) -> T:
+    """Return an object from its table, which must have it."""
+    found = objects.get(key)
+    if found is None:
+        raise not_found(what)
+    return found
+
+
+def missing(call: Call, mark: str, what: str) -> ApiFault:
+    """Say that what is to be deleted does not exist, or with code 17 that it does no more."""
+    return already_gone(what) if mark in call.state.deleted else not_found(what)
+
+
+def remove_from(
+    call: Call, objects: dict[str, T], key: str, what: str, *, mark: str | None = None
+) -> T:
+    """Take an object out of its table; deleting it again is code 17.
+
+    Args:
+        call: Knows what was deleted before.
+        objects: The table.
+        key: The object's key in it.
+        what: What the object is called in the refusal.
+        mark: What is remembered of the deletion, where the key alone is not unique.
+    """
+    mark = mark or key
+    found = objects.pop(key, None)
+    if found is None:
+        raise missing(call, mark, what)
+    call.state.deleted.add(mark)
+    return found
+
+
+def is_among(call: Call, entries: Iterable[Row]) -> bool:
+    """Tell whether entries of users and groups name the caller; where nobody is named, all are."""
+    own, members = call.user["guid"], call.state.members
+    found = [
+        one["user_guid"] == own or own in members.get(one["group_guid"], ()) for one in entries
+    ]
+    return call.is_admin or not found or any(found)
+
+
+def one_of(call: Call, name: str, allowed: Collection[str], default: str) -> str:
+    """Return a query parameter that is one of a few words."""
+    given = call.value(name) or default
+    if given not in allowed:
+        raise bad_request(f"{name} must be one of {', '.join(sorted(allowed))}; got {given!r}.")
+    return given
+
+
+def is_descending(call: Call, default: str) -> bool:
+    """Read `order`."""
+    return one_of(call, "order", ("asc", "desc"), default) == "desc"
+
+
+def remote_prefix(call: Call) -> str:
+    """Read the `prefix` of a search of the directory, which older servers need."""
+    prefix = call.value("prefix")
+    if prefix is None and not call.features.modern_fields:
+        raise bad_request("The parameter prefix is required.")
+    return (prefix or "").lower()

@@ -1,0 +1,155 @@
+"""Content items as rows, for all groups that show them or stand below them.
+
+Decides who may see and change an item, and how it is sent.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from aconnect.testing.connect.dialect import Call, bad_request, forbidden
+from aconnect.testing.connect.routes._checks import existing
+from aconnect.testing.connect.versions import aged
+from aconnect.testing.wire import Row
+
+RENDERED = frozenset({"quarto-static", "rmd-static", "jupyter-static", "jupyter-voila"})
+"""Application modes that can be rendered, and so have schedules."""
+
+
+LIMITS = (
+    "connection_timeout",
+    "read_timeout",
+    "init_timeout",
+    "idle_timeout",
+    "max_processes",
+    "min_processes",
+    "max_conns_per_process",
+)
+"""What a process may take and how many there may be, as small numbers."""
+
+_CONTENT_NULLS = (
+    "title",
+    *LIMITS,
+    "load_factor",
+    "memory_request",
+    "memory_limit",
+    "cpu_request",
+    "cpu_limit",
+    "amd_gpu_limit",
+    "nvidia_gpu_limit",
+    "service_account_name",
+    "default_image_name",
+    "default_environment_guid",
+    "bundle_id",
+    "environment_guid",
+    "image_name",
+    "r_version",
+    "py_version",
+    "quarto_version",
+    "node_version",
+    "r_environment_management",
+    "default_r_environment_management",
+    "py_environment_management",
+    "default_py_environment_management",
+    "run_as",
+    "metrics_collection_enabled",
+    "notify_on_share",
+    "public_content_status",
+)
+
+
+def new_content(
+    guid: str, number: int, name: str, owner_guid: str, time: datetime, **more: Any
+) -> Row:
+    """Make a content item that has no bundle yet."""
+    return {
+        "guid": guid,
+        "name": name,
+        **dict.fromkeys(_CONTENT_NULLS),
+        "description": "",
+        "access_type": "acl",
+        "locked": False,
+        "locked_message": "",
+        "created_time": time,
+        "last_deployed_time": time,
+        "app_mode": "unknown",
+        "content_category": "",
+        "parameterized": False,
+        "cluster_name": "Local",
+        "run_as_current_user": False,
+        "otel_enabled": False,
+        "owner_guid": owner_guid,
+        "id": str(number),
+        **more,
+    }
+
+
+def may_edit(call: Call, row: Row) -> bool:
+    """Tell whether the caller may change a content item."""
+    user = call.user["guid"]
+    return (
+        call.is_admin
+        or row["owner_guid"] == user
+        or "owner" in call.state.roles_of(row["guid"], user)
+    )
+
+
+def may_view(call: Call, row: Row) -> bool:
+    """Tell whether the caller may see a content item."""
+    return (
+        row["access_type"] != "acl"
+        or may_edit(call, row)
+        or bool(call.state.roles_of(row["guid"], call.user["guid"]))
+    )
+
+
+def content_of(call: Call, *, edit: bool = False) -> Row:
+    """Return the content item named in the path, if the caller may see or edit it."""
+    row = existing(call.state.content, call.args["guid"], "The content item")
+    if not (may_edit(call, row) if edit else may_view(call, row)):
+        raise forbidden()
+    return row
+
+
+def included(call: Call) -> frozenset[str]:
+    """Read `include`, which old servers know fewer words of."""
+    given = call.value("include")
+    if not given:
+        return frozenset()
+    known = {"owner", "tags"}
+    if call.features.vanity_include:
+        known.add("vanity_url")
+    if call.features.modern_fields:
+        known |= {"bookmarked", "schedule"}
+    wanted = frozenset(given.split(","))
+    if unknown := wanted - known:
+        raise bad_request(f"include does not know {', '.join(sorted(unknown))}.", 161)
+    return wanted
+
+
+def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) -> Row:
+    """Return a content item as this caller sees it on this server."""
+    state, guid, url = call.state, row["guid"], call.host.url
+    sent = aged("content", row, call.features)
+    owns = row["owner_guid"] == call.user["guid"]
+    sent = {
+        **sent,
+        "content_url": f"{url}/content/{guid}/",
+        "dashboard_url": f"{url}/connect/#/apps/{guid}",
+        "app_role": "owner" if owns else "editor" if may_edit(call, row) else "viewer",
+    }
+    if "owner" in include:
+        owner = state.users.get(row["owner_guid"])
+        names = ("guid", "username", "first_name", "last_name")
+        sent["owner"] = {name: owner[name] for name in names} if owner else None
+    if "tags" in include:
+        kept = state.content_tags.get(guid, set())
+        sent["tags"] = [tag for tag_id, tag in state.tags.items() if tag_id in kept]
+    if "vanity_url" in include:
+        vanity = state.vanities.get(guid)
+        if vanity is not None:
+            sent["vanity_url"] = f"{url}{vanity['path']}"
+    if "bookmarked" in include:
+        sent["bookmarked"] = call.user["guid"] in state.bookmarks.get(guid, {})
+    if "schedule" in include:
+        sent["schedules"] = []
+    return sent

@@ -1,0 +1,158 @@
+"""Templates of OAuth integrations.
+
+Decides which there are, and what a configuration by them must have. They are of the vendor's form;
+of their contents only `custom` follows a source.
+"""
+
+import re
+from collections.abc import Iterator
+
+from aconnect.testing.connect.dialect import bad_request
+from aconnect.testing.wire import Row
+
+VIEWER, SERVICE_ACCOUNT, VISITOR_API_KEY = "Viewer", "Service Account", "Visitor API Key"
+
+
+_ROLES = ("Viewer", "Publisher", "Admin")
+
+
+def _when(name: str, value: str) -> Row:
+    return {"name": name, "value": value, "operator": "", "operands": []}
+
+
+def _field(
+    name: str,
+    label: str,
+    *,
+    validation: str = ".+",
+    secret: bool = False,
+    visible: Row | None = None,
+) -> Row:
+    return {
+        "name": name,
+        "description": f"The {label} as the service gives it.",
+        "section": 1,
+        "order": 0,
+        "label": label,
+        "visibility_expression": visible,
+        "default": "",
+        "validation": validation,
+        "validation_description": f"{label} must match {validation}.",
+        "secret": secret,
+        "multiline": False,
+    }
+
+
+def _option(name: str, label: str, *values: str) -> Row:
+    return {
+        "name": name,
+        "description": f"Choose the {label}.",
+        "section": 1,
+        "order": 0,
+        "label": label,
+        "visibility_expression": None,
+        "type": "select" if values else "bool",
+        "values": [*values],
+        "default": values[0] if values else True,
+    }
+
+
+def _template(key: str, name: str, options: list[Row], fields: list[Row]) -> Row:
+    for order, row in enumerate([*options, *fields], 1):
+        row["order"] = order
+    sections = [{"id": 1, "order": 1, "name": "Configuration", "description": f"{name} settings."}]
+    return {
+        "id": key,
+        "name": name,
+        "description": f"A {name} integration.",
+        "sections": sections,
+        "options": options,
+        "fields": fields,
+        "environment_variables": [],
+    }
+
+
+def _templates() -> Iterator[Row]:
+    auth_type = _option("auth_type", "Auth Type", VIEWER, SERVICE_ACCOUNT)
+    address = r"https?://\S+"
+    yield _template(
+        "custom",
+        "Custom",
+        [
+            auth_type,
+            _option("auth_mode", "Auth Mode", "Confidential", "Public"),
+            _option(
+                "token_endpoint_auth_method",
+                "Token Endpoint Auth Method",
+                "client_secret_post",
+                "client_secret_basic",
+            ),
+            _option("use_pkce", "Use PKCE"),
+        ],
+        [
+            _field("client_id", "Client ID"),
+            _field(
+                "client_secret",
+                "Client Secret",
+                secret=True,
+                visible=_when("auth_mode", "Confidential"),
+            ),
+            _field(
+                "authorization_uri",
+                "Authorization URI",
+                validation=address,
+                visible=_when("auth_type", VIEWER),
+            ),
+            _field("token_uri", "Token URI", validation=address),
+            _field("scopes", "Scopes", validation=".*"),
+        ],
+    )
+    yield _template("connect", "Connect API", [_option("max_role", "Max Role", *_ROLES)], [])
+    yield _template(
+        "aws",
+        "AWS",
+        [dict(auth_type)],
+        [
+            _field("role_arn", "Role ARN", validation=r"arn:aws[\w-]*:iam::\d{12}:role/.+"),
+            _field("client_secret", "Client Secret", validation=".*", secret=True),
+        ],
+    )
+    yield _template(
+        "github",
+        "GitHub",
+        [],
+        [
+            _field("client_id", "Client ID"),
+            _field("client_secret", "Client Secret", secret=True),
+            _field("scopes", "Scopes", validation=".*"),
+        ],
+    )
+
+
+TEMPLATES: dict[str, Row] = {row["id"]: row for row in _templates()}
+"""By key."""
+
+
+def checked_config(template: str, config: Row) -> Row:
+    """Return a configuration with its defaults, refusing what the template does not allow."""
+    known = TEMPLATES[template]
+    names = {row["name"] for row in (*known["options"], *known["fields"])}
+    if unknown := sorted(config.keys() - names):
+        raise bad_request(f"The template has no {', '.join(unknown)}.", 228)
+    found: Row = {}
+    for option in known["options"]:
+        name = option["name"]
+        found[name] = value = config.get(name, option["default"])
+        fits = isinstance(value, bool) if option["type"] == "bool" else value in option["values"]
+        if not fits:
+            raise bad_request(f"The option {name} cannot be {value!r}.", 228)
+    for row in known["fields"]:
+        name, when = row["name"], row["visibility_expression"]
+        if when is not None and found.get(when["name"]) != when["value"] and name not in config:
+            continue
+        value = config.get(name, row["default"])
+        if not isinstance(value, str) or re.fullmatch(row["validation"], value) is None:
+            # With the value, as a careless server might; it may be a secret.
+            raise bad_request(f"{row['validation_description']} It is {value!r}.", 228)
+        found[name] = value
+    return found

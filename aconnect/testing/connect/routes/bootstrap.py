@@ -1,0 +1,69 @@
+"""The first administrator of a server without users.
+
+Decides which tokens are taken: those signed with `State.bootstrap_secret` that have not ended.
+"""
+
+import hashlib
+import hmac
+import time
+from base64 import urlsafe_b64decode
+from uuid import uuid4
+
+import msgspec
+
+from aconnect.testing.connect.dialect import ApiFault, Call, route
+from aconnect.testing.connect.routes.users import new_user
+from aconnect.testing.wire import Answer, Row, ok
+
+_RENAMED = (2024, 5, 0)
+
+
+@route("POST", "/v1/bootstrap", since=_RENAMED, public=True)
+@route(
+    "POST",
+    "/v1/experimental/bootstrap",
+    since=_RENAMED,
+    public=True,
+    deprecated="/v1/bootstrap",
+)
+@route("POST", "/v1/experimental/bootstrap", until=_RENAMED, public=True)
+def bootstrap(call: Call) -> Answer:
+    """Create an administrator, where there is no user at all, and answer with its key."""
+    scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
+    if scheme != "Connect-Bootstrap" or not _is_good(token, call.state.bootstrap_secret):
+        raise ApiFault(401, 30, "The bootstrap token is missing or not valid.")
+    state = call.state
+    if state.users:
+        raise ApiFault(403, 165, "Users exist already, so the server cannot be bootstrapped.")
+    guid, key = str(uuid4()), f"fake-key-{uuid4().hex}"
+    state.users[guid] = new_user(guid, "bootstrap-admin", "administrator", state.now())
+    state.keys[key] = guid
+    return ok({"api_key": key})
+
+
+def _is_good(token: str, secret: bytes) -> bool:
+    """Tell whether a token is signed with the secret, meant for this, and still good."""
+    try:
+        head, claims, signature = token.split(".")
+        header, said = _object(head), _object(claims)
+        given = _bytes(signature)
+    except ValueError:
+        return False
+    due = hmac.digest(secret, f"{head}.{claims}".encode(), hashlib.sha256)
+    ends = said.get("exp")
+    return (
+        header.get("alg") == "HS256"
+        and hmac.compare_digest(given, due)
+        and said.get("scope") == "bootstrap"
+        and said.get("aud") == "rsconnect"
+        and isinstance(ends, int)
+        and ends > time.time()
+    )
+
+
+def _object(part: str) -> Row:
+    return msgspec.json.decode(_bytes(part), type=dict[str, object])
+
+
+def _bytes(part: str) -> bytes:
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))

@@ -1,0 +1,206 @@
+"""Experimental operations: those that old servers have beside their successors, and what is left.
+
+Decides how the old answers are spelled. What is done is the work of the successors, on the same
+state.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from aconnect.testing.connect.dialect import Call, R, route
+from aconnect.testing.connect.paging import offset
+from aconnect.testing.connect.routes import bundles, content, deployment
+from aconnect.testing.connect.routes._checks import existing, missing
+from aconnect.testing.connect.routes._content import LIMITS, content_of
+from aconnect.testing.wire import Answer, Row, ok
+
+# The document of 2023.09 has the operations and that of 2026 has not; between them is unknown.
+_GONE = (2023, 12, 0)
+
+_RENAMED = {"parameterized": "has_parameters", "content_url": "url", "app_role": "role"}
+_CONTENT = (
+    "guid",
+    "name",
+    "title",
+    "description",
+    "access_type",
+    *LIMITS,
+    "load_factor",
+    "created_time",
+    "last_deployed_time",
+    "bundle_id",
+    "app_mode",
+    "content_category",
+    "parameterized",
+    "cluster_name",
+    "image_name",
+    "r_version",
+    "py_version",
+    "quarto_version",
+    "run_as",
+    "run_as_current_user",
+    "owner_guid",
+    "content_url",
+    "app_role",
+)
+_BUNDLE = (
+    "id",
+    "content_guid",
+    "created_time",
+    "cluster_name",
+    "image_name",
+    "r_version",
+    "py_version",
+    "quarto_version",
+    "active",
+    "size",
+)
+_TASK = ("id", "output", "finished", "code", "error", "last")
+_GROUP_ROLES = {"owner": "publisher", "viewer": "viewer"}
+"""What the content of a group calls the roles of permissions."""
+
+
+def _old(
+    method: str, template: str, successor: str, *, role: str | None = None
+) -> Callable[[Callable[[Call], R]], Callable[[Call], R]]:
+    """Declare an operation that has gone, and the path to use instead."""
+    return route(
+        method, f"/v1/experimental{template}", role=role, until=_GONE, deprecated=successor
+    )
+
+
+def _only(row: Row, names: tuple[str, ...]) -> Row:
+    return {_RENAMED.get(name, name): row[name] for name in names}
+
+
+def _object(answer: Answer) -> Any:
+    """Read what a successor answered, to spell it in the old way."""
+    return msgspec.json.decode(answer.whole())
+
+
+def _find_bundle(call: Call) -> None:
+    """Note the content that the bundle belongs to, which its old path does not name."""
+    number = call.args["id"]
+    for guid, own in call.state.bundles.items():
+        if number in own:
+            call.args["guid"] = guid
+            return
+    raise missing(call, f"bundle:{number}", "The bundle")
+
+
+@_old("POST", "/content", "/v1/content", role="publisher")
+async def create_content(call: Call) -> Answer:
+    """Create a content item."""
+    return ok(_only(_object(await content.create_content(call)), _CONTENT))
+
+
+@_old("GET", "/content/{guid}", "/v1/content/{guid}")
+def get_content(call: Call) -> Answer:
+    """Get one content item."""
+    return ok(_only(_object(content.get_content(call)), _CONTENT))
+
+
+@_old("POST", "/content/{guid}", "/v1/content/{guid}")
+async def update_content(call: Call) -> Answer:
+    """Change the given fields."""
+    return ok(_only(_object(await content.update_content(call)), _CONTENT))
+
+
+@_old("DELETE", "/content/{guid}", "/v1/content/{guid}")
+def delete_content(call: Call) -> Answer:
+    """Delete a content item."""
+    return content.delete_content(call)
+
+
+@_old("POST", "/content/{guid}/upload", "/v1/content/{guid}/bundles", role="publisher")
+async def upload_bundle(call: Call) -> Answer:
+    """Take an archive."""
+    row = _object(await bundles.upload_bundle(call))
+    return ok({"bundle_id": row["id"], "size": row["size"]})
+
+
+@_old("POST", "/content/{guid}/deploy", "/v1/content/{guid}/deploy", role="publisher")
+async def deploy_content(call: Call) -> Answer:
+    """Start a deployment."""
+    return await deployment.deploy_content(call)
+
+
+@_old("GET", "/content/{guid}/bundles", "/v1/content/{guid}/bundles")
+def get_bundles(call: Call) -> Answer:
+    """List bundles by id; unlike its successor, in pages."""
+    found = call.state.bundles.get(content_of(call, edit=True)["guid"], {}).values()
+    return offset(call, [_only(bundle.row, _BUNDLE) for bundle in found])
+
+
+@_old("GET", "/bundles/{id}", "/v1/content/{guid}/bundles/{id}")
+def get_bundle(call: Call) -> Answer:
+    """Get one bundle."""
+    _find_bundle(call)
+    return ok(_only(_object(bundles.get_bundle(call)), _BUNDLE))
+
+
+@_old("DELETE", "/bundles/{id}", "/v1/content/{guid}/bundles/{id}")
+def delete_bundle(call: Call) -> Answer:
+    """Delete a bundle that is not active."""
+    _find_bundle(call)
+    return bundles.delete_bundle(call)
+
+
+@_old("GET", "/bundles/{id}/download", "/v1/content/{guid}/bundles/{id}/download")
+def download_bundle(call: Call) -> Answer:
+    """Answer with the bytes that were uploaded."""
+    _find_bundle(call)
+    return bundles.download_bundle(call)
+
+
+@_old("GET", "/tasks/{id}", "/v1/tasks/{id}")
+async def get_task(call: Call) -> Answer:
+    """Answer with the state of a task."""
+    return ok(_only(_object(await deployment.get_task(call)), _TASK))
+
+
+@route("GET", "/v1/experimental/groups/{guid}/content", role="administrator")
+def get_group_content(call: Call) -> Answer:
+    """List the content that a group has a permission for, not paged."""
+    state, guid = call.state, call.args["guid"]
+    existing(state.groups, guid, "The group")
+    rows = [
+        state.content[content]
+        for content, entries in state.permissions.items()
+        if any(entry["principal_guid"] == guid for entry in entries.values())
+    ]
+    return ok(
+        [
+            {
+                "content_guid": row["guid"],
+                "content_name": row["name"],
+                "content_title": row["title"],
+                "access_type": row["access_type"],
+                "permissions": _permissions(call, row),
+            }
+            for row in rows
+        ]
+    )
+
+
+def _permissions(call: Call, row: Row) -> list[Row]:
+    """List who may do what with an item; the owner is its author and always there."""
+    state = call.state
+    found = [(row["owner_guid"], "author", "user")]
+    found += [
+        (entry["principal_guid"], _GROUP_ROLES[entry["role"]], entry["principal_type"])
+        for entry in state.permissions[row["guid"]].values()
+    ]
+    return [
+        {
+            "principal_guid": guid,
+            "principal_name": state.groups[guid]["name"]
+            if kind == "group"
+            else state.users[guid]["username"],
+            "principal_role": role,
+            "principal_type": kind,
+        }
+        for guid, role, kind in found
+    ]

@@ -1,0 +1,212 @@
+"""Groups and their members."""
+
+from uuid import uuid4
+
+from aconnect.testing.connect.dialect import (
+    ApiFault,
+    Call,
+    already_gone,
+    bad_request,
+    forbidden,
+    not_found,
+    route,
+)
+from aconnect.testing.connect.paging import offset
+from aconnect.testing.connect.routes._checks import (
+    TEXT,
+    TEXT_NULL,
+    WHOLE_NULL,
+    chosen,
+    existing,
+    remote_prefix,
+    remove_from,
+)
+from aconnect.testing.connect.state import State, guid_of
+from aconnect.testing.connect.versions import aged
+from aconnect.testing.wire import Answer, Row, empty, ok
+
+
+def new_group(guid: str, name: str, owner_guid: str | None, gid: int | None = None) -> Row:
+    """Make a group."""
+    return {"guid": guid, "name": name, "owner_guid": owner_guid, "gid": gid}
+
+
+def seed(state: State) -> None:
+    """Add groups with a third of the users each, and some that only the directory has."""
+    users = [*state.users]
+    for i in range(state.seed.groups):
+        guid = guid_of("group", i)
+        state.groups[guid] = new_group(guid, f"group{i:04d}", users[0], 1000 + i)
+        state.members[guid] = [user for j, user in enumerate(users) if (i + j) % 3 == 0]
+    for i in range(3):
+        name = f"group-remote{i}"
+        state.remote_groups[f"ticket-{name}"] = {"name": name}
+
+
+def _group(call: Call, name: str = "guid", *, edit: bool = False) -> Row:
+    row = existing(call.state.groups, call.args[name], "The group")
+    if edit and not call.is_admin and row["owner_guid"] != call.user["guid"]:
+        raise forbidden()
+    return row
+
+
+def _sent(call: Call, row: Row) -> Row:
+    count = len(call.state.members.get(row["guid"], ()))
+    return aged("group", {**row, "member_count": count}, call.features)
+
+
+def _refuse_taken(call: Call, name: str, own: Row | None = None) -> None:
+    if any(row["name"] == name and row is not own for row in call.state.groups.values()):
+        raise ApiFault(409, 15, f"The group name {name!r} is already taken.")
+
+
+@route("GET", "/v1/groups")
+def find_groups(call: Call) -> Answer:
+    """Find groups; before 2025.04 a prefix made the server answer page 1 to any page."""
+    prefix = (call.value("prefix") or "").lower()
+    rows = [row for row in call.state.groups.values() if row["name"].lower().startswith(prefix)]
+    rows.sort(key=lambda row: row["name"].lower(), reverse=not call.flag("asc_order", default=True))
+    rows = [_sent(call, row) for row in rows]
+    if prefix and not call.features.group_prefix_pages:
+        call.integer("page_number", 1, 1)
+        size = call.integer("page_size", 20, 1, 500)
+        return ok({"current_page": 1, "total": len(rows), "results": rows[:size]})
+    return offset(call, rows)
+
+
+@route("POST", "/v1/groups", role="publisher")
+async def create_group(call: Call) -> Answer:
+    """Create a group, which a directory does not allow."""
+    body = chosen(
+        await call.fields("name"), {"name": TEXT, "unique_id": TEXT_NULL, "gid": WHOLE_NULL}
+    )
+    if call.state.authentication != "password":
+        raise ApiFault(
+            400, 120, "Groups of a directory are created with PUT and a temporary ticket."
+        )
+    return ok(_sent(call, _store(call, body["name"], body.get("gid"))))
+
+
+@route("PUT", "/v1/groups", role="publisher")
+async def create_remote_group(call: Call) -> Answer:
+    """Create a group from the ticket of a directory search."""
+    ticket = (await call.fields("temp_ticket"))["temp_ticket"]
+    found = existing(call.state.remote_groups, ticket, "The temporary ticket")
+    row = _store(call, found["name"], None)
+    del call.state.remote_groups[ticket]
+    return ok(_sent(call, row))
+
+
+def _store(call: Call, name: str, gid: int | None) -> Row:
+    _refuse_taken(call, name)
+    guid = str(uuid4())
+    row = call.state.groups[guid] = new_group(guid, name, call.user["guid"], gid)
+    call.state.members[guid] = []
+    return row
+
+
+@route("GET", "/v1/groups/remote", role="publisher")
+def search_remote_groups(call: Call) -> Answer:
+    """Search the server's groups and its directory."""
+    prefix = remote_prefix(call)
+    limit = call.integer("limit", 20, 1, 500)
+    found = [
+        {"name": row["name"], "guid": guid, "temp_ticket": f"ticket-{row['name']}"}
+        for guid, row in call.state.groups.items()
+        if row["name"].lower().startswith(prefix)
+    ]
+    found += [
+        {"name": row["name"], "guid": None, "temp_ticket": ticket}
+        for ticket, row in call.state.remote_groups.items()
+        if row["name"].lower().startswith(prefix)
+    ]
+    return ok({"current_page": 1, "total": len(found[:limit]), "results": found[:limit]})
+
+
+@route("GET", "/v1/groups/{guid}")
+def get_group(call: Call) -> Answer:
+    """Get one group."""
+    return ok(_sent(call, _group(call)))
+
+
+@route("PATCH", "/v1/groups/{guid}", since=(2024, 1, 0))
+async def patch_group(call: Call) -> Answer:
+    """Change the given fields."""
+    return await _change(call)
+
+
+@route("POST", "/v1/groups/{guid}")
+async def update_group(call: Call) -> Answer:
+    """Change the given fields; the older spelling."""
+    return await _change(call)
+
+
+async def _change(call: Call) -> Answer:
+    row = _group(call, edit=True)
+    body = await call.fields()
+    kinds = {"name": TEXT_NULL, "owner_guid": TEXT_NULL, "gid": WHOLE_NULL}
+    found = chosen(body, kinds, short=("gid",))
+    if found.get("name", "") is None:
+        del found["name"]
+    if "name" in found:
+        if not found["name"]:
+            raise bad_request("The field name must not be empty.")
+        _refuse_taken(call, found["name"], row)
+    owner = found.get("owner_guid")
+    if owner is not None and owner not in call.state.users:
+        raise not_found("The owner")
+    row.update(found)
+    return ok(_sent(call, row))
+
+
+@route("DELETE", "/v1/groups/{guid}")
+def delete_group(call: Call) -> Answer:
+    """Delete a group."""
+    guid = call.args["guid"]
+    if guid in call.state.groups:
+        _group(call, edit=True)
+    remove_from(call, call.state.groups, guid, "The group")
+    call.state.members.pop(guid, None)
+    call.state.forbid(guid, *call.state.permissions)
+    return empty()
+
+
+@route("GET", "/v1/groups/{group_guid}/members")
+def get_members(call: Call) -> Answer:
+    """List members; older servers have no pages here and send all."""
+    members = call.state.members[_group(call, "group_guid")["guid"]]
+    rows = [call.state.users[guid] for guid in members if guid in call.state.users]
+    sort = call.value("sort") or "username"
+    if rows and sort not in rows[0]:
+        raise bad_request(f"Members cannot be sorted by {sort!r}.")
+    rows.sort(
+        key=lambda row: str(row[sort] or "").lower(),
+        reverse=not call.flag("asc_order", default=True),
+    )
+    if not call.features.modern_fields:
+        rows = [aged("user", row, call.features) for row in rows]
+        return ok({"current_page": 1, "total": len(rows), "results": rows})
+    return offset(call, rows, size=10, high=100_000)
+
+
+@route("POST", "/v1/groups/{group_guid}/members")
+async def add_member(call: Call) -> Answer:
+    """Add a user to a group."""
+    group = _group(call, "group_guid", edit=True)
+    user = (await call.fields("user_guid"))["user_guid"]
+    existing(call.state.users, user, "The user")
+    members = call.state.members[group["guid"]]
+    if user in members:
+        raise ApiFault(409, 16, "The user is already a member of the group.")
+    members.append(user)
+    return empty()
+
+
+@route("DELETE", "/v1/groups/{group_guid}/members/{user_guid}")
+def remove_member(call: Call) -> Answer:
+    """Take a user out of a group."""
+    members = call.state.members[_group(call, "group_guid", edit=True)["guid"]]
+    if call.args["user_guid"] not in members:
+        raise already_gone("The membership")
+    members.remove(call.args["user_guid"])
+    return empty()

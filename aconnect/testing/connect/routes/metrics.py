@@ -1,0 +1,42 @@
+"""How many users were active, and which features were used."""
+
+from datetime import timedelta
+
+from aconnect.testing.connect.dialect import Call, route
+from aconnect.testing.wire import Answer, ok
+
+_NEW = (2023, 12, 0)
+
+
+@route("GET", "/v1/metrics/users/active", role="administrator", since=_NEW)
+def get_active_users(call: Call) -> Answer:
+    """Count the users who were active within each window, as their own rows tell."""
+    state = call.state
+    now = state.now()
+    licensed = [row for row in state.users.values() if row["active_time"] and not row["locked"]]
+    windows: dict[str, dict[str, int]] = {}
+    for days in (1, 7, 30, 365):
+        roles = [
+            row["user_role"] for row in licensed if now - row["active_time"] <= timedelta(days=days)
+        ]
+        windows[f"{days}d"] = {
+            "total": len(roles),
+            "admin": roles.count("administrator"),
+            "publisher": roles.count("publisher"),
+            "viewer": roles.count("viewer"),
+        }
+    return ok({"windows": windows})
+
+
+@route("GET", "/v1/feature-usage", role="publisher", since=_NEW)
+def get_feature_usage(call: Call) -> Answer:
+    """List the features, and whether anything of theirs is there."""
+    state = call.state
+    used = {
+        "api-keys": bool(state.api_keys),
+        "groups": bool(state.groups),
+        "scheduled-content": False,
+        "tags": any(state.content_tags.values()),
+        "vanity-urls": bool(state.vanities),
+    }
+    return ok([{"name": name, "used": value} for name, value in used.items()])

@@ -1,0 +1,187 @@
+"""Tags, and tags on content."""
+
+from datetime import datetime
+
+from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, not_found, route
+from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, existing, remove_from
+from aconnect.testing.connect.routes._content import content_of, may_view, sent_content
+from aconnect.testing.connect.state import State
+from aconnect.testing.wire import Answer, Row, empty, ok
+
+
+def new_tag(number: int, name: str, parent_id: str | None, time: datetime) -> Row:
+    """Make a tag; one without parent is a category."""
+    return {
+        "id": str(number),
+        "name": name,
+        "parent_id": parent_id,
+        "created_time": time,
+        "updated_time": time,
+    }
+
+
+def seed(state: State) -> None:
+    """Add a category with three tags, one of them below another."""
+    for name, parent in (
+        ("Department", None),
+        ("Finance", "1"),
+        ("Payroll", "2"),
+        ("Research", "1"),
+    ):
+        number = state.next_number("tag")
+        state.tags[str(number)] = new_tag(number, name, parent, state.seed.start)
+
+
+def _tag(call: Call) -> Row:
+    """Return the tag of an id, or of a comma-joined path of names from its category down."""
+    tags = call.state.tags
+    given = call.args["id"]
+    if given in tags:
+        return tags[given]
+    row: Row | None = None
+    for name in given.split(","):
+        parent = None if row is None else row["id"]
+        row = next(
+            (t for t in tags.values() if t["name"] == name and t["parent_id"] == parent), None
+        )
+        if row is None:
+            break
+    if row is None:
+        raise not_found("The tag")
+    return row
+
+
+def ancestors(tags: dict[str, Row], tag_id: str) -> list[str]:
+    """Return the ids from a tag's parent up to its category."""
+    found: list[str] = []
+    parent: str | None = tags[tag_id]["parent_id"]
+    while parent is not None:
+        found.append(parent)
+        parent = tags[parent]["parent_id"]
+    return found
+
+
+def descendants(tags: dict[str, Row], tag_id: str) -> list[str]:
+    """Return the ids of all tags below a tag."""
+    return [other for other in tags if other != tag_id and tag_id in ancestors(tags, other)]
+
+
+def _refuse_taken(call: Call, name: str, parent: str | None, own: Row | None = None) -> None:
+    for row in call.state.tags.values():
+        if row is not own and row["name"] == name and row["parent_id"] == parent:
+            raise ApiFault(400, 81, f"There is already a tag {name!r} there.")
+
+
+def _refuse_parent(call: Call, parent: str | None) -> None:
+    if parent is not None:
+        existing(call.state.tags, parent, "The parent tag")
+
+
+@route("GET", "/v1/tags")
+def list_tags(call: Call) -> Answer:
+    """List tags, optionally by name or parent."""
+    name, parent = call.value("name"), call.value("parent_id")
+    return ok(
+        [
+            row
+            for row in call.state.tags.values()
+            if (name is None or row["name"] == name)
+            and (parent is None or row["parent_id"] == parent)
+        ]
+    )
+
+
+@route("POST", "/v1/tags", role="administrator")
+async def create_tag(call: Call) -> Answer:
+    """Create a tag; one without parent is a category."""
+    body = chosen(await call.fields("name"), {"name": TEXT, "parent_id": TEXT_NULL})
+    parent = body.get("parent_id") or None
+    _refuse_parent(call, parent)
+    _refuse_taken(call, body["name"], parent)
+    number = call.state.next_number("tag")
+    row = call.state.tags[str(number)] = new_tag(number, body["name"], parent, call.state.now())
+    return ok(row)
+
+
+@route("GET", "/v1/tags/{id}")
+def get_tag(call: Call) -> Answer:
+    """Get one tag by id or path."""
+    return ok(_tag(call))
+
+
+@route("PATCH", "/v1/tags/{id}", role="administrator")
+async def update_tag(call: Call) -> Answer:
+    """Rename or move a tag; a null parent makes it a category."""
+    row = _tag(call)
+    body = chosen(await call.fields(), {"name": TEXT_NULL, "parent_id": TEXT_NULL})
+    name = body.get("name") or row["name"]
+    parent = body.get("parent_id", row["parent_id"])
+    _refuse_parent(call, parent)
+    if parent is not None and row["id"] in (parent, *ancestors(call.state.tags, parent)):
+        raise bad_request("A tag cannot be moved below itself.")
+    _refuse_taken(call, name, parent, row)
+    row.update(name=name, parent_id=parent, updated_time=call.state.now())
+    return ok(row)
+
+
+@route("DELETE", "/v1/tags/{id}", role="administrator")
+def delete_tag(call: Call) -> Answer:
+    """Delete a tag with its descendants, also from content."""
+    given = call.args["id"]
+    tags = call.state.tags
+    gone = {given, *descendants(tags, given)} if given in tags else {given}
+    remove_from(call, tags, given, "The tag")
+    for other in gone - {given}:
+        remove_from(call, tags, other, "The tag")
+    for kept in call.state.content_tags.values():
+        kept.difference_update(gone)
+    return empty()
+
+
+@route("GET", "/v1/tags/{id}/content")
+def list_tag_content(call: Call) -> Answer:
+    """List the content that has a tag."""
+    tag_id = _tag(call)["id"]
+    return ok(
+        [
+            sent_content(call, row)
+            for guid, row in call.state.content.items()
+            if tag_id in call.state.content_tags.get(guid, ()) and may_view(call, row)
+        ]
+    )
+
+
+@route("GET", "/v1/content/{guid}/tags")
+def list_content_tags(call: Call) -> Answer:
+    """List the tags of a content item."""
+    return ok(_tags_of(call, content_of(call)["guid"]))
+
+
+@route("POST", "/v1/content/{guid}/tags")
+async def add_tag(call: Call) -> Answer:
+    """Put a tag and its ancestors, except their category, on content."""
+    guid = content_of(call, edit=True)["guid"]
+    tag_id = (await call.fields("tag_id"))["tag_id"]
+    tags = call.state.tags
+    if existing(tags, tag_id, "The tag")["parent_id"] is None:
+        raise bad_request("A category cannot be put on content.")
+    new = {tag_id, *ancestors(tags, tag_id)[:-1]}
+    call.state.content_tags.setdefault(guid, set()).update(new)
+    return ok(_tags_of(call, guid))
+
+
+@route("DELETE", "/v1/content/{guid}/tags/{id}")
+def remove_tag(call: Call) -> Answer:
+    """Take a tag and its descendants off content."""
+    guid = content_of(call, edit=True)["guid"]
+    tag_id = call.args["id"]
+    kept = call.state.content_tags.setdefault(guid, set())
+    if tag_id not in kept:
+        raise not_found("The tag of this content item")
+    kept -= {tag_id, *descendants(call.state.tags, tag_id)}
+    return ok(_tags_of(call, guid))
+
+
+def _tags_of(call: Call, guid: str) -> list[Row]:
+    kept = call.state.content_tags.get(guid, set())
+    return [row for tag_id, row in call.state.tags.items() if tag_id in kept]

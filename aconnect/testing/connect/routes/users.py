@@ -1,0 +1,252 @@
+"""Users, the current user, and the directory they may come from."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from aconnect.testing.connect.dialect import (
+    ROLES,
+    ApiFault,
+    Call,
+    bad_request,
+    forbidden,
+    not_found,
+    route,
+)
+from aconnect.testing.connect.paging import offset
+from aconnect.testing.connect.routes._checks import (
+    FLAG,
+    FLAG_NULL,
+    TEXT,
+    TEXT_NULL,
+    Kinds,
+    chosen,
+    existing,
+    one_of,
+    remote_prefix,
+)
+from aconnect.testing.connect.state import State, guid_of
+from aconnect.testing.connect.versions import aged
+from aconnect.testing.wire import Answer, Row, empty, ok
+
+ADMIN_KEY = "fake-administrator-key"
+
+_EDITABLE = ("email", "username", "first_name", "last_name", "user_role")
+_UNSEEN = ("password", "unique_id", "user_must_set_password")
+"""Fields that are taken and never shown."""
+_CREATABLE: Kinds = {
+    **dict.fromkeys((*_EDITABLE, *_UNSEEN, "external_id"), TEXT),
+    "user_role": TEXT_NULL,
+    "user_must_set_password": FLAG,
+}
+_SORTS = {"first_name", "last_name", "username", "active_time", "created_time", "user_role"}
+_STATUSES = {"locked", "licensed", "inactive"}
+
+
+def new_user(guid: str, username: str, role: str, time: datetime, **more: Any) -> Row:
+    """Make a user."""
+    return {
+        "guid": guid,
+        "email": f"{username}@example.com",
+        "username": username,
+        "first_name": username.capitalize(),
+        "last_name": "Example",
+        "user_role": role,
+        "created_time": time,
+        "updated_time": time,
+        "active_time": None,
+        "confirmed": True,
+        "locked": False,
+        "external_id": "",
+        **more,
+    }
+
+
+def seeded_name(i: int) -> str:
+    """Return the username of user `i` of a new server."""
+    return ("admin", "publisher", "viewer")[i] if i < 3 else f"user{i:04d}"
+
+
+def seed(state: State) -> None:
+    """Add users of all roles, each with a key, and some that only the directory has."""
+    start = state.seed.start
+    roles = ("administrator", "publisher", "viewer")
+    for i in range(max(3, state.seed.users)):
+        guid, name = guid_of("user", i), seeded_name(i)
+        role = roles[i] if i < 3 else roles[1 + i % 2]
+        time = start - timedelta(days=400) + timedelta(hours=i, microseconds=i * 1000)
+        state.users[guid] = new_user(
+            guid,
+            name,
+            role,
+            time,
+            active_time=None if i % 5 == 4 else start - timedelta(hours=i),
+            locked=i % 17 == 16,
+        )
+        key = ADMIN_KEY if i == 0 else f"fake-key-of-{name}"
+        state.add_key(key, guid, "default", role, time)
+    for i in range(3):
+        name = f"remote{i}"
+        state.remote_users[f"ticket-{name}"] = new_user("", name, "viewer", start)
+
+
+def _user(call: Call) -> Row:
+    """Return the user named in the path."""
+    return existing(call.state.users, call.args["guid"], "The user")
+
+
+def _matches_prefix(row: Row, prefix: str) -> bool:
+    """Tell whether any name of a user begins with the prefix; case is ignored."""
+    return any(
+        row[name].lower().startswith(prefix)
+        for name in ("username", "first_name", "last_name", "email")
+    )
+
+
+@route("GET", "/v1/user")
+def get_current_user(call: Call) -> Answer:
+    """Get the caller."""
+    return ok(aged("user", call.user, call.features))
+
+
+@route("GET", "/v1/users/{guid}")
+def get_user(call: Call) -> Answer:
+    """Get one user."""
+    return ok(aged("user", _user(call), call.features))
+
+
+@route("GET", "/v1/users")
+def find_users(call: Call) -> Answer:
+    """Find users; with a prefix only page 1 has rows, as on the real server."""
+    rows: list[Row] = list(call.state.users.values())
+    prefix = (call.value("prefix") or "").lower()
+    if prefix:
+        rows = [row for row in rows if _matches_prefix(row, prefix)]
+    if roles := call.value("user_role"):
+        wanted = set(roles.split("|"))
+        if wanted - ROLES.keys():
+            raise bad_request(f"user_role must be one of {', '.join(ROLES)}; got {roles!r}.")
+        rows = [row for row in rows if row["user_role"] in wanted]
+    if statuses := call.value("account_status"):
+        wanted = set(statuses.split("|"))
+        if wanted - _STATUSES:
+            raise bad_request(
+                f"account_status must be of locked, licensed, inactive; got {statuses!r}."
+            )
+        rows = [row for row in rows if _status(row) in wanted]
+    sort = one_of(call, "sort", _SORTS, "username")
+    rows.sort(key=lambda row: _order(row[sort]), reverse=not call.flag("asc_order", default=True))
+    if not call.features.modern_fields:
+        rows = [aged("user", row, call.features) for row in rows]
+    return offset(call, rows, single=bool(prefix))
+
+
+def _status(row: Row) -> str:
+    if row["locked"]:
+        return "locked"
+    return "licensed" if row["active_time"] is not None else "inactive"
+
+
+def _order(value: str | datetime | None) -> tuple[bool, str | float]:
+    """Order values of one column, missing ones first."""
+    if isinstance(value, datetime):
+        return True, value.timestamp()
+    return value is not None, (value or "").lower() if value is not None else 0.0
+
+
+@route("GET", "/v1/users/remote", role="publisher")
+def search_remote_users(call: Call) -> Answer:
+    """Search the server's users and its directory; only those not yet here have no guid."""
+    prefix = remote_prefix(call)
+    limit = call.integer("limit", 20, 1, 500)
+    found = [
+        {**row, "guid": guid, "temp_ticket": f"ticket-{row['username']}"}
+        for guid, row in call.state.users.items()
+        if _matches_prefix(row, prefix)
+    ]
+    found += [
+        {**row, "guid": None, "temp_ticket": ticket}
+        for ticket, row in call.state.remote_users.items()
+        if _matches_prefix(row, prefix)
+    ]
+    found = [aged("user", row, call.features) for row in found[:limit]]
+    return ok({"current_page": 1, "total": len(found), "results": found})
+
+
+@route("POST", "/v1/users", role="administrator")
+async def create_user(call: Call) -> Answer:
+    """Create a user from given data, which only password authentication allows."""
+    body = await call.fields("username")
+    if call.state.authentication != "password":
+        raise ApiFault(
+            400, 119, "Users of a directory are created with PUT and a temporary ticket."
+        )
+    found = chosen(body, _CREATABLE)
+    for name in _UNSEEN:
+        found.pop(name, None)
+    role = found.get("user_role") or "viewer"
+    _refuse_role(role)
+    _refuse_taken(call, found["username"])
+    found["user_role"] = role
+    return ok(aged("user", _store(call, found), call.features))
+
+
+@route("PUT", "/v1/users", role="administrator")
+async def create_remote_user(call: Call) -> Answer:
+    """Create a user from the ticket of a directory search; a known one is returned as it is."""
+    ticket = (await call.fields("temp_ticket"))["temp_ticket"]
+    row = call.state.remote_users.get(ticket)
+    if row is None:
+        known = call.state.user_named(str(ticket).removeprefix("ticket-"))
+        if known is None:
+            raise not_found("The temporary ticket")
+        return ok(aged("user", known, call.features))
+    _refuse_taken(call, row["username"])
+    del call.state.remote_users[ticket]
+    return ok(aged("user", _store(call, {name: row[name] for name in _EDITABLE}), call.features))
+
+
+def _refuse_role(role: str | None) -> None:
+    if role not in ROLES:
+        raise bad_request(f"user_role must be one of {', '.join(ROLES)}; got {role!r}.")
+
+
+def _refuse_taken(call: Call, username: str) -> None:
+    if call.state.user_named(username) is not None:
+        raise ApiFault(409, 8, f"The username {username!r} is already taken.")
+
+
+def _store(call: Call, fields: Row) -> Row:
+    guid = str(uuid4())
+    role = fields.pop("user_role")
+    row = new_user(guid, fields.pop("username"), role, call.state.now(), **fields)
+    call.state.users[guid] = row
+    return row
+
+
+@route("PUT", "/v1/users/{guid}")
+async def update_user(call: Call) -> Answer:
+    """Change a user; only an administrator may change others, or a role."""
+    row = _user(call)
+    body = chosen(await call.fields(), dict.fromkeys(_EDITABLE, TEXT))
+    role = body.get("user_role", row["user_role"])
+    if not call.is_admin and (row is not call.user or role != row["user_role"]):
+        raise forbidden()
+    _refuse_role(role)
+    if body.get("username", row["username"]) != row["username"]:
+        _refuse_taken(call, body["username"])
+    row.update(body, updated_time=call.state.now())
+    return ok({name: row[name] for name in (*_EDITABLE, "updated_time")})
+
+
+@route("POST", "/v1/users/{guid}/lock", role="administrator")
+async def lock_user(call: Call) -> Answer:
+    """Lock or unlock a user."""
+    row = _user(call)
+    locked = chosen(await call.fields(), {"locked": FLAG_NULL}).get("locked")
+    if locked is None:
+        raise bad_request("The field locked is required.")
+    if row is call.user:
+        raise bad_request("You cannot lock or unlock your own account.")
+    row.update(locked=locked, updated_time=call.state.now())
+    return empty(200 if call.features.modern_fields else 204)

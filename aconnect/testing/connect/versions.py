@@ -1,0 +1,109 @@
+"""What a server of a given version can do.
+
+Decides which behaviours, fields and spellings of ids a version has. It does not decide which
+operations exist: each route says since when and until when (`dialect.route`).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aconnect.testing.wire import Row
+
+NEWEST = (9999, 0, 0)
+"""Stands for a server that hides its version: it behaves like the newest."""
+
+
+def parse_version(text: str | None) -> tuple[int, int, int]:
+    """Read the first three numbers of a version such as `2023.11.0-dev+103-g1a2b`."""
+    if not text:
+        return NEWEST
+    match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    if match is None:
+        raise ValueError(f"{text!r} is no version of Connect; write it like '2026.03.0'")
+    return int(match[1]), int(match[2]), int(match[3] or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What changed between versions, as seen by one server."""
+
+    string_ids: bool
+    """Ids of jobs, and those inside visits, are strings instead of numbers."""
+    modern_fields: bool
+    """Fields that came after 2023 are sent."""
+    task_code_141: bool
+    """A task on another node is code 141 instead of 4."""
+    render_task_id: bool
+    """Render answers `task_id` instead of the old task."""
+    vanity_include: bool
+    group_prefix_pages: bool
+    """Groups found by prefix end; older servers repeat page 1 for ever."""
+    permission_upsert: bool
+    """Adding a permission that is there changes it; older servers refuse."""
+    deploy_activate: bool
+    multipart_upload: bool
+    hits_filter: bool
+
+    @classmethod
+    def of(cls, version: tuple[int, int, int]) -> "Features":
+        """Tell what `version` can do; thresholds no source states are put at 2024.01."""
+        modern = version >= (2024, 1, 0)
+        return cls(
+            string_ids=modern,
+            modern_fields=modern,
+            task_code_141=modern,
+            render_task_id=modern,
+            vanity_include=version >= (2024, 6, 0),
+            group_prefix_pages=version >= (2025, 4, 0),
+            permission_upsert=version >= (2025, 11, 0),
+            deploy_activate=version >= (2025, 6, 0),
+            multipart_upload=version >= (2025, 12, 0),
+            hits_filter=version >= (2026, 1, 0),
+        )
+
+
+LATER_FIELDS: Mapping[str, frozenset[str]] = {
+    "user": frozenset({"external_id"}),
+    "group": frozenset({"gid", "member_count"}),
+    "bundle": frozenset({"created_by", "environment_guid"}),
+    "content": frozenset(
+        {
+            "locked",
+            "locked_message",
+            "amd_gpu_limit",
+            "nvidia_gpu_limit",
+            "default_environment_guid",
+            "environment_guid",
+            "node_version",
+            "metrics_collection_enabled",
+            "notify_on_share",
+            "otel_enabled",
+            "public_content_status",
+        }
+    ),
+    "environment": frozenset({"managed_by", "nodejs", "tensorflow", "volume_mounts"}),
+    "job": frozenset({"content_id", "content_guid", "variant_key", "error", "skip_reason"}),
+    "visit": frozenset({"id", "path", "user_agent"}),
+}
+"""Fields of each kind that came after 2023."""
+
+
+NUMERIC_IDS: Mapping[str, frozenset[str]] = {
+    "job": frozenset({"id", "ppid", "pid", "app_id", "variant_id", "bundle_id"}),
+    "visit": frozenset({"rendering_id", "bundle_id"}),
+}
+"""Ids that older versions send as numbers."""
+
+
+def aged(kind: str, row: Row, features: Features) -> Row:
+    """Return a row as a server with `features` sends it."""
+    if features.modern_fields and features.string_ids:
+        return row
+    later = LATER_FIELDS.get(kind, frozenset())
+    numeric = NUMERIC_IDS.get(kind, frozenset())
+    return {
+        name: int(value) if name in numeric and value is not None else value
+        for name, value in row.items()
+        if name not in later
+    }

@@ -1,0 +1,73 @@
+"""A simulated Looker instance: its role administration, as far as the API 4.0 describes it.
+
+Decides who is signed in, and what Looker's errors look like. The operations are in `routes`.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Unpack
+
+from aconnect.testing.base import FakeServer, Options
+from aconnect.testing.looker.routes import ROUTES
+from aconnect.testing.looker.state import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    DOCUMENTATION,
+    Asked,
+    LookerState,
+    given_token,
+    seeded,
+)
+from aconnect.testing.wire import Answer, Route, Row, ServiceFault, ok
+
+
+class FakeLooker(FakeServer[LookerState]):
+    """A Looker instance on the loopback interface, with data, faults and a record.
+
+    Args:
+        users: How many users there are when it begins.
+        groups: How many groups; the users are in one each.
+        expires_in: Seconds that an access token is good for.
+        clock: What time it is, in seconds from any beginning; a test gives its own clock's.
+        options: As of every simulated server.
+    """
+
+    root = "/api/4.0"
+    routes = ROUTES
+
+    def __init__(
+        self,
+        *,
+        users: int = 5,
+        groups: int = 2,
+        expires_in: int = 3600,
+        clock: Callable[[], float] = time.monotonic,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(seeded(users, groups), **options)
+        self.state.expires_in = expires_in
+        self.state.clock = clock
+        self.client_id = CLIENT_ID
+        self.client_secret = CLIENT_SECRET
+
+    @property
+    def logins(self) -> int:
+        """How many logins were tried."""
+        return self.count("POST", "/login")
+
+    def invalidate(self) -> None:
+        """End all sessions, as an administrator of Looker can."""
+        self.state.tokens.clear()
+
+    def admit(self, call: Asked, route: Route) -> None:
+        if not route.public and self.state.tokens.get(given_token(call), 0) <= self.state.clock():
+            raise ServiceFault(401, "Requires authentication.")
+
+    def error(self, fault: ServiceFault) -> Answer:
+        body: Row = {"message": fault.message, "documentation_url": DOCUMENTATION}
+        if fault.details is not None:
+            body["errors"] = fault.details
+        return ok(body, fault.status)
+
+    def unknown(self, call: Asked, allowed: list[str]) -> Answer:
+        return self.error(ServiceFault(404, "Not found"))
