@@ -12,7 +12,7 @@ from aconnect._core.endpoint import REGISTRY
 from aconnect.cli.app import app
 from aconnect.cli.call import call as command
 from aconnect.testing import FakeCloudEndure, FakeLooker
-from aconnect.testing.resources import small_archive
+from aconnect.testing.connect.routes.bundles import small_archive
 
 
 async def test_a_call_prints_the_answer_as_json(shell) -> None:
