@@ -17,7 +17,7 @@ import tests.authentik.scene
 import tests.cloudendure.scene
 import tests.looker.scene
 from aconnect import Client
-from aconnect._core.endpoint import REGISTRY, Endpoint
+from aconnect._core.declaration import REGISTRY, Endpoint
 from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, bootstrap_token
 from aconnect.connect.thumbnails import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed, State

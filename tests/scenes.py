@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from aconnect._core.endpoint import REGISTRY, Endpoint, Resource
+from aconnect._core.declaration import REGISTRY, Endpoint
+from aconnect._core.endpoint import Resource
 
 S = TypeVar("S")
 C = TypeVar("C")

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from aconnect import RetryPolicy, Timeout, errors
-from aconnect._core.endpoint import REGISTRY
+from aconnect._core.declaration import REGISTRY
 from aconnect._core.model import Model
 from aconnect.connect import Task
 from aconnect.testing import VirtualClock, faults

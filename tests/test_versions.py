@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aconnect import NO_RETRY, Client, RetryPolicy, errors
-from aconnect._core.endpoint import REGISTRY
+from aconnect._core.declaration import REGISTRY
 from aconnect.testing import FakeConnect, Seed, VirtualClock
 from tests.calls import OLD, SEED, ConnectScene
 

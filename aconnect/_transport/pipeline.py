@@ -1,57 +1,36 @@
 """What a call runs through, outer to inner: events, retries, permit, one attempt, judgement.
 
 The first attempt goes out with as little as possible around it; what only failures and subscribers
-need is made when there are any.
+need (`calls`) is made when there are any.
 """
 
 from __future__ import annotations
 
-import itertools
-import random
-import sys
-import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from types import FrameType
-from typing import Final, Generic, Self, TypeVar, cast
-
-import msgspec
+from typing import Final, Self
 
 from aconnect._core.dialect import Dialect
-from aconnect._core.events import (
-    AttemptFailed,
-    CallFinished,
-    CallStarted,
-    Event,
-    RetryScheduled,
-    Subscriber,
-)
+from aconnect._core.events import Event, Subscriber
 from aconnect._core.limits import RetryBudget
 from aconnect._core.message import Answer, Request, Stream
-from aconnect._core.redaction import Secret, shown_target
-from aconnect._core.retry import may_repeat, retry_after, wait_before
+from aconnect._core.redaction import Secret
+from aconnect._transport.calls import Call
+from aconnect._transport.deprecation import warn_caller
 from aconnect._transport.limiter import Limiter
 from aconnect._transport.options import Options
-from aconnect._transport.retrying import again
 from aconnect._transport.session import Session
 from aconnect._transport.signin import SignIn
 from aconnect.errors import (
     ApiError,
-    Attempt,
     ConnectError,
     ConnectTimeout,
     DeadlineExceeded,
     ReadTimeout,
 )
 
-T = TypeVar("T", bound="Answer | tuple[AsyncExitStack, Stream]")
-
-_CALLS: Final = itertools.count(1)
 _REFUSED: Final = 401
 _LONGEST_ERROR: Final = 64 * 1024
-# What runs between a call and its caller: streams are context managers, an attempt that is not the
-# first runs below tenacity, and above a task there is only what started its loop.
-_BETWEEN: Final = frozenset({"aconnect", "asyncio", "contextlib", "tenacity"})
 
 
 class Pipeline:
@@ -100,11 +79,11 @@ class Pipeline:
         began = self.options.clock.monotonic()
         attempt = self._plain if self.auth is None else self._signed_in
         if self.subscribers:
-            return await _Call(self, request, attempt, began).observed()
+            return await Call(self, request, attempt, began).observed()
         try:
             return await attempt(request, began, first=True)
         except ConnectError as error:
-            return await _Call(self, request, attempt, began).go_on(error)
+            return await Call(self, request, attempt, began).go_on(error)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncGenerator[Stream, None]:
@@ -116,7 +95,7 @@ class Pipeline:
         self.budget.earn()
         request.transfer = True
         began = self.options.clock.monotonic()
-        stack, stream = await _Call(self, request, self._open, began).observed()
+        stack, stream = await Call(self, request, self._open, began).observed()
         async with stack:
             yield stream
 
@@ -193,14 +172,10 @@ class Pipeline:
             ) from error
 
     def _warn(self, operation: str, deprecation: str) -> None:
-        """Warn of an operation once, and point at the caller's line."""
-        if operation in self._deprecated:
-            return
-        self._deprecated.add(operation)
-        frame, level = sys._getframe(1), 2
-        while frame.f_back is not None and _package(frame) in _BETWEEN:
-            frame, level = frame.f_back, level + 1
-        warnings.warn(deprecation, DeprecationWarning, stacklevel=level)
+        """Warn of an operation once."""
+        if operation not in self._deprecated:
+            self._deprecated.add(operation)
+            warn_caller(deprecation)
 
     def _refused(self, request: Request, answer: Answer) -> ApiError:
         if answer.status in {429, 503}:
@@ -229,169 +204,3 @@ class Pipeline:
     def describe(self, request: Request) -> str:
         """Name a call in an error message, without its query."""
         return f"{request.method} {self.root}{request.target.partition('?')[0]}"
-
-
-def _package(frame: FrameType) -> str:
-    name: str = frame.f_globals.get("__name__", "")
-    return name.partition(".")[0]
-
-
-class _Call(Generic[T]):
-    """One call that is observed or has failed at least once."""
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        request: Request,
-        attempt: Callable[[Request, float], Awaitable[T]],
-        began: float,
-    ) -> None:
-        self._pipeline = pipeline
-        self._request = request
-        self._attempt = attempt
-        self._began = began
-        self._number = next(_CALLS)
-        self._failed: list[Attempt] = []
-
-    async def observed(self) -> T:
-        """Make the call from its first attempt on, telling the subscribers."""
-        request, pipeline = self._request, self._pipeline
-        pipeline.notify(
-            lambda: CallStarted(
-                operation=request.operation,
-                call=self._number,
-                method=request.method,
-                target=shown_target(request.target, pipeline.dialect.harmless_query),
-            )
-        )
-        try:
-            try:
-                result = await self._attempt(request, self._began)
-            except ConnectError as error:
-                result = await self.go_on(error)
-        except BaseException as error:
-            status = error.status if isinstance(error, ApiError) else None
-            self._finished(status, _line(error))
-            raise
-        if isinstance(result, Answer):
-            self._finished(result.status, None)
-        else:
-            stack, stream = result
-            async with stack:
-                self._finished(stream.status, None)
-                # Nobody was kept from taking it over.
-                stack = stack.pop_all()
-            result = cast("T", (stack, stream))
-        return result
-
-    def _finished(self, status: int | None, failure: str | None) -> None:
-        self._pipeline.notify(
-            lambda: CallFinished(
-                operation=self._request.operation,
-                call=self._number,
-                attempts=len(self._failed) + 1,
-                elapsed=self._elapsed(),
-                status=status,
-                failure=failure,
-            )
-        )
-
-    async def go_on(self, failure: ConnectError) -> T:
-        """Go on after the first attempt has failed."""
-        try:
-            result = await again(
-                self._next_attempt,
-                failure,
-                decide=self._decide,
-                sleep=self._pipeline.options.clock.sleep,
-            )
-        except ConnectError as error:
-            last = self._overdue(error)
-            last.attempts = tuple(self._failed)
-            if last is error:
-                raise
-            raise last from error
-        if isinstance(result, Answer):
-            result.attempts = len(self._failed) + 1
-        return result
-
-    async def _next_attempt(self) -> T:
-        try:
-            return await self._attempt(self._request, self._began)
-        except ApiError as error:
-            if not (self._request.removes and self._pipeline.dialect.gone(error)):
-                raise
-            # An earlier attempt has done it, and only its answer was lost.
-            return cast("T", Answer(status=204, headers={}))
-
-    def _overdue(self, error: ConnectError) -> ConnectError:
-        deadline = self._pipeline.deadline(self._request)
-        if (
-            deadline is None
-            or self._elapsed() < deadline
-            or isinstance(error, ApiError | DeadlineExceeded)
-        ):
-            return error
-        return DeadlineExceeded(
-            f"{self._pipeline.describe(self._request)}: not done within {deadline} s; the last "
-            f"attempt said: {_line(error)}"
-        )
-
-    def _decide(self, failure: Exception, number: int) -> float | None:
-        pipeline, request = self._pipeline, self._request
-        options = pipeline.options
-        elapsed = self._elapsed()
-        pipeline.notify(
-            lambda: AttemptFailed(
-                operation=request.operation,
-                call=self._number,
-                attempt=number,
-                elapsed=elapsed,
-                failure=_line(failure),
-            )
-        )
-        plainer = (
-            pipeline.dialect.plainer(request, failure) if isinstance(failure, ApiError) else None
-        )
-        if plainer is not None:
-            self._request = plainer
-            return self._noted(failure, number, elapsed, delay=0.0)
-        transient = pipeline.dialect.transient
-        if not may_repeat(failure, idempotent=request.idempotent, transient=transient):
-            return None
-        asked = None
-        if isinstance(failure, ApiError):
-            asked = retry_after(failure.retry_after, options.clock.time())
-        policy = msgspec.structs.replace(options.retry, deadline=pipeline.deadline(request))
-        delay = wait_before(
-            policy, attempt=number, elapsed=elapsed, asked=asked, random=random.random
-        )
-        if delay is None:
-            return None
-        if not pipeline.budget.spend(options.clock.monotonic()):
-            failure.add_note("Not tried again: too many calls to this server fail at the moment.")
-            return None
-        return self._noted(failure, number, elapsed, delay=delay)
-
-    def _noted(self, failure: Exception, number: int, elapsed: float, *, delay: float) -> float:
-        """Note an attempt that is followed by another."""
-        self._failed.append(Attempt(number=number, elapsed=elapsed, failure=_line(failure)))
-        self._pipeline.notify(
-            lambda: RetryScheduled(
-                operation=self._request.operation,
-                call=self._number,
-                attempt=number + 1,
-                delay=delay,
-            )
-        )
-        return delay
-
-    def _elapsed(self) -> float:
-        return self._pipeline.options.clock.monotonic() - self._began
-
-
-def _line(error: BaseException) -> str:
-    if isinstance(error, ApiError):
-        code = f", code {error.code}" if error.code is not None else ""
-        return f"{type(error).__name__} ({error.status}{code}): {error.message}"
-    return f"{type(error).__name__}: {error}"

@@ -14,7 +14,8 @@ from click.shell_completion import CompletionItem
 from aconnect.cli.common import print_line, print_rows, run, tell_retries
 
 if TYPE_CHECKING:
-    from aconnect._core.endpoint import Endpoint, Resource
+    from aconnect._core.declaration import Endpoint
+    from aconnect._core.endpoint import Resource
     from aconnect._core.message import Upload
     from aconnect._transport.client import BaseClient
 
@@ -74,7 +75,7 @@ def call(
 
 def _operations(service: str) -> dict[str, Endpoint]:
     import_module(f"aconnect.{service}")
-    from aconnect._core.endpoint import REGISTRY
+    from aconnect._core.declaration import REGISTRY
 
     return {found.name: found for found in REGISTRY.values() if found.service == service}
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from aconnect._core.declaration import REGISTRY
 from aconnect._core.dialect import Dialect, Said, json_object
-from aconnect._core.endpoint import REGISTRY
 from aconnect._core.message import Answer, Request
 from aconnect._core.url import query_string
 from aconnect.connect.codes import ApiErrorCode

@@ -8,7 +8,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from aconnect._core.endpoint import REGISTRY
+from aconnect._core.declaration import REGISTRY
 from aconnect.cli.app import app
 from aconnect.cli.call import call as command
 from aconnect.testing import FakeCloudEndure, FakeLooker

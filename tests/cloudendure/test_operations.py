@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from aconnect import errors
-from aconnect._core.endpoint import REGISTRY
+from aconnect._core.declaration import REGISTRY
 from aconnect.cloudendure import Client, Role, UserStatus
 from aconnect.testing import faults
 from aconnect.testing.cloudendure import FakeCloudEndure

@@ -24,8 +24,8 @@ from typing import (
 
 import msgspec
 
+from aconnect._core.declaration import Endpoint
 from aconnect._core.decoding import Envelope
-from aconnect._core.endpoint import Endpoint
 from aconnect._core.message import Upload
 from tests.contracts.table import Field, Kind, Type, placeholders
 

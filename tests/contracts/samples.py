@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Required, TypedDict, Unpack
 
-from aconnect._core.endpoint import Endpoint
+from aconnect._core.declaration import Endpoint
 from aconnect._core.message import Upload
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Paged

@@ -14,7 +14,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 import aconnect.connect  # noqa: F401  declares the operations
 from aconnect import errors
-from aconnect._core.endpoint import REGISTRY, Endpoint, Resource, declared_by, endpoint, paged
+from aconnect._core.declaration import REGISTRY, Endpoint
+from aconnect._core.endpoint import Resource, declared_by, endpoint, paged
 from aconnect._core.message import Answer, Request, Upload
 from aconnect._core.model import Bound
 from aconnect._core.paging import Paged

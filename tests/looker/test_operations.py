@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aconnect import errors
-from aconnect._core.endpoint import REGISTRY
+from aconnect._core.declaration import REGISTRY
 from aconnect.looker import Client
 from aconnect.testing.looker import FakeLooker
 

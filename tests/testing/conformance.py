@@ -31,7 +31,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from aconnect import Client, errors
-from aconnect._core.endpoint import REGISTRY
+from aconnect._core.declaration import REGISTRY
 from aconnect.testing import FakeConnect, faults
 from tests.calls import SEED, ConnectScene
 from tests.contracts.table import operation_key, placeholders

@@ -1,0 +1,25 @@
+"""Warning of deprecated operations where it helps: at the line that asked for one."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from types import FrameType
+from typing import Final
+
+# What runs between a call and its caller: streams are context managers, an attempt that is not the
+# first runs below tenacity, and above a task there is only what started its loop.
+_BETWEEN: Final = frozenset({"aconnect", "asyncio", "contextlib", "tenacity"})
+
+
+def warn_caller(message: str) -> None:
+    """Give a DeprecationWarning that points at the line of the caller's code."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and _package(frame) in _BETWEEN:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, DeprecationWarning, stacklevel=level)
+
+
+def _package(frame: FrameType) -> str:
+    name: str = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0]
