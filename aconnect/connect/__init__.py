@@ -25,12 +25,11 @@ from aconnect.connect.content import (
     ContentRole,
     ContentUpdate,
     DeployInstructions,
-    EnvironmentVariable,
-    EnvironmentVariables,
     Include,
     RenderInstructions,
     UserContent,
 )
+from aconnect.connect.environment_variables import EnvironmentVariable, EnvironmentVariables
 from aconnect.connect.environments import (
     Environment,
     EnvironmentCreate,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Literal, Required, TypedDict, Unpack
 
 from msgspec import field
 
@@ -15,6 +15,7 @@ from aconnect._core.styles import Whole
 from aconnect.connect.base import ConnectBound, ConnectResource, known
 from aconnect.connect.bookmarks import ContentBookmark
 from aconnect.connect.bundles import Bundle, Bundles
+from aconnect.connect.environment_variables import EnvironmentVariables
 from aconnect.connect.jobs import Jobs
 from aconnect.connect.lockfile import Lockfile
 from aconnect.connect.matching import first_with
@@ -379,63 +380,6 @@ class RenderInstructions(TypedDict, total=False):
     """What to render; by default the default variant."""
 
     variant_key: str | None
-
-
-class EnvironmentVariable(TypedDict):
-    """A variable to be written; None deletes it."""
-
-    name: str
-    value: str | None
-
-
-def _values(given: Mapping[str, Any]) -> list[object]:
-    """Give the values of variables, of which the server never tells any."""
-    return [variable.get("value") for variable in given["body"]]
-
-
-class EnvironmentVariables(ConnectResource, name="content.environment_variables"):
-    """The environment variables of one content item; the server never tells their values."""
-
-    @paged("/v1/content/{guid}/environment", by=Whole(), since="1.8.6")
-    def find(self) -> Paged[str]:
-        """Find the names."""
-        ...
-
-    async def create(self, name: str, value: str) -> list[str]:
-        """Write one variable and give all names."""
-        return await self.update({name: value})
-
-    async def delete(self, name: str) -> list[str]:
-        """Delete one variable and give the names left."""
-        return await self.update({name: None})
-
-    async def update(self, values: Mapping[str, str | None]) -> list[str]:
-        """Write the given variables, delete those given None, and leave the others."""
-        return await self._patch(_pairs(values))
-
-    async def replace(self, values: Mapping[str, str]) -> list[str]:
-        """Write the given variables and delete all others."""
-        return await self._put(_pairs(values))
-
-    async def clear(self) -> None:
-        """Delete all variables."""
-        await self._put([])
-
-    @endpoint(
-        "PATCH",
-        "/v1/content/{guid}/environment",
-        idempotent=True,
-        since="1.8.6",
-        secret=_values,
-    )
-    async def _patch(self, body: list[EnvironmentVariable]) -> list[str]: ...
-
-    @endpoint("PUT", "/v1/content/{guid}/environment", since="1.8.6", secret=_values)
-    async def _put(self, body: list[EnvironmentVariable]) -> list[str]: ...
-
-
-def _pairs(values: Mapping[str, str | None]) -> list[EnvironmentVariable]:
-    return [{"name": name, "value": value} for name, value in values.items()]
 
 
 class UserContent(ConnectResource, name="users.content"):
