@@ -113,9 +113,15 @@ def paged(
 
 
 def declared_by(call: Any) -> tuple[Endpoint, Resource]:
-    """Find the declaration and the resource behind a bound method such as `client.users.get`."""
-    declared = getattr(call, "__endpoint__", None)
+    """Find the declaration and the resource behind a bound method such as `client.users.get`.
+
+    A method that only makes an operation handier stands for that operation, with its own arguments.
+    """
     resource = getattr(call, "__self__", None)
+    name = getattr(call, "__name__", "")
+    declared = getattr(call, "__endpoint__", None) or getattr(
+        getattr(resource, f"_{name}", None), "__endpoint__", None
+    )
     if not isinstance(declared, Endpoint) or not isinstance(resource, Resource):
         raise InvalidArgumentError(
             f"{call!r} is not an operation; pass one without calling it, such as client.users.get"

@@ -44,9 +44,9 @@ def call(
 
     OPERATION is a name such as users.get. What its path needs follows in order, everything else as
     --name VALUE, with the names of the Python signature; a value that is no text is written as
-    JSON, and an option given several times is a list. @FILE stands for what a file holds, @- for
-    standard input, which keeps secrets out of the list of processes; @@ begins a text with @. Rows
-    are printed one to a line, as they come; with --json they are one array.
+    JSON, and an option given several times is a list. --null NAME sends null. @FILE stands for what
+    a file holds, @- for standard input, which keeps secrets out of the list of processes; @@ begins
+    a text with @. Rows are printed one to a line, as they come; with --json they are one array.
 
     \b
     aconnect call users.get 820f092f-d564-4ab5-819a-0f4d2f03d11e
@@ -104,10 +104,11 @@ def _sorted_out(
             value = given_value if mark else next(words, None)
             if value is None:
                 raise click.UsageError(f"{word} needs a value")
-            name = name.replace("-", "_")
+            null = name == "null"
+            name = (value if null else name).replace("-", "_")
             # Python's own words have an underscore at the end in the signature.
             name = f"{name}_" if f"{name}_" in declared.plan.arguments else name
-            rest.setdefault(name, []).append(_value(declared, name, value))
+            rest.setdefault(name, []).append(None if null else _value(declared, name, value))
         elif len(given) < len(places):
             given[places[len(given)]] = word
         else:

@@ -121,6 +121,14 @@ async def test_an_option_given_twice_is_a_list(shell) -> None:
     assert shell.server.requests[-1].query == {"include": ["owner,tags"]}
 
 
+async def test_null_is_sent(shell) -> None:
+    """`--null` sends null for a field, which the text null would not."""
+    guid = next(iter(shell.server.state.content))
+    result = await shell("call", "content.update", guid, "--null", "title", "--name", "null")
+    assert result.exit_code == 0, result.output
+    assert shell.server.requests[-1].json() == {"title": None, "name": "null"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

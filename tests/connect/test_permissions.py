@@ -226,3 +226,17 @@ async def test_another_role_after_a_refusal(server, item, user):
     else:
         with pytest.raises(errors.ConflictError):
             await item.permissions.create(user, role="viewer")
+
+
+async def test_details_of_what_is_made_handier(client, item):
+    """`detailed` takes a method that only makes an operation handier, with its own arguments."""
+    user = await client.users.find_one(prefix="viewer")
+    found = await client.detailed(
+        item.permissions.create, principal_guid=user.guid, principal_type="user", role="viewer"
+    )
+    assert found.status in {200, 201}
+    assert found.value.principal_guid == user.guid
+    with pytest.raises(TypeError, match="principal_guid"):
+        await client.detailed(item.permissions.create, principal=user, role="viewer")
+    with pytest.raises(errors.InvalidArgumentError, match="not an operation"):
+        await client.detailed(item.refresh)
