@@ -213,7 +213,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
             "oauth.templates": {"key": "custom"},
         }
         self.bodies |= {
-            "content.oauth.associations.put": {"body": [{"oauth_integration_guid": guid}]},
+            "content.oauth.associations.update": {"body": [{"oauth_integration_guid": guid}]},
             "oauth.exchange": {
                 "grant_type": OAuthGrantType.TOKEN_EXCHANGE,
                 "subject_token_type": OAuthTokenType.CONTENT_SESSION_TOKEN,

@@ -191,7 +191,7 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         `name` and `description` are regular expressions found anywhere in the text; of `config`
         the given values must be there.
         """
-        async for one in self.find():
+        for one in await self.find():
             if (
                 _same(integration_type, one.template)
                 and _same(auth_type, one.auth_type)
@@ -275,7 +275,7 @@ class ContentOAuthAssociations(ConnectResource, name="content.oauth.associations
 
         `name` and `description` are regular expressions found anywhere in the text.
         """
-        async for one in self.find():
+        for one in await self.find():
             if (
                 _same(integration_type, one.oauth_integration_template)
                 and _same(auth_type, one.oauth_integration_auth_type)
@@ -286,26 +286,21 @@ class ContentOAuthAssociations(ConnectResource, name="content.oauth.associations
                 return one
         return None
 
-    async def put(self, integrations: Iterable[OAuthIntegration | str]) -> None:
-        """Have the content use these integrations and no others; several from 2025.07 on."""
-        await self._put(
-            [
-                {"oauth_integration_guid": known("guid", one if isinstance(one, str) else one.guid)}
-                for one in integrations
-            ]
-        )
-
     async def update(
         self, integrations: OAuthIntegration | str | Iterable[OAuthIntegration | str]
     ) -> None:
-        """Do the same as `put`, for a single integration as well."""
+        """Have the content use these integrations, or this one, and no others.
+
+        Several at once from 2025.07 on; a text is the guid of an integration.
+        """
         if isinstance(integrations, OAuthIntegration | str):
             integrations = [integrations]
-        await self.put(integrations)
+        guids = (one if isinstance(one, str) else one.guid for one in integrations)
+        await self._update([{"oauth_integration_guid": known("guid", guid)} for guid in guids])
 
     async def delete(self) -> None:
         """Have the content use no integration."""
-        await self.put([])
+        await self.update([])
 
     @endpoint(
         "PUT",
@@ -313,7 +308,7 @@ class ContentOAuthAssociations(ConnectResource, name="content.oauth.associations
         since="2024.08.0",
         role="publisher",
     )
-    async def _put(self, body: list[OAuthAssociationPut]) -> None: ...
+    async def _update(self, body: list[OAuthAssociationPut]) -> None: ...
 
 
 class ContentOAuth(ConnectResource, name="content.oauth"):

@@ -51,7 +51,7 @@ NAMELESS: list[tuple[Any, Callable[[Any], Any]]] = [
     (ContentItem(guid="g"), lambda it: it.build("")),
     (ContentItem(guid="g"), lambda it: it.render("")),
     (ContentItem(guid="g"), lambda it: it.tags.add(Tag())),
-    (ContentItem(guid="g"), lambda it: it.oauth.associations.put([OAuthIntegration()])),
+    (ContentItem(guid="g"), lambda it: it.oauth.associations.update([OAuthIntegration()])),
     (RemoteUser(), lambda it: it.create()),
     (RemoteGroup(), lambda it: it.create()),
 ]

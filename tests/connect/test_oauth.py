@@ -163,7 +163,7 @@ async def test_associations(integrations, item):
     first = await integrations.create(name="first", template="custom", config=CUSTOM)
     second = await integrations.create(name="second", template="aws", config=AWS)
     associations = item.oauth.associations
-    await associations.put([first, second.guid])
+    await associations.update([first, second.guid])
     assert [a.oauth_integration_name for a in await associations.find()] == ["first", "second"]
     assert [a.content_guid for a in await first.associations.find()] == [item.guid]
     assert (await first.refresh()).content_count == 1
@@ -190,7 +190,7 @@ async def test_refused_associations(integrations, item, times, code):
     """An unknown integration is refused, and so is one named twice; nothing changes."""
     known = [i.guid for i in await integrations.find()] * times
     with pytest.raises(errors.BadRequestError) as caught:
-        await item.oauth.associations.put(known or ["unknown"])
+        await item.oauth.associations.update(known or ["unknown"])
     assert caught.value.code == code
     assert await item.oauth.associations.find() == []
 
@@ -366,7 +366,7 @@ async def test_exchanges_that_do_not_fit_the_content(server, client, integration
         ([CUSTOM, CUSTOM], lambda: client.oauth.get_credentials(user), 257),
     ):
         made = [await integrations.create(template="custom", config=one) for one in config]
-        await item.oauth.associations.put(made)
+        await item.oauth.associations.update(made)
         with pytest.raises(errors.BadRequestError) as caught:
             await call()
         assert caught.value.code == code
@@ -391,7 +391,7 @@ def connect_api(server):
 async def test_acting_as_the_viewer(server, item, integrations, monkeypatch, connect_api, others):
     """The new client is the viewer's, with the same options; the right integration is found."""
     made = [await integrations.create(template="custom", config=CUSTOM) for _ in range(others)]
-    await item.oauth.associations.put([*made, connect_api])
+    await item.oauth.associations.update([*made, connect_api])
     monkeypatch.setenv("CONNECT_CONTENT_GUID", item.guid)
     token = server.user_session_token("viewer", item.guid)
     async with Client(
@@ -416,7 +416,7 @@ async def test_acting_as_the_viewer(server, item, integrations, monkeypatch, con
 async def test_acting_as_the_viewer_when_told_how(server, client, item, integrations, connect_api):
     """Where the content is not known the integration is told, or the server decides."""
     other = await integrations.create(template="custom", config=CUSTOM)
-    await item.oauth.associations.put([connect_api, other])
+    await item.oauth.associations.update([connect_api, other])
     token = server.user_session_token("viewer", item.guid)
     async with await client.with_user_session_token(token, connect_api) as viewer:
         assert (await viewer.me()).username == "viewer"
