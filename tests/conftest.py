@@ -4,9 +4,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Behind everything else, so that an installed aconnect is what gets tested, not the checkout.
 sys.path.append(str(Path(__file__).parents[1]))
+
+# Machines that run tests are busy, so how long an example takes says nothing.
+settings.register_profile(
+    "aconnect",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("aconnect")
 
 _SUMMARY = pytest.StashKey[list[str]]()
 

@@ -1,4 +1,4 @@
-"""What the tests of the core share: settings of hypothesis, and a pager without a server."""
+"""What the tests of the core share: a pager without a server."""
 
 import asyncio
 import json
@@ -6,15 +6,10 @@ from collections.abc import Callable
 from urllib.parse import parse_qs
 
 import pytest
-from hypothesis import settings
 
 from aconnect._core.message import Answer, Request
 from aconnect._core.paging import Paged
 from aconnect._transport.client import ahead
-
-# No deadlines, since machines that run tests are busy.
-settings.register_profile("aconnect", deadline=None, print_blob=True)
-settings.load_profile("aconnect")
 
 
 class FakePager:
