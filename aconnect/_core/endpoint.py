@@ -47,12 +47,24 @@ class Resource:
         self._client = client
         self._scope = scope
 
-    def __init_subclass__(cls, name: str = "", **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls,
+        name: str = "",
+        *,
+        since: str | None = None,
+        until: str | None = None,
+        role: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Enter the operations; `since`, `until` and `role` are those of all that say no other."""
         super().__init_subclass__(**kwargs)
         cls._name = name or cls.__name__.lower()
         for attribute, value in vars(cls).items():
             declared = getattr(value, "__endpoint__", None)
             if isinstance(declared, Endpoint):
+                declared.since = declared.since or since
+                declared.until = declared.until or until
+                declared.role = declared.role or role
                 declared.register(cls.service, cls._name, attribute, cls.spell)
 
     def __repr__(self) -> str:

@@ -18,10 +18,10 @@ class Bookmark(Model, kw_only=True):
     created_time: datetime | None = None
 
 
-class ContentBookmark(ConnectResource, name="content.bookmark"):
+class ContentBookmark(ConnectResource, name="content.bookmark", role="viewer"):
     """The bookmark of one content item, of the owner of the key and nobody else."""
 
-    @endpoint("GET", "/v1/content/{guid}/bookmark", role="viewer")
+    @endpoint("GET", "/v1/content/{guid}/bookmark")
     async def get(self) -> Bookmark:
         """Get the bookmark; where there is none, it is a `NotFoundError`."""
         ...
@@ -30,12 +30,12 @@ class ContentBookmark(ConnectResource, name="content.bookmark"):
         """Get the bookmark, or None; the server does not tell content without one from none."""
         return await if_any(self.get())
 
-    @endpoint("POST", "/v1/content/{guid}/bookmark", role="viewer")
+    @endpoint("POST", "/v1/content/{guid}/bookmark")
     async def create(self) -> None:
         """Put a bookmark on the content; a second one is refused (code 267)."""
         ...
 
-    @endpoint("DELETE", "/v1/content/{guid}/bookmark", role="viewer")
+    @endpoint("DELETE", "/v1/content/{guid}/bookmark")
     async def delete(self) -> None:
         """Take the bookmark off the content."""
         ...

@@ -72,24 +72,15 @@ class FileList(Struct, frozen=True):
         return Cut(rows, None, len(rows))
 
 
-class BundleFiles(ConnectResource, name="content.bundles.files"):
+class BundleFiles(ConnectResource, name="content.bundles.files", role="collaborator"):
     """The files in one bundle; for who may change the content."""
 
-    @paged(
-        "/v1/content/{guid}/bundles/{id}/files",
-        by=FileList(),
-        role="collaborator",
-    )
+    @paged("/v1/content/{guid}/bundles/{id}/files", by=FileList())
     def find(self) -> Paged[BundleFile]:
         """Find all files, but no folders or links."""
         ...
 
-    @endpoint(
-        "GET",
-        "/v1/content/{guid}/bundles/{id}/files/{path}",
-        deep=("path",),
-        role="collaborator",
-    )
+    @endpoint("GET", "/v1/content/{guid}/bundles/{id}/files/{path}", deep=("path",))
     async def get(self, path: str) -> BundleFileContent:
         """Get one file by its path in the bundle; `NotFoundError` with code 278 without it."""
         ...

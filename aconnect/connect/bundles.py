@@ -122,15 +122,10 @@ def archive_upload(
     )
 
 
-class Bundles(ConnectResource, name="content.bundles"):
+class Bundles(ConnectResource, name="content.bundles", since="1.8.6"):
     """The bundles of one content item."""
 
-    @paged(
-        "/v1/content/{guid}/bundles",
-        by=Whole(),
-        since="1.8.6",
-        role="content viewer",
-    )
+    @paged("/v1/content/{guid}/bundles", by=Whole(), role="content viewer")
     def find(self, *, asc_order: bool | None = None) -> Paged[Bundle]:
         """Find the bundles, newest first unless `asc_order`; older servers know no other order."""
         ...
@@ -147,27 +142,17 @@ class Bundles(ConnectResource, name="content.bundles"):
         """Find the bundle that the content runs from, or None before the first deployment."""
         return await first_with(self.find(), Bundle, {"active": True})
 
-    @endpoint(
-        "GET",
-        "/v1/content/{guid}/bundles/{id}",
-        since="1.8.6",
-        role="content viewer",
-    )
+    @endpoint("GET", "/v1/content/{guid}/bundles/{id}", role="content viewer")
     async def get(self, id: str) -> Bundle:  # noqa: A002  as above
         """Get one bundle."""
         ...
 
-    @endpoint(
-        "DELETE",
-        "/v1/content/{guid}/bundles/{id}",
-        since="1.8.6",
-        role="collaborator",
-    )
+    @endpoint("DELETE", "/v1/content/{guid}/bundles/{id}", role="collaborator")
     async def delete(self, id: str) -> None:  # noqa: A002  as above
         """Delete a bundle; not possible while it is active (code 75)."""
         ...
 
-    @endpoint("POST", "/v1/content/{guid}/bundles", since="1.8.6", upload=archive_upload)
+    @endpoint("POST", "/v1/content/{guid}/bundles", upload=archive_upload)
     async def upload(self, body: Upload) -> Bundle:
         """Send an archive with its checksum; `archive_upload` makes both."""
         ...
@@ -183,12 +168,7 @@ class Bundles(ConnectResource, name="content.bundles"):
         body = await asyncio.to_thread(archive_upload, archive, progress=progress)
         return await self.upload(body)
 
-    @endpoint(
-        "GET",
-        "/v1/content/{guid}/bundles/{id}/download",
-        since="1.8.6",
-        role="collaborator only",
-    )
+    @endpoint("GET", "/v1/content/{guid}/bundles/{id}/download", role="collaborator only")
     async def download(self, id: str) -> bytes:  # noqa: A002  as above
         """Get the archive into memory; `Bundle.download` writes it to a file instead."""
         ...

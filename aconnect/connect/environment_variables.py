@@ -26,10 +26,10 @@ def _values(given: Mapping[str, Any]) -> list[object]:
     return [variable.get("value") for variable in given["body"]]
 
 
-class EnvironmentVariables(ConnectResource, name="content.environment_variables"):
+class EnvironmentVariables(ConnectResource, name="content.environment_variables", since="1.8.6"):
     """The environment variables of one content item; the server never tells their values."""
 
-    @paged("/v1/content/{guid}/environment", by=Whole(), since="1.8.6")
+    @paged("/v1/content/{guid}/environment", by=Whole())
     def find(self) -> Paged[str]:
         """Find the names."""
         ...
@@ -54,16 +54,10 @@ class EnvironmentVariables(ConnectResource, name="content.environment_variables"
         """Delete all variables."""
         await self._put([])
 
-    @endpoint(
-        "PATCH",
-        "/v1/content/{guid}/environment",
-        idempotent=True,
-        since="1.8.6",
-        secret=_values,
-    )
+    @endpoint("PATCH", "/v1/content/{guid}/environment", idempotent=True, secret=_values)
     async def _patch(self, body: list[EnvironmentVariable]) -> list[str]: ...
 
-    @endpoint("PUT", "/v1/content/{guid}/environment", since="1.8.6", secret=_values)
+    @endpoint("PUT", "/v1/content/{guid}/environment", secret=_values)
     async def _put(self, body: list[EnvironmentVariable]) -> list[str]: ...
 
 

@@ -202,36 +202,36 @@ class EnvironmentPermissionCreate(TypedDict, total=False):
     group_guid: str | None
 
 
-class EnvironmentPermissions(ConnectResource, name="environments.permissions"):
+class EnvironmentPermissions(
+    ConnectResource, name="environments.permissions", role="administrator"
+):
     """Who may use one environment; where nobody is named, all publishers may."""
 
-    @paged("/v1/environments/{guid}/permissions", by=Whole(), role="administrator")
+    @paged("/v1/environments/{guid}/permissions", by=Whole())
     def find(self) -> Paged[EnvironmentPermission]:
         """Find who may use the environment."""
         ...
 
-    @endpoint("GET", "/v1/environments/{guid}/permissions/{permission_guid}", role="administrator")
+    @endpoint("GET", "/v1/environments/{guid}/permissions/{permission_guid}")
     async def get(self, permission_guid: str) -> EnvironmentPermission:
         """Get one permission."""
         ...
 
-    @endpoint("POST", "/v1/environments/{guid}/permissions", role="administrator")
+    @endpoint("POST", "/v1/environments/{guid}/permissions")
     async def create(self, **fields: Unpack[EnvironmentPermissionCreate]) -> EnvironmentPermission:
         """Let a user or a group use the environment; code 247 where it may already."""
         ...
 
-    @endpoint(
-        "DELETE", "/v1/environments/{guid}/permissions/{permission_guid}", role="administrator"
-    )
+    @endpoint("DELETE", "/v1/environments/{guid}/permissions/{permission_guid}")
     async def delete(self, permission_guid: str) -> None:
         """Take a right away."""
         ...
 
 
-class Environments(ConnectResource, name="environments"):
+class Environments(ConnectResource, name="environments", since="2023.05.0"):
     """The execution environments of the server."""
 
-    @paged("/v1/environments", by=Whole(), since="2023.05.0", role="publisher")
+    @paged("/v1/environments", by=Whole(), role="publisher")
     def find(self) -> Paged[Environment]:
         """Find the environments that the key's owner may use."""
         ...
@@ -240,17 +240,17 @@ class Environments(ConnectResource, name="environments"):
         """Find the first environment whose fields have these values, or None."""
         return await first_with(self.find(), Environment, fields)
 
-    @endpoint("GET", "/v1/environments/{guid}", since="2023.05.0", role="publisher")
+    @endpoint("GET", "/v1/environments/{guid}", role="publisher")
     async def get(self, guid: str) -> Environment:
         """Get one environment."""
         ...
 
-    @endpoint("POST", "/v1/environments", since="2023.05.0", role="administrator")
+    @endpoint("POST", "/v1/environments", role="administrator")
     async def create(self, **fields: Unpack[EnvironmentCreate]) -> Environment:
         """Create an environment; `ConflictError` with code 175 where the name is taken."""
         ...
 
-    @endpoint("PUT", "/v1/environments/{guid}", since="2023.05.0", role="administrator")
+    @endpoint("PUT", "/v1/environments/{guid}", role="administrator")
     async def update(self, guid: str, **fields: Unpack[EnvironmentUpdate]) -> Environment:
         """Change an environment; give all fields, for the server may drop what is not sent.
 
@@ -258,7 +258,7 @@ class Environments(ConnectResource, name="environments"):
         """
         ...
 
-    @endpoint("DELETE", "/v1/environments/{guid}", since="2023.05.0", role="administrator")
+    @endpoint("DELETE", "/v1/environments/{guid}", role="administrator")
     async def delete(self, guid: str) -> None:
         """Delete an environment; `ConflictError` with code 265 where a file manages it."""
         ...

@@ -154,37 +154,33 @@ class GroupContent(ConnectBound, kw_only=True):
         return self.client.content.handle(self.content_guid)
 
 
-class ExperimentalContent(ConnectResource, name="experimental.content"):
+class ExperimentalContent(ConnectResource, name="experimental.content", until="unknown"):
     """Content items, in the retired way."""
 
-    @endpoint("POST", "/v1/experimental/content", since="1.7.0", until="unknown")
+    @endpoint("POST", "/v1/experimental/content", since="1.7.0")
     async def create(self, **fields: Unpack[ExperimentalContentCreate]) -> ExperimentalContentItem:
         """Create an empty content item; gone after 2023.09, use `client.content.create`."""
         ...
 
-    @endpoint("GET", "/v1/experimental/content/{guid}", until="unknown")
+    @endpoint("GET", "/v1/experimental/content/{guid}")
     async def get(self, guid: str) -> ExperimentalContentItem:
         """Get one content item; gone after 2023.09, use `client.content.get`."""
         ...
 
-    @endpoint("POST", "/v1/experimental/content/{guid}", idempotent=True, until="unknown")
+    @endpoint("POST", "/v1/experimental/content/{guid}", idempotent=True)
     async def update(
         self, guid: str, **fields: Unpack[ExperimentalContentUpdate]
     ) -> ExperimentalContentItem:
         """Change the given fields; gone after 2023.09, use `client.content.update`."""
         ...
 
-    @endpoint("DELETE", "/v1/experimental/content/{guid}", until="unknown")
+    @endpoint("DELETE", "/v1/experimental/content/{guid}")
     async def delete(self, guid: str) -> None:
         """Delete a content item; gone after 2023.09, use `client.content.delete`."""
         ...
 
     @endpoint(
-        "POST",
-        "/v1/experimental/content/{guid}/upload",
-        since="1.7.0",
-        until="unknown",
-        upload=archive_upload,
+        "POST", "/v1/experimental/content/{guid}/upload", since="1.7.0", upload=archive_upload
     )
     async def upload(self, guid: str, body: Upload) -> UploadedBundle:
         """Send an archive, made by `archive_upload`, without deploying it.
@@ -193,7 +189,7 @@ class ExperimentalContent(ConnectResource, name="experimental.content"):
         """
         ...
 
-    @endpoint("POST", "/v1/experimental/content/{guid}/deploy", since="1.7.0", until="unknown")
+    @endpoint("POST", "/v1/experimental/content/{guid}/deploy", since="1.7.0")
     async def deploy(self, guid: str, **fields: Unpack[ExperimentalDeploy]) -> Task[ContentItem]:
         """Deploy a bundle; gone after 2023.09, use `client.content.deploy`.
 
@@ -202,25 +198,25 @@ class ExperimentalContent(ConnectResource, name="experimental.content"):
         ...
 
 
-class ExperimentalBundles(ConnectResource, name="experimental.bundles"):
+class ExperimentalBundles(ConnectResource, name="experimental.bundles", until="unknown"):
     """Bundles, in the retired way: their ids need no content beside them."""
 
-    @paged("/v1/experimental/content/{guid}/bundles", by=PageNumber(max_size=500), until="unknown")
+    @paged("/v1/experimental/content/{guid}/bundles", by=PageNumber(max_size=500))
     def find(self, guid: str) -> Paged[ExperimentalBundle]:
         """Find the bundles of an item, by id; gone after 2023.09, use `item.bundles.find`."""
         ...
 
-    @endpoint("GET", "/v1/experimental/bundles/{id}", until="unknown")
+    @endpoint("GET", "/v1/experimental/bundles/{id}")
     async def get(self, id: str) -> ExperimentalBundle:  # noqa: A002  the vendor's noun
         """Get one bundle; gone after 2023.09, use `item.bundles.get`."""
         ...
 
-    @endpoint("DELETE", "/v1/experimental/bundles/{id}", until="unknown")
+    @endpoint("DELETE", "/v1/experimental/bundles/{id}")
     async def delete(self, id: str) -> None:  # noqa: A002  as above
         """Delete a bundle that is not active; gone after 2023.09, use `item.bundles.delete`."""
         ...
 
-    @endpoint("GET", "/v1/experimental/bundles/{id}/download", until="unknown")
+    @endpoint("GET", "/v1/experimental/bundles/{id}/download")
     async def download(self, id: str) -> bytes:  # noqa: A002  as above
         """Get the archive into memory; `client.download` writes it to a file.
 

@@ -117,10 +117,10 @@ class MemberAdd(TypedDict):
     user_guid: str
 
 
-class GroupMembers(ConnectResource, name="groups.members"):
+class GroupMembers(ConnectResource, name="groups.members", since="1.7.0"):
     """The members of one group."""
 
-    @paged("/v1/groups/{group_guid}/members", by=PageNumber(max_size=500), since="1.7.0")
+    @paged("/v1/groups/{group_guid}/members", by=PageNumber(max_size=500))
     def find(self, *, sort: str | None = None, asc_order: bool | None = None) -> Paged[GroupMember]:
         """Find all members."""
         ...
@@ -135,12 +135,7 @@ class GroupMembers(ConnectResource, name="groups.members"):
         """Make a user a member; `ConflictError` with code 16 where it is one already."""
         await self._add(user_guid=_guid_of(user, user_guid))
 
-    @endpoint(
-        "POST",
-        "/v1/groups/{group_guid}/members",
-        since="1.7.0",
-        role="group owner",
-    )
+    @endpoint("POST", "/v1/groups/{group_guid}/members", role="group owner")
     async def _add(self, **fields: Unpack[MemberAdd]) -> None: ...
 
     async def delete(
@@ -149,12 +144,7 @@ class GroupMembers(ConnectResource, name="groups.members"):
         """Take a user out of the group."""
         await self._delete(_guid_of(user, user_guid))
 
-    @endpoint(
-        "DELETE",
-        "/v1/groups/{group_guid}/members/{user_guid}",
-        since="1.7.0",
-        role="group owner",
-    )
+    @endpoint("DELETE", "/v1/groups/{group_guid}/members/{user_guid}", role="group owner")
     async def _delete(self, user_guid: str) -> None: ...
 
 

@@ -91,7 +91,7 @@ class ContentHit(Row, kw_only=True, frozen=True, gc=False):
         return id_text(self.wire_id)
 
 
-class Instrumentation(ConnectResource, name="instrumentation"):
+class Instrumentation(ConnectResource, name="instrumentation", role="publisher"):
     """Usage of content; publishers see that of their own content.
 
     The ends of a time window belong to it, so two adjoining windows can both give the same event.
@@ -102,7 +102,6 @@ class Instrumentation(ConnectResource, name="instrumentation"):
         by=Keyset(max_size=500),
         separators={"content_guid": "|"},
         since="1.7.0",
-        role="publisher",
     )
     def visits(
         self,
@@ -126,7 +125,6 @@ class Instrumentation(ConnectResource, name="instrumentation"):
         by=Keyset(max_size=500),
         separators={"content_guid": "|"},
         since="1.7.0",
-        role="publisher",
     )
     def shiny_usage(
         self,
@@ -148,7 +146,6 @@ class Instrumentation(ConnectResource, name="instrumentation"):
         by=Whole(),
         separators={"content_guid": "|"},
         since="2025.04.0",
-        role="publisher",
     )
     def hits(
         self,

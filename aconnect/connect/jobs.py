@@ -187,15 +187,10 @@ class Job(ConnectBound, kw_only=True):
                 yield state
 
 
-class Jobs(ConnectResource, name="content.jobs"):
+class Jobs(ConnectResource, name="content.jobs", role="collaborator"):
     """The jobs of one content item."""
 
-    @paged(
-        "/v1/content/{guid}/jobs",
-        by=Whole(),
-        since="2022.10.0",
-        role="collaborator",
-    )
+    @paged("/v1/content/{guid}/jobs", by=Whole(), since="2022.10.0")
     def find(self) -> Paged[Job]:
         """Find the jobs, newest first."""
         ...
@@ -204,22 +199,12 @@ class Jobs(ConnectResource, name="content.jobs"):
         """Find the newest job whose fields have these values, or None."""
         return await first_with(self.find(), Job, fields)
 
-    @endpoint(
-        "GET",
-        "/v1/content/{guid}/jobs/{key}",
-        since="2022.10.0",
-        role="collaborator",
-    )
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}", since="2022.10.0")
     async def get(self, key: str) -> Job:
         """Get one job."""
         ...
 
-    @endpoint(
-        "DELETE",
-        "/v1/content/{guid}/jobs/{key}",
-        since="2022.10.0",
-        role="collaborator",
-    )
+    @endpoint("DELETE", "/v1/content/{guid}/jobs/{key}", since="2022.10.0")
     async def kill(self, key: str) -> KillOrder:
         """Ask for a job to be ended; `ConflictError` with code 163 where it is not active."""
         ...
@@ -229,43 +214,27 @@ class Jobs(ConnectResource, name="content.jobs"):
         "/v1/content/{guid}/jobs/{key}/log",
         rename={"max_lines": "maxLogLines"},
         since="2022.10.0",
-        role="collaborator",
     )
     async def log(self, key: str, *, max_lines: int | None = None) -> LogEntries:
         """Get a job's log so far, or its last `max_lines` lines."""
         ...
 
-    @endpoint(
-        "GET",
-        "/v1/content/{guid}/jobs/{key}/tail",
-        since="2022.10.0",
-        role="collaborator",
-    )
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/tail", since="2022.10.0")
     async def tail(self, key: str) -> LogEntry:
         """Get the newest line of a job's log; `Job.follow` yields all of them."""
         ...
 
-    @endpoint(
-        "GET",
-        "/v1/content/{guid}/jobs/{key}/error",
-        since="2022.10.0",
-        role="collaborator",
-    )
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/error", since="2022.10.0")
     async def error(self, key: str) -> LoggedError | None:
         """Get what the server makes of a job's failure; None where there is nothing."""
         ...
 
-    @endpoint(
-        "GET",
-        "/v1/content/{guid}/jobs/{key}/download",
-        since="2022.10.0",
-        role="collaborator",
-    )
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/download", since="2022.10.0")
     async def download(self, key: str, *, filename: str | None = None) -> bytes:
         """Get a job's log as plain text."""
         ...
 
-    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/metrics", role="collaborator")
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/metrics")
     async def metrics(
         self, key: str, *, from_: datetime | str | None = None, to: datetime | str | None = None
     ) -> JobMetrics:

@@ -68,20 +68,20 @@ class OAuthClient(ConnectBound, kw_only=True):
         await self.client.oauth.clients.delete(self.client_id)
 
 
-class OAuthSessions(ConnectResource, name="oauth.sessions"):
+class OAuthSessions(ConnectResource, name="oauth.sessions", since="2024.08.0", role="viewer"):
     """Logins of users to the services behind integrations."""
 
-    @paged("/v1/oauth/sessions", by=Whole(), since="2024.08.0", role="viewer")
+    @paged("/v1/oauth/sessions", by=Whole())
     def find(self, *, all: bool | None = None) -> Paged[OAuthSession]:  # noqa: A002  the vendor's
         """Find the sessions of the key's owner; of all users with `all=True`, as administrator."""
         ...
 
-    @endpoint("GET", "/v1/oauth/sessions/{guid}", since="2024.08.0", role="viewer")
+    @endpoint("GET", "/v1/oauth/sessions/{guid}")
     async def get(self, guid: str) -> OAuthSession:
         """Get one session."""
         ...
 
-    @endpoint("DELETE", "/v1/oauth/sessions/{guid}", since="2024.08.0", role="viewer")
+    @endpoint("DELETE", "/v1/oauth/sessions/{guid}")
     async def delete(self, guid: str) -> None:
         """Delete a session; its user has to log in to the service again."""
         ...

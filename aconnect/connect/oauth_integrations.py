@@ -250,15 +250,12 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         ...
 
 
-class ContentOAuthAssociations(ConnectResource, name="content.oauth.associations"):
+class ContentOAuthAssociations(
+    ConnectResource, name="content.oauth.associations", since="2024.08.0", role="publisher"
+):
     """The integrations that one content item uses."""
 
-    @paged(
-        "/v1/content/{guid}/oauth/integrations/associations",
-        by=Whole(),
-        since="2024.08.0",
-        role="publisher",
-    )
+    @paged("/v1/content/{guid}/oauth/integrations/associations", by=Whole())
     def find(self) -> Paged[OAuthIntegrationAssociation]:
         """Find the associations with integrations."""
         ...
@@ -302,12 +299,7 @@ class ContentOAuthAssociations(ConnectResource, name="content.oauth.associations
         """Have the content use no integration."""
         await self.update([])
 
-    @endpoint(
-        "PUT",
-        "/v1/content/{guid}/oauth/integrations/associations",
-        since="2024.08.0",
-        role="publisher",
-    )
+    @endpoint("PUT", "/v1/content/{guid}/oauth/integrations/associations")
     async def _update(self, body: list[OAuthAssociationPut]) -> None: ...
 
 

@@ -82,15 +82,15 @@ class OAuthTemplate(Model, kw_only=True):
     environment_variables: list[str] | None = None
 
 
-class OAuthTemplates(ConnectResource, name="oauth.templates"):
+class OAuthTemplates(ConnectResource, name="oauth.templates", role="publisher"):
     """What integrations are made of."""
 
-    @paged("/v1/oauth/templates", by=Whole(), role="publisher")
+    @paged("/v1/oauth/templates", by=Whole())
     def find(self) -> Paged[OAuthTemplate]:
         """Find all templates."""
         ...
 
-    @endpoint("GET", "/v1/oauth/templates/{key}", role="publisher")
+    @endpoint("GET", "/v1/oauth/templates/{key}")
     async def get(self, key: str) -> OAuthTemplate:
         """Get one template by its id, such as `custom`."""
         ...

@@ -89,10 +89,10 @@ class PermissionInput(TypedDict, total=False):
     send_email: bool
 
 
-class Permissions(ConnectResource, name="content.permissions"):
+class Permissions(ConnectResource, name="content.permissions", since="1.8.6"):
     """The permissions of one content item; only who may change it sees them."""
 
-    @paged("/v1/content/{guid}/permissions", by=Whole(), since="1.8.6")
+    @paged("/v1/content/{guid}/permissions", by=Whole())
     def find(self) -> Paged[Permission]:
         """Find all permissions; the owner has none."""
         ...
@@ -110,7 +110,7 @@ class Permissions(ConnectResource, name="content.permissions"):
         """Count the permissions."""
         return await self.find().total()
 
-    @endpoint("GET", "/v1/content/{guid}/permissions/{id}", since="1.8.6")
+    @endpoint("GET", "/v1/content/{guid}/permissions/{id}")
     async def get(self, id: str) -> Permission:  # noqa: A002  the vendor's noun
         """Get one permission by its id, which is not the guid of its user or group."""
         ...
@@ -154,10 +154,10 @@ class Permissions(ConnectResource, name="content.permissions"):
             return found
 
     # There is one entry for each user or group, however often it is sent.
-    @endpoint("POST", "/v1/content/{guid}/permissions", idempotent=True, since="1.8.6")
+    @endpoint("POST", "/v1/content/{guid}/permissions", idempotent=True)
     async def _create(self, **fields: Unpack[PermissionInput]) -> Permission: ...
 
-    @endpoint("PUT", "/v1/content/{guid}/permissions/{id}", since="1.8.6")
+    @endpoint("PUT", "/v1/content/{guid}/permissions/{id}")
     async def update(
         self,
         id: str,  # noqa: A002  as above
@@ -192,7 +192,7 @@ class Permissions(ConnectResource, name="content.permissions"):
             )
         return await self._delete(found.id)
 
-    @endpoint("DELETE", "/v1/content/{guid}/permissions/{id}", since="1.8.6")
+    @endpoint("DELETE", "/v1/content/{guid}/permissions/{id}")
     async def _delete(self, id: str) -> None: ...  # noqa: A002  as above
 
 

@@ -30,17 +30,17 @@ class QueueItem(ConnectBound, kw_only=True):
         await self.client.queue.delete(self.id)
 
 
-class Queue(ConnectResource, name="queue"):
+class Queue(ConnectResource, name="queue", role="administrator"):
     """The queue of what the server is to do in the background."""
 
-    @paged("/v1/queue", by=PageNumber(max_size=500), role="administrator")
+    @paged("/v1/queue", by=PageNumber(max_size=500))
     def find(
         self, *, queue_names: str | Sequence[str] | None = None, asc_order: bool | None = None
     ) -> Paged[QueueItem]:
         """Find all items, or those of some queues such as `default` and `git`."""
         ...
 
-    @endpoint("DELETE", "/v1/queue/{id}", role="administrator")
+    @endpoint("DELETE", "/v1/queue/{id}")
     async def delete(self, id: str) -> None:  # noqa: A002  the vendor's noun
         """Take an item out of the queue, so that it is not done.
 

@@ -66,31 +66,25 @@ def _password(given: Mapping[str, Any]) -> list[object]:
     return [user.rpartition(":")[2].removeprefix("//")]
 
 
-class ContentRepository(ConnectResource, name="content.repository"):
+class ContentRepository(ConnectResource, name="content.repository", since="2022.12.0"):
     """The Git repository of one content item; content has one or none."""
 
-    @endpoint("GET", "/v1/content/{guid}/repository", since="2022.12.0")
+    @endpoint("GET", "/v1/content/{guid}/repository")
     async def get(self) -> Repository:
         """Get the location; `NotFoundError` where the content does not come from Git."""
         ...
 
-    @endpoint("PUT", "/v1/content/{guid}/repository", since="2022.12.0", secret=_password)
+    @endpoint("PUT", "/v1/content/{guid}/repository", secret=_password)
     async def put(self, **fields: Unpack[RepositoryPut]) -> Repository:
         """Deploy the content from Git from now on, in place of any location before."""
         ...
 
-    @endpoint(
-        "PATCH",
-        "/v1/content/{guid}/repository",
-        idempotent=True,
-        since="2022.12.0",
-        secret=_password,
-    )
+    @endpoint("PATCH", "/v1/content/{guid}/repository", idempotent=True, secret=_password)
     async def update(self, **fields: Unpack[RepositoryUpdate]) -> Repository:
         """Change the given fields; `ConflictError` where the content does not come from Git."""
         ...
 
-    @endpoint("DELETE", "/v1/content/{guid}/repository", since="2022.12.0")
+    @endpoint("DELETE", "/v1/content/{guid}/repository")
     async def delete(self) -> None:
         """Part the content from Git; what was deployed from there stays."""
         ...

@@ -56,25 +56,25 @@ class ServiceTokenCreate(TypedDict, total=False):
     """In the future; by default never."""
 
 
-class ServiceTokens(ConnectResource, name="system.service_tokens"):
+class ServiceTokens(ConnectResource, name="system.service_tokens", role="administrator"):
     """The service tokens of the server."""
 
-    @paged("/v1/system/service-tokens", by=Whole(), role="administrator")
+    @paged("/v1/system/service-tokens", by=Whole())
     def find(self) -> Paged[ServiceToken]:
         """Find the tokens, without their keys."""
         ...
 
-    @endpoint("POST", "/v1/system/service-tokens", role="administrator")
+    @endpoint("POST", "/v1/system/service-tokens")
     async def create(self, **fields: Unpack[ServiceTokenCreate]) -> ServiceToken:
         """Create a token; only this answer has its `key`."""
         ...
 
-    @endpoint("DELETE", "/v1/system/service-tokens/{guid}", role="administrator")
+    @endpoint("DELETE", "/v1/system/service-tokens/{guid}")
     async def delete(self, guid: str) -> None:
         """Make a token useless at once."""
         ...
 
-    @paged("/v1/system/service-tokens/scopes", by=Wrapped("scopes"), role="administrator")
+    @paged("/v1/system/service-tokens/scopes", by=Wrapped("scopes"))
     def scopes(self) -> Paged[ServiceTokenScope]:
         """Find what tokens can be good for."""
         ...

@@ -81,15 +81,12 @@ class ContentStorageDetail(Model, kw_only=True):
     """Newest first."""
 
 
-class ContentStorage(ConnectResource, name="content.storage"):
+class ContentStorage(
+    ConnectResource, name="content.storage", since="2026.06.0", role="administrator"
+):
     """What content takes up; `ContentItem.storage` gives that of one item."""
 
-    @paged(
-        "/v1/content/storage",
-        by=PageNumber(max_size=500),
-        role="administrator",
-        since="2026.06.0",
-    )
+    @paged("/v1/content/storage", by=PageNumber(max_size=500))
     def find(
         self, *, sort: str | None = None, order: Literal["asc", "desc"] | None = None
     ) -> Paged[ContentStorageItem]:
@@ -99,7 +96,7 @@ class ContentStorage(ConnectResource, name="content.storage"):
         """
         ...
 
-    @endpoint("GET", "/v1/content/{guid}/storage", role="administrator", since="2026.06.0")
+    @endpoint("GET", "/v1/content/{guid}/storage")
     async def get(self, guid: str) -> ContentStorageDetail:
         """Get what the bundles of one content item take up, one by one."""
         ...

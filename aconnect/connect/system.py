@@ -84,17 +84,17 @@ class RuntimeCacheDelete(TypedDict, total=False):
     """Only ask whether that could be done."""
 
 
-class RuntimeCaches(ConnectResource, name="system.caches.runtime"):
+class RuntimeCaches(
+    ConnectResource, name="system.caches.runtime", since="2023.05.0", role="administrator"
+):
     """The caches of packages that content needs."""
 
-    @paged(
-        "/v1/system/caches/runtime", by=Wrapped("caches"), since="2023.05.0", role="administrator"
-    )
+    @paged("/v1/system/caches/runtime", by=Wrapped("caches"))
     def find(self) -> Paged[RuntimeCache]:
         """Find all caches."""
         ...
 
-    @endpoint("DELETE", "/v1/system/caches/runtime", since="2023.05.0", role="administrator")
+    @endpoint("DELETE", "/v1/system/caches/runtime")
     async def delete(self, **fields: Unpack[RuntimeCacheDelete]) -> Task[TaskStatus] | None:
         """Start to delete a cache; a dry run starts no task."""
         ...

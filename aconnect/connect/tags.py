@@ -115,10 +115,10 @@ class ContentTag(TypedDict):
     tag_id: str
 
 
-class ContentTags(ConnectResource, name="content.tags"):
+class ContentTags(ConnectResource, name="content.tags", since="1.8.6"):
     """The tags of one content item."""
 
-    @paged("/v1/content/{guid}/tags", by=Whole(), since="1.8.6", role="content viewer")
+    @paged("/v1/content/{guid}/tags", by=Whole(), role="content viewer")
     def find(self) -> Paged[Tag]:
         """Find the tags."""
         ...
@@ -127,37 +127,26 @@ class ContentTags(ConnectResource, name="content.tags"):
         """Put a tag on, with its ancestors, and give all tags."""
         return await self._add(tag_id=known("id", tag.id if isinstance(tag, Tag) else tag))
 
-    @endpoint(
-        "POST",
-        "/v1/content/{guid}/tags",
-        idempotent=True,
-        since="1.8.6",
-        role="collaborator",
-    )
+    @endpoint("POST", "/v1/content/{guid}/tags", idempotent=True, role="collaborator")
     async def _add(self, **fields: Unpack[ContentTag]) -> list[Tag]: ...
 
     async def delete(self, tag: Tag | str) -> None:
         """Take a tag off, with its descendants."""
         await self._delete(tag.id if isinstance(tag, Tag) else tag)
 
-    @endpoint(
-        "DELETE",
-        "/v1/content/{guid}/tags/{id}",
-        since="1.8.6",
-        role="collaborator",
-    )
+    @endpoint("DELETE", "/v1/content/{guid}/tags/{id}", role="collaborator")
     async def _delete(self, id: str) -> None: ...  # noqa: A002  the vendor's noun
 
 
-class Tags(ConnectResource, name="tags"):
+class Tags(ConnectResource, name="tags", since="1.8.6"):
     """All tags of the server."""
 
-    @paged("/v1/tags", by=Whole(), since="1.8.6", role="viewer")
+    @paged("/v1/tags", by=Whole(), role="viewer")
     def find(self, *, name: str | None = None, parent_id: str | None = None) -> Paged[Tag]:
         """Find tags by name or parent."""
         ...
 
-    @endpoint("GET", "/v1/tags/{id}", since="1.8.6", role="viewer")
+    @endpoint("GET", "/v1/tags/{id}", role="viewer")
     async def get(self, id: str) -> Tag:  # noqa: A002  the vendor's noun
         """Get one tag by its id, or by its names from the category down, joined by commas."""
         ...
@@ -202,12 +191,12 @@ class Tags(ConnectResource, name="tags"):
                     return tag
             raise
 
-    @endpoint("POST", "/v1/tags", since="1.8.6", role="administrator")
+    @endpoint("POST", "/v1/tags", role="administrator")
     async def create(self, **fields: Unpack[TagCreate]) -> Tag:
         """Create a tag, or a category where there is no `parent_id`."""
         ...
 
-    @endpoint("PATCH", "/v1/tags/{id}", idempotent=True, since="1.8.6", role="administrator")
+    @endpoint("PATCH", "/v1/tags/{id}", idempotent=True, role="administrator")
     async def update(
         self,
         id: str,  # noqa: A002  as above
@@ -216,12 +205,12 @@ class Tags(ConnectResource, name="tags"):
         """Change name or parent of a tag."""
         ...
 
-    @endpoint("DELETE", "/v1/tags/{id}", since="1.8.6", role="administrator")
+    @endpoint("DELETE", "/v1/tags/{id}", role="administrator")
     async def delete(self, id: str) -> None:  # noqa: A002  as above
         """Delete a tag and its descendants."""
         ...
 
-    @paged("/v1/tags/{id}/content", by=Whole(), since="1.8.6", role="viewer")
+    @paged("/v1/tags/{id}/content", by=Whole(), role="viewer")
     def content(self, id: str) -> Paged[ContentItem]:  # noqa: A002  as above
         """Find the content with a tag."""
         ...

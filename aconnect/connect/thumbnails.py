@@ -30,7 +30,7 @@ def image_upload(source: bytes | str | Path) -> Upload:
     return Upload(source, size=size, content_type="application/octet-stream", headers={})
 
 
-class ContentThumbnail(ConnectResource, name="content.thumbnail"):
+class ContentThumbnail(ConnectResource, name="content.thumbnail", since="2024.09.0"):
     """The thumbnail of one content item."""
 
     async def put(self, image: bytes | str | Path) -> None:
@@ -40,10 +40,10 @@ class ContentThumbnail(ConnectResource, name="content.thumbnail"):
         """
         await self._put(await asyncio.to_thread(image_upload, image))
 
-    @endpoint("PUT", "/v1/content/{guid}/thumbnail", since="2024.09.0", upload=image_upload)
+    @endpoint("PUT", "/v1/content/{guid}/thumbnail", upload=image_upload)
     async def _put(self, body: Upload) -> None: ...
 
-    @endpoint("DELETE", "/v1/content/{guid}/thumbnail", since="2024.09.0")
+    @endpoint("DELETE", "/v1/content/{guid}/thumbnail")
     async def delete(self) -> None:
         """Take the picture off the content; the server then shows its own for this kind."""
         ...

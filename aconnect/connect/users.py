@@ -179,25 +179,25 @@ class Ticket(TypedDict):
     temp_ticket: str
 
 
-class ApiKeys(ConnectResource, name="users.keys"):
+class ApiKeys(ConnectResource, name="users.keys", role="viewer"):
     """The API keys of one user, which must be the one whose key is in use."""
 
-    @paged("/v1/users/{guid}/keys", by=Whole(), role="viewer")
+    @paged("/v1/users/{guid}/keys", by=Whole())
     def find(self) -> Paged[ApiKey]:
         """Find the keys; of each key itself only the last few characters are told."""
         ...
 
-    @endpoint("GET", "/v1/users/{guid}/keys/{id}", role="viewer")
+    @endpoint("GET", "/v1/users/{guid}/keys/{id}")
     async def get(self, id: str) -> ApiKey:  # noqa: A002  the vendor's noun
         """Get one key; of the key itself only the last few characters are told."""
         ...
 
-    @endpoint("POST", "/v1/users/{guid}/keys", role="viewer")
+    @endpoint("POST", "/v1/users/{guid}/keys")
     async def create(self, **fields: Unpack[ApiKeyCreate]) -> ApiKey:
         """Create a key; `ApiKey.key` of the answer is the only place that ever tells it."""
         ...
 
-    @endpoint("DELETE", "/v1/users/{guid}/keys/{id}", role="viewer")
+    @endpoint("DELETE", "/v1/users/{guid}/keys/{id}")
     async def delete(self, id: str) -> None:  # noqa: A002  as above
         """Delete a key; calls with it are refused from then on."""
         ...

@@ -35,10 +35,10 @@ class VanityInput(TypedDict, total=False):
     force: bool
 
 
-class ContentVanity(ConnectResource, name="content.vanity"):
+class ContentVanity(ConnectResource, name="content.vanity", since="1.8.6"):
     """The vanity URL of one content item."""
 
-    @endpoint("GET", "/v1/content/{guid}/vanity", role="viewer", since="1.8.6")
+    @endpoint("GET", "/v1/content/{guid}/vanity", role="viewer")
     async def get(self) -> Vanity:
         """Get the vanity URL; where there is none, it is a `NotFoundError`."""
         ...
@@ -47,7 +47,7 @@ class ContentVanity(ConnectResource, name="content.vanity"):
         """Get the vanity URL, or None; the server does not tell content without one from none."""
         return await if_any(self.get())
 
-    @endpoint("PUT", "/v1/content/{guid}/vanity", role="publisher", since="1.8.6")
+    @endpoint("PUT", "/v1/content/{guid}/vanity", role="publisher")
     async def put(self, **fields: Unpack[VanityInput]) -> Vanity:
         """Give the content this path, instead of the one it has.
 
@@ -55,7 +55,7 @@ class ContentVanity(ConnectResource, name="content.vanity"):
         """
         ...
 
-    @endpoint("DELETE", "/v1/content/{guid}/vanity", role="publisher", since="1.8.6")
+    @endpoint("DELETE", "/v1/content/{guid}/vanity", role="publisher")
     async def delete(self) -> None:
         """Take the path from the content."""
         ...
