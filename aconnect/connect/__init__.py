@@ -61,17 +61,15 @@ from aconnect.connect.experimental import (
     ExperimentalContentUpdate,
     ExperimentalDeploy,
     ExperimentalGroups,
+    ExperimentalJobs,
     ExperimentalTasks,
     GroupContent,
     GroupContentPermission,
     GroupContentRole,
-    UploadedBundle,
-)
-from aconnect.connect.experimental_jobs import (
-    ExperimentalJobs,
     JobSummary,
     JobSummaryBucket,
     JobSummaryTotals,
+    UploadedBundle,
 )
 from aconnect.connect.feature_usage import Feature, FeatureUsage
 from aconnect.connect.groups import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from aconnect._core.endpoint import Resource
 from aconnect._core.model import Bound
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aconnect.connect.client import Client
 
 T = TypeVar("T")
+R = TypeVar("R", bound="ConnectResource")
 
 
 class ConnectResource(Resource):
@@ -31,6 +32,10 @@ class ConnectBound(Bound, kw_only=True):
         client: Client = self._context[0]
         return client
 
+    def _below(self, kind: type[R], **scope: str) -> R:
+        """Give a group of operations below this object."""
+        return kind(self._context[0], scope)
+
     def _scoped(self, name: str, told: str | None = None) -> str:
         """Give what the answer told of the object this is below, or else the call it came from."""
         found: str | None = told or self._context[1].get(name)
@@ -40,6 +45,19 @@ class ConnectBound(Bound, kw_only=True):
                 "out; get it from the object that it belongs to"
             )
         return found
+
+
+class _WithGuid(Protocol):
+    @property
+    def guid(self) -> str: ...
+
+
+def guid_of(thing: _WithGuid | str | None, guid: str | None, choice: str) -> str:
+    """Give the guid of what is passed as itself, or else by its guid; `choice` names both ways."""
+    found = thing if isinstance(thing, str) else thing.guid if thing is not None else guid
+    if not found or (thing is not None and guid is not None):
+        raise InvalidArgumentError(f"pass either {choice}")
+    return found
 
 
 def known(name: str, value: str | None) -> str:

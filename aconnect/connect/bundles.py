@@ -63,12 +63,12 @@ class Bundle(ConnectBound, kw_only=True):
 
     @property
     def _bundles(self) -> Bundles:
-        return Bundles(self._context[0], {"guid": self._guid})
+        return self._below(Bundles, guid=self._guid)
 
     @property
     def files(self) -> BundleFiles:
         """The files in it."""
-        return BundleFiles(self._context[0], {"guid": self._guid, "id": self.id})
+        return self._below(BundleFiles, guid=self._guid, id=self.id)
 
     async def refresh(self) -> Bundle:
         """Get the bundle as it is now."""

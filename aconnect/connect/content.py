@@ -165,73 +165,69 @@ class ContentItem(ConnectBound, kw_only=True):
     extension: bool | None = None
 
     @property
-    def _below(self) -> dict[str, str]:
-        return {"guid": self.guid}
-
-    @property
     def bookmark(self) -> ContentBookmark:
         """The bookmark that the owner of the key has on it."""
-        return ContentBookmark(self._context[0], self._below)
+        return self._below(ContentBookmark, guid=self.guid)
 
     @property
     def bundles(self) -> Bundles:
         """Its bundles."""
-        return Bundles(self._context[0], self._below)
+        return self._below(Bundles, guid=self.guid)
 
     @property
     def jobs(self) -> Jobs:
         """Its jobs."""
-        return Jobs(self._context[0], self._below)
+        return self._below(Jobs, guid=self.guid)
 
     @property
     def permissions(self) -> Permissions:
         """Its permissions."""
-        return Permissions(self._context[0], self._below)
+        return self._below(Permissions, guid=self.guid)
 
     @property
     def oauth(self) -> ContentOAuth:
         """The OAuth integrations that it uses."""
-        return ContentOAuth(self._context[0], self._below)
+        return self._below(ContentOAuth, guid=self.guid)
 
     @property
     def packages(self) -> ContentPackages:
         """The packages installed for it."""
-        return ContentPackages(self._context[0], self._below)
+        return self._below(ContentPackages, guid=self.guid)
 
     @property
     def repository(self) -> ContentRepository:
         """The Git repository that it is deployed from."""
-        return ContentRepository(self._context[0], self._below)
+        return self._below(ContentRepository, guid=self.guid)
 
     @property
     def schedule(self) -> Schedules:
         """Its schedules."""
-        return Schedules(self._context[0], self._below)
+        return self._below(Schedules, guid=self.guid)
 
     @property
     def tags(self) -> ContentTags:
         """Its tags."""
-        return ContentTags(self._context[0], self._below)
+        return self._below(ContentTags, guid=self.guid)
 
     @property
     def thumbnail(self) -> ContentThumbnail:
         """Its thumbnail."""
-        return ContentThumbnail(self._context[0], self._below)
+        return self._below(ContentThumbnail, guid=self.guid)
 
     @property
     def vanity(self) -> ContentVanity:
         """Its vanity URL."""
-        return ContentVanity(self._context[0], self._below)
+        return self._below(ContentVanity, guid=self.guid)
 
     @property
     def environment_variables(self) -> EnvironmentVariables:
         """Its environment variables."""
-        return EnvironmentVariables(self._context[0], self._below)
+        return self._below(EnvironmentVariables, guid=self.guid)
 
     @property
     def variants(self) -> ContentVariants:
         """Its variants, where it is a report."""
-        return ContentVariants(self._context[0], self._below)
+        return self._below(ContentVariants, guid=self.guid)
 
     @property
     def is_interactive(self) -> bool:

@@ -112,10 +112,12 @@ class ConnectDialect(Dialect):
         return ""
 
     def plainer(self, request: Request, error: ApiError) -> Request | None:
+        if error.code != ApiErrorCode.INVALID_INCLUDE:
+            return None
         path, _, query = request.target.partition("?")
         asked = dict(parse_qsl(query))
         words = asked.get("include", "").split(",")
-        if error.code != ApiErrorCode.INVALID_INCLUDE or _LATER not in words:
+        if _LATER not in words:
             return None
         asked["include"] = ",".join(word for word in words if word != _LATER)
         query = query_string({name: value or None for name, value in asked.items()})

@@ -92,7 +92,7 @@ class Environment(ConnectBound, kw_only=True):
     @property
     def permissions(self) -> EnvironmentPermissions:
         """Who may use it; where nobody is named, all publishers may."""
-        return EnvironmentPermissions(self._context[0], {"guid": self.guid})
+        return self._below(EnvironmentPermissions, guid=self.guid)
 
     async def refresh(self) -> Environment:
         """Get the environment as it is now."""
@@ -191,8 +191,8 @@ class EnvironmentPermission(ConnectBound, kw_only=True):
 
     async def delete(self) -> None:
         """Take the right away."""
-        scope = {"guid": self._scoped("guid", self.environment_guid)}
-        await EnvironmentPermissions(self._context[0], scope).delete(self.guid)
+        guid = self._scoped("guid", self.environment_guid)
+        await self._below(EnvironmentPermissions, guid=guid).delete(self.guid)
 
 
 class EnvironmentPermissionCreate(TypedDict, total=False):

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Required, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack, cast
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.paging import Paged
 from aconnect.concurrency import Mapped, amap
-from aconnect.connect.base import ConnectBound, ConnectResource, known
+from aconnect.connect.base import ConnectBound, ConnectResource, guid_of, known
 from aconnect.connect.codes import ApiErrorCode
 from aconnect.connect.styles import PageNumber, Wrapped
 from aconnect.connect.users import Ticket, User, UserFields
-from aconnect.errors import ConflictError, InvalidArgumentError
+from aconnect.errors import ConflictError
 
 if TYPE_CHECKING:
     from aconnect.connect.experimental import GroupContent
+
+
+_USER: Final = "a user or its user_guid"
 
 
 class Group(ConnectBound, kw_only=True):
@@ -32,7 +35,7 @@ class Group(ConnectBound, kw_only=True):
     @property
     def members(self) -> GroupMembers:
         """The group's members."""
-        return GroupMembers(self._context[0], {"group_guid": self.guid})
+        return self._below(GroupMembers, group_guid=self.guid)
 
     async def refresh(self) -> Group:
         """Get the group as it is now."""
@@ -69,7 +72,7 @@ class GroupMember(UserFields, kw_only=True):
 
     async def delete(self) -> None:
         """Take this user out of the group."""
-        members = GroupMembers(self._context[0], {"group_guid": self._scoped("group_guid")})
+        members = self._below(GroupMembers, group_guid=self._scoped("group_guid"))
         await members.delete(self.guid)
 
 
@@ -133,7 +136,7 @@ class GroupMembers(ConnectResource, name="groups.members", since="1.7.0"):
         self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
     ) -> None:
         """Make a user a member; `ConflictError` with code 16 where it is one already."""
-        await self._add(user_guid=_guid_of(user, user_guid))
+        await self._add(user_guid=guid_of(user, user_guid, _USER))
 
     @endpoint("POST", "/v1/groups/{group_guid}/members", role="group owner")
     async def _add(self, **fields: Unpack[MemberAdd]) -> None: ...
@@ -142,17 +145,10 @@ class GroupMembers(ConnectResource, name="groups.members", since="1.7.0"):
         self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
     ) -> None:
         """Take a user out of the group."""
-        await self._delete(_guid_of(user, user_guid))
+        await self._delete(guid_of(user, user_guid, _USER))
 
     @endpoint("DELETE", "/v1/groups/{group_guid}/members/{user_guid}", role="group owner")
     async def _delete(self, user_guid: str) -> None: ...
-
-
-def _guid_of(user: User | GroupMember | str | None, user_guid: str | None) -> str:
-    guid = user if isinstance(user, str) else user.guid if user is not None else user_guid
-    if not guid or (user is not None and user_guid is not None):
-        raise InvalidArgumentError("pass either a user or its user_guid")
-    return guid
 
 
 class UserGroups(ConnectResource, name="users.groups"):

@@ -115,7 +115,7 @@ class Job(ConnectBound, kw_only=True):
     @property
     def _jobs(self) -> Jobs:
         guid = self._scoped("guid", self.content_guid)
-        return Jobs(self._context[0], {"guid": guid})
+        return self._below(Jobs, guid=guid)
 
     async def refresh(self) -> Job:
         """Get the job as it is now."""

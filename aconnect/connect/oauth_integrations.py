@@ -81,7 +81,7 @@ class OAuthIntegration(ConnectBound, kw_only=True):
     @property
     def associations(self) -> OAuthIntegrationAssociations:
         """The content that uses it."""
-        return OAuthIntegrationAssociations(self._context[0], {"guid": self.guid})
+        return self._below(OAuthIntegrationAssociations, guid=self.guid)
 
     async def refresh(self) -> OAuthIntegration:
         """Get the integration as it is now."""

@@ -13,7 +13,7 @@ from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id, OpenEnum
 from aconnect._core.paging import Paged
 from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectBound, ConnectResource
+from aconnect.connect.base import ConnectBound, ConnectResource, guid_of
 from aconnect.connect.codes import ApiErrorCode
 from aconnect.connect.groups import Group, GroupMember
 from aconnect.connect.users import User
@@ -22,6 +22,7 @@ from aconnect.errors import ApiError, ConflictError, InvalidArgumentError, NotFo
 Principal = User | GroupMember | Group
 """Whom something is permitted; where only the guid is known, `User(guid=...)` will do."""
 
+_PRINCIPAL: Final = "a user or group, or its principal_guid"
 # The user or group has an entry already.
 _ALREADY: Final = frozenset(
     {ApiErrorCode.DUPLICATE_USER_PERMISSION, ApiErrorCode.DUPLICATE_GROUP_PERMISSION}
@@ -60,7 +61,7 @@ class Permission(ConnectBound, kw_only=True):
     @property
     def _permissions(self) -> Permissions:
         guid = self._scoped("guid", self.content_guid)
-        return Permissions(self._context[0], {"guid": guid})
+        return self._below(Permissions, guid=guid)
 
     async def refresh(self) -> Permission:
         """Get the permission as it is now."""
@@ -103,7 +104,7 @@ class Permissions(ConnectResource, name="content.permissions", since="1.8.6"):
         """Find the permission of a user or group, or None; of neither, the first."""
         if principal is None and principal_guid is None:
             return await self.find().first()
-        guid = _guid_of(principal, principal_guid)
+        guid = guid_of(principal, principal_guid, _PRINCIPAL)
         return next((one for one in await self.find() if one.principal_guid == guid), None)
 
     async def count(self) -> int:
@@ -136,7 +137,7 @@ class Permissions(ConnectResource, name="content.permissions", since="1.8.6"):
                 "pass either a user or group, or principal_guid and principal_type"
             )
         fields: PermissionInput = {
-            "principal_guid": _guid_of(principal, principal_guid),
+            "principal_guid": guid_of(principal, principal_guid, _PRINCIPAL),
             "principal_type": principal_type,
             "role": role,
         }
@@ -183,7 +184,7 @@ class Permissions(ConnectResource, name="content.permissions", since="1.8.6"):
             return await self._delete(permission.id)
         if isinstance(permission, str | Permission):
             raise InvalidArgumentError("pass either a permission or a principal_guid")
-        guid = _guid_of(permission, principal_guid)
+        guid = guid_of(permission, principal_guid, _PRINCIPAL)
         found = await self.find_one(principal_guid=guid)
         if found is None:
             raise InvalidArgumentError(
@@ -198,13 +199,6 @@ class Permissions(ConnectResource, name="content.permissions", since="1.8.6"):
 
 def _type_of(principal: Principal) -> PrincipalType:
     return PrincipalType.GROUP if isinstance(principal, Group) else PrincipalType.USER
-
-
-def _guid_of(principal: Principal | None, principal_guid: str | None) -> str:
-    guid = principal.guid if principal is not None else principal_guid
-    if not guid or (principal is not None and principal_guid is not None):
-        raise InvalidArgumentError("pass either a user or group, or its principal_guid")
-    return guid
 
 
 async def give_role(permissions: Permissions, principal: Principal, role: str) -> Permission:

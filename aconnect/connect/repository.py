@@ -27,7 +27,7 @@ class Repository(ConnectBound, kw_only=True):
 
     @property
     def _resource(self) -> ContentRepository:
-        return ContentRepository(self._context[0], {"guid": self._scoped("guid")})
+        return self._below(ContentRepository, guid=self._scoped("guid"))
 
     async def refresh(self) -> Repository:
         """Get the location as it is now."""

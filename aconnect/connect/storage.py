@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from aconnect._core.endpoint import endpoint, paged
 from aconnect._core.model import Id, Model
 from aconnect._core.paging import Paged
 from aconnect.connect.base import ConnectResource
+from aconnect.connect.search import Order
 from aconnect.connect.styles import PageNumber
 
 
@@ -88,7 +88,7 @@ class ContentStorage(
 
     @paged("/v1/content/storage", by=PageNumber(max_size=500))
     def find(
-        self, *, sort: str | None = None, order: Literal["asc", "desc"] | None = None
+        self, *, sort: str | None = None, order: Order | None = None
     ) -> Paged[ContentStorageItem]:
         """Find all content with what its bundles take up.
 

@@ -52,12 +52,12 @@ class Tag(ConnectBound, kw_only=True):
     @property
     def child_tags(self) -> ChildTags:
         """The tags right below."""
-        return ChildTags(self._context[0], {"id": known("id", self.id)})
+        return self._below(ChildTags, id=known("id", self.id))
 
     @property
     def descendant_tags(self) -> DescendantTags:
         """The tags below, and those below them."""
-        return DescendantTags(self._context[0], {"id": known("id", self.id)})
+        return self._below(DescendantTags, id=known("id", self.id))
 
     async def update(self, **fields: Unpack[TagUpdate]) -> Tag:
         """Change name or parent and give the tag as it is then."""

@@ -65,7 +65,7 @@ class User(UserFields, kw_only=True):
     @property
     def keys(self) -> ApiKeys:
         """The user's API keys."""
-        return ApiKeys(self._context[0], {"guid": self.guid})
+        return self._below(ApiKeys, guid=self.guid)
 
     async def refresh(self) -> User:
         """Get the user as it is now."""
@@ -130,7 +130,7 @@ class ApiKey(Confidential, ConnectBound, kw_only=True):
 
     async def delete(self) -> None:
         """Delete the key; calls with it are refused from then on."""
-        await ApiKeys(self._context[0], {"guid": self._scoped("guid")}).delete(self.id)
+        await self._below(ApiKeys, guid=self._scoped("guid")).delete(self.id)
 
 
 class ApiKeyCreate(TypedDict, total=False):

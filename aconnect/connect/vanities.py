@@ -25,7 +25,7 @@ class Vanity(ConnectBound, kw_only=True):
     async def delete(self) -> None:
         """Take the path from its content; the content stays."""
         guid = self._scoped("guid", self.content_guid)
-        await ContentVanity(self._context[0], {"guid": guid}).delete()
+        await self._below(ContentVanity, guid=guid).delete()
 
 
 class VanityInput(TypedDict, total=False):
