@@ -9,12 +9,18 @@ from hypothesis import HealthCheck, settings
 # Behind everything else, so that an installed aconnect is what gets tested, not the checkout.
 sys.path.append(str(Path(__file__).parents[1]))
 
-# Machines that run tests are busy, so how long an example takes says nothing.
+# Machines that run tests are busy, so how long an example takes says nothing. The same tree gets
+# the same examples, so that a failure belongs to the change it is seen with; new ones are looked
+# for with `--hypothesis-profile=search`.
 settings.register_profile(
     "aconnect",
     deadline=None,
+    derandomize=True,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "search", settings.get_profile("aconnect"), derandomize=False, max_examples=2000
 )
 settings.load_profile("aconnect")
 

@@ -69,6 +69,10 @@ class Contract:
                 return self._lenient and failure.instance is None
         return False
 
+    def judges(self, body: Any) -> bool:
+        """Tell whether this edition says what is wrong with a body that it calls wrong."""
+        return not (self._lenient and isinstance(body, dict) and None in body.values())
+
     def fields(self, label: str, media_type: str | None) -> frozenset[str]:
         """Name the fields of an operation's body."""
         method, path = label.split(" ", 1)

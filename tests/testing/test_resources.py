@@ -268,3 +268,55 @@ def test_seed_makes_the_same_state():
     first, second = FakeConnect().state, FakeConnect().state
     assert (first.users, first.groups) == (second.users, second.groups)
     assert first.content == second.content
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({"x": {}}, {"installations": []}),
+        (
+            {"installations": [{"version": "4.4.2", "path": "/opt/R", "x": 1}]},
+            {"installations": [{"version": "4.4.2", "path": "/opt/R"}]},
+        ),
+    ],
+)
+async def test_execution_environment(call, sent, kept):
+    """Of a language only its installations are kept, and of a mount only what the contract has."""
+    mount = {"source": {"volume_type": "pvc", "x": 1}, "target": {"path": "/mnt"}, "x": 1}
+    body = {"name": "image", "cluster_name": "Kubernetes", "r": sent, "volume_mounts": [mount]}
+    made = await call.json("POST", "/v1/environments", json=body)
+    assert made["r"] == kept
+    source = {"volume_type": "pvc", "nfs_host": None, "nfs_export_path": None, "pvc_name": None}
+    target = {"path": "/mnt", "read_only": None}
+    assert made["volume_mounts"] == [{"source": source, "target": target}]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"r": {"installations": "all"}},
+        {"r": {"installations": ["4.4.2"]}},
+        {"r": {"installations": [{"version": 4, "path": "/opt/R"}]}},
+        {"volume_mounts": [{"source": {"volume_type": "pvc"}, "target": "/mnt"}]},
+    ],
+)
+async def test_execution_environment_of_another_form(call, wrong):
+    """What stands inside an execution environment is looked at, not only its fields."""
+    body = {"name": "image", "cluster_name": "Kubernetes", **wrong}
+    assert (await call("POST", "/v1/environments", json=body)).status == 400
+
+
+@pytest.mark.parametrize("wrong", [{"user_role": ""}, {"expires_at": ""}])
+async def test_key_with_an_empty_word(call, wrong):
+    """An empty word is no word: a key is not made with what the caller did not mean."""
+    own = (await call.json("GET", "/v1/user"))["guid"]
+    reply = await call("POST", f"/v1/users/{own}/keys", json={"name": "x", **wrong})
+    assert reply.status == 400
+
+
+async def test_integration_permission_of_another_form(call):
+    """Who may use an integration is named by text; anything else is refused, and breaks nothing."""
+    guid = next(iter(call.server.state.oauth_integrations))
+    body = {"permissions": [{"user_guid": ["x"]}]}
+    reply = await call("PATCH", f"/v1/oauth/integrations/{guid}", json=body)
+    assert reply.status == 400

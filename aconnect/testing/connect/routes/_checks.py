@@ -6,9 +6,11 @@ deleted.
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import TypeVar
+from datetime import datetime
+from typing import TypeVar, cast
 
 from aconnect.testing.connect.dialect import ApiFault, Call, already_gone, bad_request, not_found
+from aconnect.testing.connect.paging import parse_time
 from aconnect.testing.wire import Row
 
 T = TypeVar("T")
@@ -45,6 +47,16 @@ def chosen(body: Row, kinds: Kinds, *, short: Collection[str] = ()) -> Row:
             raise bad_request(f"The field {name} is out of range: {value}.")
         found[name] = value
     return found
+
+
+def each_chosen(name: str, values: Iterable[object], kinds: Kinds) -> list[Row]:
+    """Return the known fields of each object of an array, which is a field of a body."""
+    rows: list[Row] = []
+    for value in values:
+        if not isinstance(value, dict):
+            raise bad_request(f"The field {name} holds a value of the wrong type: {value!r}.")
+        rows.append(chosen(cast("Row", value), kinds))
+    return rows
 
 
 def is_guid(value: str | None) -> bool:
@@ -105,6 +117,17 @@ def one_of(call: Call, name: str, allowed: Collection[str], default: str) -> str
 def is_descending(call: Call, default: str) -> bool:
     """Read `order`."""
     return one_of(call, "order", ("asc", "desc"), default) == "desc"
+
+
+def expiry(call: Call, body: Row) -> datetime | None:
+    """Read when what is to be made ends: `expires_at`, in the future, or never."""
+    given = body.get("expires_at")
+    if given is None:
+        return None
+    time = parse_time(given, "expires_at")
+    if time <= call.state.now():
+        raise bad_request("expires_at must be in the future.")
+    return time
 
 
 def remote_prefix(call: Call) -> str:

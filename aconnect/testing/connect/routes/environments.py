@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import (
@@ -13,9 +13,11 @@ from aconnect.testing.connect.dialect import (
     route,
 )
 from aconnect.testing.connect.routes._checks import (
+    FLAG_NULL,
     TEXT,
     TEXT_NULL,
     chosen,
+    each_chosen,
     existing,
     is_among,
     remove_from,
@@ -29,7 +31,7 @@ LANGUAGES = ("python", "nodejs", "quarto", "r", "tensorflow")
 
 _SINCE = (2023, 5, 0)
 _PERMISSIONS = (2023, 12, 0)
-_VERSION = re.compile(r"\d+\.\d+\.\d+([-+].+)?")
+_VERSION = re.compile(r"\d+\.\d+\.\d+([-+].+)?", re.ASCII)
 _CHANGEABLE = {
     "title": TEXT_NULL,
     "description": TEXT_NULL,
@@ -38,6 +40,13 @@ _CHANGEABLE = {
     **dict.fromkeys(LANGUAGES, (dict,)),
     "volume_mounts": (list,),
 }
+_SOURCE = {
+    "volume_type": TEXT,
+    "nfs_host": TEXT_NULL,
+    "nfs_export_path": TEXT_NULL,
+    "pvc_name": TEXT_NULL,
+}
+_TARGET = {"path": TEXT, "read_only": FLAG_NULL}
 
 
 def new_environment(guid: str, number: int, name: str, time: datetime, **more: Any) -> Row:
@@ -125,32 +134,37 @@ def _judged(call: Call, body: Row) -> Row:
     if re.search(r"[\t-\r]", given.get("supervisor") or ""):
         raise bad_request("The supervisor must not contain control characters.", 177)
     for language in LANGUAGES:
-        installed: list[object] = _object(given.get(language)).get("installations") or []
-        for one in installed:
-            _refuse_installation(one)
-    for mount in given.get("volume_mounts", []):
-        _refuse_volume(mount)
+        if language in given:
+            given[language] = {"installations": _installations(given[language])}
+    given["volume_mounts"] = _mounts(given.get("volume_mounts", []))
     return {**changeable_environment(), **given}
 
 
-def _object(value: object) -> Row:
-    """Return a JSON object, or an empty one instead of anything else."""
-    return cast("Row", value) if isinstance(value, dict) else {}
+def _installations(language: Row) -> list[Row]:
+    found = chosen(language, {"installations": (list,)}).get("installations", ())
+    rows = each_chosen("installations", found, {"version": TEXT, "path": TEXT})
+    for row in rows:
+        if not row.get("path", "").startswith("/"):
+            raise bad_request("An installation needs an absolute path.", 173)
+        if not _VERSION.fullmatch(row.get("version", "")):
+            raise bad_request("An installation needs a version such as 4.4.2.", 174)
+    return rows
 
 
-def _refuse_installation(one: object) -> None:
-    parts = _object(one)
-    if not str(parts.get("path", "")).startswith("/"):
-        raise bad_request("An installation needs an absolute path.", 173)
-    if not _VERSION.fullmatch(str(parts.get("version", ""))):
-        raise bad_request("An installation needs a version such as 4.4.2.", 174)
-
-
-def _refuse_volume(mount: object) -> None:
-    parts = _object(mount)
-    source, target = _object(parts.get("source")), _object(parts.get("target"))
-    if not source.get("volume_type") or not str(target.get("path", "")).startswith("/"):
-        raise bad_request("A volume needs a type, and an absolute path to be seen at.", 254)
+def _mounts(given: list[object]) -> list[Row]:
+    rows = each_chosen("volume_mounts", given, {"source": (dict,), "target": (dict,)})
+    mounts = [
+        {
+            "source": {**dict.fromkeys(_SOURCE), **chosen(row.get("source", {}), _SOURCE)},
+            "target": {**dict.fromkeys(_TARGET), **chosen(row.get("target", {}), _TARGET)},
+        }
+        for row in rows
+    ]
+    for mount in mounts:
+        kind, path = mount["source"]["volume_type"], mount["target"]["path"] or ""
+        if not kind or not path.startswith("/"):
+            raise bad_request("A volume needs a type, and an absolute path to be seen at.", 254)
+    return mounts
 
 
 @route("GET", "/v1/environments", role="publisher", since=_SINCE)

@@ -3,8 +3,14 @@
 from secrets import token_hex
 
 from aconnect.testing.connect.dialect import ROLES, Call, bad_request, forbidden, not_found, route
-from aconnect.testing.connect.paging import parse_time
-from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, existing, remove_from
+from aconnect.testing.connect.routes._checks import (
+    TEXT,
+    TEXT_NULL,
+    chosen,
+    existing,
+    expiry,
+    remove_from,
+)
 from aconnect.testing.wire import Answer, Row, empty, ok
 
 _NEW = (2023, 12, 0)
@@ -32,14 +38,12 @@ async def create_key(call: Call) -> Answer:
     body = chosen(
         await call.fields("name"), {"name": TEXT, "user_role": TEXT_NULL, "expires_at": TEXT_NULL}
     )
-    role = body.get("user_role") or call.user["user_role"]
+    role = body.get("user_role")
+    if role is None:
+        role = call.user["user_role"]
     if role not in ROLES or ROLES[role] > ROLES[call.user["user_role"]]:
         raise bad_request(f"user_role must be a role that is not above your own; got {role!r}.")
-    expires = body.get("expires_at")
-    end = parse_time(expires, "expires_at") if expires else None
-    if end is not None and end <= call.state.now():
-        raise bad_request("expires_at must be in the future.")
-    secret = token_hex(16)
+    end, secret = expiry(call, body), token_hex(16)
     row = call.state.add_key(
         secret, call.user["guid"], body["name"], role, call.state.now(), expires_at=end
     )

@@ -10,6 +10,7 @@ from aconnect.testing.connect.routes._checks import (
     TEXT_NULL,
     Kinds,
     chosen,
+    each_chosen,
     existing,
     is_among,
     remove_from,
@@ -147,8 +148,8 @@ def _refuse_empty_name(body: Row) -> None:
 def _permissions(call: Call, integration: str, given: list[object] | None) -> list[Row]:
     """Make the entries of users and groups, each of which must exist."""
     rows: list[Row] = []
-    for entry in given or ():
-        body = cast("Row", entry) if isinstance(entry, dict) else {}
+    kinds = {"user_guid": TEXT_NULL, "group_guid": TEXT_NULL}
+    for body in each_chosen("permissions", given or (), kinds):
         user, group = body.get("user_guid"), body.get("group_guid")
         if (user is None) is (group is None):
             raise bad_request("A permission is of either a user or a group.")

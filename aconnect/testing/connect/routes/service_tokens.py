@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import Call, bad_request, route
-from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, remove_from
+from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, expiry, remove_from
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.wire import Answer, Row, empty, ok
 
@@ -62,23 +62,9 @@ async def create_service_token(call: Call) -> Answer:
     if not scopes or any(str(scope) not in SCOPES for scope in scopes):
         raise bad_request(f"The field scopes must hold one or more of {', '.join(SCOPES)}.")
     guid = str(uuid4())
-    row = new_service_token(
-        guid, body["name"], scopes, call.state.now(), _expiry(call, body.get("expires_at"))
-    )
+    row = new_service_token(guid, body["name"], scopes, call.state.now(), expiry(call, body))
     call.state.service_tokens[guid] = row
     return ok({**row, "key": uuid4().hex})
-
-
-def _expiry(call: Call, given: str | None) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        time = datetime.fromisoformat(given)
-    except ValueError:
-        raise bad_request("The field expires_at must be a time in RFC 3339.") from None
-    if time.tzinfo is None or time <= call.state.now():
-        raise bad_request("The field expires_at must be in the future, with a time zone.")
-    return time
 
 
 @route("GET", "/v1/system/service-tokens/scopes", role="administrator", since=_NEW)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from aconnect.testing.connect.dialect import Call, bad_request, not_found, route
+from aconnect.testing.connect.paging import parse_time
 from aconnect.testing.connect.progress import Run
 from aconnect.testing.connect.routes._checks import FLAG, TEXT, Kinds, chosen
 from aconnect.testing.connect.state import State
@@ -106,7 +107,11 @@ def get_documentation(call: Call) -> Answer:
 @route("POST", "/v1/system/documentation", role="administrator", since=_NEW)
 async def set_documentation(call: Call) -> Answer:
     """Replace the documentation."""
-    content: str = chosen(await call.fields(), _DOCUMENTATION).get("content", "")
+    body = chosen(await call.fields(), _DOCUMENTATION)
+    content: str = body.get("content", "")
+    if "created_time" in body:
+        # It may be sent, but the server's own time counts.
+        parse_time(body["created_time"], "created_time")
     if not 0 < len(content) <= MOST_DOCUMENTATION:
         raise bad_request(f"The content must have 1 to {MOST_DOCUMENTATION} characters.", 255)
     call.state.documentation = {"content": content, "created_time": call.state.now()}
