@@ -73,12 +73,20 @@ class Contract:
         """Tell whether this edition says what is wrong with a body that it calls wrong."""
         return not (self._lenient and isinstance(body, dict) and None in body.values())
 
-    def fields(self, label: str, media_type: str | None) -> frozenset[str]:
-        """Name the fields of an operation's body."""
+    def known(self, label: str, media_type: str | None, body: Any) -> Any:
+        """Return what this edition knows of an operation's body, at any depth."""
         method, path = label.split(" ", 1)
         kinds = self._document["paths"][path][method.lower()]["requestBody"]["content"]
-        schema = self._resolved(kinds.get(media_type, {}).get("schema", {}))
-        return frozenset(schema.get("properties", ()))
+        return self._known(kinds.get(media_type, {}).get("schema", {}), body)
+
+    def _known(self, schema: Json, value: Any) -> Any:
+        schema = self._resolved(schema)
+        if isinstance(value, list):
+            return [self._known(schema.get("items", {}), each) for each in value]
+        if isinstance(value, dict) and "properties" in schema:
+            fields = schema["properties"]
+            return {n: self._known(fields[n], v) for n, v in value.items() if n in fields}
+        return value
 
     def missing(self, label: str, answer: Response) -> Iterator[str]:
         """Name the fields of the contract that an answer leaves out, each with its schema."""

@@ -320,3 +320,25 @@ async def test_integration_permission_of_another_form(call):
     body = {"permissions": [{"user_guid": ["x"]}]}
     reply = await call("PATCH", f"/v1/oauth/integrations/{guid}", json=body)
     assert reply.status == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/users", {"username": "new", "user_role": ""}),
+        ("/v1/environments", {"name": "image", "cluster_name": "Kubernetes", "matching": ""}),
+    ],
+)
+async def test_empty_choice(call, path, body):
+    """An empty word is none of those to choose from; only null leaves the choice to the server."""
+    body = {"title": "x", **body}
+    assert (await call("POST", path, json=body)).status == 400
+    assert (await call("POST", path, json={**body, [*body][-1]: None})).status == 200
+
+
+async def test_group_without_a_name(call):
+    """PATCH takes null for what stays as it is; POST does not take it."""
+    guid = next(iter(call.server.state.groups))
+    path, body = f"/v1/groups/{guid}", {"name": None}
+    assert (await call("POST", path, json=body)).status == 400
+    assert (await call("PATCH", path, json=body)).status == 200

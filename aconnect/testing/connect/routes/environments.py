@@ -128,7 +128,8 @@ def _judged(call: Call, body: Row) -> Row:
         raise bad_request("The title must have 1 to 64 characters.", 168)
     if len(given.get("description") or "") > 4096:
         raise bad_request("The description must not exceed 4096 characters.", 169)
-    given["matching"] = given.get("matching") or "any"
+    if given.get("matching") is None:
+        given["matching"] = "any"
     if given["matching"] not in {"any", "exact", "none"}:
         raise bad_request("The matching must be any, exact or none.", 172)
     if re.search(r"[\t-\r]", given.get("supervisor") or ""):

@@ -16,6 +16,7 @@ from aconnect.testing.connect.routes._checks import (
     TEXT,
     TEXT_NULL,
     WHOLE_NULL,
+    Kinds,
     chosen,
     existing,
     remote_prefix,
@@ -77,9 +78,7 @@ def find_groups(call: Call) -> Answer:
 @route("POST", "/v1/groups", role="publisher")
 async def create_group(call: Call) -> Answer:
     """Create a group, which a directory does not allow."""
-    body = chosen(
-        await call.fields("name"), {"name": TEXT, "unique_id": TEXT_NULL, "gid": WHOLE_NULL}
-    )
+    body = chosen(await call.fields("name"), {"name": TEXT, "unique_id": TEXT, "gid": WHOLE_NULL})
     if call.state.authentication != "password":
         raise ApiFault(
             400, 120, "Groups of a directory are created with PUT and a temporary ticket."
@@ -132,20 +131,19 @@ def get_group(call: Call) -> Answer:
 @route("PATCH", "/v1/groups/{guid}", since=(2024, 1, 0))
 async def patch_group(call: Call) -> Answer:
     """Change the given fields."""
-    return await _change(call)
+    kinds = {"name": TEXT_NULL, "owner_guid": TEXT_NULL, "gid": WHOLE_NULL}
+    return await _change(call, kinds)
 
 
 @route("POST", "/v1/groups/{guid}")
 async def update_group(call: Call) -> Answer:
     """Change the given fields; the older spelling."""
-    return await _change(call)
+    return await _change(call, {"name": TEXT, "owner_guid": TEXT})
 
 
-async def _change(call: Call) -> Answer:
+async def _change(call: Call, kinds: Kinds) -> Answer:
     row = _group(call, edit=True)
-    body = await call.fields()
-    kinds = {"name": TEXT_NULL, "owner_guid": TEXT_NULL, "gid": WHOLE_NULL}
-    found = chosen(body, kinds, short=("gid",))
+    found = chosen(await call.fields(), kinds, short=("gid",))
     if found.get("name", "") is None:
         del found["name"]
     if "name" in found:

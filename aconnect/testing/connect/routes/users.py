@@ -184,7 +184,8 @@ async def create_user(call: Call) -> Answer:
     found = chosen(body, _CREATABLE)
     for name in _UNSEEN:
         found.pop(name, None)
-    role = found.get("user_role") or "viewer"
+    role = found.get("user_role")
+    role = "viewer" if role is None else role
     _refuse_role(role)
     _refuse_taken(call, found["username"])
     found["user_role"] = role
