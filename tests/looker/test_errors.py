@@ -24,6 +24,15 @@ async def test_validation_names_the_fields(client: Client) -> None:
     assert caught.value.code == "missing_field"
 
 
+async def test_an_id_of_nobody(client: Client) -> None:
+    """Whoever is given a role must exist; the refusal names the list and the id."""
+    (role, *_) = await client.roles.search(built_in=False)
+    with pytest.raises(errors.UnprocessableError, match="group_ids 0 does not exist"):
+        await client.roles.set_groups(role.id, ["0"])
+    with pytest.raises(errors.UnprocessableError, match="user_ids 0 does not exist"):
+        await client.roles.set_users(role.id, ["0"])
+
+
 async def test_conflict(client: Client) -> None:
     """409 where there is one of that name."""
     with pytest.raises(errors.ConflictError, match="Sales already exists"):

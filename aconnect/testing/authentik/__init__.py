@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Unpack, cast
 
-from aconnect.testing.authentik.routes import ROUTES, Asked
-from aconnect.testing.authentik.state import AuthentikState, seeded
+from aconnect.testing.authentik.routes import ROUTES
+from aconnect.testing.authentik.state import Asked, AuthentikState, seeded
 from aconnect.testing.base import FakeServer, Options
 from aconnect.testing.wire import Answer, MalformedFault, Route, Row, ServiceFault, ok
 

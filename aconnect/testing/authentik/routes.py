@@ -8,16 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import ceil
-from typing import Any, Final, TypeAlias, cast
-from uuid import UUID
+from typing import Any, Final
 
-from aconnect.testing.authentik.state import AuthentikState
-from aconnect.testing.wire import Answer, Call, RouteTable, Row, ServiceFault, empty, ok
+from aconnect.testing.authentik.checks import (
+    Check,
+    anything,
+    choice,
+    existing_endpoint,
+    existing_provider,
+    fields,
+    integer,
+    is_uuid,
+    text,
+    uuid,
+)
+from aconnect.testing.authentik.state import Asked, AuthentikState
+from aconnect.testing.wire import Answer, RouteTable, Row, ServiceFault, empty, ok
 
 PAGE_SIZE: Final = 20
 MAX_PAGE_SIZE: Final = 100
 
-Asked: TypeAlias = Call[AuthentikState]
 ROUTES: RouteTable[Asked] = RouteTable()
 
 
@@ -97,98 +107,20 @@ def _used_by(row: Row) -> Row:
     }
 
 
-async def _fields(call: Asked, checks: dict[str, Check], required: set[str]) -> Row:
-    """Read the known fields of a body and check each; all that is wrong is told at once."""
-    body = await call.json()
-    if not isinstance(body, dict):
-        kind = type(body).__name__
-        told = f"Invalid data. Expected a dictionary, but got {kind}."
-        raise ServiceFault(400, told, details={"non_field_errors": [told]})
-    given = cast("Row", body)
-    wrong = {name: ["This field is required."] for name in sorted(required - given.keys())}
-    for name, check in checks.items():
-        if name in given and (said := check(call.state, given[name])):
-            wrong[name] = [said]
-    if wrong:
-        raise ServiceFault(400, "Invalid input.", details=wrong)
-    return {name: given[name] for name in checks if name in given}
-
-
-Check: TypeAlias = Callable[[AuthentikState, Any], str]
-"""Says what is wrong with a value; nothing where it is right."""
-
-_NULL: Final = "This field may not be null."
-
-
-def _text(state: AuthentikState, value: Any) -> str:
-    del state
-    if value is None:
-        return _NULL
-    if not isinstance(value, str):
-        return "Not a valid string."
-    return "" if value.strip() else "This field may not be blank."
-
-
-def _choice(*choices: str) -> Check:
-    def check(state: AuthentikState, value: Any) -> str:
-        del state
-        return "" if value in choices else f'"{value}" is not a valid choice.'
-
-    return check
-
-
-def _existing_provider(state: AuthentikState, value: Any) -> str:
-    if value is None:
-        return _NULL
-    known = isinstance(value, int) and value in state.providers
-    return "" if known else f'Invalid pk "{value}" - object does not exist.'
-
-
-def _existing_endpoint(state: AuthentikState, value: Any) -> str:
-    if value is None:
-        return _NULL
-    if not _is_uuid(value):
-        return f"“{value}” is not a valid UUID."
-    return "" if value in state.endpoints else f'Invalid pk "{value}" - object does not exist.'
-
-
-def _uuid(state: AuthentikState, value: Any) -> str:
-    del state
-    return "" if _is_uuid(value) else "Must be a valid UUID."
-
-
-def _is_uuid(value: Any) -> bool:
-    try:
-        UUID(value)
-    except (ValueError, TypeError, AttributeError):
-        return False
-    return True
-
-
-def _integer(state: AuthentikState, value: Any) -> str:
-    del state
-    return "" if isinstance(value, int) else "A valid integer is required."
-
-
-def _anything(state: AuthentikState, value: Any) -> str:
-    del state, value
-    return ""
-
-
 _TOKEN: Final[dict[str, Check]] = {
-    "pk": _uuid,
-    "provider": _existing_provider,
-    "endpoint": _existing_endpoint,
+    "pk": uuid,
+    "provider": existing_provider,
+    "endpoint": existing_endpoint,
 }
 _ENDPOINT: Final[dict[str, Check]] = {
-    "name": _text,
-    "provider": _existing_provider,
-    "protocol": _choice("rdp", "vnc", "ssh"),
-    "host": _text,
-    "settings": _anything,
-    "property_mappings": _anything,
-    "auth_mode": _choice("static", "prompt"),
-    "maximum_connections": _integer,
+    "name": text,
+    "provider": existing_provider,
+    "protocol": choice("rdp", "vnc", "ssh"),
+    "host": text,
+    "settings": anything,
+    "property_mappings": anything,
+    "auth_mode": choice("static", "prompt"),
+    "maximum_connections": integer,
 }
 _ENDPOINT_REQUIRED: Final = {"name", "provider", "protocol", "host", "auth_mode"}
 
@@ -222,7 +154,7 @@ def list_tokens(call: Asked) -> Answer:
     """List connection tokens by endpoint, provider, user or search."""
     state = call.state
     endpoint = call.value("endpoint")
-    if endpoint and not _is_uuid(endpoint):
+    if endpoint and not is_uuid(endpoint):
         raise ServiceFault(400, "Invalid filter.", details={"endpoint": ["Enter a valid UUID."]})
     provider, user = _filter(call, "provider"), _filter(call, "session__user")
     rows = [
@@ -260,7 +192,7 @@ async def patch_token(call: Asked) -> Answer:
 
 async def _change_token(call: Asked, required: set[str]) -> Answer:
     before = _token(call)
-    row = {**before, **await _fields(call, _TOKEN, required)}
+    row = {**before, **await fields(call, _TOKEN, required)}
     # Django saves an object under another key as another object; the first one stays.
     call.state.connection_tokens[row["pk"]] = row
     return ok(_shown_token(call.state, row))
@@ -303,7 +235,7 @@ def list_endpoints(call: Asked) -> Answer:
 @ROUTES.route("POST", "/rac/endpoints/")
 async def create_endpoint(call: Asked) -> Answer:
     """Create an endpoint."""
-    given = await _fields(call, _ENDPOINT, _ENDPOINT_REQUIRED)
+    given = await fields(call, _ENDPOINT, _ENDPOINT_REQUIRED)
     row: Row = {
         "pk": call.state.new_key(),
         "settings": {},
@@ -335,7 +267,7 @@ async def patch_endpoint(call: Asked) -> Answer:
 
 async def _change_endpoint(call: Asked, required: set[str]) -> Answer:
     row = _endpoint(call)
-    row.update(await _fields(call, _ENDPOINT, required))
+    row.update(await fields(call, _ENDPOINT, required))
     return ok(_shown_endpoint(call.state, row))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from uuid import NAMESPACE_DNS, uuid5
 
-from aconnect.testing.wire import Row
+from aconnect.testing.wire import Call, Row
 
 
 @dataclass
@@ -55,6 +56,9 @@ class AuthentikState:
         }
         self.connection_tokens[row["pk"]] = row
         return row
+
+
+Asked: TypeAlias = Call[AuthentikState]
 
 
 def seeded(endpoints: int, connection_tokens: int) -> AuthentikState:

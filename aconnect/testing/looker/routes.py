@@ -1,10 +1,18 @@
 """The operations of the simulated Looker instance."""
 
-from typing import Any, cast
+from typing import Any
 
+from aconnect.testing.looker.checks import (
+    existing,
+    existing_ids,
+    name_problems,
+    not_found,
+    refuse,
+    refuse_taken,
+    texts,
+)
 from aconnect.testing.looker.searching import found, listed, with_fields
 from aconnect.testing.looker.state import (
-    DOCUMENTATION,
     PERMISSIONS,
     Asked,
     LookerState,
@@ -16,9 +24,6 @@ from aconnect.testing.wire import Answer, RouteTable, Row, ServiceFault, empty, 
 
 ROUTES: RouteTable[Asked] = RouteTable()
 
-Problems = list[tuple[str, str, str]]
-"""What is wrong with a body: field, code and message of each."""
-
 
 @ROUTES.route("POST", "/login", public=True)
 async def login(call: Asked) -> Answer:
@@ -28,7 +33,7 @@ async def login(call: Asked) -> Answer:
     secret = form.get("client_secret") or call.value("client_secret")
     state = call.state
     if client_id not in state.clients or state.clients[client_id] != secret:
-        raise _not_found()
+        raise not_found()
     return ok(
         {
             "access_token": state.new_token(),
@@ -69,15 +74,15 @@ async def _checked_set(call: Asked, known: Row | None) -> Row:
     _, content, sets = _sets(call)
     body = await call.fields()
     row: Row = {name: body[name] for name in ("name", content) if name in body}
-    problems = _name_problems(row, known)
+    problems = name_problems(row, known)
     listed: Any = row.get(content, [])
-    if not _texts(listed):
+    if not texts(listed):
         problems.append((content, "invalid", "must be a list of texts."))
     elif content == "permissions":
         unknown = [name for name in listed if name not in PERMISSIONS]
         problems += [(content, "invalid", f"{name} is not a permission.") for name in unknown]
-    _refuse(problems)
-    _refuse_taken(sets, row, known)
+    refuse(problems)
+    refuse_taken(sets, row, known)
     return row
 
 
@@ -101,7 +106,7 @@ def all_sets(call: Asked) -> Answer:
 @ROUTES.route("GET", "/permission_sets/{id}")
 def get_set(call: Asked) -> Answer:
     """Answer one set."""
-    return ok(with_fields(call, [_one(_sets(call)[2], call)])[0])
+    return ok(with_fields(call, [existing(_sets(call)[2], call)])[0])
 
 
 @ROUTES.route("POST", "/model_sets")
@@ -118,7 +123,7 @@ async def create_set(call: Asked) -> Answer:
 @ROUTES.route("PATCH", "/permission_sets/{id}")
 async def update_set(call: Asked) -> Answer:
     """Change a set that is not built in."""
-    found = _one(_sets(call)[2], call, changes=True)
+    found = existing(_sets(call)[2], call, changes=True)
     found.update(await _checked_set(call, found))
     return ok(found)
 
@@ -128,7 +133,7 @@ async def update_set(call: Asked) -> Answer:
 def delete_set(call: Asked) -> Answer:
     """Delete a set that is neither built in nor in use."""
     kind, _, sets = _sets(call)
-    found = _one(sets, call, changes=True)
+    found = existing(sets, call, changes=True)
     if any(role[f"{kind[:-1]}_id"] == found["id"] for role in call.state.roles.values()):
         raise ServiceFault(405, f"{found['name']} is in use and cannot be modified.")
     del sets[found["id"]]
@@ -179,21 +184,21 @@ def search_roles_with_user_count(call: Asked) -> Answer:
 @ROUTES.route("GET", "/roles/{id}")
 def get_role(call: Asked) -> Answer:
     """Answer one role."""
-    return ok(_shown(call.state, _one(call.state.roles, call)))
+    return ok(_shown(call.state, existing(call.state.roles, call)))
 
 
 def _checked_role(state: LookerState, body: Row, known: Row | None) -> Row:
     names = ("name", "permission_set_id", "model_set_id")
     row: Row = {name: body[name] for name in names if name in body}
-    problems = _name_problems(row, known)
+    problems = name_problems(row, known)
     for kind, sets in (("permission_set", state.permission_sets), ("model_set", state.model_sets)):
         given = row.get(f"{kind}_id")
         if given is None and known is None:
             problems.append((f"{kind}_id", "missing_field", "must be given."))
         elif f"{kind}_id" in row and given not in sets:
             problems.append((f"{kind}_id", "invalid", f"{given} does not exist."))
-    _refuse(problems)
-    _refuse_taken(state.roles, row, known)
+    refuse(problems)
+    refuse_taken(state.roles, row, known)
     return row
 
 
@@ -208,7 +213,7 @@ async def create_role(call: Asked) -> Answer:
 @ROUTES.route("PATCH", "/roles/{id}")
 async def update_role(call: Asked) -> Answer:
     """Change a role that is not internal."""
-    role = _one(call.state.roles, call, changes=True)
+    role = existing(call.state.roles, call, changes=True)
     role.update(_checked_role(call.state, await call.fields(), role))
     return ok(_shown(call.state, role))
 
@@ -217,7 +222,7 @@ async def update_role(call: Asked) -> Answer:
 def delete_role(call: Asked) -> Answer:
     """Delete a role that is not internal."""
     state = call.state
-    role_id = _one(state.roles, call, changes=True)["id"]
+    role_id = existing(state.roles, call, changes=True)["id"]
     del state.roles[role_id], state.role_groups[role_id], state.role_users[role_id]
     return empty()
 
@@ -234,7 +239,7 @@ def _users(state: LookerState, role_id: str, *, direct: bool = False) -> list[Ro
 @ROUTES.route("GET", "/roles/{id}/groups")
 def role_groups(call: Asked) -> Answer:
     """List the groups that have a role."""
-    role_id = _one(call.state.roles, call)["id"]
+    role_id = existing(call.state.roles, call)["id"]
     return listed(call, _role_groups(call.state, role_id))
 
 
@@ -250,15 +255,15 @@ def _role_groups(state: LookerState, role_id: str) -> list[Row]:
 async def set_role_groups(call: Asked) -> Answer:
     """Replace the groups that have a role."""
     state = call.state
-    role_id = _one(state.roles, call)["id"]
-    state.role_groups[role_id] = _ids(await call.json(), state.groups, "group")
+    role_id = existing(state.roles, call)["id"]
+    state.role_groups[role_id] = existing_ids(await call.json(), state.groups, "group")
     return ok(_role_groups(state, role_id))
 
 
 @ROUTES.route("GET", "/roles/{id}/users")
 def role_users(call: Asked) -> Answer:
     """List the users that have a role, directly or at all."""
-    role_id = _one(call.state.roles, call)["id"]
+    role_id = existing(call.state.roles, call)["id"]
     direct = call.flag("direct_association_only", default=False)
     return listed(call, _users(call.state, role_id, direct=direct))
 
@@ -267,8 +272,8 @@ def role_users(call: Asked) -> Answer:
 async def set_role_users(call: Asked) -> Answer:
     """Replace the users that have a role directly."""
     state = call.state
-    role_id = _one(state.roles, call)["id"]
-    state.role_users[role_id] = _ids(await call.json(), state.users, "user")
+    role_id = existing(state.roles, call)["id"]
+    state.role_users[role_id] = existing_ids(await call.json(), state.users, "user")
     return ok(_users(state, role_id, direct=True))
 
 
@@ -277,56 +282,3 @@ def search_users(call: Asked) -> Answer:
     """Search users, which is no role administration, but gives the ids for it."""
     users = call.state.users.values()
     return found(call, users, {name: name for name in ("id", "email", "first_name", "last_name")})
-
-
-def _ids(body: object, known: dict[str, Row], kind: str) -> list[str]:
-    if not _texts(body):
-        raise ServiceFault(400, "The request body must be a list of ids.")
-    ids = cast("list[str]", body)
-    _refuse([(f"{kind}_ids", "invalid", f"{i} does not exist.") for i in ids if i not in known])
-    return list(dict.fromkeys(ids))
-
-
-def _not_found() -> ServiceFault:
-    return ServiceFault(404, "Not found")
-
-
-def _one(rows: dict[str, Row], call: Asked, *, changes: bool = False) -> Row:
-    """Give the row that the path names; refuse to change what is Looker's own."""
-    row = rows.get(call.args["id"])
-    if row is None:
-        raise _not_found()
-    if changes and (row.get("built_in") or row.get("internal")):
-        raise ServiceFault(405, f"{row['name']} is built in and cannot be modified.")
-    return row
-
-
-def _texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(v, str) for v in cast("list[object]", value))
-
-
-def _name_problems(row: Row, known: Row | None) -> Problems:
-    if known is not None and "name" not in row:
-        return []
-    name = row.get("name")
-    if not isinstance(name, str) or not name.strip():
-        return [("name", "missing_field", "must not be empty.")]
-    return []
-
-
-def _refuse(problems: Problems) -> None:
-    if problems:
-        details = [
-            {"field": f, "code": c, "message": m, "documentation_url": DOCUMENTATION}
-            for f, c, m in problems
-        ]
-        raise ServiceFault(422, "Validation Failed", details=details)
-
-
-def _refuse_taken(rows: dict[str, Row], row: Row, known: Row | None) -> None:
-    for other in rows.values():
-        if other is not known and other["name"] == row.get("name"):
-            if known is not None:
-                # An update does not answer 409 by the contract.
-                _refuse([("name", "already_exists", "is already in use.")])
-            raise ServiceFault(409, f"{row['name']} already exists.")

@@ -1,0 +1,96 @@
+"""What the fields of a body may be, and what a simulated authentik says of those that are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias, cast
+from uuid import UUID
+
+from aconnect.testing.authentik.state import Asked, AuthentikState
+from aconnect.testing.wire import Row, ServiceFault
+
+Check: TypeAlias = Callable[[AuthentikState, Any], str]
+"""Says what is wrong with a value; nothing where it is right."""
+
+_NULL: Final = "This field may not be null."
+
+
+async def fields(call: Asked, checks: dict[str, Check], required: set[str]) -> Row:
+    """Read the known fields of a body and check each; all that is wrong is told at once."""
+    body = await call.json()
+    if not isinstance(body, dict):
+        kind = type(body).__name__
+        told = f"Invalid data. Expected a dictionary, but got {kind}."
+        raise ServiceFault(400, told, details={"non_field_errors": [told]})
+    given = cast("Row", body)
+    wrong = {name: ["This field is required."] for name in sorted(required - given.keys())}
+    for name, check in checks.items():
+        if name in given and (said := check(call.state, given[name])):
+            wrong[name] = [said]
+    if wrong:
+        raise ServiceFault(400, "Invalid input.", details=wrong)
+    return {name: given[name] for name in checks if name in given}
+
+
+def text(state: AuthentikState, value: Any) -> str:
+    """Expect a text that is not blank."""
+    del state
+    if value is None:
+        return _NULL
+    if not isinstance(value, str):
+        return "Not a valid string."
+    return "" if value.strip() else "This field may not be blank."
+
+
+def choice(*choices: str) -> Check:
+    """Expect one of a few words."""
+
+    def check(state: AuthentikState, value: Any) -> str:
+        del state
+        return "" if value in choices else f'"{value}" is not a valid choice.'
+
+    return check
+
+
+def existing_provider(state: AuthentikState, value: Any) -> str:
+    """Expect the key of a provider."""
+    if value is None:
+        return _NULL
+    known = isinstance(value, int) and value in state.providers
+    return "" if known else f'Invalid pk "{value}" - object does not exist.'
+
+
+def existing_endpoint(state: AuthentikState, value: Any) -> str:
+    """Expect the key of an endpoint."""
+    if value is None:
+        return _NULL
+    if not is_uuid(value):
+        return f"“{value}” is not a valid UUID."
+    return "" if value in state.endpoints else f'Invalid pk "{value}" - object does not exist.'
+
+
+def uuid(state: AuthentikState, value: Any) -> str:
+    """Expect a UUID."""
+    del state
+    return "" if is_uuid(value) else "Must be a valid UUID."
+
+
+def is_uuid(value: Any) -> bool:
+    """Tell whether a value is the text of a UUID."""
+    try:
+        UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
+
+
+def integer(state: AuthentikState, value: Any) -> str:
+    """Expect a whole number."""
+    del state
+    return "" if isinstance(value, int) else "A valid integer is required."
+
+
+def anything(state: AuthentikState, value: Any) -> str:
+    """Take any value."""
+    del state, value
+    return ""
