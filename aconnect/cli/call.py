@@ -113,8 +113,8 @@ def _sorted_out(
             given[places[len(given)]] = word
         else:
             raise click.UsageError(
-                f"{declared.name} takes {' '.join(places).upper() or 'no names'} and then "
-                f"--name VALUE, so {word!r} is too much"
+                f"{declared.name} takes {' '.join(places).upper() or 'nothing'} in order and "
+                f"everything else as --name VALUE, so {word!r} is too much"
             )
     if len(given) < len(places):
         raise click.UsageError(f"{declared.name} needs {' '.join(places[len(given) :]).upper()}")
