@@ -8,8 +8,9 @@ answer that differs even more is `decoding.py`'s business.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import msgspec
@@ -24,21 +25,26 @@ else:
     Id = str | int
 
 _IDS: Final = ("Id", "Id | None", Id, Id | None)
+_TIMES: Final = ("datetime | None", datetime | None)
+_NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+"""What Go writes for a time that was never set."""
 
 
 class Model(Struct, kw_only=True, repr_omit_defaults=True):
     """Base of all models: keyword-only, unknown fields ignored.
 
-    Fields annotated `Id` are text, whichever way this server version writes them.
+    Fields annotated `Id` are text, whichever way this server version writes them. Fields annotated
+    `datetime | None` are None where the server has written a time that was never set.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = [name for name, kind in cls.__annotations__.items() if kind in _IDS]
-        if own:
+        ids = [name for name, kind in cls.__annotations__.items() if kind in _IDS]
+        times = [name for name, kind in cls.__annotations__.items() if kind in _TIMES]
+        if ids or times:
             before = getattr(cls, "__post_init__", None)
             # An assignment would be a declaration to type checkers, of an unknown type.
-            setattr(cls, "__post_init__", _with_text(own, before))  # noqa: B010
+            setattr(cls, "__post_init__", _settled(ids, times, before))  # noqa: B010
 
     def to_dict(self) -> dict[str, Any]:
         """Copy into plain Python values, as JSON would have them but with real datetimes."""
@@ -46,16 +52,24 @@ class Model(Struct, kw_only=True, repr_omit_defaults=True):
         return data
 
 
-def _with_text(names: list[str], before: Callable[[Model], None] | None) -> Callable[[Model], None]:
-    """Make what msgspec runs after it has decoded a model: a hook for each id costs far more."""
+def _settled(
+    ids: list[str], times: list[str], before: Callable[[Model], None] | None
+) -> Callable[[Model], None]:
+    """Make what msgspec runs after it has decoded a model: a hook for each field costs far more."""
+    # The first twice, since one name alone gives no tuple.
+    times_of = attrgetter(times[0], *times) if times else None
 
     def __post_init__(self: Model) -> None:  # noqa: N807  msgspec's name
         if before is not None:
             before(self)
-        for name in names:
+        for name in ids:
             value = getattr(self, name)
             if type(value) is int:
                 setattr(self, name, str(value))
+        if times_of is not None and _NEVER in times_of(self):
+            for name in times:
+                if getattr(self, name) == _NEVER:
+                    setattr(self, name, None)
 
     return __post_init__
 

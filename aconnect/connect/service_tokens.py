@@ -36,11 +36,6 @@ class ServiceToken(Confidential, ConnectBound, kw_only=True):
     expires_at: datetime | None = None
     """None for never."""
 
-    def __post_init__(self) -> None:
-        # Go writes a time that was never set as the year 1.
-        if self.active_time is not None and self.active_time.year == 1:
-            self.active_time = None
-
     async def delete(self) -> None:
         """Make the token useless at once."""
         await self.client.system.service_tokens.delete(self.guid)

@@ -59,9 +59,21 @@ def test_times(when, digits, offset):
     assert abs(got.replace(tzinfo=None) - exact) <= timedelta(microseconds=1)
 
 
+@pytest.mark.parametrize("name", ["created_time", "last_deployed_time"])
+def test_zero_time_of_go(name):
+    """A time that was never set is None, as on servers that send null for it."""
+    at, never = "2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z"
+    row = {"created_time": at, "last_deployed_time": at, name: never, "bundle_id": 7}
+    item = read(row, ContentItem)
+    assert getattr(item, name) is None
+    assert [item.created_time, item.last_deployed_time].count(None) == 1
+    assert item.bundle_id == "7"
+    assert read({"active_time": never}, ServiceToken).active_time is None
+
+
 @pytest.mark.parametrize("offset", ["Z", "+02:00", "-02:00"])
-def test_zero_time_of_go(offset):
-    """Go's zero time is a time like others, and can be printed and compared."""
+def test_zero_time_of_a_row(offset):
+    """In the lean rows Go's zero time is a time like others, and can be printed and compared."""
     got = read({"time": f"0001-01-01T00:00:00{offset}"}, ContentVisit).time
     assert got.replace(tzinfo=UTC) == datetime(1, 1, 1, tzinfo=UTC)
     assert str(got).startswith("0001-01-01")
