@@ -10,12 +10,12 @@ import functools
 import re
 import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Concatenate, Final, ParamSpec, TypeVar, cast
 
 import click
 
@@ -169,20 +169,20 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     SIGTERM is treated as Ctrl-C is: the coroutine is cancelled and can tidy up.
     """
+    import asyncio
+
     from aconnect.concurrency import run as run_main
     from aconnect.errors import ConnectError
 
-    kind: type[Stopped] = Stopped
+    async def main() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        # Not by way of SIGINT, which is ignored by what a script runs in the background.
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # as in `serving`
+            loop.add_signal_handler(signal.SIGTERM, cast("asyncio.Task[T]", task).cancel)
+        return await work()
 
-    def terminate(*_: object) -> None:
-        nonlocal kind
-        kind = Terminated
-        signal.raise_signal(signal.SIGINT)
-
-    in_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, terminate) if in_main else None
     try:
-        return run_main(work)
+        return run_main(main)
     except ConnectError as error:
         tries = len(error.attempts) + 1
         error.attempts = ()  # told already, one by one
@@ -193,10 +193,10 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     except OSError as error:
         raise Failure(str(error), hints=tuple(getattr(error, "__notes__", ()))) from error
     except KeyboardInterrupt as error:
-        raise kind("Stopped.") from error
-    finally:
-        if in_main:
-            signal.signal(signal.SIGTERM, before)
+        raise Stopped("Stopped.") from error
+    except asyncio.CancelledError as error:
+        # Nothing else cancels from outside.
+        raise Terminated("Stopped.") from error
 
 
 def tell_retries(client: BaseClient) -> None:

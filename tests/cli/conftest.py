@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,10 @@ class Shell:
         return result
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        """Start a command in a process of its own."""
+        """Start a command in a process of its own.
+
+        It ignores SIGINT if this process does, and otherwise not.
+        """
         # A killed command cannot tidy up, so its temporary files go where pytest does.
         places = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.folder.parent)}
         return await asyncio.create_subprocess_exec(
@@ -63,5 +67,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(server: FakeConnect, tmp_path: Path) -> Shell:
-    return Shell(server, tmp_path)
+def shell(server: FakeConnect, tmp_path: Path) -> Iterator[Shell]:
+    # Where the tests themselves run in the background, they and what they start ignore SIGINT.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield Shell(server, tmp_path)
+    signal.signal(signal.SIGINT, before)

@@ -52,6 +52,24 @@ async def test_collect_stopped(server, shell, number, code, told):
     assert sorted(each.name for each in shell.folder.iterdir()) == ["visits.jsonl"]
 
 
+async def test_in_the_background(server, shell):
+    """What a script runs in the background ignores its Ctrl-C, but ends at SIGTERM."""
+    server.script(*[faults.slow_headers(0)] * 2, faults.slow_headers(60), on=VISITS)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = await shell.start("collect", "visits")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    part = shell.folder / "visits.jsonl.part"
+    await ready(lambda: part.exists() and part.stat().st_size > 200_000)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    _, err = await process.communicate()
+    assert process.returncode == 143
+    assert b"1,000 rows are kept" in err
+    assert b"Traceback" not in err
+
+
 async def test_deploy_stopped(server, shell):
     """Ctrl-C while a build runs says how to follow it further."""
     server.state.build_script = BuildScript(hang=True)
