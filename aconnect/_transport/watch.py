@@ -7,6 +7,10 @@ attempt only notes when it expires, and the timer is set for the earliest of all
 from __future__ import annotations
 
 import asyncio
+from typing import Final
+
+_HELD_UP: Final = 0.02
+"""By how many seconds a timer is late where something has held up the loop."""
 
 
 class Watched:
@@ -32,6 +36,7 @@ class Watch:
     def __init__(self) -> None:
         self._watched: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._waited = False
 
     def begin(self, seconds: float | None) -> Watched | None:
         """Begin to watch the running task; None where there is no limit."""
@@ -59,11 +64,17 @@ class Watch:
 
     def _set(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         self.close()
-        self._timer = loop.call_at(when, self._ring, loop)
+        self._timer = loop.call_at(when, self._ring, loop, when)
 
-    def _ring(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _ring(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
         self._timer = None
         now = loop.time()
+        if now - when > _HELD_UP and not self._waited:
+            # What came while the loop was held up lies in the sockets; let it be read first.
+            self._waited = True
+            self._set(loop, now + _HELD_UP)
+            return
+        self._waited = False
         for watched in self._watched:
             if watched.expires <= now and not watched.expired:
                 watched.expired = True

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from typing import Any
 
 import pytest
@@ -66,10 +67,24 @@ async def test_total_timeout(connect, server, timeout):
 
 async def test_slow_connection_is_no_lost_answer(connect, full_socket):
     """However short the time for an answer, without a connection it says that nothing was sent."""
-    timeout = Timeout(connect=0.2, read=0.05)
+    timeout = Timeout(connect=1, read=0.5)
     client = await connect(full_socket, timeout=timeout, retry=ONCE)
     with pytest.raises(errors.ConnectTimeout):
         await client.me()
+
+
+async def test_a_program_that_holds_up_the_loop(connect, raw_server):
+    """An answer that came while something else held up the loop is read, however late that is."""
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        writer.write(b'Content-Length: 16\r\n\r\n{"username":"a"}')
+        time.sleep(0.3)  # noqa: ASYNC251  as programs do that compute
+
+    server = await raw_server(answer)
+    client = await connect(server.url, timeout=Timeout(read=0.1), retry=ONCE)
+    assert (await client.me()).username == "a"
 
 
 async def test_deadline_without_a_connection(connect, full_socket):
