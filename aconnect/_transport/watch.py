@@ -36,7 +36,6 @@ class Watch:
     def __init__(self) -> None:
         self._watched: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._waited = False
 
     def begin(self, seconds: float | None) -> Watched | None:
         """Begin to watch the running task; None where there is no limit."""
@@ -67,14 +66,15 @@ class Watch:
         self._timer = loop.call_at(when, self._ring, loop, when)
 
     def _ring(self, loop: asyncio.AbstractEventLoop, when: float) -> None:
+        if loop.time() - when > _HELD_UP:
+            # What came while the loop was held up lies in the sockets; let it be read first.
+            self._timer = loop.call_later(_HELD_UP, self._expire, loop)
+        else:
+            self._expire(loop)
+
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now = loop.time()
-        if now - when > _HELD_UP and not self._waited:
-            # What came while the loop was held up lies in the sockets; let it be read first.
-            self._waited = True
-            self._set(loop, now + _HELD_UP)
-            return
-        self._waited = False
         for watched in self._watched:
             if watched.expires <= now and not watched.expired:
                 watched.expired = True

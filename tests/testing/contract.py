@@ -75,9 +75,16 @@ class Contract:
 
     def known(self, label: str, media_type: str | None, body: Any) -> Any:
         """Return what this edition knows of an operation's body, at any depth."""
+        return self._known(self._body(label, media_type), body)
+
+    def required(self, label: str) -> frozenset[str]:
+        """Name the fields that this edition requires of an operation's JSON body."""
+        return frozenset(self._body(label, "application/json").get("required", ()))
+
+    def _body(self, label: str, media_type: str | None) -> Json:
         method, path = label.split(" ", 1)
-        kinds = self._document["paths"][path][method.lower()]["requestBody"]["content"]
-        return self._known(kinds.get(media_type, {}).get("schema", {}), body)
+        body = self._document["paths"][path][method.lower()].get("requestBody", {})
+        return self._resolved(body.get("content", {}).get(media_type, {}).get("schema", {}))
 
     def _known(self, schema: Json, value: Any) -> Any:
         schema = self._resolved(schema)
