@@ -16,6 +16,9 @@ from aconnect._version import __version__
 
 if TYPE_CHECKING:
     from aconnect import errors
+    from aconnect._client.client import ApiResponse
+    from aconnect._client.paged import Page, Paged
+    from aconnect._client.polling import PollPolicy
     from aconnect._core.events import (
         AttemptFailed,
         CallFinished,
@@ -26,24 +29,20 @@ if TYPE_CHECKING:
         TaskProgress,
     )
     from aconnect._core.limits import Limits
-    from aconnect._core.message import Answer, Stream, Upload
-    from aconnect._core.paging import Page, Paged
-    from aconnect._core.polling import PollPolicy
+    from aconnect._core.message import Response, StreamingResponse, Upload
     from aconnect._core.redaction import Secret
     from aconnect._core.retry import NO_RETRY, RetryPolicy
-    from aconnect._transport.client import Detailed
     from aconnect._transport.options import Connection, Timeout
     from aconnect.connect import Client
 
 __all__ = [
     "NO_RETRY",
-    "Answer",
+    "ApiResponse",
     "AttemptFailed",
     "CallFinished",
     "CallStarted",
     "Client",
     "Connection",
-    "Detailed",
     "Event",
     "Limits",
     "Page",
@@ -51,9 +50,11 @@ __all__ = [
     "Paged",
     "PollPolicy",
     "RetryPolicy",
+    "Response",
+    "RetryPolicy",
     "RetryScheduled",
     "Secret",
-    "Stream",
+    "StreamingResponse",
     "TaskProgress",
     "Timeout",
     "Upload",
@@ -69,12 +70,12 @@ _HOMES = {
         *("RetryScheduled", "TaskProgress"),
     ),
     "_core.limits": ("Limits",),
-    "_core.message": ("Answer", "Stream", "Upload"),
-    "_core.paging": ("Page", "Paged"),
-    "_core.polling": ("PollPolicy",),
+    "_core.message": ("Response", "StreamingResponse", "Upload"),
+    "_client.paged": ("Page", "Paged"),
+    "_client.polling": ("PollPolicy",),
     "_core.redaction": ("Secret",),
     "_core.retry": ("NO_RETRY", "RetryPolicy"),
-    "_transport.client": ("Detailed",),
+    "_client.client": ("ApiResponse",),
     "_transport.options": ("Connection", "Timeout"),
     "connect": ("Client",),
 }

@@ -2,7 +2,7 @@
 
 ::
 
-    ConnectError
+    AconnectError
     ├── InvalidArgumentError          what the caller passed cannot be sent (also a ValueError)
     ├── ApiError                      the server answered with an error
     │   ├── BadRequestError           400
@@ -16,21 +16,21 @@
     │   ├── RateLimitedError          429
     │   └── ServerError               5xx
     ├── TransportError                no complete answer came
-    │   ├── UnreachableError          no connection: name, refusal, proxy
+    │   ├── ConnectionFailedError          no connection: name, refusal, proxy
     │   │   └── CertificateError      the server is not who it should be
-    │   ├── ConnectTimeout            no connection in time
-    │   ├── ReadTimeout               connected, but nothing more came in time
+    │   ├── ConnectTimeoutError            no connection in time
+    │   ├── ReadTimeoutError               connected, but nothing more came in time
     │   ├── ConnectionLostError       the connection broke before the answer was complete
-    │   ├── DeadlineExceeded          the whole call, retries included, took too long
+    │   ├── DeadlineExceededError          the whole call, retries included, took too long
     │   └── RedirectRefusedError      the answer points to another origin
     ├── DecodeError                   an answer came that is not what the operation answers
     │   └── BodyTooLargeError         an answer larger than the client accepts
     ├── PageLoopError                 a cursor came twice: paging would never end
     ├── ResumeError                   a resume token that does not belong to this query
     └── TaskError                     following a task or a job
-        ├── TaskFailed                it ended, and not well
-        ├── TaskLost                  the server does not know it (any more)
-        └── PollTimeout               it was still running at the deadline
+        ├── TaskFailedError                it ended, and not well
+        ├── TaskLostError                  the server does not know it (any more)
+        └── PollTimeoutError               it was still running at the deadline
 
 This module imports nothing of the package, so that everything can import it.
 """
@@ -42,6 +42,7 @@ from enum import IntEnum
 from typing import Any
 
 __all__ = [
+    "AconnectError",
     "ApiError",
     "Attempt",
     "AuthenticationError",
@@ -49,10 +50,10 @@ __all__ = [
     "BodyTooLargeError",
     "CertificateError",
     "ConflictError",
-    "ConnectError",
-    "ConnectTimeout",
+    "ConnectTimeoutError",
+    "ConnectionFailedError",
     "ConnectionLostError",
-    "DeadlineExceeded",
+    "DeadlineExceededError",
     "DecodeError",
     "EndpointMissingError",
     "InvalidArgumentError",
@@ -60,18 +61,17 @@ __all__ = [
     "NotFoundError",
     "PageLoopError",
     "PermissionDeniedError",
-    "PollTimeout",
+    "PollTimeoutError",
     "RateLimitedError",
-    "ReadTimeout",
+    "ReadTimeoutError",
     "RedirectRefusedError",
     "ResumeError",
     "ServerError",
     "TaskError",
-    "TaskFailed",
-    "TaskLost",
+    "TaskFailedError",
+    "TaskLostError",
     "TransportError",
     "UnprocessableError",
-    "UnreachableError",
 ]
 
 
@@ -87,7 +87,7 @@ class Attempt:
     """What went wrong, in one line."""
 
 
-class ConnectError(Exception):
+class AconnectError(Exception):
     """Base of every error this library raises on purpose."""
 
     attempts: tuple[Attempt, ...] = ()
@@ -107,19 +107,19 @@ class ConnectError(Exception):
 
 
 def _restored(
-    kind: type[ConnectError], args: tuple[Any, ...], state: dict[str, Any]
-) -> ConnectError:
+    kind: type[AconnectError], args: tuple[Any, ...], state: dict[str, Any]
+) -> AconnectError:
     """Make an error again that went between processes, whatever its constructor takes."""
     error = kind.__new__(kind, *args)
     error.__dict__.update(state)
     return error
 
 
-class InvalidArgumentError(ConnectError, ValueError):
+class InvalidArgumentError(AconnectError, ValueError):
     """An argument that cannot be sent; nothing was sent."""
 
 
-class ApiError(ConnectError):
+class ApiError(AconnectError):
     """The server answered with an error."""
 
     def __init__(
@@ -204,23 +204,23 @@ class ServerError(ApiError):
     """5xx: the server, or a proxy in front of it, failed."""
 
 
-class TransportError(ConnectError):
+class TransportError(AconnectError):
     """No complete answer came."""
 
 
-class UnreachableError(TransportError):
+class ConnectionFailedError(TransportError):
     """No connection could be made, so nothing was sent."""
 
 
-class CertificateError(UnreachableError):
+class CertificateError(ConnectionFailedError):
     """The server's certificate is not trusted, so nothing was sent."""
 
 
-class ConnectTimeout(TransportError):  # noqa: N818  named as users expect timeouts to be
+class ConnectTimeoutError(TransportError):  # noqa: N818  named as users expect timeouts to be
     """No connection could be made in time, so nothing was sent."""
 
 
-class ReadTimeout(TransportError):  # noqa: N818  as above
+class ReadTimeoutError(TransportError):  # noqa: N818  as above
     """Connected and sent, but nothing more came in time; it may or may not have happened."""
 
 
@@ -228,7 +228,7 @@ class ConnectionLostError(TransportError):
     """The connection broke before the answer was complete; it may or may not have happened."""
 
 
-class DeadlineExceeded(TransportError):  # noqa: N818  as above
+class DeadlineExceededError(TransportError):  # noqa: N818  as above
     """The call as a whole, retries and waiting included, took longer than allowed."""
 
 
@@ -236,7 +236,7 @@ class RedirectRefusedError(TransportError):
     """The answer points to another origin, where the key must not go."""
 
 
-class DecodeError(ConnectError):
+class DecodeError(AconnectError):
     """An answer came, but not the one this operation gives."""
 
     def __init__(self, message: str, *, body: bytes = b"") -> None:
@@ -249,15 +249,15 @@ class BodyTooLargeError(DecodeError):
     """The answer, decompressed, is larger than the client accepts."""
 
 
-class PageLoopError(ConnectError):
+class PageLoopError(AconnectError):
     """A cursor came twice, so paging would never end."""
 
 
-class ResumeError(ConnectError, ValueError):
+class ResumeError(AconnectError, ValueError):
     """A resume token that is damaged or belongs to another query or server."""
 
 
-class TaskError(ConnectError):
+class TaskError(AconnectError):
     """Following a task or a job went wrong."""
 
     def __init__(
@@ -277,13 +277,13 @@ class TaskError(ConnectError):
         """The last lines of output."""
 
 
-class TaskFailed(TaskError):  # noqa: N818  reads as what happened
+class TaskFailedError(TaskError):  # noqa: N818  reads as what happened
     """The task or job ended, and not well."""
 
 
-class TaskLost(TaskError):  # noqa: N818  as above
+class TaskLostError(TaskError):  # noqa: N818  as above
     """The server does not know the task, and it is too late for that to be a routing matter."""
 
 
-class PollTimeout(TaskError):  # noqa: N818  as above
+class PollTimeoutError(TaskError):  # noqa: N818  as above
     """Still running at the deadline; `token` lets the wait go on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from aconnect import Answer, Client
+from aconnect import Client, Response
 from aconnect._core.message import Request
 
 T = TypeVar("T")
@@ -18,9 +18,9 @@ class CannedClient(Client):
         super().__init__("http://127.0.0.1:1", api_key="fake")
         self.body = body
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request) -> Response:
         headers = {"Content-Type": "application/json"}
-        return Answer(status=200, headers=headers, body=self.body)
+        return Response(status=200, headers=headers, body=self.body)
 
 
 def finished(work: Coroutine[Any, Any, T]) -> T:

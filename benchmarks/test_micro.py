@@ -11,9 +11,9 @@ import msgspec
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from aconnect import NO_RETRY, Answer, Client, Page, Paged, RetryPolicy
-from aconnect._core.endpoint import declared_by
-from aconnect._core.retry import may_repeat, retry_after, wait_before
+from aconnect import NO_RETRY, Client, Page, Paged, Response, RetryPolicy
+from aconnect._client.endpoint import declared_by
+from aconnect._core.retry import backoff_delay, is_retryable, retry_after
 from aconnect._core.url import query_string, quote_segment
 from aconnect.connect import ContentItem, ContentVisit, User
 from aconnect.errors import ServerError
@@ -64,9 +64,9 @@ CONTENT = {
 }
 
 
-def _answer(value: object) -> Answer:
+def _answer(value: object) -> Response:
     headers = {"Content-Type": "application/json"}
-    return Answer(status=200, headers=headers, body=msgspec.json.encode(value))
+    return Response(status=200, headers=headers, body=msgspec.json.encode(value))
 
 
 async def _first_page(visits: Paged[ContentVisit]) -> Page[ContentVisit]:
@@ -154,9 +154,9 @@ def test_retry_decision(
     error = ServerError("down", status=503, method="GET", url="http://127.0.0.1/")
 
     def decide() -> float | None:
-        if not may_repeat(error, idempotent=True):
+        if not is_retryable(error, idempotent=True):
             return None
         asked = retry_after("Thu, 28 May 2026 20:26:45 GMT", NOW)
-        return wait_before(policy, attempt=1, elapsed=0.1, asked=asked, random=lambda: 0.5)
+        return backoff_delay(policy, attempt=1, elapsed=0.1, asked=asked, random=lambda: 0.5)
 
     assert (benchmark(decide) is not None) is repeated

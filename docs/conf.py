@@ -18,7 +18,7 @@ from sphinx.util.typing import stringify_annotation  # noqa: E402
 
 import aconnect  # noqa: E402  the path comes first
 from aconnect._core.model import Model, Row  # noqa: E402
-from aconnect.connect.content import Include  # noqa: E402
+from aconnect.connect.content.content import Include  # noqa: E402
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

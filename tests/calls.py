@@ -13,21 +13,21 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import tests.authentik.scene
-import tests.cloudendure.scene
-import tests.looker.scene
+import tests.authentik.scenario
+import tests.cloudendure.scenario
+import tests.looker.scenario
 from aconnect import Client
-from aconnect._core.declaration import REGISTRY, Endpoint
+from aconnect._client.operation import REGISTRY, Endpoint
 from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, bootstrap_token
-from aconnect.connect.thumbnails import image_upload
+from aconnect.connect.content.thumbnail import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed, State
 from aconnect.testing.connect.archives import Archive
-from aconnect.testing.connect.routes.bundles import store
-from aconnect.testing.connect.routes.deployment import start
-from aconnect.testing.connect.routes.oauth_integrations import new_integration
-from aconnect.testing.connect.routes.repository import new_repository
+from aconnect.testing.connect.routes.content.bundles import store
+from aconnect.testing.connect.routes.content.deployment import start
+from aconnect.testing.connect.routes.content.repository import new_repository
+from aconnect.testing.connect.routes.oauth.integrations import new_integration
 from aconnect.testing.connect.state import guid_of
-from tests.scenes import Scene, Setting
+from tests.scenarios import Scene, Setting
 
 OAUTH_CONFIG = {
     "client_id": "the-client",
@@ -255,9 +255,9 @@ SETTINGS = {
         lambda server, **options: Client(server.url, api_key=server.api_key, **options),
         ConnectScene,
     ),
-    "looker": tests.looker.scene.SETTING,
-    "authentik": tests.authentik.scene.SETTING,
-    "cloudendure": tests.cloudendure.scene.SETTING,
+    "looker": tests.looker.scenario.SETTING,
+    "authentik": tests.authentik.scenario.SETTING,
+    "cloudendure": tests.cloudendure.scenario.SETTING,
 }
 
 OPERATIONS = sorted(key for key in REGISTRY if REGISTRY[key].service in SETTINGS)

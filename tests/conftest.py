@@ -1,10 +1,16 @@
 """What all tests share."""
 
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from aconnect import Client
+from aconnect.connect import ContentItem
+from aconnect.testing import FakeConnect, Seed, VirtualClock
+from aconnect.testing.connect.routes.content.bundles import small_archive
 
 # Behind everything else, so that an installed aconnect is what gets tested, not the checkout.
 sys.path.append(str(Path(__file__).parents[1]))
@@ -38,3 +44,39 @@ def pytest_terminal_summary(
 ) -> None:
     for line in config.stash.get(_SUMMARY, []):
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def archive() -> bytes:
+    """The smallest bundle."""
+    return small_archive("python-api")[0]
+
+
+@pytest.fixture
+def seed() -> Seed:
+    """What the server holds."""
+    return Seed()
+
+
+@pytest.fixture
+async def server(seed: Seed) -> AsyncIterator[FakeConnect]:
+    async with FakeConnect(seed) as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """The client's clock."""
+    return VirtualClock()
+
+
+@pytest.fixture
+async def client(server: FakeConnect, clock: VirtualClock) -> AsyncIterator[Client]:
+    async with Client(server.url, server.api_key, clock=clock) as client:
+        yield client
+
+
+@pytest.fixture
+async def item(client: Client) -> ContentItem:
+    """Content of the client's own, without a bundle."""
+    return await client.content.create(name="item")

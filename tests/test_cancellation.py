@@ -15,9 +15,9 @@ import pytest
 
 from aconnect import Client, Limits, errors
 from aconnect.concurrency import amap
-from aconnect.connect.bundles import archive_upload
+from aconnect.connect.content.bundles import archive_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed, VirtualClock, faults
-from aconnect.testing.connect.routes.bundles import small_archive
+from aconnect.testing.connect.routes.content.bundles import small_archive
 
 Work = Callable[["World"], Awaitable[object]]
 
@@ -116,7 +116,7 @@ async def failed_stream(world: World) -> object:
 def visits(world: World, *, most: int = 500) -> Any:
     """Give that many visits, in four pages."""
     end = SEED.start + SEED.step * (most - 1)
-    return world.client.instrumentation.visits(from_=SEED.start, to=end).sized(most // 3)
+    return world.client.instrumentation.visits(from_=SEED.start, to=end).page_size(most // 3)
 
 
 async def rows(world: World) -> object:

@@ -17,7 +17,7 @@ import aconnect.authentik
 import aconnect.cloudendure
 import aconnect.connect
 import aconnect.looker
-from aconnect._core.declaration import REGISTRY
+from aconnect._client.operation import REGISTRY
 from tests.contracts.compare import Difference, differences
 from tests.contracts.declared import declared
 from tests.contracts.table import Table, operation_key, table

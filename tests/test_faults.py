@@ -12,13 +12,13 @@ import msgspec
 import pytest
 
 from aconnect import RetryPolicy, Timeout, errors
-from aconnect._core.declaration import REGISTRY
+from aconnect._client.operation import REGISTRY
 from aconnect._core.model import Model
 from aconnect.connect import Task
 from aconnect.testing import VirtualClock, faults
 from aconnect.testing.faults import Fault
 from tests.calls import OPERATIONS, SETTINGS
-from tests.scenes import Scene
+from tests.scenarios import Scene
 
 ATTEMPTS = 3
 # What differs between two servers with the same seed: ids made at run time, and the time.
@@ -47,7 +47,7 @@ UNCERTAIN: dict[str, Fault] = {
 SLOW = (UNCERTAIN["slow"], UNCERTAIN["stalled"])
 HAPPENED = (UNCERTAIN["reset, but done"], UNCERTAIN["reset in the body"], UNCERTAIN["stalled"])
 # Trying again would change nothing.
-FINAL: dict[str, tuple[Fault, type[errors.ConnectError]]] = {
+FINAL: dict[str, tuple[Fault, type[errors.AconnectError]]] = {
     "400": (faults.error(400, 3), errors.BadRequestError),
     "401": (faults.error(401, 30), errors.AuthenticationError),
     "403": (faults.error(403, 22), errors.PermissionDeniedError),
@@ -59,7 +59,7 @@ FINAL: dict[str, tuple[Fault, type[errors.ConnectError]]] = {
     "elsewhere": (faults.redirect(), errors.RedirectRefusedError),
 }
 # What only Connect's codes and texts tell.
-CONNECT_FINAL: dict[str, tuple[Fault, type[errors.ConnectError]]] = {
+CONNECT_FINAL: dict[str, tuple[Fault, type[errors.AconnectError]]] = {
     "404 of an old server": (
         faults.status(404, body="404 page not found"),
         errors.EndpointMissingError,
@@ -69,7 +69,7 @@ CONNECT_FINAL: dict[str, tuple[Fault, type[errors.ConnectError]]] = {
 
 
 @asynccontextmanager
-async def scene(operation: str, *, patience: float = 10) -> AsyncIterator[Scene[Any, Any]]:
+async def scenario(operation: str, *, patience: float = 10) -> AsyncIterator[Scene[Any, Any]]:
     """Give a scene whose client does not really wait, and check what it leaves behind.
 
     Only a server that is slow makes it wait: `patience` seconds, so they are few where it is.
@@ -86,7 +86,7 @@ async def scene(operation: str, *, patience: float = 10) -> AsyncIterator[Scene[
             max_body=1 << 20,
         )
         async with client:
-            it = setting.scene(server, client)
+            it = setting.scenario(server, client)
             await it.set_up()
             yield it
             # What the scene did not use must not meet a sign-out.
@@ -133,7 +133,7 @@ _expected: dict[str, tuple[Any, int]] = {}
 async def expected(operation: str) -> tuple[Any, int]:
     """Give what an operation answers without faults, and in how many requests."""
     if operation not in _expected:
-        async with scene(operation) as it:
+        async with scenario(operation) as it:
             value = await it.call(operation)()
             _expected[operation] = shape(value), sent(it, operation)
     return _expected[operation]
@@ -144,7 +144,7 @@ async def expected(operation: str) -> tuple[Any, int]:
 async def test_not_now_is_tried_again(operation: str, fault: Fault) -> None:
     """A call that is told "not now" is made once more and gives the right answer."""
     value, requests = await expected(operation)
-    async with scene(operation) as it:
+    async with scenario(operation) as it:
         it.server.script(fault, on=on(operation))
         assert shape(await it.call(operation)()) == value
         assert sent(it, operation) == requests + 1
@@ -158,7 +158,7 @@ async def test_an_uncertain_end_is_repeated_only_if_that_is_safe(
 ) -> None:
     """A lost answer is asked for again if the call is idempotent, else it is a typed error."""
     value, requests = await expected(operation)
-    async with scene(operation, patience=0.3 if fault in SLOW else 10) as it:
+    async with scenario(operation, patience=0.3 if fault in SLOW else 10) as it:
         it.server.script(fault, on=on(operation))
         if value is None and fault is UNCERTAIN["stalled"]:
             # An answer without a body has nothing that could stall.
@@ -192,10 +192,10 @@ def finals() -> list[Any]:
 
 @pytest.mark.parametrize(("operation", "fault", "kind"), finals())
 async def test_a_final_answer_is_not_asked_for_again(
-    operation: str, fault: Fault, kind: type[errors.ConnectError]
+    operation: str, fault: Fault, kind: type[errors.AconnectError]
 ) -> None:
     """An answer that trying again cannot change is raised at once, by its meaning."""
-    async with scene(operation) as it:
+    async with scenario(operation) as it:
         # Who can sign in again does so once when refused.
         again = it.client._pipeline.auth is not None and not REGISTRY[operation].anonymous
         times = 2 if again and kind is errors.AuthenticationError else 1
@@ -219,7 +219,7 @@ async def test_an_outage_is_given_up_by_policy(
     operation: str, fault: Fault, everyone: bool
 ) -> None:
     """A call is sent as often as the policy says and not once more; the error tells of all."""
-    async with scene(operation) as it:
+    async with scenario(operation) as it:
         it.server.script(*[fault] * (ATTEMPTS + 2), on=on(operation))
         with pytest.raises((errors.ServerError, errors.TransportError)) as caught:
             await it.call(operation)()
@@ -232,7 +232,7 @@ async def test_an_outage_is_given_up_by_policy(
 async def test_truncated_json_is_a_typed_error(operation: str) -> None:
     """JSON that ends half-way is a `DecodeError`; what is no JSON passes as it is."""
     value, _ = await expected(operation)
-    async with scene(operation) as it:
+    async with scenario(operation) as it:
         it.server.script(faults.truncated_json(), on=on(operation))
         call = it.call(operation)
         declared = REGISTRY[operation]
@@ -249,7 +249,7 @@ KEYSET = [o for o in OPERATIONS if "next" in getattr(REGISTRY[o].style, "control
 @pytest.mark.parametrize("operation", KEYSET)
 async def test_a_cursor_that_comes_again_ends_the_paging(operation: str) -> None:
     """A server that repeats its cursor for ever is noticed."""
-    async with scene(operation) as it:
+    async with scenario(operation) as it:
         it.server.script(*[faults.repeated_cursor()] * 3, on=on(operation))
         with pytest.raises(errors.PageLoopError):
             await it.call(operation)()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aconnect import NO_RETRY, Client, RetryPolicy, errors
-from aconnect._core.declaration import REGISTRY
+from aconnect._client.operation import REGISTRY
 from aconnect.testing import FakeConnect, Seed, VirtualClock
 from tests.calls import OLD, SEED, ConnectScene
 
@@ -127,5 +127,5 @@ async def test_groups_by_prefix_on_an_old_server_come_once() -> None:
         FakeConnect(seed=Seed(groups=12), version=OLD) as server,
         Client(server.url, api_key=server.api_key) as client,
     ):
-        guids = [group.guid async for group in client.groups.find(prefix="group").sized(5)]
+        guids = [group.guid async for group in client.groups.find(prefix="group").page_size(5)]
         assert len(guids) == len(set(guids)) == 5

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from aconnect._core.guards import is_dict, is_list
-from aconnect._core.message import Answer
+from aconnect._core.message import Response
 from aconnect._core.model import Bound, Confidential
 from aconnect.errors import DecodeError
 
@@ -45,28 +45,28 @@ class Envelope(Struct):
     """What rows come in: unlike other models it decides what is asked next, so it must fit."""
 
 
-def decode(answer: Answer, kind: Any, what: str, hide: Callable[[str], str] = str) -> Any:
+def decode(response: Response, kind: Any, what: str, hide: Callable[[str], str] = str) -> Any:
     """Decode a JSON answer, or raise a `DecodeError` that says what came instead.
 
     `hide` takes secrets out of a text, for what came may repeat them.
     """
     try:
         try:
-            return decoder_for(kind).decode(answer.body)
+            return decoder_for(kind).decode(response.body)
         except msgspec.ValidationError:
-            return _decode_forgivingly(answer.body, kind, what)
+            return _decode_forgivingly(response.body, kind, what)
     except msgspec.ValidationError as error:
         raise DecodeError(
             f"{what} gave JSON of another shape than documented: {error}",
-            body=b"" if is_confidential(kind) else answer.body,
+            body=b"" if is_confidential(kind) else response.body,
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if is_confidential(kind):
-            said, body = describe(answer, quote=False), b""
+            said, body = describe(response, quote=False), b""
         else:
-            said, body = hide(describe(answer)), answer.body
+            said, body = hide(describe(response)), response.body
         raise DecodeError(
-            f"{what} answered {answer.status}, but not with JSON: {said}", body=body
+            f"{what} answered {response.status}, but not with JSON: {said}", body=body
         ) from error
 
 
@@ -81,19 +81,19 @@ def is_confidential(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Confidential)
 
 
-def describe(answer: Answer, *, quote: bool = True) -> str:
+def describe(response: Response, *, quote: bool = True) -> str:
     """Say in a few words what kind of body this is, for an error message."""
-    body = answer.body.lstrip()
+    body = response.body.lstrip()
     if not body:
         return "the body is empty"
-    if body[:1] == b"<" or answer.content_type == "text/html":
+    if body[:1] == b"<" or response.content_type == "text/html":
         return _PAGE
     if body[:1] in b"[{":
-        return f"the JSON is damaged or cut short ({len(answer.body)} bytes came)"
+        return f"the JSON is damaged or cut short ({len(response.body)} bytes came)"
     if not quote:
-        return f"{answer.content_type or 'no content type'} ({len(answer.body)} bytes came)"
+        return f"{response.content_type or 'no content type'} ({len(response.body)} bytes came)"
     text = body[:_SHOWN_BODY].decode("utf-8", "replace")
-    return f"{answer.content_type or 'no content type'}, starting with {text!r}"
+    return f"{response.content_type or 'no content type'}, starting with {text!r}"
 
 
 def _decode_forgivingly(body: bytes, kind: Any, what: str) -> Any:

@@ -11,8 +11,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from aconnect._core.message import Answer, Request
-from aconnect._core.redaction import Secret, scrub, scrub_all
+from aconnect._core.message import Request, Response
+from aconnect._core.redaction import Secret, redact, redact_all
 from aconnect.errors import (
     ApiError,
     AuthenticationError,
@@ -41,7 +41,7 @@ _LONGEST_MESSAGE: Final = 500
 _LONGEST_BODY: Final = 64 * 1024
 
 
-class Said(Struct, frozen=True):
+class ErrorBody(Struct, frozen=True):
     """What an error body says."""
 
     message: str
@@ -55,21 +55,21 @@ class Dialect:
     harmless_query: frozenset[str] = frozenset()
     """Query parameters whose values may be shown in a log: they only page or filter by time."""
 
-    def read(self, answer: Answer) -> Said | None:
+    def read(self, response: Response) -> ErrorBody | None:
         """Read the service's own error body; None where this is not one."""
         return None
 
-    def kind(self, request: Request, answer: Answer, said: Said | None) -> type[ApiError]:
+    def kind(self, request: Request, response: Response, said: ErrorBody | None) -> type[ApiError]:
         """Choose the error class."""
-        if answer.status >= 500:
+        if response.status >= 500:
             return ServerError
-        return _BY_STATUS.get(answer.status, ApiError)
+        return _BY_STATUS.get(response.status, ApiError)
 
-    def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
+    def hint(self, request: Request, kind: type[ApiError], said: ErrorBody | None) -> str:
         """Say what to do about it; empty where that is not known."""
         return ""
 
-    def plainer(self, request: Request, error: ApiError) -> Request | None:
+    def downgrade(self, request: Request, error: ApiError) -> Request | None:
         """Give the request without what this server refuses to know; None where it knows all."""
         return None
 
@@ -86,39 +86,39 @@ class Dialect:
         return error.status in {404, 410}
 
     def error(
-        self, request: Request, answer: Answer, origin: str, secrets: Sequence[Secret] = ()
+        self, request: Request, response: Response, origin: str, secrets: Sequence[Secret] = ()
     ) -> ApiError:
         """Make the error for an answer that is not a success."""
-        said = self.read(answer)
-        kind = self.kind(request, answer, said)
-        message = said.message if said is not None else foreign_text(answer)
+        said = self.read(response)
+        kind = self.kind(request, response, said)
+        message = said.message if said is not None else foreign_text(response)
         return kind(
-            scrub(message, secrets)[:_LONGEST_MESSAGE],
-            status=answer.status,
+            redact(message, secrets)[:_LONGEST_MESSAGE],
+            status=response.status,
             code=said.code if said is not None else None,
-            payload=scrub_all(said.payload, secrets) if said is not None else None,
+            payload=redact_all(said.payload, secrets) if said is not None else None,
             method=request.method,
             url=origin + request.target.partition("?")[0],
             hint=self.hint(request, kind, said),
-            retry_after=answer.headers.get("Retry-After"),
+            retry_after=response.headers.get("Retry-After"),
         )
 
 
-def json_object(answer: Answer) -> dict[str, Any] | None:
+def json_object(response: Response) -> dict[str, Any] | None:
     """Give the body where it is a JSON object."""
-    if not answer.body.lstrip().startswith(b"{"):
+    if not response.body.lstrip().startswith(b"{"):
         return None
     try:
-        return msgspec.json.decode(answer.body, type=dict[str, Any])
+        return msgspec.json.decode(response.body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
-def foreign_text(answer: Answer) -> str:
+def foreign_text(response: Response) -> str:
     """Sum up an error body that is not the service's own: a proxy's page, say."""
-    body = answer.body.strip()
+    body = response.body.strip()
     if not body:
         return "no message"
-    if body.startswith(b"<") or answer.content_type == "text/html":
+    if body.startswith(b"<") or response.content_type == "text/html":
         return "an HTML page, so it seems to come from a proxy or login page in front of the API"
     return body[:_LONGEST_BODY].decode("utf-8", "replace")

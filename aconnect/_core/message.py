@@ -100,7 +100,7 @@ class _Headed(Struct, kw_only=True):
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
-class Answer(_Headed, kw_only=True):
+class Response(_Headed, kw_only=True):
     """One complete answer."""
 
     body: bytes = b""
@@ -110,7 +110,7 @@ class Answer(_Headed, kw_only=True):
     """How often the request was sent."""
 
 
-class Stream(_Headed, kw_only=True):
+class StreamingResponse(_Headed, kw_only=True):
     """An answer whose body is read piece by piece."""
 
     chunks: AsyncIterator[bytes]

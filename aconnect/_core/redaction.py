@@ -103,14 +103,14 @@ def _shown_pair(pair: str, harmless: frozenset[str]) -> str:
     )
 
 
-def scrub_all(value: Any, secrets: Sequence[Secret]) -> Any:
+def redact_all(value: Any, secrets: Sequence[Secret]) -> Any:
     """Do the same to every text within plain JSON values."""
     if isinstance(value, str):
-        return scrub(value, secrets)
+        return redact(value, secrets)
     if is_list(value):
-        return [scrub_all(item, secrets) for item in value]
+        return [redact_all(item, secrets) for item in value]
     if is_dict(value):
-        return {scrub(name, secrets): scrub_all(item, secrets) for name, item in value.items()}
+        return {redact(name, secrets): redact_all(item, secrets) for name, item in value.items()}
     return value
 
 
@@ -125,7 +125,7 @@ def secrets_of(values: Iterable[object]) -> tuple[Secret, ...]:
     return tuple(Secret(v) for v in values if isinstance(v, str) and len(v) >= _SHORTEST)
 
 
-def scrub(text: str, secrets: Iterable[Secret]) -> str:
+def redact(text: str, secrets: Iterable[Secret]) -> str:
     """Replace every secret that a foreign text (a server's message, say) happens to repeat."""
     values = sorted({s.reveal() for s in secrets if s}, key=len, reverse=True)
     if not values:

@@ -18,10 +18,10 @@ from msgspec import Struct
 from aconnect.errors import (
     ApiError,
     CertificateError,
+    ConnectionFailedError,
     ConnectionLostError,
-    ConnectTimeout,
-    ReadTimeout,
-    UnreachableError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
 )
 
 _NOT_NOW: Final = frozenset({429, 503})
@@ -56,7 +56,7 @@ NO_RETRY: Final = RetryPolicy(attempts=1)
 """Every call is sent once."""
 
 
-def may_repeat(
+def is_retryable(
     error: BaseException,
     *,
     idempotent: bool,
@@ -67,9 +67,9 @@ def may_repeat(
     `transient` is the service's own knowledge: True or False where an error code says more than
     the status, None where it does not.
     """
-    if isinstance(error, UnreachableError | ConnectTimeout):
+    if isinstance(error, ConnectionFailedError | ConnectTimeoutError):
         return not isinstance(error, CertificateError)
-    if isinstance(error, ConnectionLostError | ReadTimeout):
+    if isinstance(error, ConnectionLostError | ReadTimeoutError):
         return idempotent
     if isinstance(error, ApiError):
         if error.status in _NOT_NOW:
@@ -98,7 +98,7 @@ def retry_after(value: str | None, now: float) -> float | None:
         return None
 
 
-def wait_before(
+def backoff_delay(
     policy: RetryPolicy,
     *,
     attempt: int,

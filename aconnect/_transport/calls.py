@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 import msgspec
 
 from aconnect._core.events import AttemptFailed, CallFinished, CallStarted, RetryScheduled
-from aconnect._core.message import Answer, Request, Stream
+from aconnect._core.message import Request, Response, StreamingResponse
 from aconnect._core.redaction import shown_target
-from aconnect._core.retry import may_repeat, retry_after, wait_before
+from aconnect._core.retry import backoff_delay, is_retryable, retry_after
 from aconnect._transport.retrying import again
-from aconnect.errors import ApiError, Attempt, ConnectError, DeadlineExceeded
+from aconnect.errors import AconnectError, ApiError, Attempt, DeadlineExceededError
 
 if TYPE_CHECKING:
     from aconnect._transport.pipeline import Pipeline
 
-T = TypeVar("T", bound="Answer | tuple[AsyncExitStack, Stream]")
+T = TypeVar("T", bound="Response | tuple[AsyncExitStack, StreamingResponse]")
 
 _CALLS: Final = itertools.count(1)
 
@@ -59,13 +59,13 @@ class Call(Generic[T]):
         try:
             try:
                 result = await self._attempt(request, self._began)
-            except ConnectError as error:
+            except AconnectError as error:
                 result = await self.go_on(error)
         except BaseException as error:
             status = error.status if isinstance(error, ApiError) else None
             self._finished(status, _line(error))
             raise
-        if isinstance(result, Answer):
+        if isinstance(result, Response):
             self._finished(result.status, None)
         else:
             stack, stream = result
@@ -88,7 +88,7 @@ class Call(Generic[T]):
             )
         )
 
-    async def go_on(self, failure: ConnectError) -> T:
+    async def go_on(self, failure: AconnectError) -> T:
         """Go on after the first attempt has failed."""
         try:
             result = await again(
@@ -97,13 +97,13 @@ class Call(Generic[T]):
                 decide=self._decide,
                 sleep=self._pipeline.options.clock.sleep,
             )
-        except ConnectError as error:
+        except AconnectError as error:
             last = self._overdue(error)
             last.attempts = tuple(self._failed)
             if last is error:
                 raise
             raise last from error
-        if isinstance(result, Answer):
+        if isinstance(result, Response):
             result.attempts = len(self._failed) + 1
         return result
 
@@ -114,17 +114,17 @@ class Call(Generic[T]):
             if not (self._request.removes and self._pipeline.dialect.gone(error)):
                 raise
             # An earlier attempt has done it, and only its answer was lost.
-            return cast("T", Answer(status=204, headers={}))
+            return cast("T", Response(status=204, headers={}))
 
-    def _overdue(self, error: ConnectError) -> ConnectError:
+    def _overdue(self, error: AconnectError) -> AconnectError:
         deadline = self._pipeline.deadline(self._request)
         if (
             deadline is None
             or self._elapsed() < deadline
-            or isinstance(error, ApiError | DeadlineExceeded)
+            or isinstance(error, ApiError | DeadlineExceededError)
         ):
             return error
-        return DeadlineExceeded(
+        return DeadlineExceededError(
             f"{self._pipeline.describe(self._request)}: not done within {deadline} s; the last "
             f"attempt said: {_line(error)}"
         )
@@ -142,20 +142,20 @@ class Call(Generic[T]):
                 failure=_line(failure),
             )
         )
-        plainer = (
-            pipeline.dialect.plainer(request, failure) if isinstance(failure, ApiError) else None
+        downgrade = (
+            pipeline.dialect.downgrade(request, failure) if isinstance(failure, ApiError) else None
         )
-        if plainer is not None:
-            self._request = plainer
+        if downgrade is not None:
+            self._request = downgrade
             return self._noted(failure, number, elapsed, delay=0.0)
         transient = pipeline.dialect.transient
-        if not may_repeat(failure, idempotent=request.idempotent, transient=transient):
+        if not is_retryable(failure, idempotent=request.idempotent, transient=transient):
             return None
         asked = None
         if isinstance(failure, ApiError):
             asked = retry_after(failure.retry_after, options.clock.time())
         policy = msgspec.structs.replace(options.retry, deadline=pipeline.deadline(request))
-        delay = wait_before(
+        delay = backoff_delay(
             policy, attempt=number, elapsed=elapsed, asked=asked, random=random.random
         )
         if delay is None:

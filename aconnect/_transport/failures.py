@@ -15,11 +15,11 @@ from aconnect._core.message import Request
 from aconnect._core.redaction import shown_url
 from aconnect.errors import (
     CertificateError,
+    ConnectionFailedError,
     ConnectionLostError,
-    ConnectTimeout,
+    ConnectTimeoutError,
     InvalidArgumentError,
-    ReadTimeout,
-    UnreachableError,
+    ReadTimeoutError,
 )
 
 FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
@@ -33,12 +33,12 @@ def failure(
     why = _why(request, error)
     match error:
         case aiohttp.ConnectionTimeoutError():
-            return ConnectTimeout(
+            return ConnectTimeoutError(
                 f"{what}: no connection in time (Timeout.connect); is the address right, and is "
                 "the server reachable from here?"
             )
         case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
-            return UnreachableError(
+            return ConnectionFailedError(
                 f"{what}: no connection through the proxy {shown_url(proxy or '')} ({why})"
             )
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
@@ -48,7 +48,7 @@ def failure(
             )
         case aiohttp.ClientConnectorError():
             through = f" through the proxy {shown_url(proxy)}" if proxy is not None else ""
-            return UnreachableError(
+            return ConnectionFailedError(
                 f"{what}: could not connect{through} ({error.os_error.strerror or why}); is the "
                 "address right, and is the server up?"
             )
@@ -61,10 +61,10 @@ def failure(
             return ConnectionLostError(f"{what}: the connection broke {part} the answer ({why})")
 
 
-def too_slow(what: str, *, began: bool) -> ReadTimeout:
+def too_slow(what: str, *, began: bool) -> ReadTimeoutError:
     """Make the error of an attempt that ran out of time."""
     part = "the rest of the answer" if began else "an answer"
-    return ReadTimeout(
+    return ReadTimeoutError(
         f"{what}: waited too long for {part}; if the server needs that long, raise "
         "timeout=Timeout(read=...)"
     )

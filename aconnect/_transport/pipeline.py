@@ -13,7 +13,7 @@ from typing import Final, Self
 from aconnect._core.dialect import Dialect
 from aconnect._core.events import Event, Subscriber
 from aconnect._core.limits import RetryBudget
-from aconnect._core.message import Answer, Request, Stream
+from aconnect._core.message import Request, Response, StreamingResponse
 from aconnect._core.redaction import Secret
 from aconnect._transport.calls import Call
 from aconnect._transport.deprecation import warn_caller
@@ -22,11 +22,11 @@ from aconnect._transport.options import Options
 from aconnect._transport.session import Session
 from aconnect._transport.signin import SignIn
 from aconnect.errors import (
+    AconnectError,
     ApiError,
-    ConnectError,
-    ConnectTimeout,
-    DeadlineExceeded,
-    ReadTimeout,
+    ConnectTimeoutError,
+    DeadlineExceededError,
+    ReadTimeoutError,
 )
 
 _REFUSED: Final = 401
@@ -73,7 +73,7 @@ class Pipeline:
             for subscriber in self.subscribers:
                 subscriber(event)
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         """Carry out a call and give its successful answer, or raise what went wrong at last."""
         self.budget.earn()
         began = self.options.clock.monotonic()
@@ -82,11 +82,11 @@ class Pipeline:
             return await Call(self, request, attempt, began).observed()
         try:
             return await attempt(request, began, first=True)
-        except ConnectError as error:
+        except AconnectError as error:
             return await Call(self, request, attempt, began).go_on(error)
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncGenerator[Stream, None]:
+    async def stream(self, request: Request) -> AsyncGenerator[StreamingResponse, None]:
         """Carry out a call whose body is read piece by piece.
 
         It is tried again until an answer begins; what breaks later is raised, because the caller
@@ -99,7 +99,7 @@ class Pipeline:
         async with stack:
             yield stream
 
-    async def _plain(self, request: Request, began: float, *, first: bool = False) -> Answer:
+    async def _plain(self, request: Request, began: float, *, first: bool = False) -> Response:
         """Make one attempt."""
         borrower = object()
         limiter = self._limiter
@@ -107,21 +107,21 @@ class Pipeline:
         try:
             late = waited or not first or request.within is not None
             left = self.left(request, began) if late else None
-            answer = await self.session.send(request, self.options, left)
-        except (ReadTimeout, ConnectTimeout):
+            response = await self.session.send(request, self.options, left)
+        except (ReadTimeoutError, ConnectTimeoutError):
             limiter.overloaded()
             raise
         finally:
             limiter.leave(borrower)
-        if answer.status < 300:
+        if response.status < 300:
             limiter.succeeded()
-            deprecation = self.dialect.deprecation(request, answer.headers)
+            deprecation = self.dialect.deprecation(request, response.headers)
             if deprecation is not None:
                 self._warn(request.operation, deprecation)
-            return answer
-        raise self._refused(request, answer)
+            return response
+        raise self._refused(request, response)
 
-    async def _signed_in(self, request: Request, began: float, *, first: bool = False) -> Answer:
+    async def _signed_in(self, request: Request, began: float, *, first: bool = False) -> Response:
         """Make an attempt with fetched credentials; once more with fresh ones where refused."""
         auth = self.auth
         if auth is None or request.anonymous:
@@ -137,7 +137,9 @@ class Pipeline:
         request.credentials = await auth.headers()
         return await self._plain(request, began)
 
-    async def _open(self, request: Request, began: float) -> tuple[AsyncExitStack, Stream]:
+    async def _open(
+        self, request: Request, began: float
+    ) -> tuple[AsyncExitStack, StreamingResponse]:
         auth = None if request.anonymous else self.auth
         if auth is not None:
             request.credentials = await auth.headers()
@@ -152,10 +154,10 @@ class Pipeline:
                     body += chunk
                     if len(body) > _LONGEST_ERROR:
                         break
-                answer = Answer(status=stream.status, headers=stream.headers, body=body)
-                if auth is not None and request.credentials and answer.status == _REFUSED:
+                response = Response(status=stream.status, headers=stream.headers, body=body)
+                if auth is not None and request.credentials and response.status == _REFUSED:
                     auth.forget(request.credentials)
-                raise self._refused(request, answer)
+                raise self._refused(request, response)
             deprecation = self.dialect.deprecation(request, stream.headers)
             if deprecation is not None:
                 self._warn(request.operation, deprecation)
@@ -166,7 +168,7 @@ class Pipeline:
         try:
             return await self._limiter.enter(borrower, lambda: self.left(request, began))
         except TimeoutError as error:
-            raise DeadlineExceeded(
+            raise DeadlineExceededError(
                 f"{self.describe(request)}: no permit to send it before the deadline "
                 f"({self.deadline(request)} s); {self._limiter.limit} calls may be in flight"
             ) from error
@@ -177,15 +179,15 @@ class Pipeline:
             self._deprecated.add(operation)
             warn_caller(deprecation)
 
-    def _refused(self, request: Request, answer: Answer) -> ApiError:
-        if answer.status in {429, 503}:
+    def _refused(self, request: Request, response: Response) -> ApiError:
+        if response.status in {429, 503}:
             self._limiter.overloaded()
         secrets = [*self.secrets, *request.secrets]
         if request.credentials is not None:
             # A token that is good for this call only is not among those that the client knows.
             own = (Secret(value.rpartition(" ")[2]) for value in request.credentials.values())
             secrets = [*secrets, *own]
-        return self.dialect.error(request, answer, self.root, secrets)
+        return self.dialect.error(request, response, self.root, secrets)
 
     def left(self, request: Request, began: float) -> float | None:
         """Give the seconds that remain for a call; None where there is no deadline."""

@@ -21,12 +21,12 @@ import aiohttp
 import anyio
 from yarl import URL
 
-from aconnect._core.message import Answer, Request, Stream, Upload
+from aconnect._core.message import Request, Response, StreamingResponse, Upload
 from aconnect._core.url import origin_of
 from aconnect._transport.body import Body
 from aconnect._transport.failures import FAILURES, failure, too_slow
 from aconnect._transport.options import Options, Timeout
-from aconnect._transport.watch import Watch, Watched
+from aconnect._transport.watchdog import TimeoutWatchdog, Watched
 from aconnect.errors import BodyTooLargeError, RedirectRefusedError
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -53,7 +53,7 @@ class Session:
             if self.origin.startswith("http:"):
                 # There is no tunnel to set up: the request itself is what the proxy reads.
                 self._each_time = {**self._headers, **self._proxy_headers}
-        self._watch = Watch()
+        self._watch = TimeoutWatchdog()
         self._aiohttp: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -84,7 +84,7 @@ class Session:
             with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSING):
                 await session.close()
 
-    async def send(self, request: Request, options: Options, left: float | None) -> Answer:
+    async def send(self, request: Request, options: Options, left: float | None) -> Response:
         """Send a request once and read the whole answer; `left` seconds remain for the call."""
         response: aiohttp.ClientResponse | None = None
         idle, whole = _patience(options, request, left)
@@ -96,7 +96,7 @@ class Session:
             if not content.at_eof() or len(body) > options.max_body:
                 body = await self._read_on(request, response, body, options, watched, idle, whole)
             headers = response.headers
-            return Answer(
+            return Response(
                 status=response.status,
                 headers=headers,
                 body=body,
@@ -143,14 +143,16 @@ class Session:
         return b"".join(pieces)
 
     @asynccontextmanager
-    async def stream(self, request: Request, options: Options) -> AsyncGenerator[Stream, None]:
+    async def stream(
+        self, request: Request, options: Options
+    ) -> AsyncGenerator[StreamingResponse, None]:
         """Send a request once and hand out the body piece by piece."""
         try:
             response = await self._respond(request, options)
         except FAILURES as error:
             raise self._failure(request, error, began=False) from error
         try:
-            yield Stream(
+            yield StreamingResponse(
                 status=response.status,
                 headers=response.headers,
                 chunks=self._chunks(request, response),

@@ -11,7 +11,7 @@ import anyio
 from msgspec import Struct
 
 from aconnect._core.clock import Clock
-from aconnect.errors import ConnectError
+from aconnect.errors import AconnectError
 
 _LEAVING: Final = 5.0
 
@@ -79,6 +79,6 @@ class SignIn:
         if signed_in is None or self._sign_out is None:
             return
         self._headers = signed_in
-        with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVING), suppress(ConnectError):
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVING), suppress(AconnectError):
             await self._sign_out()
         self._headers = None

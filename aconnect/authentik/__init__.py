@@ -3,17 +3,17 @@
 from aconnect.authentik.client import Client
 from aconnect.authentik.connection_tokens import (
     ConnectionToken,
-    ConnectionTokenPatch,
+    ConnectionTokenPatchParams,
     ConnectionTokens,
-    ConnectionTokenUpdate,
+    ConnectionTokenUpdateParams,
 )
 from aconnect.authentik.endpoints import (
     AuthMode,
     Endpoint,
-    EndpointPatch,
+    EndpointPatchParams,
     EndpointProtocol,
     Endpoints,
-    EndpointUpdate,
+    EndpointUpdateParams,
 )
 from aconnect.authentik.models import PartialUser, RACProvider, UsedBy, UsedByAction
 
@@ -21,13 +21,13 @@ __all__ = [
     "AuthMode",
     "Client",
     "ConnectionToken",
-    "ConnectionTokenPatch",
-    "ConnectionTokenUpdate",
+    "ConnectionTokenPatchParams",
+    "ConnectionTokenUpdateParams",
     "ConnectionTokens",
     "Endpoint",
-    "EndpointPatch",
+    "EndpointPatchParams",
     "EndpointProtocol",
-    "EndpointUpdate",
+    "EndpointUpdateParams",
     "Endpoints",
     "PartialUser",
     "RACProvider",

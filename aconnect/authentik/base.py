@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aconnect._core.endpoint import Resource
+from aconnect._client.endpoint import Resource
 from aconnect._core.model import Bound
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import os
 from functools import cached_property
 from typing import Final, Unpack
 
+from aconnect._client.client import BaseClient, resource, setting
 from aconnect._core.redaction import Secret
 from aconnect._core.url import place_of
-from aconnect._transport.client import BaseClient, resource, setting
 from aconnect._transport.options import Connection, options_of
 from aconnect.authentik.connection_tokens import ConnectionTokens
 from aconnect.authentik.dialect import AuthentikDialect

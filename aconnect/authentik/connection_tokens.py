@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Required, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.paging import Paged
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
 from aconnect.authentik.base import AuthentikBound, AuthentikResource
 from aconnect.authentik.endpoints import Endpoint
 from aconnect.authentik.models import PartialUser, RACProvider, UsedBy
@@ -22,11 +22,11 @@ class ConnectionToken(AuthentikBound, kw_only=True):
     endpoint_obj: Endpoint | None = None
     user: PartialUser | None = None
 
-    async def update(self, **fields: Unpack[ConnectionTokenUpdate]) -> ConnectionToken:
+    async def update(self, **fields: Unpack[ConnectionTokenUpdateParams]) -> ConnectionToken:
         """Change it, giving all required fields, and give the token as it is then."""
         return await self.client.connection_tokens.update(self.pk, **fields)
 
-    async def patch(self, **fields: Unpack[ConnectionTokenPatch]) -> ConnectionToken:
+    async def patch(self, **fields: Unpack[ConnectionTokenPatchParams]) -> ConnectionToken:
         """Change the given fields and give the token as it is then."""
         return await self.client.connection_tokens.patch(self.pk, **fields)
 
@@ -39,7 +39,7 @@ class ConnectionToken(AuthentikBound, kw_only=True):
         return await self.client.connection_tokens.used_by(self.pk)
 
 
-class ConnectionTokenUpdate(TypedDict, total=False):
+class ConnectionTokenUpdateParams(TypedDict, total=False):
     """Fields of a connection token, with those that it cannot be without."""
 
     pk: str | None
@@ -47,7 +47,7 @@ class ConnectionTokenUpdate(TypedDict, total=False):
     endpoint: Required[str]
 
 
-class ConnectionTokenPatch(TypedDict, total=False):
+class ConnectionTokenPatchParams(TypedDict, total=False):
     """Fields of a connection token that can be changed; None is sent, and not left out."""
 
     pk: str | None
@@ -82,14 +82,14 @@ class ConnectionTokens(AuthentikResource, name="connection_tokens"):
 
     @endpoint("PUT", "/rac/connection_tokens/{connection_token_uuid}/")
     async def update(
-        self, connection_token_uuid: str, **fields: Unpack[ConnectionTokenUpdate]
+        self, connection_token_uuid: str, **fields: Unpack[ConnectionTokenUpdateParams]
     ) -> ConnectionToken:
         """Change a token, giving all required fields."""
         ...
 
     @endpoint("PATCH", "/rac/connection_tokens/{connection_token_uuid}/", idempotent=True)
     async def patch(
-        self, connection_token_uuid: str, **fields: Unpack[ConnectionTokenPatch]
+        self, connection_token_uuid: str, **fields: Unpack[ConnectionTokenPatchParams]
     ) -> ConnectionToken:
         """Change the given fields of a token; the others stay as they are."""
         ...

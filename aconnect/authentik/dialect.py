@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import msgspec
 
-from aconnect._core.dialect import Dialect, Said
+from aconnect._core.dialect import Dialect, ErrorBody
 from aconnect._core.guards import is_dict, is_list
-from aconnect._core.message import Answer, Request
+from aconnect._core.message import Request, Response
 from aconnect.errors import (
     ApiError,
     AuthenticationError,
@@ -35,12 +35,12 @@ _TOKEN_REFUSED: Final = (
 class AuthentikDialect(Dialect):
     """Reads authentik's error bodies."""
 
-    def read(self, answer: Answer) -> Said | None:
-        data = _json(answer)
+    def read(self, response: Response) -> ErrorBody | None:
+        data = _json(response)
         if is_dict(data) and isinstance(data.get("detail"), str):
-            return Said(data["detail"], _code(data), data)
+            return ErrorBody(data["detail"], _code(data), data)
         # Other answers have `detail`; such JSON comes from elsewhere.
-        if answer.status != 400 or not (is_dict(data) or is_list(data)):
+        if response.status != 400 or not (is_dict(data) or is_list(data)):
             return None
         code = _code(data) if is_dict(data) else None
         fields = (
@@ -48,18 +48,18 @@ class AuthentikDialect(Dialect):
             if is_dict(data)
             else data
         )
-        return Said("; ".join(_messages(fields)), code, data)
+        return ErrorBody("; ".join(_messages(fields)), code, data)
 
-    def kind(self, request: Request, answer: Answer, said: Said | None) -> type[ApiError]:
+    def kind(self, request: Request, response: Response, said: ErrorBody | None) -> type[ApiError]:
         if (
-            answer.status == 403
+            response.status == 403
             and said is not None
             and (said.code in _NOT_SIGNED_IN or said.message.startswith(_TOKEN_REFUSED))
         ):
             return AuthenticationError
-        return super().kind(request, answer, said)
+        return super().kind(request, response, said)
 
-    def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
+    def hint(self, request: Request, kind: type[ApiError], said: ErrorBody | None) -> str:
         if kind is AuthenticationError:
             return "check the token (AUTHENTIK_TOKEN): it needs the intent API and must not expire"
         if kind is PermissionDeniedError:
@@ -69,11 +69,11 @@ class AuthentikDialect(Dialect):
         return ""
 
 
-def _json(answer: Answer) -> Any:
-    if answer.body.lstrip()[:1] not in {b"{", b"["}:
+def _json(response: Response) -> Any:
+    if response.body.lstrip()[:1] not in {b"{", b"["}:
         return None
     try:
-        return msgspec.json.decode(answer.body)
+        return msgspec.json.decode(response.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

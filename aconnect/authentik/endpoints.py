@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Required, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
 from aconnect._core.model import OpenEnum
-from aconnect._core.paging import Paged
 from aconnect.authentik.base import AuthentikBound, AuthentikResource
 from aconnect.authentik.models import RACProvider, UsedBy
 from aconnect.authentik.paging import Pages
@@ -46,11 +46,11 @@ class Endpoint(AuthentikBound, kw_only=True):
     maximum_connections: int | None = None
     """How many may be open at a time; -1 for any number."""
 
-    async def update(self, **fields: Unpack[EndpointUpdate]) -> Endpoint:
+    async def update(self, **fields: Unpack[EndpointUpdateParams]) -> Endpoint:
         """Change it, giving all required fields, and give the endpoint as it is then."""
         return await self.client.endpoints.update(self.pk, **fields)
 
-    async def patch(self, **fields: Unpack[EndpointPatch]) -> Endpoint:
+    async def patch(self, **fields: Unpack[EndpointPatchParams]) -> Endpoint:
         """Change the given fields and give the endpoint as it is then."""
         return await self.client.endpoints.patch(self.pk, **fields)
 
@@ -63,7 +63,7 @@ class Endpoint(AuthentikBound, kw_only=True):
         return await self.client.endpoints.used_by(self.pk)
 
 
-class EndpointUpdate(TypedDict, total=False):
+class EndpointUpdateParams(TypedDict, total=False):
     """Fields of an endpoint, with those that it cannot be without."""
 
     name: Required[str]
@@ -76,7 +76,7 @@ class EndpointUpdate(TypedDict, total=False):
     maximum_connections: int | None
 
 
-class EndpointPatch(TypedDict, total=False):
+class EndpointPatchParams(TypedDict, total=False):
     """Fields of an endpoint that can be changed; None is sent, and clears a field that may."""
 
     name: str | None
@@ -111,7 +111,7 @@ class Endpoints(AuthentikResource, name="endpoints"):
         ...
 
     @endpoint("POST", "/rac/endpoints/")
-    async def create(self, **fields: Unpack[EndpointUpdate]) -> Endpoint:
+    async def create(self, **fields: Unpack[EndpointUpdateParams]) -> Endpoint:
         """Create an endpoint."""
         ...
 
@@ -121,12 +121,12 @@ class Endpoints(AuthentikResource, name="endpoints"):
         ...
 
     @endpoint("PUT", "/rac/endpoints/{pbm_uuid}/")
-    async def update(self, pbm_uuid: str, **fields: Unpack[EndpointUpdate]) -> Endpoint:
+    async def update(self, pbm_uuid: str, **fields: Unpack[EndpointUpdateParams]) -> Endpoint:
         """Change an endpoint, giving all required fields; the others may be left as they are."""
         ...
 
     @endpoint("PATCH", "/rac/endpoints/{pbm_uuid}/", idempotent=True)
-    async def patch(self, pbm_uuid: str, **fields: Unpack[EndpointPatch]) -> Endpoint:
+    async def patch(self, pbm_uuid: str, **fields: Unpack[EndpointPatchParams]) -> Endpoint:
         """Change the given fields of an endpoint; the others stay as they are."""
         ...
 

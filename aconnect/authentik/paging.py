@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from aconnect._core import decoding
 from aconnect._core.decoding import Envelope
-from aconnect._core.styles import Cut, Position
+from aconnect._core.paging import PageResult, Position
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ class Pages(Struct, frozen=True):
     def wire(self, row: Any) -> Any:
         return _Page[row]
 
-    def cut(self, page: Any, at: Position, size: int) -> Cut:
+    def cut(self, page: Any, at: Position, size: int) -> PageResult:
         rows: list[Any] = page.results
         told: Pagination = page.pagination
         total = None if told.count is None else int(told.count)
@@ -61,12 +61,12 @@ class Pages(Struct, frozen=True):
             # The count includes endpoints that the token's owner may not see.
             total = None
             if "page" not in at and len(rows) > _claimed(told):
-                return Cut(rows, None, len(rows))
+                return PageResult(rows, None, len(rows))
             begin = _begin(rows)
             if at.get("begin") == begin:
-                return Cut([], None)
+                return PageResult([], None)
             after["begin"] = at.get("begin", begin)
-        return Cut(rows, after if told.next > 0 else None, total)
+        return PageResult(rows, after if told.next > 0 else None, total)
 
 
 def _claimed(told: Pagination) -> float:

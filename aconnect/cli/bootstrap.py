@@ -8,7 +8,7 @@ from typing import IO
 
 import click
 
-from aconnect.cli.common import print_line, run, say
+from aconnect.cli.common import echo, run, say
 
 
 @click.command()
@@ -30,7 +30,7 @@ def bootstrap(url: str, secret_file: IO[bytes] | None) -> None:
     aconnect bootstrap https://connect.example.com --secret-file secret.txt > key.txt
     """  # noqa: D301  click's mark for lines that stay as they are
     from aconnect.connect import bootstrap as create
-    from aconnect.connect.address import api_root
+    from aconnect.connect._base.address import api_root
     from aconnect.connect.provisioning import SECRET_VARIABLE, bootstrap_token, decode_secret
     from aconnect.errors import InvalidArgumentError
 
@@ -55,4 +55,4 @@ def bootstrap(url: str, secret_file: IO[bytes] | None) -> None:
         key = run(lambda: create(url, secret, user_agent="aconnect-cli"))
     for warning in caught:
         say(f"Warning: {warning.message}")
-    print_line(key)
+    echo(key)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from aconnect.cli.common import print_line, print_rows, run, tell_retries
+from aconnect.cli.common import echo, echo_rows, report_retries, run
 
 if TYPE_CHECKING:
-    from aconnect._core.declaration import Endpoint
-    from aconnect._core.endpoint import Resource
+    from aconnect._client.client import BaseClient
+    from aconnect._client.endpoint import Resource
+    from aconnect._client.operation import Endpoint
     from aconnect._core.message import Upload
-    from aconnect._transport.client import BaseClient
 
 SERVICES: Final = ("connect", "looker", "authentik", "cloudendure")
 
@@ -60,7 +60,7 @@ def call(
     known = _operations(service)
     if list_:
         for name, declared in sorted(known.items()):
-            print_line(f"{name}\t{declared.method} {declared.template}")
+            echo(f"{name}\t{declared.method} {declared.template}")
         return
     if operation is None:
         raise click.UsageError("name an operation; aconnect call --list shows them")
@@ -75,7 +75,7 @@ def call(
 
 def _operations(service: str) -> dict[str, Endpoint]:
     import_module(f"aconnect.{service}")
-    from aconnect._core.declaration import REGISTRY
+    from aconnect._client.operation import REGISTRY
 
     return {found.name: found for found in REGISTRY.values() if found.service == service}
 
@@ -128,7 +128,7 @@ def _value(declared: Endpoint, name: str, text: str) -> Any:
     """Read a value: as text where the signature takes text, otherwise as JSON; perhaps a file."""
     import msgspec
 
-    from aconnect._core.plan import accepts_text
+    from aconnect._client.signature import accepts_text
 
     if name == "body" and declared.upload is not None:
         return _upload(declared.upload, text)
@@ -184,13 +184,13 @@ async def _make(
     owner = import_module(declared.function.__module__)
     group: type[Resource] = getattr(owner, declared.function.__qualname__.partition(".")[0])
     async with client:
-        tell_retries(client)
+        report_retries(client)
         method = getattr(group(client, scope), declared.function.__name__)
         try:
             if declared.style is not None:
-                await print_rows(method(**given), client, as_json=as_json)
+                await echo_rows(method(**given), client, as_json=as_json)
             elif as_json:
-                _show_body((await client.detailed(method, **given)).body, client)
+                _show_body((await client.with_response(method, **given)).body, client)
             else:
                 _show(await method(**given), client)
         except TypeError as error:
@@ -202,7 +202,7 @@ async def _make(
 def _show_body(body: bytes, client: BaseClient) -> None:
     """Print an answer as it came, but for what the client signs in with."""
     try:
-        print_line(client._hide(body.decode()))
+        echo(client._hide(body.decode()))
     except UnicodeDecodeError:
         sys.stdout.buffer.write(body)
 
@@ -217,8 +217,8 @@ def _show(value: Any, client: BaseClient) -> None:
         sys.stdout.buffer.write(value)
         return
     if isinstance(value, str):
-        print_line(client._hide(value))
+        echo(client._hide(value))
         return
     token = getattr(value, "token", None)
     text = token if isinstance(token, str) else msgspec.json.encode(value).decode()
-    print_line(client._hide(msgspec.json.format(text, indent=2)))
+    echo(client._hide(msgspec.json.format(text, indent=2)))

@@ -14,12 +14,12 @@ from aconnect.cli.common import (
     Failure,
     Stopped,
     connecting,
+    echo,
     folder,
-    moment,
-    print_line,
+    parse_datetime,
+    report_retries,
     run,
     say,
-    tell_retries,
 )
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 @click.option(
     "--from",
     "from_",
-    callback=moment,
+    callback=parse_datetime,
     metavar="TIME",
     help="First moment: a date (midnight UTC) or a time in RFC 3339.",
 )
 @click.option(
     "--to",
-    callback=moment,
+    callback=parse_datetime,
     metavar="TIME",
     help="First moment that is no longer wanted, written alike.",
 )
@@ -108,7 +108,7 @@ def collect(
         format=cast("Format", format_),
         restart=restart,
     )
-    print_line(str(done.path))
+    echo(str(done.path))
 
 
 def collect_into(
@@ -130,7 +130,7 @@ def collect_into(
 
         async def work() -> Collected:
             async with client:
-                tell_retries(client)
+                report_retries(client)
                 selected = await select(
                     client, kind, more.get("window"), content_guid=more.get("content_guid", ())
                 )

@@ -21,8 +21,8 @@ import click
 
 if TYPE_CHECKING:
     from aconnect import Client, Event
-    from aconnect._core.paging import Paged
-    from aconnect._transport.client import BaseClient
+    from aconnect._client.client import BaseClient
+    from aconnect._client.paged import Paged
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class Terminated(Stopped):
     exit_code: ClassVar[int] = 128 + signal.SIGTERM
 
 
-def moment(_: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+def parse_datetime(_: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
     """Read the value of an option: a date, which means midnight UTC, or a time in RFC 3339."""
     if value is None:
         return None
@@ -93,25 +93,25 @@ def say(text: str) -> None:
     click.echo(clean(text), err=True)
 
 
-def print_line(text: str) -> None:
+def echo(text: str) -> None:
     """Write one line of the result."""
     click.echo(clean(text))
 
 
-async def print_rows(rows: Paged[Any], client: BaseClient, *, as_json: bool) -> None:
+async def echo_rows(rows: Paged[Any], client: BaseClient, *, as_json: bool) -> None:
     """Print rows as the server gave them, while they come: a line each, or as one array."""
     last = ""
     async for page in rows.raw().pages():
         for row in page.rows:
             text = client._hide(bytes(row).decode())
             if not as_json:
-                print_line(text)
+                echo(text)
                 continue
             if last:
-                print_line(f"{last},")
+                echo(f"{last},")
             last = f" {text}" if last else f"[{text}"
     if as_json:
-        print_line(f"{last or '['}]")
+        echo(f"{last or '['}]")
 
 
 def connecting(command: Callable[Concatenate[Client, P], T]) -> Callable[P, T]:
@@ -172,7 +172,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     import asyncio
 
     from aconnect.concurrency import run as run_main
-    from aconnect.errors import ConnectError
+    from aconnect.errors import AconnectError
 
     async def main() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -183,7 +183,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
     try:
         return run_main(main)
-    except ConnectError as error:
+    except AconnectError as error:
         tries = len(error.attempts) + 1
         error.attempts = ()  # told already, one by one
         text = f"{error} (tried {tries} times)" if tries > 1 else str(error)
@@ -199,7 +199,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         raise Terminated("Stopped.") from error
 
 
-def tell_retries(client: BaseClient) -> None:
+def report_retries(client: BaseClient) -> None:
     """Say it when a call has to be tried again, since the user sees nothing happen meanwhile."""
     from aconnect import AttemptFailed, RetryScheduled
 

@@ -9,11 +9,11 @@ import click
 from aconnect.cli.common import (
     clean,
     connecting,
+    echo,
+    echo_rows,
     is_terminal,
-    print_line,
-    print_rows,
+    report_retries,
     run,
-    tell_retries,
 )
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def list_content(client: Client, as_json: bool) -> None:
 
     async def raw() -> None:
         async with client:
-            tell_retries(client)
-            await print_rows(client.content.find(), client, as_json=True)
+            report_retries(client)
+            await echo_rows(client.content.find(), client, as_json=True)
 
     async def items() -> list[tuple[str, ...]]:
         async with client:
-            tell_retries(client)
+            report_retries(client)
             return [
                 tuple(
                     " ".join(clean(cell or "").split())
@@ -56,7 +56,7 @@ def list_content(client: Client, as_json: bool) -> None:
         _print_table(run(items))
     else:
         for row in run(items):
-            print_line("\t".join(row))
+            echo("\t".join(row))
 
 
 def _print_table(rows: list[tuple[str, ...]]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aconnect.cli.common import Failure, folder, is_terminal, print_line, say, size_text
+from aconnect.cli.common import Failure, echo, folder, is_terminal, say, size_text
 
 if TYPE_CHECKING:
     from aconnect import Client
@@ -155,7 +155,7 @@ def _print_table(lines: list[Line]) -> None:
                 cell.ljust(width) if i == 0 else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(line, widths, strict=True))
             ]
-            print_line("  ".join(cells).rstrip())
+            echo("  ".join(cells).rstrip())
         return
     from rich import box
     from rich.console import Console

@@ -11,10 +11,10 @@ import click
 from aconnect.cli.common import (
     Stopped,
     connecting,
-    print_line,
+    echo,
+    report_retries,
     run,
     say,
-    tell_retries,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def deploy_directory(
     async def work() -> ContentItem:
         nonlocal token
         async with client:
-            tell_retries(client)
+            report_retries(client)
             with upload_progress(str(directory)) as progress:
                 task = await start(
                     client, directory, name=name, guid=guid, title=title, progress=progress
@@ -93,5 +93,5 @@ def deploy_directory(
             else "No deployment was started; the same command begins again.",
         )
         raise
-    print_line(item.content_url or item.guid)
+    echo(item.content_url or item.guid)
     return item

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aconnect.cli.common import print_line, run, say
+from aconnect.cli.common import echo, run, say
 
 
 @click.command()
@@ -41,8 +41,8 @@ def serve(
     from aconnect.testing import serve as serve_until_told
 
     def ready(server: FakeConnect) -> None:
-        print_line(f"export CONNECT_SERVER={server.url}")
-        print_line(f"export CONNECT_API_KEY={server.api_key}")
+        echo(f"export CONNECT_SERVER={server.url}")
+        echo(f"export CONNECT_API_KEY={server.api_key}")
         say("Serving made-up data; stop with Ctrl-C. In another terminal, set the above and try:")
         say("  aconnect content list")
         say("  aconnect collect visits --out .")

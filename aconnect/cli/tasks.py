@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aconnect.cli.common import connecting, print_line, run, say, tell_retries
+from aconnect.cli.common import connecting, echo, report_retries, run, say
 
 if TYPE_CHECKING:
     from aconnect import Client
@@ -39,13 +39,13 @@ def follow(client: Client, id_: str) -> None:
 
     async def work() -> None:
         async with client:
-            tell_retries(client)
+            report_retries(client)
             client.subscribe(hear)
             task: Task[Any] = (
                 Task.from_token(client, id_) if id_.startswith("{") else client.tasks.handle(id_)
             )
             async for line in task.output():
-                print_line(line)
+                echo(line)
             await task
 
     run(work)

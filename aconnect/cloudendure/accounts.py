@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import field
 
-from aconnect._core.endpoint import endpoint
+from aconnect._client.endpoint import endpoint
 from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
 from aconnect.cloudendure.clouds import CloudsList, Region
 from aconnect.cloudendure.projects import ProjectsList

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from aconnect._core.endpoint import Resource
+from aconnect._client.endpoint import Resource
+from aconnect._client.signature import Naming, camel
 from aconnect._core.model import Model
-from aconnect._core.plan import Spell, camel
 
 if TYPE_CHECKING:
     from aconnect.cloudendure.client import Client
@@ -18,7 +18,7 @@ class CloudEndureResource(Resource):
     """A group of operations of the CloudEndure API."""
 
     service = "cloudendure"
-    spell: ClassVar[Spell] = staticmethod(camel)
+    naming: ClassVar[Naming] = staticmethod(camel)
     _client: Client
 
 

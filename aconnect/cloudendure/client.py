@@ -6,10 +6,10 @@ import os
 from functools import cached_property
 from typing import Final, Unpack
 
+from aconnect._client.client import BaseClient, resource
+from aconnect._client.endpoint import declared_by
 from aconnect._core import decoding
-from aconnect._core.endpoint import declared_by
 from aconnect._core.redaction import Secret
-from aconnect._transport.client import BaseClient, resource
 from aconnect._transport.options import Connection, options_of
 from aconnect._transport.signin import Credentials, SignIn
 from aconnect.cloudendure.accounts import Accounts
@@ -77,10 +77,10 @@ class Client(BaseClient):
     async def _sign_in(self) -> Credentials:
         declared, owner = declared_by(self.session.login)
         request, _ = declared.bind(owner._scope, (), {**self._keyring.login()})
-        answer = await self._answer(request)
+        response = await self._answer(request)
         # A login page has a status of 200 as well.
-        decoding.refuse_page(answer.content_type, declared.title(self), answer.body)
-        self._keyring.headers = session_headers(answer, declared.title(self))
+        decoding.refuse_page(response.content_type, declared.title(self), response.body)
+        self._keyring.headers = session_headers(response, declared.title(self))
         return Credentials(self._keyring.headers)
 
     async def _sign_out(self) -> None:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from aconnect._core.dialect import Dialect, Said, json_object
-from aconnect._core.message import Answer, Request
+from aconnect._core.dialect import Dialect, ErrorBody, json_object
+from aconnect._core.message import Request, Response
 from aconnect.errors import ApiError, AuthenticationError, NotFoundError, PermissionDeniedError
 
 
 class CloudEndureDialect(Dialect):
     """Reads CloudEndure's error bodies."""
 
-    def read(self, answer: Answer) -> Said | None:
-        data = json_object(answer)
+    def read(self, response: Response) -> ErrorBody | None:
+        data = json_object(response)
         if data is None:
             return None
         message, code = data.get("message"), data.get("code")
         if not isinstance(message, str) and not isinstance(code, str):
             return None
-        return Said(
+        return ErrorBody(
             message if isinstance(message, str) else "", code if isinstance(code, str) else None
         )
 
-    def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
+    def hint(self, request: Request, kind: type[ApiError], said: ErrorBody | None) -> str:
         if kind is AuthenticationError:
             return (
                 "check the user API token (CLOUDENDURE_USER_API_TOKEN) or the user name and "

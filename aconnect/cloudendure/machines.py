@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aconnect._core.endpoint import endpoint
+from aconnect._client.endpoint import endpoint
 from aconnect.cloudendure.base import CloudEndureResource
 
 

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import field
 
+from aconnect._client.endpoint import declared_by, endpoint
 from aconnect._core import decoding
-from aconnect._core.endpoint import declared_by, endpoint
 from aconnect._core.model import Confidential
 from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
 from aconnect.cloudendure.window import MAX_LIMIT, AuditLog, AuditLogEntry, events, window
@@ -56,17 +56,17 @@ class ProjectStorage(CloudEndureModel, kw_only=True):
     """When that was counted."""
 
 
-class UsersOfProject(CloudEndureModel, kw_only=True):
+class ProjectUsersParams(CloudEndureModel, kw_only=True):
     """Users that come to or leave one project."""
 
     project_id: str
     user_ids: list[str]
 
 
-class ProjectsAndUsers(CloudEndureModel, kw_only=True):
+class ProjectsUsersParams(CloudEndureModel, kw_only=True):
     """Users that come to or leave projects."""
 
-    items: list[UsersOfProject]
+    items: list[ProjectUsersParams]
 
 
 class Projects(CloudEndureResource, name="projects"):
@@ -77,14 +77,14 @@ class Projects(CloudEndureResource, name="projects"):
         await self._assign_users(_projects_and_users(users))
 
     @endpoint("POST", "/projects/assignUsers", idempotent=True)
-    async def _assign_users(self, body: ProjectsAndUsers) -> None: ...
+    async def _assign_users(self, body: ProjectsUsersParams) -> None: ...
 
     async def remove_users(self, users: Mapping[str, Iterable[str]]) -> None:
         """Take users out of projects: user ids by project id."""
         await self._remove_users(_projects_and_users(users))
 
     @endpoint("POST", "/projects/removeUsers", idempotent=True)
-    async def _remove_users(self, body: ProjectsAndUsers) -> None: ...
+    async def _remove_users(self, body: ProjectsUsersParams) -> None: ...
 
     @endpoint("GET", "/projects/{projectId}/storage")
     async def storage(self, project_id: str) -> ProjectStorage:
@@ -133,9 +133,9 @@ class Projects(CloudEndureResource, name="projects"):
             "format": "csv",
         }
         request, _ = declared.bind(self._scope, (project_id,), arguments)
-        answer = await self._client._answer(request)
-        decoding.refuse_page(answer.content_type, declared.title(self._client), answer.body)
-        return answer.body.decode("utf-8", "replace")
+        response = await self._client._answer(request)
+        decoding.refuse_page(response.content_type, declared.title(self._client), response.body)
+        return response.body.decode("utf-8", "replace")
 
     @endpoint("GET", "/projects/{projectId}/auditLog")
     async def _audit_log(
@@ -172,11 +172,13 @@ class Projects(CloudEndureResource, name="projects"):
         return events(ask, begin, end, f"the audit log of project {project_id}")
 
 
-def _projects_and_users(users: Mapping[str, Iterable[str]]) -> ProjectsAndUsers:
-    return ProjectsAndUsers(
+def _projects_and_users(users: Mapping[str, Iterable[str]]) -> ProjectsUsersParams:
+    return ProjectsUsersParams(
         items=[
             # One id given as a text would else be taken apart into letters.
-            UsersOfProject(project_id=project, user_ids=[own] if isinstance(own, str) else [*own])
+            ProjectUsersParams(
+                project_id=project, user_ids=[own] if isinstance(own, str) else [*own]
+            )
             for project, own in users.items()
         ]
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint
-from aconnect._core.message import Answer
+from aconnect._client.endpoint import endpoint
+from aconnect._core.message import Response
 from aconnect._core.redaction import Secret
 from aconnect.cloudendure.base import CloudEndureResource
 from aconnect.cloudendure.users import User
@@ -14,7 +14,7 @@ from aconnect.errors import DecodeError
 _XSRF: Final = "XSRF-TOKEN"
 
 
-class Login(TypedDict, total=False):
+class LoginParams(TypedDict, total=False):
     """Who signs in: a user's API token, or user name and password."""
 
     user_api_token: str
@@ -36,7 +36,7 @@ class Keyring:
         """Give what must never be printed."""
         return tuple(secret for secret in (self.token, self.password) if secret is not None)
 
-    def login(self) -> Login:
+    def login(self) -> LoginParams:
         """Give the body of a login."""
         if self.token is not None:
             return {"user_api_token": self.token.reveal()}
@@ -48,7 +48,7 @@ class Session(CloudEndureResource, name="session"):
     """The client's session. It is opened before the first call and closed with the client."""
 
     @endpoint("POST", "/login", anonymous=True, idempotent=True)
-    async def login(self, **fields: Unpack[Login]) -> User:
+    async def login(self, **fields: Unpack[LoginParams]) -> User:
         """Check credentials and give their user; the client's own session stays as it is."""
         ...
 
@@ -58,17 +58,17 @@ class Session(CloudEndureResource, name="session"):
         ...
 
 
-def session_headers(answer: Answer, what: str) -> dict[str, str]:
+def session_headers(response: Response, what: str) -> dict[str, str]:
     """Make the headers of later calls from the cookies that a login sets."""
     cookies: dict[str, str] = {}
-    for header in answer.set_cookies:
+    for header in response.set_cookies:
         # Sent back as they came; the attributes are for browsers.
         name, _, value = header.partition(";")[0].strip().partition("=")
         if value:
             cookies[name] = value
     if not cookies:
         raise DecodeError(
-            f"{what} answered {answer.status} without a session cookie; check that the address is "
+            f"{what} answered {response.status} without a session cookie; check that the address is "
             "CloudEndure's and that no proxy takes cookies away",
             body=b"",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint
+from aconnect._client.endpoint import endpoint
 from aconnect._core.model import Confidential, OpenEnum
 from aconnect._core.redaction import Secret
 from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
@@ -54,17 +54,17 @@ class UsersList(CloudEndureModel, kw_only=True):
     items: list[User] = []
 
 
-class RolesOfUser(CloudEndureModel, kw_only=True):
+class UserRolesParams(CloudEndureModel, kw_only=True):
     """Roles that one user gets or loses."""
 
     user_id: str
     roles: list[str]
 
 
-class UsersAndRoles(CloudEndureModel, kw_only=True):
+class UsersRolesParams(CloudEndureModel, kw_only=True):
     """Roles that users get or lose."""
 
-    items: list[RolesOfUser]
+    items: list[UserRolesParams]
 
 
 class ApiToken(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
@@ -75,13 +75,13 @@ class ApiToken(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
     api_token: str = ""
 
 
-class UserCreate(TypedDict):
+class UserCreateParams(TypedDict):
     """Fields of a new user; the user name is an e-mail address."""
 
     username: str
 
 
-class PasswordSet(TypedDict):
+class SetPasswordParams(TypedDict):
     """The token of an invitation, and the password that its user wants."""
 
     token: str
@@ -97,12 +97,12 @@ class Users(CloudEndureResource, name="users"):
         ...
 
     @endpoint("POST", "/users")
-    async def create(self, **fields: Unpack[UserCreate]) -> User:
+    async def create(self, **fields: Unpack[UserCreateParams]) -> User:
         """Invite a user; it is `PENDING` until it has set its password."""
         ...
 
     @endpoint("POST", "/setPassword", anonymous=True)
-    async def set_password(self, **fields: Unpack[PasswordSet]) -> None:
+    async def set_password(self, **fields: Unpack[SetPasswordParams]) -> None:
         """Set the password of an invited user, who needs no session for that."""
         ...
 
@@ -111,14 +111,14 @@ class Users(CloudEndureResource, name="users"):
         return (await self._assign_roles(_users_and_roles(roles))).items
 
     @endpoint("POST", "/users/assignRoles", idempotent=True)
-    async def _assign_roles(self, body: UsersAndRoles) -> UsersList: ...
+    async def _assign_roles(self, body: UsersRolesParams) -> UsersList: ...
 
     async def revoke_roles(self, roles: Mapping[str, Iterable[Role | str]]) -> list[User]:
         """Take roles from users, by user id, and give the users as they are then."""
         return (await self._revoke_roles(_users_and_roles(roles))).items
 
     @endpoint("POST", "/users/revokeRoles", idempotent=True)
-    async def _revoke_roles(self, body: UsersAndRoles) -> UsersList: ...
+    async def _revoke_roles(self, body: UsersRolesParams) -> UsersList: ...
 
     async def replace_api_token(self) -> Secret:
         """Make a new API token for the user who is signed in; the old one is void from then on.
@@ -138,11 +138,11 @@ class Users(CloudEndureResource, name="users"):
     async def _replace_api_token(self) -> ApiToken: ...
 
 
-def _users_and_roles(roles: Mapping[str, Iterable[Role | str]]) -> UsersAndRoles:
-    return UsersAndRoles(
+def _users_and_roles(roles: Mapping[str, Iterable[Role | str]]) -> UsersRolesParams:
+    return UsersRolesParams(
         items=[
             # One role given as a text would else be taken apart into letters.
-            RolesOfUser(user_id=user, roles=[own] if isinstance(own, str) else [*own])
+            UserRolesParams(user_id=user, roles=[own] if isinstance(own, str) else [*own])
             for user, own in roles.items()
         ]
     )

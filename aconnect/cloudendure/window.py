@@ -19,7 +19,7 @@ from typing import Any, Final
 from aconnect._core import decoding
 from aconnect._core.url import rfc3339, timestamp
 from aconnect.cloudendure.base import CloudEndureModel
-from aconnect.errors import ConnectError, InvalidArgumentError
+from aconnect.errors import AconnectError, InvalidArgumentError
 
 MAX_LIMIT: Final = 1500
 _TICK: Final = timedelta(microseconds=1)
@@ -55,7 +55,7 @@ class AuditLog(CloudEndureModel, decoding.Envelope, kw_only=True):
     """Whether the window holds more than the limit."""
 
 
-class TooManyAtOnceError(ConnectError):
+class TooManyAtOnceError(AconnectError):
     """More entries at one instant than one answer gives, so that some cannot be had."""
 
 

@@ -1,97 +1,39 @@
 """Posit Connect: the client, and per resource group its models and operations."""
 
-from aconnect.connect.audit import AuditAction, AuditLog, AuditLogs, audit_query
-from aconnect.connect.bookmarks import Bookmark, ContentBookmark
-from aconnect.connect.bundle_files import BundleFile, BundleFileContent, BundleFiles
-from aconnect.connect.bundles import Bundle, BundleMetadata, Bundles, archive_upload
-from aconnect.connect.checks import (
-    SystemCheckCreate,
-    SystemCheckResult,
-    SystemCheckResults,
-    SystemCheckRun,
-    SystemChecks,
-    SystemCheckStatus,
-    SystemCheckTest,
-)
+from aconnect.connect._base.codes import ApiErrorCode
+from aconnect.connect._base.version import ServerVersion
+from aconnect.connect.audit_logs import AuditAction, AuditLog, AuditLogs, audit_query
+from aconnect.connect.bootstrap import Bootstrap, BootstrapSuccess
 from aconnect.connect.client import Client
-from aconnect.connect.codes import ApiErrorCode
-from aconnect.connect.content import (
+from aconnect.connect.content.bookmark import Bookmark, ContentBookmark
+from aconnect.connect.content.bundles import (
+    Bundle,
+    BundleFile,
+    BundleFileContent,
+    BundleFiles,
+    BundleMetadata,
+    Bundles,
+    archive_upload,
+)
+from aconnect.connect.content.content import (
     AccessTestResult,
     AccessType,
     Content,
-    ContentCreate,
+    ContentCreateParams,
+    ContentDeployParams,
     ContentItem,
     ContentOwner,
+    ContentRenderParams,
     ContentRole,
-    ContentUpdate,
-    DeployInstructions,
+    ContentUpdateParams,
     Include,
-    RenderInstructions,
     UserContent,
 )
-from aconnect.connect.environment_variables import EnvironmentVariable, EnvironmentVariables
-from aconnect.connect.environments import (
-    Environment,
-    EnvironmentCreate,
-    EnvironmentInstallation,
-    EnvironmentInstallations,
-    EnvironmentMatching,
-    EnvironmentPermission,
-    EnvironmentPermissionCreate,
-    EnvironmentPermissions,
-    Environments,
-    EnvironmentUpdate,
-    InstallationInput,
-    InstallationsInput,
-    VolumeMount,
-    VolumeMountInput,
-    VolumeSource,
-    VolumeSourceInput,
-    VolumeTarget,
-    VolumeTargetInput,
+from aconnect.connect.content.environment_variables import (
+    EnvironmentVariableParams,
+    EnvironmentVariables,
 )
-from aconnect.connect.examples import Examples
-from aconnect.connect.experimental import (
-    Experimental,
-    ExperimentalBundle,
-    ExperimentalBundles,
-    ExperimentalContent,
-    ExperimentalContentCreate,
-    ExperimentalContentItem,
-    ExperimentalContentUpdate,
-    ExperimentalDeploy,
-    ExperimentalGroups,
-    ExperimentalJobs,
-    ExperimentalTasks,
-    GroupContent,
-    GroupContentPermission,
-    GroupContentRole,
-    JobSummary,
-    JobSummaryBucket,
-    JobSummaryTotals,
-    UploadedBundle,
-)
-from aconnect.connect.feature_usage import Feature, FeatureUsage
-from aconnect.connect.groups import (
-    Group,
-    GroupCreate,
-    GroupMember,
-    GroupMembers,
-    GroupPatch,
-    GroupReplace,
-    Groups,
-    MemberAdd,
-    RemoteGroup,
-    UserGroups,
-)
-from aconnect.connect.instrumentation import (
-    ContentHit,
-    ContentVisit,
-    HitData,
-    Instrumentation,
-    ShinyUsage,
-)
-from aconnect.connect.jobs import (
+from aconnect.connect.content.jobs import (
     Job,
     JobMetrics,
     Jobs,
@@ -102,73 +44,25 @@ from aconnect.connect.jobs import (
     LoggedError,
     MetricSample,
 )
-from aconnect.connect.lockfile import Lockfile
-from aconnect.connect.metrics import (
-    ActiveUserCounts,
-    ActiveUsers,
-    HitMetrics,
-    HitTerms,
-    Metrics,
-    ShinyMetrics,
-    UsageMetrics,
-    UsageTerms,
-    VisitMetrics,
-)
-from aconnect.connect.oauth import OAuth, OAuthClient, OAuthClients, OAuthSession, OAuthSessions
-from aconnect.connect.oauth_credentials import (
-    AWSCredentials,
-    OAuthCredentials,
-    OAuthExchange,
-    OAuthGrantType,
-    OAuthTokenType,
-)
-from aconnect.connect.oauth_integrations import (
-    ContentOAuth,
-    ContentOAuthAssociations,
-    OAuthAssociationPut,
-    OAuthIntegration,
-    OAuthIntegrationAssociation,
-    OAuthIntegrationAssociations,
-    OAuthIntegrationAuthType,
-    OAuthIntegrationCreate,
-    OAuthIntegrationGrant,
-    OAuthIntegrationPermission,
-    OAuthIntegrations,
-    OAuthIntegrationType,
-    OAuthIntegrationUpdate,
-)
-from aconnect.connect.oauth_templates import (
-    OAuthTemplate,
-    OAuthTemplateField,
-    OAuthTemplateOption,
-    OAuthTemplates,
-    OAuthTemplateSection,
-    OAuthTemplateVisibility,
-)
-from aconnect.connect.packages import ContentPackages, Package, Packages
-from aconnect.connect.permissions import (
+from aconnect.connect.content.lockfile import Lockfile
+from aconnect.connect.content.oauth import ContentOAuth, ContentOAuthAssociations
+from aconnect.connect.content.packages import ContentPackages, Package
+from aconnect.connect.content.permissions import (
     Permission,
-    PermissionInput,
+    PermissionParams,
     PermissionRole,
     Permissions,
     Principal,
     PrincipalType,
 )
-from aconnect.connect.provisioning import (
-    Bootstrap,
-    BootstrapSuccess,
-    RetiredBootstrap,
-    bootstrap,
-    bootstrap_token,
-)
-from aconnect.connect.queue import Queue, QueueItem
-from aconnect.connect.repository import (
+from aconnect.connect.content.query import ContentTerms, Order, content_query
+from aconnect.connect.content.repository import (
     ContentRepository,
     Repository,
-    RepositoryPut,
-    RepositoryUpdate,
+    RepositoryPutParams,
+    RepositoryUpdateParams,
 )
-from aconnect.connect.schedules import (
+from aconnect.connect.content.schedule import (
     ContentSchedule,
     CurrentSchedule,
     HistorySchedule,
@@ -181,8 +75,125 @@ from aconnect.connect.schedules import (
     ScheduleVariant,
     VariantScheduleHistory,
 )
-from aconnect.connect.search import ContentTerms, Order, content_query
-from aconnect.connect.server import (
+from aconnect.connect.content.storage import (
+    BundleStorage,
+    ContentStorage,
+    ContentStorageBundles,
+    ContentStorageDetail,
+    ContentStorageItem,
+)
+from aconnect.connect.content.tags import ContentTagParams, ContentTags
+from aconnect.connect.content.thumbnail import ContentThumbnail
+from aconnect.connect.content.vanity import ContentVanity, Vanity, VanityParams
+from aconnect.connect.content.variants import ContentVariants, Variant, VariantInclude, Variants
+from aconnect.connect.environments import (
+    Environment,
+    EnvironmentCreateParams,
+    EnvironmentInstallation,
+    EnvironmentInstallations,
+    EnvironmentMatching,
+    EnvironmentPermission,
+    EnvironmentPermissionCreateParams,
+    EnvironmentPermissions,
+    Environments,
+    EnvironmentUpdateParams,
+    InstallationParams,
+    InstallationsParams,
+    VolumeMount,
+    VolumeMountParams,
+    VolumeSource,
+    VolumeSourceParams,
+    VolumeTarget,
+    VolumeTargetParams,
+)
+from aconnect.connect.examples import Examples
+from aconnect.connect.experimental import (
+    Experimental,
+    ExperimentalBundle,
+    ExperimentalBundles,
+    ExperimentalContent,
+    ExperimentalContentCreateParams,
+    ExperimentalContentItem,
+    ExperimentalContentUpdateParams,
+    ExperimentalDeployParams,
+    ExperimentalGroups,
+    ExperimentalJobs,
+    ExperimentalTasks,
+    GroupContent,
+    GroupContentPermission,
+    GroupContentRole,
+    JobSummary,
+    JobSummaryBucket,
+    JobSummaryTotals,
+    RetiredBootstrap,
+    UploadedBundle,
+)
+from aconnect.connect.feature_usage import Feature, FeatureUsage
+from aconnect.connect.groups import (
+    Group,
+    GroupCreateParams,
+    GroupMember,
+    GroupMemberAddParams,
+    GroupMembers,
+    GroupModifyParams,
+    Groups,
+    GroupUpdateParams,
+    RemoteGroup,
+    UserGroups,
+)
+from aconnect.connect.instrumentation import (
+    ContentHit,
+    ContentVisit,
+    HitData,
+    Instrumentation,
+    ShinyUsage,
+)
+from aconnect.connect.metrics import (
+    ActiveUserCounts,
+    ActiveUsers,
+    HitMetrics,
+    HitTerms,
+    Metrics,
+    ShinyMetrics,
+    UsageMetrics,
+    UsageTerms,
+    VisitMetrics,
+)
+from aconnect.connect.oauth.clients import OAuthClient, OAuthClients
+from aconnect.connect.oauth.credentials import (
+    AWSCredentials,
+    OAuthCredentials,
+    OAuthExchangeParams,
+    OAuthGrantType,
+    OAuthTokenType,
+)
+from aconnect.connect.oauth.integrations import (
+    OAuthAssociationParams,
+    OAuthIntegration,
+    OAuthIntegrationAssociation,
+    OAuthIntegrationAssociations,
+    OAuthIntegrationAuthType,
+    OAuthIntegrationCreateParams,
+    OAuthIntegrationPermission,
+    OAuthIntegrationPermissionParams,
+    OAuthIntegrations,
+    OAuthIntegrationType,
+    OAuthIntegrationUpdateParams,
+)
+from aconnect.connect.oauth.oauth import OAuth
+from aconnect.connect.oauth.sessions import OAuthSession, OAuthSessions
+from aconnect.connect.oauth.templates import (
+    OAuthTemplate,
+    OAuthTemplateField,
+    OAuthTemplateOption,
+    OAuthTemplates,
+    OAuthTemplateSection,
+    OAuthTemplateVisibility,
+)
+from aconnect.connect.packages import Packages
+from aconnect.connect.provisioning import bootstrap, bootstrap_token
+from aconnect.connect.queue import Queue, QueueItem
+from aconnect.connect.server_settings import (
     Installation,
     NodeJsInfo,
     PublicSettings,
@@ -192,67 +203,61 @@ from aconnect.connect.server import (
     Server,
     ServerSettings,
     TensorFlowInstallations,
-    TimeZone,
-    TimeZones,
 )
-from aconnect.connect.service_tokens import (
+from aconnect.connect.system.caches import (
+    RuntimeCache,
+    RuntimeCacheDeleteParams,
+    RuntimeCaches,
+    SystemCaches,
+)
+from aconnect.connect.system.checks import (
+    SystemCheckCreateParams,
+    SystemCheckResult,
+    SystemCheckResults,
+    SystemCheckRun,
+    SystemChecks,
+    SystemCheckStatus,
+    SystemCheckTest,
+)
+from aconnect.connect.system.documentation import (
+    CustomDocumentation,
+    DocumentationParams,
+    SystemDocumentation,
+)
+from aconnect.connect.system.service_tokens import (
     ServiceToken,
-    ServiceTokenCreate,
+    ServiceTokenCreateParams,
     ServiceTokens,
     ServiceTokenScope,
 )
-from aconnect.connect.storage import (
-    BundleStorage,
-    ContentStorage,
-    ContentStorageBundles,
-    ContentStorageDetail,
-    ContentStorageItem,
-    ServerStorage,
-    ServerStorageBundles,
-    SystemStorage,
-)
-from aconnect.connect.system import (
-    CustomDocumentation,
-    DocumentationPut,
-    Host,
-    RuntimeCache,
-    RuntimeCacheDelete,
-    RuntimeCaches,
-    ServiceAccounts,
-    System,
-    SystemCaches,
-    SystemDocumentation,
-)
+from aconnect.connect.system.storage import ServerStorage, ServerStorageBundles, SystemStorage
+from aconnect.connect.system.system import Host, ServiceAccounts, System
 from aconnect.connect.tags import (
     ChildTags,
-    ContentTag,
-    ContentTags,
     DescendantTags,
     Tag,
-    TagCreate,
+    TagCreateParams,
     Tags,
-    TagUpdate,
+    TagUpdateParams,
 )
 from aconnect.connect.tasks import Task, Tasks, TaskStarted, TaskStatus
-from aconnect.connect.thumbnails import ContentThumbnail
+from aconnect.connect.timezones import TimeZone, TimeZones
 from aconnect.connect.users import (
     ApiKey,
-    ApiKeyCreate,
+    ApiKeyCreateParams,
     ApiKeys,
     EditableUser,
     RemoteUser,
-    Ticket,
+    TempTicketParams,
     User,
-    UserCreate,
+    UserCreateParams,
     UserFields,
-    UserLock,
+    UserLockParams,
     UserRole,
     Users,
-    UserUpdate,
+    UserUpdateParams,
 )
-from aconnect.connect.vanities import ContentVanity, Vanities, Vanity, VanityInput
-from aconnect.connect.variants import ContentVariants, Variant, VariantInclude, Variants
-from aconnect.connect.version import ServerVersion
+from aconnect.connect.vanities import Vanities
 
 __all__ = [
     "AWSCredentials",
@@ -262,7 +267,7 @@ __all__ = [
     "ActiveUsers",
     "ApiErrorCode",
     "ApiKey",
-    "ApiKeyCreate",
+    "ApiKeyCreateParams",
     "ApiKeys",
     "AuditAction",
     "AuditLog",
@@ -281,7 +286,7 @@ __all__ = [
     "Client",
     "Content",
     "ContentBookmark",
-    "ContentCreate",
+    "ContentCreateParams",
     "ContentHit",
     "ContentItem",
     "ContentOAuth",
@@ -295,30 +300,30 @@ __all__ = [
     "ContentStorageBundles",
     "ContentStorageDetail",
     "ContentStorageItem",
-    "ContentTag",
+    "ContentTagParams",
     "ContentTags",
     "ContentTerms",
     "ContentThumbnail",
-    "ContentUpdate",
+    "ContentUpdateParams",
     "ContentVanity",
     "ContentVariants",
     "ContentVisit",
     "CurrentSchedule",
     "CustomDocumentation",
-    "DeployInstructions",
+    "ContentDeployParams",
     "DescendantTags",
-    "DocumentationPut",
+    "DocumentationParams",
     "EditableUser",
     "Environment",
-    "EnvironmentCreate",
+    "EnvironmentCreateParams",
     "EnvironmentInstallation",
     "EnvironmentInstallations",
     "EnvironmentMatching",
     "EnvironmentPermission",
-    "EnvironmentPermissionCreate",
+    "EnvironmentPermissionCreateParams",
     "EnvironmentPermissions",
-    "EnvironmentUpdate",
-    "EnvironmentVariable",
+    "EnvironmentUpdateParams",
+    "EnvironmentVariableParams",
     "EnvironmentVariables",
     "Environments",
     "Examples",
@@ -326,10 +331,10 @@ __all__ = [
     "ExperimentalBundle",
     "ExperimentalBundles",
     "ExperimentalContent",
-    "ExperimentalContentCreate",
+    "ExperimentalContentCreateParams",
     "ExperimentalContentItem",
-    "ExperimentalContentUpdate",
-    "ExperimentalDeploy",
+    "ExperimentalContentUpdateParams",
+    "ExperimentalDeployParams",
     "ExperimentalGroups",
     "ExperimentalJobs",
     "ExperimentalTasks",
@@ -339,11 +344,11 @@ __all__ = [
     "GroupContent",
     "GroupContentPermission",
     "GroupContentRole",
-    "GroupCreate",
+    "GroupCreateParams",
     "GroupMember",
     "GroupMembers",
-    "GroupPatch",
-    "GroupReplace",
+    "GroupUpdateParams",
+    "GroupModifyParams",
     "Groups",
     "HistorySchedule",
     "HitData",
@@ -352,8 +357,8 @@ __all__ = [
     "Host",
     "Include",
     "Installation",
-    "InstallationInput",
-    "InstallationsInput",
+    "InstallationParams",
+    "InstallationsParams",
     "Instrumentation",
     "Job",
     "JobMetrics",
@@ -367,26 +372,26 @@ __all__ = [
     "LogEntries",
     "LogEntry",
     "LoggedError",
-    "MemberAdd",
+    "GroupMemberAddParams",
     "MetricSample",
     "Metrics",
     "NodeJsInfo",
     "OAuth",
-    "OAuthAssociationPut",
+    "OAuthAssociationParams",
     "OAuthClient",
     "OAuthClients",
     "OAuthCredentials",
-    "OAuthExchange",
+    "OAuthExchangeParams",
     "OAuthGrantType",
     "OAuthIntegration",
     "OAuthIntegrationAssociation",
     "OAuthIntegrationAssociations",
     "OAuthIntegrationAuthType",
-    "OAuthIntegrationCreate",
-    "OAuthIntegrationGrant",
+    "OAuthIntegrationCreateParams",
+    "OAuthIntegrationPermissionParams",
     "OAuthIntegrationPermission",
     "OAuthIntegrationType",
-    "OAuthIntegrationUpdate",
+    "OAuthIntegrationUpdateParams",
     "OAuthIntegrations",
     "OAuthSession",
     "OAuthSessions",
@@ -401,7 +406,7 @@ __all__ = [
     "Package",
     "Packages",
     "Permission",
-    "PermissionInput",
+    "PermissionParams",
     "PermissionRole",
     "Permissions",
     "Principal",
@@ -415,13 +420,13 @@ __all__ = [
     "RecurrenceRules",
     "RemoteGroup",
     "RemoteUser",
-    "RenderInstructions",
+    "ContentRenderParams",
     "Repository",
-    "RepositoryPut",
-    "RepositoryUpdate",
+    "RepositoryPutParams",
+    "RepositoryUpdateParams",
     "RetiredBootstrap",
     "RuntimeCache",
-    "RuntimeCacheDelete",
+    "RuntimeCacheDeleteParams",
     "RuntimeCaches",
     "Schedule",
     "ScheduleHistoryEntry",
@@ -436,14 +441,14 @@ __all__ = [
     "ServerVersion",
     "ServiceAccounts",
     "ServiceToken",
-    "ServiceTokenCreate",
+    "ServiceTokenCreateParams",
     "ServiceTokenScope",
     "ServiceTokens",
     "ShinyMetrics",
     "ShinyUsage",
     "System",
     "SystemCaches",
-    "SystemCheckCreate",
+    "SystemCheckCreateParams",
     "SystemCheckResult",
     "SystemCheckResults",
     "SystemCheckRun",
@@ -453,15 +458,15 @@ __all__ = [
     "SystemDocumentation",
     "SystemStorage",
     "Tag",
-    "TagCreate",
-    "TagUpdate",
+    "TagCreateParams",
+    "TagUpdateParams",
     "Tags",
     "Task",
     "TaskStarted",
     "TaskStatus",
     "Tasks",
     "TensorFlowInstallations",
-    "Ticket",
+    "TempTicketParams",
     "TimeZone",
     "TimeZones",
     "UploadedBundle",
@@ -469,27 +474,27 @@ __all__ = [
     "UsageTerms",
     "User",
     "UserContent",
-    "UserCreate",
+    "UserCreateParams",
     "UserFields",
     "UserGroups",
-    "UserLock",
+    "UserLockParams",
     "UserRole",
-    "UserUpdate",
+    "UserUpdateParams",
     "Users",
     "Vanities",
     "Vanity",
-    "VanityInput",
+    "VanityParams",
     "Variant",
     "VariantInclude",
     "VariantScheduleHistory",
     "Variants",
     "VisitMetrics",
     "VolumeMount",
-    "VolumeMountInput",
+    "VolumeMountParams",
     "VolumeSource",
-    "VolumeSourceInput",
+    "VolumeSourceParams",
     "VolumeTarget",
-    "VolumeTargetInput",
+    "VolumeTargetParams",
     "archive_upload",
     "audit_query",
     "bootstrap",

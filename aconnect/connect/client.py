@@ -9,16 +9,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, Unpack
 
-from aconnect._core.endpoint import declared_by
-from aconnect._core.polling import PollPolicy
+from aconnect._client.client import BaseClient, resource, setting
+from aconnect._client.endpoint import declared_by
+from aconnect._client.files import whole_file
+from aconnect._client.polling import PollPolicy
 from aconnect._core.redaction import Secret
-from aconnect._transport.client import BaseClient, resource, setting
-from aconnect._transport.files import whole_file
 from aconnect._transport.options import Connection, connection_of, options_of
-from aconnect.connect.address import API, api_root
-from aconnect.connect.audit import AuditLogs
-from aconnect.connect.content import Content
-from aconnect.connect.dialect import ConnectDialect
+from aconnect.connect._base.address import API, api_root
+from aconnect.connect._base.dialect import ConnectDialect
+from aconnect.connect._base.version import ServerVersion
+from aconnect.connect.audit_logs import AuditLogs
+from aconnect.connect.bootstrap import Bootstrap
+from aconnect.connect.content.content import Content
 from aconnect.connect.environments import Environments
 from aconnect.connect.examples import Examples
 from aconnect.connect.experimental import Experimental
@@ -26,18 +28,17 @@ from aconnect.connect.feature_usage import FeatureUsage
 from aconnect.connect.groups import Groups
 from aconnect.connect.instrumentation import Instrumentation
 from aconnect.connect.metrics import Metrics
-from aconnect.connect.oauth import OAuth
-from aconnect.connect.oauth_credentials import OAuthTokenType
+from aconnect.connect.oauth.credentials import OAuthTokenType
+from aconnect.connect.oauth.oauth import OAuth
 from aconnect.connect.packages import Packages
-from aconnect.connect.provisioning import Bootstrap
 from aconnect.connect.queue import Queue
-from aconnect.connect.server import Server, TimeZones
-from aconnect.connect.system import System
+from aconnect.connect.server_settings import Server
+from aconnect.connect.system.system import System
 from aconnect.connect.tags import Tags
 from aconnect.connect.tasks import Tasks
+from aconnect.connect.timezones import TimeZones
 from aconnect.connect.users import User, Users
 from aconnect.connect.vanities import Vanities
-from aconnect.connect.version import ServerVersion
 from aconnect.errors import ApiError, DecodeError, InvalidArgumentError
 
 P = ParamSpec("P")
@@ -199,8 +200,8 @@ class Client(BaseClient):
         declared, owner = declared_by(call)
         request, scope = declared.bind(owner._scope, args, kwargs)
         request.within = left
-        answer = await self._answer(request)
-        value: T = declared.decode(answer, self, scope, request.secrets)
+        response = await self._answer(request)
+        value: T = declared.decode(response, self, scope, request.secrets)
         return value
 
     async def download(

@@ -8,12 +8,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Required, TypedDict, Unpack, cast
 
-from aconnect._core.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
 from aconnect._core.model import Id, Model, OpenEnum
-from aconnect._core.paging import Paged
-from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectBound, ConnectResource
-from aconnect.connect.matching import first_with
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.lookup import first_match
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
 class EnvironmentMatching(OpenEnum):
@@ -98,14 +98,14 @@ class Environment(ConnectBound, kw_only=True):
         """Get the environment as it is now."""
         return await self.client.environments.get(self.guid)
 
-    async def update(self, **fields: Unpack[EnvironmentUpdate]) -> Environment:
+    async def update(self, **fields: Unpack[EnvironmentUpdateParams]) -> Environment:
         """Change the given fields and give the environment as it is then.
 
         The others are sent as they are here, because the server may take the whole.
         """
         own = {name: getattr(self, name) for name in _CHANGEABLE}
         kept = {name: value for name, value in own.items() if value is not None}
-        whole = cast("EnvironmentUpdate", {**kept, **fields})
+        whole = cast("EnvironmentUpdateParams", {**kept, **fields})
         return await self.client.environments.update(self.guid, **whole)
 
     async def delete(self) -> None:
@@ -113,20 +113,20 @@ class Environment(ConnectBound, kw_only=True):
         await self.client.environments.delete(self.guid)
 
 
-class InstallationInput(TypedDict, total=False):
+class InstallationParams(TypedDict, total=False):
     """An interpreter within an image: its version, and the absolute path of its executable."""
 
     version: Required[str]
     path: Required[str]
 
 
-class InstallationsInput(TypedDict):
+class InstallationsParams(TypedDict):
     """The interpreters of one language within an image."""
 
-    installations: list[InstallationInput]
+    installations: list[InstallationParams]
 
 
-class VolumeSourceInput(TypedDict, total=False):
+class VolumeSourceParams(TypedDict, total=False):
     """Where a volume comes from; the type says which of the others are needed."""
 
     volume_type: Required[str]
@@ -135,21 +135,21 @@ class VolumeSourceInput(TypedDict, total=False):
     pvc_name: str | None
 
 
-class VolumeTargetInput(TypedDict, total=False):
+class VolumeTargetParams(TypedDict, total=False):
     """Where content sees a volume."""
 
     path: Required[str]
     read_only: bool | None
 
 
-class VolumeMountInput(TypedDict):
+class VolumeMountParams(TypedDict):
     """A volume that content in an environment can use."""
 
-    source: VolumeSourceInput
-    target: VolumeTargetInput
+    source: VolumeSourceParams
+    target: VolumeTargetParams
 
 
-class EnvironmentUpdate(TypedDict, total=False):
+class EnvironmentUpdateParams(TypedDict, total=False):
     """Fields of an environment that can be changed."""
 
     title: str | None
@@ -158,18 +158,18 @@ class EnvironmentUpdate(TypedDict, total=False):
     matching: str | None
     """As in `EnvironmentMatching`."""
     supervisor: str | None
-    python: InstallationsInput
-    nodejs: InstallationsInput
-    quarto: InstallationsInput
-    r: InstallationsInput
-    tensorflow: InstallationsInput
-    volume_mounts: list[VolumeMountInput]
+    python: InstallationsParams
+    nodejs: InstallationsParams
+    quarto: InstallationsParams
+    r: InstallationsParams
+    tensorflow: InstallationsParams
+    volume_mounts: list[VolumeMountParams]
 
 
-_CHANGEABLE: Final = tuple(EnvironmentUpdate.__annotations__)
+_CHANGEABLE: Final = tuple(EnvironmentUpdateParams.__annotations__)
 
 
-class EnvironmentCreate(EnvironmentUpdate, total=False):
+class EnvironmentCreateParams(EnvironmentUpdateParams, total=False):
     """Fields of a new environment; servers before 2024 need a title too."""
 
     name: Required[str]
@@ -195,7 +195,7 @@ class EnvironmentPermission(ConnectBound, kw_only=True):
         await self._below(EnvironmentPermissions, guid=guid).delete(self.guid)
 
 
-class EnvironmentPermissionCreate(TypedDict, total=False):
+class EnvironmentPermissionCreateParams(TypedDict, total=False):
     """Who may use an environment: a user or a group, and not both."""
 
     user_guid: str | None
@@ -207,7 +207,7 @@ class EnvironmentPermissions(
 ):
     """Who may use one environment; where nobody is named, all publishers may."""
 
-    @paged("/v1/environments/{guid}/permissions", by=Whole())
+    @paged("/v1/environments/{guid}/permissions", by=Unpaged())
     def find(self) -> Paged[EnvironmentPermission]:
         """Find who may use the environment."""
         ...
@@ -218,7 +218,9 @@ class EnvironmentPermissions(
         ...
 
     @endpoint("POST", "/v1/environments/{guid}/permissions")
-    async def create(self, **fields: Unpack[EnvironmentPermissionCreate]) -> EnvironmentPermission:
+    async def create(
+        self, **fields: Unpack[EnvironmentPermissionCreateParams]
+    ) -> EnvironmentPermission:
         """Let a user or a group use the environment; code 247 where it may already."""
         ...
 
@@ -231,14 +233,14 @@ class EnvironmentPermissions(
 class Environments(ConnectResource, name="environments", since="2023.05.0"):
     """The execution environments of the server."""
 
-    @paged("/v1/environments", by=Whole(), role="publisher")
+    @paged("/v1/environments", by=Unpaged(), role="publisher")
     def find(self) -> Paged[Environment]:
         """Find the environments that the key's owner may use."""
         ...
 
     async def find_by(self, **fields: object) -> Environment | None:
         """Find the first environment whose fields have these values, or None."""
-        return await first_with(self.find(), Environment, fields)
+        return await first_match(self.find(), Environment, fields)
 
     @endpoint("GET", "/v1/environments/{guid}", role="publisher")
     async def get(self, guid: str) -> Environment:
@@ -246,12 +248,12 @@ class Environments(ConnectResource, name="environments", since="2023.05.0"):
         ...
 
     @endpoint("POST", "/v1/environments", role="administrator")
-    async def create(self, **fields: Unpack[EnvironmentCreate]) -> Environment:
+    async def create(self, **fields: Unpack[EnvironmentCreateParams]) -> Environment:
         """Create an environment; `ConflictError` with code 175 where the name is taken."""
         ...
 
     @endpoint("PUT", "/v1/environments/{guid}", role="administrator")
-    async def update(self, guid: str, **fields: Unpack[EnvironmentUpdate]) -> Environment:
+    async def update(self, guid: str, **fields: Unpack[EnvironmentUpdateParams]) -> Environment:
         """Change an environment; give all fields, for the server may drop what is not sent.
 
         `Environment.update` sends the others itself. Servers before 2024 need a title.

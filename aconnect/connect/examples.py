@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.paging import Paged
-from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectResource
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.resource import ConnectResource
 
 
 class Examples(ConnectResource, name="examples"):
     """Content that the server offers for a first try; deprecated without a replacement."""
 
-    @paged("/v1/examples", by=Whole())
+    @paged("/v1/examples", by=Unpaged())
     def find(self) -> Paged[dict[str, Any]]:
         """Find all examples; their `name` is what the other operations take."""
         ...

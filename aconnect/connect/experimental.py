@@ -10,17 +10,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Required, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
 from aconnect._core.message import Upload
 from aconnect._core.model import Id, Model, OpenEnum
-from aconnect._core.paging import Paged
-from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectBound, ConnectResource
-from aconnect.connect.bundles import archive_upload
-from aconnect.connect.content import AccessType, ContentItem, ContentRole
-from aconnect.connect.permissions import PrincipalType
-from aconnect.connect.provisioning import RetiredBootstrap
-from aconnect.connect.styles import PageNumber
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.paging import PageNumber
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
+from aconnect.connect.bootstrap import BootstrapSuccess
+from aconnect.connect.content.bundles import archive_upload
+from aconnect.connect.content.content import AccessType, ContentItem, ContentRole
+from aconnect.connect.content.permissions import PrincipalType
 from aconnect.connect.tasks import Task, TaskStatus
 
 
@@ -102,19 +102,19 @@ class _ExperimentalFields(TypedDict, total=False):
     load_factor: float
 
 
-class ExperimentalContentCreate(_ExperimentalFields, total=False):
+class ExperimentalContentCreateParams(_ExperimentalFields, total=False):
     """Fields of new content, as the retired operation takes them."""
 
     name: Required[str]
 
 
-class ExperimentalContentUpdate(_ExperimentalFields, total=False):
+class ExperimentalContentUpdateParams(_ExperimentalFields, total=False):
     """Fields of content that can be changed, as the retired operation takes them."""
 
     name: str
 
 
-class ExperimentalDeploy(TypedDict, total=False):
+class ExperimentalDeployParams(TypedDict, total=False):
     """What the retired operation deploys."""
 
     bundle_id: str
@@ -157,7 +157,9 @@ class ExperimentalContent(ConnectResource, name="experimental.content", until="u
     """Content items, in the retired way."""
 
     @endpoint("POST", "/v1/experimental/content", since="1.7.0")
-    async def create(self, **fields: Unpack[ExperimentalContentCreate]) -> ExperimentalContentItem:
+    async def create(
+        self, **fields: Unpack[ExperimentalContentCreateParams]
+    ) -> ExperimentalContentItem:
         """Create an empty content item; gone after 2023.09, use `client.content.create`."""
         ...
 
@@ -168,7 +170,7 @@ class ExperimentalContent(ConnectResource, name="experimental.content", until="u
 
     @endpoint("POST", "/v1/experimental/content/{guid}", idempotent=True)
     async def update(
-        self, guid: str, **fields: Unpack[ExperimentalContentUpdate]
+        self, guid: str, **fields: Unpack[ExperimentalContentUpdateParams]
     ) -> ExperimentalContentItem:
         """Change the given fields; gone after 2023.09, use `client.content.update`."""
         ...
@@ -189,7 +191,9 @@ class ExperimentalContent(ConnectResource, name="experimental.content", until="u
         ...
 
     @endpoint("POST", "/v1/experimental/content/{guid}/deploy", since="1.7.0")
-    async def deploy(self, guid: str, **fields: Unpack[ExperimentalDeploy]) -> Task[ContentItem]:
+    async def deploy(
+        self, guid: str, **fields: Unpack[ExperimentalDeployParams]
+    ) -> Task[ContentItem]:
         """Deploy a bundle; gone after 2023.09, use `client.content.deploy`.
 
         The task is followed by `client.tasks`, which servers from 1.8.6 on have.
@@ -244,7 +248,7 @@ class ExperimentalGroups(ConnectResource, name="experimental.groups"):
 
     @paged(
         "/v1/experimental/groups/{guid}/content",
-        by=Whole(),
+        by=Unpaged(),
         since="2021.09.0",
         role="administrator",
     )
@@ -330,3 +334,21 @@ class Experimental(ConnectResource, name="experimental"):
     def tasks(self) -> ExperimentalTasks:
         """Tasks; gone after 2023.09."""
         return ExperimentalTasks(self._client)
+
+
+class RetiredBootstrap(ConnectResource, name="experimental.bootstrap"):
+    """The older spelling of `Bootstrap`."""
+
+    @endpoint(
+        "POST",
+        "/v1/experimental/bootstrap",
+        authorization="Connect-Bootstrap {token}",
+        since="2022.10.0",
+        role="anonymous",
+    )
+    async def create(self, token: str) -> BootstrapSuccess:
+        """Create the first administrator and its API key; deprecated since 2024.05.0.
+
+        Use `client.bootstrap.create` there.
+        """
+        ...

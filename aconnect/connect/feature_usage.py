@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aconnect._core.endpoint import paged
+from aconnect._client.endpoint import paged
+from aconnect._client.paged import Paged
 from aconnect._core.model import Model
-from aconnect._core.paging import Paged
-from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectResource
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.resource import ConnectResource
 
 
 class Feature(Model, kw_only=True):
@@ -20,7 +20,7 @@ class Feature(Model, kw_only=True):
 class FeatureUsage(ConnectResource, name="feature_usage"):
     """Features whose use the server keeps track of."""
 
-    @paged("/v1/feature-usage", by=Whole(), role="publisher")
+    @paged("/v1/feature-usage", by=Unpaged(), role="publisher")
     def find(self) -> Paged[Feature]:
         """Find all of them, used or not."""
         ...

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack, cast
 
-from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.paging import Paged
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
 from aconnect.concurrency import Mapped, amap
-from aconnect.connect.base import ConnectBound, ConnectResource, guid_of, known
-from aconnect.connect.codes import ApiErrorCode
-from aconnect.connect.styles import PageNumber, Wrapped
-from aconnect.connect.users import Ticket, User, UserFields
+from aconnect.connect._base.codes import ApiErrorCode
+from aconnect.connect._base.paging import PageNumber, UnpagedEnvelope
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, guid_of, known
+from aconnect.connect.users import TempTicketParams, User, UserFields
 from aconnect.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Group(ConnectBound, kw_only=True):
         """The content that the group has a permission for."""
         return self.client.experimental.groups.content(self.guid)
 
-    async def update(self, **fields: Unpack[GroupPatch]) -> Group:
+    async def update(self, **fields: Unpack[GroupUpdateParams]) -> Group:
         """Change the given fields and give the group as it is then."""
         return await self.client.groups.update(self.guid, **fields)
 
@@ -91,7 +91,7 @@ class RemoteGroup(ConnectBound, kw_only=True):
         )
 
 
-class GroupCreate(TypedDict, total=False):
+class GroupCreateParams(TypedDict, total=False):
     """Fields of a new group."""
 
     name: Required[str]
@@ -99,7 +99,7 @@ class GroupCreate(TypedDict, total=False):
     gid: int | None
 
 
-class GroupPatch(TypedDict, total=False):
+class GroupUpdateParams(TypedDict, total=False):
     """Fields of a group that can be changed; None clears one."""
 
     name: str | None
@@ -107,14 +107,14 @@ class GroupPatch(TypedDict, total=False):
     gid: int | None
 
 
-class GroupReplace(TypedDict, total=False):
+class GroupModifyParams(TypedDict, total=False):
     """Fields that servers before 2025 can change."""
 
     name: str
     owner_guid: str
 
 
-class MemberAdd(TypedDict):
+class GroupMemberAddParams(TypedDict):
     """Who becomes a member."""
 
     user_guid: str
@@ -139,7 +139,7 @@ class GroupMembers(ConnectResource, name="groups.members", since="1.7.0"):
         await self._add(user_guid=guid_of(user, user_guid, _USER))
 
     @endpoint("POST", "/v1/groups/{group_guid}/members", role="group owner")
-    async def _add(self, **fields: Unpack[MemberAdd]) -> None: ...
+    async def _add(self, **fields: Unpack[GroupMemberAddParams]) -> None: ...
 
     async def delete(
         self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
@@ -225,22 +225,22 @@ class Groups(ConnectResource, name="groups"):
         ...
 
     @endpoint("POST", "/v1/groups", since="1.7.0", role="publisher")
-    async def create(self, **fields: Unpack[GroupCreate]) -> Group:
+    async def create(self, **fields: Unpack[GroupCreateParams]) -> Group:
         """Create a group; with LDAP or Google, use `remote` instead."""
         ...
 
     @endpoint("PUT", "/v1/groups", idempotent=False, role="publisher")
-    async def create_remote(self, **fields: Unpack[Ticket]) -> Group:
+    async def create_remote(self, **fields: Unpack[TempTicketParams]) -> Group:
         """Add a group found by `remote`."""
         ...
 
     @endpoint("PATCH", "/v1/groups/{guid}", idempotent=True, role="group owner")
-    async def update(self, guid: str, **fields: Unpack[GroupPatch]) -> Group:
+    async def update(self, guid: str, **fields: Unpack[GroupUpdateParams]) -> Group:
         """Change the given fields of a group; servers before 2025 know only `replace`."""
         ...
 
     @endpoint("POST", "/v1/groups/{guid}", idempotent=True, since="1.7.0", role="publisher")
-    async def replace(self, guid: str, **fields: Unpack[GroupReplace]) -> Group:
+    async def replace(self, guid: str, **fields: Unpack[GroupModifyParams]) -> Group:
         """Change a group's name or owner, on any version of the server."""
         ...
 
@@ -249,7 +249,7 @@ class Groups(ConnectResource, name="groups"):
         """Delete a group; its members stay."""
         ...
 
-    @paged("/v1/groups/remote", by=Wrapped(), role="publisher")
+    @paged("/v1/groups/remote", by=UnpagedEnvelope(), role="publisher")
     def remote(self, *, prefix: str, limit: int | None = None) -> Paged[RemoteGroup]:
         """Search the authentication provider (LDAP) for groups; `limit` up to 500."""
         ...

@@ -11,13 +11,13 @@ from datetime import datetime
 
 from msgspec import field
 
-from aconnect._core.endpoint import paged
+from aconnect._client.endpoint import paged
+from aconnect._client.paged import Paged
 from aconnect._core.model import Row, id_text
-from aconnect._core.paging import Paged
-from aconnect._core.styles import Whole
+from aconnect._core.paging import Unpaged
 from aconnect.concurrency import Mapped
-from aconnect.connect.base import ConnectResource
-from aconnect.connect.styles import Keyset
+from aconnect.connect._base.paging import Keyset
+from aconnect.connect._base.resource import ConnectResource
 
 
 class ContentVisit(Row, kw_only=True, frozen=True, gc=False):
@@ -143,7 +143,7 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
 
     @paged(
         "/v1/instrumentation/content/hits",
-        by=Whole(),
+        by=Unpaged(),
         separators={"content_guid": "|"},
         since="2025.04.0",
     )

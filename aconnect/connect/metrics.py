@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint
+from aconnect._client.endpoint import endpoint
+from aconnect._client.paged import Paged
 from aconnect._core.model import Model
-from aconnect._core.paging import Paged
 from aconnect.concurrency import Mapped
-from aconnect.connect.base import ConnectResource
+from aconnect.connect._base.lookup import first_match
+from aconnect.connect._base.resource import ConnectResource
 from aconnect.connect.instrumentation import ContentHit, ContentVisit, ShinyUsage
-from aconnect.connect.matching import first_with
 
 _NAMES: Final = {"start": "from_", "end": "to"}
 
@@ -88,7 +88,7 @@ class HitMetrics(ConnectResource, name="metrics.hits"):
 
     async def find_by(self, **fields: object) -> ContentHit | None:
         """Find the first hit whose fields have these values, or None; all hits are asked for."""
-        return await first_with(self.find(), ContentHit, fields)
+        return await first_match(self.find(), ContentHit, fields)
 
 
 class UsageMetrics(ConnectResource, name="metrics.usage"):

@@ -15,25 +15,24 @@ import hashlib
 import hmac
 import os
 from pathlib import Path
-from typing import ClassVar, Final, Unpack
+from typing import Final, Unpack
 
+from aconnect._client.client import BaseClient
 from aconnect._core import decoding
-from aconnect._core.endpoint import endpoint
-from aconnect._core.model import Confidential
 from aconnect._core.redaction import Secret
-from aconnect._transport.client import BaseClient
 from aconnect._transport.options import Connection, options_of
-from aconnect.connect.address import api_root
-from aconnect.connect.base import ConnectResource
-from aconnect.connect.dialect import ConnectDialect
+from aconnect.connect._base.address import api_root
+from aconnect.connect._base.dialect import ConnectDialect
+from aconnect.connect.bootstrap import Bootstrap, BootstrapSuccess
+from aconnect.connect.experimental import RetiredBootstrap
 from aconnect.errors import (
-    ConnectError,
-    ConnectTimeout,
+    AconnectError,
+    ConnectionFailedError,
+    ConnectTimeoutError,
     DecodeError,
     EndpointMissingError,
     InvalidArgumentError,
     TransportError,
-    UnreachableError,
 )
 
 SECRET_VARIABLE: Final = "CONNECT_BOOTSTRAP_SECRETKEY"  # noqa: S105  its name
@@ -43,52 +42,7 @@ SECRET_VARIABLE: Final = "CONNECT_BOOTSTRAP_SECRETKEY"  # noqa: S105  its name
 _LIFETIME: Final = 300
 # RFC 7518, 3.2: a key for HS256 is no shorter than its hash.
 _SHORTEST: Final = 32
-_NEVER_SENT: Final = (UnreachableError, ConnectTimeout)
-
-
-class BootstrapSuccess(Confidential, kw_only=True):
-    """What a new server answers; the key is not shown when this is printed."""
-
-    _hidden: ClassVar[tuple[str, ...]] = ("api_key",)
-
-    api_key: str | None = None
-    """The first administrator's; the server tells it only this once."""
-
-
-class Bootstrap(ConnectResource, name="bootstrap"):
-    """The first administrator of a server without users; `aconnect.connect.bootstrap` does it all.
-
-    The call goes out with the token instead of the client's key.
-    """
-
-    @endpoint(
-        "POST",
-        "/v1/bootstrap",
-        authorization="Connect-Bootstrap {token}",
-        since="2024.05.0",
-        role="anonymous",
-    )
-    async def create(self, token: str) -> BootstrapSuccess:
-        """Create the first administrator and its key; `PermissionDeniedError` if users exist."""
-        ...
-
-
-class RetiredBootstrap(ConnectResource, name="experimental.bootstrap"):
-    """The older spelling of `Bootstrap`."""
-
-    @endpoint(
-        "POST",
-        "/v1/experimental/bootstrap",
-        authorization="Connect-Bootstrap {token}",
-        since="2022.10.0",
-        role="anonymous",
-    )
-    async def create(self, token: str) -> BootstrapSuccess:
-        """Create the first administrator and its API key; deprecated since 2024.05.0.
-
-        Use `client.bootstrap.create` there.
-        """
-        ...
+_NEVER_SENT: Final = (ConnectionFailedError, ConnectTimeoutError)
 
 
 class _Keyless(BaseClient):
@@ -130,7 +84,7 @@ async def bootstrap(
                 )
             raise
     if not found.api_key:
-        raise ConnectError(f"POST {root}/v1/bootstrap succeeded, but its answer has no API key")
+        raise AconnectError(f"POST {root}/v1/bootstrap succeeded, but its answer has no API key")
     return found.api_key
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from aconnect._core.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
 from aconnect._core.model import Id
-from aconnect._core.paging import Paged
-from aconnect.connect.base import ConnectBound, ConnectResource
-from aconnect.connect.styles import PageNumber
+from aconnect.connect._base.paging import PageNumber
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
 class QueueItem(ConnectBound, kw_only=True):

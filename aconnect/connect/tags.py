@@ -10,17 +10,17 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
 from aconnect._core.model import Id
-from aconnect._core.paging import Paged
-from aconnect._core.styles import Whole
+from aconnect._core.paging import Unpaged
 from aconnect.concurrency import Mapped
-from aconnect.connect.base import ConnectBound, ConnectResource, known
-from aconnect.connect.codes import ApiErrorCode
+from aconnect.connect._base.codes import ApiErrorCode
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, known
 from aconnect.errors import ApiError, InvalidArgumentError
 
 if TYPE_CHECKING:
-    from aconnect.connect.content import ContentItem
+    from aconnect.connect.content.content import ContentItem
 
 # There is a tag with this name beside it: the code for tags, and the one for names of any kind.
 _NAME_TAKEN: Final = frozenset({ApiErrorCode.NO_DUPLICATE_TAG_NAMES, ApiErrorCode.DUPLICATE_NAME})
@@ -59,7 +59,7 @@ class Tag(ConnectBound, kw_only=True):
         """The tags below, and those below them."""
         return self._below(DescendantTags, id=known("id", self.id))
 
-    async def update(self, **fields: Unpack[TagUpdate]) -> Tag:
+    async def update(self, **fields: Unpack[TagUpdateParams]) -> Tag:
         """Change name or parent and give the tag as it is then."""
         return await self.client.tags.update(self.id, **fields)
 
@@ -95,53 +95,24 @@ class DescendantTags(ConnectResource, name="tags.descendant_tags"):
         return Mapped(rows)
 
 
-class TagCreate(TypedDict, total=False):
+class TagCreateParams(TypedDict, total=False):
     """Fields of a new tag; without a parent it is a category."""
 
     name: Required[str]
     parent_id: str | None
 
 
-class TagUpdate(TypedDict, total=False):
+class TagUpdateParams(TypedDict, total=False):
     """Fields of a tag that can be changed."""
 
     name: str | None
     parent_id: str | None
 
 
-class ContentTag(TypedDict):
-    """Which tag is put on content."""
-
-    tag_id: str
-
-
-class ContentTags(ConnectResource, name="content.tags", since="1.8.6"):
-    """The tags of one content item."""
-
-    @paged("/v1/content/{guid}/tags", by=Whole(), role="content viewer")
-    def find(self) -> Paged[Tag]:
-        """Find the tags."""
-        ...
-
-    async def add(self, tag: Tag | str) -> list[Tag]:
-        """Put a tag on, with its ancestors, and give all tags."""
-        return await self._add(tag_id=known("id", tag.id if isinstance(tag, Tag) else tag))
-
-    @endpoint("POST", "/v1/content/{guid}/tags", idempotent=True, role="collaborator")
-    async def _add(self, **fields: Unpack[ContentTag]) -> list[Tag]: ...
-
-    async def delete(self, tag: Tag | str) -> None:
-        """Take a tag off, with its descendants."""
-        await self._delete(tag.id if isinstance(tag, Tag) else tag)
-
-    @endpoint("DELETE", "/v1/content/{guid}/tags/{id}", role="collaborator")
-    async def _delete(self, id: str) -> None: ...  # noqa: A002  the vendor's noun
-
-
 class Tags(ConnectResource, name="tags", since="1.8.6"):
     """All tags of the server."""
 
-    @paged("/v1/tags", by=Whole(), role="viewer")
+    @paged("/v1/tags", by=Unpaged(), role="viewer")
     def find(self, *, name: str | None = None, parent_id: str | None = None) -> Paged[Tag]:
         """Find tags by name or parent."""
         ...
@@ -178,7 +149,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
 
     async def _have(self, name: str, parent_id: str | None) -> Tag:
         """Create a tag, or give the one that somebody else has just created."""
-        fields: TagCreate = {"name": name}
+        fields: TagCreateParams = {"name": name}
         if parent_id is not None:
             fields["parent_id"] = parent_id
         try:
@@ -192,7 +163,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
             raise
 
     @endpoint("POST", "/v1/tags", role="administrator")
-    async def create(self, **fields: Unpack[TagCreate]) -> Tag:
+    async def create(self, **fields: Unpack[TagCreateParams]) -> Tag:
         """Create a tag, or a category where there is no `parent_id`."""
         ...
 
@@ -200,7 +171,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
     async def update(
         self,
         id: str,  # noqa: A002  as above
-        **fields: Unpack[TagUpdate],
+        **fields: Unpack[TagUpdateParams],
     ) -> Tag:
         """Change name or parent of a tag."""
         ...
@@ -210,7 +181,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         """Delete a tag and its descendants."""
         ...
 
-    @paged("/v1/tags/{id}/content", by=Whole(), role="viewer")
+    @paged("/v1/tags/{id}/content", by=Unpaged(), role="viewer")
     def content(self, id: str) -> Paged[ContentItem]:  # noqa: A002  as above
         """Find the content with a tag."""
         ...

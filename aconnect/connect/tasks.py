@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
 
 import msgspec
 
+from aconnect._client.endpoint import declared_by, endpoint
+from aconnect._client.polling import PollPolicy
 from aconnect._core import decoding
-from aconnect._core.endpoint import declared_by, endpoint
 from aconnect._core.events import TaskProgress
-from aconnect._core.message import Answer
+from aconnect._core.message import Response
 from aconnect._core.model import Id, Model
-from aconnect._core.polling import PollPolicy
-from aconnect.connect.base import ConnectResource
-from aconnect.connect.following import follow
-from aconnect.errors import ConnectError, ResumeError, TaskFailed
+from aconnect.connect._base.following import follow
+from aconnect.connect._base.resource import ConnectResource
+from aconnect.errors import AconnectError, ResumeError, TaskFailedError
 
 if TYPE_CHECKING:
     from aconnect.connect.client import Client
@@ -95,7 +95,7 @@ class Task(Generic[T]):
     def build(
         cls,
         wire: TaskStarted,
-        answer: Answer,
+        response: Response,
         client: Client,
         scope: Mapping[str, Any],
         *,
@@ -109,15 +109,15 @@ class Task(Generic[T]):
         if not id_ and optional:
             return None
         if not id_:
-            said = client._hide(answer.body[:_SHOWN].decode("utf-8", "replace"))
-            raise ConnectError(f"the server started no task; it said {said!r}")
+            said = client._hide(response.body[:_SHOWN].decode("utf-8", "replace"))
+            raise AconnectError(f"the server started no task; it said {said!r}")
 
         async def content(_: TaskStatus) -> Any:
             return await client.content.get(str(scope["guid"]))
 
         # What is not done to content has no result but the last status.
         finish = cast("Any", content) if "guid" in scope else None
-        return cls(client, id_, cookies=sticky_cookies(answer), finish=finish)
+        return cls(client, id_, cookies=sticky_cookies(response), finish=finish)
 
     @classmethod
     def from_token(cls, client: Client, token: str) -> Task[TaskStatus]:
@@ -165,13 +165,13 @@ class Task(Generic[T]):
         return status
 
     async def result(self, timeout: float | None = None) -> T:
-        """Wait until it ends and give its result; `TaskFailed` if it did not end well."""
+        """Wait until it ends and give its result; `TaskFailedError` if it did not end well."""
         status = await self.wait(timeout)
         if status.code or status.error:
             tail = tuple(self._tail)
             said = f": {status.error}" if status.error else ""
             output = "; it last said:\n  " + "\n  ".join(tail[-5:]) if tail else ""
-            raise TaskFailed(
+            raise TaskFailedError(
                 f"task {self.id} failed with code {status.code}{said}{output}",
                 token=self.token,
                 code=status.code,
@@ -244,10 +244,10 @@ class Task(Generic[T]):
                 self._first = max(self._first, at)
 
 
-def sticky_cookies(answer: Answer) -> str:
+def sticky_cookies(response: Response) -> str:
     """Give the Cookie header that leads back to the node which gave this answer."""
     found: dict[str, str] = {}
-    for header in answer.set_cookies:
+    for header in response.set_cookies:
         try:
             found.update(
                 {name: morsel.coded_value for name, morsel in SimpleCookie(header).items()}

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Required, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
 from aconnect._core.model import Confidential, Id, Model, OpenEnum
-from aconnect._core.paging import Paged
-from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectBound, ConnectResource, known
-from aconnect.connect.styles import PageNumber, Wrapped
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.paging import PageNumber, UnpagedEnvelope
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, known
 
 if TYPE_CHECKING:
-    from aconnect.connect.content import UserContent
+    from aconnect.connect.content.content import UserContent
     from aconnect.connect.groups import UserGroups
 
 
@@ -71,7 +71,7 @@ class User(UserFields, kw_only=True):
         """Get the user as it is now."""
         return await self.client.users.get(self.guid)
 
-    async def update(self, **fields: Unpack[UserUpdate]) -> User:
+    async def update(self, **fields: Unpack[UserUpdateParams]) -> User:
         """Change the given fields and give the user as it is then."""
         await self.client.users.update(self.guid, **fields)
         return await self.client.users.get(self.guid)
@@ -133,7 +133,7 @@ class ApiKey(Confidential, ConnectBound, kw_only=True):
         await self._below(ApiKeys, guid=self._scoped("guid")).delete(self.id)
 
 
-class ApiKeyCreate(TypedDict, total=False):
+class ApiKeyCreateParams(TypedDict, total=False):
     """Fields of a new API key."""
 
     name: Required[str]
@@ -143,7 +143,7 @@ class ApiKeyCreate(TypedDict, total=False):
     """None for never; newer servers only."""
 
 
-class UserCreate(TypedDict, total=False):
+class UserCreateParams(TypedDict, total=False):
     """Fields of a new user; which ones are needed depends on the authentication provider."""
 
     username: Required[str]
@@ -157,7 +157,7 @@ class UserCreate(TypedDict, total=False):
     unique_id: str
 
 
-class UserUpdate(TypedDict, total=False):
+class UserUpdateParams(TypedDict, total=False):
     """Fields of a user that can be changed; which ones depends on the authentication provider."""
 
     email: str
@@ -167,13 +167,13 @@ class UserUpdate(TypedDict, total=False):
     user_role: str
 
 
-class UserLock(TypedDict):
+class UserLockParams(TypedDict):
     """Whether a user is locked."""
 
     locked: bool
 
 
-class Ticket(TypedDict):
+class TempTicketParams(TypedDict):
     """The ticket of a remote user or group, as its search gave it."""
 
     temp_ticket: str
@@ -182,7 +182,7 @@ class Ticket(TypedDict):
 class ApiKeys(ConnectResource, name="users.keys", role="viewer"):
     """The API keys of one user, which must be the one whose key is in use."""
 
-    @paged("/v1/users/{guid}/keys", by=Whole())
+    @paged("/v1/users/{guid}/keys", by=Unpaged())
     def find(self) -> Paged[ApiKey]:
         """Find the keys; of each key itself only the last few characters are told."""
         ...
@@ -193,7 +193,7 @@ class ApiKeys(ConnectResource, name="users.keys", role="viewer"):
         ...
 
     @endpoint("POST", "/v1/users/{guid}/keys")
-    async def create(self, **fields: Unpack[ApiKeyCreate]) -> ApiKey:
+    async def create(self, **fields: Unpack[ApiKeyCreateParams]) -> ApiKey:
         """Create a key; `ApiKey.key` of the answer is the only place that ever tells it."""
         ...
 
@@ -265,26 +265,26 @@ class Users(ConnectResource, name="users"):
         role="administrator",
         secret=("password",),
     )
-    async def create(self, **fields: Unpack[UserCreate]) -> User:
+    async def create(self, **fields: Unpack[UserCreateParams]) -> User:
         """Create a user; with LDAP or Google, use `remote` instead (codes 119, 120)."""
         ...
 
     @endpoint("PUT", "/v1/users", idempotent=False, role="publisher")
-    async def create_remote(self, **fields: Unpack[Ticket]) -> User:
+    async def create_remote(self, **fields: Unpack[TempTicketParams]) -> User:
         """Add a user found by `remote`."""
         ...
 
     @endpoint("PUT", "/v1/users/{guid}", since="1.6.8", role="viewer")
-    async def update(self, guid: str, **fields: Unpack[UserUpdate]) -> EditableUser:
+    async def update(self, guid: str, **fields: Unpack[UserUpdateParams]) -> EditableUser:
         """Change the given fields of a user; the others stay as they are."""
         ...
 
     @endpoint("POST", "/v1/users/{guid}/lock", idempotent=True, role="administrator")
-    async def lock(self, guid: str, **fields: Unpack[UserLock]) -> None:
+    async def lock(self, guid: str, **fields: Unpack[UserLockParams]) -> None:
         """Lock a user, or unlock it with `locked=False`."""
         ...
 
-    @paged("/v1/users/remote", by=Wrapped(), role="publisher")
+    @paged("/v1/users/remote", by=UnpagedEnvelope(), role="publisher")
     def remote(self, *, prefix: str, limit: int | None = None) -> Paged[RemoteUser]:
         """Search the authentication provider (LDAP, OAuth2) for users; `limit` up to 500."""
         ...

@@ -1,70 +1,18 @@
-"""Vanity URLs: paths of their own, below the server's address, at which users find content.
-
-The server writes a path with a slash at both ends. It may have letters, digits, `-`, `_` and `/`,
-must not lie below another vanity path, and must not be one of the server's own (code 52).
-"""
+"""The vanity URLs of all content."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Required, TypedDict, Unpack
-
-from aconnect._core.endpoint import endpoint, paged
-from aconnect._core.paging import Paged
-from aconnect._core.styles import Whole
-from aconnect.connect.base import ConnectBound, ConnectResource, if_any
-
-
-class Vanity(ConnectBound, kw_only=True):
-    """The path at which a content item is found."""
-
-    path: str = ""
-    content_guid: str | None = None
-    created_time: datetime | None = None
-
-    async def delete(self) -> None:
-        """Take the path from its content; the content stays."""
-        guid = self._scoped("guid", self.content_guid)
-        await self._below(ContentVanity, guid=guid).delete()
-
-
-class VanityInput(TypedDict, total=False):
-    """The path that content is to have; with `force` even if that takes it from other content."""
-
-    path: Required[str]
-    force: bool
-
-
-class ContentVanity(ConnectResource, name="content.vanity", since="1.8.6"):
-    """The vanity URL of one content item."""
-
-    @endpoint("GET", "/v1/content/{guid}/vanity", role="viewer")
-    async def get(self) -> Vanity:
-        """Get the vanity URL; where there is none, it is a `NotFoundError`."""
-        ...
-
-    async def find_one(self) -> Vanity | None:
-        """Get the vanity URL, or None; the server does not tell content without one from none."""
-        return await if_any(self.get())
-
-    @endpoint("PUT", "/v1/content/{guid}/vanity", role="publisher")
-    async def put(self, **fields: Unpack[VanityInput]) -> Vanity:
-        """Give the content this path, instead of the one it has.
-
-        A path in use is a `ConflictError` with code 51; `force=True` takes it from other content.
-        """
-        ...
-
-    @endpoint("DELETE", "/v1/content/{guid}/vanity", role="publisher")
-    async def delete(self) -> None:
-        """Take the path from the content."""
-        ...
+from aconnect._client.endpoint import paged
+from aconnect._client.paged import Paged
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.resource import ConnectResource
+from aconnect.connect.content.vanity import Vanity
 
 
 class Vanities(ConnectResource, name="vanities"):
     """The vanity URLs of all content."""
 
-    @paged("/v1/vanities", by=Whole(), role="administrator", since="1.8.6")
+    @paged("/v1/vanities", by=Unpaged(), role="administrator", since="1.8.6")
     def find(self) -> Paged[Vanity]:
         """Find all vanity URLs."""
         ...

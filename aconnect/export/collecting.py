@@ -17,8 +17,8 @@ import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
-from aconnect._core.paging import Paged
-from aconnect.errors import ConnectError
+from aconnect._client.paged import Paged
+from aconnect.errors import AconnectError
 from aconnect.export.parts import Collected, PartFile, Source
 from aconnect.export.series import Keep
 from aconnect.export.sinks import Format, sink_for
@@ -72,7 +72,7 @@ async def collect(
         if not part.ended:
             await _fetch(paged, part, keep, progress)
         return await to_thread.run_sync(part.finish)
-    except (ConnectError, OSError) as error:
+    except (AconnectError, OSError) as error:
         if part.progress.rows:
             error.add_note(going_on(part.progress))
         raise

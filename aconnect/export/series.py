@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 from msgspec import Raw, Struct
 
-from aconnect._core.paging import Paged
+from aconnect._client.paged import Paged
 from aconnect._core.url import rfc3339
 from aconnect.connect import Client, audit_query
 from aconnect.errors import EndpointMissingError, InvalidArgumentError

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Unpack
 
+from aconnect._client.client import BaseClient, resource, setting
 from aconnect._core.redaction import Secret
-from aconnect._transport.client import BaseClient, resource, setting
 from aconnect._transport.options import Connection, options_of
 from aconnect._transport.signin import Credentials, SignIn
 from aconnect.looker.address import api_root

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from aconnect._core.dialect import Dialect, Said, json_object
-from aconnect._core.message import Answer, Request
+from aconnect._core.dialect import Dialect, ErrorBody, json_object
+from aconnect._core.message import Request, Response
 from aconnect.errors import ApiError, AuthenticationError, NotFoundError, PermissionDeniedError
 
 LOGIN = "session.login"
@@ -18,23 +18,25 @@ LOGIN = "session.login"
 class LookerDialect(Dialect):
     """Reads Looker's error bodies; `payload` holds the body, with the details per field."""
 
-    def read(self, answer: Answer) -> Said | None:
-        data = json_object(answer)
+    def read(self, response: Response) -> ErrorBody | None:
+        data = json_object(response)
         if data is None or "documentation_url" not in data or "message" not in data:
             return None
         message = data["message"] if isinstance(data["message"], str) else ""
         details = _details(data)
         fields = "; ".join(text for detail in details if (text := _shown(detail)))
         code = next((d["code"] for d in details if isinstance(d.get("code"), str)), None)
-        return Said(f"{message}: {fields}" if message and fields else message or fields, code, data)
+        return ErrorBody(
+            f"{message}: {fields}" if message and fields else message or fields, code, data
+        )
 
-    def kind(self, request: Request, answer: Answer, said: Said | None) -> type[ApiError]:
-        if request.operation == LOGIN and answer.status == 404 and said is not None:
+    def kind(self, request: Request, response: Response, said: ErrorBody | None) -> type[ApiError]:
+        if request.operation == LOGIN and response.status == 404 and said is not None:
             # Looker says "Not found" of a client id and secret that it does not know.
             return AuthenticationError
-        return super().kind(request, answer, said)
+        return super().kind(request, response, said)
 
-    def hint(self, request: Request, kind: type[ApiError], said: Said | None) -> str:
+    def hint(self, request: Request, kind: type[ApiError], said: ErrorBody | None) -> str:
         if kind is AuthenticationError:
             return (
                 "check the client id and secret (LOOKERSDK_CLIENT_ID, LOOKERSDK_CLIENT_SECRET), "

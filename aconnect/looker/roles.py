@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Required, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
 from aconnect._core.model import Id, Model
-from aconnect._core.paging import Paged
-from aconnect._core.styles import Offset, Whole
+from aconnect._core.paging import Offset, Unpaged
 from aconnect.looker.base import LookerResource
 from aconnect.looker.sets import ModelSet, PermissionSet, Texts
 
@@ -96,7 +96,7 @@ class User(Model, kw_only=True):
     url: str | None = None
 
 
-class RoleUpdate(TypedDict, total=False):
+class RoleUpdateParams(TypedDict, total=False):
     """Fields of a role that can be changed."""
 
     name: str | None
@@ -104,7 +104,7 @@ class RoleUpdate(TypedDict, total=False):
     model_set_id: str | None
 
 
-class RoleCreate(TypedDict, total=False):
+class RoleCreateParams(TypedDict, total=False):
     """Fields of a new role; Looker wants both sets."""
 
     name: Required[str]
@@ -115,7 +115,7 @@ class RoleCreate(TypedDict, total=False):
 class Roles(LookerResource, name="roles"):
     """Roles, their groups and their users."""
 
-    @paged("/roles", by=Whole())
+    @paged("/roles", by=Unpaged())
     def all(
         self,
         *,
@@ -162,12 +162,12 @@ class Roles(LookerResource, name="roles"):
         ...
 
     @endpoint("POST", "/roles")
-    async def create(self, **fields: Unpack[RoleCreate]) -> Role:
+    async def create(self, **fields: Unpack[RoleCreateParams]) -> Role:
         """Create a role; `ConflictError` where there is one of that name."""
         ...
 
     @endpoint("PATCH", "/roles/{role_id}", idempotent=True)
-    async def update(self, role_id: str, **fields: Unpack[RoleUpdate]) -> Role:
+    async def update(self, role_id: str, **fields: Unpack[RoleUpdateParams]) -> Role:
         """Change the given fields of a role that is not Looker's own."""
         ...
 
@@ -176,7 +176,7 @@ class Roles(LookerResource, name="roles"):
         """Delete a role that is not Looker's own."""
         ...
 
-    @paged("/roles/{role_id}/groups", by=Whole())
+    @paged("/roles/{role_id}/groups", by=Unpaged())
     def groups(self, role_id: str, *, fields: Texts | None = None) -> Paged[Group]:
         """Find the groups that have a role."""
         ...
@@ -186,7 +186,7 @@ class Roles(LookerResource, name="roles"):
         """Give a role to the groups with these ids, and take it from all others."""
         ...
 
-    @paged("/roles/{role_id}/users", by=Whole())
+    @paged("/roles/{role_id}/users", by=Unpaged())
     def users(
         self,
         role_id: str,

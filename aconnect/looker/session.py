@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint
+from aconnect._client.endpoint import endpoint
 from aconnect._core.model import Confidential
 from aconnect.looker.base import LookerResource
 
@@ -21,7 +21,7 @@ class AccessToken(Confidential, kw_only=True):
     refresh_token: str | None = None
 
 
-class Login(TypedDict):
+class LoginParams(TypedDict):
     """API credentials of a user of Looker."""
 
     client_id: str
@@ -32,7 +32,7 @@ class Session(LookerResource, name="session"):
     """The client's own session."""
 
     @endpoint("POST", "/login", form=True, anonymous=True, idempotent=True)
-    async def login(self, **fields: Unpack[Login]) -> AccessToken:
+    async def login(self, **fields: Unpack[LoginParams]) -> AccessToken:
         """Get an access token; the client's own calls do not need it."""
         ...
 

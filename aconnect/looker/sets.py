@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Required, TypedDict, Unpack
 
-from aconnect._core.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
 from aconnect._core.model import Id, Model
-from aconnect._core.paging import Paged
-from aconnect._core.styles import Offset, Whole
+from aconnect._core.paging import Offset, Unpaged
 from aconnect.looker.base import LookerResource
 
 Texts = str | Sequence[str]
@@ -60,28 +60,28 @@ class Permission(Model, kw_only=True):
     description: str | None = None
 
 
-class ModelSetUpdate(TypedDict, total=False):
+class ModelSetUpdateParams(TypedDict, total=False):
     """Fields of a model set that can be changed."""
 
     name: str | None
     models: list[str] | None
 
 
-class ModelSetCreate(TypedDict, total=False):
+class ModelSetCreateParams(TypedDict, total=False):
     """Fields of a new model set."""
 
     name: Required[str]
     models: list[str] | None
 
 
-class PermissionSetUpdate(TypedDict, total=False):
+class PermissionSetUpdateParams(TypedDict, total=False):
     """Fields of a permission set that can be changed."""
 
     name: str | None
     permissions: list[str] | None
 
 
-class PermissionSetCreate(TypedDict, total=False):
+class PermissionSetCreateParams(TypedDict, total=False):
     """Fields of a new permission set."""
 
     name: Required[str]
@@ -107,7 +107,7 @@ class ModelSets(LookerResource, name="model_sets"):
         """Find model sets by pattern; the module says what all searches have in common."""
         ...
 
-    @paged("/model_sets", by=Whole())
+    @paged("/model_sets", by=Unpaged())
     def all(self, *, fields: Texts | None = None) -> Paged[ModelSet]:
         """Find all model sets."""
         ...
@@ -118,12 +118,12 @@ class ModelSets(LookerResource, name="model_sets"):
         ...
 
     @endpoint("POST", "/model_sets")
-    async def create(self, **fields: Unpack[ModelSetCreate]) -> ModelSet:
+    async def create(self, **fields: Unpack[ModelSetCreateParams]) -> ModelSet:
         """Create a model set; `ConflictError` where there is one of that name."""
         ...
 
     @endpoint("PATCH", "/model_sets/{model_set_id}", idempotent=True)
-    async def update(self, model_set_id: str, **fields: Unpack[ModelSetUpdate]) -> ModelSet:
+    async def update(self, model_set_id: str, **fields: Unpack[ModelSetUpdateParams]) -> ModelSet:
         """Change the given fields of a model set that is not built in."""
         ...
 
@@ -152,7 +152,7 @@ class PermissionSets(LookerResource, name="permission_sets"):
         """Find permission sets by pattern; the module says what all searches have in common."""
         ...
 
-    @paged("/permission_sets", by=Whole())
+    @paged("/permission_sets", by=Unpaged())
     def all(self, *, fields: Texts | None = None) -> Paged[PermissionSet]:
         """Find all permission sets."""
         ...
@@ -163,13 +163,13 @@ class PermissionSets(LookerResource, name="permission_sets"):
         ...
 
     @endpoint("POST", "/permission_sets")
-    async def create(self, **fields: Unpack[PermissionSetCreate]) -> PermissionSet:
+    async def create(self, **fields: Unpack[PermissionSetCreateParams]) -> PermissionSet:
         """Create a permission set; `ConflictError` where there is one of that name."""
         ...
 
     @endpoint("PATCH", "/permission_sets/{permission_set_id}", idempotent=True)
     async def update(
-        self, permission_set_id: str, **fields: Unpack[PermissionSetUpdate]
+        self, permission_set_id: str, **fields: Unpack[PermissionSetUpdateParams]
     ) -> PermissionSet:
         """Change the given fields of a permission set that is not built in."""
         ...
@@ -183,7 +183,7 @@ class PermissionSets(LookerResource, name="permission_sets"):
 class Permissions(LookerResource, name="permissions"):
     """What permission sets may allow."""
 
-    @paged("/permissions", by=Whole())
+    @paged("/permissions", by=Unpaged())
     def all(self) -> Paged[Permission]:
         """Find all permissions."""
         ...

@@ -47,7 +47,7 @@ from aiohttp import web
 from aconnect.testing.exchange import ServedExchange
 from aconnect.testing.faults import Fault
 from aconnect.testing.routing import router_for
-from aconnect.testing.wire import Answer, Call, Recorded, Route, RouteTable, ServiceFault, text
+from aconnect.testing.wire import Call, Recorded, Response, Route, RouteTable, ServiceFault, text
 
 S = TypeVar("S")
 
@@ -110,15 +110,15 @@ class FakeServer(ABC, Generic[S]):
         """Find out who calls, and raise a `ServiceFault` at those who may not."""
 
     @abstractmethod
-    def error(self, fault: ServiceFault) -> Answer:
+    def error(self, fault: ServiceFault) -> Response:
         """Answer in the service's error form."""
 
-    def unknown(self, call: Call[S], allowed: list[str]) -> Answer:
+    def unknown(self, call: Call[S], allowed: list[str]) -> Response:
         """Answer a request without a route; `allowed` are the methods that its path has."""
         del call, allowed
         return text("404 page not found\n", 404)
 
-    def outside(self, call: Call[S]) -> Answer:
+    def outside(self, call: Call[S]) -> Response:
         """Answer a request that is not below `root`; its path begins below the prefix."""
         del call
         return text("404 page not found\n", 404)
@@ -227,7 +227,7 @@ class FakeServer(ABC, Generic[S]):
             fault = self._next_fault(request.method, path)
             if fault is not None:
                 return await exchange.meet(fault)
-        return await exchange.send(await exchange.answer())
+        return await exchange.send(await exchange.response())
 
     def _next_fault(self, method: str, path: str) -> Fault | None:
         for i, (methods, paths, fault) in enumerate(self._script):
@@ -236,7 +236,7 @@ class FakeServer(ABC, Generic[S]):
                 return fault
         return None
 
-    async def serve(self, call: Call[S], *, inside: bool) -> Answer:
+    async def serve(self, call: Call[S], *, inside: bool) -> Response:
         """Let an operation happen and return its answer, also if it is an error."""
         if not inside:
             return self.outside(call)
@@ -246,13 +246,13 @@ class FakeServer(ABC, Generic[S]):
         entry, call.args = found
         try:
             self.admit(call, entry)
-            answer: Answer = entry.handler(call)
+            response: Response = entry.handler(call)
             if entry.waits:
-                answer = await cast("Awaitable[Answer]", answer)
+                response = await cast("Awaitable[Response]", response)
         except ServiceFault as fault:
             return self.error(fault)
-        answer.headers |= entry.headers
-        return answer
+        response.headers |= entry.headers
+        return response
 
     async def _handle_elsewhere(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query_string = request.raw_path.partition("?")

@@ -16,7 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from aconnect.testing.faults import Fault
-from aconnect.testing.wire import Answer, Call
+from aconnect.testing.wire import Call, Response
 
 if TYPE_CHECKING:
     from aconnect.testing.base import FakeServer
@@ -33,7 +33,7 @@ class ServedExchange:
     inside: bool
     path: str = ""
     query_string: str = ""
-    _answer: Answer | None = None
+    _answer: Response | None = None
 
     @property
     def elsewhere(self) -> str:
@@ -54,15 +54,15 @@ class ServedExchange:
         if self._answer is None and not self.call.request.content.at_eof():
             await self.call.drain()
 
-    async def answer(self) -> Answer:
+    async def response(self) -> Response:
         if self._answer is None:
             self._answer = await self.host.serve(self.call, inside=self.inside)
         return self._answer
 
-    def _headers(self, answer: Answer) -> MutableMapping[str, str]:
-        headers: MutableMapping[str, str] = answer.headers
-        if answer.content_type is not None:
-            headers["Content-Type"] = answer.content_type
+    def _headers(self, response: Response) -> MutableMapping[str, str]:
+        headers: MutableMapping[str, str] = response.headers
+        if response.content_type is not None:
+            headers["Content-Type"] = response.content_type
         if self.call.cookies:
             several = CIMultiDict(headers)
             for cookie in self.call.cookies:
@@ -70,25 +70,25 @@ class ServedExchange:
             return several
         return headers
 
-    async def send(self, answer: Answer) -> web.StreamResponse:
+    async def send(self, response: Response) -> web.StreamResponse:
         await self._settle()
-        headers = self._headers(answer)
-        if answer.pieces is None:
-            return web.Response(body=answer.body or None, status=answer.status, headers=headers)
-        if answer.length is not None:
-            headers["Content-Length"] = str(answer.length)
-        response = web.StreamResponse(status=answer.status, headers=headers)
-        await response.prepare(self.call.request)
-        for piece in answer.pieces:
-            await response.write(piece)
-        return response
+        headers = self._headers(response)
+        if response.pieces is None:
+            return web.Response(body=response.body or None, status=response.status, headers=headers)
+        if response.length is not None:
+            headers["Content-Length"] = str(response.length)
+        stream = web.StreamResponse(status=response.status, headers=headers)
+        await stream.prepare(self.call.request)
+        for piece in response.pieces:
+            await stream.write(piece)
+        return stream
 
-    async def begin(self, answer: Answer, length: int) -> web.StreamResponse:
-        headers = self._headers(answer)
+    async def begin(self, response: Response, length: int) -> web.StreamResponse:
+        headers = self._headers(response)
         headers["Content-Length"] = str(length)
-        response = web.StreamResponse(status=answer.status, headers=headers)
-        await response.prepare(self.call.request)
-        return response
+        stream = web.StreamResponse(status=response.status, headers=headers)
+        await stream.prepare(self.call.request)
+        return stream
 
     async def hold(self, seconds: float) -> None:
         await self.host.hold(seconds)

@@ -21,7 +21,7 @@ import msgspec
 from aiohttp import web
 
 from aconnect.testing.connect.paging import START, cursor_of
-from aconnect.testing.wire import Answer
+from aconnect.testing.wire import Response
 
 Body: TypeAlias = "bytes | str | Mapping[str, object] | None"
 
@@ -42,12 +42,12 @@ class Exchange(Protocol):
         """Path of the API on any server, such as `/__api__`."""
         ...
 
-    async def answer(self) -> Answer:
+    async def response(self) -> Response:
         """Let the operation happen, once, and return its answer."""
         ...
 
-    async def send(self, answer: Answer) -> web.StreamResponse: ...
-    async def begin(self, answer: Answer, length: int) -> web.StreamResponse:
+    async def send(self, response: Response) -> web.StreamResponse: ...
+    async def begin(self, response: Response, length: int) -> web.StreamResponse:
         """Send the headers of an answer of `length` bytes."""
         ...
 
@@ -88,7 +88,7 @@ class Status:
         elif self.retry_after is not None:
             headers["Retry-After"] = f"{self.retry_after:g}"
         body, kind = _encoded(self.code, self.body)
-        return await exchange.send(Answer(body, self.code, self.content_type or kind, headers))
+        return await exchange.send(Response(body, self.code, self.content_type or kind, headers))
 
 
 def _encoded(code: int, body: Body) -> tuple[bytes, str]:
@@ -118,14 +118,14 @@ class ResetMidBody:
     """Send the headers and half of the true body, then reset."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
-        answer = await exchange.answer()
-        body = answer.whole()
-        response = await exchange.begin(answer, max(2, len(body)))
-        await response.write(body[: len(body) // 2] or b" ")
+        response = await exchange.response()
+        body = response.whole()
+        stream = await exchange.begin(response, max(2, len(body)))
+        await stream.write(body[: len(body) // 2] or b" ")
         # The reset would overtake data that the client has not read yet.
         await exchange.hold(0.01)
         await exchange.cut()
-        return response
+        return stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +133,10 @@ class TruncatedJson:
     """Answer completely as HTTP goes, with JSON that ends half-way."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
-        answer = await exchange.answer()
-        body = answer.whole()
-        answer.body = body[: max(1, len(body) // 2)]
-        return await exchange.send(answer)
+        response = await exchange.response()
+        body = response.whole()
+        response.body = body[: max(1, len(body) // 2)]
+        return await exchange.send(response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class LoginPage:
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         page = b"<!DOCTYPE html><html><title>Sign in</title><body><form></form></body></html>"
-        return await exchange.send(Answer(page, 200, "text/html; charset=utf-8"))
+        return await exchange.send(Response(page, 200, "text/html; charset=utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ class SlowHeaders:
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         await exchange.hold(self.seconds)
-        return await exchange.send(await exchange.answer())
+        return await exchange.send(await exchange.response())
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +166,15 @@ class StalledBody:
     seconds: float
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
-        answer = await exchange.answer()
-        body = answer.whole()
-        response = await exchange.begin(answer, len(body))
+        response = await exchange.response()
+        body = response.whole()
+        stream = await exchange.begin(response, len(body))
         half = len(body) // 2
-        await response.write(body[:half])
+        await stream.write(body[:half])
         await exchange.hold(self.seconds)
-        await response.write(body[half:])
-        await response.write_eof()
-        return response
+        await stream.write(body[half:])
+        await stream.write_eof()
+        return stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ class GzipBomb:
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         headers = {"Content-Encoding": "gzip"}
-        return await exchange.send(Answer(_bomb(self.size), 200, "application/json", headers))
+        return await exchange.send(Response(_bomb(self.size), 200, "application/json", headers))
 
 
 @lru_cache(maxsize=4)
@@ -207,7 +207,7 @@ class Redirect:
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         query = f"?{exchange.query_string}" if exchange.query_string else ""
         target = self.location or f"{exchange.elsewhere}{exchange.root}{exchange.path}{query}"
-        return await exchange.send(Answer(b"", self.code, None, {"Location": target}))
+        return await exchange.send(Response(b"", self.code, None, {"Location": target}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,14 +215,14 @@ class RepeatedCursor:
     """Answer a keyset page whose next cursor is the one just asked for."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
-        answer = await exchange.answer()
-        page: dict[str, Any] = msgspec.json.decode(answer.whole())
+        response = await exchange.response()
+        page: dict[str, Any] = msgspec.json.decode(response.whole())
         asked = parse_qs(exchange.query_string).get("next")
         # The first page was asked for without one: give one that leads back to the first page.
         cursor = asked[0] if asked else cursor_of(START)
         page["paging"]["cursors"]["next"] = cursor
-        answer.body = msgspec.json.encode(page)
-        return await exchange.send(answer)
+        response.body = msgspec.json.encode(page)
+        return await exchange.send(response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ class Vanish:
         body = (
             b'{"code":141,"error":"The task does not exist, or not on this node.","payload":null}'
         )
-        return await exchange.send(Answer(body, 404))
+        return await exchange.send(Response(body, 404))
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,7 @@ class After:
     fault: Fault
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
-        await exchange.answer()
+        await exchange.response()
         return await self.fault.apply(exchange)
 
 

@@ -26,7 +26,7 @@ MAX_JSON = 16 << 20
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
 C = TypeVar("C", bound="Call[Any]")
-R = TypeVar("R", bound="Answer | Awaitable[Answer]")
+R = TypeVar("R", bound="Response | Awaitable[Response]")
 
 
 class ServiceFault(Exception):  # noqa: N818 - it is an answer, not a failure
@@ -59,7 +59,7 @@ class MalformedFault(ServiceFault):
 
 
 @dataclass(slots=True)
-class Answer:
+class Response:
     """What a handler answers: a whole body, or pieces of a long one."""
 
     body: bytes = b""
@@ -81,19 +81,19 @@ class Answer:
 _encode = msgspec.json.Encoder().encode
 
 
-def ok(value: object, status: int = 200) -> Answer:
+def ok(value: object, status: int = 200) -> Response:
     """Answer with JSON."""
-    return Answer(_encode(value), status)
+    return Response(_encode(value), status)
 
 
-def empty(status: int = 204) -> Answer:
+def empty(status: int = 204) -> Response:
     """Answer without a body."""
-    return Answer(b"", status, None)
+    return Response(b"", status, None)
 
 
-def text(body: str, status: int) -> Answer:
+def text(body: str, status: int) -> Response:
     """Answer with plain text."""
-    return Answer(body.encode(), status, "text/plain; charset=utf-8")
+    return Response(body.encode(), status, "text/plain; charset=utf-8")
 
 
 @dataclass(slots=True)

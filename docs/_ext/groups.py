@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, is_typeddict
 from sphinx.util.docutils import SphinxDirective
 
 import aconnect.connect
-from aconnect._core.endpoint import Resource
-from aconnect.connect.base import ConnectBound
+from aconnect._client.endpoint import Resource
+from aconnect.connect._base.resource import ConnectBound
 
 if TYPE_CHECKING:
     from docutils import nodes

@@ -17,7 +17,7 @@ import aconnect.authentik
 import aconnect.cloudendure
 import aconnect.connect
 import aconnect.looker  # noqa: F401  importing a service enters its operations
-from aconnect._core.declaration import REGISTRY, Endpoint
+from aconnect._client.operation import REGISTRY, Endpoint
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -150,9 +150,9 @@ async def test_ordering_by_an_unknown_field(server: FakeAuthentik) -> None:
 async def test_the_same_calls_make_the_same_state() -> None:
     """Two servers that were asked the same are the same."""
     fields = {"name": "n", "provider": 1, "protocol": "ssh", "host": "h", "auth_mode": "prompt"}
-    answers: list[tuple[object, object]] = []
+    responses: list[tuple[object, object]] = []
     for _ in range(2):
         async with FakeAuthentik() as server:
             told = await ask(server, "POST", ENDPOINTS, json=fields)
-            answers.append((told, server.state))
-    assert answers[0] == answers[1]
+            responses.append((told, server.state))
+    assert responses[0] == responses[1]

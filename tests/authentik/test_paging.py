@@ -13,13 +13,13 @@ from aconnect.authentik import Client
 from aconnect.authentik.paging import Pages
 from aconnect.testing import VirtualClock
 from aconnect.testing.authentik import FakeAuthentik
-from tests.core.conftest import FakePager
+from tests.client.pager import FakePager
 
 
 def serve(count: int, *, number: type = int, repeats: bool = False, cap: int = 100):
     """Answer pages as authentik does."""
 
-    def answer(query: dict[str, str]) -> dict[str, object]:
+    def response(query: dict[str, str]) -> dict[str, object]:
         page, size = int(query["page"]), min(int(query["page_size"]), cap)
         rows = [{"n": n} for n in range(count)]
         pages = max(1, -(-count // size))
@@ -37,7 +37,7 @@ def serve(count: int, *, number: type = int, repeats: bool = False, cap: int = 1
         pagination = {name: number(value) for name, value in values.items()}
         return {"pagination": pagination, "results": shown, "autocomplete": {}}
 
-    return answer
+    return response
 
 
 @given(
@@ -52,7 +52,7 @@ async def test_all_rows_once_in_order(
 ) -> None:
     """All rows come once and in order; in as many requests as there are pages."""
     pager = FakePager(serve(count, number=number, cap=cap))
-    rows = await pager.find(Pages(repeats=repeats)).sized(size)
+    rows = await pager.find(Pages(repeats=repeats)).page_size(size)
     assert [row["n"] for row in rows] == list(range(count))
     assert len(pager.targets) == max(1, -(-count // min(size, cap)))
 
@@ -64,11 +64,11 @@ async def test_a_server_that_answers_all_rows_to_every_page(
     """Rows that come with every page are given once, also where others are counted."""
     whole = serve(count + hidden)
 
-    def answer(query: dict[str, str]) -> dict[str, object]:
+    def response(query: dict[str, str]) -> dict[str, object]:
         return {**whole(query), "results": [{"n": n} for n in range(count)]}
 
-    pager = FakePager(answer)
-    found = pager.find(Pages(repeats=True)).sized(size)
+    pager = FakePager(response)
+    found = pager.find(Pages(repeats=True)).page_size(size)
     assert [row["n"] for row in await found] == list(range(count))
     assert len(pager.targets) <= 2
     assert await found.total() == count
@@ -80,12 +80,12 @@ async def test_going_on_with_a_token(count: int, size: int, other: int, repeats:
     pager = FakePager(serve(count))
     style = Pages(repeats=repeats)
     seen: list[int] = []
-    async for page in pager.find(style).sized(size).pages():
+    async for page in pager.find(style).page_size(size).pages():
         seen += [row["n"] for row in page.rows]
         if page.token is None:
             assert seen == list(range(count))
             break
-        rest = pager.find(style).sized(other).pages(page.token)
+        rest = pager.find(style).page_size(other).pages(page.token)
         late = [row["n"] async for later in rest for row in later.rows]
         assert seen + late == list(range(count))
 
@@ -94,12 +94,12 @@ async def test_pages_that_do_not_say_what_they_hold() -> None:
     """Where only the next page is told, that is enough."""
     whole = serve(10)
 
-    def answer(query: dict[str, str]) -> dict[str, object]:
+    def response(query: dict[str, str]) -> dict[str, object]:
         page = whole(query)
         return {**page, "pagination": {"next": page["pagination"]["next"]}}
 
     for repeats in (False, True):
-        found = FakePager(answer).find(Pages(repeats=repeats)).sized(3)
+        found = FakePager(response).find(Pages(repeats=repeats)).page_size(3)
         assert [row["n"] for row in await found] == list(range(10))
         assert await found.total() == 10
 
@@ -114,14 +114,14 @@ async def test_the_count_is_one_small_request() -> None:
 @pytest.mark.parametrize("after", [1, 2])
 async def test_a_page_that_comes_again_ends_the_paging(after: int) -> None:
     """A server that names the same next page for ever is noticed."""
-    answer = serve(10)
+    response = serve(10)
 
     def again(query: dict[str, str]) -> dict[str, object]:
-        page = answer(query)
+        page = response(query)
         return {**page, "pagination": {**page["pagination"], "next": after}}
 
     with pytest.raises(errors.PageLoopError):
-        await FakePager(again).find(Pages()).sized(3)
+        await FakePager(again).find(Pages()).page_size(3)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ async def test_over_a_socket(server: FakeAuthentik, client: Client) -> None:
     server.requests.clear()
     assert len({one.pk for one in await client.connection_tokens.find()}) == 234
     assert len(server.requests) == 3
-    full = client.endpoints.find(superuser_full_list=True).sized(50)
+    full = client.endpoints.find(superuser_full_list=True).page_size(50)
     assert [one.name for one in await full] == sorted(
         one["name"] for one in server.state.endpoints.values()
     )

@@ -8,11 +8,11 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from aconnect._core.declaration import REGISTRY
+from aconnect._client.operation import REGISTRY
 from aconnect.cli.app import app
 from aconnect.cli.call import call as command
 from aconnect.testing import FakeCloudEndure, FakeLooker
-from aconnect.testing.connect.routes.bundles import small_archive
+from aconnect.testing.connect.routes.content.bundles import small_archive
 
 
 async def test_a_call_prints_the_answer_as_json(shell) -> None:

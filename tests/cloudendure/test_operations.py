@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from aconnect import errors
-from aconnect._core.declaration import REGISTRY
+from aconnect._client.operation import REGISTRY
 from aconnect.cloudendure import Client, Role, UserStatus
 from aconnect.testing import faults
 from aconnect.testing.cloudendure import FakeCloudEndure
@@ -80,7 +80,7 @@ async def test_create_user(client: Client) -> None:
     """A user comes of 200 and of 202 alike; one who is there already is a conflict."""
     made = await client.users.create(username="new@example.com")
     assert (made.username, made.status) == ("new@example.com", UserStatus.PENDING)
-    again = await client.detailed(client.users.create, username="new@example.com")
+    again = await client.with_response(client.users.create, username="new@example.com")
     assert (again.status, again.value) == (202, made)
     with pytest.raises(errors.ConflictError, match="already"):
         await client.users.create(username="user@example.com")

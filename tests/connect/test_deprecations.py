@@ -93,10 +93,10 @@ async def stream(world: World) -> None:
             pass
 
 
-async def detailed(world: World) -> None:
+async def with_response(world: World) -> None:
     thumbnail = world.client.examples.thumbnail
     world.here()
-    await world.client.detailed(thumbnail, "shiny-demo")
+    await world.client.with_response(thumbnail, "shiny-demo")
 
 
 async def tried_again(world: World) -> None:
@@ -134,7 +134,7 @@ WAYS: dict[Callable[[World], Awaitable[None]], str] = {
     first: "the server calls examples.find deprecated; there is no replacement",
     stream: "the server calls experimental.bundles.download deprecated; "
     "use /v1/content/{guid}/bundles/{id}/download instead",
-    detailed: "the server calls examples.thumbnail deprecated; there is no replacement",
+    with_response: "the server calls examples.thumbnail deprecated; there is no replacement",
     tried_again: "the server calls examples.zip deprecated; there is no replacement",
     observed: "the server calls examples.zip deprecated; there is no replacement",
     with_its_own_credentials: "the server calls experimental.bootstrap.create deprecated; "
@@ -192,7 +192,7 @@ async def test_with_options(world: World) -> None:
 async def test_many_pages(world: World) -> None:
     """A list of many pages is warned of once."""
     with told() as caught:
-        await world.old.experimental.bundles.find(world.guid).sized(1)
+        await world.old.experimental.bundles.find(world.guid).page_size(1)
     assert len(caught) == 1
 
 

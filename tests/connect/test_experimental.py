@@ -120,7 +120,7 @@ async def test_bundles_in_the_old_way(old: FakeConnect, past: Client, archive: b
     way = past.experimental
     for _ in range(4):
         await way.content.upload(guid, archive_upload(archive))
-    bundles = await way.bundles.find(guid).sized(2)
+    bundles = await way.bundles.find(guid).page_size(2)
     assert old.count("GET", "/v1/experimental/content/*/bundles") == 3
     newest = await past.content.handle(guid).bundles.find()
     assert [bundle.id for bundle in bundles] == [bundle.id for bundle in reversed(newest)]

@@ -3,7 +3,7 @@
 import pytest
 
 from aconnect import Client, errors
-from aconnect._core.message import Answer
+from aconnect._core.message import Response
 from aconnect.connect import Lockfile
 from aconnect.testing import Seed
 
@@ -55,7 +55,7 @@ async def test_of_all_content(server, client):
     everything = await client.packages.find()
     assert len(everything) == await client.packages.find().total() > 50
     server.requests.clear()
-    assert await client.packages.find().sized(20) == everything
+    assert await client.packages.find().page_size(20) == everything
     assert len(server.requests) == -(-len(everything) // 20)
     shiny = await client.packages.find(name="shiny")
     assert shiny == [package for package in everything if package.name == "shiny"]
@@ -110,5 +110,5 @@ async def test_no_lockfile_without_python(of, mode):
 def test_the_version_of_a_lockfile(header, version):
     """A header without a version of Python, or no header, costs the version only."""
     headers = {} if header is None else {"Generated-By": header}
-    lock = Lockfile.build("a==1\n", Answer(status=200, headers=headers), None, {})
+    lock = Lockfile.build("a==1\n", Response(status=200, headers=headers), None, {})
     assert (lock.generated_by, lock.python_version, lock.text) == (header, version, "a==1\n")

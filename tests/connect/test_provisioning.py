@@ -156,7 +156,7 @@ async def test_not_there(server: FakeConnect) -> None:
 async def test_a_lost_answer(server: FakeConnect, fault: Any, noted: bool) -> None:
     """It is not asked for again; the error says that the key may be lost, where it may."""
     server.script(fault)
-    with pytest.raises(errors.ConnectError) as caught:
+    with pytest.raises(errors.AconnectError) as caught:
         await bootstrap(server.url, SECRET, clock=VirtualClock())
     assert any("empty database" in note for note in getattr(caught.value, "__notes__", ())) == noted
     assert server.count("POST", "*") == 1
@@ -166,7 +166,7 @@ async def test_a_lost_answer(server: FakeConnect, fault: Any, noted: bool) -> No
 
 async def test_unreachable() -> None:
     """Where nothing was sent, nothing is said of a lost key."""
-    with pytest.raises(errors.UnreachableError) as caught:
+    with pytest.raises(errors.ConnectionFailedError) as caught:
         await bootstrap("http://127.0.0.1:1", SECRET, clock=VirtualClock())
     assert not hasattr(caught.value, "__notes__")
 
@@ -174,7 +174,7 @@ async def test_unreachable() -> None:
 async def test_no_key(server: FakeConnect) -> None:
     """A success without a key is an error."""
     server.script(faults.status(200, body="{}", content_type="application/json"))
-    with pytest.raises(errors.ConnectError, match="no API key"):
+    with pytest.raises(errors.AconnectError, match="no API key"):
         await bootstrap(server.url, SECRET)
 
 
@@ -193,7 +193,7 @@ async def test_an_echo(server: FakeConnect) -> None:
 
 def test_hidden() -> None:
     """The key is not printed with the answer."""
-    answer = BootstrapSuccess(api_key="precious")
-    for text in (repr(answer), str(answer), pretty_repr(answer)):
+    response = BootstrapSuccess(api_key="precious")
+    for text in (repr(response), str(response), pretty_repr(response)):
         assert "precious" not in text
-    assert answer.api_key == "precious"
+    assert response.api_key == "precious"

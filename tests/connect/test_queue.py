@@ -28,7 +28,7 @@ async def test_find(server, client):
     assert {item.name for item in found} == {"default", "git", "memberships", "job-finalizer"}
     assert {item.started_time for item in found} == {None}
     server.requests.clear()
-    assert await client.queue.find().sized(4) == found
+    assert await client.queue.find().page_size(4) == found
     assert len(server.requests) == 3
     assert await client.queue.find(asc_order=False) == found[::-1]
 

@@ -30,7 +30,7 @@ async def echo(request: web.Request) -> web.Response:
 
 CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
     "password": lambda c: c.users.create(username="u", password=SECRET),
-    "detailed": lambda c: c.detailed(c.users.create, username="u", password=SECRET),
+    "detailed": lambda c: c.with_response(c.users.create, username="u", password=SECRET),
     "variable": lambda c: c.content.handle("g").environment_variables.create("A", SECRET),
     "variables": lambda c: c.content.handle("g").environment_variables.replace({"A": SECRET}),
     "git": lambda c: c.content.handle("g").repository.put(repository=f"https://u:{SECRET}@x/y"),
@@ -44,7 +44,7 @@ CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
         config={"client_secret": SECRET}
     ),
     "token": lambda c: c.oauth.get_credentials(SECRET),
-    "exchange": lambda c: c.detailed(
+    "exchange": lambda c: c.with_response(
         c.oauth.exchange,
         grant_type=OAuthGrantType.TOKEN_EXCHANGE,
         subject_token_type="any",
@@ -55,10 +55,10 @@ CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
 }
 
 
-@pytest.mark.parametrize("answer", ["json", "400", "200"])
+@pytest.mark.parametrize("response", ["json", "400", "200"])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 async def test_a_secret_that_the_server_repeats(
-    call: Callable[[Client], Awaitable[Any]], answer: str, caplog: pytest.LogCaptureFixture
+    call: Callable[[Client], Awaitable[Any]], response: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No message, log, event, traceback or payload has a secret, though the answer repeats it."""
     caplog.set_level(logging.DEBUG)
@@ -68,10 +68,10 @@ async def test_a_secret_that_the_server_repeats(
     async with TestServer(app) as server:
         key = SECRET if call is CALLS["own key"] else "any-key"
         url = str(server.make_url("/"))
-        async with Client(url, key, headers={"X-Answer": answer}) as client:
+        async with Client(url, key, headers={"X-Answer": response}) as client:
             client.subscribe(log_events())
             client.subscribe(lambda event: told.append(repr(event)))
-            with pytest.raises(errors.ConnectError) as caught:
+            with pytest.raises(errors.AconnectError) as caught:
                 await call(client)
     error = caught.value
     told += [caplog.text, str(error), repr(error), *traceback.format_exception(error)]
@@ -85,7 +85,7 @@ async def test_details_of_a_secret_are_not_printed() -> None:
     """The answer beside a value is not printed, for it has what the value keeps to itself."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
         me = await client.me()
-        made = await client.detailed(me.keys.create, name="new")
+        made = await client.with_response(me.keys.create, name="new")
         assert made.value.key is not None
         assert made.value.key.encode() in made.body
         for shown in (repr(made), str(made), pretty_repr(made)):

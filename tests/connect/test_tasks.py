@@ -52,7 +52,7 @@ async def test_failed(server, start, before):
         assert [line async for line in task.output()] == list(LINES)
     elif before == "wait":
         assert (await task.wait()).code == 3
-    with pytest.raises(errors.TaskFailed, match="broken") as caught:
+    with pytest.raises(errors.TaskFailedError, match="broken") as caught:
         await task.result()
     assert caught.value.code == 3
     assert caught.value.lines == LINES
@@ -82,7 +82,7 @@ async def test_lost(server, start, clock):
     """A task that stays unknown is lost, half a minute after it was last known."""
     task = await start()
     server.script(*[faults.vanish()] * 500, on=POLL)
-    with pytest.raises(errors.TaskLost, match=task.id):
+    with pytest.raises(errors.TaskLostError, match=task.id):
         await task.wait()
     assert 30 <= clock.monotonic() <= 60
     server._script.clear()
@@ -92,7 +92,7 @@ async def test_deadline(server, start, clock):
     """A wait that takes too long ends in time, with a token that lets it go on."""
     server.state.build_script = BuildScript(lines=LINES, hang=True)
     task = await start()
-    with pytest.raises(errors.PollTimeout, match="after 100 s") as caught:
+    with pytest.raises(errors.PollTimeoutError, match="after 100 s") as caught:
         await task.wait(timeout=100)
     assert 100 <= clock.monotonic() <= 101
     assert caught.value.lines == LINES
@@ -109,7 +109,7 @@ async def test_deadline_in_trouble(server, start, clock, trouble):
     task = await start()
     began = clock.monotonic()
     server.script(*[trouble] * 500, on=POLL)
-    with pytest.raises(errors.ConnectError):
+    with pytest.raises(errors.AconnectError):
         await task.wait(timeout=2)
     assert clock.monotonic() - began <= 3
     server._script.clear()
@@ -121,7 +121,7 @@ async def test_deadline_of_a_held_poll(server, start):
     server.script(*[faults.slow_headers(60)] * 9, on=POLL)
     real = Client(server.url, server.api_key, retry=RetryPolicy(attempts=1))
     async with real, asyncio.timeout(5):
-        with pytest.raises((errors.PollTimeout, errors.TransportError)):
+        with pytest.raises((errors.PollTimeoutError, errors.TransportError)):
             await Task.from_token(real, task.token).wait(timeout=0.5)
     server._script.clear()
 

@@ -97,7 +97,7 @@ class Comparison:
         self._compare_path(declaration, contract)
         self._compare_query(declaration, contract)
         self._compare_body(declaration.body, contract)
-        self._compare_answers(declaration.answer, contract)
+        self._compare_answers(declaration.response, contract)
 
     def _compare_path(self, declaration: Declared, contract: Operation) -> None:
         theirs = placeholders(contract.template)

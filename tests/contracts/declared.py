@@ -24,7 +24,7 @@ from typing import (
 
 import msgspec
 
-from aconnect._core.declaration import Endpoint
+from aconnect._client.operation import Endpoint
 from aconnect._core.decoding import Envelope
 from aconnect._core.message import Upload
 from tests.contracts.table import Field, Kind, Type, placeholders
@@ -67,7 +67,7 @@ class Declared:
     controls: tuple[str, ...]
     """The query parameters that its style of paging sends."""
     body: Body | None
-    answer: Type | None
+    response: Type | None
     """None where nothing is expected."""
 
 
@@ -96,7 +96,7 @@ def declared(endpoint: Endpoint) -> Declared:
         },
         controls=endpoint.style.controls if endpoint.style is not None else (),
         body=_body(endpoint, hints),
-        answer=None if wire is NoneType else type_of(wire),
+        response=None if wire is NoneType else type_of(wire),
     )
 
 

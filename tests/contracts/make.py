@@ -72,8 +72,8 @@ class Tables:
         if "requestBody" in operation:
             facts["body"] = self._content(operation["requestBody"], f"{name}.body")
         facts["answers"] = {
-            status: self._content(answer, f"{name}.{status}")
-            for status, answer in sorted(operation["responses"].items())
+            status: self._content(response, f"{name}.{status}")
+            for status, response in sorted(operation["responses"].items())
         }
         return facts
 

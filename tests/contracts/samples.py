@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Required, TypedDict, Unpack
 
-from aconnect._core.declaration import Endpoint
+from aconnect._client.operation import Endpoint
+from aconnect._client.paged import Paged
+from aconnect._client.signature import Naming, as_written
 from aconnect._core.message import Upload
 from aconnect._core.model import Id, Model, OpenEnum
-from aconnect._core.paging import Paged
-from aconnect._core.plan import Spell, as_written
 from tests.contracts.compare import differences
 from tests.contracts.declared import declared
 from tests.contracts.table import Table
@@ -163,12 +163,12 @@ def told(
     function: Callable[..., Any] = Things.change,
     method: str = "POST",
     template: str = "/things/{guid}",
-    spell: Spell = as_written,
+    naming: Naming = as_written,
     **options: Any,
 ) -> list[str]:
     """Compare a declaration with the editions, and give each difference as one text."""
     endpoint = Endpoint(function, method, template, **options)
-    endpoint.spell = spell
+    endpoint.naming = naming
     tables = [edition(spec, str(number)) for number, spec in enumerate(specs, 1)]
     found = differences(declared(endpoint), tables)
     return [

@@ -78,12 +78,12 @@ class Operation:
     query: Mapping[str, Field]
     header: Mapping[str, Field]
     body: Content | None
-    answers: Mapping[int, Content]
+    responses: Mapping[int, Content]
 
     @property
     def successes(self) -> Mapping[int, Content]:
         """The answers with a status of 2xx."""
-        return {status: one for status, one in self.answers.items() if 200 <= status < 300}
+        return {status: one for status, one in self.responses.items() if 200 <= status < 300}
 
 
 def operation_key(method: str, template: str) -> str:
@@ -138,7 +138,7 @@ class Table:
             query=self._fields(facts.get("query", {})),
             header=self._fields(facts.get("header", {})),
             body=self._content(facts["body"]) if "body" in facts else None,
-            answers={
+            responses={
                 int(status): self._content(content)
                 for status, content in facts["answers"].items()
                 if status.isdigit()

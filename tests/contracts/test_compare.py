@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from aconnect._core.plan import camel
-from aconnect._core.styles import PageStyle
+from aconnect._client.signature import camel
+from aconnect._core.paging import PageStyle
 from aconnect.connect import archive_upload
-from aconnect.connect.styles import Keyset, PageNumber
+from aconnect.connect._base.paging import Keyset, PageNumber
 from tests.contracts.samples import (
     CONTRACT,
     FIRST,
@@ -324,9 +324,9 @@ RENAMING: Spec = {
 @pytest.mark.parametrize(
     ("options", "found"),
     [
-        ({"spell": camel, "form": True}, []),
+        ({"naming": camel, "form": True}, []),
         (
-            {"spell": camel},
+            {"naming": camel},
             [f"rename 1 body: contract {FORM} #Title, declared {JSON} #Title"],
         ),
         (

@@ -60,7 +60,7 @@ def test_each_way_to_say_a_type_has_one_short_form(schema: dict[str, Any], writt
 
 def test_a_document_becomes_a_table_that_can_be_read(tmp_path: Path) -> None:
     """Parameters, body, answers and every schema that they lead to arrive; nothing else does."""
-    answer = {"content": {"application/json": {"schema": ref("Nodes")}}}
+    response = {"content": {"application/json": {"schema": ref("Nodes")}}}
     where = {"name": "id", "in": "path", "required": True, "schema": TEXT}
     sort = {"name": "sort", "in": "query", "schema": ref("Colour")}
     body = {"content": {"application/json": {"schema": {"properties": {"name": TEXT}}}}}
@@ -69,7 +69,7 @@ def test_a_document_becomes_a_table_that_can_be_read(tmp_path: Path) -> None:
         "summary": "prose that is no fact",
         "parameters": [sort],
         "requestBody": body,
-        "responses": {"200": answer, "404": {"description": "prose"}},
+        "responses": {"200": response, "404": {"description": "prose"}},
     }
     paths = {"/nodes/{id}": {"parameters": [where], "put": operation}}
     document = tmp_path / "full.json"
@@ -84,7 +84,7 @@ def test_a_document_becomes_a_table_that_can_be_read(tmp_path: Path) -> None:
     found = Table(text).find("PUT", "/nodes/{id}")
     assert found is not None
     assert found.body is not None
-    assert [*found.path, *found.query, *found.answers] == ["id", "sort", 200, 404]
+    assert [*found.path, *found.query, *found.responses] == ["id", "sort", 200, 404]
     (sent,) = found.body["application/json"].kinds
     assert [*sent.fields] == ["name"]
     (page,) = found.successes[200]["application/json"].kinds

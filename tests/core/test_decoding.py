@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aconnect import errors
 from aconnect._core.decoding import binder_for, decode
-from aconnect._core.message import Answer
+from aconnect._core.message import Response
 from aconnect._core.model import Bound, Model
 from aconnect.connect import (
     ApiKey,
@@ -29,19 +29,20 @@ from aconnect.connect import (
     Tag,
     User,
 )
-from aconnect.connect.styles import Keyset
+from aconnect.connect._base.paging import Keyset
+from tests.ids import stable_id
 
 NO_DATE = "2006-01-02T15:04:05Z07:00"
 RECORDINGS = Path(__file__).parents[2] / ".." / "shared" / "recordings"
 
 
-def answer(body, content_type="application/json"):
+def response(body, content_type="application/json"):
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status=200, headers={"Content-Type": content_type}, body=body)
+    return Response(status=200, headers={"Content-Type": content_type}, body=body)
 
 
 def read(body, kind, content_type="application/json"):
-    return decode(answer(body, content_type), kind, "GET /v1/x")
+    return decode(response(body, content_type), kind, "GET /v1/x")
 
 
 @given(
@@ -79,7 +80,7 @@ def test_zero_time_of_a_row(offset):
     assert str(got).startswith("0001-01-01")
 
 
-@pytest.mark.parametrize("wrong", [NO_DATE, "", "yesterday", {}], ids=repr)
+@pytest.mark.parametrize("wrong", [NO_DATE, "", "yesterday", {}], ids=stable_id)
 def test_no_date(wrong, caplog):
     """A time that is none costs that value only, and is logged."""
     row = {"id": "7", "created_time": wrong, "size": 5}
@@ -151,7 +152,7 @@ def test_values_are_not_logged(caplog):
         ({}, Keyset().wire(User)),
         ({}, list[User]),
     ],
-    ids=repr,
+    ids=stable_id,
 )
 def test_another_shape(body, kind):
     """An answer or a row of another shape is an error, not an empty object."""
@@ -270,7 +271,7 @@ class Garden(Model, kw_only=True):
         (Tree | None, {"leaves": [{}]}, lambda v: [v, *v.leaves]),
         (list[Leaf], [{}, {}], list),
     ],
-    ids=str,
+    ids=stable_id,
 )
 def test_parts_are_tied_as_well(kind, body, leaves):
     """What stands inside an answer can make calls like the answer itself."""

@@ -8,7 +8,7 @@ import pytest
 
 import aconnect
 from aconnect import errors
-from aconnect.errors import Attempt, ConnectError
+from aconnect.errors import AconnectError, Attempt
 
 
 def drawn():
@@ -72,7 +72,7 @@ def made(kind):
 def test_attempts_shown(name, count):
     """Earlier attempts are part of the text: how many, and how the latest three failed."""
     error = made(classes()[name])
-    assert isinstance(error, ConnectError)
+    assert isinstance(error, AconnectError)
     error.attempts = attempts(count)
     text = str(error)
     assert "it broke" in text
@@ -84,7 +84,7 @@ def test_attempts_shown(name, count):
 
 def test_same_failures_shown_once():
     """A failure that came again and again is told once."""
-    error = ConnectError("it broke")
+    error = AconnectError("it broke")
     error.attempts = tuple(Attempt(number=n, elapsed=0, failure="busy") for n in range(1, 5))
     assert str(error).count("busy") == 1
     assert "after 5 attempts" in str(error)
@@ -120,5 +120,5 @@ def test_api_error_text():
 
 def test_task_error_carries():
     """A task's error carries what is needed to go on with it."""
-    error = errors.TaskFailed("no", token="{}", code=1, lines=("a", "b"))
+    error = errors.TaskFailedError("no", token="{}", code=1, lines=("a", "b"))
     assert (error.token, error.code, error.lines) == ("{}", 1, ("a", "b"))

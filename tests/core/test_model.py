@@ -18,11 +18,11 @@ import aconnect.cloudendure
 import aconnect.connect
 import aconnect.looker.session
 from aconnect._core.decoding import decode, encode
-from aconnect._core.message import Answer
+from aconnect._core.message import Response
 from aconnect._core.model import Id, Model, OpenEnum, OpenIntEnum, Row, id_text
 from aconnect.connect import Bundle, ContentItem, ContentVisit, Group, Job, User
-from aconnect.connect.content import AccessType
-from aconnect.connect.jobs import JobStatus
+from aconnect.connect.content.content import AccessType
+from aconnect.connect.content.jobs import JobStatus
 
 MODELS = [
     kind
@@ -41,12 +41,12 @@ JSON = st.recursive(
 )
 
 
-def answer(body):
-    return Answer(status=200, headers={"Content-Type": "application/json"}, body=body)
+def response(body):
+    return Response(status=200, headers={"Content-Type": "application/json"}, body=body)
 
 
 def read(body, kind):
-    return decode(answer(body if isinstance(body, bytes) else encode(body)), kind, "GET /x")
+    return decode(response(body if isinstance(body, bytes) else encode(body)), kind, "GET /x")
 
 
 def values(info):

@@ -10,17 +10,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aconnect._core.message import Answer, Request
+from aconnect._core.message import Request, Response
 from aconnect._core.redaction import (
     HIDDEN,
     SHOWN_HEADERS,
     Secret,
-    scrub,
+    redact,
     shown_headers,
     shown_target,
 )
 from aconnect._transport.options import Options
-from aconnect.connect.dialect import ConnectDialect
+from aconnect.connect._base.dialect import ConnectDialect
 
 KEYS = st.text(st.characters(codec="ascii", categories=["L", "N", "P"]), min_size=8, max_size=40)
 
@@ -77,7 +77,7 @@ def test_values_and_attributes():
         lambda s: Options(proxy_authorization=Secret(s)),
         lambda s: Request(operation="x", method="GET", target="/x", cookies=f"session={s}"),
         lambda s: Request(operation="x", method="GET", target="/x", headers={"X-Api-Key": s}),
-        lambda s: Answer(status=200, headers={"Set-Cookie": s}, set_cookies=(s,)),
+        lambda s: Response(status=200, headers={"Set-Cookie": s}, set_cookies=(s,)),
     ],
     ids=["proxy", "proxy authorization", "cookies", "headers", "answer"],
 )
@@ -139,14 +139,14 @@ def test_scrub(before, keys, after):
     """No secret is left of a foreign text, nor any part that hiding another one uncovered."""
     assume(not any(key in HIDDEN for key in keys))
     text = before + after.join(keys) + after
-    cleaned = scrub(text, [Secret(key) for key in keys])
+    cleaned = redact(text, [Secret(key) for key in keys])
     assert not any(key in cleaned for key in keys)
 
 
 def test_scrub_nothing():
     """An empty secret hides nothing, and a text without secrets stays as it is."""
-    assert scrub("text", [Secret("")]) == scrub("text", []) == "text"
-    assert scrub("abcabcd", [Secret("abc"), Secret("abcd")]) == HIDDEN * 2
+    assert redact("text", [Secret("")]) == redact("text", []) == "text"
+    assert redact("abcabcd", [Secret("abc"), Secret("abcd")]) == HIDDEN * 2
 
 
 @pytest.mark.parametrize("blanks", [480, 488, 495])
@@ -156,17 +156,17 @@ def test_key_at_the_edge_of_a_message(blanks, kind):
     key = "s3cret-key-of-the-user-0123456789"
     said = "x" * blanks + key
     body = json.dumps({"code": 1, "error": said}).encode() if kind == "json" else said.encode()
-    answer = Answer(status=500, headers={}, body=body)
+    response = Response(status=500, headers={}, body=body)
     request = Request(operation="x", method="GET", target="/x")
-    error = ConnectDialect().error(request, answer, "https://h", (Secret(key),))
+    error = ConnectDialect().error(request, response, "https://h", (Secret(key),))
     assert "s3c" not in str(error)
 
 
 def test_key_in_a_payload():
     """A key that a server repeats in the payload of an error is hidden there too."""
     body = b'{"code": 1, "error": "no", "payload": {"header": ["Key s3cret-key"], "n": 1}}'
-    answer = Answer(status=500, headers={}, body=body)
+    response = Response(status=500, headers={}, body=body)
     request = Request(operation="x", method="GET", target="/x")
-    error = ConnectDialect().error(request, answer, "https://h", (Secret("s3cret-key"),))
+    error = ConnectDialect().error(request, response, "https://h", (Secret("s3cret-key"),))
     assert "s3cret" not in repr(error.payload)
     assert error.payload["n"] == 1

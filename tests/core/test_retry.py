@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aconnect import errors
-from aconnect._core.retry import NO_RETRY, RetryPolicy, may_repeat, retry_after, wait_before
-from aconnect.connect.dialect import ConnectDialect
+from aconnect._core.retry import NO_RETRY, RetryPolicy, backoff_delay, is_retryable, retry_after
+from aconnect.connect._base.dialect import ConnectDialect
 
 NOW = datetime(2026, 5, 3, 12, 0, 0, tzinfo=UTC)
 SPELLINGS = ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
@@ -59,7 +59,7 @@ def test_garbage(text, now):
 def test_longer_than_anybody_waits(text):
     """However long the wait asked for, it is understood as long, and the call is given up."""
     asked = retry_after(text, 0.0)
-    delay = wait_before(RetryPolicy(), attempt=1, elapsed=0.0, asked=asked, random=random.random)
+    delay = backoff_delay(RetryPolicy(), attempt=1, elapsed=0.0, asked=asked, random=random.random)
     assert delay is None
 
 
@@ -76,7 +76,7 @@ POLICIES = st.builds(
 @given(POLICIES, st.integers(1, 2000), st.floats(0, 1e4), st.none() | st.floats(0, 1e5), st.data())
 def test_wait_bounds(policy, attempt, elapsed, asked, data):
     """No wait is negative, over its cap, shorter than asked for, or past the deadline."""
-    delay = wait_before(
+    delay = backoff_delay(
         policy,
         attempt=attempt,
         elapsed=elapsed,
@@ -99,7 +99,7 @@ def test_full_jitter(attempt, most):
     """A wait is any part of a bound that doubles up to the cap."""
     policy = RetryPolicy(attempts=1000, base=1.0, cap=10.0)
     waits = [
-        wait_before(policy, attempt=attempt, elapsed=0, asked=None, random=[part].pop)
+        backoff_delay(policy, attempt=attempt, elapsed=0, asked=None, random=[part].pop)
         for part in (0.0, 0.5, 1.0)
     ]
     assert waits == [0.0, most / 2, most]
@@ -107,7 +107,7 @@ def test_full_jitter(attempt, most):
 
 def test_no_retry():
     """`NO_RETRY` never waits."""
-    assert wait_before(NO_RETRY, attempt=1, elapsed=0, asked=None, random=random.random) is None
+    assert backoff_delay(NO_RETRY, attempt=1, elapsed=0, asked=None, random=random.random) is None
 
 
 @pytest.mark.parametrize(
@@ -131,20 +131,20 @@ def test_policy_checked(wrong):
 
 ALWAYS, IDEMPOTENT, NEVER = (True, True), (True, False), (False, False)
 TABLE = [
-    (errors.UnreachableError("x"), ALWAYS),
-    (errors.ConnectTimeout("x"), ALWAYS),
+    (errors.ConnectionFailedError("x"), ALWAYS),
+    (errors.ConnectTimeoutError("x"), ALWAYS),
     (errors.ConnectionLostError("x"), IDEMPOTENT),
-    (errors.ReadTimeout("x"), IDEMPOTENT),
+    (errors.ReadTimeoutError("x"), IDEMPOTENT),
     (api(429), ALWAYS),
     (api(503), ALWAYS),
     *((api(status), IDEMPOTENT) for status in (408, 425, 500, 502, 504)),
     *((api(status), NEVER) for status in (400, 401, 403, 404, 409, 410, 413, 422, 501, 505)),
-    (errors.DeadlineExceeded("x"), NEVER),
+    (errors.DeadlineExceededError("x"), NEVER),
     (errors.RedirectRefusedError("x"), NEVER),
     (errors.DecodeError("x"), NEVER),
     (errors.InvalidArgumentError("x"), NEVER),
     (errors.PageLoopError("x"), NEVER),
-    (errors.TaskFailed("x"), NEVER),
+    (errors.TaskFailedError("x"), NEVER),
     (ValueError("x"), NEVER),
 ]
 
@@ -152,7 +152,7 @@ TABLE = [
 @pytest.mark.parametrize(("error", "expected"), TABLE, ids=repr)
 def test_may_repeat(error, expected):
     """Idempotent calls are repeated when that can help, others when nothing can have happened."""
-    assert tuple(may_repeat(error, idempotent=i) for i in (True, False)) == expected
+    assert tuple(is_retryable(error, idempotent=i) for i in (True, False)) == expected
 
 
 @pytest.mark.parametrize(
@@ -170,5 +170,5 @@ def test_codes_of_connect(status, code, expected):
     """Connect's codes say more than its statuses: 105 is final, 100 passes."""
     transient = ConnectDialect().transient
     error = api(status, code)
-    got = tuple(may_repeat(error, idempotent=i, transient=transient) for i in (True, False))
+    got = tuple(is_retryable(error, idempotent=i, transient=transient) for i in (True, False))
     assert got == expected

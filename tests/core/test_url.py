@@ -19,6 +19,7 @@ from aconnect._core.url import (
     timestamp,
 )
 from aconnect.errors import InvalidArgumentError
+from tests.ids import stable_id
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 ZONES = st.integers(-86399, 86399).map(lambda s: timezone(timedelta(seconds=s)))
@@ -117,7 +118,7 @@ def test_query_empty_list(empty):
         float("nan"),
         float("inf"),
     ],
-    ids=repr,
+    ids=stable_id,
 )
 def test_query_refused(value):
     """What has no one meaning in a query is refused by its name, not sent as something else."""

@@ -11,7 +11,7 @@ from aconnect.errors import (
     InvalidArgumentError,
     NotFoundError,
     ServerError,
-    TaskFailed,
+    TaskFailedError,
 )
 from aconnect.testing import BuildScript, FakeConnect, VirtualClock, faults
 
@@ -121,6 +121,6 @@ async def test_start_fails(server, client, folder, new):
 async def test_build_fails(server, client, folder):
     """A build that fails is the task's failure, with its last lines."""
     server.state.build_script = BuildScript(lines=("one", "two"), code=1, error="boom")
-    with pytest.raises(TaskFailed, match="boom") as caught:
+    with pytest.raises(TaskFailedError, match="boom") as caught:
         await (await deploy(client, folder, name="my-site"))
     assert caught.value.lines[-1] == "two"

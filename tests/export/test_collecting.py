@@ -31,7 +31,7 @@ VISITS = "GET /v1/instrumentation/content/visits"
 
 @pytest.fixture
 def visits(client):
-    return client.instrumentation.visits().sized(SIZE)
+    return client.instrumentation.visits().page_size(SIZE)
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ async def test_not_the_same(client, visits, expected, broken_off, what):
     paged = visits
     more: dict[str, Any] = {}
     if what == "query":
-        paged = client.instrumentation.visits(min_data_version=0).sized(SIZE)
+        paged = client.instrumentation.visits(min_data_version=0).page_size(SIZE)
     elif what == "format":
         more = {"format": "csv"}
     elif what == "keep":
@@ -181,7 +181,7 @@ async def test_not_the_same(client, visits, expected, broken_off, what):
 
 async def test_another_page_size(client, broken_off, expected):
     """How many rows a page has does not matter for going on."""
-    done = await collect(client.instrumentation.visits().sized(7), broken_off)
+    done = await collect(client.instrumentation.visits().page_size(7), broken_off)
     assert (done.resumed, broken_off.read_bytes()) == (200, expected)
 
 

@@ -103,7 +103,7 @@ async def test_partition(kind, version, tmp_path):
             selected = await select(client, kind, Window(from_=from_, to=to))
             path = tmp_path / str(i)
             await collect(
-                selected.paged.sized(7) if kind != "hits" else selected.paged,
+                selected.paged.page_size(7) if kind != "hits" else selected.paged,
                 path,
                 keep=selected.keep,
             )

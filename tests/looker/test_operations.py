@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aconnect import errors
-from aconnect._core.declaration import REGISTRY
+from aconnect._client.operation import REGISTRY
 from aconnect.looker import Client
 from aconnect.testing.looker import FakeLooker
 
@@ -105,7 +105,7 @@ async def test_search_reads_all_pages(client: Client, server: FakeLooker) -> Non
     for number in range(7):
         await client.model_sets.create(name=f"Set {number}")
     server.requests.clear()
-    rows = [row.name async for row in client.model_sets.search(name="set%").sized(3)]
+    rows = [row.name async for row in client.model_sets.search(name="set%").page_size(3)]
     assert rows == [f"Set {number}" for number in range(7)]
     asked = [(r.query["limit"][0], r.query["offset"][0]) for r in server.requests]
     assert asked == [("3", "0"), ("3", "3"), ("3", "6")]

@@ -31,7 +31,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from aconnect import Client, errors
-from aconnect._core.declaration import REGISTRY
+from aconnect._client.operation import REGISTRY
 from aconnect.testing import FakeConnect, faults
 from tests.calls import SEED, ConnectScene
 from tests.contracts.table import operation_key, placeholders
@@ -87,14 +87,14 @@ async def learn(server: FakeConnect, label: str) -> Known | None:
     path = label.partition(" ")[2]
     key = declared_as(label)
     async with Client(server.url, api_key=server.api_key) as client:
-        scene = ConnectScene(server, client)
-        await scene.set_up()
+        scenario = ConnectScene(server, client)
+        await scenario.set_up()
         if key is None:
             return None
         # Refused before it happens, since only the request is wanted.
         server.script(faults.error(400, 3), on=re.sub(r"{.*?}", "*", label))
-        with suppress(errors.ConnectError):
-            await scene.call(key)()
+        with suppress(errors.AconnectError):
+            await scenario.call(key)()
         server.assert_script_used()
     sent = server.requests[-1]
     # The last placeholder may hold slashes.
@@ -212,43 +212,43 @@ class Examination:
         known = self._known
         headers = {"Authorization": known.authorization if known else f"Key {self._server.api_key}"}
         try:
-            answer = case.call(f"{self._server.url}/__api__", self._session, headers)
+            response = case.call(f"{self._server.url}/__api__", self._session, headers)
         except requests.ConnectionError as cause:
             self._report.add("no answer", f"{case!r}\n{cause}")
             return
-        self._judge(case, answer, generated)
-        if answer.status_code < 300 and case.method != "GET":
+        self._judge(case, response, generated)
+        if response.status_code < 300 and case.method != "GET":
             self._renew()
 
-    def _judge(self, case: Case[Any], answer: Response, generated: GenerationMode | None) -> None:
-        told = f"{case!r}\n{answer.status_code} {answer.content[:600]!r}"
-        self._report.statuses.add(answer.status_code)
+    def _judge(self, case: Case[Any], response: Response, generated: GenerationMode | None) -> None:
+        told = f"{case!r}\n{response.status_code} {response.content[:600]!r}"
+        self._report.statuses.add(response.status_code)
         checks = list(CHECKS)
         bodied = case.body is not NOT_SET and self._contract.judges(case.body)
         if generated is GenerationMode.NEGATIVE and bodied:
             # Servers ignore what they do not know in a query, but look at bodies.
             checks.append(negative_data_rejection)
         try:
-            case.validate_response(answer, checks=checks)
+            case.validate_response(response, checks=checks)
         except FailureGroup as group:
             for failure in group.exceptions:
                 if not self._contract.silent_on(failure):
                     self._report.add(_name(failure), f"{told}\n{failure}")
-        if answer.status_code < 300:
-            for what in self._contract.missing(self._label, answer):
+        if response.status_code < 300:
+            for what in self._contract.missing(self._label, response):
                 self._report.add(what, told)
             return
-        message = _error(answer)
+        message = _error(response)
         if message is None:
             self._report.add("an error of another form", told)
         elif generated is GenerationMode.POSITIVE and _MALFORMED.search(message):
             self._report.add("refused as malformed", told)
 
 
-def _error(answer: Response) -> str | None:
+def _error(response: Response) -> str | None:
     """Return the message of an answer, if that has the form of Connect's errors."""
     try:
-        body = answer.json()
+        body = response.json()
     except ValueError:
         return None
     match body:

@@ -95,15 +95,15 @@ class Contract:
             return {n: self._known(fields[n], v) for n, v in value.items() if n in fields}
         return value
 
-    def missing(self, label: str, answer: Response) -> Iterator[str]:
+    def missing(self, label: str, response: Response) -> Iterator[str]:
         """Name the fields of the contract that an answer leaves out, each with its schema."""
         method, _, path = label.partition(" ")
         told = self._document["paths"][path][method.lower()]["responses"]
-        kinds = told.get(str(answer.status_code), {}).get("content", {})
+        kinds = told.get(str(response.status_code), {}).get("content", {})
         schema = kinds.get("application/json", {}).get("schema")
-        sent = answer.headers.get("content-type", [""])[0]
+        sent = response.headers.get("content-type", [""])[0]
         if schema is not None and sent.startswith("application/json"):
-            yield from self._missing(schema, answer.json(), "answer")
+            yield from self._missing(schema, response.json(), "answer")
 
     def _missing(self, schema: Json, value: Any, name: str) -> Iterator[str]:
         name = schema.get("$ref", name).rpartition("/")[2]

@@ -13,7 +13,7 @@ from yarl import URL
 
 from aconnect.testing import faults
 from aconnect.testing.base import FakeServer, Options
-from aconnect.testing.wire import Answer, Call, Route, RouteTable, Row, ServiceFault, ok, text
+from aconnect.testing.wire import Call, Response, Route, RouteTable, Row, ServiceFault, ok, text
 
 
 @dataclass
@@ -28,26 +28,26 @@ ROUTES: RouteTable[Asked] = RouteTable()
 
 
 @ROUTES.route("GET", "/books/{id}/")
-def get_book(call: Asked) -> Answer:
+def get_book(call: Asked) -> Response:
     if call.args["id"] not in call.state.books:
         raise ServiceFault(404, "No such book.", details={"id": call.args["id"]})
     return ok(call.state.books[call.args["id"]])
 
 
 @ROUTES.route("GET", "/shelves/{name}/{path...}")
-def get_path(call: Asked) -> Answer:
+def get_path(call: Asked) -> Response:
     return ok(call.args)
 
 
 @ROUTES.route("POST", "/login", public=True)
-async def login(call: Asked) -> Answer:
+async def login(call: Asked) -> Response:
     call.set_cookie("session=1; Path=/")
     call.set_cookie("csrf=2; Path=/")
     return ok(await call.form())
 
 
 @ROUTES.route("POST", "/books")
-async def add_book(call: Asked) -> Answer:
+async def add_book(call: Asked) -> Response:
     return ok(await call.fields("title"), 201)
 
 
@@ -64,10 +64,10 @@ class FakeLibrary(FakeServer[Shelf]):
         if not route.public and call.request.headers.get("Authorization") != "Bearer token":
             raise ServiceFault(401, "Who are you?")
 
-    def error(self, fault: ServiceFault) -> Answer:
+    def error(self, fault: ServiceFault) -> Response:
         return ok({"detail": fault.message, "more": fault.details}, fault.status)
 
-    def unknown(self, call: Asked, allowed: list[str]) -> Answer:
+    def unknown(self, call: Asked, allowed: list[str]) -> Response:
         return text(",".join(allowed), 405) if allowed else super().unknown(call, allowed)
 
 
@@ -87,7 +87,7 @@ async def test_a_service_has_its_own_root_and_records_below_it(prefix: str):
     async with library(prefix=prefix) as (server, session):
         server.script(faults.status(503), on="GET /books/*")
         found = [await session.get(f"{server.url}/api/v3/books/a%20b/") for _ in range(2)]
-        assert [answer.status for answer in found] == [503, 200]
+        assert [response.status for response in found] == [503, 200]
         assert await found[1].json() == {"title": "Emma"}
         assert server.count("GET", "/books/a%20b/") == 2
         server.assert_script_used()
@@ -109,9 +109,9 @@ async def test_a_service_refuses_in_its_own_form(
 ):
     """Refusals of handlers, of admission and of what reads bodies have the service's form."""
     async with library() as (server, session):
-        answer = await session.request(method, server.url + path, headers=headers)
-        assert answer.status == status
-        assert (await answer.text()).startswith(body)
+        response = await session.request(method, server.url + path, headers=headers)
+        assert response.status == status
+        assert (await response.text()).startswith(body)
 
 
 @pytest.mark.parametrize(
@@ -126,19 +126,19 @@ async def test_a_service_refuses_in_its_own_form(
 async def test_a_route_may_take_the_rest_of_a_path(path: str, args: dict[str, str] | None):
     """A last placeholder with dots takes one segment or more, decoded."""
     async with library() as (server, session):
-        answer = await session.get(URL(f"{server.url}/api/v3{path}", encoded=True))
-        assert answer.status == (200 if args else 404)
-        assert args is None or await answer.json() == args
+        response = await session.get(URL(f"{server.url}/api/v3{path}", encoded=True))
+        assert response.status == (200 if args else 404)
+        assert args is None or await response.json() == args
 
 
 async def test_a_form_is_read_and_several_cookies_are_set():
     """A login reads a form and sets more than one cookie, without credentials."""
     async with library() as (server, session):
-        answer = await session.post(
+        response = await session.post(
             f"{server.url}/api/v3/login", data={"id": "x&y", "secret": ""}, headers={}
         )
-        assert await answer.json() == {"id": "x&y", "secret": ""}
-        assert {name: cookie.value for name, cookie in answer.cookies.items()} == {
+        assert await response.json() == {"id": "x&y", "secret": ""}
+        assert {name: cookie.value for name, cookie in response.cookies.items()} == {
             "session": "1",
             "csrf": "2",
         }

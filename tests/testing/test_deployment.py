@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from aconnect.testing import BuildScript, Seed
-from aconnect.testing.connect.routes.bundles import small_archive
+from aconnect.testing.connect.routes.content.bundles import small_archive
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 
 from aconnect import Client
 from aconnect.testing import FakeConnect, VirtualClock
-from aconnect.testing.connect.routes.bundles import small_archive
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -88,19 +87,6 @@ def raw_server(stack: AsyncExitStack) -> Callable[..., Awaitable[RawServer]]:
 
 
 @pytest.fixture
-def clock() -> VirtualClock:
-    """Time that passes only while somebody sleeps."""
-    return VirtualClock()
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[FakeConnect]:
-    """A simulated Connect server."""
-    async with FakeConnect() as server:
-        yield server
-
-
-@pytest.fixture
 def connect(
     stack: AsyncExitStack, server: FakeConnect, clock: VirtualClock
 ) -> Callable[..., Awaitable[Client]]:
@@ -117,9 +103,3 @@ def connect(
 async def client(connect: Callable[..., Awaitable[Client]]) -> Client:
     """A client of the simulated server with default options and the virtual clock."""
     return await connect()
-
-
-@pytest.fixture(scope="session")
-def archive() -> bytes:
-    """The smallest bundle."""
-    return small_archive("python-api")[0]

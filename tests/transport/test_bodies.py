@@ -13,7 +13,7 @@ import pytest
 
 from aconnect import Limits, RetryPolicy, Timeout, errors
 from aconnect._transport.clock import SYSTEM_CLOCK
-from aconnect.connect.bundles import archive_upload
+from aconnect.connect.content.bundles import archive_upload
 from aconnect.testing import faults
 
 ONCE = RetryPolicy(attempts=1)
@@ -152,7 +152,7 @@ async def test_file_of_a_failed_upload_is_closed(item, server, tmp_path):
     path.write_bytes(b"x" * (8 << 20))
     upload = await asyncio.to_thread(archive_upload, path)
     server.script(faults.reset(), on="POST *bundles")
-    with pytest.raises(errors.ConnectError):
+    with pytest.raises(errors.AconnectError):
         await item.bundles.upload(upload)
     assert path not in await asyncio.to_thread(open_files)
 
@@ -218,7 +218,7 @@ async def test_failed_download(item, server, archive, tmp_path, fault):
     path = tmp_path / "out.tar.gz"
     path.write_bytes(b"before")
     server.script(fault)
-    with pytest.raises(errors.ConnectError):
+    with pytest.raises(errors.AconnectError):
         await bundle.download(path)
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]

@@ -82,7 +82,7 @@ async def test_stream(client, events):
 
 async def test_pages(client, events):
     """Each page is told, between its call and the next."""
-    await client.users.find().sized(2)
+    await client.users.find().page_size(2)
     pages = [e for e in events if isinstance(e, PageFetched)]
     assert [(e.operation, e.number) for e in pages] == [("users.find", n + 1) for n in range(3)]
     assert sum(e.rows for e in pages) == 5

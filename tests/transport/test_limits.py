@@ -133,7 +133,7 @@ async def test_permits_after_failures(connect, server, fault, way):
             else:
                 async with client.stream(client.users.me) as stream:
                     assert [chunk async for chunk in stream]
-        except errors.ConnectError:
+        except errors.AconnectError:
             pass
         server._script.clear()
     assert client._pipeline._limiter._permits.borrowed_tokens == 0
@@ -166,7 +166,7 @@ async def test_deadline_while_waiting_for_a_permit(connect, gate, arrived):
     )
     first = asyncio.create_task(client.with_options(retry=RetryPolicy(deadline=60)).me())
     await arrived(1)
-    with pytest.raises(errors.DeadlineExceeded, match="no permit"):
+    with pytest.raises(errors.DeadlineExceededError, match="no permit"):
         await client.me()
     gate.open.set()
     await first
@@ -194,7 +194,7 @@ async def test_rate_and_deadline(connect, server, clock):
     """A call whose turn comes after its deadline is not kept waiting for it."""
     client = await connect(limits=Limits(rate=0.1, burst=1), retry=RetryPolicy(deadline=5.0))
     await client.me()
-    with pytest.raises(errors.DeadlineExceeded):
+    with pytest.raises(errors.DeadlineExceededError):
         await client.me()
     assert clock.monotonic() == 0.0
     assert len(server.requests) == 1
@@ -206,7 +206,7 @@ async def test_deadline_behind_a_caller_that_waits_long(connect, server, clock):
     await client.me()
     patient = asyncio.create_task(client.me())
     hasty = asyncio.create_task(client.with_options(retry=RetryPolicy(deadline=5.0)).me())
-    with pytest.raises(errors.DeadlineExceeded):
+    with pytest.raises(errors.DeadlineExceededError):
         await hasty
     assert clock.monotonic() <= 5.0
     assert (await patient).username == "admin"

@@ -10,9 +10,9 @@ from aconnect.testing import FakeConnect, faults
 async def test_same_origin_followed(client, server, code):
     """A GET follows a redirect within the origin, and keeps its credentials there."""
     server.script(faults.redirect("/__api__/v1/user?x=1", code), on="GET /v1/users")
-    answer = await client.request("GET", "/v1/users")
-    assert answer.status == 200
-    assert b'"admin"' in answer.body
+    response = await client.request("GET", "/v1/users")
+    assert response.status == 200
+    assert b'"admin"' in response.body
     assert [r.path for r in server.requests] == ["/v1/users", "/v1/user"]
     assert server.requests[1].headers["Authorization"] == f"Key {server.api_key}"
 

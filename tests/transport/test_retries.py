@@ -14,9 +14,9 @@ LOST = [faults.reset(), faults.reset_mid_body(), faults.garbage()]
 async def test_idempotent_calls_are_repeated(client, server, fault):
     """A GET whose answer was lost is repeated, and gives the right answer."""
     server.script(fault, fault)
-    detailed = await client.detailed(client.users.me)
-    assert detailed.value.username == "admin"
-    assert detailed.attempts == len(server.requests) == 3
+    with_response = await client.with_response(client.users.me)
+    assert with_response.value.username == "admin"
+    assert with_response.attempts == len(server.requests) == 3
 
 
 @pytest.mark.parametrize("fault", [*LOST, faults.status(500), faults.status(502)], ids=str)
@@ -156,7 +156,7 @@ async def test_deadline_passed_during_an_attempt(connect, raw_server, clock):
 
     raw = await raw_server(handler)
     client = await connect(raw.url, retry=RetryPolicy(deadline=100.0))
-    with pytest.raises(errors.DeadlineExceeded, match=r"not done within 100") as caught:
+    with pytest.raises(errors.DeadlineExceededError, match=r"not done within 100") as caught:
         await client.me()
     assert isinstance(caught.value.__cause__, errors.ConnectionLostError)
     assert raw.connections == 1
@@ -168,7 +168,7 @@ async def test_deadline_ends_a_hanging_attempt(connect, server):
 
     client = await connect(retry=RetryPolicy(deadline=0.1), clock=SYSTEM_CLOCK)
     server.script(*[faults.slow_headers(60)] * 5)
-    with pytest.raises(errors.DeadlineExceeded):
+    with pytest.raises(errors.DeadlineExceededError):
         await client.me()
     server._script.clear()
 

@@ -42,7 +42,7 @@ async def test_private_authority(connect, secure, authority):
 async def test_unknown_authority(connect, secure, clock):
     """Without it nothing is sent, once is enough, and the message says how to pass one."""
     client = await connect(secure.url)
-    with pytest.raises(errors.UnreachableError, match=r"no secure connection.*ssl=") as caught:
+    with pytest.raises(errors.ConnectionFailedError, match=r"no secure connection.*ssl=") as caught:
         await client.me()
     assert "certificate" in str(caught.value)
     assert not clock.slept
@@ -56,7 +56,7 @@ async def test_wrong_name(connect, raw_server, authority):
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     client = await connect(server.url, ssl=trusting, retry=ONCE)
-    with pytest.raises(errors.UnreachableError, match="no secure connection"):
+    with pytest.raises(errors.ConnectionFailedError, match="no secure connection"):
         await client.me()
 
 
@@ -75,7 +75,7 @@ def test_insecure_and_a_context():
 async def test_tls_to_a_plain_port(connect, server):
     """TLS to a port that speaks plain HTTP says that there is no secure connection."""
     client = await connect(server.url.replace("http:", "https:"), retry=ONCE)
-    with pytest.raises(errors.UnreachableError, match="no secure connection"):
+    with pytest.raises(errors.ConnectionFailedError, match="no secure connection"):
         await client.me()
 
 
@@ -165,7 +165,7 @@ async def test_no_key_for_the_proxy(connect, raw_server, scheme, own):
         proxy_authorization=own,
         retry=ONCE,
     )
-    with pytest.raises(errors.ConnectError):
+    with pytest.raises(errors.AconnectError):
         await client.me()
     (head,) = raw.heads
     fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:] if line)
@@ -201,7 +201,7 @@ async def test_refusing_proxy(connect, proxy):
     client = await connect(
         "https://localhost:1", proxy=f"http://user:s3cret@127.0.0.1:{proxy.port}", retry=ONCE
     )
-    with pytest.raises(errors.UnreachableError, match=r"(?i)proxy.*407|407.*proxy") as caught:
+    with pytest.raises(errors.ConnectionFailedError, match=r"(?i)proxy.*407|407.*proxy") as caught:
         await client.me()
     assert "s3cret" not in str(caught.value)
     assert base64.b64encode(b"user:s3cret").decode() not in str(caught.value)
@@ -210,7 +210,7 @@ async def test_refusing_proxy(connect, proxy):
 async def test_unreachable_proxy(connect):
     """A proxy that is not there is named as what could not be reached."""
     client = await connect("http://localhost:1", proxy="http://user:s3cret@127.0.0.1:1", retry=ONCE)
-    with pytest.raises(errors.UnreachableError, match="proxy") as caught:
+    with pytest.raises(errors.ConnectionFailedError, match="proxy") as caught:
         await client.me()
     assert "s3cret" not in str(caught.value)
 

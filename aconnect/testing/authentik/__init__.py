@@ -10,7 +10,7 @@ from typing import Unpack, cast
 from aconnect.testing.authentik.routes import ROUTES
 from aconnect.testing.authentik.state import Asked, AuthentikState, seeded
 from aconnect.testing.base import FakeServer, Options
-from aconnect.testing.wire import Answer, MalformedFault, Route, Row, ServiceFault, ok
+from aconnect.testing.wire import MalformedFault, Response, Route, Row, ServiceFault, ok
 
 __all__ = ["AuthentikState", "FakeAuthentik"]
 
@@ -53,7 +53,7 @@ class FakeAuthentik(FakeServer[AuthentikState]):
                 code="permission_denied",
             )
 
-    def error(self, fault: ServiceFault) -> Answer:
+    def error(self, fault: ServiceFault) -> Response:
         if isinstance(fault, MalformedFault):
             return ok({"detail": f"JSON parse error - {fault.message}", "code": "parse_error"}, 400)
         if fault.details is not None:
@@ -61,8 +61,8 @@ class FakeAuthentik(FakeServer[AuthentikState]):
         body = {"detail": fault.message}
         return ok(body if fault.code is None else {**body, "code": fault.code}, fault.status)
 
-    def unknown(self, call: Asked, allowed: list[str]) -> Answer:
+    def unknown(self, call: Asked, allowed: list[str]) -> Response:
         if allowed:
             detail = f'Method "{call.request.method}" not allowed.'
             return ok({"detail": detail, "code": "method_not_allowed"}, 405)
-        return Answer(b"<html>Not Found</html>", 404, "text/html; charset=utf-8")
+        return Response(b"<html>Not Found</html>", 404, "text/html; charset=utf-8")

@@ -23,7 +23,7 @@ from aconnect.testing.authentik.checks import (
     uuid,
 )
 from aconnect.testing.authentik.state import Asked, AuthentikState
-from aconnect.testing.wire import Answer, RouteTable, Row, ServiceFault, empty, ok
+from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
 PAGE_SIZE: Final = 20
 MAX_PAGE_SIZE: Final = 100
@@ -47,7 +47,7 @@ def _shown_token(state: AuthentikState, row: Row) -> Row:
     }
 
 
-def _page(call: Asked, rows: list[Row], shown: list[Row] | None = None) -> Answer:
+def _page(call: Asked, rows: list[Row], shown: list[Row] | None = None) -> Response:
     """Answer with the page that was asked for; `shown` are the rows of every page instead."""
     size = _positive(call.value("page_size")) or PAGE_SIZE
     size = min(size, MAX_PAGE_SIZE)
@@ -150,7 +150,7 @@ def _endpoint(call: Asked) -> Row:
 
 
 @ROUTES.route("GET", "/rac/connection_tokens/")
-def list_tokens(call: Asked) -> Answer:
+def list_tokens(call: Asked) -> Response:
     """List connection tokens by endpoint, provider, user or search."""
     state = call.state
     endpoint = call.value("endpoint")
@@ -173,24 +173,24 @@ _NAMED: Final = ("endpoint", "provider")
 
 
 @ROUTES.route("GET", "/rac/connection_tokens/{uuid}/")
-def get_token(call: Asked) -> Answer:
+def get_token(call: Asked) -> Response:
     """Show one token."""
     return ok(_shown_token(call.state, _token(call)))
 
 
 @ROUTES.route("PUT", "/rac/connection_tokens/{uuid}/")
-async def put_token(call: Asked) -> Answer:
+async def put_token(call: Asked) -> Response:
     """Change a token; provider and endpoint must be given."""
     return await _change_token(call, {"provider", "endpoint"})
 
 
 @ROUTES.route("PATCH", "/rac/connection_tokens/{uuid}/")
-async def patch_token(call: Asked) -> Answer:
+async def patch_token(call: Asked) -> Response:
     """Change what is given of a token."""
     return await _change_token(call, set())
 
 
-async def _change_token(call: Asked, required: set[str]) -> Answer:
+async def _change_token(call: Asked, required: set[str]) -> Response:
     before = _token(call)
     row = {**before, **await fields(call, _TOKEN, required)}
     # Django saves an object under another key as another object; the first one stays.
@@ -199,21 +199,21 @@ async def _change_token(call: Asked, required: set[str]) -> Answer:
 
 
 @ROUTES.route("DELETE", "/rac/connection_tokens/{uuid}/")
-def delete_token(call: Asked) -> Answer:
+def delete_token(call: Asked) -> Response:
     """Delete a token."""
     del call.state.connection_tokens[_token(call)["pk"]]
     return empty()
 
 
 @ROUTES.route("GET", "/rac/connection_tokens/{uuid}/used_by/")
-def token_used_by(call: Asked) -> Answer:
+def token_used_by(call: Asked) -> Response:
     """List what uses a token: nothing does."""
     _token(call)
     return ok([])
 
 
 @ROUTES.route("GET", "/rac/endpoints/")
-def list_endpoints(call: Asked) -> Answer:
+def list_endpoints(call: Asked) -> Response:
     """List the endpoints that the caller may open, or all of them."""
     state = call.state
     name, provider = call.value("name"), _filter(call, "provider")
@@ -233,7 +233,7 @@ def list_endpoints(call: Asked) -> Answer:
 
 
 @ROUTES.route("POST", "/rac/endpoints/")
-async def create_endpoint(call: Asked) -> Answer:
+async def create_endpoint(call: Asked) -> Response:
     """Create an endpoint."""
     given = await fields(call, _ENDPOINT, _ENDPOINT_REQUIRED)
     row: Row = {
@@ -248,31 +248,31 @@ async def create_endpoint(call: Asked) -> Answer:
 
 
 @ROUTES.route("GET", "/rac/endpoints/{uuid}/")
-def get_endpoint(call: Asked) -> Answer:
+def get_endpoint(call: Asked) -> Response:
     """Show one endpoint."""
     return ok(_shown_endpoint(call.state, _endpoint(call)))
 
 
 @ROUTES.route("PUT", "/rac/endpoints/{uuid}/")
-async def put_endpoint(call: Asked) -> Answer:
+async def put_endpoint(call: Asked) -> Response:
     """Change an endpoint; all required fields must be given."""
     return await _change_endpoint(call, _ENDPOINT_REQUIRED)
 
 
 @ROUTES.route("PATCH", "/rac/endpoints/{uuid}/")
-async def patch_endpoint(call: Asked) -> Answer:
+async def patch_endpoint(call: Asked) -> Response:
     """Change what is given of an endpoint."""
     return await _change_endpoint(call, set())
 
 
-async def _change_endpoint(call: Asked, required: set[str]) -> Answer:
+async def _change_endpoint(call: Asked, required: set[str]) -> Response:
     row = _endpoint(call)
     row.update(await fields(call, _ENDPOINT, required))
     return ok(_shown_endpoint(call.state, row))
 
 
 @ROUTES.route("DELETE", "/rac/endpoints/{uuid}/")
-def delete_endpoint(call: Asked) -> Answer:
+def delete_endpoint(call: Asked) -> Response:
     """Delete an endpoint, and the tokens to it."""
     state, pk = call.state, _endpoint(call)["pk"]
     del state.endpoints[pk]
@@ -282,7 +282,7 @@ def delete_endpoint(call: Asked) -> Answer:
 
 
 @ROUTES.route("GET", "/rac/endpoints/{uuid}/used_by/")
-def endpoint_used_by(call: Asked) -> Answer:
+def endpoint_used_by(call: Asked) -> Response:
     """List the tokens to an endpoint."""
     pk = _endpoint(call)["pk"]
     rows = call.state.connection_tokens.values()

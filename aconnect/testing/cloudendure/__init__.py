@@ -11,7 +11,7 @@ from typing import Unpack
 from aconnect.testing.base import FakeServer, Options
 from aconnect.testing.cloudendure.routes import ROUTES, check_xsrf
 from aconnect.testing.cloudendure.state import EPOCH, AccountState, Asked
-from aconnect.testing.wire import Answer, Route, ServiceFault, ok
+from aconnect.testing.wire import Response, Route, ServiceFault, ok
 
 __all__ = ["AccountState", "FakeCloudEndure"]
 
@@ -60,6 +60,6 @@ class FakeCloudEndure(FakeServer[AccountState]):
         check_xsrf(call, xsrf)
         call.user = call.state.users[user]
 
-    def error(self, fault: ServiceFault) -> Answer:
+    def error(self, fault: ServiceFault) -> Response:
         code = "BAD_REQUEST" if fault.code is None and fault.status == 400 else fault.code
         return ok({"message": fault.message, "code": code}, fault.status)

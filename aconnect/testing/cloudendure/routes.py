@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from aconnect.testing.cloudendure.state import Asked, time_of
-from aconnect.testing.wire import Answer, RouteTable, Row, ServiceFault, empty, ok
+from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
 MOST_ENTRIES = 1500
 ROLES = frozenset({"USER", "ACCOUNT_ADMIN", "ACCOUNT_OWNER", "GLOBAL_READONLY"})
@@ -26,7 +26,7 @@ def check_xsrf(call: Asked, xsrf: str) -> None:
 
 
 @ROUTES.route("POST", "/login", public=True)
-async def login(call: Asked) -> Answer:
+async def login(call: Asked) -> Response:
     """Open a session for a token, or for a user name and password."""
     given = await call.fields()
     state = call.state
@@ -45,7 +45,7 @@ async def login(call: Asked) -> Answer:
 
 
 @ROUTES.route("POST", "/logout", public=True)
-def logout(call: Asked) -> Answer:
+def logout(call: Asked) -> Response:
     """End the session of the call; one that has ended already is as good."""
     cookie = call.request.cookies.get("session", "")
     if cookie in call.state.sessions:
@@ -55,13 +55,13 @@ def logout(call: Asked) -> Answer:
 
 
 @ROUTES.route("GET", "/me")
-def me(call: Asked) -> Answer:
+def me(call: Asked) -> Response:
     """Show the user whose session it is."""
     return ok(call.user)
 
 
 @ROUTES.route("GET", "/accounts/{accountId}/access")
-def access(call: Asked) -> Answer:
+def access(call: Asked) -> Response:
     """Send a user a temporary access token."""
     name = call.value("username")
     if name is None:
@@ -74,7 +74,7 @@ def access(call: Asked) -> Answer:
 
 
 @ROUTES.route("GET", "/extendedAccountInfo")
-def extended_account_info(call: Asked) -> Answer:
+def extended_account_info(call: Asked) -> Response:
     """Show the account and what belongs to it."""
     state = call.state
     return ok(
@@ -117,7 +117,7 @@ async def _users_of_projects(call: Asked) -> list[tuple[Row, list[str]]]:
 
 
 @ROUTES.route("POST", "/projects/assignUsers")
-async def assign_users(call: Asked) -> Answer:
+async def assign_users(call: Asked) -> Response:
     """Assign users to projects."""
     for project, users in await _users_of_projects(call):
         project["usersIDs"] = list(dict.fromkeys([*project["usersIDs"], *users]))
@@ -125,7 +125,7 @@ async def assign_users(call: Asked) -> Answer:
 
 
 @ROUTES.route("POST", "/projects/removeUsers")
-async def remove_users(call: Asked) -> Answer:
+async def remove_users(call: Asked) -> Response:
     """Take users out of projects."""
     for project, users in await _users_of_projects(call):
         project["usersIDs"] = [key for key in project["usersIDs"] if key not in users]
@@ -133,7 +133,7 @@ async def remove_users(call: Asked) -> Answer:
 
 
 @ROUTES.route("GET", "/projects/{projectId}/storage")
-def storage(call: Asked) -> Answer:
+def storage(call: Asked) -> Response:
     """Show how much a project stores."""
     project = _found(call.state.projects, call.args["projectId"], "project")
     return ok(
@@ -148,7 +148,7 @@ def storage(call: Asked) -> Answer:
 
 
 @ROUTES.route("GET", "/projects/{projectId}/auditLog")
-def audit_log(call: Asked) -> Answer:
+def audit_log(call: Asked) -> Response:
     """Show the newest entries of the log, or of a window of it."""
     project = _found(call.state.projects, call.args["projectId"], "project")
     limit = call.integer("limit", MOST_ENTRIES, 1, MOST_ENTRIES)
@@ -160,7 +160,7 @@ def audit_log(call: Asked) -> Answer:
         entries = [entry for entry in entries if _inside(call, entry, begin, end)]
     newest = entries[::-1][:limit]
     if call.value("format") == "csv":
-        return Answer(_csv(newest), 200, "text/csv; charset=utf-8")
+        return Response(_csv(newest), 200, "text/csv; charset=utf-8")
     return ok({"items": newest, "hasMoreResults": len(entries) > limit})
 
 
@@ -184,7 +184,7 @@ def _csv(entries: list[Row]) -> bytes:
 
 
 @ROUTES.route("POST", "/projects/{projectId}/machines/{machineId}/forceRescan")
-def force_rescan(call: Asked) -> Answer:
+def force_rescan(call: Asked) -> Response:
     """Read the volumes of a machine again."""
     project = _found(call.state.projects, call.args["projectId"], "project")
     machine = call.args["machineId"]
@@ -195,7 +195,7 @@ def force_rescan(call: Asked) -> Answer:
 
 
 @ROUTES.route("POST", "/replaceApiToken")
-def replace_api_token(call: Asked) -> Answer:
+def replace_api_token(call: Asked) -> Response:
     """Make the caller's API token void and give another."""
     call.state.tokens += 1
     call.user["apiToken"] = f"fake-token-{call.state.tokens}-of-{call.user['username']}"
@@ -203,7 +203,7 @@ def replace_api_token(call: Asked) -> Answer:
 
 
 @ROUTES.route("POST", "/setPassword", public=True)
-async def set_password(call: Asked) -> Answer:
+async def set_password(call: Asked) -> Response:
     """Take an invitation for a password."""
     given = await call.fields("token", "newPassword")
     key = call.state.invitations.pop(given["token"], None)
@@ -215,7 +215,7 @@ async def set_password(call: Asked) -> Answer:
 
 
 @ROUTES.route("POST", "/users")
-async def create_user(call: Asked) -> Answer:
+async def create_user(call: Asked) -> Response:
     """Invite a user, or invite it again."""
     name: str = (await call.fields("username"))["username"]
     for user in call.state.users.values():
@@ -238,7 +238,7 @@ async def _roles_of_users(call: Asked) -> list[tuple[Row, list[str]]]:
 
 
 @ROUTES.route("POST", "/users/assignRoles")
-async def assign_roles(call: Asked) -> Answer:
+async def assign_roles(call: Asked) -> Response:
     """Give roles to users."""
     changed = await _roles_of_users(call)
     for user, roles in changed:
@@ -247,7 +247,7 @@ async def assign_roles(call: Asked) -> Answer:
 
 
 @ROUTES.route("POST", "/users/revokeRoles")
-async def revoke_roles(call: Asked) -> Answer:
+async def revoke_roles(call: Asked) -> Response:
     """Take roles from users."""
     changed = await _roles_of_users(call)
     for user, roles in changed:

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from aconnect.testing import wire
 from aconnect.testing.connect.versions import Features
-from aconnect.testing.wire import Answer, Host, MalformedFault, RouteTable, ServiceFault, ok
+from aconnect.testing.wire import Host, MalformedFault, Response, RouteTable, ServiceFault, ok
 
 if TYPE_CHECKING:
     from aconnect.testing.connect.state import State
@@ -45,7 +45,7 @@ def forbidden() -> ApiFault:
     return ApiFault(403, 22, "You don't have permission to perform this operation.")
 
 
-def error(fault: ServiceFault) -> Answer:
+def error(fault: ServiceFault) -> Response:
     """Answer in Connect's error form."""
     code = fault.code
     if code is None:
@@ -86,7 +86,7 @@ class Call(wire.Call["State"]):
             raise forbidden()
 
 
-R = TypeVar("R", bound="Answer | Awaitable[Answer]")
+R = TypeVar("R", bound="Response | Awaitable[Response]")
 
 ROUTES: RouteTable[Call] = RouteTable(role="viewer")
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from aconnect.testing.connect.dialect import Call, bad_request
 from aconnect.testing.connect.series import Key, Selection, Series
-from aconnect.testing.wire import Answer, Row, ok
+from aconnect.testing.wire import Response, Row, ok
 
 MAX_LIMIT = 500
 
@@ -90,7 +90,7 @@ def parse_time(given: str, name: str) -> datetime:
 
 def keyset(
     call: Call, series: Series, selection: Selection, *, ascending: bool, limit: int
-) -> Answer:
+) -> Response:
     """Answer with the page that the query's cursor asks for."""
     state = call.state
     following, preceding = call.value("next"), call.value("previous")
@@ -163,7 +163,7 @@ def origin(call: Call) -> str:
 
 def offset(
     call: Call, rows: Sequence[Row], *, size: int = 20, high: int = MAX_LIMIT, single: bool = False
-) -> Answer:
+) -> Response:
     """Answer with a page by number; see `cut`."""
     return ok(cut(call, rows, size=size, high=high, single=single))
 

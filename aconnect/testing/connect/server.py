@@ -12,12 +12,14 @@ from aconnect.testing import wire
 from aconnect.testing.base import FakeServer
 from aconnect.testing.connect import dialect
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
-from aconnect.testing.connect.routes import ROUTES, oauth_credentials, oauth_sessions
+from aconnect.testing.connect.routes import ROUTES
+from aconnect.testing.connect.routes.oauth import credentials as oauth_credentials
+from aconnect.testing.connect.routes.oauth import sessions as oauth_sessions
 from aconnect.testing.connect.routes.users import ADMIN_KEY
 from aconnect.testing.connect.seeding import seeded_state
 from aconnect.testing.connect.state import Seed, State
 from aconnect.testing.connect.versions import Features, parse_version
-from aconnect.testing.wire import Answer, Route, RouteTable, Row, ServiceFault
+from aconnect.testing.wire import Response, Route, RouteTable, Row, ServiceFault
 
 
 class FakeConnect(FakeServer[State]):
@@ -115,9 +117,9 @@ class FakeConnect(FakeServer[State]):
         self._turn = self._turn % self.nodes + 1
         return self._turn, True
 
-    def outside(self, call: wire.Call[State]) -> Answer:
+    def outside(self, call: wire.Call[State]) -> Response:
         if call.path == "/__ping__" and call.request.method == "GET":
-            return Answer(b"{}", 402 if self.state.license_expired else 200)
+            return Response(b"{}", 402 if self.state.license_expired else 200)
         return super().outside(call)
 
     def admit(self, call: wire.Call[State], route: Route) -> None:
@@ -145,7 +147,7 @@ class FakeConnect(FakeServer[State]):
         if ROLES[role] < ROLES[route.role]:
             raise forbidden()
 
-    def error(self, fault: ServiceFault) -> Answer:
+    def error(self, fault: ServiceFault) -> Response:
         """Answer in Connect's error form."""
         return dialect.error(fault)
 

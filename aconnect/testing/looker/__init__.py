@@ -18,7 +18,7 @@ from aconnect.testing.looker.state import (
     given_token,
     seeded,
 )
-from aconnect.testing.wire import Answer, Route, Row, ServiceFault, ok
+from aconnect.testing.wire import Response, Route, Row, ServiceFault, ok
 
 
 class FakeLooker(FakeServer[LookerState]):
@@ -63,11 +63,11 @@ class FakeLooker(FakeServer[LookerState]):
         if not route.public and self.state.tokens.get(given_token(call), 0) <= self.state.clock():
             raise ServiceFault(401, "Requires authentication.")
 
-    def error(self, fault: ServiceFault) -> Answer:
+    def error(self, fault: ServiceFault) -> Response:
         body: Row = {"message": fault.message, "documentation_url": DOCUMENTATION}
         if fault.details is not None:
             body["errors"] = fault.details
         return ok(body, fault.status)
 
-    def unknown(self, call: Asked, allowed: list[str]) -> Answer:
+    def unknown(self, call: Asked, allowed: list[str]) -> Response:
         return self.error(ServiceFault(404, "Not found"))

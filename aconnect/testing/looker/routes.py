@@ -20,13 +20,13 @@ from aconnect.testing.looker.state import (
     add_set,
     given_token,
 )
-from aconnect.testing.wire import Answer, RouteTable, Row, ServiceFault, empty, ok
+from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
 ROUTES: RouteTable[Asked] = RouteTable()
 
 
 @ROUTES.route("POST", "/login", public=True)
-async def login(call: Asked) -> Answer:
+async def login(call: Asked) -> Response:
     """Looker takes the credentials from the form or the query, and knows none it does not like."""
     form = await call.form()
     client_id = form.get("client_id") or call.value("client_id") or ""
@@ -45,14 +45,14 @@ async def login(call: Asked) -> Answer:
 
 
 @ROUTES.route("DELETE", "/logout")
-def logout(call: Asked) -> Answer:
+def logout(call: Asked) -> Response:
     """End the session of the token."""
     del call.state.tokens[given_token(call)]
     return empty()
 
 
 @ROUTES.route("GET", "/permissions")
-def all_permissions(call: Asked) -> Answer:
+def all_permissions(call: Asked) -> Response:
     """List what permission sets may allow."""
     del call
     rows: list[Row] = [
@@ -88,7 +88,7 @@ async def _checked_set(call: Asked, known: Row | None) -> Row:
 
 @ROUTES.route("GET", "/model_sets/search")
 @ROUTES.route("GET", "/permission_sets/search")
-def search_sets(call: Asked) -> Answer:
+def search_sets(call: Asked) -> Response:
     """Search sets of one kind."""
     _, content, sets = _sets(call)
     filters = ("id", "name", "all_access", "built_in", content)
@@ -97,21 +97,21 @@ def search_sets(call: Asked) -> Answer:
 
 @ROUTES.route("GET", "/model_sets")
 @ROUTES.route("GET", "/permission_sets")
-def all_sets(call: Asked) -> Answer:
+def all_sets(call: Asked) -> Response:
     """List the sets of one kind."""
     return listed(call, _sets(call)[2].values())
 
 
 @ROUTES.route("GET", "/model_sets/{id}")
 @ROUTES.route("GET", "/permission_sets/{id}")
-def get_set(call: Asked) -> Answer:
+def get_set(call: Asked) -> Response:
     """Answer one set."""
     return ok(with_fields(call, [existing(_sets(call)[2], call)])[0])
 
 
 @ROUTES.route("POST", "/model_sets")
 @ROUTES.route("POST", "/permission_sets")
-async def create_set(call: Asked) -> Answer:
+async def create_set(call: Asked) -> Response:
     """Create a set."""
     kind, content, sets = _sets(call)
     row = await _checked_set(call, None)
@@ -121,7 +121,7 @@ async def create_set(call: Asked) -> Answer:
 
 @ROUTES.route("PATCH", "/model_sets/{id}")
 @ROUTES.route("PATCH", "/permission_sets/{id}")
-async def update_set(call: Asked) -> Answer:
+async def update_set(call: Asked) -> Response:
     """Change a set that is not built in."""
     found = existing(_sets(call)[2], call, changes=True)
     found.update(await _checked_set(call, found))
@@ -130,7 +130,7 @@ async def update_set(call: Asked) -> Answer:
 
 @ROUTES.route("DELETE", "/model_sets/{id}")
 @ROUTES.route("DELETE", "/permission_sets/{id}")
-def delete_set(call: Asked) -> Answer:
+def delete_set(call: Asked) -> Response:
     """Delete a set that is neither built in nor in use."""
     kind, _, sets = _sets(call)
     found = existing(sets, call, changes=True)
@@ -156,7 +156,7 @@ _ROLE_FILTERS = {"id": "id", "name": "name", "built_in": "internal"}
 
 
 @ROUTES.route("GET", "/roles")
-def all_roles(call: Asked) -> Answer:
+def all_roles(call: Asked) -> Response:
     """List all roles, or those with the given ids."""
     wanted = call.value("ids")
     roles = _roles(call.state)
@@ -167,14 +167,14 @@ def all_roles(call: Asked) -> Answer:
 
 
 @ROUTES.route("GET", "/roles/search")
-def search_roles(call: Asked) -> Answer:
+def search_roles(call: Asked) -> Response:
     """Search roles."""
     sets = {"model_set_ids": "model_set_id", "permission_set_ids": "permission_set_id"}
     return found(call, _roles(call.state), {**_ROLE_FILTERS, **sets})
 
 
 @ROUTES.route("GET", "/roles/search/with_user_count")
-def search_roles_with_user_count(call: Asked) -> Answer:
+def search_roles_with_user_count(call: Asked) -> Response:
     """Search roles; users through groups count too."""
     state = call.state
     roles = [{**role, "user_count": len(_users(state, role["id"]))} for role in _roles(state)]
@@ -182,7 +182,7 @@ def search_roles_with_user_count(call: Asked) -> Answer:
 
 
 @ROUTES.route("GET", "/roles/{id}")
-def get_role(call: Asked) -> Answer:
+def get_role(call: Asked) -> Response:
     """Answer one role."""
     return ok(_shown(call.state, existing(call.state.roles, call)))
 
@@ -203,7 +203,7 @@ def _checked_role(state: LookerState, body: Row, known: Row | None) -> Row:
 
 
 @ROUTES.route("POST", "/roles")
-async def create_role(call: Asked) -> Answer:
+async def create_role(call: Asked) -> Response:
     """Create a role."""
     row = _checked_role(call.state, await call.fields(), None)
     role_id = add_role(call.state, row["name"], row["permission_set_id"], row["model_set_id"])
@@ -211,7 +211,7 @@ async def create_role(call: Asked) -> Answer:
 
 
 @ROUTES.route("PATCH", "/roles/{id}")
-async def update_role(call: Asked) -> Answer:
+async def update_role(call: Asked) -> Response:
     """Change a role that is not internal."""
     role = existing(call.state.roles, call, changes=True)
     role.update(_checked_role(call.state, await call.fields(), role))
@@ -219,7 +219,7 @@ async def update_role(call: Asked) -> Answer:
 
 
 @ROUTES.route("DELETE", "/roles/{id}")
-def delete_role(call: Asked) -> Answer:
+def delete_role(call: Asked) -> Response:
     """Delete a role that is not internal."""
     state = call.state
     role_id = existing(state.roles, call, changes=True)["id"]
@@ -237,7 +237,7 @@ def _users(state: LookerState, role_id: str, *, direct: bool = False) -> list[Ro
 
 
 @ROUTES.route("GET", "/roles/{id}/groups")
-def role_groups(call: Asked) -> Answer:
+def role_groups(call: Asked) -> Response:
     """List the groups that have a role."""
     role_id = existing(call.state.roles, call)["id"]
     return listed(call, _role_groups(call.state, role_id))
@@ -252,7 +252,7 @@ def _role_groups(state: LookerState, role_id: str) -> list[Row]:
 
 
 @ROUTES.route("PUT", "/roles/{id}/groups")
-async def set_role_groups(call: Asked) -> Answer:
+async def set_role_groups(call: Asked) -> Response:
     """Replace the groups that have a role."""
     state = call.state
     role_id = existing(state.roles, call)["id"]
@@ -261,7 +261,7 @@ async def set_role_groups(call: Asked) -> Answer:
 
 
 @ROUTES.route("GET", "/roles/{id}/users")
-def role_users(call: Asked) -> Answer:
+def role_users(call: Asked) -> Response:
     """List the users that have a role, directly or at all."""
     role_id = existing(call.state.roles, call)["id"]
     direct = call.flag("direct_association_only", default=False)
@@ -269,7 +269,7 @@ def role_users(call: Asked) -> Answer:
 
 
 @ROUTES.route("PUT", "/roles/{id}/users")
-async def set_role_users(call: Asked) -> Answer:
+async def set_role_users(call: Asked) -> Response:
     """Replace the users that have a role directly."""
     state = call.state
     role_id = existing(state.roles, call)["id"]
@@ -278,7 +278,7 @@ async def set_role_users(call: Asked) -> Answer:
 
 
 @ROUTES.route("GET", "/users/search")
-def search_users(call: Asked) -> Answer:
+def search_users(call: Asked) -> Response:
     """Search users, which is no role administration, but gives the ids for it."""
     users = call.state.users.values()
     return found(call, users, {name: name for name in ("id", "email", "first_name", "last_name")})

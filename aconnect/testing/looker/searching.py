@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Iterable
 
 from aconnect.testing.looker.state import Asked
-from aconnect.testing.wire import Answer, Row, ok
+from aconnect.testing.wire import Response, Row, ok
 
 _TRUTHS = frozenset({"all_access", "built_in", "internal"})
 
 
-def listed(call: Asked, rows: Iterable[Row]) -> Answer:
+def listed(call: Asked, rows: Iterable[Row]) -> Response:
     """Answer with all rows."""
     return ok(with_fields(call, rows))
 
@@ -23,7 +23,7 @@ def with_fields(call: Asked, rows: Iterable[Row]) -> list[Row]:
     return [{name: row[name] for name in row if name in names} for row in rows]
 
 
-def found(call: Asked, rows: Iterable[Row], filters: dict[str, str]) -> Answer:
+def found(call: Asked, rows: Iterable[Row], filters: dict[str, str]) -> Response:
     """Search: filters, order, then the part that `limit` and `offset` cut out."""
     for name, field in filters.items():
         if field in _TRUTHS:

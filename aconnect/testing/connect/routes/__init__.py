@@ -1,83 +1,15 @@
-"""The simulated operations, one module per resource group.
+"""The simulated operations; operation `a.b.c` of the API is in `routes/a/b.py`.
 
-Importing this package registers all of them in `ROUTES`. A new operation is one decorated function
-in its module; a new group is one module, named here.
+Importing this package imports all its modules, and so registers their operations in `ROUTES`. A new
+operation is one decorated function in its module; a new group is one module.
 """
 
-from aconnect.testing.connect.dialect import ROUTES
-from aconnect.testing.connect.routes import (
-    audit,
-    bookmarks,
-    bootstrap,
-    bundle_files,
-    bundles,
-    checks,
-    content,
-    deployment,
-    environments,
-    examples,
-    experimental,
-    groups,
-    instrumentation,
-    job_metrics,
-    jobs,
-    keys,
-    metrics,
-    oauth_credentials,
-    oauth_integrations,
-    oauth_sessions,
-    packages,
-    permissions,
-    queue,
-    repository,
-    schedules,
-    search,
-    server_info,
-    service_tokens,
-    storage,
-    system,
-    tags,
-    thumbnails,
-    users,
-    vanities,
-    variables,
-)
+from importlib import import_module
+from pkgutil import walk_packages
 
-__all__ = [
-    "ROUTES",
-    "audit",
-    "bookmarks",
-    "bootstrap",
-    "bundle_files",
-    "bundles",
-    "checks",
-    "content",
-    "deployment",
-    "environments",
-    "examples",
-    "experimental",
-    "groups",
-    "instrumentation",
-    "job_metrics",
-    "jobs",
-    "keys",
-    "metrics",
-    "oauth_credentials",
-    "oauth_integrations",
-    "oauth_sessions",
-    "packages",
-    "permissions",
-    "queue",
-    "repository",
-    "schedules",
-    "search",
-    "server_info",
-    "service_tokens",
-    "storage",
-    "system",
-    "tags",
-    "thumbnails",
-    "users",
-    "vanities",
-    "variables",
-]
+from aconnect.testing.connect.dialect import ROUTES
+
+__all__ = ["ROUTES"]
+
+for _module in walk_packages(__path__, f"{__name__}."):
+    import_module(_module.name)

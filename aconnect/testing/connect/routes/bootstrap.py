@@ -13,7 +13,7 @@ import msgspec
 
 from aconnect.testing.connect.dialect import ApiFault, Call, route
 from aconnect.testing.connect.routes.users import new_user
-from aconnect.testing.wire import Answer, Row, ok
+from aconnect.testing.wire import Response, Row, ok
 
 _RENAMED = (2024, 5, 0)
 
@@ -27,7 +27,7 @@ _RENAMED = (2024, 5, 0)
     deprecated="/v1/bootstrap",
 )
 @route("POST", "/v1/experimental/bootstrap", until=_RENAMED, public=True)
-def bootstrap(call: Call) -> Answer:
+def bootstrap(call: Call) -> Response:
     """Create an administrator, where there is no user at all, and answer with its key."""
     scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
     if scheme != "Connect-Bootstrap" or not _is_good(token, call.state.bootstrap_secret):

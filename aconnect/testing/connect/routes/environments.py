@@ -24,7 +24,7 @@ from aconnect.testing.connect.routes._checks import (
 )
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.connect.versions import aged
-from aconnect.testing.wire import Answer, Row, empty, ok
+from aconnect.testing.wire import Response, Row, empty, ok
 
 LANGUAGES = ("python", "nodejs", "quarto", "r", "tensorflow")
 """What an environment may have installed."""
@@ -169,14 +169,14 @@ def _mounts(given: list[object]) -> list[Row]:
 
 
 @route("GET", "/v1/environments", role="publisher", since=_SINCE)
-def list_environments(call: Call) -> Answer:
+def list_environments(call: Call) -> Response:
     """List the environments that the caller may use."""
     rows = [row for row in call.state.environments.values() if _may_use(call, row)]
     return ok([aged("environment", row, call.features) for row in rows])
 
 
 @route("POST", "/v1/environments", role="administrator", since=_SINCE)
-async def create_environment(call: Call) -> Answer:
+async def create_environment(call: Call) -> Response:
     """Create an environment."""
     body = await call.fields()
     fields = _judged(call, body)
@@ -197,13 +197,13 @@ async def create_environment(call: Call) -> Answer:
 
 
 @route("GET", "/v1/environments/{guid}", role="publisher", since=_SINCE)
-def get_environment(call: Call) -> Answer:
+def get_environment(call: Call) -> Response:
     """Get one environment."""
     return ok(aged("environment", _environment(call), call.features))
 
 
 @route("PUT", "/v1/environments/{guid}", role="administrator", since=_SINCE)
-async def update_environment(call: Call) -> Answer:
+async def update_environment(call: Call) -> Response:
     """Replace what can be changed of an environment."""
     row = _environment(call, edit=True)
     row.update(_judged(call, await call.fields()), updated_time=call.state.now())
@@ -211,7 +211,7 @@ async def update_environment(call: Call) -> Answer:
 
 
 @route("DELETE", "/v1/environments/{guid}", role="administrator", since=_SINCE)
-def delete_environment(call: Call) -> Answer:
+def delete_environment(call: Call) -> Response:
     """Delete an environment and who may use it."""
     guid = call.args["guid"]
     if guid in call.state.environments:
@@ -226,13 +226,13 @@ def _permissions(call: Call) -> dict[str, Row]:
 
 
 @route("GET", "/v1/environments/{guid}/permissions", role="administrator", since=_PERMISSIONS)
-def list_environment_permissions(call: Call) -> Answer:
+def list_environment_permissions(call: Call) -> Response:
     """List who may use an environment."""
     return ok(list(_permissions(call).values()))
 
 
 @route("POST", "/v1/environments/{guid}/permissions", role="administrator", since=_PERMISSIONS)
-async def add_environment_permission(call: Call) -> Answer:
+async def add_environment_permission(call: Call) -> Response:
     """Let a user or a group use an environment."""
     permissions = _permissions(call)
     body = chosen(await call.fields(), {"user_guid": TEXT_NULL, "group_guid": TEXT_NULL})
@@ -262,7 +262,7 @@ async def add_environment_permission(call: Call) -> Answer:
     role="administrator",
     since=_PERMISSIONS,
 )
-def get_environment_permission(call: Call) -> Answer:
+def get_environment_permission(call: Call) -> Response:
     """Get one permission."""
     return ok(existing(_permissions(call), call.args["permission_guid"], "The permission"))
 
@@ -273,7 +273,7 @@ def get_environment_permission(call: Call) -> Answer:
     role="administrator",
     since=_PERMISSIONS,
 )
-def delete_environment_permission(call: Call) -> Answer:
+def delete_environment_permission(call: Call) -> Response:
     """Take a right away."""
     remove_from(call, _permissions(call), call.args["permission_guid"], "The permission")
     return empty()

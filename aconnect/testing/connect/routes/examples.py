@@ -6,7 +6,7 @@ import zipfile
 from aconnect.testing.connect.dialect import Call, route
 from aconnect.testing.connect.routes._checks import existing
 from aconnect.testing.connect.state import State
-from aconnect.testing.wire import Answer, Row, ok
+from aconnect.testing.wire import Response, Row, ok
 
 _NEW = (2023, 12, 0)
 _PICTURE = b"\x89PNG\r\n\x1a\n"
@@ -31,23 +31,23 @@ def _example(call: Call) -> Row:
 
 
 @route("GET", "/v1/examples", since=_NEW, deprecated="n/a")
-def find_examples(call: Call) -> Answer:
+def find_examples(call: Call) -> Response:
     """List all examples, not paged."""
     return ok(list(call.state.examples.values()))
 
 
 @route("GET", "/v1/examples/{name}/thumbnail", since=_NEW, deprecated="n/a")
-def get_thumbnail(call: Call) -> Answer:
+def get_thumbnail(call: Call) -> Response:
     """Answer with a picture."""
-    return Answer(_PICTURE + _example(call)["name"].encode(), content_type="image/png")
+    return Response(_PICTURE + _example(call)["name"].encode(), content_type="image/png")
 
 
 @route("GET", "/v1/examples/{name}/zip", since=_NEW, deprecated="n/a")
-def get_zip(call: Call) -> Answer:
+def get_zip(call: Call) -> Response:
     """Answer with an archive that has one file."""
     name = _example(call)["name"]
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w") as archive:
         # Without a time of its own, the same example gives the same bytes.
         archive.writestr(zipfile.ZipInfo(f"{name}/README.md"), f"# {name}\n")
-    return Answer(raw.getvalue(), content_type="application/zip")
+    return Response(raw.getvalue(), content_type="application/zip")

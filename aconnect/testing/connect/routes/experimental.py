@@ -11,10 +11,10 @@ import msgspec
 
 from aconnect.testing.connect.dialect import Call, R, route
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.routes import bundles, content, deployment
 from aconnect.testing.connect.routes._checks import existing, missing
-from aconnect.testing.connect.routes._content import LIMITS, content_of
-from aconnect.testing.wire import Answer, Row, ok
+from aconnect.testing.connect.routes.content import bundles, content, deployment
+from aconnect.testing.connect.routes.content._items import LIMITS, content_of
+from aconnect.testing.wire import Response, Row, ok
 
 # The document of 2023.09 has the operations and that of 2026 has not; between them is unknown.
 _GONE = (2023, 12, 0)
@@ -75,9 +75,9 @@ def _only(row: Row, names: tuple[str, ...]) -> Row:
     return {_RENAMED.get(name, name): row[name] for name in names}
 
 
-def _object(answer: Answer) -> Any:
+def _object(response: Response) -> Any:
     """Read what a successor answered, to spell it in the old way."""
-    return msgspec.json.decode(answer.whole())
+    return msgspec.json.decode(response.whole())
 
 
 def _find_bundle(call: Call) -> None:
@@ -91,78 +91,78 @@ def _find_bundle(call: Call) -> None:
 
 
 @_old("POST", "/content", "/v1/content", role="publisher")
-async def create_content(call: Call) -> Answer:
+async def create_content(call: Call) -> Response:
     """Create a content item."""
     return ok(_only(_object(await content.create_content(call)), _CONTENT))
 
 
 @_old("GET", "/content/{guid}", "/v1/content/{guid}")
-def get_content(call: Call) -> Answer:
+def get_content(call: Call) -> Response:
     """Get one content item."""
     return ok(_only(_object(content.get_content(call)), _CONTENT))
 
 
 @_old("POST", "/content/{guid}", "/v1/content/{guid}")
-async def update_content(call: Call) -> Answer:
+async def update_content(call: Call) -> Response:
     """Change the given fields."""
     return ok(_only(_object(await content.update_content(call)), _CONTENT))
 
 
 @_old("DELETE", "/content/{guid}", "/v1/content/{guid}")
-def delete_content(call: Call) -> Answer:
+def delete_content(call: Call) -> Response:
     """Delete a content item."""
     return content.delete_content(call)
 
 
 @_old("POST", "/content/{guid}/upload", "/v1/content/{guid}/bundles", role="publisher")
-async def upload_bundle(call: Call) -> Answer:
+async def upload_bundle(call: Call) -> Response:
     """Take an archive."""
     row = _object(await bundles.upload_bundle(call))
     return ok({"bundle_id": row["id"], "size": row["size"]})
 
 
 @_old("POST", "/content/{guid}/deploy", "/v1/content/{guid}/deploy", role="publisher")
-async def deploy_content(call: Call) -> Answer:
+async def deploy_content(call: Call) -> Response:
     """Start a deployment."""
     return await deployment.deploy_content(call)
 
 
 @_old("GET", "/content/{guid}/bundles", "/v1/content/{guid}/bundles")
-def get_bundles(call: Call) -> Answer:
+def get_bundles(call: Call) -> Response:
     """List bundles by id; unlike its successor, in pages."""
     found = call.state.bundles.get(content_of(call, edit=True)["guid"], {}).values()
     return offset(call, [_only(bundle.row, _BUNDLE) for bundle in found])
 
 
 @_old("GET", "/bundles/{id}", "/v1/content/{guid}/bundles/{id}")
-def get_bundle(call: Call) -> Answer:
+def get_bundle(call: Call) -> Response:
     """Get one bundle."""
     _find_bundle(call)
     return ok(_only(_object(bundles.get_bundle(call)), _BUNDLE))
 
 
 @_old("DELETE", "/bundles/{id}", "/v1/content/{guid}/bundles/{id}")
-def delete_bundle(call: Call) -> Answer:
+def delete_bundle(call: Call) -> Response:
     """Delete a bundle that is not active."""
     _find_bundle(call)
     return bundles.delete_bundle(call)
 
 
 @_old("GET", "/bundles/{id}/download", "/v1/content/{guid}/bundles/{id}/download")
-def download_bundle(call: Call) -> Answer:
+def download_bundle(call: Call) -> Response:
     """Answer with the bytes that were uploaded."""
     _find_bundle(call)
     return bundles.download_bundle(call)
 
 
 @_old("GET", "/tasks/{id}", "/v1/tasks/{id}")
-async def get_task(call: Call) -> Answer:
+async def get_task(call: Call) -> Response:
     """Answer with the state of a task."""
     return ok(_only(_object(await deployment.get_task(call)), _TASK))
 
 
 @route("GET", "/v1/experimental/groups/{guid}/content", role="administrator")
-def get_group_content(call: Call) -> Answer:
+def get_group_content(call: Call) -> Response:
     """List the content that a group has a permission for, not paged."""
     state, guid = call.state, call.args["guid"]
     existing(state.groups, guid, "The group")

@@ -24,7 +24,7 @@ from aconnect.testing.connect.routes._checks import (
 )
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.connect.versions import aged
-from aconnect.testing.wire import Answer, Row, empty, ok
+from aconnect.testing.wire import Response, Row, empty, ok
 
 
 def new_group(guid: str, name: str, owner_guid: str | None, gid: int | None = None) -> Row:
@@ -62,7 +62,7 @@ def _refuse_taken(call: Call, name: str, own: Row | None = None) -> None:
 
 
 @route("GET", "/v1/groups")
-def find_groups(call: Call) -> Answer:
+def find_groups(call: Call) -> Response:
     """Find groups; before 2025.04 a prefix made the server answer page 1 to any page."""
     prefix = (call.value("prefix") or "").lower()
     rows = [row for row in call.state.groups.values() if row["name"].lower().startswith(prefix)]
@@ -76,7 +76,7 @@ def find_groups(call: Call) -> Answer:
 
 
 @route("POST", "/v1/groups", role="publisher")
-async def create_group(call: Call) -> Answer:
+async def create_group(call: Call) -> Response:
     """Create a group, which a directory does not allow."""
     body = chosen(await call.fields("name"), {"name": TEXT, "unique_id": TEXT, "gid": WHOLE_NULL})
     if call.state.authentication != "password":
@@ -87,7 +87,7 @@ async def create_group(call: Call) -> Answer:
 
 
 @route("PUT", "/v1/groups", role="publisher")
-async def create_remote_group(call: Call) -> Answer:
+async def create_remote_group(call: Call) -> Response:
     """Create a group from the ticket of a directory search."""
     ticket = (await call.fields("temp_ticket"))["temp_ticket"]
     found = existing(call.state.remote_groups, ticket, "The temporary ticket")
@@ -105,7 +105,7 @@ def _store(call: Call, name: str, gid: int | None) -> Row:
 
 
 @route("GET", "/v1/groups/remote", role="publisher")
-def search_remote_groups(call: Call) -> Answer:
+def search_remote_groups(call: Call) -> Response:
     """Search the server's groups and its directory."""
     prefix = remote_prefix(call)
     limit = call.integer("limit", 20, 1, 500)
@@ -123,25 +123,25 @@ def search_remote_groups(call: Call) -> Answer:
 
 
 @route("GET", "/v1/groups/{guid}")
-def get_group(call: Call) -> Answer:
+def get_group(call: Call) -> Response:
     """Get one group."""
     return ok(_sent(call, _group(call)))
 
 
 @route("PATCH", "/v1/groups/{guid}", since=(2024, 1, 0))
-async def patch_group(call: Call) -> Answer:
+async def patch_group(call: Call) -> Response:
     """Change the given fields."""
     kinds = {"name": TEXT_NULL, "owner_guid": TEXT_NULL, "gid": WHOLE_NULL}
     return await _change(call, kinds)
 
 
 @route("POST", "/v1/groups/{guid}")
-async def update_group(call: Call) -> Answer:
+async def update_group(call: Call) -> Response:
     """Change the given fields; the older spelling."""
     return await _change(call, {"name": TEXT, "owner_guid": TEXT})
 
 
-async def _change(call: Call, kinds: Kinds) -> Answer:
+async def _change(call: Call, kinds: Kinds) -> Response:
     row = _group(call, edit=True)
     found = chosen(await call.fields(), kinds, short=("gid",))
     if found.get("name", "") is None:
@@ -158,7 +158,7 @@ async def _change(call: Call, kinds: Kinds) -> Answer:
 
 
 @route("DELETE", "/v1/groups/{guid}")
-def delete_group(call: Call) -> Answer:
+def delete_group(call: Call) -> Response:
     """Delete a group."""
     guid = call.args["guid"]
     if guid in call.state.groups:
@@ -170,7 +170,7 @@ def delete_group(call: Call) -> Answer:
 
 
 @route("GET", "/v1/groups/{group_guid}/members")
-def get_members(call: Call) -> Answer:
+def get_members(call: Call) -> Response:
     """List members; older servers have no pages here and send all."""
     members = call.state.members[_group(call, "group_guid")["guid"]]
     rows = [call.state.users[guid] for guid in members if guid in call.state.users]
@@ -188,7 +188,7 @@ def get_members(call: Call) -> Answer:
 
 
 @route("POST", "/v1/groups/{group_guid}/members")
-async def add_member(call: Call) -> Answer:
+async def add_member(call: Call) -> Response:
     """Add a user to a group."""
     group = _group(call, "group_guid", edit=True)
     user = (await call.fields("user_guid"))["user_guid"]
@@ -201,7 +201,7 @@ async def add_member(call: Call) -> Answer:
 
 
 @route("DELETE", "/v1/groups/{group_guid}/members/{user_guid}")
-def remove_member(call: Call) -> Answer:
+def remove_member(call: Call) -> Response:
     """Take a user out of a group."""
     members = call.state.members[_group(call, "group_guid", edit=True)["guid"]]
     if call.args["user_guid"] not in members:

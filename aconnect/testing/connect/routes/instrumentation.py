@@ -8,7 +8,7 @@ import msgspec
 from aconnect.testing.connect.dialect import Call, bad_request, route
 from aconnect.testing.connect.paging import MAX_LIMIT, keyset, time_of
 from aconnect.testing.connect.series import Selection, Series, Test
-from aconnect.testing.wire import Answer, Row
+from aconnect.testing.wire import Response, Row
 
 MOST_GUIDS = 40
 """How many guids `content_guid` takes."""
@@ -17,18 +17,18 @@ _CHUNK = 2000
 
 
 @route("GET", "/v1/instrumentation/content/visits", role="publisher")
-def get_visits(call: Call) -> Answer:
+def get_visits(call: Call) -> Response:
     """Answer with a keyset page of visits."""
     return _cached(call, call.state.visits, min_version=3)
 
 
 @route("GET", "/v1/instrumentation/shiny/usage", role="publisher")
-def get_shiny_usage(call: Call) -> Answer:
+def get_shiny_usage(call: Call) -> Response:
     """Answer with a keyset page of sessions that overlap the window."""
     return _cached(call, call.state.shiny_usage, min_version=1, overlap=True)
 
 
-def _cached(call: Call, series: Series, *, min_version: int, overlap: bool = False) -> Answer:
+def _cached(call: Call, series: Series, *, min_version: int, overlap: bool = False) -> Response:
     """Answer with a page, encoded once for all equal requests unless rows were added."""
     state = call.state
     if series.has_extra:
@@ -44,13 +44,13 @@ def _cached(call: Call, series: Series, *, min_version: int, overlap: bool = Fal
     )
     body = state.pages.get(key)
     if body is not None:
-        return Answer(body)
-    answer = _page(call, series, min_version, overlap=overlap)
-    state.pages.put(key, answer.body)
-    return answer
+        return Response(body)
+    response = _page(call, series, min_version, overlap=overlap)
+    state.pages.put(key, response.body)
+    return response
 
 
-def _page(call: Call, series: Series, min_version: int, *, overlap: bool) -> Answer:
+def _page(call: Call, series: Series, min_version: int, *, overlap: bool) -> Response:
     agent = call.value("user_agent")
     guids = call.value("content_guid")
     selection = Selection(
@@ -82,13 +82,13 @@ def _test(guids: str | None, agent: str | None = None) -> Test | None:
 
 
 @route("GET", "/v1/instrumentation/content/hits", role="publisher")
-def get_hits(call: Call) -> Answer:
+def get_hits(call: Call) -> Response:
     """Answer with all hits at once; before 2026.01 `content_guid` is ignored."""
     guids = call.value("content_guid") if call.features.hits_filter else None
     selection = Selection(
         time_of(call, "from"), time_of(call, "to"), filter_key=guids or "", test=_test(guids)
     )
-    return Answer(pieces=_array(call.state.hits.rows(selection)))
+    return Response(pieces=_array(call.state.hits.rows(selection)))
 
 
 def _array(rows: Iterator[Row]) -> Iterator[bytes]:

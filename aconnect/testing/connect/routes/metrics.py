@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from aconnect.testing.connect.dialect import Call, route
-from aconnect.testing.wire import Answer, ok
+from aconnect.testing.wire import Response, ok
 
 _NEW = (2023, 12, 0)
 
 
 @route("GET", "/v1/metrics/users/active", role="administrator", since=_NEW)
-def get_active_users(call: Call) -> Answer:
+def get_active_users(call: Call) -> Response:
     """Count the users who were active within each window, as their own rows tell."""
     state = call.state
     now = state.now()
@@ -29,7 +29,7 @@ def get_active_users(call: Call) -> Answer:
 
 
 @route("GET", "/v1/feature-usage", role="publisher", since=_NEW)
-def get_feature_usage(call: Call) -> Answer:
+def get_feature_usage(call: Call) -> Response:
     """List the features, and whether anything of theirs is there."""
     state = call.state
     used = {

@@ -7,8 +7,8 @@ from zlib import crc32
 
 from aconnect.testing.connect.dialect import Call, not_found, route
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.routes._content import content_of, may_view
-from aconnect.testing.wire import Answer, Row, empty, ok
+from aconnect.testing.connect.routes.content._items import content_of, may_view
+from aconnect.testing.wire import Response, Row, empty, ok
 
 MAX_PAGE = 1_000_000
 
@@ -73,7 +73,7 @@ def packages_of(content: Row) -> list[Row]:
 
 
 @route("GET", "/v1/packages", role="publisher", since=(2024, 11, 0))
-def find_packages(call: Call) -> Answer:
+def find_packages(call: Call) -> Response:
     """Find the packages of all content; without any there is no body."""
     name = call.value("name")
     rows = [
@@ -93,21 +93,21 @@ def find_packages(call: Call) -> Answer:
 
 
 @route("GET", "/v1/content/{guid}/packages", role="publisher", since=(2024, 11, 0))
-def get_content_packages(call: Call) -> Answer:
+def get_content_packages(call: Call) -> Response:
     """List the packages of an item; one that was never deployed has no body."""
     content = content_of(call)
     return empty() if content["bundle_id"] is None else ok(packages_of(content))
 
 
 @route("GET", "/v1/content/{guid}/lockfile", since=(2025, 12, 0))
-def get_lockfile(call: Call) -> Answer:
+def get_lockfile(call: Call) -> Response:
     """Answer with the exact Python packages of an item, as a file."""
     content = content_of(call, edit=True)
     rows = [row for row in packages_of(content) if row["language"] == "python"]
     if not rows:
         raise not_found("The lock file of this content item")
     version = content["py_version"] or _VERSIONS["python"]
-    return Answer(
+    return Response(
         "".join(f"{row['name']}=={row['version']}\n" for row in rows).encode(),
         content_type="text/plain; charset=utf-8",
         headers={"Generated-By": f"connect; python={version}"},

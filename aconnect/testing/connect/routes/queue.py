@@ -7,7 +7,7 @@ from aconnect.testing.connect.dialect import Call, bad_request, route
 from aconnect.testing.connect.paging import offset
 from aconnect.testing.connect.routes._checks import remove_from
 from aconnect.testing.connect.state import State
-from aconnect.testing.wire import Answer, Row, empty
+from aconnect.testing.wire import Response, Row, empty
 
 _SINCE = (2023, 12, 0)
 
@@ -42,7 +42,7 @@ def seed(state: State) -> None:
 
 
 @route("GET", "/v1/queue", role="administrator", since=_SINCE)
-def find_queue_items(call: Call) -> Answer:
+def find_queue_items(call: Call) -> Response:
     """Find items, oldest first unless asked otherwise, perhaps only of some queues."""
     names = {name for name in (call.value("queue_names") or "").split(",") if name}
     rows = [row for row in call.state.queue.values() if not names or row["name"] in names]
@@ -52,7 +52,7 @@ def find_queue_items(call: Call) -> Answer:
 
 
 @route("DELETE", "/v1/queue/{id}", role="administrator", since=_SINCE)
-def delete_queue_item(call: Call) -> Answer:
+def delete_queue_item(call: Call) -> Response:
     """Take out an item that is not being worked on."""
     number = call.args["id"]
     row = call.state.queue.get(number)

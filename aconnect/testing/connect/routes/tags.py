@@ -4,9 +4,9 @@ from datetime import datetime
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, not_found, route
 from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, existing, remove_from
-from aconnect.testing.connect.routes._content import content_of, may_view, sent_content
+from aconnect.testing.connect.routes.content._items import content_of, may_view, sent_content
 from aconnect.testing.connect.state import State
-from aconnect.testing.wire import Answer, Row, empty, ok
+from aconnect.testing.wire import Response, Row, empty, ok
 
 
 def new_tag(number: int, name: str, parent_id: str | None, time: datetime) -> Row:
@@ -78,7 +78,7 @@ def _refuse_parent(call: Call, parent: str | None) -> None:
 
 
 @route("GET", "/v1/tags")
-def list_tags(call: Call) -> Answer:
+def list_tags(call: Call) -> Response:
     """List tags, optionally by name or parent."""
     name, parent = call.value("name"), call.value("parent_id")
     return ok(
@@ -92,7 +92,7 @@ def list_tags(call: Call) -> Answer:
 
 
 @route("POST", "/v1/tags", role="administrator")
-async def create_tag(call: Call) -> Answer:
+async def create_tag(call: Call) -> Response:
     """Create a tag; one without parent is a category."""
     body = chosen(await call.fields("name"), {"name": TEXT, "parent_id": TEXT_NULL})
     parent = body.get("parent_id") or None
@@ -104,13 +104,13 @@ async def create_tag(call: Call) -> Answer:
 
 
 @route("GET", "/v1/tags/{id}")
-def get_tag(call: Call) -> Answer:
+def get_tag(call: Call) -> Response:
     """Get one tag by id or path."""
     return ok(_tag(call))
 
 
 @route("PATCH", "/v1/tags/{id}", role="administrator")
-async def update_tag(call: Call) -> Answer:
+async def update_tag(call: Call) -> Response:
     """Rename or move a tag; a null parent makes it a category."""
     row = _tag(call)
     body = chosen(await call.fields(), {"name": TEXT_NULL, "parent_id": TEXT_NULL})
@@ -125,7 +125,7 @@ async def update_tag(call: Call) -> Answer:
 
 
 @route("DELETE", "/v1/tags/{id}", role="administrator")
-def delete_tag(call: Call) -> Answer:
+def delete_tag(call: Call) -> Response:
     """Delete a tag with its descendants, also from content."""
     given = call.args["id"]
     tags = call.state.tags
@@ -139,7 +139,7 @@ def delete_tag(call: Call) -> Answer:
 
 
 @route("GET", "/v1/tags/{id}/content")
-def list_tag_content(call: Call) -> Answer:
+def list_tag_content(call: Call) -> Response:
     """List the content that has a tag."""
     tag_id = _tag(call)["id"]
     return ok(
@@ -152,13 +152,13 @@ def list_tag_content(call: Call) -> Answer:
 
 
 @route("GET", "/v1/content/{guid}/tags")
-def list_content_tags(call: Call) -> Answer:
+def list_content_tags(call: Call) -> Response:
     """List the tags of a content item."""
     return ok(_tags_of(call, content_of(call)["guid"]))
 
 
 @route("POST", "/v1/content/{guid}/tags")
-async def add_tag(call: Call) -> Answer:
+async def add_tag(call: Call) -> Response:
     """Put a tag and its ancestors, except their category, on content."""
     guid = content_of(call, edit=True)["guid"]
     tag_id = (await call.fields("tag_id"))["tag_id"]
@@ -171,7 +171,7 @@ async def add_tag(call: Call) -> Answer:
 
 
 @route("DELETE", "/v1/content/{guid}/tags/{id}")
-def remove_tag(call: Call) -> Answer:
+def remove_tag(call: Call) -> Response:
     """Take a tag and its descendants off content."""
     guid = content_of(call, edit=True)["guid"]
     tag_id = call.args["id"]

@@ -27,7 +27,7 @@ from aconnect.testing.connect.routes._checks import (
 )
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.connect.versions import aged
-from aconnect.testing.wire import Answer, Row, empty, ok
+from aconnect.testing.wire import Response, Row, empty, ok
 
 ADMIN_KEY = "fake-administrator-key"
 
@@ -104,19 +104,19 @@ def _matches_prefix(row: Row, prefix: str) -> bool:
 
 
 @route("GET", "/v1/user")
-def get_current_user(call: Call) -> Answer:
+def get_current_user(call: Call) -> Response:
     """Get the caller."""
     return ok(aged("user", call.user, call.features))
 
 
 @route("GET", "/v1/users/{guid}")
-def get_user(call: Call) -> Answer:
+def get_user(call: Call) -> Response:
     """Get one user."""
     return ok(aged("user", _user(call), call.features))
 
 
 @route("GET", "/v1/users")
-def find_users(call: Call) -> Answer:
+def find_users(call: Call) -> Response:
     """Find users; with a prefix only page 1 has rows, as on the real server."""
     rows: list[Row] = list(call.state.users.values())
     prefix = (call.value("prefix") or "").lower()
@@ -155,7 +155,7 @@ def _order(value: str | datetime | None) -> tuple[bool, str | float]:
 
 
 @route("GET", "/v1/users/remote", role="publisher")
-def search_remote_users(call: Call) -> Answer:
+def search_remote_users(call: Call) -> Response:
     """Search the server's users and its directory; only those not yet here have no guid."""
     prefix = remote_prefix(call)
     limit = call.integer("limit", 20, 1, 500)
@@ -174,7 +174,7 @@ def search_remote_users(call: Call) -> Answer:
 
 
 @route("POST", "/v1/users", role="administrator")
-async def create_user(call: Call) -> Answer:
+async def create_user(call: Call) -> Response:
     """Create a user from given data, which only password authentication allows."""
     body = await call.fields("username")
     if call.state.authentication != "password":
@@ -193,7 +193,7 @@ async def create_user(call: Call) -> Answer:
 
 
 @route("PUT", "/v1/users", role="administrator")
-async def create_remote_user(call: Call) -> Answer:
+async def create_remote_user(call: Call) -> Response:
     """Create a user from the ticket of a directory search; a known one is returned as it is."""
     ticket = (await call.fields("temp_ticket"))["temp_ticket"]
     row = call.state.remote_users.get(ticket)
@@ -226,7 +226,7 @@ def _store(call: Call, fields: Row) -> Row:
 
 
 @route("PUT", "/v1/users/{guid}")
-async def update_user(call: Call) -> Answer:
+async def update_user(call: Call) -> Response:
     """Change a user; only an administrator may change others, or a role."""
     row = _user(call)
     body = chosen(await call.fields(), dict.fromkeys(_EDITABLE, TEXT))
@@ -241,7 +241,7 @@ async def update_user(call: Call) -> Answer:
 
 
 @route("POST", "/v1/users/{guid}/lock", role="administrator")
-async def lock_user(call: Call) -> Answer:
+async def lock_user(call: Call) -> Response:
     """Lock or unlock a user."""
     row = _user(call)
     locked = chosen(await call.fields(), {"locked": FLAG_NULL}).get("locked")

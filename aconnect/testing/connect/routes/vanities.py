@@ -7,8 +7,8 @@ import re
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
 from aconnect.testing.connect.routes._checks import existing, remove_from
-from aconnect.testing.connect.routes._content import content_of
-from aconnect.testing.wire import Answer, empty, ok
+from aconnect.testing.connect.routes.content._items import content_of
+from aconnect.testing.wire import Response, empty, ok
 
 _PATH = re.compile(r"/([A-Za-z0-9_-]+/)+", re.ASCII)
 _RESERVED = frozenset(
@@ -39,19 +39,19 @@ _RESERVED = frozenset(
 
 
 @route("GET", "/v1/vanities", role="administrator")
-def list_vanities(call: Call) -> Answer:
+def list_vanities(call: Call) -> Response:
     """List all, not paged."""
     return ok(list(call.state.vanities.values()))
 
 
 @route("GET", "/v1/content/{guid}/vanity")
-def get_vanity(call: Call) -> Answer:
+def get_vanity(call: Call) -> Response:
     """Get the one of a content item."""
     return ok(existing(call.state.vanities, content_of(call)["guid"], "The vanity URL"))
 
 
 @route("PUT", "/v1/content/{guid}/vanity", role="publisher")
-async def set_vanity(call: Call) -> Answer:
+async def set_vanity(call: Call) -> Response:
     """Give content a path, perhaps taking it from other content."""
     guid = content_of(call, edit=True)["guid"]
     body = await call.fields("path")
@@ -72,7 +72,7 @@ async def set_vanity(call: Call) -> Answer:
 
 
 @route("DELETE", "/v1/content/{guid}/vanity", role="publisher")
-def delete_vanity(call: Call) -> Answer:
+def delete_vanity(call: Call) -> Response:
     """Take the path from content."""
     guid = content_of(call, edit=True)["guid"]
     remove_from(call, call.state.vanities, guid, "The vanity URL", mark=f"vanity:{guid}")

@@ -1,0 +1,91 @@
+"""Audit logs: who did what on the server."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import field
+
+from aconnect._client.endpoint import paged
+from aconnect._client.paged import Paged
+from aconnect._core.model import Model, Row, id_text
+from aconnect._core.paging import Unpaged
+from aconnect._core.url import rfc3339, timestamp
+from aconnect.connect._base.paging import Keyset, PageNumber
+from aconnect.connect._base.resource import ConnectResource
+
+
+class AuditLog(Row, kw_only=True, frozen=True, gc=False):
+    """One audited action."""
+
+    wire_id: str | int | None = field(default=None, name="id")
+    wire_user_id: str | int | None = field(default=None, name="user_id")
+    time: datetime | None = None
+    user_guid: str | None = None
+    """None where the server itself acted."""
+    user_description: str | None = None
+    action: str | None = None
+    event_description: str | None = None
+
+    @property
+    def id(self) -> str | None:
+        """As text, though some versions send a number."""
+        return id_text(self.wire_id)
+
+    @property
+    def user_id(self) -> str | None:
+        """As text, though some versions send a number."""
+        return id_text(self.wire_user_id)
+
+
+class AuditAction(Model, kw_only=True):
+    """A kind of action that is audited."""
+
+    action: str = ""
+    description: str | None = None
+
+
+class AuditLogs(ConnectResource, name="audit_logs"):
+    """The audit log, for administrators."""
+
+    @paged(
+        "/v1/audit_logs",
+        by=Keyset(max_size=500),
+        rename={"asc_order": "ascOrder"},
+        role="administrator",
+    )
+    def find(self, *, asc_order: bool | None = None) -> Paged[AuditLog]:
+        """Find all entries, the newest first unless `asc_order`; for a time window use `search`."""
+        ...
+
+    @paged("/v1/search/auditlogs", by=PageNumber(max_size=500), role="administrator")
+    def search(self, *, q: str | None = None, order: str | None = None) -> Paged[AuditLog]:
+        """Search in the query language of the server; `audit_query` writes it.
+
+        `order` is `asc` or `desc`. Newer servers only.
+        """
+        ...
+
+    @paged("/v1/audit/actions", by=Unpaged())
+    def actions(self) -> Paged[AuditAction]:
+        """Find the kinds of actions that are audited."""
+        ...
+
+
+def audit_query(
+    *,
+    from_: datetime | str | None = None,
+    to: datetime | str | None = None,
+    action: str | None = None,
+    user_guid: str | None = None,
+) -> str:
+    """Write a query for `AuditLogs.search`; both ends of the window belong to it."""
+    terms = {"from": timestamp("from", from_), "to": timestamp("to", to)}
+    words = [
+        f"{name}:{rfc3339(name, value) if isinstance(value, datetime) else value}"
+        for name, value in terms.items()
+        if value is not None
+    ]
+    words += [f"action:{action}"] if action is not None else []
+    words += [f"user_guid:{user_guid}"] if user_guid is not None else []
+    return " ".join(words)

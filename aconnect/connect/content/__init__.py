@@ -1,0 +1,1 @@
+"""Content: the items, and what belongs to one; `content.a.b` is in `content/a.py`."""

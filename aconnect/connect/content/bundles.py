@@ -1,0 +1,247 @@
+"""Bundles: the archives that content is made from."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.decoding import Envelope
+from aconnect._core.message import CHUNK, Upload
+from aconnect._core.model import Id, Model
+from aconnect._core.paging import PageResult, Position, Unpaged
+from aconnect.connect._base.lookup import first_match
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, known
+from aconnect.errors import DecodeError, InvalidArgumentError
+
+if TYPE_CHECKING:
+    from aconnect.connect.content.content import ContentItem
+    from aconnect.connect.tasks import Task
+
+
+class BundleMetadata(Model, kw_only=True):
+    """Where a bundle came from."""
+
+    source: str | None = None
+    source_repo: str | None = None
+    source_branch: str | None = None
+    source_commit: str | None = None
+    archive_md5: str | None = None
+    archive_sha1: str | None = None
+
+
+class Bundle(ConnectBound, kw_only=True):
+    """An archive of code and data that content is made from."""
+
+    id: Id = ""
+    content_guid: str | None = None
+    created_by: str | None = None
+    created_time: datetime | None = None
+    environment_guid: str | None = None
+    cluster_name: str | None = None
+    image_name: str | None = None
+    r_version: str | None = None
+    r_environment_management: bool | None = None
+    py_version: str | None = None
+    py_environment_management: bool | None = None
+    quarto_version: str | None = None
+    active: bool | None = None
+    """Whether the content runs from this bundle."""
+    size: int | None = None
+    """In bytes."""
+    metadata: BundleMetadata | None = None
+
+    @property
+    def _guid(self) -> str:
+        return self._scoped("guid", self.content_guid)
+
+    @property
+    def _bundles(self) -> Bundles:
+        return self._below(Bundles, guid=self._guid)
+
+    @property
+    def files(self) -> BundleFiles:
+        """The files in it."""
+        return self._below(BundleFiles, guid=self._guid, id=self.id)
+
+    async def refresh(self) -> Bundle:
+        """Get the bundle as it is now."""
+        return await self._bundles.get(self.id)
+
+    async def delete(self) -> None:
+        """Delete the bundle; not possible while it is active (code 75)."""
+        await self._bundles.delete(self.id)
+
+    async def deploy(self) -> Task[ContentItem]:
+        """Make the content run from this bundle."""
+        return await self.client.content.deploy(self._guid, bundle_id=known("id", self.id))
+
+    async def download(self, path: str | Path) -> Path:
+        """Write the archive to a file; it is there as a whole or not at all."""
+        return await self.client.download(path, self._bundles.download, self.id)
+
+
+def archive_upload(
+    source: bytes | str | Path, *, progress: Callable[[int], None] | None = None
+) -> Upload:
+    """Describe a gzip tar with its checksum; reads a file once, so call it in a thread.
+
+    The checksum is Base64 of the MD5, in `X-Content-Checksum`.
+    """
+    if isinstance(source, str):
+        source = Path(source)
+    digest, size = hashlib.md5(usedforsecurity=False), 0
+    if isinstance(source, Path):
+        try:
+            with source.open("rb") as file:
+                while chunk := file.read(CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+        except OSError as error:
+            raise InvalidArgumentError(
+                f"cannot read the archive {source}: {error.strerror or error}"
+            ) from error
+    else:
+        digest.update(source)
+        size = len(source)
+    if not size:
+        raise InvalidArgumentError("the archive is empty; a bundle is a gzip-compressed tar")
+    checksum = base64.b64encode(digest.digest()).decode()
+    return Upload(
+        source,
+        size=size,
+        content_type="application/gzip",
+        headers={"X-Content-Checksum": checksum},
+        progress=progress,
+    )
+
+
+class Bundles(ConnectResource, name="content.bundles", since="1.8.6"):
+    """The bundles of one content item."""
+
+    @paged("/v1/content/{guid}/bundles", by=Unpaged(), role="content viewer")
+    def find(self, *, asc_order: bool | None = None) -> Paged[Bundle]:
+        """Find the bundles, newest first unless `asc_order`; older servers know no other order."""
+        ...
+
+    async def find_one(self) -> Bundle | None:
+        """Find the newest bundle, or None."""
+        return await self.find().first()
+
+    def handle(self, id: str) -> Bundle:  # noqa: A002  the vendor's noun
+        """Give a bundle of which only the id is known; nothing is asked of the server."""
+        return Bundle(id=id)._bind(self._client, {**self._scope, "id": id})
+
+    async def active(self) -> Bundle | None:
+        """Find the bundle that the content runs from, or None before the first deployment."""
+        return await first_match(self.find(), Bundle, {"active": True})
+
+    @endpoint("GET", "/v1/content/{guid}/bundles/{id}", role="content viewer")
+    async def get(self, id: str) -> Bundle:  # noqa: A002  as above
+        """Get one bundle."""
+        ...
+
+    @endpoint("DELETE", "/v1/content/{guid}/bundles/{id}", role="collaborator")
+    async def delete(self, id: str) -> None:  # noqa: A002  as above
+        """Delete a bundle; not possible while it is active (code 75)."""
+        ...
+
+    @endpoint("POST", "/v1/content/{guid}/bundles", upload=archive_upload)
+    async def upload(self, body: Upload) -> Bundle:
+        """Send an archive with its checksum; `archive_upload` makes both."""
+        ...
+
+    async def create(
+        self, archive: bytes | str | Path, *, progress: Callable[[int], None] | None = None
+    ) -> Bundle:
+        """Send an archive (gzip tar with `manifest.json` at the top) from memory or a file.
+
+        It is read once for the checksum and streamed after that. `progress` is called with the
+        number of bytes of each piece sent; an upload that is tried again begins anew.
+        """
+        body = await asyncio.to_thread(archive_upload, archive, progress=progress)
+        return await self.upload(body)
+
+    @endpoint("GET", "/v1/content/{guid}/bundles/{id}/download", role="collaborator only")
+    async def download(self, id: str) -> bytes:  # noqa: A002  as above
+        """Get the archive into memory; `Bundle.download` writes it to a file instead."""
+        ...
+
+
+T = TypeVar("T")
+
+
+class BundleFile(Model, kw_only=True):
+    """A file in a bundle; folders and links are not listed."""
+
+    path: str = ""
+    """From the top of the bundle, with `/` between folders."""
+    size: int | None = None
+    """In bytes."""
+
+
+class BundleFileContent(Model, kw_only=True):
+    """A file in a bundle, with its text."""
+
+    path: str = ""
+    size: int | None = None
+    """In bytes."""
+    content: str | None = None
+    """None where the file is `binary` or `oversize`: download the bundle for these."""
+    binary: bool | None = None
+    """Whether it is no UTF-8."""
+    oversize: bool | None = None
+    """Whether it is larger than the server shows."""
+
+
+class _FilesPage(Envelope, Generic[T]):
+    files: list[T] | UnsetType | None = UNSET
+    results: list[T] | UnsetType | None = UNSET
+
+
+class FileList(Struct, frozen=True):
+    """Everything comes at once, in an object whose one array no document names.
+
+    It is taken under the name that the path suggests, or that other lists have.
+    """
+
+    max_size: int | None = None
+    controls: ClassVar[tuple[str, ...]] = ()
+
+    def query(self, at: Position, size: int) -> Mapping[str, object]:
+        return {}
+
+    def wire(self, row: Any) -> Any:
+        return _FilesPage[row]
+
+    def cut(self, page: Any, at: Position, size: int) -> PageResult:
+        found = page.results if page.files is UNSET else page.files
+        if found is UNSET:
+            raise DecodeError(
+                "the list of a bundle's files has neither `files` nor `results`; this server's "
+                "version is not known to this library: report it, and download the bundle meanwhile"
+            )
+        rows: list[Any] = found or []
+        return PageResult(rows, None, len(rows))
+
+
+class BundleFiles(ConnectResource, name="content.bundles.files", role="collaborator"):
+    """The files in one bundle; for who may change the content."""
+
+    @paged("/v1/content/{guid}/bundles/{id}/files", by=FileList())
+    def find(self) -> Paged[BundleFile]:
+        """Find all files, but no folders or links."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/bundles/{id}/files/{path}", deep=("path",))
+    async def get(self, path: str) -> BundleFileContent:
+        """Get one file by its path in the bundle; `NotFoundError` with code 278 without it."""
+        ...

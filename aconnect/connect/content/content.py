@@ -1,0 +1,551 @@
+"""Content: what users publish, with its bundles, jobs, tags and environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal, Required, TypedDict, Unpack
+
+from msgspec import field
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.model import Id, Model, OpenEnum
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.lookup import first_match
+from aconnect.connect._base.paging import PageNumber
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, known
+from aconnect.connect.content.bookmark import ContentBookmark
+from aconnect.connect.content.bundles import Bundle, Bundles
+from aconnect.connect.content.environment_variables import EnvironmentVariables
+from aconnect.connect.content.jobs import Jobs
+from aconnect.connect.content.lockfile import Lockfile
+from aconnect.connect.content.oauth import ContentOAuth
+from aconnect.connect.content.packages import ContentPackages
+from aconnect.connect.content.permissions import Permission, Permissions, Principal, give_role
+from aconnect.connect.content.query import ContentTerms, Order, content_query
+from aconnect.connect.content.repository import ContentRepository
+from aconnect.connect.content.schedule import ContentSchedule, Schedules
+from aconnect.connect.content.storage import ContentStorage, ContentStorageDetail
+from aconnect.connect.content.tags import ContentTags
+from aconnect.connect.content.thumbnail import ContentThumbnail
+from aconnect.connect.content.vanity import ContentVanity
+from aconnect.connect.content.variants import ContentVariants, Variants
+from aconnect.connect.tags import Tag
+from aconnect.connect.tasks import Task
+
+if TYPE_CHECKING:
+    from aconnect.connect.users import User
+
+_INTERACTIVE: Final = frozenset(
+    {
+        "api",
+        "jupyter-voila",
+        "nodejs-api",
+        "python-api",
+        "python-bokeh",
+        "python-dash",
+        "python-fastapi",
+        "python-gradio",
+        "python-panel",
+        "python-shiny",
+        "python-streamlit",
+        "quarto-shiny",
+        "rmd-shiny",
+        "shiny",
+        "tensorflow-saved-model",
+    }
+)
+_RENDERED: Final = frozenset({"jupyter-static", "quarto-static", "rmd-static"})
+
+Include = Literal["owner", "tags", "vanity_url", "bookmarked", "schedule"] | str
+"""What else to answer of a content item; `vanity_url` from 2024.06 on."""
+
+
+class AccessType(OpenEnum):
+    """Who may see content."""
+
+    ALL = "all"
+    LOGGED_IN = "logged_in"
+    ACL = "acl"
+
+
+class ContentRole(OpenEnum):
+    """What a user may do with content."""
+
+    OWNER = "owner"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+    NONE = "none"
+
+
+class ContentOwner(Model, kw_only=True):
+    """Who owns content; only with `include="owner"`."""
+
+    guid: str | None = None
+    username: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+
+
+class ContentItem(ConnectBound, kw_only=True):
+    """An application, document, API or other content.
+
+    Limits in bytes and cores, timeouts in seconds; None stands for the server's default.
+    """
+
+    guid: str = ""
+    name: str = ""
+    title: str | None = None
+    description: str | None = None
+    id: Id | None = None
+    access_type: AccessType | None = None
+    locked: bool | None = None
+    locked_message: str | None = None
+    connection_timeout: int | None = None
+    read_timeout: int | None = None
+    init_timeout: int | None = None
+    idle_timeout: int | None = None
+    max_processes: int | None = None
+    min_processes: int | None = None
+    max_conns_per_process: int | None = None
+    load_factor: float | None = None
+    memory_request: int | None = None
+    memory_limit: int | None = None
+    cpu_request: float | None = None
+    cpu_limit: float | None = None
+    amd_gpu_limit: int | None = None
+    nvidia_gpu_limit: int | None = None
+    service_account_name: str | None = None
+    default_image_name: str | None = None
+    default_environment_guid: str | None = None
+    created_time: datetime | None = None
+    last_deployed_time: datetime | None = None
+    bundle_id: Id | None = None
+    """The active bundle; None before the first deployment."""
+    app_mode: str | None = None
+    """What kind of content it is, such as `shiny` or `quarto-static`."""
+    content_category: str | None = None
+    parameterized: bool | None = None
+    environment_guid: str | None = None
+    cluster_name: str | None = None
+    image_name: str | None = None
+    r_version: str | None = None
+    py_version: str | None = None
+    quarto_version: str | None = None
+    node_version: str | None = None
+    r_environment_management: bool | None = None
+    default_r_environment_management: bool | None = None
+    py_environment_management: bool | None = None
+    default_py_environment_management: bool | None = None
+    run_as: str | None = None
+    run_as_current_user: bool | None = None
+    metrics_collection_enabled: bool | None = None
+    notify_on_share: bool | None = None
+    otel_enabled: bool | None = None
+    owner_guid: str | None = None
+    content_url: str | None = None
+    """Where users see it."""
+    dashboard_url: str | None = None
+    """Where it is administered."""
+    vanity_url: str | None = None
+    """Only with `include="vanity_url"`."""
+    app_role: ContentRole | None = None
+    """What the key's owner may do with it."""
+    role: ContentRole | None = None
+    """What the 2023.09 edition calls `app_role`; recorded servers do not send it."""
+    bookmarked: bool | None = None
+    """Only with `include="bookmarked"`."""
+    schedules: list[ContentSchedule] | None = None
+    """Only with `include="schedule"`."""
+    owner: ContentOwner | None = None
+    """Only with `include="owner"`."""
+    included_tags: list[Tag] | None = field(default=None, name="tags")
+    """Only with `include="tags"`; `tags` is the resource."""
+    public_content_status: str | None = None
+    extension: bool | None = None
+
+    @property
+    def bookmark(self) -> ContentBookmark:
+        """The bookmark that the owner of the key has on it."""
+        return self._below(ContentBookmark, guid=self.guid)
+
+    @property
+    def bundles(self) -> Bundles:
+        """Its bundles."""
+        return self._below(Bundles, guid=self.guid)
+
+    @property
+    def jobs(self) -> Jobs:
+        """Its jobs."""
+        return self._below(Jobs, guid=self.guid)
+
+    @property
+    def permissions(self) -> Permissions:
+        """Its permissions."""
+        return self._below(Permissions, guid=self.guid)
+
+    @property
+    def oauth(self) -> ContentOAuth:
+        """The OAuth integrations that it uses."""
+        return self._below(ContentOAuth, guid=self.guid)
+
+    @property
+    def packages(self) -> ContentPackages:
+        """The packages installed for it."""
+        return self._below(ContentPackages, guid=self.guid)
+
+    @property
+    def repository(self) -> ContentRepository:
+        """The Git repository that it is deployed from."""
+        return self._below(ContentRepository, guid=self.guid)
+
+    @property
+    def schedule(self) -> Schedules:
+        """Its schedules."""
+        return self._below(Schedules, guid=self.guid)
+
+    @property
+    def tags(self) -> ContentTags:
+        """Its tags."""
+        return self._below(ContentTags, guid=self.guid)
+
+    @property
+    def thumbnail(self) -> ContentThumbnail:
+        """Its thumbnail."""
+        return self._below(ContentThumbnail, guid=self.guid)
+
+    @property
+    def vanity(self) -> ContentVanity:
+        """Its vanity URL."""
+        return self._below(ContentVanity, guid=self.guid)
+
+    @property
+    def environment_variables(self) -> EnvironmentVariables:
+        """Its environment variables."""
+        return self._below(EnvironmentVariables, guid=self.guid)
+
+    @property
+    def variants(self) -> ContentVariants:
+        """Its variants, where it is a report."""
+        return self._below(ContentVariants, guid=self.guid)
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether processes run it for its visitors; not known of a handle."""
+        return self.app_mode in _INTERACTIVE
+
+    @property
+    def is_rendered(self) -> bool:
+        """Whether it is a report that can be rendered; not known of a handle."""
+        return self.app_mode in _RENDERED
+
+    async def refresh(self) -> ContentItem:
+        """Get the item as it is now."""
+        return await self.client.content.get(self.guid)
+
+    async def update(self, **fields: Unpack[ContentUpdateParams]) -> ContentItem:
+        """Change the given fields and give the item as it is then."""
+        return await self.client.content.update(self.guid, **fields)
+
+    async def delete(self) -> None:
+        """Delete the item with all its bundles."""
+        await self.client.content.delete(self.guid)
+
+    async def ensure_permission(self, principal: Principal, role: str) -> Permission:
+        """Have a user or group hold this role, on any version of the server, and give that.
+
+        What is right already is left as it is. The owner cannot be given a role (code 34).
+        """
+        return await give_role(self.permissions, principal, role)
+
+    async def test_access(self) -> AccessTestResult:
+        """Try whether it is reachable from the public internet."""
+        return await self.client.content.test_access(self.guid)
+
+    async def deploy(
+        self, bundle: Bundle | str | None = None, *, activate: bool | None = None
+    ) -> Task[ContentItem]:
+        """Deploy a bundle; `activate=False` from 2025.06 on.
+
+        Name the bundle: servers do not agree on what they take without one.
+        """
+        return await self.client.content.deploy(self.guid, **_instructions(bundle, activate))
+
+    async def build(
+        self, bundle: Bundle | str | None = None, *, activate: bool | None = None
+    ) -> Task[ContentItem]:
+        """Build a bundle, or the active one, anew: installs its packages again."""
+        return await self.client.content.build(self.guid, **_instructions(bundle, activate))
+
+    async def render(self, variant_key: str | None = None) -> Task[ContentItem]:
+        """Render a report anew; by default its default variant."""
+        if variant_key is None:
+            return await self.client.content.render(self.guid)
+        key = known("variant_key", variant_key)
+        return await self.client.content.render(self.guid, variant_key=key)
+
+    async def get_lockfile(self) -> Lockfile:
+        """Get the exact Python packages of the active bundle; from 2025.12 on."""
+        return await self.client.content.lockfile(self.guid)
+
+    async def storage(self) -> ContentStorageDetail:
+        """Get what its bundles take up; for administrators, from 2026.06 on."""
+        return await self.client.content.storage.get(self.guid)
+
+
+class AccessTestResult(Model, kw_only=True):
+    """Whether content is reachable from the public internet."""
+
+    guid: str | None = None
+    url: str | None = None
+    """Where it was tried."""
+    checked_at: datetime | None = None
+    accessible: bool | None = None
+    message: str | None = None
+    """What to look at where it is not."""
+
+
+def _instructions(bundle: Bundle | str | None, activate: bool | None) -> ContentDeployParams:
+    instructions: ContentDeployParams = {}
+    if bundle is not None:
+        # Without one the server would choose a bundle itself.
+        instructions["bundle_id"] = known(
+            "bundle", bundle.id if isinstance(bundle, Bundle) else bundle
+        )
+    if activate is not None:
+        instructions["activate"] = activate
+    return instructions
+
+
+class _ContentFields(TypedDict, total=False):
+    """Fields of content that can be chosen; None gives a field back to the server's default."""
+
+    title: str | None
+    description: str
+    access_type: str
+    connection_timeout: int | None
+    read_timeout: int | None
+    init_timeout: int | None
+    idle_timeout: int | None
+    max_processes: int | None
+    min_processes: int | None
+    max_conns_per_process: int | None
+    load_factor: float | None
+    default_r_environment_management: bool | None
+    default_py_environment_management: bool | None
+    run_as: str | None
+    run_as_current_user: bool | None
+    memory_request: int | None
+    memory_limit: int | None
+    cpu_request: float | None
+    cpu_limit: float | None
+    amd_gpu_limit: int | None
+    nvidia_gpu_limit: int | None
+    service_account_name: str | None
+    default_image_name: str | None
+    default_environment_guid: str | None
+    metrics_collection_enabled: bool | None
+    notify_on_share: bool | None
+    otel_enabled: bool | None
+
+
+class ContentCreateParams(_ContentFields, total=False):
+    """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9_-]`, unique for its owner."""
+
+    name: Required[str]
+
+
+class ContentUpdateParams(_ContentFields, total=False):
+    """Fields of content that can be changed; None gives a field back to the server's default."""
+
+    name: str
+    owner_guid: str | None
+    locked: bool | None
+    locked_message: str | None
+    content_category: str | None
+
+
+class ContentDeployParams(TypedDict, total=False):
+    """What to deploy or build."""
+
+    bundle_id: str | None
+    activate: bool | None
+
+
+class ContentRenderParams(TypedDict, total=False):
+    """What to render; by default the default variant."""
+
+    variant_key: str | None
+
+
+class UserContent(ConnectResource, name="users.content"):
+    """The content that one user owns."""
+
+    def find(
+        self,
+        *,
+        name: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+    ) -> Paged[ContentItem]:
+        """Find the user's content that the key may see; it comes in one answer."""
+        owner = self._scope["owner_guid"]
+        return self._client.content.find(name=name, owner_guid=owner, include=include)
+
+    async def find_one(
+        self,
+        *,
+        name: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+    ) -> ContentItem | None:
+        """Find the first such item, or None."""
+        return await self.find(name=name, include=include).first()
+
+    async def count(self) -> int:
+        """Count the user's content that the key may see; the server has to list it for that."""
+        return await self.find().total()
+
+
+class Content(ConnectResource, name="content"):
+    """Content items."""
+
+    @property
+    def variants(self) -> Variants:
+        """The variants of all reports."""
+        return Variants(self._client)
+
+    @property
+    def storage(self) -> ContentStorage:
+        """What content takes up on the server's disk."""
+        return ContentStorage(self._client)
+
+    @paged("/v1/content", by=Unpaged(), since="1.8.6", role="viewer")
+    def find(
+        self,
+        *,
+        name: str | None = None,
+        owner_guid: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+    ) -> Paged[ContentItem]:
+        """Find all content that the key may see, by name or owner; it comes in one answer."""
+        ...
+
+    async def find_one(
+        self,
+        *,
+        name: str | None = None,
+        owner_guid: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+    ) -> ContentItem | None:
+        """Find the first such item, or None."""
+        return await self.find(name=name, owner_guid=owner_guid, include=include).first()
+
+    async def find_by(self, **fields: object) -> ContentItem | None:
+        """Find the first item whose fields have these values, or None; the server lists all."""
+        return await first_match(self.find(), ContentItem, fields)
+
+    async def count(self) -> int:
+        """Count all content that the key may see; the server has to list it for that."""
+        return await self.find().total()
+
+    def search(
+        self,
+        q: str | None = None,
+        *,
+        exclude: ContentTerms | None = None,
+        include: Include | Sequence[Include] | None = None,
+        sort: str | None = None,
+        order: Order | None = None,
+        **terms: Unpack[ContentTerms],
+    ) -> Paged[ContentItem]:
+        """Search content that the key may see, page by page.
+
+        Everything given must hold: `terms`, nothing of `exclude`, and `q`, which is sent as it is
+        in the server's query language. A filter of `q` that the server does not understand is left
+        out by it, so that more is found; its warning is logged, and stands in `Page.warnings`.
+        """
+        query = content_query(exclude=exclude, **terms)
+        return self._search(
+            q=" ".join(filter(None, (q, query))) or None, include=include, sort=sort, order=order
+        )
+
+    @paged("/v1/search/content", by=PageNumber(max_size=500), since="2024.04.0", role="viewer")
+    def _search(
+        self,
+        *,
+        q: str | None = None,
+        include: Include | Sequence[Include] | None = None,
+        sort: str | None = None,
+        order: Order | None = None,
+    ) -> Paged[ContentItem]: ...
+
+    def of(self, user: User | str) -> UserContent:
+        """Give access to the content of one user; nothing is asked of the server."""
+        guid = user if isinstance(user, str) else user.guid
+        return UserContent(self._client, {"owner_guid": known("guid", guid)})
+
+    def handle(self, guid: str) -> ContentItem:
+        """Give an item of which only the guid is known; nothing is asked of the server."""
+        return ContentItem(guid=guid)._bind(self._client, {"guid": guid})
+
+    @endpoint("GET", "/v1/content/{guid}", since="1.8.6", role="content viewer")
+    async def get(
+        self, guid: str, *, include: Include | Sequence[Include] | None = None
+    ) -> ContentItem:
+        """Get one content item."""
+        ...
+
+    @endpoint("POST", "/v1/content", since="1.8.6")
+    async def create(self, **fields: Unpack[ContentCreateParams]) -> ContentItem:
+        """Create an empty content item, to send a bundle to."""
+        ...
+
+    @endpoint(
+        "PATCH",
+        "/v1/content/{guid}",
+        idempotent=True,
+        since="1.8.6",
+        role="collaborator",
+    )
+    async def update(self, guid: str, **fields: Unpack[ContentUpdateParams]) -> ContentItem:
+        """Change the given fields; the others stay as they are."""
+        ...
+
+    @endpoint("DELETE", "/v1/content/{guid}", since="1.8.6")
+    async def delete(self, guid: str) -> None:
+        """Delete a content item with all its bundles."""
+        ...
+
+    @endpoint("POST", "/v1/content/{guid}/access-test", idempotent=True)
+    async def test_access(self, guid: str) -> AccessTestResult:
+        """Try whether content is reachable from the public internet.
+
+        The server does so by itself for public content; this does it at once.
+        """
+        ...
+
+    @endpoint("POST", "/v1/content/{guid}/deploy", since="1.8.6")
+    async def deploy(self, guid: str, **fields: Unpack[ContentDeployParams]) -> Task[ContentItem]:
+        """Deploy a bundle; `activate=False` from 2025.06 on.
+
+        Name the bundle: servers do not agree on what they take without one.
+        """
+        ...
+
+    @endpoint("POST", "/v1/content/{guid}/build", since="2021.11.1")
+    async def build(self, guid: str, **fields: Unpack[ContentDeployParams]) -> Task[ContentItem]:
+        """Build a bundle anew, by default the active one: installs its packages again."""
+        ...
+
+    @endpoint("POST", "/v1/content/{guid}/render", role="content viewer")
+    async def render(self, guid: str, **fields: Unpack[ContentRenderParams]) -> Task[ContentItem]:
+        """Render a report anew."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/lockfile", since="2025.12.0")
+    async def lockfile(self, guid: str) -> Lockfile:
+        """Get the exact Python packages of an item's active bundle.
+
+        The server must manage the item's Python library (`py_environment_management`).
+        """
+        ...

@@ -1,0 +1,65 @@
+"""Environment variables: what content is told when it runs.
+
+The server never tells a value again; it only names what is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.resource import ConnectResource
+
+
+class EnvironmentVariableParams(TypedDict):
+    """A variable to be written; None deletes it."""
+
+    name: str
+    value: str | None
+
+
+def _values(given: Mapping[str, Any]) -> list[object]:
+    """Give the values of variables, of which the server never tells any."""
+    return [variable.get("value") for variable in given["body"]]
+
+
+class EnvironmentVariables(ConnectResource, name="content.environment_variables", since="1.8.6"):
+    """The environment variables of one content item; the server never tells their values."""
+
+    @paged("/v1/content/{guid}/environment", by=Unpaged())
+    def find(self) -> Paged[str]:
+        """Find the names."""
+        ...
+
+    async def create(self, name: str, value: str) -> list[str]:
+        """Write one variable and give all names."""
+        return await self.update({name: value})
+
+    async def delete(self, name: str) -> list[str]:
+        """Delete one variable and give the names left."""
+        return await self.update({name: None})
+
+    async def update(self, values: Mapping[str, str | None]) -> list[str]:
+        """Write the given variables, delete those given None, and leave the others."""
+        return await self._patch(_pairs(values))
+
+    async def replace(self, values: Mapping[str, str]) -> list[str]:
+        """Write the given variables and delete all others."""
+        return await self._put(_pairs(values))
+
+    async def clear(self) -> None:
+        """Delete all variables."""
+        await self._put([])
+
+    @endpoint("PATCH", "/v1/content/{guid}/environment", idempotent=True, secret=_values)
+    async def _patch(self, body: list[EnvironmentVariableParams]) -> list[str]: ...
+
+    @endpoint("PUT", "/v1/content/{guid}/environment", secret=_values)
+    async def _put(self, body: list[EnvironmentVariableParams]) -> list[str]: ...
+
+
+def _pairs(values: Mapping[str, str | None]) -> list[EnvironmentVariableParams]:
+    return [{"name": name, "value": value} for name, value in values.items()]

@@ -1,0 +1,245 @@
+"""Jobs: the processes that run content, and their logs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime
+from pathlib import Path
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.model import Id, Model, OpenIntEnum, Row
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.following import follow
+from aconnect.connect._base.lookup import first_match
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
+
+
+class JobStatus(OpenIntEnum):
+    """How far a job is."""
+
+    ACTIVE = 0
+    FINISHED = 1
+    FINALIZED = 2
+    SKIPPED = 3
+
+
+class LogEntry(Model, kw_only=True):
+    """One line of a log."""
+
+    source: str | None = None
+    """`stdout` or `stderr`."""
+    timestamp: datetime | None = None
+    data: str = ""
+
+
+class LogEntries(Model, kw_only=True):
+    """A log."""
+
+    entries: list[LogEntry] = []
+
+
+class LoggedError(Model, kw_only=True):
+    """What the server makes of a job's failure."""
+
+    code: str | None = None
+    summary: str | None = None
+    help_url: str | None = None
+
+
+class KillOrder(Model, kw_only=True):
+    """The server's word that a job will be ended."""
+
+    guid: str | None = None
+    app_id: Id | None = None
+    app_guid: str | None = None
+    content_id: Id | None = None
+    content_guid: str | None = None
+    job_id: Id | None = None
+    job_key: str | None = None
+    result: str | None = None
+
+
+class MetricSample(Row, kw_only=True, frozen=True, gc=False):
+    """What one process of a job used at one time."""
+
+    timestamp: datetime | None = None
+    cpu_fraction: float | None = None
+    """1.0 is one core in full use."""
+    memory_bytes: int | None = None
+    connections: int | None = None
+    """Open connections to the process; None where they are not counted."""
+    process_id: int | None = None
+
+
+class JobMetrics(Model, kw_only=True):
+    """What a job used while it ran."""
+
+    content_guid: str | None = None
+    job_key: str | None = None
+    samples: list[MetricSample] | None = None
+    """Empty where the content's metrics are not collected."""
+
+
+class Job(ConnectBound, kw_only=True):
+    """A process that runs, builds or renders content."""
+
+    id: Id | None = None
+    key: str = ""
+    ppid: Id | None = None
+    pid: Id | None = None
+    remote_id: str | None = None
+    app_id: Id | None = None
+    content_id: Id | None = None
+    content_guid: str | None = None
+    variant_id: Id | None = None
+    variant_key: str | None = None
+    bundle_id: Id | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    last_heartbeat_time: datetime | None = None
+    queued_time: datetime | None = None
+    queue_name: str | None = None
+    tag: str | None = None
+    """What it is for, such as `run_app` or `build_report`."""
+    exit_code: int | None = None
+    error: str | None = None
+    status: JobStatus | None = None
+    hostname: str | None = None
+    cluster: str | None = None
+    image: str | None = None
+    run_as: str | None = None
+    skip_reason: str | None = None
+
+    @property
+    def _jobs(self) -> Jobs:
+        guid = self._scoped("guid", self.content_guid)
+        return self._below(Jobs, guid=guid)
+
+    async def refresh(self) -> Job:
+        """Get the job as it is now."""
+        return await self._jobs.get(self.key)
+
+    async def kill(self) -> KillOrder:
+        """Ask for the job to be ended; `ConflictError` with code 163 where it is not active."""
+        return await self._jobs.kill(self.key)
+
+    async def log(self, *, max_lines: int | None = None) -> LogEntries:
+        """Get the log so far, or its last `max_lines` lines."""
+        return await self._jobs.log(self.key, max_lines=max_lines)
+
+    async def logged_error(self) -> LoggedError | None:
+        """Get what the server makes of the job's failure; None where there is nothing."""
+        return await self._jobs.error(self.key)
+
+    async def metrics(
+        self, *, from_: datetime | str | None = None, to: datetime | str | None = None
+    ) -> JobMetrics:
+        """Get what the job used while it ran, or in a part of that time."""
+        return await self._jobs.metrics(self.key, from_=from_, to=to)
+
+    async def download(self, path: str | Path) -> Path:
+        """Write the log to a file; it is there as a whole or not at all."""
+        return await self.client.download(path, self._jobs.download, self.key)
+
+    async def wait(self, timeout: float | None = None) -> Job:
+        """Wait until it is no longer active, and give it as it is then.
+
+        `timeout` in seconds; by default the client's polling policy says how long.
+        """
+        job = self
+        async with aclosing(self._follow(timeout, log=False)) as states:
+            async for state, _ in states:
+                job = state
+        return job
+
+    async def follow(self, timeout: float | None = None) -> AsyncGenerator[LogEntry, None]:
+        """Yield the log's lines as they come, from the first on, until the job ends."""
+        told = 0
+        async with aclosing(self._follow(timeout, log=True)) as states:
+            async for _, entries in states:
+                for entry in entries[told:]:
+                    yield entry
+                told = max(told, len(entries))
+
+    async def _follow(
+        self, timeout: float | None, *, log: bool
+    ) -> AsyncGenerator[tuple[Job, list[LogEntry]], None]:
+        client = self.client
+        known = 0
+
+        async def fetch(_: float, left: float | None) -> tuple[Job, list[LogEntry]]:
+            jobs = self._jobs
+            job: Job = await client._within(left, jobs.get, self.key)
+            # Read after the state, so that the last lines are not missed.
+            entries = (await client._within(left, jobs.log, self.key)).entries if log else []
+            return job, entries
+
+        def progress(state: tuple[Job, list[LogEntry]]) -> tuple[bool, bool]:
+            nonlocal known
+            before, known = known, len(state[1])
+            return state[0].status != JobStatus.ACTIVE, known > before
+
+        states = follow(client, f"job {self.key}", fetch, progress, timeout=timeout)
+        async with aclosing(states):
+            async for state in states:
+                yield state
+
+
+class Jobs(ConnectResource, name="content.jobs", role="collaborator"):
+    """The jobs of one content item."""
+
+    @paged("/v1/content/{guid}/jobs", by=Unpaged(), since="2022.10.0")
+    def find(self) -> Paged[Job]:
+        """Find the jobs, newest first."""
+        ...
+
+    async def find_by(self, **fields: object) -> Job | None:
+        """Find the newest job whose fields have these values, or None."""
+        return await first_match(self.find(), Job, fields)
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}", since="2022.10.0")
+    async def get(self, key: str) -> Job:
+        """Get one job."""
+        ...
+
+    @endpoint("DELETE", "/v1/content/{guid}/jobs/{key}", since="2022.10.0")
+    async def kill(self, key: str) -> KillOrder:
+        """Ask for a job to be ended; `ConflictError` with code 163 where it is not active."""
+        ...
+
+    @endpoint(
+        "GET",
+        "/v1/content/{guid}/jobs/{key}/log",
+        rename={"max_lines": "maxLogLines"},
+        since="2022.10.0",
+    )
+    async def log(self, key: str, *, max_lines: int | None = None) -> LogEntries:
+        """Get a job's log so far, or its last `max_lines` lines."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/tail", since="2022.10.0")
+    async def tail(self, key: str) -> LogEntry:
+        """Get the newest line of a job's log; `Job.follow` yields all of them."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/error", since="2022.10.0")
+    async def error(self, key: str) -> LoggedError | None:
+        """Get what the server makes of a job's failure; None where there is nothing."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/download", since="2022.10.0")
+    async def download(self, key: str, *, filename: str | None = None) -> bytes:
+        """Get a job's log as plain text."""
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/jobs/{key}/metrics")
+    async def metrics(
+        self, key: str, *, from_: datetime | str | None = None, to: datetime | str | None = None
+    ) -> JobMetrics:
+        """Get what a job used while it ran, or in a part of that time.
+
+        Nothing is sampled where the content's `metrics_collection_enabled` is off.
+        """
+        ...

@@ -1,0 +1,81 @@
+"""The OAuth integrations of one content item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.resource import ConnectResource, known
+from aconnect.connect.oauth.integrations import (
+    OAuthAssociationParams,
+    OAuthIntegration,
+    OAuthIntegrationAssociation,
+    OAuthIntegrationAuthType,
+    OAuthIntegrationType,
+    _found,
+    _same,
+)
+
+
+class ContentOAuthAssociations(
+    ConnectResource, name="content.oauth.associations", since="2024.08.0", role="publisher"
+):
+    """The integrations that one content item uses."""
+
+    @paged("/v1/content/{guid}/oauth/integrations/associations", by=Unpaged())
+    def find(self) -> Paged[OAuthIntegrationAssociation]:
+        """Find the associations with integrations."""
+        ...
+
+    async def find_by(
+        self,
+        integration_type: OAuthIntegrationType | str | None = None,
+        auth_type: OAuthIntegrationAuthType | str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+        guid: str | None = None,
+    ) -> OAuthIntegrationAssociation | None:
+        """Find the first association whose integration fits, or None.
+
+        `name` and `description` are regular expressions found anywhere in the text.
+        """
+        for one in await self.find():
+            if (
+                _same(integration_type, one.oauth_integration_template)
+                and _same(auth_type, one.oauth_integration_auth_type)
+                and _found(name, one.oauth_integration_name)
+                and _found(description, one.oauth_integration_description)
+                and _same(guid, one.oauth_integration_guid)
+            ):
+                return one
+        return None
+
+    async def update(
+        self, integrations: OAuthIntegration | str | Iterable[OAuthIntegration | str]
+    ) -> None:
+        """Have the content use these integrations, or this one, and no others.
+
+        Several at once from 2025.07 on; a text is the guid of an integration.
+        """
+        if isinstance(integrations, OAuthIntegration | str):
+            integrations = [integrations]
+        guids = (one if isinstance(one, str) else one.guid for one in integrations)
+        await self._update([{"oauth_integration_guid": known("guid", guid)} for guid in guids])
+
+    async def delete(self) -> None:
+        """Have the content use no integration."""
+        await self.update([])
+
+    @endpoint("PUT", "/v1/content/{guid}/oauth/integrations/associations")
+    async def _update(self, body: list[OAuthAssociationParams]) -> None: ...
+
+
+class ContentOAuth(ConnectResource, name="content.oauth"):
+    """OAuth of one content item."""
+
+    @property
+    def associations(self) -> ContentOAuthAssociations:
+        """The integrations that it uses."""
+        return ContentOAuthAssociations(self._client, self._scope)

@@ -1,0 +1,61 @@
+"""Packages: what is installed for one content item."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from aconnect._client.endpoint import paged
+from aconnect._client.paged import Paged
+from aconnect._core.model import Row, id_text
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.lookup import first_match
+from aconnect.connect._base.resource import ConnectResource
+
+
+class Package(Row, kw_only=True, frozen=True, gc=False):
+    """One version of a package, as installed for one content item."""
+
+    language: str | None = None
+    """`python` or `r`."""
+    language_version: str | None = None
+    name: str = ""
+    version: str | None = None
+    hash: str | None = None
+    """Of an R package's description; None for Python."""
+    wire_bundle_id: str | int | None = field(default=None, name="bundle_id")
+    wire_app_id: str | int | None = field(default=None, name="app_id")
+    app_guid: str | None = None
+    """The former name of `content_guid`."""
+    wire_content_id: str | int | None = field(default=None, name="content_id")
+    content_guid: str | None = None
+
+    @property
+    def bundle_id(self) -> str | None:
+        """As text, though some versions send a number."""
+        return id_text(self.wire_bundle_id)
+
+    @property
+    def app_id(self) -> str | None:
+        """The former name of `content_id`."""
+        return id_text(self.wire_app_id)
+
+    @property
+    def content_id(self) -> str | None:
+        """As text, though some versions send a number."""
+        return id_text(self.wire_content_id)
+
+
+class ContentPackages(ConnectResource, name="content.packages"):
+    """The packages of one content item."""
+
+    @paged("/v1/content/{guid}/packages", by=Unpaged(), role="publisher", since="2024.11.0")
+    def find(self) -> Paged[Package]:
+        """Find the packages by language, then name; none before the first deployment.
+
+        They include what others depend on, and what the server itself needs to run the content.
+        """
+        ...
+
+    async def find_by(self, **fields: object) -> Package | None:
+        """Find the first package whose fields have these values, or None."""
+        return await first_match(self.find(), Package, fields)

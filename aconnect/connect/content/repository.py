@@ -1,0 +1,90 @@
+"""Repositories: where in Git content is deployed from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Required, TypedDict, Unpack
+
+from aconnect._client.endpoint import endpoint
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
+
+
+class Repository(ConnectBound, kw_only=True):
+    """Where in Git content comes from, and how the last look at it went."""
+
+    repository: str = ""
+    """Its address, with `http` or `https`."""
+    branch: str | None = None
+    directory: str | None = None
+    """Where in the repository the content's `manifest.json` is; `.` is its top."""
+    polling: bool | None = None
+    """Whether the server looks for new commits by itself, and deploys them."""
+    last_error: str | None = None
+    """Why the last fetch failed; empty or None where it did not."""
+    last_known_commit: str | None = None
+    last_fetched_time: datetime | None = None
+
+    @property
+    def _resource(self) -> ContentRepository:
+        return self._below(ContentRepository, guid=self._scoped("guid"))
+
+    async def refresh(self) -> Repository:
+        """Get the location as it is now."""
+        return await self._resource.get()
+
+    async def update(self, **fields: Unpack[RepositoryUpdateParams]) -> Repository:
+        """Change the given fields and give the location as it is then."""
+        return await self._resource.update(**fields)
+
+    async def delete(self) -> None:
+        """Part the content from Git; what was deployed from there stays."""
+        await self._resource.delete()
+
+
+class RepositoryUpdateParams(TypedDict, total=False):
+    """Fields of a location that can be changed."""
+
+    repository: str
+    branch: str
+    directory: str
+    polling: bool
+
+
+class RepositoryPutParams(TypedDict, total=False):
+    """Fields of a new location."""
+
+    repository: Required[str]
+    branch: str
+    directory: str
+    polling: bool
+
+
+def _password(given: Mapping[str, Any]) -> list[object]:
+    """Give the password or token that an address may have in it."""
+    user, _, _ = str(given.get("repository", "")).rpartition("@")
+    return [user.rpartition(":")[2].removeprefix("//")]
+
+
+class ContentRepository(ConnectResource, name="content.repository", since="2022.12.0"):
+    """The Git repository of one content item; content has one or none."""
+
+    @endpoint("GET", "/v1/content/{guid}/repository")
+    async def get(self) -> Repository:
+        """Get the location; `NotFoundError` where the content does not come from Git."""
+        ...
+
+    @endpoint("PUT", "/v1/content/{guid}/repository", secret=_password)
+    async def put(self, **fields: Unpack[RepositoryPutParams]) -> Repository:
+        """Deploy the content from Git from now on, in place of any location before."""
+        ...
+
+    @endpoint("PATCH", "/v1/content/{guid}/repository", idempotent=True, secret=_password)
+    async def update(self, **fields: Unpack[RepositoryUpdateParams]) -> Repository:
+        """Change the given fields; `ConflictError` where the content does not come from Git."""
+        ...
+
+    @endpoint("DELETE", "/v1/content/{guid}/repository")
+    async def delete(self) -> None:
+        """Part the content from Git; what was deployed from there stays."""
+        ...

@@ -1,0 +1,83 @@
+"""What bundles take up on the server's disk; for administrators."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.model import Id, Model
+from aconnect.connect._base.paging import PageNumber
+from aconnect.connect._base.resource import ConnectResource
+from aconnect.connect.content.query import Order
+
+
+class ContentStorageBundles(Model, kw_only=True):
+    """What the bundles of one content item take up, in bytes."""
+
+    count: int | None = None
+    bytes_total: int | None = None
+    bytes_active: int | None = None
+    """Of the one that the content runs from."""
+    bytes_inactive: int | None = None
+    """Of the others, which may be deleted."""
+
+
+class ContentStorageItem(Model, kw_only=True):
+    """What one content item takes up, in short."""
+
+    content_guid: str = ""
+    content_name: str | None = None
+    content_title: str | None = None
+    owner_guid: str | None = None
+    """None where the owner was deleted."""
+    owner_username: str | None = None
+    app_mode: str | None = None
+    bundles: ContentStorageBundles | None = None
+
+
+class BundleStorage(Model, kw_only=True):
+    """What one bundle takes up."""
+
+    id: Id = ""
+    created_time: datetime | None = None
+    size_bytes: int | None = None
+    is_active: bool | None = None
+    """Whether the content runs from it."""
+
+
+class ContentStorageDetail(Model, kw_only=True):
+    """What one content item takes up, bundle by bundle; sizes in bytes."""
+
+    content_guid: str = ""
+    content_name: str | None = None
+    owner_guid: str | None = None
+    """None where the content has no owner."""
+    owner_username: str | None = None
+    bundle_count: int | None = None
+    bundle_bytes_total: int | None = None
+    bundle_bytes_active: int | None = None
+    bundle_bytes_inactive: int | None = None
+    bundles: list[BundleStorage] | None = None
+    """Newest first."""
+
+
+class ContentStorage(
+    ConnectResource, name="content.storage", since="2026.06.0", role="administrator"
+):
+    """What content takes up; `ContentItem.storage` gives that of one item."""
+
+    @paged("/v1/content/storage", by=PageNumber(max_size=500))
+    def find(
+        self, *, sort: str | None = None, order: Order | None = None
+    ) -> Paged[ContentStorageItem]:
+        """Find all content with what its bundles take up.
+
+        Sorted by the number of bundles or by their bytes: all, those active, or those inactive.
+        """
+        ...
+
+    @endpoint("GET", "/v1/content/{guid}/storage")
+    async def get(self, guid: str) -> ContentStorageDetail:
+        """Get what the bundles of one content item take up, one by one."""
+        ...

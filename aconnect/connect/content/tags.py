@@ -1,0 +1,43 @@
+"""The tags of one content item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.resource import ConnectResource, known
+from aconnect.connect.tags import Tag
+
+if TYPE_CHECKING:
+    pass
+
+
+class ContentTagParams(TypedDict):
+    """Which tag is put on content."""
+
+    tag_id: str
+
+
+class ContentTags(ConnectResource, name="content.tags", since="1.8.6"):
+    """The tags of one content item."""
+
+    @paged("/v1/content/{guid}/tags", by=Unpaged(), role="content viewer")
+    def find(self) -> Paged[Tag]:
+        """Find the tags."""
+        ...
+
+    async def add(self, tag: Tag | str) -> list[Tag]:
+        """Put a tag on, with its ancestors, and give all tags."""
+        return await self._add(tag_id=known("id", tag.id if isinstance(tag, Tag) else tag))
+
+    @endpoint("POST", "/v1/content/{guid}/tags", idempotent=True, role="collaborator")
+    async def _add(self, **fields: Unpack[ContentTagParams]) -> list[Tag]: ...
+
+    async def delete(self, tag: Tag | str) -> None:
+        """Take a tag off, with its descendants."""
+        await self._delete(tag.id if isinstance(tag, Tag) else tag)
+
+    @endpoint("DELETE", "/v1/content/{guid}/tags/{id}", role="collaborator")
+    async def _delete(self, id: str) -> None: ...  # noqa: A002  the vendor's noun

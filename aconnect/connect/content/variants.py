@@ -1,0 +1,96 @@
+"""Variants: the outputs of a report, one for each set of its parameters.
+
+The server's operations find them; what renders one is an operation of its content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from aconnect._client.endpoint import paged
+from aconnect._client.paged import Paged
+from aconnect.concurrency import Mapped
+from aconnect.connect._base.paging import PageNumber
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, known
+from aconnect.connect.content.query import Order
+from aconnect.connect.content.schedule import Schedule
+
+if TYPE_CHECKING:
+    from aconnect.connect.content.content import ContentItem
+    from aconnect.connect.tasks import Task
+
+VariantInclude = Literal["schedule"] | str
+"""What else to answer of a variant."""
+
+
+class Variant(ConnectBound, kw_only=True):
+    """One output of a report."""
+
+    content_guid: str | None = None
+    content_name: str | None = None
+    content_title: str | None = None
+    variant_key: str = ""
+    variant_name: str | None = None
+    is_default: bool | None = None
+    created_time: datetime | None = None
+    render_time: datetime | None = None
+    """When it was last rendered; None for never."""
+    failures: int | None = None
+    """How many jobs failed; where the query asks for failures since a time, only since then."""
+    last_failed: datetime | None = None
+    skips: int | None = None
+    """How many scheduled jobs were skipped; only since then, as above."""
+    last_skipped: datetime | None = None
+    schedule: Schedule | None = None
+    """Only with `include="schedule"`, and where there is one."""
+
+    async def render(self) -> Task[ContentItem]:
+        """Render this variant anew."""
+        key = known("variant_key", self.variant_key)
+        return await self.client.content.render(self.content_guid or "", variant_key=key)
+
+
+class Variants(ConnectResource, name="content.variants"):
+    """The variants of all content that the key may see; private ones only of its owner."""
+
+    @paged("/v1/search/variants", by=PageNumber(max_size=500), role="viewer")
+    def find(
+        self,
+        *,
+        q: str | None = None,
+        sort: str | None = None,
+        order: Order | None = None,
+        include: VariantInclude | Sequence[VariantInclude] | None = None,
+    ) -> Paged[Variant]:
+        """Find variants, all of them without `q`.
+
+        Of the query language the vendor says only that it knows `failed:>=` and `skipped:>=` with a
+        time in RFC 3339, such as `failed:>=2026-01-31T00:00:00Z`.
+        """
+        ...
+
+
+class ContentVariants(ConnectResource, name="content.variants"):
+    """The variants of one content item."""
+
+    def find(
+        self, *, include: VariantInclude | Sequence[VariantInclude] | None = None
+    ) -> Mapped[Variant]:
+        """Find the item's variants among all: one request for each 500 variants of the server.
+
+        No term is known that would search the variants of one item.
+        """
+        everyone = self._client.content.variants.find(include=include)
+        guid = known("guid", self._scope["guid"])
+
+        async def rows() -> AsyncGenerator[Variant, None]:
+            async with aclosing(everyone.pages()) as pages:
+                async for page in pages:
+                    for variant in page.rows:
+                        if variant.content_guid == guid:
+                            yield variant
+
+        return Mapped(rows)

@@ -1,0 +1,1 @@
+"""OAuth: integrations with other services, their templates, and the sessions of users."""

@@ -1,0 +1,47 @@
+"""OAuth clients: applications that may sign users in with this server."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.model import Id
+from aconnect.connect._base.paging import PageNumber
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
+
+
+class OAuthClient(ConnectBound, kw_only=True):
+    """An application that may sign users in with this server."""
+
+    id: Id | None = None
+    client_id: str = ""
+    client_name: str | None = None
+    redirect_uris: list[str] | None = None
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
+    """None where it was never used."""
+
+    async def delete(self) -> None:
+        """Delete the client."""
+        await self.client.oauth.clients.delete(self.client_id)
+
+
+class OAuthClients(ConnectResource, name="oauth.clients"):
+    """Applications that may sign users in with this server."""
+
+    # The document names no largest page; users and groups refuse what is too large.
+    @paged("/v1/oauth/clients", by=PageNumber(max_size=100), role="viewer")
+    def find(self, *, asc_order: bool | None = None) -> Paged[OAuthClient]:
+        """Find all clients."""
+        ...
+
+    @endpoint("GET", "/v1/oauth/clients/{client_id}", role="viewer")
+    async def get(self, client_id: str) -> OAuthClient:
+        """Get one client."""
+        ...
+
+    @endpoint("DELETE", "/v1/oauth/clients/{client_id}", role="administrator")
+    async def delete(self, client_id: str) -> None:
+        """Delete a client."""
+        ...

@@ -1,0 +1,129 @@
+"""OAuth credentials: what Connect gives in exchange for its own session tokens.
+
+Decides what they look like, where running content finds its own token, and that none of them is
+shown. It sends nothing: `oauth` does.
+"""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode
+from datetime import datetime
+from typing import ClassVar, Final, Required, TypedDict
+
+import anyio
+import msgspec
+
+from aconnect._core.model import Confidential, OpenEnum
+from aconnect.errors import DecodeError, InvalidArgumentError
+
+TOKEN_FILE: Final = "CONNECT_CONTENT_SESSION_TOKEN_FILE"  # noqa: S105  a variable's name
+TOKEN: Final = "CONNECT_CONTENT_SESSION_TOKEN"  # noqa: S105  likewise
+
+
+class OAuthGrantType(OpenEnum):
+    """What is asked of the server."""
+
+    TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  no secret
+
+
+class OAuthTokenType(OpenEnum):
+    """What kind of token is given or asked for."""
+
+    ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  no secret
+    AWS_CREDENTIALS = "urn:ietf:params:aws:token-type:credentials"
+    API_KEY = "urn:posit:connect:api-key"
+    CONTENT_SESSION_TOKEN = "urn:posit:connect:content-session-token"  # noqa: S105  no secret
+    USER_SESSION_TOKEN = "urn:posit:connect:user-session-token"  # noqa: S105  no secret
+
+
+class OAuthExchangeParams(TypedDict, total=False):
+    """What is exchanged for what."""
+
+    grant_type: Required[str]
+    """See `OAuthGrantType`."""
+    subject_token_type: Required[str]
+    """See `OAuthTokenType`."""
+    subject_token: Required[str]
+    requested_token_type: str
+    """By default an access token."""
+    audience: str
+    """The guid of the integration, where the content has several."""
+
+
+class AWSCredentials(Confidential, kw_only=True, rename="camel"):
+    """Temporary keys of AWS, as boto3 takes them; the secret ones are not printed."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("secret_access_key", "session_token")
+
+    access_key_id: str = ""
+    secret_access_key: str = ""
+    session_token: str = ""
+    expiration: datetime | None = None
+
+
+class OAuthCredentials(Confidential, kw_only=True):
+    """What a token was exchanged for; the token in it is not printed."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("access_token",)
+
+    access_token: str | None = None
+    issued_token_type: OAuthTokenType | None = None
+    token_type: str | None = None
+    """How the service wants the token, such as `Bearer`."""
+    expires_in: int | None = None
+    """Seconds from the answer on; None where the service does not say."""
+
+    def aws(self) -> AWSCredentials:
+        """Read the keys of AWS that the access token stands for, where those were asked for."""
+        try:
+            keys = msgspec.json.decode(b64decode(self.access_token or ""), type=AWSCredentials)
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise self._not_aws() from error
+        if not (keys.access_key_id and keys.secret_access_key and keys.session_token):
+            raise self._not_aws()
+        return keys
+
+    def _not_aws(self) -> DecodeError:
+        kind = f"a token of type {self.issued_token_type}" if self.access_token else "no token"
+        return DecodeError(
+            f"{kind} came instead of AWS keys; ask for OAuthTokenType.AWS_CREDENTIALS, from an "
+            "integration with AWS"
+        )
+
+
+def given_token(token: str, what: str, whence: str) -> str:
+    """Give a token that was passed; refuse an empty one, which is what a missing header gives."""
+    found = (token or "").strip()
+    if not found:
+        raise InvalidArgumentError(f"the {what} is empty; {whence}")
+    return found
+
+
+async def own_session_token() -> str:
+    """Read the token of the content that this program runs as."""
+    name = os.environ.get(TOKEN_FILE, "").strip()
+    token, why = await _read(name) if name else ("", f"neither {TOKEN_FILE} nor {TOKEN} is set")
+    token = token or os.environ.get(TOKEN, "").strip()
+    if not token:
+        raise InvalidArgumentError(
+            f"no content session token: {why}. The server sets them for content with an "
+            "integration while it runs there; elsewhere, pass content_session_token="
+        )
+    return token
+
+
+async def _read(name: str) -> tuple[str, str]:
+    """Give a file's token, or else why there is none."""
+    try:
+        token = (await anyio.Path(name).read_text(encoding="utf-8")).strip()
+    except OSError as error:
+        return "", f"cannot read {name!r}, which {TOKEN_FILE} names: {error.strerror}"
+    except ValueError:
+        return "", f"{name!r}, which {TOKEN_FILE} names, holds no text"
+    return token, f"the file {name!r}, which {TOKEN_FILE} names, is empty"
+
+
+def own_content() -> str | None:
+    """Give the guid of the content that this program runs as; None elsewhere."""
+    return os.environ.get("CONNECT_CONTENT_GUID", "").strip() or None

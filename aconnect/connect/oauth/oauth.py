@@ -1,0 +1,179 @@
+"""OAuth: integrations with other services, the sessions of users, clients and templates.
+
+Decides how Connect's own tokens are exchanged for credentials. What the credentials are is in
+`oauth_credentials`, the integrations are in `oauth_integrations`, their templates in
+`oauth_templates`.
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from aconnect._client.endpoint import endpoint
+from aconnect.connect._base.resource import ConnectResource
+from aconnect.connect.content.oauth import ContentOAuthAssociations
+from aconnect.connect.oauth.clients import OAuthClients
+from aconnect.connect.oauth.credentials import (
+    AWSCredentials,
+    OAuthCredentials,
+    OAuthExchangeParams,
+    OAuthGrantType,
+    OAuthTokenType,
+    given_token,
+    own_content,
+    own_session_token,
+)
+from aconnect.connect.oauth.integrations import OAuthIntegrations, OAuthIntegrationType
+from aconnect.connect.oauth.sessions import OAuthSessions
+from aconnect.connect.oauth.templates import OAuthTemplates
+from aconnect.errors import InvalidArgumentError
+
+
+class OAuth(ConnectResource, name="oauth"):
+    """OAuth integrations, and credentials for the services behind them."""
+
+    @property
+    def integrations(self) -> OAuthIntegrations:
+        """The integrations."""
+        return OAuthIntegrations(self._client)
+
+    @property
+    def sessions(self) -> OAuthSessions:
+        """The logins of users to the services behind integrations."""
+        return OAuthSessions(self._client)
+
+    @property
+    def clients(self) -> OAuthClients:
+        """The applications that may sign users in with this server."""
+        return OAuthClients(self._client)
+
+    @property
+    def templates(self) -> OAuthTemplates:
+        """What integrations are made of."""
+        return OAuthTemplates(self._client)
+
+    async def get_credentials(
+        self,
+        user_session_token: str,
+        requested_token_type: OAuthTokenType | str | None = None,
+        audience: str | None = None,
+    ) -> OAuthCredentials:
+        """Exchange a viewer's session token for that viewer's credentials.
+
+        The server sends the token with each request to running content, in the header
+        `Posit-Connect-User-Session-Token`. The viewer must have logged in to the service.
+
+        Args:
+            user_session_token: The viewer's token.
+            requested_token_type: By default an access token.
+            audience: The guid of the integration, where the content has several.
+        """
+        token = given_token(
+            user_session_token,
+            "user session token",
+            "running content gets it in the header Posit-Connect-User-Session-Token",
+        )
+        return await self._exchange_token(
+            token, OAuthTokenType.USER_SESSION_TOKEN, requested_token_type, audience
+        )
+
+    async def get_content_credentials(
+        self,
+        content_session_token: str | None = None,
+        requested_token_type: OAuthTokenType | str | None = None,
+        audience: str | None = None,
+    ) -> OAuthCredentials:
+        """Exchange the content's session token for credentials of a service account.
+
+        Args:
+            content_session_token: By default what the file says that
+                CONNECT_CONTENT_SESSION_TOKEN_FILE names, read anew each time because the server
+                renews it; without a token there, CONNECT_CONTENT_SESSION_TOKEN.
+            requested_token_type: By default an access token.
+            audience: The guid of the integration, where the content has several.
+        """
+        token = (
+            await own_session_token()
+            if content_session_token is None
+            else given_token(
+                content_session_token,
+                "content session token",
+                "leave it out to have it read from CONNECT_CONTENT_SESSION_TOKEN_FILE",
+            )
+        )
+        return await self._exchange_token(
+            token, OAuthTokenType.CONTENT_SESSION_TOKEN, requested_token_type, audience
+        )
+
+    async def has_content_credentials(self) -> bool:
+        """Tell whether `get_content_credentials` finds a token; nothing is asked of the server."""
+        try:
+            await own_session_token()
+        except InvalidArgumentError:
+            return False
+        return True
+
+    async def get_aws_credentials(
+        self, user_session_token: str, audience: str | None = None
+    ) -> AWSCredentials:
+        """Exchange a viewer's session token for keys of AWS; see `get_credentials`."""
+        found = await self.get_credentials(
+            user_session_token, OAuthTokenType.AWS_CREDENTIALS, audience
+        )
+        return found.aws()
+
+    async def get_aws_content_credentials(
+        self, content_session_token: str | None = None, audience: str | None = None
+    ) -> AWSCredentials:
+        """Exchange the content's session token for keys of AWS; see `get_content_credentials`."""
+        found = await self.get_content_credentials(
+            content_session_token, OAuthTokenType.AWS_CREDENTIALS, audience
+        )
+        return found.aws()
+
+    # The server gives the same credentials until they end, or fresh ones that end by themselves.
+    @endpoint(
+        "POST",
+        "/v1/oauth/integrations/credentials",
+        form=True,
+        idempotent=True,
+        since="2024.08.0",
+        role="publisher",
+        secret=("subject_token",),
+    )
+    async def exchange(self, **fields: Unpack[OAuthExchangeParams]) -> OAuthCredentials:
+        """Exchange a token in your own words; `get_credentials` and the others have the right ones.
+
+        Only the owner of the content that the token belongs to may do it.
+        """
+        ...
+
+    async def _exchange_token(
+        self, token: str, kind: OAuthTokenType, requested: str | None, audience: str | None
+    ) -> OAuthCredentials:
+        fields: OAuthExchangeParams = {
+            "grant_type": OAuthGrantType.TOKEN_EXCHANGE,
+            "subject_token_type": kind,
+            "subject_token": token,
+        }
+        if requested is not None:
+            fields["requested_token_type"] = requested
+        if audience is not None:
+            fields["audience"] = audience
+        return await self.exchange(**fields)
+
+    async def _api_integration(self) -> str | None:
+        """Give the integration with Connect's API where the content we run in has several others.
+
+        None where the server needs no telling, or cannot be told.
+        """
+        content = own_content()
+        if content is None:
+            return None
+        known = await ContentOAuthAssociations(self._client, {"guid": content}).find()
+        guids = [
+            one.oauth_integration_guid
+            for one in known
+            if one.oauth_integration_template == OAuthIntegrationType.CONNECT
+        ]
+        return guids[0] if len(known) > 1 and len(guids) == 1 else None

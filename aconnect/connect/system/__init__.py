@@ -1,0 +1,1 @@
+"""The system that content runs on: hosts, caches, checks, documentation and service tokens."""

@@ -1,0 +1,82 @@
+"""Caches: the packages that content needs, kept by the server."""
+
+from __future__ import annotations
+
+from typing import Literal, Required, TypedDict, Unpack, overload
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect.connect._base.paging import UnpagedEnvelope
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
+from aconnect.connect.tasks import Task, TaskStatus
+from aconnect.errors import AconnectError
+
+
+class RuntimeCache(ConnectBound, kw_only=True):
+    """The installed packages of one language version in one execution environment."""
+
+    language: str = ""
+    """`R` or `Python`."""
+    version: str = ""
+    image_name: str = ""
+    """`Local`, or the name of an image."""
+
+    @overload
+    async def delete(self, *, dry_run: Literal[True]) -> None: ...
+
+    @overload
+    async def delete(self, *, dry_run: Literal[False] = False) -> Task[TaskStatus]: ...
+
+    @overload
+    async def delete(self, *, dry_run: bool) -> Task[TaskStatus] | None: ...
+
+    async def delete(self, *, dry_run: bool = False) -> Task[TaskStatus] | None:
+        """Start to delete the cache; with `dry_run` only ask whether that could be done."""
+        caches = self.client.system.caches.runtime
+        task = await caches.delete(
+            language=self.language,
+            version=self.version,
+            image_name=self.image_name,
+            dry_run=dry_run,
+        )
+        if task is None and not dry_run:
+            raise AconnectError(
+                f"the server started no task to delete the cache of {self.language} {self.version} "
+                f"in {self.image_name}; see whether it is still there"
+            )
+        return task
+
+
+class RuntimeCacheDeleteParams(TypedDict, total=False):
+    """Which cache to delete."""
+
+    language: Required[str]
+    version: Required[str]
+    image_name: Required[str]
+    dry_run: bool
+    """Only ask whether that could be done."""
+
+
+class RuntimeCaches(
+    ConnectResource, name="system.caches.runtime", since="2023.05.0", role="administrator"
+):
+    """The caches of packages that content needs."""
+
+    @paged("/v1/system/caches/runtime", by=UnpagedEnvelope("caches"))
+    def find(self) -> Paged[RuntimeCache]:
+        """Find all caches."""
+        ...
+
+    @endpoint("DELETE", "/v1/system/caches/runtime")
+    async def delete(self, **fields: Unpack[RuntimeCacheDeleteParams]) -> Task[TaskStatus] | None:
+        """Start to delete a cache; a dry run starts no task."""
+        ...
+
+
+class SystemCaches(ConnectResource, name="system.caches"):
+    """What the server keeps to be faster."""
+
+    @property
+    def runtime(self) -> RuntimeCaches:
+        """The caches of packages that content needs."""
+        return RuntimeCaches(self._client)

@@ -1,0 +1,44 @@
+"""Documentation: what the administrators have written about their server."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypedDict, Unpack
+
+from aconnect._client.endpoint import endpoint
+from aconnect._core.model import Model
+from aconnect.connect._base.resource import ConnectResource
+
+
+class SystemDocumentation(Model, kw_only=True):
+    """What the administrators have written about their server."""
+
+    content: str = ""
+    """Markdown."""
+    created_time: datetime | None = None
+
+
+class DocumentationParams(TypedDict):
+    """What to write about the server."""
+
+    content: str
+    """Markdown, up to 500,000 characters."""
+
+
+class CustomDocumentation(ConnectResource, name="system.documentation"):
+    """What the administrators have written about their server; there is one or none."""
+
+    @endpoint("GET", "/v1/system/documentation")
+    async def get(self) -> SystemDocumentation:
+        """Get the documentation; `NotFoundError` where there is none."""
+        ...
+
+    @endpoint("POST", "/v1/system/documentation", idempotent=True, role="administrator")
+    async def put(self, **fields: Unpack[DocumentationParams]) -> None:
+        """Write the documentation, in place of what there was."""
+        ...
+
+    @endpoint("DELETE", "/v1/system/documentation", role="administrator")
+    async def delete(self) -> None:
+        """Delete the documentation; `NotFoundError` where there is none."""
+        ...

@@ -1,0 +1,75 @@
+"""Service tokens: keys for machines, which belong to no user and open single doors only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Required, TypedDict, Unpack
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.model import Confidential, Model
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.paging import UnpagedEnvelope
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
+
+
+class ServiceTokenScope(Model, kw_only=True):
+    """Something that a service token can be good for."""
+
+    name: str = ""
+    description: str | None = None
+
+
+class ServiceToken(Confidential, ConnectBound, kw_only=True):
+    """A key that belongs to no user; it is not good for calls of this API."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("key",)
+
+    guid: str = ""
+    name: str = ""
+    key: str | None = None
+    """The secret itself, sent only by the creation; it is not printed."""
+    scopes: list[str] = []
+    created_time: datetime | None = None
+    active_time: datetime | None = None
+    """When it was last used, to a quarter of an hour; None for never."""
+    expires_at: datetime | None = None
+    """None for never."""
+
+    async def delete(self) -> None:
+        """Make the token useless at once."""
+        await self.client.system.service_tokens.delete(self.guid)
+
+
+class ServiceTokenCreateParams(TypedDict, total=False):
+    """Fields of a new service token; its name need not be unique."""
+
+    name: Required[str]
+    scopes: Required[list[str]]
+    """At least one of those that `ServiceTokens.scopes` gives."""
+    expires_at: datetime | None
+    """In the future; by default never."""
+
+
+class ServiceTokens(ConnectResource, name="system.service_tokens", role="administrator"):
+    """The service tokens of the server."""
+
+    @paged("/v1/system/service-tokens", by=Unpaged())
+    def find(self) -> Paged[ServiceToken]:
+        """Find the tokens, without their keys."""
+        ...
+
+    @endpoint("POST", "/v1/system/service-tokens")
+    async def create(self, **fields: Unpack[ServiceTokenCreateParams]) -> ServiceToken:
+        """Create a token; only this answer has its `key`."""
+        ...
+
+    @endpoint("DELETE", "/v1/system/service-tokens/{guid}")
+    async def delete(self, guid: str) -> None:
+        """Make a token useless at once."""
+        ...
+
+    @paged("/v1/system/service-tokens/scopes", by=UnpagedEnvelope("scopes"))
+    def scopes(self) -> Paged[ServiceTokenScope]:
+        """Find what tokens can be good for."""
+        ...

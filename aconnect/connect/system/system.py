@@ -1,0 +1,76 @@
+"""System: the hosts, caches and documentation of what content runs on.
+
+Checks and service tokens, which are reached from here, have modules of their own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.model import Model
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.resource import ConnectResource
+from aconnect.connect.system.caches import SystemCaches
+from aconnect.connect.system.checks import SystemChecks
+from aconnect.connect.system.documentation import CustomDocumentation
+from aconnect.connect.system.service_tokens import ServiceTokens
+from aconnect.connect.system.storage import SystemStorage
+
+
+class Host(Model, kw_only=True):
+    """A machine that Connect runs on, or did."""
+
+    hostname: str = ""
+    version: str | None = None
+    """Of the Connect there."""
+    last_seen: datetime | None = None
+
+
+class ServiceAccounts(Model, kw_only=True):
+    """The service accounts of Kubernetes that were found when Connect started."""
+
+    enabled: bool | None = None
+    """Whether content may choose one of its own."""
+    default: str | None = None
+    accounts: list[str] = []
+
+
+class System(ConnectResource, name="system"):
+    """The system that content runs on."""
+
+    @property
+    def caches(self) -> SystemCaches:
+        """What the server keeps to be faster."""
+        return SystemCaches(self._client)
+
+    @property
+    def checks(self) -> SystemChecks:
+        """The tests that the server makes of itself."""
+        return SystemChecks(self._client)
+
+    @property
+    def documentation(self) -> CustomDocumentation:
+        """What the administrators have written about their server."""
+        return CustomDocumentation(self._client)
+
+    @property
+    def service_tokens(self) -> ServiceTokens:
+        """Keys for machines, which belong to no user."""
+        return ServiceTokens(self._client)
+
+    @property
+    def storage(self) -> SystemStorage:
+        """What all content takes up."""
+        return SystemStorage(self._client)
+
+    @paged("/v1/system/hosts", by=Unpaged(), role="administrator")
+    def hosts(self, *, active: bool | None = None) -> Paged[Host]:
+        """Find the hosts; with `active` only those heard of within the last minute."""
+        ...
+
+    @endpoint("GET", "/v1/system/offhost/service-accounts", role="publisher")
+    async def service_accounts(self) -> ServiceAccounts:
+        """Get the service accounts of Kubernetes, where content runs there."""
+        ...

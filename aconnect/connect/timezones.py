@@ -1,0 +1,27 @@
+"""Time zones that schedules may be in."""
+
+from __future__ import annotations
+
+from aconnect._client.endpoint import paged
+from aconnect._client.paged import Paged
+from aconnect._core.model import Model
+from aconnect._core.paging import Unpaged
+from aconnect.connect._base.resource import ConnectResource
+
+
+class TimeZone(Model, kw_only=True):
+    """A time zone that schedules may be in."""
+
+    timezone: str = ""
+    """Its name, such as `America/New_York`."""
+    offset: str | None = None
+    """From UTC, in hours and minutes with a sign."""
+
+
+class TimeZones(ConnectResource, name="timezones"):
+    """Time zones that the server knows."""
+
+    @paged("/v1/timezones", by=Unpaged(), since="2024.09.0")
+    def find(self) -> Paged[TimeZone]:
+        """Find all time zones, with their present offset."""
+        ...

@@ -1,0 +1,267 @@
+"""Bundles: uploads, lists and downloads."""
+
+import asyncio
+import hashlib
+import io
+import tarfile
+from base64 import b64encode
+from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import cache
+from gzip import GzipFile
+from typing import IO
+
+import msgspec
+from aiohttp import BodyPartReader, MultipartReader
+from aiohttp.http_exceptions import HttpProcessingError
+
+from aconnect.testing.connect.archives import Archive
+from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
+from aconnect.testing.connect.routes._checks import existing, remove_from
+from aconnect.testing.connect.routes.content._items import content_of
+from aconnect.testing.connect.state import Bundle, State
+from aconnect.testing.connect.versions import aged
+from aconnect.testing.wire import Response, Row, empty, ok
+
+_MANIFEST_LIMIT = 5 << 20
+_UNPACKED_LIMIT = 4 << 30
+_INLINE = 1 << 20
+"""Archives up to this size are read without a thread."""
+_UNREADABLE = (AssertionError, HttpProcessingError, RuntimeError, ValueError)
+"""What aiohttp raises at forms that are none."""
+
+
+def new_bundle(number: int, content_guid: str, created_by: str, size: int, time: datetime) -> Row:
+    """Make a bundle that is not active."""
+    return {
+        "id": str(number),
+        "content_guid": content_guid,
+        "created_by": created_by,
+        "created_time": time,
+        "environment_guid": None,
+        "cluster_name": "Local",
+        "image_name": "Local",
+        "r_version": None,
+        "r_environment_management": None,
+        "py_version": None,
+        "py_environment_management": None,
+        "quarto_version": None,
+        "active": False,
+        "size": size,
+        "metadata": {
+            "source": None,
+            "source_repo": None,
+            "source_branch": None,
+            "source_commit": None,
+            "archive_md5": None,
+            "archive_sha1": None,
+        },
+    }
+
+
+def small_archive(appmode: str) -> tuple[bytes, Row]:
+    """Make a minimal bundle and return it with its manifest; the same mode gives the same bytes."""
+    return _packed(appmode), _small_manifest(appmode)
+
+
+def _small_manifest(appmode: str) -> Row:
+    return {
+        "version": 1,
+        "metadata": {"appmode": appmode, "entrypoint": "app"},
+        "files": {"app.py": {"checksum": ""}},
+    }
+
+
+@cache
+def _packed(appmode: str) -> bytes:
+    raw = io.BytesIO()
+    # GzipFile instead of "w:gz", so that no time gets into the header.
+    with (
+        GzipFile(fileobj=raw, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
+        for name, data in (
+            ("manifest.json", msgspec.json.encode(_small_manifest(appmode))),
+            ("app.py", b"print('hello')\n"),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return raw.getvalue()
+
+
+def seed(state: State) -> None:
+    """Give each content item its active bundle."""
+    for content in state.content.values():
+        data, manifest = small_archive(content["app_mode"])
+        row = store(
+            state,
+            content,
+            content["owner_guid"],
+            Archive.of(data),
+            manifest,
+            content["created_time"],
+        )
+        row["active"] = True
+        content["bundle_id"] = row["id"]
+
+
+def store(
+    state: State, content: Row, created_by: str, archive: Archive, manifest: Row, time: datetime
+) -> Row:
+    """Keep a bundle that is not active, and return its row."""
+    number = state.next_number("bundle")
+    row = new_bundle(number, content["guid"], created_by, archive.size, time)
+    state.bundles.setdefault(content["guid"], {})[str(number)] = Bundle(row, archive, manifest)
+    return row
+
+
+def _bundles(call: Call) -> dict[str, Bundle]:
+    """Return the bundles of the content named in the path, if the caller may edit it."""
+    return call.state.bundles.get(content_of(call, edit=True)["guid"], {})
+
+
+def bundle_of(call: Call) -> Bundle:
+    """Return the bundle named in the path, if the caller may edit its content."""
+    return existing(_bundles(call), call.args["id"], "The bundle")
+
+
+@route("GET", "/v1/content/{guid}/bundles")
+def get_bundles(call: Call) -> Response:
+    """List bundles, newest first, not paged."""
+    found = reversed(_bundles(call).values())
+    return ok([aged("bundle", bundle.row, call.features) for bundle in found])
+
+
+@route("GET", "/v1/content/{guid}/bundles/{id}")
+def get_bundle(call: Call) -> Response:
+    """Get one bundle."""
+    return ok(aged("bundle", bundle_of(call).row, call.features))
+
+
+@route("DELETE", "/v1/content/{guid}/bundles/{id}")
+def delete_bundle(call: Call) -> Response:
+    """Delete a bundle that is not active."""
+    bundles, number = _bundles(call), call.args["id"]
+    if number in bundles and bundles[number].row["active"]:
+        raise ApiFault(409, 75, "The active bundle cannot be deleted.")
+    remove_from(call, bundles, number, "The bundle", mark=f"bundle:{number}").archive.close()
+    return empty()
+
+
+@route("GET", "/v1/content/{guid}/bundles/{id}/download")
+def download_bundle(call: Call) -> Response:
+    """Answer with the bytes that were uploaded."""
+    bundle = bundle_of(call)
+    return Response(
+        content_type="application/gzip",
+        headers={"Content-Disposition": f'attachment; filename="bundle-{bundle.row["id"]}.tar.gz"'},
+        pieces=bundle.archive.pieces(),
+        length=bundle.archive.size,
+    )
+
+
+@route("POST", "/v1/content/{guid}/bundles", role="publisher")
+async def upload_bundle(call: Call) -> Response:
+    """Take the raw archive, or, on newer servers, a form with archive and metadata."""
+    content = content_of(call, edit=True)
+    if content["guid"] in call.state.repositories:
+        raise ApiFault(409, 144, "Content that comes from Git takes no bundles.")
+    if call.value("url"):
+        raise bad_request("This simulation does not fetch bundles by url.")
+    kind = call.request.headers.get("Content-Type", "")
+    archive = Archive()
+    metadata: Row = {}
+    try:
+        if kind.startswith("multipart/form-data") and call.features.multipart_upload:
+            metadata = await _read_form(call, archive)
+        else:
+            _check_length(call)
+            await _read(call.chunks(), archive, call.request.headers.get("X-Content-Checksum"))
+        if archive.size > _INLINE:
+            manifest = await asyncio.to_thread(read_manifest, archive)
+        else:
+            manifest = read_manifest(archive)
+    except BaseException:
+        archive.close()
+        raise
+    row = store(call.state, content, call.user["guid"], archive, manifest, call.state.now())
+    row["metadata"] |= {name: metadata.get(name) for name in row["metadata"]}
+    return ok(aged("bundle", row, call.features))
+
+
+def _check_length(call: Call) -> None:
+    length = call.request.headers.get("Content-Length")
+    if length is None:
+        raise bad_request("The Content-Length header is required.", 125)
+    if int(length) == 0:
+        raise bad_request("The Content-Length header must say the size of the archive.", 126)
+
+
+async def _read(chunks: AsyncIterator[bytes], archive: Archive, checksum: str | None) -> None:
+    """Keep the archive, and compare it with the checksum if there is one."""
+    digest = hashlib.md5(usedforsecurity=False)
+    async for chunk in chunks:
+        digest.update(chunk)
+        archive.write(chunk)
+    if checksum and checksum != b64encode(digest.digest()).decode():
+        raise bad_request("The checksum does not match the archive that arrived.", 104)
+
+
+async def _read_form(call: Call, archive: Archive) -> Row:
+    """Read the parts of a form; the record of the request has the archive's size, not its bytes."""
+    metadata: Row = {}
+    # The checksum is that of the archive, not of the form around it.
+    checksum = call.request.headers.get("X-Content-Checksum")
+    seen = False
+    try:
+        reader = MultipartReader(call.request.headers, call.request.content)
+        while (part := await reader.next()) is not None:
+            if isinstance(part, MultipartReader):
+                raise bad_request("Nested forms are not understood.")
+            if part.name == "archive":
+                seen = True
+                await _read(_pieces(part), archive, checksum)
+            elif part.name == "metadata":
+                metadata = _decode_metadata(bytes(await part.read()))
+    except _UNREADABLE as cause:
+        raise bad_request(f"The form cannot be read: {cause}.") from cause
+    if not seen:
+        raise bad_request("The form has no part named archive.")
+    if call.record is not None:
+        call.record.size = archive.size
+    return metadata
+
+
+async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while chunk := await part.read_chunk(1 << 16):
+        yield bytes(chunk)
+
+
+def _decode_metadata(data: bytes) -> Row:
+    try:
+        return msgspec.json.decode(data, type=dict[str, object])
+    except (msgspec.DecodeError, RecursionError) as cause:
+        raise bad_request(f"The metadata is not a JSON object: {cause}.", 2) from cause
+
+
+def read_manifest(archive: Archive) -> Row:
+    """Return the manifest at the top of an archive, unpacking nothing else."""
+    source: IO[bytes]
+    try:
+        with archive.open() as source, tarfile.open(fileobj=source, mode="r|gz") as tar:
+            for entry in tar:
+                if entry.offset > _UNPACKED_LIMIT:
+                    break
+                if entry.name.removeprefix("./") == "manifest.json" and entry.isreg():
+                    member = tar.extractfile(entry)
+                    if member is None or entry.size > _MANIFEST_LIMIT:
+                        break
+                    return msgspec.json.decode(member.read(), type=dict[str, object])
+    except (tarfile.TarError, OSError, EOFError) as cause:
+        raise bad_request(f"The bundle is not a gzip tar archive: {cause}.", 38) from cause
+    except (msgspec.DecodeError, RecursionError) as cause:
+        raise bad_request(
+            f"The manifest of the bundle is not a JSON object: {cause}.", 38
+        ) from cause
+    raise bad_request("The bundle has no manifest.json at its top.", 38)

@@ -1,0 +1,232 @@
+"""Content items."""
+
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+from aconnect.testing.connect.dialect import (
+    ApiFault,
+    Call,
+    bad_request,
+    forbidden,
+    not_found,
+    route,
+)
+from aconnect.testing.connect.routes._checks import (
+    FLAG_NULL,
+    NUMBER_NULL,
+    TEXT,
+    TEXT_NULL,
+    WHOLE_NULL,
+    Kinds,
+    chosen,
+    is_guid,
+    remove_from,
+)
+from aconnect.testing.connect.routes.content._items import (
+    LIMITS,
+    content_of,
+    included,
+    may_view,
+    new_content,
+    sent_content,
+)
+from aconnect.testing.connect.state import State, guid_of
+from aconnect.testing.wire import Response, Row, empty, ok
+
+_SEEDED_MODES = ("python-shiny", "quarto-static", "python-fastapi", "shiny", "rmd-static", "static")
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{3,64}", re.ASCII)
+
+_CREATABLE: Kinds = {
+    "name": TEXT,
+    "title": TEXT_NULL,
+    "description": TEXT_NULL,
+    "access_type": TEXT,
+    **dict.fromkeys(
+        (
+            *LIMITS,
+            "memory_request",
+            "memory_limit",
+            "amd_gpu_limit",
+            "nvidia_gpu_limit",
+        ),
+        WHOLE_NULL,
+    ),
+    **dict.fromkeys(("load_factor", "cpu_request", "cpu_limit"), NUMBER_NULL),
+    **dict.fromkeys(
+        (
+            "default_r_environment_management",
+            "default_py_environment_management",
+            "run_as_current_user",
+            "metrics_collection_enabled",
+            "notify_on_share",
+            "otel_enabled",
+        ),
+        FLAG_NULL,
+    ),
+    **dict.fromkeys(
+        ("run_as", "service_account_name", "default_image_name", "default_environment_guid"),
+        TEXT_NULL,
+    ),
+}
+_CHANGEABLE: Kinds = {
+    **_CREATABLE,
+    "owner_guid": TEXT_NULL,
+    "locked": FLAG_NULL,
+    "locked_message": TEXT_NULL,
+    "content_category": TEXT_NULL,
+}
+
+
+_NEVER_NULL = frozenset(
+    {
+        "content_category",
+        "description",
+        "locked",
+        "locked_message",
+        "otel_enabled",
+        "run_as_current_user",
+    }
+)
+"""Fields that take null and never answer with it; it leaves them as they are."""
+
+
+def seed(state: State) -> None:
+    """Add content of several kinds, of the first two users."""
+    owners = [*state.users][:2]
+    for i in range(state.seed.content):
+        guid = guid_of("content", i)
+        state.content[guid] = new_content(
+            guid,
+            state.next_number("content"),
+            f"content-{i:04d}",
+            owners[i % 2],
+            state.seed.start - timedelta(days=100) + timedelta(minutes=i),
+            title=f"Content {i}",
+            access_type=("acl", "logged_in", "all")[i % 3],
+            app_mode=_SEEDED_MODES[i % len(_SEEDED_MODES)],
+        )
+        state.jobs[guid] = {}
+
+
+def _given(body: Row, kinds: Kinds) -> Row:
+    """Return the known fields of a body, without nulls that change nothing."""
+    return {
+        name: value
+        for name, value in chosen(body, kinds, short=LIMITS).items()
+        if value is not None or name not in _NEVER_NULL
+    }
+
+
+@route("GET", "/v1/content")
+def list_content(call: Call) -> Response:
+    """List all content that the caller sees, not paged."""
+    include = included(call)
+    name, owner = call.value("name"), call.value("owner_guid")
+    return ok(
+        [
+            sent_content(call, row, include)
+            for row in call.state.content.values()
+            if (not name or row["name"] == name)
+            and (not owner or row["owner_guid"] == owner)
+            and may_view(call, row)
+        ]
+    )
+
+
+@route("POST", "/v1/content", role="publisher")
+async def create_content(call: Call) -> Response:
+    """Create a content item, owned by the caller."""
+    body = _given(await call.fields("name"), _CREATABLE)
+    _judge(call, body, call.user["guid"], None)
+    name = body.pop("name")
+    guid = str(uuid4())
+    state = call.state
+    number = state.next_number("content")
+    row = state.content[guid] = new_content(
+        guid, number, name, call.user["guid"], state.now(), **body
+    )
+    return ok(sent_content(call, row))
+
+
+def _judge(call: Call, body: Row, owner: str, own: Row | None) -> None:
+    """Refuse bad names, names that this owner already uses, and unknown access types."""
+    name = body.get("name")
+    if name is not None and _NAME.fullmatch(name) is None:
+        raise bad_request("A content name has 3 to 64 characters of letters, digits, _ and -.")
+    if body.get("access_type", "acl") not in {"all", "logged_in", "acl"}:
+        raise bad_request("access_type must be all, logged_in or acl.")
+    if not is_guid(body.get("default_environment_guid")):
+        raise bad_request("default_environment_guid must be a GUID.")
+    name = name or (own and own["name"])
+    for row in call.state.content.values():
+        if row is not own and row["name"] == name and row["owner_guid"] == owner:
+            raise ApiFault(409, 26, f"The owner already has content named {name!r}.")
+
+
+@route("GET", "/v1/content/{guid}")
+def get_content(call: Call) -> Response:
+    """Get one content item."""
+    include = included(call) if call.features.modern_fields else frozenset[str]()
+    return ok(sent_content(call, content_of(call), include))
+
+
+@route("PATCH", "/v1/content/{guid}")
+async def update_content(call: Call) -> Response:
+    """Change the given fields; only an administrator may change the owner."""
+    row = content_of(call, edit=True)
+    body = _given(await call.fields(), _CHANGEABLE)
+    owner = body.get("owner_guid") or row["owner_guid"]
+    if owner != row["owner_guid"]:
+        if not call.is_admin:
+            raise forbidden()
+        if owner not in call.state.users:
+            raise not_found("The new owner")
+    _judge(call, body, owner, row)
+    row.update(body, owner_guid=owner)
+    # The owner has every right without an entry.
+    call.state.forbid(owner, row["guid"])
+    return ok(sent_content(call, row))
+
+
+@route("DELETE", "/v1/content/{guid}")
+def delete_content(call: Call) -> Response:
+    """Delete a content item and all that belongs to it."""
+    state, guid = call.state, call.args["guid"]
+    if guid in state.content:
+        content_of(call, edit=True)
+    remove_from(call, state.content, guid, "The content item")
+    for bundle in state.bundles.pop(guid, {}).values():
+        bundle.archive.close()
+    for table in (
+        state.jobs,
+        state.environment,
+        state.content_tags,
+        state.vanities,
+        state.permissions,
+        state.bookmarks,
+        state.thumbnails,
+        state.oauth_associations,
+        state.variants,
+        state.repositories,
+        state.schedules,
+    ):
+        table.pop(guid, None)
+    return empty()
+
+
+@route("POST", "/v1/content/{guid}/access-test", since=(2023, 12, 0))
+def test_access(call: Call) -> Response:
+    """Tell whether the content is open to everybody; nothing is fetched."""
+    row = content_of(call, edit=True)
+    public = row["access_type"] == "all"
+    return ok(
+        {
+            "guid": row["guid"],
+            "url": f"{call.host.url}/content/{row['guid']}/",
+            "checked_at": call.state.now(),
+            "accessible": public,
+            "message": "" if public else "The content is not open to everybody.",
+        }
+    )

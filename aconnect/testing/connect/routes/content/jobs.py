@@ -1,0 +1,156 @@
+"""Jobs of content and their logs."""
+
+import re
+from datetime import datetime, timedelta
+
+from aconnect.testing.connect.dialect import ApiFault, Call, route
+from aconnect.testing.connect.progress import BuildScript, JobState, Run
+from aconnect.testing.connect.routes._checks import existing
+from aconnect.testing.connect.routes.content._items import RENDERED, content_of
+from aconnect.testing.connect.state import State, guid_of
+from aconnect.testing.connect.versions import aged
+from aconnect.testing.wire import Response, Row, empty, ok
+
+_ACTIVE = 0
+_UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\]')
+"""What cannot stand in a quoted file name."""
+
+
+def new_job(key: str, number: int, content: Row, tag: str, time: datetime) -> Row:
+    """Make an active job."""
+    return {
+        "id": str(number),
+        "ppid": str(20000 + number),
+        "pid": str(30000 + number),
+        "key": key,
+        "remote_id": None,
+        "app_id": content["id"],
+        "content_id": content["id"],
+        "content_guid": content["guid"],
+        "variant_id": "0",
+        "variant_key": "",
+        "bundle_id": content["bundle_id"] or "0",
+        "start_time": time,
+        "end_time": None,
+        "last_heartbeat_time": time,
+        "queued_time": time,
+        "queue_name": "default",
+        "tag": tag,
+        "exit_code": None,
+        "error": None,
+        "status": 0,
+        "hostname": "connect",
+        "cluster": "Local",
+        "image": None,
+        "run_as": "rstudio-connect",
+        "skip_reason": None,
+    }
+
+
+def seed(state: State) -> None:
+    """Add finished jobs, dealt over the content in turn; one in ten failed."""
+    content = [*state.content.values()]
+    for i in range(state.seed.jobs if content else 0):
+        item = content[i % len(content)]
+        time = state.seed.start + state.seed.step * i
+        failed = i % 10 == 9
+        script = BuildScript(tuple(f"line {n} of job {i}" for n in range(10)), code=int(failed))
+        key = guid_of("job", i).replace("-", "")[:16]
+        row = new_job(key, state.next_number("job"), item, "run_app", time)
+        row.update(end_time=time + timedelta(minutes=1), exit_code=int(failed), status=2)
+        run = Run.ended(script, time)
+        job = JobState(row, run, scheduled=item["app_mode"] in RENDERED)
+        if failed:
+            job.logged_error = {
+                "code": "python-process-exited",
+                "summary": "The process exited with status 1.",
+                "help_url": "https://docs.posit.co/connect/errors/",
+            }
+        state.jobs[item["guid"]][key] = job
+
+
+def _jobs(call: Call) -> dict[str, JobState]:
+    """Return the jobs of the content named in the path, if the caller may edit it."""
+    return call.state.jobs.get(content_of(call, edit=True)["guid"], {})
+
+
+def job_of(call: Call, *, poll: bool = False) -> JobState:
+    """Return the job named in the path; looking at its log advances one that runs."""
+    job = existing(_jobs(call), call.args["key"], "The job")
+    if poll or job.run.timed:
+        job.run.poll()
+    return job
+
+
+@route("GET", "/v1/content/{guid}/jobs")
+def get_jobs(call: Call) -> Response:
+    """List jobs, newest first, not paged."""
+    found = reversed(_jobs(call).values())
+    return ok([aged("job", job.row, call.features) for job in found])
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}")
+def get_job(call: Call) -> Response:
+    """Get one job."""
+    return ok(aged("job", job_of(call).row, call.features))
+
+
+@route("DELETE", "/v1/content/{guid}/jobs/{key}")
+def kill_job(call: Call) -> Response:
+    """Register a kill order, which this server carries out at once."""
+    job = job_of(call)
+    row = job.row
+    if row["status"] != _ACTIVE:
+        raise ApiFault(409, 163, "The job is not active.")
+    job.run.end(-15, "The job was killed.")
+    order: Row = {
+        "guid": row["key"],
+        "app_id": int(row["app_id"]),
+        "app_guid": row["content_guid"],
+        "content_id": row["app_id"],
+        "content_guid": row["content_guid"],
+        "job_id": int(row["id"]),
+        "job_key": row["key"],
+        "result": "Order to kill job registered",
+    }
+    return ok(
+        aged("job", order, call.features) if call.features.modern_fields else _old_order(order)
+    )
+
+
+def _old_order(order: Row) -> Row:
+    return {name: value for name, value in order.items() if not name.startswith("content_")}
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}/log")
+def get_job_log(call: Call) -> Response:
+    """Answer with the log, or its last `maxLogLines` lines."""
+    entries = job_of(call, poll=True).entries()
+    most = call.integer("maxLogLines", 0)
+    return ok({"entries": entries[-most:] if most else entries})
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}/tail")
+def tail_job_log(call: Call) -> Response:
+    """Answer with the last log entry."""
+    entries = job_of(call, poll=True).entries()
+    return ok(entries[-1] if entries else {"source": "stdout", "timestamp": None, "data": ""})
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}/error")
+def get_job_error(call: Call) -> Response:
+    """Answer with the job's error, if there is one."""
+    found = job_of(call).logged_error
+    return empty() if found is None else ok(found)
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}/download")
+def download_job_log(call: Call) -> Response:
+    """Answer with the log as a text file."""
+    job = job_of(call, poll=True)
+    name = _UNQUOTABLE.sub("", call.value("filename") or f"{job.row['key']}.log")
+    return Response(
+        "".join(f"{line}\n" for line in job.run.output()).encode(),
+        content_type="text/plain; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

@@ -1,0 +1,83 @@
+"""Permissions of content: one entry for each user or group, and none for the owner.
+
+Decides who may be given what. What an entry allows is decided where content is seen and changed.
+"""
+
+from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
+from aconnect.testing.connect.routes._checks import existing, remove_from
+from aconnect.testing.connect.routes.content._items import content_of
+from aconnect.testing.wire import Response, Row, empty, ok
+
+
+def _entries(call: Call) -> dict[str, Row]:
+    """Return the entries of the content named in the path, if the caller may edit it."""
+    return call.state.permissions.get(content_of(call, edit=True)["guid"], {})
+
+
+async def _asked(call: Call, content: Row) -> tuple[str, str]:
+    """Read who is to have which role, and refuse whom it cannot be given to."""
+    body = await call.fields("principal_guid", "principal_type", "role")
+    guid, kind, role = body["principal_guid"], body["principal_type"], body["role"]
+    if kind not in {"user", "group"}:
+        raise bad_request("principal_type must be user or group.", 152)
+    if role not in {"viewer", "owner"}:
+        raise bad_request("role must be viewer or owner.")
+    if not isinstance(body.get("send_email", False), bool):
+        raise bad_request("send_email must be true or false.")
+    if kind == "group":
+        if guid not in call.state.groups:
+            raise ApiFault(404, 153, "The group does not exist.")
+        return guid, role
+    user = call.state.users.get(guid)
+    if user is None:
+        raise ApiFault(404, 9, "The user does not exist.")
+    if guid == content["owner_guid"]:
+        raise bad_request("The owner cannot be added as a collaborator or viewer.", 34)
+    if role == "owner" and user["user_role"] == "viewer":
+        raise ApiFault(403, 33, "A collaborator must be allowed to publish.")
+    return guid, role
+
+
+@route("GET", "/v1/content/{guid}/permissions")
+def list_permissions(call: Call) -> Response:
+    """List all entries, not paged."""
+    return ok(list(_entries(call).values()))
+
+
+@route("POST", "/v1/content/{guid}/permissions")
+async def add_permission(call: Call) -> Response:
+    """Add an entry, or change the one there is; before 2025.11 a second one was refused."""
+    content = content_of(call, edit=True)
+    principal, role = await _asked(call, content)
+    known = any(row["principal_guid"] == principal for row in _entries(call).values())
+    if known and not call.features.permission_upsert:
+        code, kind = (155, "group") if principal in call.state.groups else (154, "user")
+        raise ApiFault(409, code, f"The {kind} is already in the content permission list.")
+    row = call.state.permit(content["guid"], principal, role)
+    created = 201 if call.features.permission_upsert else 200
+    return ok(row, 200 if known else created)
+
+
+@route("GET", "/v1/content/{guid}/permissions/{id}")
+def get_permission(call: Call) -> Response:
+    """Get one entry."""
+    return ok(existing(_entries(call), call.args["id"], "The permission"))
+
+
+@route("PUT", "/v1/content/{guid}/permissions/{id}")
+async def update_permission(call: Call) -> Response:
+    """Change the role of an entry, which stays that of its user or group."""
+    row = existing(_entries(call), call.args["id"], "The permission")
+    principal, role = await _asked(call, content_of(call))
+    if principal != row["principal_guid"]:
+        raise bad_request("The permission is that of another user or group.")
+    row["role"] = role
+    return ok(row)
+
+
+@route("DELETE", "/v1/content/{guid}/permissions/{id}")
+def delete_permission(call: Call) -> Response:
+    """Delete an entry."""
+    number = call.args["id"]
+    remove_from(call, _entries(call), number, "The permission", mark=f"permission:{number}")
+    return empty()

@@ -1,0 +1,32 @@
+"""Thumbnails of content: pictures are recognised by how they begin, and kept as they came."""
+
+from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
+from aconnect.testing.connect.routes._checks import remove_from
+from aconnect.testing.connect.routes.content._items import content_of
+from aconnect.testing.wire import Response, empty
+
+LARGEST = 5 << 20
+"""In bytes; the real server's limit is a setting (`maximum_app_image_size`)."""
+
+_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"<svg")
+
+
+@route("PUT", "/v1/content/{guid}/thumbnail", since=(2024, 9, 0))
+async def set_thumbnail(call: Call) -> Response:
+    """Keep a picture."""
+    guid = content_of(call, edit=True)["guid"]
+    image = await call.read()
+    if len(image) > LARGEST:
+        raise ApiFault(413, 3, f"The image has more than {LARGEST} bytes.")
+    if not image.startswith(_BEGINNINGS):
+        raise bad_request("The image is of no supported format.")
+    call.state.thumbnails[guid] = image
+    return empty()
+
+
+@route("DELETE", "/v1/content/{guid}/thumbnail", since=(2024, 9, 0))
+def delete_thumbnail(call: Call) -> Response:
+    """Forget the picture."""
+    guid = content_of(call, edit=True)["guid"]
+    remove_from(call, call.state.thumbnails, guid, "The thumbnail", mark=f"thumbnail:{guid}")
+    return empty()

@@ -1,0 +1,139 @@
+"""The exchange of session tokens for credentials, and the trial of service accounts.
+
+Decides who gets what for which token. No refusal repeats the token.
+"""
+
+from base64 import b64encode
+from datetime import timedelta
+
+import msgspec
+
+from aconnect.testing.connect.dialect import Call, bad_request, forbidden, route
+from aconnect.testing.connect.routes.oauth._templates import SERVICE_ACCOUNT, VISITOR_API_KEY
+from aconnect.testing.connect.routes.oauth.integrations import integration_of
+from aconnect.testing.connect.state import SessionToken, State, guid_of
+from aconnect.testing.wire import Response, Row, empty, ok
+
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+USER_TOKEN = "urn:posit:connect:user-session-token"  # noqa: S105  the name of a kind
+CONTENT_TOKEN = "urn:posit:connect:content-session-token"  # noqa: S105  likewise
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  likewise
+AWS = "urn:ietf:params:aws:token-type:credentials"
+API_KEY = "urn:posit:connect:api-key"
+
+LIFETIME = 3600
+"""Seconds that credentials last."""
+
+
+def user_session_token(state: State, username: str, content_guid: str) -> str:
+    """Issue a token that content gets with a request of this viewer."""
+    return _issue(state, "user", SessionToken(content_guid, state.known_user(username)["guid"]))
+
+
+def content_session_token(state: State, content_guid: str) -> str:
+    """Issue a token of running content's own."""
+    return _issue(state, "content", SessionToken(content_guid))
+
+
+def _issue(state: State, kind: str, meaning: SessionToken) -> str:
+    if meaning.content_guid not in state.content:
+        raise KeyError(f"the server has no content {meaning.content_guid!r}")
+    number = state.next_number("session token")
+    token = f"fake-{kind}-session-{guid_of('session token', number)}"
+    state.session_tokens[token] = meaning
+    return token
+
+
+@route("POST", "/v1/oauth/integrations/{guid}/verify", role="administrator", since=(2024, 8, 0))
+def verify_integration(call: Call) -> Response:
+    """Try a service account; there is no other kind that could be tried."""
+    if integration_of(call)["auth_type"] != SERVICE_ACCOUNT:
+        raise bad_request("Only integrations with a service account can be verified.", 240)
+    return empty(200)
+
+
+@route("POST", "/v1/oauth/integrations/credentials", role="publisher", since=(2024, 8, 0))
+async def exchange(call: Call) -> Response:
+    """Exchange a token that this server issued for credentials of an integration."""
+    form = await call.form()
+    if form.get("grant_type") != EXCHANGE:
+        raise bad_request("The grant type is not accepted.", 213)
+    requested = form.get("requested_token_type") or ACCESS_TOKEN
+    if requested not in {ACCESS_TOKEN, AWS, API_KEY}:
+        raise bad_request("The requested token type is not accepted.", 242)
+    subject = _subject(call, form)
+    # Not even an administrator may do it for the content of others.
+    if call.state.content[subject.content_guid]["owner_guid"] != call.user["guid"]:
+        raise forbidden()
+    row = _integration(call, subject.content_guid, form.get("audience"))
+    if (row["auth_type"] == SERVICE_ACCOUNT) is not (subject.user_guid is None):
+        raise bad_request("The subject token type does not suit the integration.", 252)
+    if requested != {"aws": AWS, "connect": API_KEY}.get(row["template"], ACCESS_TOKEN):
+        raise bad_request("The integration does not give the requested token type.", 249)
+    return ok(
+        {
+            "access_token": _credential(call, row, subject, requested),
+            "issued_token_type": requested,
+            "token_type": "Key" if requested == API_KEY else "Bearer",
+            "expires_in": LIFETIME,
+        }
+    )
+
+
+def _subject(call: Call, form: dict[str, str]) -> SessionToken:
+    """Find out what the token stands for, which must be of the kind it is said to be."""
+    kind = form.get("subject_token_type")
+    if kind not in {USER_TOKEN, CONTENT_TOKEN}:
+        raise bad_request("The subject token type is not accepted.", 214)
+    known = call.state.session_tokens.get(form.get("subject_token", ""))
+    if known is None or known.content_guid not in call.state.content:
+        raise bad_request("The subject token is not valid.", 215)
+    if (known.user_guid is None) is not (kind == CONTENT_TOKEN):
+        raise bad_request("The subject token is of another type.", 215)
+    return known
+
+
+def _integration(call: Call, content: str, audience: str | None) -> Row:
+    """Find the integration that is meant among those of the content."""
+    used = [*call.state.oauth_associations.get(content, ())]
+    if not used:
+        raise bad_request("The content has no OAuth integration.", 212)
+    if audience:
+        if audience not in used:
+            raise bad_request("The audience is no OAuth integration of the content.", 256)
+        return call.state.oauth_integrations[audience]
+    if len(used) > 1:
+        raise bad_request("The content has several OAuth integrations; name one as audience.", 257)
+    return call.state.oauth_integrations[used[0]]
+
+
+def _credential(call: Call, row: Row, subject: SessionToken, requested: str) -> str:
+    state, user = call.state, subject.user_guid
+    if user is None:
+        # A service account gets a fresh token each time.
+        secret = guid_of("credential", row["guid"], state.next_number("credential"))
+    else:
+        if row["auth_type"] != VISITOR_API_KEY:
+            _refuse_without_session(call, row, user)
+        secret = guid_of("credential", row["guid"], user)
+    if requested == API_KEY and user is not None:
+        key = f"fake-ephemeral-key-{secret}"
+        state.keys[key] = user
+        return key
+    if requested != AWS:
+        return f"fake-access-token-{secret}"
+    end = state.now().replace(microsecond=0) + timedelta(seconds=LIFETIME)
+    keys = {
+        "accessKeyId": "ASIAFAKEFAKEFAKEFAKE",
+        "secretAccessKey": f"fake-aws-secret-{secret}",
+        "sessionToken": f"fake-aws-session-{secret}",
+        "expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    return b64encode(msgspec.json.encode(keys)).decode()
+
+
+def _refuse_without_session(call: Call, row: Row, user: str) -> None:
+    for session in call.state.oauth_sessions.values():
+        if session["user_guid"] == user and session["oauth_integration_guid"] == row["guid"]:
+            return
+    raise bad_request("The viewer has not logged in to the OAuth integration.", 220)

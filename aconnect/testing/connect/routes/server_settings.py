@@ -1,0 +1,139 @@
+"""Settings of the server and what is installed on it."""
+
+from typing import Any
+
+from aconnect.testing.connect.dialect import Call, route
+from aconnect.testing.wire import Response, Row, ok
+
+_NEW = (2024, 1, 0)
+
+_TIME_ZONES = {
+    "Africa/Cairo": "+02:00",
+    "Africa/Johannesburg": "+02:00",
+    "Africa/Lagos": "+01:00",
+    "America/Anchorage": "-09:00",
+    "America/Argentina/Buenos_Aires": "-03:00",
+    "America/Bogota": "-05:00",
+    "America/Chicago": "-06:00",
+    "America/Denver": "-07:00",
+    "America/Halifax": "-04:00",
+    "America/Los_Angeles": "-08:00",
+    "America/Mexico_City": "-06:00",
+    "America/New_York": "-05:00",
+    "America/Sao_Paulo": "-03:00",
+    "America/St_Johns": "-03:30",
+    "Asia/Dubai": "+04:00",
+    "Asia/Hong_Kong": "+08:00",
+    "Asia/Jakarta": "+07:00",
+    "Asia/Kathmandu": "+05:45",
+    "Asia/Kolkata": "+05:30",
+    "Asia/Seoul": "+09:00",
+    "Asia/Shanghai": "+08:00",
+    "Asia/Singapore": "+08:00",
+    "Asia/Tokyo": "+09:00",
+    "Australia/Adelaide": "+10:30",
+    "Australia/Sydney": "+11:00",
+    "Europe/Berlin": "+01:00",
+    "Europe/Istanbul": "+03:00",
+    "Europe/London": "+00:00",
+    "Europe/Madrid": "+01:00",
+    "Europe/Paris": "+01:00",
+    "Pacific/Auckland": "+13:00",
+    "Pacific/Honolulu": "-10:00",
+    "UTC": "+00:00",
+}
+"""Offsets as in January; the simulated server knows no summer time."""
+
+
+@route("GET", "/server_settings", public=True)
+def get_server_settings(call: Call) -> Response:
+    """Answer with the settings, and the version unless it is hidden."""
+    version = call.version or ""
+    settings: Row = {
+        "hostname": "connect",
+        "version": version,
+        "build": f"v{version}" if version else "",
+        "about": f"Posit Connect v{version}" if version else "Posit Connect",
+        "authentication": _authentication(call),
+        "license": {"status": "activated", "tier": "enterprise", "days-left": 122},
+        "dashboard_path": "/connect",
+        "system_display_name": "Posit Connect",
+        "runtimes": ["R", "Python", "Quarto"],
+        "execution_type": "native",
+        "git_enabled": True,
+        "mail_configured": True,
+    }
+    return ok({**settings, **call.state.settings})
+
+
+def _authentication(call: Call) -> dict[str, Any]:
+    remote = call.state.authentication != "password"
+    return {
+        "handles_credentials": not remote,
+        "handles_login": True,
+        "external_user_data": remote,
+        "external_user_search": remote,
+        "external_group_search": remote,
+        "groups_enabled": True,
+        "name": {"password": "Posit Connect", "ldap": "LDAP", "google": "Google"}[
+            call.state.authentication
+        ],
+    }
+
+
+@route("GET", "/v1/server_settings/r")
+def get_r(_: Call) -> Response:
+    """List R installations."""
+    return _installations("4.3.3", "4.4.2")
+
+
+@route("GET", "/v1/server_settings/python")
+def get_python(_: Call) -> Response:
+    """List Python installations."""
+    return _installations("3.11.10", "3.12.7", api_enabled=True)
+
+
+@route("GET", "/v1/server_settings/quarto")
+def get_quarto(_: Call) -> Response:
+    """List Quarto installations."""
+    return _installations("1.4.557", "1.5.57")
+
+
+@route("GET", "/v1/server_settings/nodejs", role="publisher", since=_NEW)
+def get_nodejs(_: Call) -> Response:
+    """List Node.js installations."""
+    return _installations("22.11.0", enabled=True)
+
+
+@route("GET", "/v1/server_settings/tensorflow", role="publisher", since=(2024, 5, 0))
+def get_tensorflow(_: Call) -> Response:
+    """List TensorFlow installations."""
+    return _installations("2.16.1")
+
+
+def _installations(*versions: str, **more: bool) -> Response:
+    found = [{"version": v, "cluster_name": "Local", "image_name": "Local"} for v in versions]
+    return ok({"installations": found, **more})
+
+
+@route("GET", "/v1/server_settings/public", since=_NEW, public=True)
+def get_public_settings(call: Call) -> Response:
+    """Answer with what the login page needs."""
+    return ok(
+        {
+            "authentication": _authentication(call),
+            "self_registration": False,
+            "system_display_name": "Posit Connect",
+            "public_warning": "",
+            "customized_landing": False,
+            "mail_configured": True,
+            "prohibited_usernames": ["connect", "apps", "users", "groups"],
+            "username_validator": "default",
+        }
+    )
+
+
+@route("GET", "/v1/timezones", since=(2024, 9, 0))
+def get_time_zones(_: Call) -> Response:
+    """List the time zones."""
+    return ok([{"timezone": name, "offset": offset} for name, offset in _TIME_ZONES.items()])

@@ -1,0 +1,10 @@
+"""What the tests of pages share."""
+
+import pytest
+
+from tests.client.pager import FakePager
+
+
+@pytest.fixture(scope="session")
+def fake_pager():
+    return FakePager

@@ -1,0 +1,426 @@
+"""A declaration is its signature: what callers may pass, what is sent, and what comes back."""
+
+# mypy: disable-error-code="empty-body"
+
+import inspect
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Required, TypedDict, Unpack
+
+import msgspec
+import pytest
+from msgspec import UNSET, Struct, UnsetType
+
+import aconnect.connect  # noqa: F401  declares the operations
+from aconnect import errors
+from aconnect._client.endpoint import Resource, declared_by, endpoint, paged
+from aconnect._client.operation import REGISTRY, Endpoint
+from aconnect._client.paged import Paged
+from aconnect._core.message import Request, Response, Upload
+from aconnect._core.model import Bound
+from aconnect.connect._base.paging import Keyset
+from aconnect.connect.content.bundles import archive_upload
+from tests.ids import stable_id
+
+
+class Fields(TypedDict, total=False):
+    """Fields of a thing."""
+
+    name: Required[str]
+    title: str | None
+    size: int
+
+
+class Patch(Struct, kw_only=True):
+    """A body."""
+
+    name: str | UnsetType | None = UNSET
+    size: int | UnsetType = UNSET
+
+
+class Thing(Bound, kw_only=True):
+    """A model."""
+
+    name: str = ""
+
+
+class Note(str):
+    """A text that knows what kind it is."""
+
+    __slots__ = ()
+    wire = str
+
+    @classmethod
+    def build(cls, wire, response, *_, optional):
+        assert not optional
+        return cls(f"{wire} ({response.content_type})")
+
+
+class Run:
+    """Something that may have been started."""
+
+    wire = Patch
+
+    @classmethod
+    def build(cls, wire, *_, optional):
+        assert optional
+        return None if wire.name is UNSET else wire.name
+
+
+class Things(Resource, name="things"):
+    """A group of operations."""
+
+    service = "test"
+
+    @endpoint("GET", "/v1/things/{guid}/parts/{part}", rename={"max_lines": "maxLines"})
+    async def get(
+        self, guid: str, part: str, *, max_lines: int | None = None, from_: datetime | None = None
+    ) -> Thing:
+        """Get."""
+        ...
+
+    @endpoint("POST", "/v1/things")
+    async def create(self, **fields: Unpack[Fields]) -> Thing: ...
+
+    @endpoint("PATCH", "/v1/things/{guid}")
+    async def patch(self, guid: str, body: Patch) -> Thing: ...
+
+    @endpoint("PUT", "/v1/things/{guid}")
+    async def put(self, guid: str, **fields: Unpack[Fields]) -> None: ...
+
+    @endpoint("POST", "/v1/things/{guid}/file")
+    async def send(self, guid: str, body: Upload) -> None: ...
+
+    @endpoint("GET", "/v1/things/{guid}/files/{path}", deep=("path",))
+    async def file(self, guid: str, path: str) -> bytes: ...
+
+    @endpoint("POST", "/v1/claim", authorization="Ticket {ticket}")
+    async def claim(self, ticket: str, *, kind: str | None = None) -> None: ...
+
+    @endpoint("GET", "/v1/note")
+    async def note(self) -> Note: ...
+
+    @endpoint("POST", "/v1/run")
+    async def run(self) -> Run | None: ...
+
+    @endpoint("GET", "/v1/log")
+    async def log(self) -> str: ...
+
+    @endpoint("GET", "/v1/maybe")
+    async def maybe(self) -> Thing | None: ...
+
+    @endpoint("GET", "/v1/many")
+    async def many(self) -> list[Thing]: ...
+
+    @paged("/v1/things", by=Keyset(), separators={"guid": "|"})
+    def find(
+        self, *, guid: str | Sequence[str] | None = None, asc: bool | None = None
+    ) -> Paged[Thing]:
+        """Find."""
+        ...
+
+
+class Below(Resource, name="things.below"):
+    """What is below one thing."""
+
+    service = "test"
+
+    @endpoint("GET", "/v1/things/{guid}/below/{id}")
+    async def get(self, id: str) -> Thing: ...  # noqa: A002  the vendor's noun
+
+
+# Other tests go through the whole registry.
+for declared_here in [key for key in REGISTRY if key.startswith("test:")]:
+    del REGISTRY[declared_here]
+
+
+class FakeClient:
+    """Takes requests and answers with a body."""
+
+    _origin = "http://x"
+    _hide = staticmethod(str)
+
+    def __init__(self, body: object = None, content_type: str = "application/json") -> None:
+        self.requests: list[Request] = []
+        body = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
+        self.response = Response(status=200, headers={"Content-Type": content_type}, body=body)
+
+    async def _answer(self, request):
+        self.requests.append(request)
+        return self.response
+
+
+@pytest.fixture
+def client():
+    return FakeClient({"name": "x"})
+
+
+@pytest.fixture
+def things(client):
+    return Things(client)
+
+
+async def sent(client, call):
+    await call
+    (request,) = client.requests
+    return request
+
+
+async def test_path_query_and_rename(client, things):
+    """Arguments fill the path, quoted; the others are the query, under the wire's names."""
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    request = await sent(client, things.get("a/b", part="ü", max_lines=3, from_=when))
+    assert request.method == "GET"
+    assert request.target == (
+        "/v1/things/a%2Fb/parts/%C3%BC?maxLines=3&from=2026-01-01T00%3A00%3A00Z"
+    )
+    assert request.idempotent
+    assert request.body is None
+
+
+async def test_nothing_optional(client, things):
+    """Without optional arguments there is no query at all."""
+    request = await sent(client, things.get("a", "b"))
+    assert request.target == "/v1/things/a/parts/b"
+
+
+@pytest.mark.parametrize("value", [None, UNSET])
+async def test_left_out_of_the_query(client, things, value):
+    """None and UNSET leave a query parameter out."""
+    request = await sent(client, things.get("a", "b", max_lines=value))
+    assert request.target == "/v1/things/a/parts/b"
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", None, UNSET, ["a"]], ids=stable_id)
+async def test_path_values_checked(client, things, value):
+    """What would lead elsewhere is refused by its name, and nothing is sent."""
+    with pytest.raises(errors.InvalidArgumentError, match="guid"):
+        await things.get(value, "b")
+    assert not client.requests
+
+
+async def test_naive_time_refused(client, things):
+    """A time without zone is refused by the name that the caller wrote, without underscore."""
+    with pytest.raises(errors.InvalidArgumentError, match=r"^from="):
+        await things.get("a", "b", from_=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(errors.InvalidArgumentError, match=r"^from="):
+        await things.get("a", "b", from_="2026-01-01")
+    assert not client.requests
+
+
+async def test_fields(client, things):
+    """Fields are sent as JSON; None as null; UNSET not."""
+    request = await sent(client, things.create(name="n", title=None, size=UNSET))
+    assert json.loads(request.body) == {"name": "n", "title": None}
+    assert request.headers["Content-Type"] == "application/json"
+    assert not request.idempotent
+
+
+@pytest.mark.parametrize(
+    ("patch", "body"),
+    [(Patch(), {}), (Patch(name=None), {"name": None}), (Patch(name="a", size=0), None)],
+)
+async def test_struct_body(client, things, patch, body):
+    """A body of one's own is sent without its UNSET fields, and None as null."""
+    request = await sent(client, things.patch("g", patch))
+    assert json.loads(request.body) == ({"name": "a", "size": 0} if body is None else body)
+
+
+@pytest.mark.parametrize("value", [object(), {1: object()}], ids=stable_id)
+async def test_body_that_is_no_json(client, things, value):
+    """A body that JSON cannot hold is refused by the operation's name."""
+    with pytest.raises(errors.InvalidArgumentError, match=r"things\.patch"):
+        await things.patch("g", value)
+    assert not client.requests
+
+
+async def test_upload_is_a_transfer(client, things):
+    """An archive is passed on as it is, without limit on the total time."""
+    upload = archive_upload(b"x")
+    request = await sent(client, things.send("g", upload))
+    assert request.body is upload
+    assert request.transfer
+
+
+async def called(operation, *args, **kwargs):
+    outcome = operation(*args, **kwargs)
+    return await outcome if inspect.iscoroutine(outcome) else outcome
+
+
+WRONG = [
+    ("get", ("a",), {}, "part"),
+    ("get", (), {}, "guid"),
+    ("get", ("a", "b"), {"colour": 1}, "colour"),
+    ("get", ("a", "b"), {"guid": "c"}, "guid"),
+    ("get", ("a", "b", "c"), {}, "positional"),
+    ("get", ("a", "b", 3), {}, "positional"),
+    ("create", (), {"title": "t"}, "name"),
+    ("create", (), {"name": "n", "colour": 1}, "colour"),
+    ("create", ("n",), {}, "positional"),
+    ("put", ("g",), {"name": "n", "guid": "h"}, "guid"),
+    ("put", ("g",), {}, "name"),
+    ("patch", ("g",), {}, "body"),
+    ("find", ("x",), {}, "positional"),
+    ("find", (), {"colour": 1}, "colour"),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "kwargs", "said"), WRONG, ids=stable_id)
+async def test_wrong_arguments(client, things, name, args, kwargs, said):
+    """Unknown, missing, doubled and surplus arguments are a TypeError that names the operation."""
+    with pytest.raises(TypeError, match=said) as caught:
+        await called(getattr(things, name), *args, **kwargs)
+    assert not client.requests
+    assert f"things.{name}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "said"),
+    [("get", {"guid": "a", "part": "b", "max_line": 1}, "max_lines"),
+     ("create", {"name": "n", "tilte": "x"}, "title"), ("find", {"guidd": "x"}, "guid")],
+)  # fmt: skip
+async def test_misspelt_argument(things, name, kwargs, said):
+    """A misspelt argument brings up the right one."""
+    with pytest.raises(TypeError, match=said) as caught:
+        await called(getattr(things, name), **kwargs)
+    assert f" {said}" in str(caught.value)
+
+
+async def test_argument_like_no_other(things):
+    """An argument that resembles none brings up all that there are, and guesses nothing."""
+    with pytest.raises(TypeError, match="'colour'; it knows asc, guid") as caught:
+        await called(things.find, colour="red")
+    assert "did you mean" not in str(caught.value)
+
+
+def test_types_kept():
+    """Tools see the declared function: its signature, its documentation, and that it is async."""
+    signature = inspect.signature(Things.get)
+    assert list(signature.parameters) == ["self", "guid", "part", "max_lines", "from_"]
+    assert signature.parameters["max_lines"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert inspect.iscoroutinefunction(Things.get)
+    assert not inspect.iscoroutinefunction(Things.find)
+    assert (Things.get.__doc__, Things.get.__qualname__) == ("Get.", "Things.get")
+
+
+async def test_scope_fills_the_path(client):
+    """What a resource is below fills the names that its signatures leave out."""
+    below = Below(client, {"guid": "g/1"})
+    request = await sent(client, below.get("7"))
+    assert request.target == "/v1/things/g%2F1/below/7"
+
+
+async def test_results_remember_the_path(client):
+    """What comes back is tied to the client and knows the path arguments of its call."""
+    thing = await Below(client, {"guid": "g"}).get("7")
+    assert thing._context == (client, {"guid": "g", "id": "7"})
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "kind", "expected"),
+    [
+        ("log", b"a\xff\n", "text/plain; charset=utf-8", "a\ufffd\n"),
+        ("maybe", b"", "", None),
+        ("maybe", b"null", "application/json", None),
+        ("many", b"[]", "application/json", []),
+    ],
+)
+async def test_kinds_of_answers(name, body, kind, expected):
+    """Text, nothing, null and arrays come back as what they are."""
+    assert await getattr(Things(FakeClient(body, kind)), name)() == expected
+
+
+async def test_rows_of_a_list_are_bound():
+    """Every item of an array is tied to the client, and one that may be missing too."""
+    client = FakeClient([{"name": "a"}, {"name": "b"}])
+    assert [t._context[0] for t in await Things(client).many()] == [client] * 2
+    client = FakeClient({"name": "a"})
+    thing = await Things(client).maybe()
+    assert thing is not None
+    assert thing._context[0] is client
+
+
+def test_declared_by(things):
+    """An operation is found behind a bound method, and nothing else is taken for one."""
+    declared, owner = declared_by(things.get)
+    assert isinstance(declared, Endpoint)
+    assert (declared.name, owner) == ("things.get", things)
+    for wrong in (Things.get, print, None, things, things.get.__func__):
+        with pytest.raises(errors.InvalidArgumentError, match=r"without calling it"):
+            declared_by(wrong)
+
+
+def test_registry():
+    """Every operation has one name, which says where to find it, and one address of its own."""
+    declared = {k: v for k, v in REGISTRY.items() if k.startswith("connect:")}
+    assert len(declared) > 50
+    assert all(key == f"{each.service}:{each.name}" for key, each in declared.items())
+    assert all(
+        each.method.isupper() and each.template.startswith("/") for each in declared.values()
+    )
+    assert len({id(each) for each in declared.values()}) == len(declared)
+
+
+def test_declared_twice(monkeypatch):
+    """Two operations of one name are refused, also within one module."""
+    monkeypatch.setitem(REGISTRY, "test:twice.get", Endpoint(Things.get, "GET", "/v1/x"))
+    with pytest.raises(RuntimeError, match=r"test:twice\.get is declared twice"):
+
+        class Twice(Resource, name="twice"):
+            service = "test"
+
+            @endpoint("GET", "/v2/things")
+            async def get(self) -> Thing: ...
+
+
+@pytest.mark.parametrize("key", sorted(k for k in REGISTRY if k.startswith("connect:")))
+def test_every_declaration_compiles(key):
+    """Every declaration's names and types fit together."""
+    declared = REGISTRY[key]
+    plan = declared.plan
+    assert msgspec.inspect.type_info(plan.wire) if plan.wire is not type(None) else True
+    assert set(plan.required) <= set(plan.arguments) | (plan.fields or set())
+    if declared.style is not None:
+        assert not set(plan.query.values()) & set(declared.style.controls)
+
+
+@pytest.mark.parametrize(
+    ("path", "quoted"),
+    [("a.R", "a.R"), ("data/a b.csv", "data/a%20b.csv"), ("a/ä/%2F", "a/%C3%A4/%252F")],
+)
+async def test_deep_paths(client, things, path, quoted):
+    """A path of several segments keeps its slashes and nothing else."""
+    request = await sent(client, things.file("g", path))
+    assert request.target == f"/v1/things/g/files/{quoted}"
+
+
+@pytest.mark.parametrize("path", ["", "/a", "a/", "a//b", "../x", "a/./b", "a/.."])
+async def test_deep_paths_stay_where_they_are(client, things, path):
+    """A path that would lead elsewhere is refused before anything is sent."""
+    with pytest.raises(errors.InvalidArgumentError, match="another resource"):
+        await things.file("g", path)
+    assert not client.requests
+
+
+async def test_an_authorization_of_its_own(client, things):
+    """An argument becomes the Authorization header and nothing else."""
+    request = await sent(client, things.claim("t-1", kind="x"))
+    assert request.credentials == {"Authorization": "Ticket t-1"}
+    assert request.target == "/v1/claim?kind=x"
+    assert "t-1" not in repr(request)
+    with pytest.raises(errors.InvalidArgumentError):
+        await things.claim("t-1\r\nX: y")
+
+
+async def test_plain_answers_made_into_more():
+    """An answer that is no JSON can still become an object of its own."""
+    note = await Things(FakeClient(b"text", "text/plain")).note()
+    assert isinstance(note, Note)
+    assert note == "text (text/plain)"
+
+
+@pytest.mark.parametrize(("body", "value"), [({"name": "x"}, "x"), ({"size": 1}, None)])
+async def test_what_may_not_have_been_started(body, value):
+    """A class that makes itself is told where None is a possible outcome."""
+    assert await Things(FakeClient(body)).run() == value

@@ -1,0 +1,43 @@
+"""Files appear as a whole or not at all, whatever happens while they are written."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from aconnect import errors
+from aconnect._client.files import whole_file
+
+
+async def test_whole_file(tmp_path):
+    """A file takes its name when its block ends well, and replaces what was there."""
+    path = tmp_path / "x"
+    path.write_bytes(b"before")
+    async with whole_file(path) as file:
+        await file.write(b"after")
+        assert path.read_bytes() == b"before"
+    assert path.read_bytes() == b"after"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, asyncio.CancelledError])
+async def test_whole_file_fails(tmp_path, error):
+    """A block that does not end well leaves nothing behind."""
+    with pytest.raises(error):  # noqa: PT012  leaving the block is the point
+        async with whole_file(tmp_path / "x") as file:
+            await file.write(b"part")
+            raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["missing/x", "a-file/x", "a-folder", "", "x" * 300, "a\0b"])
+async def test_unwritable(client, archive, tmp_path, name):
+    """A place that cannot be written is a typed error that names it, and nothing is left."""
+    (tmp_path / "a-file").touch()
+    (tmp_path / "a-folder").mkdir()
+    item = await client.content.create(name="item")
+    bundle = await item.bundles.create(archive)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(errors.InvalidArgumentError, match="cannot write"):
+        await bundle.download(tmp_path / name if name else Path())
+    assert sorted(tmp_path.iterdir()) == before

@@ -1,0 +1,266 @@
+"""The laws of paging: however a server cuts its rows, exactly those rows come, in order."""
+
+import asyncio
+from contextlib import aclosing
+from itertools import count
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aconnect import errors
+from aconnect._core.message import Response
+from aconnect._core.paging import Offset, Unpaged
+from aconnect.connect._base.paging import Keyset, PageNumber, UnpagedEnvelope
+
+PARTITIONS = st.lists(st.integers(0, 4), min_size=1, max_size=8)
+STYLES = ["keyset", "number", "offset", "whole", "wrapped"]
+
+
+def rows_of(partition):
+    numbers = iter(range(100))
+    return [[{"n": next(numbers)} for _ in range(size)] for size in partition]
+
+
+def serving(style, pages):
+    """Give a style and a server that cuts its rows into these pages."""
+    rows = [row for page in pages for row in page]
+    # A server that counts cuts regularly.
+    size = max(map(len, pages)) or 1
+
+    def keyset(query):
+        at = int(query.get("next", "c0")[1:])
+        cursor = f"c{at + 1}" if at + 1 < len(pages) else None
+        keys = {} if at % 2 and cursor is None else {"next": cursor}
+        return {"results": pages[at], "paging": {"cursors": keys, "next": "http://wrong"}}
+
+    def number(query):
+        page, size = int(query["page_number"]), int(query["page_size"])
+        part = rows[(page - 1) * size : page * size]
+        return {"results": part, "current_page": page, "total": len(rows)}
+
+    def offset(query):
+        begin, limit = int(query["offset"]), int(query["limit"])
+        return rows[begin : begin + limit]
+
+    return {
+        "keyset": (Keyset(max_size=500), keyset),
+        "number": (PageNumber(max_size=size), number),
+        "offset": (Offset(max_size=size), offset),
+        "whole": (Unpaged(), lambda _: rows),
+        "wrapped": (UnpagedEnvelope(), lambda _: {"results": rows}),
+    }[style]
+
+
+def plain(row):
+    return msgspec.json.decode(row) if isinstance(row, msgspec.Raw) else row
+
+
+def numbered(query):
+    """Serve endless pages of one row, each the number of its page."""
+    at = int(query.get("next", "0"))
+    return {"results": [at], "paging": {"cursors": {"next": str(at + 1)}}}
+
+
+async def only_this_task():
+    """Let tasks that are about to end do so, and tell whether only the test is left."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+    return asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@given(partition=PARTITIONS)
+async def test_all_rows_in_order(fake_pager, style, partition):
+    """Awaited, streamed, prefetched, raw or page by page: the rows are the same."""
+    pages = rows_of(partition)
+    rows = [row for page in pages for row in page]
+    kind, serve = serving(style, pages)
+    found = fake_pager(serve).find(kind)
+    assert await found == rows
+    assert [row async for row in found] == rows
+    assert [row async for row in found.prefetch(3)] == rows
+    assert [plain(row) async for row in found.raw()] == rows
+    assert [row async for page in found.pages() for row in page.rows] == rows
+    assert await found.total() == len(rows)
+    assert await found.first() == (rows[0] if rows else None)
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_no_content_is_no_rows(fake_pager, style):
+    """An answer without a body, and with the status for that, has no rows and is the last."""
+    kind, _ = serving(style, [[]])
+    pager = fake_pager(lambda _: Response(status=204, headers={}))
+    assert await pager.find(kind) == await pager.find(kind).raw() == []
+    assert len(pager.targets) == 2
+    assert await pager.find(kind).first() is None
+    assert await pager.find(kind).total() == 0
+
+
+@pytest.mark.parametrize("style", ["keyset", "number", "offset"])
+@given(partition=PARTITIONS)
+async def test_resumed_anywhere(fake_pager, style, partition):
+    """Resumed at the token of any page, exactly the rest comes, whatever the new page size."""
+    pages = rows_of(partition)
+    rows = [row for page in pages for row in page]
+    kind, serve = serving(style, pages)
+    found = fake_pager(serve).find(kind)
+    seen = 0
+    async for page in found.pages():
+        seen += len(page)
+        if page.token is None:
+            continue
+        for resumed in (found, found.raw(), found.prefetch(2), found.page_size(1)):
+            rest = [row async for later in resumed.pages(page.token) for row in later.rows]
+            assert [plain(row) for row in rest] == rows[seen:]
+    assert seen == len(rows)
+
+
+@given(ahead=st.integers(1, 5), wanted=st.integers(1, 12))
+async def test_prefetch_bounds(fake_pager, ahead, wanted):
+    """As many pages as allowed are fetched ahead of the one being worked on, and no more."""
+    consumed = count()
+    pager = fake_pager(numbered)
+    async with aclosing(pager.find(Keyset(), row=int).prefetch(ahead).pages()) as pages:
+        async for page in pages:
+            for _ in range(50):
+                await asyncio.sleep(0)
+            number = next(consumed)
+            assert page.rows == [number]
+            # This page, and those ahead of it.
+            assert len(pager.targets) == number + 1 + ahead
+            if number == wanted:
+                break
+    assert await only_this_task()
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+@pytest.mark.parametrize("way", ["rows", "pages"])
+async def test_left_early(fake_pager, ahead, way):
+    """A consumer that leaves early leaves no task behind, and nothing more is asked for."""
+    pager = fake_pager(numbered)
+    found = pager.find(Keyset(), row=int).prefetch(ahead)
+    async for _ in found if way == "rows" else found.pages():
+        break
+    assert await only_this_task()
+    asked = len(pager.targets)
+    await only_this_task()
+    assert len(pager.targets) == asked <= 1 + ahead
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 4])
+async def test_error_comes_after_the_rows_before_it(fake_pager, ahead):
+    """An error on a page reaches the consumer after all rows before it, and ends everything."""
+
+    def serve(query):
+        if query.get("next") == "3":
+            raise errors.ServerError("broken", status=500)
+        return numbered(query)
+
+    got = []
+    found = fake_pager(serve).find(Keyset(), row=int).prefetch(ahead)
+    with pytest.raises(errors.ServerError, match="broken"):  # noqa: PT012  the rows before it count
+        async for row in found:
+            got.append(row)  # noqa: PERF401  what came before the error counts
+    assert got == [0, 1, 2]
+    assert await only_this_task()
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+@pytest.mark.parametrize("loop", [1, 2, 3])
+async def test_repeated_cursor(fake_pager, loop, ahead):
+    """A cursor that comes twice is an error, however long the loop, and no page comes twice."""
+
+    def serve(query):
+        at = int(query.get("next", "0"))
+        after = at + 1 if at < 4 else 5 - loop
+        return {"results": [at], "paging": {"cursors": {"next": str(after)}}}
+
+    pager = fake_pager(serve)
+    got = []
+    with pytest.raises(errors.PageLoopError, match=r"things\.find .* second time"):  # noqa: PT012  the rows before it count
+        async for row in pager.find(Keyset(), row=int).prefetch(ahead):
+            got.append(row)  # noqa: PERF401  what came before the error counts
+    assert got == sorted(set(got))
+    assert len(pager.targets) == len(set(pager.targets))
+
+
+async def test_rows_of_the_page_with_the_repeated_cursor(fake_pager):
+    """The rows of a page are given before its cursor turns out to lead back."""
+
+    def serve(query):
+        at = int(query.get("next", "0"))
+        return {"results": [at], "paging": {"cursors": {"next": "1"}}}
+
+    got = []
+    with pytest.raises(errors.PageLoopError):  # noqa: PT012  the rows before it count
+        async for row in fake_pager(serve).find(Keyset(), row=int):
+            got.append(row)  # noqa: PERF401  what came before the error counts
+    assert got == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("responses", "rows", "calls"),
+    [
+        ([{"current_page": 1, "total": 3}, {"current_page": 1, "total": 3}], 2, 2),
+        ([{"current_page": 1, "total": 2}], 2, 1),
+        ([{"current_page": 1}, {"current_page": 2, "results": []}], 2, 2),
+        ([{"total": 4}, {"total": 4}], 4, 2),
+        ([{}, {"results": []}], 2, 2),
+        ([{"current_page": 2, "total": 9}], 0, 1),
+    ],
+    ids=["wrong page", "total", "empty page", "no number", "nothing but rows", "wrong first page"],
+)
+async def test_numbered_pages_end(fake_pager, responses, rows, calls):
+    """Numbered pages end at a wrong page, at an empty one, or when the total has come."""
+    served = iter(responses)
+    pager = fake_pager(lambda _: {"results": [1, 2], **next(served)})
+    assert len(await pager.find(PageNumber(), row=int)) == rows
+    assert len(pager.targets) == calls
+
+
+@pytest.mark.parametrize(
+    ("style", "asked"),
+    [(Keyset(), "limit=1"), (Offset(), "limit=1"), (PageNumber(), "page_size=1")],
+)
+async def test_first_asks_for_one_row(fake_pager, style, asked):
+    """`first` asks once, for one row, with or without prefetching."""
+    page = [7] if isinstance(style, Offset) else {"results": [7], "total": 9}
+    pager = fake_pager(lambda _: page)
+    assert await pager.find(style, row=int).prefetch(3).first() == 7
+    (target,) = pager.targets
+    assert asked in target.partition("?")[2].split("&")
+
+
+async def test_first_behind_an_empty_page(fake_pager):
+    """An empty page that has a next one is not the end."""
+
+    def serve(query):
+        at = int(query.get("next", "0"))
+        return {"results": [at] if at > 1 else [], "paging": {"cursors": {"next": str(at + 1)}}}
+
+    assert await fake_pager(serve).find(Keyset(), row=int).first() == 2
+
+
+async def test_total_of_a_counting_server(fake_pager):
+    """Where the server counts, one small request gives the total."""
+    pager = fake_pager(lambda _: {"results": [1], "total": 12345, "current_page": 1})
+    assert await pager.find(PageNumber(), row=int).total() == 12345
+    assert len(pager.targets) == 1
+
+
+@pytest.mark.parametrize("size", [0, -1, 501])
+def test_sizes_checked(fake_pager, size):
+    """A page size that the server refuses is refused before it is sent."""
+    with pytest.raises(errors.InvalidArgumentError, match="1 to 500"):
+        fake_pager(numbered).find(Keyset()).page_size(size)
+
+
+async def test_bound_rows_and_events(fake_pager):
+    """Rows are tied to the client before they are given, and every page is an event."""
+    pager = fake_pager(lambda _: [1, 2])
+    bound = []
+    await pager.find(Unpaged(), row=int, bind=lambda rows, client, _: bound.append((rows, client)))
+    assert bound == [([1, 2], pager)]
+    assert [(e.operation, e.number, e.rows) for e in pager.events] == [("things.find", 1, 2)]

@@ -1,0 +1,180 @@
+"""Following something to its end: patient with passing failures, bounded by its deadline."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aconnect import errors
+from aconnect._client.polling import Overdue, PollPolicy, Unknown, poll
+from aconnect.connect._base.dialect import ConnectDialect
+from aconnect.testing import VirtualClock
+
+
+def not_found():
+    return errors.NotFoundError("gone", status=404, code=141)
+
+
+def busy(status=503):
+    return errors.ServerError("busy", status=status)
+
+
+class Script:
+    """Answers polls from a list; the last entry is repeated."""
+
+    def __init__(self, *responses, clock=None, takes=0.0, policy=None):
+        self.responses = list(responses)
+        self.clock = clock or VirtualClock()
+        self.takes = takes
+        self.policy = policy or PollPolicy()
+        self.holds = []
+        self.asked_at = []
+
+    async def fetch(self, hold, left):
+        self.holds.append(hold)
+        self.asked_at.append(self.clock.monotonic())
+        self.clock.advance(hold if self.takes is None else self.takes)
+        response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(response, Exception):
+            raise response
+        return response
+
+    async def run(self):
+        """Poll to the end; an answer is a pair of whether it is the last and what is new."""
+        got = []
+        polling = poll(
+            self.fetch,
+            progress=lambda a: (a == "end", a == "new"),
+            policy=self.policy,
+            clock=self.clock,
+            transient=ConnectDialect().transient,
+        )
+        try:
+            async for response in polling:
+                got.append(response)  # noqa: PERF401  what came before an error counts
+        finally:
+            await polling.aclose()
+        return got
+
+
+async def test_answers_in_order():
+    """Every answer is given, the finished one last, and nothing is asked after it."""
+    script = Script("old", "new", "end")
+    assert await script.run() == ["old", "new", "end"]
+    assert len(script.holds) == 3
+
+
+async def test_back_off():
+    """Pauses grow by half while nothing is new, up to the longest, and begin anew with news."""
+    policy = PollPolicy(interval=1.0, max_interval=3.0)
+    script = Script("old", "old", "old", "old", "new", "old", "end", policy=policy)
+    await script.run()
+    assert script.clock.slept == [1.5, 2.25, 3.0, 3.0, 1.0, 1.5]
+
+
+async def test_held_answers():
+    """A server that held the answer back has paused already: the next poll comes soon."""
+    policy = PollPolicy(hold=20.0, interval=0.1)
+    script = Script("old", "old", "old", "end", takes=None, policy=policy)
+    await script.run()
+    assert script.holds == [20.0] * 4
+    assert script.clock.slept == [0.1] * 3
+
+
+async def test_deadline():
+    """At the deadline it ends, and no poll is held beyond it."""
+    policy = PollPolicy(timeout=50.0, hold=20.0)
+    script = Script("old", takes=None, policy=policy)
+    with pytest.raises(Overdue):
+        await script.run()
+    ends = [at + hold for at, hold in zip(script.asked_at, script.holds, strict=True)]
+    assert max(ends) <= 50.0 + 1e-6
+    assert 50.0 <= script.clock.monotonic() <= 50.2
+
+
+@given(
+    st.floats(0.001, 1e3),
+    st.floats(0, 100),
+    st.floats(0.01, 10),
+    st.floats(0, 50),
+)
+async def test_deadline_bounds(timeout, hold, interval, takes):
+    """Whatever the policy, the end comes at most one poll after the deadline."""
+    policy = PollPolicy(timeout=timeout, hold=hold, interval=interval, max_interval=10)
+    script = Script("old", takes=takes, policy=policy)
+    with pytest.raises(Overdue):
+        await script.run()
+    assert all(at < timeout for at in script.asked_at)
+    assert script.clock.monotonic() <= timeout + takes + 1e-6
+
+
+async def test_no_deadline():
+    """Without a deadline it goes on."""
+    script = Script(*["old"] * 500, "end", policy=PollPolicy(timeout=None, interval=100.0))
+    assert len(await script.run()) == 501
+
+
+async def test_grace():
+    """Being unknown just after the start is taken for routing, also in between."""
+    script = Script(not_found(), not_found(), "new", not_found(), "end")
+    assert await script.run() == ["new", "end"]
+
+
+async def test_grace_ends():
+    """Being unknown for longer than the grace ends it, with the answer as the cause."""
+    script = Script("old", not_found(), policy=PollPolicy(grace=30.0, interval=1.0))
+    with pytest.raises(Unknown) as caught:
+        await script.run()
+    assert isinstance(caught.value.__cause__, errors.NotFoundError)
+    assert 30.0 <= script.clock.monotonic() <= 40.0
+
+
+async def test_grace_begins_anew():
+    """An answer in between begins the grace anew."""
+    policy = PollPolicy(grace=10.0, interval=4.0, max_interval=4.0)
+    script = Script(not_found(), not_found(), "old", not_found(), not_found(), "end", policy=policy)
+    assert await script.run() == ["old", "end"]
+
+
+PASSING = [
+    busy(),
+    busy(500),
+    errors.ConnectionLostError("x"),
+    errors.ReadTimeoutError("x"),
+    errors.ConnectionFailedError("x"),
+    errors.RateLimitedError("slow down", status=429),
+]
+
+
+@pytest.mark.parametrize("failure", PASSING, ids=repr)
+async def test_passing_failures(failure):
+    """A few failures in a row that pass do not end it, again and again."""
+    script = Script(*[*[failure] * 5, "old"] * 3, "end")
+    assert await script.run() == ["old", "old", "old", "end"]
+
+
+async def test_patience_ends():
+    """One failure more than the patience is raised as it is."""
+    script = Script(busy(), policy=PollPolicy(patience=3))
+    with pytest.raises(errors.ServerError):
+        await script.run()
+    assert len(script.holds) == 4
+
+
+FINAL = [
+    errors.AuthenticationError("no", status=401),
+    errors.PermissionDeniedError("no", status=403),
+    errors.EndpointMissingError("no", status=404),
+    errors.ServerError("no", status=501),
+    errors.ServerError("no", status=502, code=105),
+    errors.RedirectRefusedError("no"),
+    ValueError("no"),
+]
+
+
+@pytest.mark.parametrize("failure", FINAL, ids=repr)
+async def test_final_failures(failure):
+    """A failure that waiting cannot mend is raised at once."""
+    script = Script("old", failure)
+    with pytest.raises(type(failure)):
+        await script.run()
+    assert len(script.holds) == 2

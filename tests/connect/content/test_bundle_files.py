@@ -1,0 +1,82 @@
+"""Files of bundles are listed and read without a download."""
+
+import pytest
+
+from aconnect import errors
+from aconnect.connect import BundleFile
+from aconnect.connect.content.bundles import FileList
+from aconnect.testing import faults
+from aconnect.testing.connect.routes.content.bundle_files import SHOWN
+from tests.calls import archive as packed
+
+FILES = {
+    "index.html": "<p>gr\u00fc\u00df</p>".encode(),
+    "data/a b/c%d.csv": b"x,y\n",
+    "logo.png": b"\x89PNG\x00\xff",
+    "zeros.txt": b"a\x00b",
+    "long.txt": "\u00fc".encode() * SHOWN,
+    "empty": b"",
+}
+
+
+@pytest.fixture
+async def bundle(client):
+    item = await client.content.create(name="item")
+    return await item.bundles.create(packed(FILES))
+
+
+async def test_list(bundle):
+    """Every file is listed with its size, the manifest as well."""
+    found = {file.path: file.size for file in await bundle.files.find()}
+    assert found.pop("manifest.json")
+    assert found == {name: len(data) for name, data in FILES.items()}
+
+
+@pytest.mark.parametrize("path", FILES)
+async def test_read(bundle, path):
+    """Text comes as it is; what is no text, or too long, comes as a flag."""
+    file = await bundle.files.get(path)
+    assert (file.path, file.size) == (path, len(FILES[path]))
+    assert file.binary is (b"\0" in FILES[path])
+    assert file.oversize is (len(FILES[path]) > SHOWN)
+    hidden = file.binary or file.oversize
+    assert file.content == (None if hidden else FILES[path].decode())
+
+
+async def test_missing(bundle):
+    """A file that is not there has a code of its own; a path cannot lead elsewhere."""
+    with pytest.raises(errors.NotFoundError, match="278"):
+        await bundle.files.get("data/none.csv")
+    with pytest.raises(errors.InvalidArgumentError, match="path"):
+        await bundle.files.get("../manifest.json")
+
+
+async def test_by_handle(client, bundle, server):
+    """A bundle of which only the id is known gives its files without being asked for itself."""
+    server.requests.clear()
+    handle = client.content.handle(bundle.content_guid).bundles.handle(bundle.id)
+    assert await handle.files.find() == await bundle.files.find()
+    assert server.count("GET", "/v1/content/*/bundles/*") == len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"files": [{"path": "a", "size": 1}]}, {"results": [{"path": "a", "size": 1}], "total": 1}],
+)
+async def test_either_name_of_the_list(server, bundle, body):
+    """The list is found under both names that it may have."""
+    server.script(faults.status(200, body=body))
+    assert await bundle.files.find() == [BundleFile(path="a", size=1)]
+
+
+async def test_another_name_of_the_list(server, bundle):
+    """A list under an unknown name is an error, and not a bundle without files."""
+    server.script(faults.status(200, body={"entries": []}))
+    with pytest.raises(errors.DecodeError, match="neither `files` nor `results`"):
+        await bundle.files.find()
+
+
+def test_no_files():
+    """An empty list may be written as null."""
+    style = FileList()
+    assert style.cut(style.wire(BundleFile)(files=None), {}, 0).rows == []
