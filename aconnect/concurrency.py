@@ -9,11 +9,9 @@ import asyncio
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    AsyncIterator,
     Awaitable,
     Callable,
     Coroutine,
-    Generator,
     Iterable,
     Sized,
 )
@@ -24,6 +22,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, cast, overload
 import anyio
 from msgspec import Struct
 
+from aconnect._client.lazy import LazySequence
 from aconnect.errors import InvalidArgumentError
 
 I = TypeVar("I")  # noqa: E741  the item's type, beside T for the result's
@@ -31,7 +30,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Y = TypeVar("Y")
 
-__all__ = ["Mapped", "Outcome", "Progress", "amap", "results", "run"]
+__all__ = ["LazySequence", "Outcome", "Progress", "amap", "results", "run"]
 
 Progress = Callable[[int, int | None], None]
 """Called with how many items are done, and how many there are where that is known."""
@@ -53,27 +52,6 @@ class Outcome(Struct, Generic[I, T], frozen=True):
         return self.error is None
 
 
-class Mapped(Generic[Y]):
-    """The results to come: `await` it for a list of all, or `async for` to stream them.
-
-    Nothing runs before that. A stream that is left early stops the rest; use
-    `contextlib.aclosing` to have that done at once.
-    """
-
-    def __init__(self, make: Callable[[], AsyncGenerator[Y, None]]) -> None:
-        self._make = make
-
-    def __await__(self) -> Generator[Any, None, list[Y]]:
-        return self._all().__await__()
-
-    async def _all(self) -> list[Y]:
-        async with aclosing(self._make()) as stream:
-            return [value async for value in stream]
-
-    def __aiter__(self) -> AsyncIterator[Y]:
-        return self._make()
-
-
 @overload
 def amap(
     func: Callable[[I], Awaitable[T]],
@@ -83,7 +61,7 @@ def amap(
     ordered: bool = ...,
     errors: Literal["raise"] = ...,
     progress: Progress | None = ...,
-) -> Mapped[T]: ...
+) -> LazySequence[T]: ...
 
 
 @overload
@@ -95,7 +73,7 @@ def amap(
     ordered: bool = ...,
     errors: Literal["collect"],
     progress: Progress | None = ...,
-) -> Mapped[Outcome[I, T]]: ...
+) -> LazySequence[Outcome[I, T]]: ...
 
 
 def amap(
@@ -106,7 +84,7 @@ def amap(
     ordered: bool = True,
     errors: Literal["raise", "collect"] = "raise",
     progress: Progress | None = None,
-) -> Mapped[T] | Mapped[Outcome[I, T]]:
+) -> LazySequence[T] | LazySequence[Outcome[I, T]]:
     """Call a coroutine function on every item, up to `limit` at once.
 
     Results come in the order of the items, or as completed with `ordered=False`. A failure is
@@ -126,7 +104,7 @@ def amap(
             async for outcome in stream:
                 yield cast("T", outcome.value)
 
-    return Mapped(values) if errors == "raise" else Mapped(outcomes)
+    return LazySequence(values) if errors == "raise" else LazySequence(outcomes)
 
 
 class _Run(Generic[I, T]):
@@ -255,7 +233,7 @@ def results(
     ordered: bool = ...,
     errors: Literal["raise"] = ...,
     progress: Progress | None = ...,
-) -> Mapped[T]: ...
+) -> LazySequence[T]: ...
 
 
 @overload
@@ -267,7 +245,7 @@ def results(
     ordered: bool = ...,
     errors: Literal["collect"],
     progress: Progress | None = ...,
-) -> Mapped[Outcome[_Followed[T], T]]: ...
+) -> LazySequence[Outcome[_Followed[T], T]]: ...
 
 
 def results(
@@ -278,7 +256,7 @@ def results(
     ordered: bool = True,
     errors: Literal["raise", "collect"] = "raise",
     progress: Progress | None = None,
-) -> Mapped[T] | Mapped[Outcome[_Followed[T], T]]:
+) -> LazySequence[T] | LazySequence[Outcome[_Followed[T], T]]:
     """Wait for many server tasks at once and give their results, as `amap` does.
 
     `timeout` in seconds is for each task, from when it is first followed; at most `limit` are

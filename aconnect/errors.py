@@ -1,38 +1,38 @@
-"""Everything aconnect raises on purpose, one class per cause.
+"""Everything that aconnect raises on purpose, one class per cause.
 
 ::
 
     AconnectError
-    ├── InvalidArgumentError          what the caller passed cannot be sent (also a ValueError)
-    ├── ApiError                      the server answered with an error
+    ├── InvalidArgumentError          an argument cannot be sent (also a ValueError)
+    ├── ApiError                      the server returned an error
     │   ├── BadRequestError           400
     │   ├── AuthenticationError       401
     │   ├── PermissionDeniedError     403
     │   ├── NotFoundError             404, the object does not exist
-    │   ├── EndpointMissingError      404, this server does not know the operation
-    │   ├── MethodNotAllowedError     405, not with this object
+    │   ├── EndpointMissingError      404, this server does not have the operation
+    │   ├── MethodNotAllowedError     405, not possible with this object
     │   ├── ConflictError             409
     │   ├── UnprocessableError        422
     │   ├── RateLimitedError          429
     │   └── ServerError               5xx
-    ├── TransportError                no complete answer came
-    │   ├── ConnectionFailedError          no connection: name, refusal, proxy
-    │   │   └── CertificateError      the server is not who it should be
-    │   ├── ConnectTimeoutError            no connection in time
-    │   ├── ReadTimeoutError               connected, but nothing more came in time
-    │   ├── ConnectionLostError       the connection broke before the answer was complete
-    │   ├── DeadlineExceededError          the whole call, retries included, took too long
-    │   └── RedirectRefusedError      the answer points to another origin
-    ├── DecodeError                   an answer came that is not what the operation answers
-    │   └── BodyTooLargeError         an answer larger than the client accepts
-    ├── PageLoopError                 a cursor came twice: paging would never end
-    ├── ResumeError                   a resume token that does not belong to this query
+    ├── TransportError                no complete response was received
+    │   ├── ConnectionFailedError     could not connect: name, refusal, proxy
+    │   │   └── CertificateError      the server's certificate is not trusted
+    │   ├── ConnectTimeoutError       could not connect in time
+    │   ├── ReadTimeoutError          connected, but nothing more was received in time
+    │   ├── ConnectionLostError       the connection broke before the response was complete
+    │   ├── DeadlineExceededError     the whole call, retries included, took too long
+    │   └── RedirectRefusedError      a redirect to another origin
+    ├── DecodeError                   a response that the operation does not return
+    │   └── BodyTooLargeError         a response larger than the client accepts
+    ├── PageLoopError                 a cursor was returned twice: paging would never end
+    ├── ResumeError                   a resume token of another query
     └── TaskError                     following a task or a job
-        ├── TaskFailedError                it ended, and not well
-        ├── TaskLostError                  the server does not know it (any more)
-        └── PollTimeoutError               it was still running at the deadline
+        ├── TaskFailedError           it ended with an error
+        ├── TaskLostError             the server does not have it (any more)
+        └── PollTimeoutError          it was still running at the deadline
 
-This module imports nothing of the package, so that everything can import it.
+This module imports nothing from the package, so that everything can import it.
 """
 
 from __future__ import annotations
@@ -77,21 +77,21 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One earlier attempt of a call that was tried again."""
+    """One earlier attempt of a call that was retried."""
 
     number: int
     """Counted from 1."""
     elapsed: float
-    """Seconds since the call began, at the end of this attempt."""
+    """Seconds from the start of the call to the end of this attempt."""
     failure: str
     """What went wrong, in one line."""
 
 
 class AconnectError(Exception):
-    """Base of every error this library raises on purpose."""
+    """Base of all errors that this library raises on purpose."""
 
     attempts: tuple[Attempt, ...] = ()
-    """All attempts but the last, oldest first; empty where there was only one."""
+    """All attempts except the last, oldest first; empty if there was only one."""
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -103,24 +103,24 @@ class AconnectError(Exception):
         return f"{text} (after {len(self.attempts) + 1} attempts{others})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (type(self), self.args, self.__dict__)
+        return _restore, (type(self), self.args, self.__dict__)
 
 
-def _restored(
+def _restore(
     kind: type[AconnectError], args: tuple[Any, ...], state: dict[str, Any]
 ) -> AconnectError:
-    """Make an error again that went between processes, whatever its constructor takes."""
+    """Restore an error that was sent between processes, whatever its constructor takes."""
     error = kind.__new__(kind, *args)
     error.__dict__.update(state)
     return error
 
 
 class InvalidArgumentError(AconnectError, ValueError):
-    """An argument that cannot be sent; nothing was sent."""
+    """An argument is invalid; no request was made with it."""
 
 
 class ApiError(AconnectError):
-    """The server answered with an error."""
+    """The server returned an error."""
 
     def __init__(
         self,
@@ -138,62 +138,62 @@ class ApiError(AconnectError):
         self.status = status
         """HTTP status code."""
         self.code = code
-        """The vendor's error code; None where the body had none (a proxy's answer, say).
+        """The vendor's error code; None if the body had none, such as a proxy's response.
 
         Connect's are `aconnect.connect.ApiErrorCode`, which compares equal to the number.
         """
         self.message = message
-        """The vendor's message, or what the body said in plain text."""
+        """The vendor's message, or the body as plain text."""
         self.payload = payload
-        """What else the error body carried."""
+        """Further content of the error body."""
         self.method = method
         """HTTP method."""
         self.url = url
         """The address, without its query."""
         self.hint = hint
-        """What to do about it, where that is known."""
+        """What to do about it, if that is known."""
         self.retry_after = retry_after
-        """The `Retry-After` header as it came."""
+        """The `Retry-After` header as received."""
 
     def __str__(self) -> str:
         code = f", code {self.code}" if self.code is not None else ""
         if isinstance(self.code, IntEnum) and self.code.name in type(self.code).__members__:
             code += f" ({self.code.name})"
         hint = f"; {self.hint}" if self.hint else ""
-        said = super().__str__().rstrip(".") or "no message"
-        return f"{self.method} {self.url} answered {self.status}{code}: {said}{hint}"
+        message = super().__str__().rstrip(".") or "no message"
+        return f"{self.method} {self.url} returned {self.status}{code}: {message}{hint}"
 
 
 class BadRequestError(ApiError):
-    """400: the server could not make sense of the request."""
+    """400: the server rejected the request as malformed."""
 
 
 class AuthenticationError(ApiError):
-    """401: no key, or a key the server does not accept."""
+    """401: no key, or a key that the server does not accept."""
 
 
 class PermissionDeniedError(ApiError):
-    """403: the key is good, but may not do this."""
+    """403: the key is valid, but not allowed to do this."""
 
 
 class NotFoundError(ApiError):
-    """404: the object does not exist, or this key may not see it."""
+    """404: the object does not exist, or is not visible to this key."""
 
 
 class EndpointMissingError(ApiError):
-    """404 without the vendor's error body: this server does not know the operation."""
+    """404 without the vendor's error body: this server does not have the operation."""
 
 
 class MethodNotAllowedError(ApiError):
-    """405: this cannot be done with this object."""
+    """405: not possible with this object."""
 
 
 class ConflictError(ApiError):
-    """409: the state of the object does not allow this; `code` says which conflict it is."""
+    """409: the state of the object does not allow this; `code` identifies the conflict."""
 
 
 class UnprocessableError(ApiError):
-    """422: well-formed, but not valid."""
+    """422: well-formed, but invalid."""
 
 
 class RateLimitedError(ApiError):
@@ -205,60 +205,60 @@ class ServerError(ApiError):
 
 
 class TransportError(AconnectError):
-    """No complete answer came."""
+    """No complete response was received."""
 
 
 class ConnectionFailedError(TransportError):
-    """No connection could be made, so nothing was sent."""
+    """Could not connect, so nothing was sent."""
 
 
 class CertificateError(ConnectionFailedError):
     """The server's certificate is not trusted, so nothing was sent."""
 
 
-class ConnectTimeoutError(TransportError):  # noqa: N818  named as users expect timeouts to be
-    """No connection could be made in time, so nothing was sent."""
+class ConnectTimeoutError(TransportError):
+    """Could not connect in time, so nothing was sent."""
 
 
-class ReadTimeoutError(TransportError):  # noqa: N818  as above
-    """Connected and sent, but nothing more came in time; it may or may not have happened."""
+class ReadTimeoutError(TransportError):
+    """Sent, but nothing more was received in time; the server may or may not have acted on it."""
 
 
 class ConnectionLostError(TransportError):
-    """The connection broke before the answer was complete; it may or may not have happened."""
+    """The connection broke before the response was complete; the server may have acted on it."""
 
 
-class DeadlineExceededError(TransportError):  # noqa: N818  as above
-    """The call as a whole, retries and waiting included, took longer than allowed."""
+class DeadlineExceededError(TransportError):
+    """The whole call, retries and waits included, took longer than allowed."""
 
 
 class RedirectRefusedError(TransportError):
-    """The answer points to another origin, where the key must not go."""
+    """The response redirects to another origin, where the key must not be sent."""
 
 
 class DecodeError(AconnectError):
-    """An answer came, but not the one this operation gives."""
+    """The response is not what the operation returns."""
 
     def __init__(self, message: str, *, body: bytes = b"") -> None:
         super().__init__(message)
         self.body = body
-        """The answer as it came; empty where it was too large."""
+        """The response body; empty if it was too large or confidential."""
 
 
 class BodyTooLargeError(DecodeError):
-    """The answer, decompressed, is larger than the client accepts."""
+    """The decompressed response is larger than the client accepts."""
 
 
 class PageLoopError(AconnectError):
-    """A cursor came twice, so paging would never end."""
+    """A cursor was returned twice, so paging would never end."""
 
 
 class ResumeError(AconnectError, ValueError):
-    """A resume token that is damaged or belongs to another query or server."""
+    """A resume token is damaged, or belongs to another query or server."""
 
 
 class TaskError(AconnectError):
-    """Following a task or a job went wrong."""
+    """A task or job failed, or could not be followed to its end."""
 
     def __init__(
         self,
@@ -270,20 +270,20 @@ class TaskError(AconnectError):
     ) -> None:
         super().__init__(message)
         self.token = token
-        """Pass it to `Task.from_token` to go on following the same task."""
+        """Pass it to `Task.from_token` to follow the same task further."""
         self.code = code
-        """The exit code, where there is one."""
+        """The exit code, if there is one."""
         self.lines = lines
         """The last lines of output."""
 
 
-class TaskFailedError(TaskError):  # noqa: N818  reads as what happened
-    """The task or job ended, and not well."""
+class TaskFailedError(TaskError):
+    """The task or job ended with an error."""
 
 
-class TaskLostError(TaskError):  # noqa: N818  as above
-    """The server does not know the task, and it is too late for that to be a routing matter."""
+class TaskLostError(TaskError):
+    """The server does not have the task, for longer than a routing problem would explain."""
 
 
-class PollTimeoutError(TaskError):  # noqa: N818  as above
-    """Still running at the deadline; `token` lets the wait go on."""
+class PollTimeoutError(TaskError):
+    """Still running at the deadline; `token` resumes the wait."""

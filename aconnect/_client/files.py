@@ -1,20 +1,21 @@
-"""Files that are there as a whole or not at all."""
+"""Files that are written atomically, and responses streamed into them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
 
+from aconnect._core.message import StreamingResponse
 from aconnect.errors import InvalidArgumentError
 
 
 @asynccontextmanager
-async def whole_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None]:
-    """Open a file for writing that takes its name only when the block ends well.
+async def atomic_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None]:
+    """Open a file for writing that takes its name only if the block succeeds.
 
     Opening, closing and renaming are short and done without waiting, so that no cancellation can
     come between them; writing is done in a thread.
@@ -25,9 +26,9 @@ async def whole_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None]
         part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
         file = part.open("wb")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else None
+        reason = error.strerror if isinstance(error, OSError) else None
         raise InvalidArgumentError(
-            f"cannot write {str(path)!r}: {why or error}; choose another place"
+            f"cannot write {str(path)!r}: {reason or error}; choose another path"
         ) from error
     try:
         with file:
@@ -37,3 +38,12 @@ async def whole_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None]
         with suppress(OSError):
             part.unlink()
         raise
+
+
+async def save(stream: AbstractAsyncContextManager[StreamingResponse], path: str | Path) -> Path:
+    """Write the body of a streamed response to a file, atomically, and return its path."""
+    path = Path(path)
+    async with stream as response, atomic_file(path) as file:
+        async for chunk in response:
+            await file.write(chunk)
+    return path

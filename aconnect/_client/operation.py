@@ -1,9 +1,9 @@
-"""An endpoint is its typed signature: what a declaration says, and the registry of all.
+"""An operation is its typed signature: what a declaration means, and the registry of all.
 
-The declared function is never run. Its arguments named in the template fill the path, `body` (or
-`**fields`, a TypedDict) becomes the body, the others the query, and the return annotation says how
-to decode. All that is compiled on the first call, so that importing two hundred declarations stays
-cheap.
+The declared function never runs. Its arguments named in the template fill the path, `body` (or
+`**fields`, a TypedDict) becomes the body, the others the query, and the return annotation decides
+how the response is decoded. `Operation.call` is the one place where a call is bound, sent and
+decoded.
 """
 
 from __future__ import annotations
@@ -11,261 +11,368 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Final, NoReturn, cast, get_args
+from typing import Any, Final, Literal, NoReturn, Protocol, TypedDict, Unpack, cast
 
 import msgspec
 
-from aconnect._client.signature import Naming, OperationSignature, as_written, compile_signature
+from aconnect._client.bound import ChannelOwner, Scope
+from aconnect._client.signature import (
+    Naming,
+    OperationSignature,
+    as_written,
+    compile_signature,
+    placeholders,
+    wire_name,
+)
 from aconnect._core import decoding
-from aconnect._core.message import Request, Response, Upload, is_idempotent
+from aconnect._core.channel import Channel
+from aconnect._core.message import (
+    NO_OPTIONS,
+    CallOptions,
+    Request,
+    Response,
+    StreamingResponse,
+    Upload,
+    is_idempotent,
+)
 from aconnect._core.paging import PageStyle
-from aconnect._core.redaction import Secret, redact, secrets_of
+from aconnect._core.redaction import Secret, secrets_of
 from aconnect._core.url import check_header, query_string, timestamp
 from aconnect.errors import InvalidArgumentError
 
 _FORM_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _JSON_HEADERS: Final = {"Content-Type": "application/json"}
 
-REGISTRY: Final[dict[str, Endpoint]] = {}
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+Role = Literal[
+    "anonymous",
+    "viewer",
+    "publisher",
+    "administrator",
+    "content viewer",
+    "collaborator",
+    "collaborator only",
+    "group owner",
+]
+"""The least role that may call an operation, in the vendor's terms.
+
+A `content viewer` may view the content that the operation is about, a `collaborator` may edit it.
+`collaborator only` excludes administrators that are not.
+"""
+
+REGISTRY: Final[dict[str, Operation]] = {}
 """Every declared operation of every imported service, by `service:resource.name`."""
 
 
-class Endpoint:
+class Owner(Protocol):
+    """What an operation needs of the resource it is called on."""
+
+    @property
+    def client(self) -> ChannelOwner: ...
+
+    @property
+    def channel(self) -> Channel: ...
+
+    @property
+    def scope(self) -> Scope: ...
+
+
+class OperationOptions(TypedDict, total=False):
+    """What a declaration may specify beyond method, path and signature."""
+
+    idempotent: bool
+    """Whether it can safely be sent twice, if HTTP's method does not determine that."""
+    rename: Mapping[str, str]
+    """The names of arguments in the query, if they differ."""
+    separators: Mapping[str, str]
+    """What joins the items of a list in the query, by parameter; a comma by default."""
+    multi_segment: Collection[str]
+    """The placeholders that stand for several segments, such as the path of a file."""
+    since: str
+    """The server version that added it."""
+    until: str
+    """The first server version without it, or "unknown"."""
+    role: Role
+    """The least role that may call it."""
+    form: bool
+    """Whether the body is a form instead of JSON."""
+    anonymous: bool
+    """Whether it is sent without credentials, like the call that fetches them."""
+    authorization: str
+    """A format for the Authorization header, filled from an argument; replaces the client's own."""
+    upload: Callable[[Path], Upload]
+    """Makes the body from a file, for the command line; reads that file."""
+    secret: Collection[str] | Callable[[Mapping[str, Any]], Iterable[object]]
+    """The arguments that no message may repeat, or a function that finds such values in them."""
+    query: Mapping[str, str]
+    """Query parameters that are always sent."""
+
+
+class Operation:
     """One declared operation."""
 
     def __init__(
         self,
         function: Callable[..., Any],
-        method: str,
+        method: Method,
         template: str,
         *,
-        idempotent: bool | None = None,
-        rename: Mapping[str, str] | None = None,
-        separators: Mapping[str, str] | None = None,
-        deep: Collection[str] = (),
         style: PageStyle | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        role: str | None = None,
-        form: bool = False,
-        anonymous: bool = False,
-        authorization: str | None = None,
-        upload: Callable[[Path], Upload] | None = None,
-        secret: Collection[str] | Callable[[Mapping[str, Any]], Iterable[object]] = (),
+        **options: Unpack[OperationOptions],
     ) -> None:
         self.function = function
         self.method = method
         self.template = template
-        self.idempotent = is_idempotent(method) if idempotent is None else idempotent
-        self.rename = rename or {}
-        self.separators = separators or {}
-        self.deep = deep
-        """The names in the template that stand for several segments, such as a file's path."""
         self.style = style
-        self.since = since
-        """The server version that brought it, where known."""
-        self.until = until
-        """The first server version without it, or "unknown"; None for what is there still."""
-        self.role = role
-        """The least role that may call it, in the service's words, where known."""
-        self.form = form
-        """Whether the body is written as a form instead of JSON."""
-        self.anonymous = anonymous
-        """Whether it is sent without credentials, as the call that fetches them is."""
-        self.authorization = authorization
-        """The Authorization header, made from an argument, instead of the client's own."""
-        self.upload = upload
-        """What makes the body of a file, where it is one; it reads that file."""
-        self.secret = secret
-        """The arguments that no message may repeat, or what finds such values in them."""
-        self.naming: Naming = as_written
+        """How the response is paged; None if it is not."""
+        self.idempotent = options.get("idempotent", is_idempotent(method))
+        self.since = options.get("since")
+        self.until = options.get("until")
+        self.role = options.get("role")
+        self.form = options.get("form", False)
+        self.anonymous = options.get("anonymous", False)
+        self.upload = options.get("upload")
         self.service = ""
         self.name = function.__qualname__
+        self._naming: Naming = as_written
+        self._options = options
 
-    def register(self, service: str, resource: str, name: str, naming: Naming) -> None:
-        """Enter the declaration into the registry."""
+    def register(
+        self, service: str, resource: str, name: str, *, naming: Naming, scope: Collection[str]
+    ) -> None:
+        """Enter the operation into the registry; `scope` are the path arguments of its resource."""
         self.service = service
-        self.naming = naming
         self.name = f"{resource}.{name.lstrip('_')}"
+        self._naming = naming
+        self._check_path(scope)
         key = f"{service}:{self.name}"
         if key in REGISTRY and REGISTRY[key].function is not self.function:
             raise RuntimeError(f"{key} is declared twice")
         REGISTRY[key] = self
 
+    def _check_path(self, scope: Collection[str]) -> None:
+        code = self.function.__code__
+        names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+        rename = self._options.get("rename", {})
+        arguments = {wire_name(name, rename, self._naming) for name in names}
+        for name in placeholders(self.template):
+            if name not in arguments and name not in scope:
+                raise TypeError(
+                    f"{self.name}: {{{name}}} of {self.template} is neither an argument nor in the "
+                    f"resource's scope {tuple(scope)}"
+                )
+
     def __repr__(self) -> str:
-        return f"<Endpoint {self.name}: {self.method} {self.template}>"
+        return f"<Operation {self.name}: {self.method} {self.template}>"
 
     @functools.cached_property
-    def plan(self) -> OperationSignature:
+    def signature(self) -> OperationSignature:
         """The compiled signature."""
+        options = self._options
         return compile_signature(
             self.function,
             self.template,
-            rename=self.rename,
-            deep=self.deep,
-            authorization=self.authorization,
-            naming=self.naming,
-            paged=self.style is not None,
-            deletes=self.method == "DELETE",
+            rename=options.get("rename", {}),
+            multi_segment=options.get("multi_segment", ()),
+            authorization=options.get("authorization"),
+            naming=self._naming,
+            is_paged=self.style is not None,
         )
 
+    @functools.cached_property
+    def _decode(self) -> Callable[[bytes], Any]:
+        return decoding.decoder_for(self.signature.response_type).decode
+
+    async def call(
+        self,
+        owner: Owner,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        options: CallOptions = NO_OPTIONS,
+    ) -> Any:
+        """Bind the arguments, send the request and decode the response."""
+        request, scope = self.bind(owner.scope, args, kwargs)
+        response = await owner.channel.send(request, options)
+        return self.decode(response, owner.client, scope, request)
+
+    def stream(
+        self, owner: Owner, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> AbstractAsyncContextManager[StreamingResponse]:
+        """Bind the arguments and open the response as a stream."""
+        request, _ = self.bind(owner.scope, args, kwargs)
+        return owner.channel.stream(request)
+
     def bind(
-        self, scope: Mapping[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Request, Mapping[str, Any]]:
-        """Turn the arguments of a call into the request and the scope of what it answers."""
-        plan = self.plan
-        values = self._arguments(plan, args, kwargs)
-        target = plan.begin
-        if plan.path:
+        self, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Request, Scope]:
+        """Turn the arguments of a call into the request and the scope of its value."""
+        signature = self.signature
+        values = self._arguments(signature, args, kwargs)
+        target = signature.prefix
+        if signature.path:
             path: dict[str, Any] = {}
-            for name, quote, after in plan.path:
+            for name, quote, suffix in signature.path:
                 path[name] = value = values[name] if name in values else scope[name]
-                target += quote(name, value) + after
-            if plan.keeps_scope:
+                target += quote(name, value) + suffix
+            if signature.keeps_scope:
                 scope = path if not scope else {**scope, **path}
-        for name in plan.times:
+        for name in signature.times:
             timestamp(name.rstrip("_"), values.get(name))
-        if plan.query:
-            target += self._query(plan, values)
+        if signature.query or "query" in self._options:
+            target += self._query(signature, values)
+        headers, body = None, None
+        if signature.has_body or signature.fields is not None:
+            headers, body = self._body(signature, values)
+        secrets: tuple[Secret, ...] = ()
+        if "secret" in self._options:
+            secret = self._options["secret"]
+            secrets = secrets_of(
+                secret(values) if callable(secret) else [values.get(name) for name in secret]
+            )
+        if "authorization" in self._options:
+            header = self._options["authorization"].format_map(values)
+            headers = {**(headers or {}), "Authorization": check_header("Authorization", header)}
+            secrets = (*secrets, *secrets_of([header.rpartition(" ")[2]]))
         request = Request(
             operation=self.name,
             method=self.method,
             target=target,
-            idempotent=self.idempotent,
-            removes=plan.removes,
+            body=body,
+            headers=headers,
+            secrets=secrets,
             anonymous=self.anonymous,
+            idempotent=self.idempotent,
+            deletes=self.method == "DELETE" and signature.response_type is type(None),
         )
-        if self.authorization is not None:
-            given = self.authorization.format_map(values)
-            check_header("Authorization", given)
-            request.credentials = {"Authorization": given}
-        if plan.has_body or plan.fields is not None:
-            self._fill_body(plan, request, values)
-        if self.secret:
-            find = self.secret
-            found = find(values) if callable(find) else [values.get(name) for name in find]
-            request.secrets = secrets_of(found)
         return request, scope
 
-    def _query(self, plan: OperationSignature, values: dict[str, Any]) -> str:
-        for name in plan.guids:
+    def _query(self, signature: OperationSignature, values: dict[str, Any]) -> str:
+        for name in signature.guids:
             if values.get(name) == "":
                 raise InvalidArgumentError(
-                    f"{name} is '', which would find everything; pass its real value, or leave it "
+                    f"{name} is '', which would match everything; pass its real value, or leave it "
                     "out"
                 )
-        wires = {wire: values.get(name) for name, wire in plan.query.items()}
-        query = query_string(wires, self.separators)
+        pairs = {wire: values.get(name) for name, wire in signature.query.items()}
+        pairs.update(self._options.get("query", {}))
+        query = query_string(pairs, self._options.get("separators"))
         return f"?{query}" if query else ""
 
-    def _fill_body(
-        self, plan: OperationSignature, request: Request, values: dict[str, Any]
-    ) -> None:
-        if plan.fields is not None:
+    def _body(
+        self, signature: OperationSignature, values: dict[str, Any]
+    ) -> tuple[Mapping[str, str] | None, bytes | Upload | None]:
+        if signature.fields is not None:
             body: Any = {
-                plan.spelled[name]: value
+                signature.fields[name]: value
                 for name, value in values.items()
-                if name in plan.fields and value is not msgspec.UNSET
+                if name in signature.fields and value is not msgspec.UNSET
             }
         else:
             body = values.get("body")
-        if isinstance(body, Upload):
-            request.body = body
-            request.transfer = True
-        elif self.form and isinstance(body, Mapping):
-            request.body = query_string(cast("Mapping[str, object]", body)).encode()
-            request.headers = _FORM_HEADERS
-        elif body is not None:
-            try:
-                request.body = decoding.encode(body)
-            except (TypeError, ValueError) as error:
-                raise InvalidArgumentError(
-                    f"the body of {self.name} cannot be written as JSON: {error}"
-                ) from error
-            request.headers = _JSON_HEADERS
+        if body is None or isinstance(body, Upload):
+            return None, body
+        if self.form and isinstance(body, Mapping):
+            return _FORM_HEADERS, query_string(cast("Mapping[str, object]", body)).encode()
+        try:
+            return _JSON_HEADERS, decoding.encode(body)
+        except (TypeError, ValueError) as error:
+            raise InvalidArgumentError(
+                f"the body of {self.name} cannot be written as JSON: {error}"
+            ) from error
 
     def _arguments(
-        self, plan: OperationSignature, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, signature: OperationSignature, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> dict[str, Any]:
-        if len(args) > plan.positional:
-            self._refuse(args, kwargs)
-        values = dict(zip(plan.arguments, args, strict=False))
+        values = dict(zip(signature.arguments, args, strict=False))
+        valid = len(args) <= signature.positional
         if kwargs:
             values.update(kwargs)
-            if len(values) != len(args) + len(kwargs):
-                self._refuse(args, kwargs)
-            known = plan.fields or ()
-            for name in kwargs:
-                if name not in plan.arguments and name not in known:
-                    self._refuse(args, kwargs)
-        if not plan.required <= values.keys():
+            fields = signature.fields or ()
+            valid = (
+                valid
+                and len(values) == len(args) + len(kwargs)
+                and all(name in signature.arguments or name in fields for name in kwargs)
+            )
+        if not valid or not signature.required <= values.keys():
             self._refuse(args, kwargs)
         return values
 
     def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
-        """Raise the TypeError that calling the declared function with these would, and name it."""
+        """Raise the TypeError that calling the declared function with these arguments would."""
         import difflib  # noqa: PLC0415  only a mistake needs it
 
-        plan = self.plan
-        known = {*plan.arguments, *(plan.fields or ())}
+        signature = self.signature
+        allowed = {*signature.arguments, *(signature.fields or ())}
         for name in kwargs:
-            if name not in known:
-                close = difflib.get_close_matches(name, known, n=3)
+            if name not in allowed:
+                matches = difflib.get_close_matches(name, allowed, n=3)
                 hint = (
-                    f"did you mean {' or '.join(close)}?"
-                    if close
-                    else f"it knows {', '.join(sorted(known)) or 'no arguments'}"
+                    f"did you mean {' or '.join(matches)}?"
+                    if matches
+                    else f"it accepts {', '.join(sorted(allowed)) or 'no arguments'}"
                 )
-                raise TypeError(f"{self.name}() does not know {name!r}; {hint}")
+                raise TypeError(
+                    f"{self.name}() got an unexpected keyword argument {name!r}; {hint}"
+                )
         try:
             inspect.signature(self.function).bind(None, *args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{self.name}(): {error}") from None
-        missing = sorted(plan.required - kwargs.keys() - set(plan.arguments[: len(args)]))
-        raise TypeError(f"{self.name}() misses {', '.join(missing)}")
+        passed = kwargs.keys() | set(signature.arguments[: len(args)])
+        missing = ", ".join(repr(name) for name in sorted(signature.required - passed))
+        raise TypeError(f"{self.name}(): missing required argument: {missing}")
 
     def decode(
-        self,
-        response: Response,
-        client: Any,
-        scope: Mapping[str, Any],
-        secrets: Collection[Secret] = (),
+        self, response: Response, client: ChannelOwner, scope: Scope, request: Request
     ) -> Any:
-        """Turn a successful answer into what the declaration says it gives.
-
-        `secrets` are those of the request.
-        """
-        plan = self.plan
-        hide = client._hide
-        if secrets:
-            hide = functools.partial(redact, secrets=[*client._pipeline.secrets, *secrets])
-        wire = plan.wire
-        if plan.plain:
-            value = self._decode_plain(response, wire, client, hide)
-        elif not response.body and type(None) in get_args(wire):
+        """Turn a successful response into the value that the declaration promises."""
+        signature = self.signature
+        if signature.is_plain:
+            value = self._decode_plain(response, client.channel, request)
+        elif signature.is_optional and not response.body:
             return None
         else:
-            value = decoding.decode(response, wire, self.title(client), hide)
-        if plan.bind is not None and value is not None:
-            return plan.bind(value, client, scope)
-        if plan.build is not None:
-            return plan.build(value, response, client, scope)
+            try:
+                value = self._decode(response.body)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                value = self._decode_leniently(response, client.channel, request, error)
+        if signature.bind is not None and value is not None:
+            signature.bind(value, (client, scope))
+        if signature.factory is not None:
+            return signature.factory.from_response(
+                value, response, client, scope, optional=signature.is_factory_optional
+            )
         return value
 
-    def title(self, client: Any) -> str:
-        """Name the operation on a server in an error message."""
-        return f"{self.method} {client._origin}{self.template}"
-
-    def _decode_plain(
-        self, response: Response, wire: Any, client: Any, hide: Callable[[str], str]
+    def _decode_leniently(
+        self, response: Response, channel: Channel, request: Request, error: Exception
     ) -> Any:
+        return decoding.decode_leniently(
+            response,
+            self.signature.response_type,
+            self.title(channel),
+            lambda text: channel.redact(text, request.secrets),
+            error,
+        )
+
+    def title(self, channel: Channel) -> str:
+        """Return method and address, for an error message."""
+        return f"{self.method} {channel.api_root}{self.template}"
+
+    def _decode_plain(self, response: Response, channel: Channel, request: Request) -> Any:
         # Nothing is decoded here that would notice a login page.
-        decoding.refuse_page(response.content_type, self.title(client), response.body)
-        if wire is bytes:
+        decoding.refuse_page(response.content_type, self.title(channel), response.body)
+        response_type = self.signature.response_type
+        if response_type is bytes:
             return response.body
-        if wire is str and response.content_type == "application/json":
-            return decoding.decode(response, wire, self.title(client), hide)
-        if wire is str:
+        if response_type is not str:
+            return None
+        if response.content_type != "application/json":
             return response.body.decode("utf-8", "replace")
-        return None
+        try:
+            return self._decode(response.body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return self._decode_leniently(response, channel, request, error)

@@ -1,211 +1,231 @@
-"""Pages: one iterator for every style of paging, and tokens to go on with later."""
+"""Pages: one iterator for every page style, and tokens to resume with."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Callable,
-    Coroutine,
-    Generator,
-    Mapping,
-)
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, Final, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Final, Generic, Self, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
+from aconnect._client.bound import Binder, Origin
+from aconnect._client.lazy import LazySequence
 from aconnect._core import decoding
-from aconnect._core.events import Event, PageFetched
-from aconnect._core.message import Request, Response
+from aconnect._core.channel import Channel
+from aconnect._core.events import PageFetched
+from aconnect._core.message import Request
 from aconnect._core.paging import PageResult, PageStyle, Position
 from aconnect._core.url import query_string
 from aconnect.errors import InvalidArgumentError, PageLoopError, ResumeError
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 logger = logging.getLogger("aconnect")
 _NO_CONTENT: Final = 204
-"""How some lists say that they have no rows."""
+"""How some lists report that they are empty."""
 
 
 class _Token(Struct, kw_only=True):
     query: str
     at: Position
     check: str
-    """Of the other two: a position that was changed by accident would skip rows silently."""
+    """Of the other two: a position changed by accident would skip rows silently."""
 
 
-class Page(Struct, Generic[T], frozen=True):
-    """One page of rows."""
+class Page(Struct, Generic[T_co], frozen=True):
+    """One page of items."""
 
-    rows: list[T]
+    items: list[T_co]
     number: int
     """Counted from 1 since this iteration began."""
     total: int | None
-    """How many rows there are in all, where the server says so."""
+    """The number of items of all pages, if the server reports it."""
     token: str | None
-    """Pass it to `Paged.pages(token)` to go on after this page; None at the end."""
+    """Pass it to `Paged.pages(token)` to resume after this page; None at the end."""
     warnings: tuple[str, ...] = ()
-    """What the server says against the query, though it answers it; logged once for all pages."""
+    """What the server objects to in the query; logged once for all pages."""
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.items)
 
 
-class _Pager(Protocol):
-    """What paging needs of a client."""
+class Paged(LazySequence[T_co]):
+    """The items of a query: `await` it for a list of all, or use `async for` to stream them.
 
-    @property
-    def _answer(self) -> Callable[[Request], Coroutine[Any, Any, Response]]: ...
-
-    def _notify(self, make: Callable[[], Event]) -> None: ...
-
-    def _ahead(self, pages: AsyncGenerator[T, None], most: int) -> AsyncGenerator[T, None]: ...
-
-    def _hide(self, text: str) -> str: ...
-
-    @property
-    def _origin(self) -> str: ...
-
-
-class Paged(Generic[T]):
-    """The rows of a query: `await` it for a list of all, or `async for` to stream them.
-
-    Streaming holds one page at a time, however many there are. Nothing is asked for before that,
-    and each iteration begins anew.
+    Streaming holds one page at a time, however many there are. No request is made before that, and
+    each iteration restarts.
     """
 
-    __slots__ = ("_ahead", "_bind", "_client", "_request", "_row", "_scope", "_size", "_style")
+    __slots__ = (
+        "_bind",
+        "_channel",
+        "_item",
+        "_origin",
+        "_prefetch",
+        "_request",
+        "_size",
+        "_style",
+    )
 
     def __init__(
         self,
-        client: _Pager,
+        channel: Channel,
         request: Request,
         style: PageStyle,
-        row: Any,
-        bind: decoding.Binder | None = None,
-        scope: Mapping[str, Any] | None = None,
+        item: Any,
+        bind: Binder | None = None,
+        origin: Origin | None = None,
+        *,
+        size: int | None = None,
+        prefetch: int = 0,
     ) -> None:
-        self._client = client
+        self._channel = channel
         self._request = request
         self._style = style
-        self._row = row
+        self._item = item
         self._bind = bind
-        self._scope = scope or {}
-        self._size = style.max_size
-        self._ahead = 0
+        self._origin = origin
+        self._size = size or style.max_size
+        self._prefetch = prefetch
 
-    def __await__(self) -> Generator[Any, None, list[T]]:
-        return self._all().__await__()
-
-    async def _all(self) -> list[T]:
-        rows: list[T] = []
+    async def _all(self) -> list[T_co]:
+        items: list[T_co] = []
         async for page in self.pages():
-            rows.extend(page.rows)
-        return rows
+            items.extend(page.items)
+        return items
 
-    async def __aiter__(self) -> AsyncIterator[T]:
+    async def _stream(self) -> AsyncGenerator[T_co, None]:
         async with aclosing(self.pages()) as pages:
             async for page in pages:
-                for row in page.rows:
-                    yield row
+                for item in page.items:
+                    yield item
 
     def __repr__(self) -> str:
         return f"<Paged {self._request.operation}>"
 
-    def _with(self, **changes: Any) -> Self:
-        other = object.__new__(type(self))
-        for name in self.__slots__:
-            setattr(other, name, changes.get(name, getattr(self, name)))
-        return other
+    @property
+    def query(self) -> str:
+        """Path and query of the first page, without what belongs to paging."""
+        return self._request.target
+
+    @property
+    def api_root(self) -> str:
+        """The address that the query is sent to."""
+        return self._channel.api_root
+
+    @property
+    def item_type(self) -> Any:
+        """The type of the items."""
+        return self._item
+
+    def _with(self, *, size: int | None = None, prefetch: int | None = None) -> Self:
+        return type(self)(
+            self._channel,
+            self._request,
+            self._style,
+            self._item,
+            self._bind,
+            self._origin,
+            size=size or self._size,
+            prefetch=self._prefetch if prefetch is None else prefetch,
+        )
 
     def page_size(self, size: int) -> Self:
-        """Ask for pages of this many rows; by default as many as the server allows."""
+        """Request pages of this many items; by default as many as the server allows."""
         most = self._style.max_size
         if size < 1 or (most is not None and size > most):
             raise InvalidArgumentError(
-                f"a page of {self._request.operation} has 1 to {most} rows, not {size}"
+                f"a page of {self._request.operation} has 1 to {most} items, not {size}"
             )
-        return self._with(_size=size)
+        return self._with(size=size)
 
     def prefetch(self, pages: int = 1) -> Self:
-        """Fetch up to this many pages ahead while the rows of one are being worked on."""
+        """Fetch up to this many pages ahead while the items of a page are processed."""
         if pages < 0:
-            raise InvalidArgumentError(f"cannot fetch {pages} pages ahead; pass 0 or more")
-        return self._with(_ahead=pages)
+            raise InvalidArgumentError(f"cannot prefetch {pages} pages; pass 0 or more")
+        return self._with(prefetch=pages)
 
     def raw(self) -> Paged[Raw]:
-        """Give the rows as the JSON they came as, for passing them on; no objects are built.
+        """Return the items as the JSON that was received, for passing on; no objects are built.
 
-        A row is a view into its page; copy it (`bytes(row)`) to keep it longer than the page.
+        An item is a view into its page; copy it (`bytes(item)`) to keep it longer than the page.
         """
-        return cast("Paged[Raw]", self._with(_row=Raw, _bind=None))
+        return Paged(
+            self._channel,
+            self._request,
+            self._style,
+            Raw,
+            size=self._size,
+            prefetch=self._prefetch,
+        )
 
-    async def first(self) -> T | None:
-        """Give the first row, or None where there is none; asks for one row only."""
-        one = self._with(_size=None if self._size is None else 1, _ahead=0)
-        async with aclosing(one.pages()) as pages:
+    def _single(self) -> Self:
+        """Return the same query with the smallest page."""
+        return self._with(size=None if self._size is None else 1, prefetch=0)
+
+    async def first(self) -> T_co | None:
+        """Return the first item, or None; requests one item only."""
+        async with aclosing(self._single().pages()) as pages:
             async for page in pages:
-                if page.rows:
-                    return page.rows[0]
+                if page.items:
+                    return page.items[0]
         return None
 
     async def total(self) -> int:
-        """Give the number of rows; one small request where the server counts, else all pages."""
-        one = self._with(_size=None if self._size is None else 1, _ahead=0)
-        async with aclosing(one.pages()) as pages:
+        """Return the number of items; one small request if the server counts, else all pages."""
+        async with aclosing(self._single().pages()) as pages:
             async for page in pages:
                 if page.total is not None:
                     return page.total
                 break
         return sum([len(page) async for page in self.raw().pages()])
 
-    def pages(self, token: str | None = None) -> AsyncGenerator[Page[T], None]:
-        """Stream whole pages, from the beginning or after the page that gave the token."""
-        at = self._position(token) if token is not None else {}
-        pages = self._fetch(at)
-        return self._client._ahead(pages, self._ahead) if self._ahead else pages
+    def pages(self, token: str | None = None) -> AsyncGenerator[Page[T_co], None]:
+        """Stream whole pages, from the start or after the page that `token` is from."""
+        position = self._position(token) if token is not None else {}
+        pages = self._fetch(position)
+        return fetch_ahead(pages, self._prefetch) if self._prefetch else pages
 
-    async def _fetch(self, at: Position) -> AsyncGenerator[Page[T], None]:
+    async def _fetch(self, position: Position) -> AsyncGenerator[Page[T_co], None]:
         style, size = self._style, self._size or 0
-        wire, query = style.wire(self._row), self._fingerprint()
-        path = self._request.target.partition("?")[0]
-        what = f"{self._request.method} {self._client._origin}{path}"
-        seen = {_mark(at)}
+        request, channel = self._request, self._channel
+        response_type, query = style.response_type(self._item), self._fingerprint()
+        call = f"{request.method} {channel.api_root}{request.path}"
+        seen = {_position_hash(position)}
         number = 0
         while True:
-            request = self._page_request(style.query(at, size))
-            response = await self._client._answer(request)
+            response = await channel.send(self._page_request(style.query(position, size)))
             if response.status == _NO_CONTENT:
-                cut = PageResult([], None)
+                page = PageResult([], None)
             else:
-                decoded = decoding.decode(response, wire, what, self._client._hide)
-                cut = style.cut(decoded, at, size)
+                decoded = decoding.decode(response, response_type, call, channel.redact)
+                page = style.parse(decoded, position, size)
             number += 1
-            if self._bind is not None:
-                self._bind(cut.rows, self._client, self._scope)
-            self._notify(number, len(cut.rows))
+            if self._bind is not None and self._origin is not None:
+                self._bind(page.items, self._origin)
+            self._notify(number, len(page.items))
             if number == 1:
-                self._warn(cut.warnings)
-            yield Page(cut.rows, number, cut.total, _token(query, cut.next), cut.warnings)
-            if cut.next is None:
+                self._log_warnings(page.warnings)
+            yield Page(page.items, number, page.total, _token(query, page.next), page.warnings)
+            if page.next is None:
                 return
-            at = cut.next
-            mark = _mark(at)
-            if mark in seen:
+            position = page.next
+            position_hash = _position_hash(position)
+            if position_hash in seen:
                 raise PageLoopError(
-                    f"{request.operation} gave the position {at} a second time on page {number}; "
-                    "stopped, because paging would never end. Start again, and if it happens "
-                    "again, report it to the server's administrator"
+                    f"{request.operation} returned the position {position} a second time on page "
+                    f"{number}; stopped, because paging would never end. Start again, and if it "
+                    "happens again, report it to the server's administrator"
                 )
-            seen.add(mark)
+            seen.add(position_hash)
 
-    def _page_request(self, control: Mapping[str, object]) -> Request:
-        extra = query_string(control)
+    def _page_request(self, controls: Mapping[str, object]) -> Request:
+        extra = query_string(controls)
         if not extra:
             return self._request
         target = self._request.target
@@ -213,53 +233,90 @@ class Paged(Generic[T]):
         return msgspec.structs.replace(self._request, target=f"{target}{joint}{extra}")
 
     def _notify(self, number: int, rows: int) -> None:
-        self._client._notify(
+        self._channel.notify(
             lambda: PageFetched(operation=self._request.operation, number=number, rows=rows)
         )
 
-    def _warn(self, warnings: tuple[str, ...]) -> None:
+    def _log_warnings(self, warnings: tuple[str, ...]) -> None:
         for warning in warnings:
-            said = self._client._hide(warning)
-            logger.warning("the server warns about %s: %r", self._request.operation, said)
+            text = self._channel.redact(warning)
+            logger.warning("the server warns about %s: %r", self._request.operation, text)
 
     def _fingerprint(self) -> str:
-        return _digest(f"{self._client._origin} {self._request.method} {self._request.target}")
+        request = self._request
+        return _digest(f"{self._channel.api_root} {request.method} {request.target}")
 
-    def _damaged(self, why: str) -> ResumeError:
+    def _damaged(self, reason: str) -> ResumeError:
         return ResumeError(
-            f"the resume token of {self._request.operation} is damaged: {why}; use a page's "
-            "`token` as it was, or start from the beginning"
+            f"the resume token of {self._request.operation} is damaged: {reason}; use a page's "
+            "`token` unchanged, or start from the beginning"
         )
 
     def _position(self, token: str) -> Position:
         try:
-            known = msgspec.json.decode(token, type=_Token)
+            decoded = msgspec.json.decode(token, type=_Token)
         except (ValueError, RecursionError) as error:
             raise self._damaged(str(error)) from error
-        if known.check != _check(known.query, known.at):
+        if decoded.check != _checksum(decoded.query, decoded.at):
             raise self._damaged("it was changed")
-        if known.query != self._fingerprint():
+        if decoded.query != self._fingerprint():
             raise ResumeError(
                 f"the resume token belongs to another query or server than this "
                 f"{self._request.operation}; build the query with the same arguments"
             )
-        return known.at
+        return decoded.at
 
 
-def _token(query: str, at: Position | None) -> str | None:
-    if at is None:
+async def fetch_ahead(items: AsyncGenerator[T, None], most: int) -> AsyncGenerator[T, None]:
+    """Yield the same items, with up to `most` of them fetched while the consumer works.
+
+    A plain task and not a task group, because a generator must not be suspended inside one; the
+    task ends with the generator, however that ends.
+    """
+    ready: asyncio.Queue[T | BaseException | None] = asyncio.Queue()
+    slots = asyncio.Semaphore(most)
+
+    async def work() -> None:
+        try:
+            await slots.acquire()
+            async for item in items:
+                ready.put_nowait(item)
+                await slots.acquire()
+        except Exception as error:  # noqa: BLE001  raised again where the items are consumed
+            ready.put_nowait(error)
+        else:
+            ready.put_nowait(None)
+        finally:
+            await items.aclose()
+
+    worker = asyncio.create_task(work(), name="aconnect prefetch")
+    try:
+        while (item := await ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            slots.release()
+            yield item
+    finally:
+        worker.cancel()
+        # Not `await worker`: its cancellation would be mistaken for our own.
+        await asyncio.wait({worker})
+
+
+def _token(query: str, position: Position | None) -> str | None:
+    if position is None:
         return None
-    return decoding.encode(_Token(query=query, at=at, check=_check(query, at))).decode()
+    token = _Token(query=query, at=position, check=_checksum(query, position))
+    return decoding.encode(token).decode()
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _check(query: str, at: Position) -> str:
-    return _digest(query + decoding.encode(at).decode())
+def _checksum(query: str, position: Position) -> str:
+    return _digest(query + decoding.encode(position).decode())
 
 
-def _mark(at: Position) -> int:
-    """Remember a position in eight bytes, so that a million pages cost little."""
-    return hash(decoding.encode(at))
+def _position_hash(position: Position) -> int:
+    """Return a position in eight bytes, so that remembering a million pages costs little."""
+    return hash(decoding.encode(position))

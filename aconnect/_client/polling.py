@@ -1,97 +1,215 @@
 """Following something that runs on the server until it ends, with a deadline and some patience.
 
 One failed poll does not end the wait: the server may be restarting, or a cluster may have routed
-the poll to a node that does not know the task (yet).
+the poll to a node that does not know the task (yet). What is polled, and when it has ended, is the
+business of the `Pollable`: a task, a job, a run of checks.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TypeVar
+from contextlib import aclosing
+from typing import Generic, Protocol, TypeVar
 
+import msgspec
 from msgspec import Struct
 
-from aconnect._core.clock import Clock
+from aconnect._client.endpoint import call_with
+from aconnect._core.channel import Channel
+from aconnect._core.message import CallOptions
 from aconnect._core.retry import is_retryable
-from aconnect.errors import ApiError, DeadlineExceededError, NotFoundError, TransportError
+from aconnect.errors import (
+    ApiError,
+    DeadlineExceededError,
+    NotFoundError,
+    PollTimeoutError,
+    TaskLostError,
+    TransportError,
+)
 
-T = TypeVar("T")
+S = TypeVar("S")
 
 
 class PollPolicy(Struct, frozen=True, kw_only=True):
-    """How something running is followed; times in seconds."""
+    """How something that runs on the server is followed; times in seconds."""
 
     timeout: float | None = 3600.0
-    """How long it may run; None for no limit."""
-    hold: float = 20.0
-    """How long the server is asked to hold an answer back while there is nothing new."""
+    """How long to follow it; None for no limit."""
+    wait_seconds: float = 20.0
+    """How long the server is asked to hold a response back while there is nothing new."""
     interval: float = 0.1
-    """The first pause between polls; each is 1.5 times the one before while nothing is new."""
+    """The first pause between polls; each is 1.5 times the previous one while nothing is new."""
     max_interval: float = 5.0
-    """No pause is longer."""
+    """Upper bound of the pauses."""
     patience: int = 5
-    """How many polls in a row may fail by fault of the server or the network."""
+    """How many polls in a row may fail because of the server or the network."""
     grace: float = 30.0
-    """How long "no such task" is taken for a routing matter."""
+    """How long "no such task" is taken for a routing problem."""
 
 
-class Unknown(Exception):  # noqa: N818  a verdict, not an error: poll() turns it into the caller's
-    """The server does not know what is being followed, and the grace has passed."""
+class ResumeInfo(Struct, frozen=True, kw_only=True):
+    """What an error reports so that the wait can be resumed."""
+
+    token: str | None = None
+    lines: tuple[str, ...] = ()
+    """The last lines of output."""
+    if_lost: str = ""
+    """What to add if the server does not know it."""
+    if_late: str = ""
+    """What to add if it was still running at the deadline."""
 
 
-class Overdue(Exception):  # noqa: N818  as above
-    """The deadline has passed."""
+class Pollable(Protocol[S]):
+    """Something that runs on the server and can be polled for its state."""
+
+    can_wait: bool
+    """Whether the server can hold a response back while there is nothing new."""
+
+    @property
+    def title(self) -> str:
+        """What it is called in error messages, such as `task 5fd2`."""
+        ...
+
+    async def poll(self, options: CallOptions, /) -> S:
+        """Request the state once."""
+        ...
+
+    def is_finished(self, state: S, /) -> bool:
+        """Return True if it has ended, successfully or not."""
+        ...
+
+    def has_news(self, state: S, /) -> bool:
+        """Return True if the state differs from that of the previous poll."""
+        ...
+
+    def resume_info(self) -> ResumeInfo:
+        """Return what a later call needs to resume."""
+        ...
 
 
-async def poll(
-    fetch: Callable[[float, float | None], Awaitable[T]],
-    *,
-    progress: Callable[[T], tuple[bool, bool]],
-    policy: PollPolicy,
-    clock: Clock,
-    transient: Callable[[ApiError], bool | None] | None = None,
-) -> AsyncGenerator[T, None]:
-    """Yield each answer of `fetch`, the finished one last.
+class Reloader(Generic[S]):
+    """Polls an object by requesting it again; any change is news."""
 
-    `fetch` is given the seconds the server may hold the answer, and those that are left in all, or
-    None; `progress` says of an answer
-    whether it is the last, and whether it holds anything new. `transient` is the service's
-    knowledge of its error codes, as in `is_retryable`. Raises `Unknown` or `Overdue`.
+    can_wait = False
+
+    def __init__(
+        self,
+        title: str,
+        state: S,
+        get: Callable[[str], Awaitable[S]],
+        id_: str,
+        is_finished: Callable[[S], bool],
+    ) -> None:
+        self._title = title
+        self._state = state
+        self._get = get
+        self._id = id_
+        self._is_finished = is_finished
+
+    @property
+    def title(self) -> str:
+        return self._title
+
+    async def poll(self, options: CallOptions) -> S:
+        return await call_with(options, self._get, self._id)
+
+    def is_finished(self, state: S) -> bool:
+        return self._is_finished(state)
+
+    def has_news(self, state: S) -> bool:
+        before, self._state = self._state, state
+        return state != before
+
+    def resume_info(self) -> ResumeInfo:
+        return ResumeInfo()
+
+
+async def follow(
+    pollable: Pollable[S], channel: Channel, policy: PollPolicy, timeout: float | None = None
+) -> AsyncGenerator[S, None]:
+    """Yield the state of each poll, the final one last.
+
+    Args:
+        pollable: What is followed.
+        channel: Its clock and dialect are used.
+        policy: How often, and how patiently.
+        timeout: In seconds; the policy's by default.
+
+    Raises:
+        TaskLostError: The server does not know it, and the grace period has passed.
+        PollTimeoutError: It was still running at the deadline.
     """
-    began = last_known = clock.monotonic()
+    if timeout is not None:
+        policy = msgspec.structs.replace(policy, timeout=timeout)
+    clock, is_transient = channel.clock, channel.dialect.is_transient
+    began = last_seen = clock.monotonic()
     failures = 0
     pause = policy.interval
     while True:
-        left = None if policy.timeout is None else began + policy.timeout - clock.monotonic()
-        if left is not None and left <= 0:
-            raise Overdue
-        hold = policy.hold if left is None else min(policy.hold, left)
-        asked = clock.monotonic()
+        remaining = None
+        if policy.timeout is not None:
+            remaining = began + policy.timeout - clock.monotonic()
+            if remaining <= 0:
+                raise _timeout(pollable, policy.timeout)
+        wait = _wait_seconds(pollable, policy, remaining)
+        sent = clock.monotonic()
         try:
-            response = await fetch(hold, left)
+            state = await pollable.poll(CallOptions(deadline=remaining, wait_seconds=wait))
         except NotFoundError as error:
-            if clock.monotonic() - last_known >= policy.grace:
-                raise Unknown from error
-            new = False
+            if clock.monotonic() - last_seen >= policy.grace:
+                raise _lost(pollable) from error
+            has_news = False
         except (ApiError, TransportError) as error:
             failures += 1
-            # The call itself has been repeated; here the question is only whether waiting helps.
-            passing = is_retryable(error, idempotent=True, transient=transient)
-            if failures > policy.patience or not (
-                passing or isinstance(error, DeadlineExceededError)
-            ):
+            # The call itself has been retried; the question is only whether waiting helps.
+            passing = is_retryable(error, idempotent=True, is_transient=is_transient)
+            passing = passing or isinstance(error, DeadlineExceededError)
+            if failures > policy.patience or not passing:
                 raise
-            new = False
+            has_news = False
         else:
             failures = 0
-            last_known = clock.monotonic()
-            finished, new = progress(response)
-            yield response
-            if finished:
+            last_seen = clock.monotonic()
+            is_finished, has_news = pollable.is_finished(state), pollable.has_news(state)
+            yield state
+            if is_finished:
                 return
-        # A server that held the answer back has already paused for us.
-        held = hold > 0 and clock.monotonic() - asked >= hold / 2
-        pause = policy.interval if new or held else min(pause * 1.5, policy.max_interval)
-        if left is not None:
-            pause = min(pause, max(left, 0.0))
+        # A server that held the response back has already paused for us.
+        held = wait > 0 and clock.monotonic() - sent >= wait / 2
+        pause = policy.interval if has_news or held else min(pause * 1.5, policy.max_interval)
+        if remaining is not None:
+            pause = min(pause, max(remaining, 0.0))
         await clock.sleep(pause)
+
+
+async def final_state(
+    pollable: Pollable[S], channel: Channel, policy: PollPolicy, timeout: float | None = None
+) -> S:
+    """Follow something to its end and return its final state; see `follow`."""
+    async with aclosing(follow(pollable, channel, policy, timeout)) as states:
+        async for state in states:
+            if pollable.is_finished(state):
+                return state
+    raise AssertionError  # pragma: no cover  the last state is a finished one
+
+
+def _wait_seconds(pollable: Pollable[S], policy: PollPolicy, remaining: float | None) -> float:
+    if not pollable.can_wait:
+        return 0.0
+    return policy.wait_seconds if remaining is None else min(policy.wait_seconds, remaining)
+
+
+def _lost(pollable: Pollable[S]) -> TaskLostError:
+    info = pollable.resume_info()
+    hint = f"; {info.if_lost}" if info.if_lost else ""
+    return TaskLostError(f"{pollable.title} not found{hint}", token=info.token, lines=info.lines)
+
+
+def _timeout(pollable: Pollable[S], timeout: float) -> PollTimeoutError:
+    info = pollable.resume_info()
+    hint = f"; {info.if_late}" if info.if_late else ""
+    return PollTimeoutError(
+        f"{pollable.title} was still running after {timeout:g} s{hint}",
+        token=info.token,
+        lines=info.lines,
+    )

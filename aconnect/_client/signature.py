@@ -1,6 +1,7 @@
-"""What a declaration's signature says: which argument goes where, and what comes back.
+"""The compiled signature of an operation: which argument goes where, and what comes back.
 
-Compiled once, on the first call of an endpoint.
+Compiled on the first call of an operation: compiling two hundred signatures at import would cost
+more than importing all of them.
 """
 
 from __future__ import annotations
@@ -10,15 +11,13 @@ import re
 import sys
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from functools import partial
-from types import UnionType
 from typing import (
     Any,
+    ClassVar,
     Final,
     NotRequired,
-    Protocol,
     Required,
-    Union,
+    Self,
     Unpack,
     get_args,
     get_origin,
@@ -28,26 +27,46 @@ from typing import (
 
 from msgspec import Struct
 
-from aconnect._core import decoding
+from aconnect._client.bound import Binder, ChannelOwner, Scope, binder_for, list_binder_for
 from aconnect._core.message import Response
+from aconnect._core.model import mentions, union_members
 from aconnect._core.url import quote_segment, quote_segments
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
-_UNIONS: Final = (Union, UnionType)
+
+Naming = Callable[[str], str]
+"""How a service writes the names of arguments and fields."""
 
 
-class Built(Protocol):
-    """A return type that makes itself from the answer, such as a handle of a started task."""
+def as_written(name: str) -> str:
+    """Return a name as Python writes it; most services do."""
+    return name
 
-    wire: Any
-    """What the answer's body is decoded to."""
+
+def camel(name: str) -> str:
+    """Return a name in camelCase."""
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+class FromResponse:
+    """Base of return types that construct themselves from a response, such as a started task."""
+
+    __slots__ = ()
+
+    response_type: ClassVar[Any]
+    """What the response body is decoded to."""
 
     @classmethod
-    def build(
-        cls, wire: Any, response: Response, client: Any, scope: Mapping[str, Any], *, optional: bool
-    ) -> Any:
-        """Make the value from what the answer's body was decoded to; perhaps None if `optional`."""
-        ...
+    def from_response(
+        cls, value: Any, response: Response, client: ChannelOwner, scope: Scope, *, optional: bool
+    ) -> Self | None:
+        """Return the object for a decoded body; None is allowed if `optional`."""
+        raise NotImplementedError
+
+
+Quote = Callable[[str, object], str]
+"""Quotes the value of a placeholder; its name is for the message of an error."""
 
 
 class OperationSignature(Struct, frozen=True):
@@ -55,46 +74,44 @@ class OperationSignature(Struct, frozen=True):
 
     arguments: tuple[str, ...]
     positional: int
-    """How many of the arguments may be given by position."""
+    """How many of the arguments may be passed by position."""
     required: frozenset[str]
-    begin: str
-    path: tuple[tuple[str, Callable[[str, object], str], str], ...]
-    """The names in the template, each with what quotes it and the text that follows it; `begin`
-    precedes all."""
+    prefix: str
+    """The path before the first placeholder."""
+    path: tuple[tuple[str, Quote, str], ...]
+    """The placeholders: argument, how it is quoted, and the text up to the next one."""
     query: dict[str, str]
+    """The names of the query parameters, by argument."""
     guids: tuple[str, ...]
-    """The arguments in the query that name one object."""
+    """The arguments in the query that identify one object."""
     times: tuple[str, ...]
     """The arguments and body fields that are points in time."""
     has_body: bool
-    fields: frozenset[str] | None
-    spelled: dict[str, str]
-    """How those fields are written."""
+    fields: dict[str, str] | None
+    """The names of the body's fields, by keyword; None if the body is not made of keywords."""
     returns: Any
-    wire: Any
-    plain: bool
-    """Whether the answer is not JSON: bytes, text or nothing."""
-    bind: decoding.Binder | None
-    build: Callable[[Any, Response, Any, Mapping[str, Any]], Any] | None
-    """What makes the value of what the body was decoded to, where its class does."""
-    removes: bool
+    response_type: Any
+    """What the body is decoded to; the type of an item if the operation is paged."""
+    is_plain: bool
+    """Whether the response is not JSON: bytes, text or nothing."""
+    is_optional: bool
+    """Whether an empty body is None."""
+    bind: Binder | None
+    factory: type[FromResponse] | None
+    """The class that constructs the value from the decoded body, if there is one."""
+    is_factory_optional: bool
     keeps_scope: bool
-    """Whether what comes back remembers the path arguments of the call."""
+    """Whether the value remembers the path arguments of the call."""
 
 
-Naming = Callable[[str], str]
-"""How a service writes the names of arguments and fields."""
+def placeholders(template: str) -> list[str]:
+    """Return the names in a path template."""
+    return _PLACEHOLDER.findall(template)
 
 
-def as_written(name: str) -> str:
-    """Write a name as Python does; most services do."""
-    return name
-
-
-def camel(name: str) -> str:
-    """Write a name in camelCase."""
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
+def wire_name(argument: str, rename: Mapping[str, str], naming: Naming) -> str:
+    """Return the name that an argument has in the path or query."""
+    return rename.get(argument) or naming(argument.rstrip("_"))
 
 
 def compile_signature(
@@ -102,117 +119,124 @@ def compile_signature(
     template: str,
     *,
     rename: Mapping[str, str],
-    deep: Collection[str],
+    multi_segment: Collection[str],
     authorization: str | None,
     naming: Naming,
-    paged: bool,
-    deletes: bool,
+    is_paged: bool,
 ) -> OperationSignature:
-    """Read a declared function's signature."""
+    """Compile the signature of a declared function."""
     hints = _hints(function)
     returns = hints.pop("return")
     parameters = list(inspect.signature(function).parameters.values())[1:]
     arguments = tuple(p.name for p in parameters if p.kind is not p.VAR_KEYWORD)
     required = {p.name for p in parameters if p.default is p.empty and p.name in arguments}
-    fields = _fields(parameters, hints)
-    if fields is not None:
-        required |= fields[1]
-    placeholders: list[str] = _PLACEHOLDER.findall(template)
+    body = _keyword_body(parameters, hints)
+    if body is not None:
+        required |= _required_keys(body)
+    names = placeholders(template)
     texts = _PLACEHOLDER.split(template)[::2]
-    wires: dict[str, str] = {
-        name: rename.get(name) or naming(name.rstrip("_")) for name in arguments
-    }
-    places = {wire: name for name, wire in wires.items()}
-    elsewhere = {*placeholders, *_PLACEHOLDER.findall(authorization or ""), "body"}
-    query = {name: wire for name, wire in wires.items() if wire not in elsewhere}
-    wire, bind, build = _answer(returns, paged=paged)
+    wire_names = {name: wire_name(name, rename, naming) for name in arguments}
+    argument_of = {wire: name for name, wire in wire_names.items()}
+    elsewhere = {*names, *placeholders(authorization or ""), "body"}
+    query = {name: wire for name, wire in wire_names.items() if wire not in elsewhere}
+    factory, is_factory_optional = _factory(returns)
+    if factory is not None:
+        response_type, bind = factory.response_type, None
+    elif is_paged:
+        (response_type,) = get_args(returns)
+        bind = list_binder_for(response_type)
+    else:
+        response_type, bind = returns, binder_for(returns)
+    body_hints = {} if body is None else get_type_hints(body)
     return OperationSignature(
         arguments=arguments,
         positional=sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters),
         required=frozenset(required),
-        begin=texts[0],
+        prefix=texts[0],
         path=tuple(
-            (places.get(place, place), quote_segments if place in deep else quote_segment, text)
-            for place, text in zip(placeholders, texts[1:], strict=True)
+            (
+                argument_of.get(name, name),
+                quote_segments if name in multi_segment else quote_segment,
+                text,
+            )
+            for name, text in zip(names, texts[1:], strict=True)
         ),
         query=query,
         guids=tuple(name for name, wire in query.items() if wire.endswith("guid")),
         times=(
-            *(name for name in query if _is_time(hints[name])),
-            *(fields[2] if fields is not None else ()),
+            *(name for name in query if mentions(hints[name], datetime)),
+            *(name for name, hint in body_hints.items() if mentions(hint, datetime)),
         ),
         has_body="body" in arguments,
-        fields=None if fields is None else fields[0],
-        spelled={name: naming(name) for name in (fields[0] if fields else ())},
+        fields=None if body is None else {name: naming(name) for name in body_hints},
         returns=returns,
-        wire=wire,
-        plain=wire in {bytes, str, type(None)},
+        response_type=response_type,
+        is_plain=response_type in {bytes, str, type(None)},
+        is_optional=type(None) in get_args(response_type),
         bind=bind,
-        build=build,
-        removes=deletes and wire is type(None),
-        keeps_scope=bind is not None or build is not None,
+        factory=factory,
+        is_factory_optional=is_factory_optional,
+        keeps_scope=bind is not None or factory is not None,
     )
 
 
 def accepts_text(function: Callable[..., Any], name: str) -> bool:
-    """Tell whether an argument or body field of a declared function may be text."""
-    hints = _hints(function)
-    if name not in hints:
-        unpacked = [get_args(hint)[0] for hint in hints.values() if get_origin(hint) is Unpack]
-        fields = [get_type_hints(kind) for kind in unpacked]
-        hints = {field: hint for known in fields for field, hint in known.items()}
-    hint = hints.get(name, str)
-    choices = get_args(hint) if get_origin(hint) in _UNIONS else (hint,)
+    """Return True if an argument or body field of a declared function may be text."""
+    hint = argument_hints(function).get(name, str)
     return any(
-        choice is str or (isinstance(choice, type) and issubclass(choice, str))
-        for choice in choices
+        member is str or (isinstance(member, type) and issubclass(member, str))
+        for member in union_members(hint)
     )
 
 
+def argument_hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the types of the arguments of a declared function, the body's fields included."""
+    hints = _hints(function)
+    hints.pop("return", None)
+    for name, hint in list(hints.items()):
+        if get_origin(hint) is Unpack:
+            del hints[name]
+            hints.update(get_type_hints(get_args(hint)[0]))
+    return hints
+
+
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    # Names that a module knows only while types are checked are the service's public ones.
-    package = sys.modules[function.__module__.rpartition(".")[0]]
-    names = {**vars(package), **function.__globals__}
-    return get_type_hints(function, globalns=names, include_extras=True)
+    # Names that a module imports only for type checking are public names of the service.
+    packages = function.__module__.split(".")[:-1]
+    names: dict[str, Any] = {}
+    for end in range(2, len(packages) + 1):
+        names |= vars(sys.modules[".".join(packages[:end])])
+    return get_type_hints(function, globalns={**names, **function.__globals__}, include_extras=True)
 
 
-def _is_time(hint: Any) -> bool:
-    return hint is datetime or datetime in get_args(hint)
-
-
-def _fields(
-    parameters: list[inspect.Parameter], hints: Mapping[str, Any]
-) -> tuple[frozenset[str], set[str], list[str]] | None:
-    """Give the fields of a keyword body, the required ones and the times; None without one."""
+def _keyword_body(parameters: list[inspect.Parameter], hints: Mapping[str, Any]) -> Any:
+    """Return the TypedDict of a body made of keywords; None without one."""
     for parameter in parameters:
         if parameter.kind is parameter.VAR_KEYWORD:
-            (kind,) = get_args(hints[parameter.name])
-            if not is_typeddict(kind):
-                raise TypeError(f"**{parameter.name} must be Unpack of a TypedDict, not {kind!r}")
-            times = [key for key, hint in get_type_hints(kind).items() if _is_time(hint)]
-            return kind.__required_keys__ | kind.__optional_keys__, _required_keys(kind), times
+            (fields,) = get_args(hints[parameter.name])
+            if not is_typeddict(fields):
+                raise TypeError(f"**{parameter.name} must be Unpack of a TypedDict, not {fields!r}")
+            return fields
     return None
 
 
-def _required_keys(kind: Any) -> set[str]:
+def _required_keys(fields: Any) -> set[str]:
     # Where annotations are text, a TypedDict does not see Required and NotRequired itself.
     required: set[str] = set()
-    for key, hint in get_type_hints(kind, include_extras=True).items():
+    for key, hint in get_type_hints(fields, include_extras=True).items():
         qualifier = get_origin(hint)
         if qualifier is Required or (
-            qualifier is not NotRequired and key in kind.__required_keys__
+            qualifier is not NotRequired and key in fields.__required_keys__
         ):
             required.add(key)
     return required
 
 
-def _answer(returns: Any, *, paged: bool) -> tuple[Any, decoding.Binder | None, Any]:
-    """Give what a body is decoded to, how that is tied to its client, and what makes it more."""
-    for choice in get_args(returns) if get_origin(returns) in _UNIONS else (returns,):
-        origin = get_origin(choice) or choice
-        if hasattr(origin, "build") and hasattr(origin, "wire"):
-            return origin.wire, None, partial(origin.build, optional=choice is not returns)
-    if paged:
-        (row,) = get_args(returns)
-        return row, decoding.rows_binder_for(row), None
-    return returns, decoding.binder_for(returns), None
+def _factory(returns: Any) -> tuple[type[FromResponse] | None, bool]:
+    """Return the class that constructs the value, and whether None is allowed besides."""
+    members = union_members(returns)
+    for member in members:
+        origin = get_origin(member) or member
+        if isinstance(origin, type) and issubclass(origin, FromResponse):
+            return origin, len(members) > 1
+    return None, False

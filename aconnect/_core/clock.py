@@ -1,6 +1,6 @@
 """Time as an argument: what the library needs of a clock.
 
-The real one lives in the transport; tests inject one whose sleeps take no time.
+The real clock is in the transport; tests inject one whose sleeps take no time.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time and sleeps; all values in seconds."""
+    """A source of time that can sleep; all values in seconds."""
 
     def monotonic(self) -> float:
-        """Tell the time for measuring spans; never goes back."""
+        """Return the time for measuring intervals; it never decreases."""
         ...
 
     def time(self) -> float:
-        """Tell the time since the epoch, to compare with dates that a server sends."""
+        """Return the time since the epoch, to compare with dates that a server sends."""
         ...
 
     async def sleep(self, seconds: float, /) -> None:
-        """Return after that many seconds; cancellable."""
+        """Return after this many seconds; can be cancelled."""
         ...

@@ -1,6 +1,6 @@
-"""What differs between services in how they say that something went wrong.
+"""What differs between services in how they report errors.
 
-A dialect reads an error body and may refine the error class; the rest follows the HTTP status.
+A dialect parses an error body and may refine the error class; the rest follows the HTTP status.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     422: UnprocessableError,
     429: RateLimitedError,
 }
-_LONGEST_MESSAGE: Final = 500
-# Secrets are hidden before a message is cut, or half of one could be left at its end.
-_LONGEST_BODY: Final = 64 * 1024
+_MAX_MESSAGE: Final = 500
+# Secrets are redacted before a message is cut, or half of one could remain at its end.
+_MAX_BODY: Final = 64 * 1024
 
 
 class ErrorBody(Struct, frozen=True):
-    """What an error body says."""
+    """What an error body of the service contains."""
 
     message: str
     code: int | str | None = None
@@ -52,60 +52,62 @@ class ErrorBody(Struct, frozen=True):
 class Dialect:
     """How a service reports errors; each service has a subclass."""
 
-    harmless_query: frozenset[str] = frozenset()
-    """Query parameters whose values may be shown in a log: they only page or filter by time."""
+    shown_query: frozenset[str] = frozenset()
+    """Query parameters whose values may be logged: they only page or filter by time."""
 
-    def read(self, response: Response) -> ErrorBody | None:
-        """Read the service's own error body; None where this is not one."""
+    def parse(self, response: Response) -> ErrorBody | None:
+        """Parse the service's own error body; return None if this is not one."""
         return None
 
-    def kind(self, request: Request, response: Response, said: ErrorBody | None) -> type[ApiError]:
-        """Choose the error class."""
+    def error_class(
+        self, request: Request, response: Response, body: ErrorBody | None
+    ) -> type[ApiError]:
+        """Return the class of the error to raise."""
         if response.status >= 500:
             return ServerError
         return _BY_STATUS.get(response.status, ApiError)
 
-    def hint(self, request: Request, kind: type[ApiError], said: ErrorBody | None) -> str:
-        """Say what to do about it; empty where that is not known."""
+    def hint(self, request: Request, error_class: type[ApiError], body: ErrorBody | None) -> str:
+        """Return what to do about the error; empty if that is not known."""
         return ""
 
     def downgrade(self, request: Request, error: ApiError) -> Request | None:
-        """Give the request without what this server refuses to know; None where it knows all."""
+        """Return the request without what this server does not support; None if that is nothing."""
         return None
 
     def deprecation(self, request: Request, headers: Mapping[str, str]) -> str | None:
-        """Say that the server has a better operation, where it says so; else None."""
+        """Return the warning to issue if the server calls the operation deprecated, else None."""
         return None
 
-    def transient(self, error: ApiError) -> bool | None:
-        """Tell what the error code knows about trying again; None where it knows nothing."""
+    def is_transient(self, error: ApiError) -> bool | None:
+        """Return whether retrying can help, according to the error code; None if it has no say."""
         return None
 
-    def gone(self, error: ApiError) -> bool:
-        """Tell whether an answer to a deletion says that there is nothing (left) to delete."""
+    def is_gone(self, error: ApiError) -> bool:
+        """Return True if the response to a DELETE means that there is nothing to delete."""
         return error.status in {404, 410}
 
     def error(
-        self, request: Request, response: Response, origin: str, secrets: Sequence[Secret] = ()
+        self, request: Request, response: Response, api_root: str, secrets: Sequence[Secret] = ()
     ) -> ApiError:
-        """Make the error for an answer that is not a success."""
-        said = self.read(response)
-        kind = self.kind(request, response, said)
-        message = said.message if said is not None else foreign_text(response)
-        return kind(
-            redact(message, secrets)[:_LONGEST_MESSAGE],
+        """Return the error for an unsuccessful response."""
+        body = self.parse(response)
+        error_class = self.error_class(request, response, body)
+        message = body.message if body is not None else foreign_text(response)
+        return error_class(
+            redact(message, secrets)[:_MAX_MESSAGE],
             status=response.status,
-            code=said.code if said is not None else None,
-            payload=redact_all(said.payload, secrets) if said is not None else None,
+            code=body.code if body is not None else None,
+            payload=redact_all(body.payload, secrets) if body is not None else None,
             method=request.method,
-            url=origin + request.target.partition("?")[0],
-            hint=self.hint(request, kind, said),
+            url=api_root + request.path,
+            hint=self.hint(request, error_class, body),
             retry_after=response.headers.get("Retry-After"),
         )
 
 
 def json_object(response: Response) -> dict[str, Any] | None:
-    """Give the body where it is a JSON object."""
+    """Return the body if it is a JSON object, else None."""
     if not response.body.lstrip().startswith(b"{"):
         return None
     try:
@@ -115,10 +117,10 @@ def json_object(response: Response) -> dict[str, Any] | None:
 
 
 def foreign_text(response: Response) -> str:
-    """Sum up an error body that is not the service's own: a proxy's page, say."""
+    """Summarize an error body that is not the service's own, such as a proxy's page."""
     body = response.body.strip()
     if not body:
         return "no message"
     if body.startswith(b"<") or response.content_type == "text/html":
-        return "an HTML page, so it seems to come from a proxy or login page in front of the API"
-    return body[:_LONGEST_BODY].decode("utf-8", "replace")
+        return "an HTML page, probably from a proxy or login page in front of the API"
+    return body[:_MAX_BODY].decode("utf-8", "replace")

@@ -1,7 +1,7 @@
 """What happens during a call, as frozen values for subscribers: logs, traces, progress bars.
 
-Nothing is built while nobody has subscribed. No event holds a header, a body or a query value that
-could be a secret.
+No event is built while there are no subscribers. No event contains a header, a body or a query
+value that could be a secret.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ class Event(Struct, frozen=True, kw_only=True):
 
 
 class CallStarted(Event, frozen=True, kw_only=True):
-    """A call begins; `call` is the same number in all its events."""
+    """A call starts; `call` is the same number in all its events."""
 
     call: int
     method: str
     target: str
-    """Path and query below the API root, with values hidden that may be secret."""
+    """Path and query below the API root; values that may be secret are hidden."""
 
 
 class AttemptFailed(Event, frozen=True, kw_only=True):
-    """One attempt did not succeed."""
+    """One attempt failed."""
 
     call: int
     attempt: int
@@ -49,17 +49,17 @@ class AttemptFailed(Event, frozen=True, kw_only=True):
 
 
 class RetryScheduled(Event, frozen=True, kw_only=True):
-    """The call will be tried again."""
+    """The call will be retried."""
 
     call: int
     attempt: int
-    """The number of the attempt to come."""
+    """The number of the next attempt."""
     delay: float
-    """Seconds until then."""
+    """Seconds until the next attempt."""
 
 
 class CallFinished(Event, frozen=True, kw_only=True):
-    """A call ended: `status` of the last answer, or `failure`."""
+    """A call ended: `status` of the last response, or `failure`."""
 
     call: int
     attempts: int
@@ -69,7 +69,7 @@ class CallFinished(Event, frozen=True, kw_only=True):
 
 
 class PageFetched(Event, frozen=True, kw_only=True):
-    """A page of rows has come."""
+    """A page of items was received."""
 
     number: int
     """Counted from 1 since the iteration began."""
@@ -77,7 +77,7 @@ class PageFetched(Event, frozen=True, kw_only=True):
 
 
 class TaskProgress(Event, frozen=True, kw_only=True):
-    """A task said something new."""
+    """A task has new output."""
 
     task: str
     lines: tuple[str, ...]
@@ -85,4 +85,4 @@ class TaskProgress(Event, frozen=True, kw_only=True):
 
 
 Subscriber = Callable[[Event], None]
-"""Called in the event loop, so it must not block; what it raises goes to the caller of the call."""
+"""Called in the event loop, so it must not block; its exceptions propagate to the caller."""

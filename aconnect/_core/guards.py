@@ -1,4 +1,4 @@
-"""What a plain JSON value is, in a form that both type checkers understand."""
+"""Type guards for plain JSON values, in a form that both type checkers understand."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any, TypeGuard
 
 
 def is_list(value: Any) -> TypeGuard[list[Any]]:
-    """Tell whether it is an array."""
+    """Return True if it is an array."""
     return isinstance(value, list)
 
 
 def is_dict(value: Any) -> TypeGuard[dict[str, Any]]:
-    """Tell whether it is an object."""
+    """Return True if it is an object."""
     return isinstance(value, dict)

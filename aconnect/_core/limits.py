@@ -1,7 +1,7 @@
-"""How much one client may ask of one server: retries, calls at once, calls per second.
+"""Limits on what one client requests of one server: retries, calls in flight, calls per second.
 
-Bookkeeping only; who waits and how is the transport's business. Times in seconds of a monotonic
-clock, given by the caller.
+Bookkeeping only; waiting is the business of the transport. Times are in seconds of a monotonic
+clock and are passed by the caller.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from msgspec import Struct
 
 
 class RetryBudget:
-    """Lets retries be a fraction of calls, so that an outage is not amplified.
+    """Limits retries to a fraction of calls, so that an outage is not amplified.
 
-    Each call earns a part of a retry; a small reserve refills with time, so that a client that
-    makes few calls can still repeat them.
+    Each call earns a part of a retry; a small reserve refills over time, so that a client that
+    makes few calls can still retry them.
     """
 
     __slots__ = ("_balance", "_last", "ceiling", "per_second", "ratio")
@@ -31,7 +31,7 @@ class RetryBudget:
 
     @property
     def balance(self) -> float:
-        """How many retries could be made right now."""
+        """How many retries are available now."""
         return self._balance
 
     def earn(self) -> None:
@@ -40,7 +40,7 @@ class RetryBudget:
         self._balance = min(self.ceiling, balance)
 
     def spend(self, now: float) -> bool:
-        """Take one retry; False where there is none left."""
+        """Take one retry; return False if none is left."""
         if self._last is not None:
             refill = max(0.0, now - self._last) * self.per_second
             self._balance = min(self.ceiling, self._balance + refill)
@@ -52,20 +52,20 @@ class RetryBudget:
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """How much a client asks of its server at once."""
+    """How many calls a client makes at once."""
 
     initial: int = 64
-    """Calls in flight to begin with."""
+    """Initial limit on calls in flight."""
     minimum: int = 1
-    """Calls in flight that are always allowed."""
+    """Lower bound of that limit."""
     maximum: int = 256
-    """Calls in flight at most."""
+    """Upper bound of that limit."""
     backoff: float = 0.7
-    """The limit is multiplied by this when the server is overloaded."""
+    """Factor applied to the limit when the server is overloaded."""
     rate: float | None = None
-    """Calls per second at most; None for no such limit."""
+    """Upper bound of calls per second; None for no limit."""
     burst: int = 20
-    """How many calls `rate` lets through at once."""
+    """How many calls `rate` allows at once."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.minimum <= self.initial <= self.maximum:
@@ -79,16 +79,16 @@ class Limits(Struct, frozen=True, kw_only=True):
             raise ValueError(f"Limits(rate={self.rate}, burst={self.burst}) must be above 0")
 
 
-# Answers in flight when a limit falls were sent before; they say nothing about the lower limit.
+# Responses in flight when a limit falls belong to earlier requests; they say nothing about it.
 _SETTLE: Final = 1.0
 _ROUNDING: Final = 1e-9
 
 
 class AdaptiveLimit:
-    """The number of calls in flight that the server seems to bear.
+    """The number of calls in flight that the server seems able to handle.
 
-    Grows by one for every full round of successes while the limit is what holds the caller back;
-    falls by a factor on overload (429, 503, timeouts), at most once a second.
+    It grows by one for every full round of successes while it is what holds callers back, and falls
+    by a factor on overload (429, 503, timeouts), at most once a second.
     """
 
     __slots__ = ("_fell", "_limit", "limits")
@@ -100,16 +100,16 @@ class AdaptiveLimit:
 
     @property
     def limit(self) -> int:
-        """Calls that may be in flight."""
+        """How many calls may be in flight."""
         return int(self._limit)
 
     def succeeded(self, *, saturated: bool) -> None:
-        """Count an answer; `saturated` says whether callers had to wait for a permit."""
+        """Record a response; `saturated` is whether callers had to wait for a permit."""
         if saturated and self._limit < self.limits.maximum:
             self._limit = min(self.limits.maximum, self._limit + 1.0 / self._limit)
 
     def overloaded(self, now: float) -> None:
-        """Count an overload."""
+        """Record an overload."""
         if self._fell is not None and now - self._fell < _SETTLE:
             return
         self._fell = now
@@ -117,7 +117,7 @@ class AdaptiveLimit:
 
 
 class TokenBucket:
-    """Calls per second, with a burst."""
+    """A limit on calls per second, with a burst."""
 
     __slots__ = ("_last", "_tokens", "burst", "rate")
 
@@ -128,18 +128,18 @@ class TokenBucket:
         self._last: float | None = None
 
     def due(self, now: float, ahead: int) -> float:
-        """Give the seconds until a token is there for one who has `ahead` others before it."""
-        known = 0.0 if self._last is None else max(0.0, now - self._last) * self.rate
-        tokens = min(float(self.burst), self._tokens + known)
+        """Return the seconds until a token is available after those for `ahead` earlier callers."""
+        refill = 0.0 if self._last is None else max(0.0, now - self._last) * self.rate
+        tokens = min(float(self.burst), self._tokens + refill)
         return max(0.0, (ahead + 1 - tokens) / self.rate)
 
     def take(self, now: float) -> float:
-        """Take a token and give 0.0, or give the seconds until there is one and take nothing."""
+        """Take a token and return 0.0, or return the seconds until one is available."""
         if self._last is not None:
             elapsed = max(0.0, now - self._last)
             self._tokens = min(float(self.burst), self._tokens + elapsed * self.rate)
         self._last = now
-        # A sum of many small parts may miss a whole by a little.
+        # A sum of many small parts may fall a little short of a whole.
         if self._tokens < 1.0 - _ROUNDING:
             return (1.0 - self._tokens) / self.rate
         self._tokens = max(0.0, self._tokens - 1.0)

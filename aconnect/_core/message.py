@@ -1,4 +1,4 @@
-"""What goes out and what comes back, with no say in how it travels."""
+"""What is sent and what comes back, with no say in how it travels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNK: Final = 256 * 1024
 
 
 class Upload:
-    """A body to be streamed: of known length, and openable again for another attempt."""
+    """A streamed request body: its length is known, and it can be opened again for a retry."""
 
     __slots__ = ("_headers", "content_type", "progress", "size", "source")
 
@@ -36,7 +36,7 @@ class Upload:
         """Length in bytes."""
         self.content_type: str = content_type
         self.progress: Callable[[int], None] | None = progress
-        """Called with the number of bytes of each chunk that was handed to the connection."""
+        """Called with the number of bytes of each chunk passed to the connection."""
         self._headers = headers
 
     @property
@@ -49,44 +49,55 @@ class Upload:
         }
 
 
-class Request(Struct, kw_only=True):
-    """One call, ready to send: everything but the origin and the credentials."""
+class Request(Struct, frozen=True, kw_only=True, gc=False):
+    """What one call sends, except for the origin and the client's own headers."""
 
     operation: str
     method: str
     target: str
     """Path and query below the API root, quoted."""
     body: bytes | Upload | None = None
-    headers: dict[str, str] | None = None
-    credentials: Mapping[str, str] | None = None
-    """Headers that are fetched for the call, and fetched again when the server refuses them."""
-    anonymous: bool = False
-    """Sent without credentials: the call that fetches them."""
+    headers: Mapping[str, str] | None = None
     secrets: tuple[Secret, ...] = ()
-    """What no message may repeat, beyond what the client itself keeps secret."""
-    cookies: str = ""
-    """Value of the Cookie header: the ones that came with the answer this call belongs to."""
+    """Values that no message may repeat, in addition to the client's own."""
+    anonymous: bool = False
+    """Whether it is sent without signing in first, like the call that signs in."""
     idempotent: bool = False
-    """Whether sending it twice does no more than sending it once."""
-    removes: bool = False
-    """It makes something gone and answers nothing: gone already is as good."""
-    hold: float = 0.0
-    """Seconds that the server was asked to hold the answer back."""
-    within: float | None = None
-    """Seconds for the whole call, where that is less than the retry policy's deadline."""
-    transfer: bool = False
-    """A body whose length is a matter of its size: no limit on the total time."""
+    """Whether sending it twice has the same effect as sending it once."""
+    deletes: bool = False
+    """Whether it is a DELETE without a response body; a 404 on a retry then counts as success."""
 
     def __repr__(self) -> str:
         return f"<Request {self.operation}: {self.method} {shown_target(self.target)}>"
 
+    @property
+    def path(self) -> str:
+        """The target without its query, which may name people."""
+        return self.target.partition("?")[0]
+
+
+class CallOptions(Struct, frozen=True, kw_only=True):
+    """What belongs to one call and is decided outside its operation; times in seconds."""
+
+    deadline: float | None = None
+    """For the whole call, if shorter than the retry policy's deadline."""
+    wait_seconds: float = 0.0
+    """How long the server was asked to hold the response back."""
+    cookies: str = ""
+    """Value of the Cookie header: cookies of the response that this call belongs to."""
+    credentials: Mapping[str, str] | None = None
+    """Headers to send instead of signing in."""
+
+
+NO_OPTIONS: Final = CallOptions()
+
 
 def is_idempotent(method: str) -> bool:
-    """Tell whether HTTP promises that a repeated request does no more than a single one."""
+    """Return True if HTTP promises that repeating the request has no further effect."""
     return method in _IDEMPOTENT
 
 
-class _Headed(Struct, kw_only=True):
+class _Message(Struct, kw_only=True):
     status: int
     headers: Mapping[str, str]
     """Names in any case."""
@@ -96,12 +107,12 @@ class _Headed(Struct, kw_only=True):
 
     @property
     def content_type(self) -> str:
-        """The media type alone, in lower case; empty where there is none."""
+        """The media type alone, in lower case; empty if there is none."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
-class Response(_Headed, kw_only=True):
-    """One complete answer."""
+class Response(_Message, kw_only=True):
+    """A complete response."""
 
     body: bytes = b""
     set_cookies: tuple[str, ...] = ()
@@ -110,14 +121,16 @@ class Response(_Headed, kw_only=True):
     """How often the request was sent."""
 
 
-class StreamingResponse(_Headed, kw_only=True):
-    """An answer whose body is read piece by piece."""
+class StreamingResponse(_Message, kw_only=True):
+    """A response whose body is read chunk by chunk."""
 
     chunks: AsyncIterator[bytes]
+    attempts: int = 1
+    """How often the request was sent."""
 
     @property
     def size(self) -> int | None:
-        """Length in bytes as announced; None where the server did not say, or compresses."""
+        """Length in bytes as announced; None if the server did not announce it, or compresses."""
         if self.headers.get("Content-Encoding"):
             return None
         length = self.headers.get("Content-Length", "")

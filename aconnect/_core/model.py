@@ -1,17 +1,29 @@
 """What the models of every service are made of.
 
-Answers differ between server versions, so nothing here is strict: unknown fields are ignored, an
-unknown enum value stays a text, an id is a `str` whether it came as a number or not. Reading an
-answer that differs even more is `decoding.py`'s business.
+Responses differ between server versions, so nothing here is strict: unknown fields are ignored, an
+unknown enum value is kept as text, an id is a `str` whether the server sends a number or not.
+Decoding responses that differ even more is the business of `decoding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Final,
+    Self,
+    Union,
+    get_args,
+    get_origin,
+)
 
 import msgspec
 from msgspec import Struct
@@ -21,11 +33,11 @@ from aconnect._core.redaction import HIDDEN
 if TYPE_CHECKING:
     Id = str
 else:
-    # A number on some versions; `Model` makes it text.
-    Id = str | int
+    # Some server versions send numbers; `Model` converts them to text. The text in the annotation
+    # is what tells this marker from any other union of these types.
+    Id = Annotated[str | int, "an id"]
 
-_IDS: Final = ("Id", "Id | None", Id, Id | None)
-_TIMES: Final = ("datetime | None", datetime | None)
+_UNIONS: Final = (Union, UnionType)
 _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 """What Go writes for a time that was never set."""
 
@@ -33,30 +45,95 @@ _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 class Model(Struct, kw_only=True, repr_omit_defaults=True):
     """Base of all models: keyword-only, unknown fields ignored.
 
-    Fields annotated `Id` are text, whichever way this server version writes them. Fields annotated
-    `datetime | None` are None where the server has written a time that was never set.
+    Fields of type `Id` are text, regardless of the server version. Times that were never set, which
+    Go writes as the year 1, are None, and are left out of lists.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        ids = [name for name, kind in cls.__annotations__.items() if kind in _IDS]
-        times = [name for name, kind in cls.__annotations__.items() if kind in _TIMES]
-        if ids or times:
+        converters = list(_converters(cls))
+        if converters:
             before = getattr(cls, "__post_init__", None)
             # An assignment would be a declaration to type checkers, of an unknown type.
-            setattr(cls, "__post_init__", _settled(ids, times, before))  # noqa: B010
+            setattr(cls, "__post_init__", _post_init(converters, before))  # noqa: B010
 
     def to_dict(self) -> dict[str, Any]:
-        """Copy into plain Python values, as JSON would have them but with real datetimes."""
+        """Return plain Python values as JSON would have them, but with `datetime` objects."""
         data: dict[str, Any] = msgspec.to_builtins(self, builtin_types=(datetime,))
         return data
 
 
-def _settled(
-    ids: list[str], times: list[str], before: Callable[[Model], None] | None
+class _Converter(Struct, frozen=True):
+    """How the values of one field are converted after decoding."""
+
+    field: str
+    marker: Any
+    is_list: bool
+
+
+_hints: dict[tuple[str, str], Any] = {}
+"""Resolved annotations by module and text: the same few recur in every module."""
+
+
+def _converters(cls: type[Model]) -> Iterator[_Converter]:
+    """Find the ids and times of a class; raise TypeError for a use that cannot be converted."""
+    for name, annotation in cls.__dict__.get("__annotations__", {}).items():
+        hint = annotation
+        if isinstance(annotation, str):
+            if annotation.startswith("ClassVar"):
+                continue
+            key = (cls.__module__, annotation)
+            if key not in _hints:
+                _hints[key] = _resolve(cls, name, annotation)
+            hint = _hints[key]
+        for marker in (Id, datetime):
+            if mentions(hint, marker):
+                yield _converter(cls, name, hint, marker)
+
+
+def _resolve(cls: type[Model], name: str, annotation: str) -> Any:
+    names = {**vars(sys.modules[cls.__module__]), cls.__name__: cls}
+    try:
+        return eval(annotation, names)  # noqa: S307  our own source, as typing.get_type_hints does
+    except NameError as error:
+        raise TypeError(
+            f"{cls.__qualname__}.{name}: cannot resolve the annotation {annotation!r}: {error}; "
+            "define the type above the model"
+        ) from error
+
+
+def _converter(cls: type[Model], name: str, hint: Any, marker: Any) -> _Converter:
+    choices = [choice for choice in union_members(hint) if choice is not type(None)]
+    if choices == [marker] and (marker is Id or len(union_members(hint)) > 1):
+        return _Converter(name, marker, is_list=False)
+    if choices == [list[marker]]:
+        return _Converter(name, marker, is_list=True)
+    label = "Id" if marker is Id else "datetime"
+    single = "Id" if marker is Id else "datetime | None"
+    raise TypeError(
+        f"{cls.__qualname__}.{name}: {label} can only be used as {single}, Id | None or "
+        f"list[{label}], not as {hint!r}"
+    )
+
+
+def union_members(hint: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or the type itself."""
+    return get_args(hint) if get_origin(hint) in _UNIONS else (hint,)
+
+
+def mentions(hint: Any, type_: Any) -> bool:
+    """Return True if a type is, or contains, another one."""
+    return hint == type_ or any(mentions(part, type_) for part in get_args(hint))
+
+
+def _post_init(
+    converters: list[_Converter], before: Callable[[Model], None] | None
 ) -> Callable[[Model], None]:
-    """Make what msgspec runs after it has decoded a model: a hook for each field costs far more."""
-    # The first twice, since one name alone gives no tuple.
+    """Return what msgspec runs after decoding a model: a hook for each value costs far more."""
+    ids = [one.field for one in converters if one.marker is Id and not one.is_list]
+    times = [one.field for one in converters if one.marker is datetime and not one.is_list]
+    lists = [(one.field, one.marker) for one in converters if one.is_list]
+    # The first twice, since a single name gives no tuple.
     times_of = attrgetter(times[0], *times) if times else None
 
     def __post_init__(self: Model) -> None:  # noqa: N807  msgspec's name
@@ -70,64 +147,48 @@ def _settled(
             for name in times:
                 if getattr(self, name) == _NEVER:
                     setattr(self, name, None)
+        for name, marker in lists:
+            values = getattr(self, name)
+            if values:
+                setattr(self, name, _convert_list(values, marker))
 
     return __post_init__
 
 
+def _convert_list(values: list[Any], marker: Any) -> list[Any]:
+    if marker is Id:
+        return [str(value) if type(value) is int else value for value in values]
+    return [value for value in values if value != _NEVER]
+
+
 class Confidential(Model, kw_only=True):
-    """A model some of whose fields are as good as a password: they are read, but not printed."""
+    """A model with fields as sensitive as a password: they are decoded, but not printed."""
 
     _hidden: ClassVar[tuple[str, ...]] = ()
 
-    def _shown(self) -> Self:
+    def _redacted(self) -> Self:
         hidden = {name: HIDDEN for name in self._hidden if getattr(self, name)}
         return msgspec.structs.replace(self, **hidden)
 
     def __repr__(self) -> str:
-        return Struct.__repr__(self._shown())
+        return Struct.__repr__(self._redacted())
 
     def __rich_repr__(self) -> Any:
-        # Rich prints tables of fields, and asks for them here.
-        return Struct.__rich_repr__(self._shown())
-
-
-class _Tied:
-    # A slot costs less than a dict for each object.
-    __slots__ = ("_origin",)
-
-    _origin: tuple[Any, Mapping[str, Any]]
-
-
-class Bound(_Tied, Model, kw_only=True):
-    """A model with behaviour: it knows the client it came from."""
-
-    def _bind(self, client: Any, scope: Mapping[str, Any]) -> Self:
-        self._origin = (client, scope)
-        return self
-
-    @property
-    def _context(self) -> tuple[Any, Mapping[str, Any]]:
-        """The client and the path arguments of the call that this came from."""
-        try:
-            return self._origin
-        except AttributeError:
-            raise RuntimeError(
-                f"this {type(self).__name__} did not come from a client, so it cannot make calls; "
-                "get it from one"
-            ) from None
+        # Rich prints tables of fields, and gets them from here.
+        return Struct.__rich_repr__(self._redacted())
 
 
 class Row(Struct, kw_only=True, frozen=True, gc=False, repr_omit_defaults=True):
-    """A lean row of a high-volume answer: immutable, not tracked by the garbage collector."""
+    """A lean row of a high-volume response: immutable, not tracked by the garbage collector."""
 
 
 def id_text(value: str | int | None) -> str | None:
-    """Give an id as text, whichever way this server version writes it."""
+    """Return an id as text, regardless of the server version."""
     return str(value) if isinstance(value, int) else value
 
 
 class OpenEnum(StrEnum):
-    """An enum of texts that later versions may extend: an unknown value is kept as it is."""
+    """A string enum that later server versions may extend: unknown values are kept."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -139,7 +200,7 @@ class OpenEnum(StrEnum):
 
 
 class OpenIntEnum(IntEnum):
-    """An enum of numbers that later versions may extend: an unknown value is kept as it is."""
+    """An integer enum that later server versions may extend: unknown values are kept."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:

@@ -1,4 +1,4 @@
-"""Styles of paging: from a position to the query, and from a page to the next position.
+"""Page styles: from a position to a query, and from a page to the next position.
 
 Each is a pure rule. Positions are plain JSON, so that they can be stored and used later.
 """
@@ -11,42 +11,42 @@ from typing import Any, ClassVar, Protocol
 from msgspec import Struct
 
 Position = dict[str, Any]
-"""Where a page begins, in the style's own words; the empty one is the beginning."""
+"""Where a page begins, in the style's own terms; the empty one is the beginning."""
 
 
 class PageResult(Struct, frozen=True):
-    """What a style makes of one answer."""
+    """What a style reads from one response."""
 
-    rows: list[Any]
+    items: list[Any]
     next: Position | None
     """None at the end."""
     total: int | None = None
-    """How many rows there are in all, where the server says so."""
+    """The number of items of all pages, if the server reports it."""
     warnings: tuple[str, ...] = ()
-    """What the server says against the query, though it answers it."""
+    """What the server objects to in the query, although it responds to it."""
 
 
 class PageStyle(Protocol):
-    """How one kind of paging works."""
+    """How one type of paging works."""
 
     controls: ClassVar[tuple[str, ...]]
     """The query parameters that belong to paging; a declaration does not repeat them."""
 
     @property
     def max_size(self) -> int | None:
-        """How many rows a page may have; None where pages have no size."""
+        """How many items a page may have; None if pages have no size."""
         ...
 
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        """Say how to ask for the page at a position."""
+    def query(self, position: Position, size: int) -> Mapping[str, object]:
+        """Return the query parameters for the page at a position."""
         ...
 
-    def wire(self, row: Any) -> Any:
-        """Say what a page of such rows is decoded to."""
+    def response_type(self, item: Any) -> Any:
+        """Return the type that a page of such items is decoded to."""
         ...
 
-    def cut(self, page: Any, at: Position, size: int) -> PageResult:
-        """Take the rows out of a page and find the next position."""
+    def parse(self, page: Any, position: Position, size: int) -> PageResult:
+        """Take the items out of a decoded page and find the next position."""
         ...
 
 
@@ -56,31 +56,31 @@ class Offset(Struct, frozen=True):
     max_size: int | None = 500
     controls: ClassVar[tuple[str, ...]] = ("limit", "offset")
 
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        return {"limit": size, "offset": at.get("offset", 0)}
+    def query(self, position: Position, size: int) -> Mapping[str, object]:
+        return {"limit": size, "offset": position.get("offset", 0)}
 
-    def wire(self, row: Any) -> Any:
-        return list[row] | None
+    def response_type(self, item: Any) -> Any:
+        return list[item] | None
 
-    def cut(self, page: Any, at: Position, size: int) -> PageResult:
-        rows: list[Any] = page or []
-        if len(rows) < size:
-            return PageResult(rows, None)
-        return PageResult(rows, {"offset": at.get("offset", 0) + len(rows)})
+    def parse(self, page: Any, position: Position, size: int) -> PageResult:
+        items: list[Any] = page or []
+        if len(items) < size:
+            return PageResult(items, None)
+        return PageResult(items, {"offset": position.get("offset", 0) + len(items)})
 
 
 class Unpaged(Struct, frozen=True):
-    """No paging at all: everything comes at once, as an array."""
+    """No paging: all items come in one response, as an array."""
 
     max_size: int | None = None
     controls: ClassVar[tuple[str, ...]] = ()
 
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
+    def query(self, position: Position, size: int) -> Mapping[str, object]:
         return {}
 
-    def wire(self, row: Any) -> Any:
-        return list[row] | None
+    def response_type(self, item: Any) -> Any:
+        return list[item] | None
 
-    def cut(self, page: Any, at: Position, size: int) -> PageResult:
-        rows: list[Any] = page or []
-        return PageResult(rows, None, len(rows))
+    def parse(self, page: Any, position: Position, size: int) -> PageResult:
+        items: list[Any] = page or []
+        return PageResult(items, None, len(items))

@@ -1,7 +1,7 @@
 """Secrets stay secret: values that cannot be printed, and what may be shown of a message.
 
-Logs work by allow-list: a header is hidden unless it is known to be harmless, so that a header
-nobody thought of cannot leak.
+Logs use an allow-list: a header is hidden unless it is known to be harmless, so that an unforeseen
+header cannot leak.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ SHOWN_HEADERS: Final = frozenset(
     }
 )
 
-# Query values that filter or page; everything else in a query may name a person or a secret.
+# Query values that filter or page; anything else in a query may be a person's name or a secret.
 _SHOWN_QUERY: Final = frozenset(
     {"first", "from", "include", "limit", "offset", "order", "page", "page_size", "sort", "to"}
 )
 
 
 class Secret:
-    """A value that is neither printed, nor logged, nor pickled; `reveal()` gives it."""
+    """A value that is neither printed, nor logged, nor pickled; `reveal()` returns it."""
 
     __slots__ = ("_value",)
 
@@ -52,7 +52,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Give the value itself; the one place to look for when auditing."""
+        """Return the value itself; the one place to look for when auditing."""
         return self._value
 
     def __repr__(self) -> str:
@@ -81,22 +81,22 @@ def shown_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {k: v if k.lower() in SHOWN_HEADERS else HIDDEN for k, v in headers.items()}
 
 
-def shown_target(target: str, harmless: frozenset[str] = frozenset()) -> str:
+def shown_target(target: str, shown: frozenset[str] = frozenset()) -> str:
     """Copy a path with its query for a log, hiding every query value not known to be harmless.
 
-    `harmless` are more names of such values, which a service knows of.
+    `shown` are the names of further values that a service considers harmless.
     """
     path, mark, query = target.partition("?")
     if not mark:
         return path
-    return path + mark + "&".join(_shown_pair(pair, harmless) for pair in query.split("&"))
+    return path + mark + "&".join(_shown_pair(pair, shown) for pair in query.split("&"))
 
 
-def _shown_pair(pair: str, harmless: frozenset[str]) -> str:
+def _shown_pair(pair: str, shown: frozenset[str]) -> str:
     name, mark, _ = pair.partition("=")
     return (
         pair
-        if name in _SHOWN_QUERY or name in harmless
+        if name in _SHOWN_QUERY or name in shown
         else f"{name}{mark}{HIDDEN}"
         if mark
         else HIDDEN
@@ -104,7 +104,7 @@ def _shown_pair(pair: str, harmless: frozenset[str]) -> str:
 
 
 def redact_all(value: Any, secrets: Sequence[Secret]) -> Any:
-    """Do the same to every text within plain JSON values."""
+    """Apply `redact` to every string within plain JSON values."""
     if isinstance(value, str):
         return redact(value, secrets)
     if is_list(value):
@@ -115,18 +115,18 @@ def redact_all(value: Any, secrets: Sequence[Secret]) -> Any:
 
 
 def shown_url(url: str) -> str:
-    """Copy an address for a log, without a user name and password."""
+    """Copy an address for a log, without user name and password."""
     scheme, mark, rest = url.rpartition("//")
     return f"{scheme}{mark}{HIDDEN}@{rest.rpartition('@')[2]}" if "@" in rest else url
 
 
 def secrets_of(values: Iterable[object]) -> tuple[Secret, ...]:
-    """Keep texts secret; not short ones, whose hiding would tear every message apart."""
+    """Wrap strings as secrets, except short ones, which would turn up in every message."""
     return tuple(Secret(v) for v in values if isinstance(v, str) and len(v) >= _SHORTEST)
 
 
 def redact(text: str, secrets: Iterable[Secret]) -> str:
-    """Replace every secret that a foreign text (a server's message, say) happens to repeat."""
+    """Replace every secret that a foreign text, such as a server's message, happens to repeat."""
     values = sorted({s.reveal() for s in secrets if s}, key=len, reverse=True)
     if not values:
         return text

@@ -1,8 +1,8 @@
-"""When to try again, and after how long; decided by plain functions.
+"""Whether to try again, and after how long; decided by plain functions.
 
 What decides is whether the server can have acted on the attempt: a call that never connected may
-always be repeated, a lost answer only if the call is idempotent, and an explicit "not now"
-(429, 503) always.
+always be repeated, a call whose response was lost only if it is idempotent, and a call that the
+server explicitly rejected for now (429, 503) always.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
     """How failed attempts are repeated; times in seconds."""
 
     attempts: int = 5
-    """How often a call is sent at most; 1 never repeats."""
+    """How often a call is sent at most; 1 disables retries."""
     deadline: float | None = 300.0
     """For the whole call with all attempts and waits; None for no limit."""
     base: float = 0.25
     """The first wait is a random part of this, the next of twice this, and so on."""
     cap: float = 20.0
-    """No wait chosen here is longer."""
+    """Upper bound of the waits chosen by the client."""
     max_retry_after: float = 120.0
-    """A server that asks for a longer wait gets its error raised instead."""
+    """If a server asks for a longer wait, its error is raised instead."""
 
     def __post_init__(self) -> None:
         for name in ("attempts", "base", "cap", "max_retry_after"):
-            # Written so that a NaN is refused too.
+            # Written so that NaN is refused too.
             if not getattr(self, name) >= (1 if name == "attempts" else 0):
                 raise ValueError(f"RetryPolicy({name}={getattr(self, name)}) is too small")
         if self.deadline is not None and not self.deadline > 0:
@@ -60,12 +60,12 @@ def is_retryable(
     error: BaseException,
     *,
     idempotent: bool,
-    transient: Callable[[ApiError], bool | None] | None = None,
+    is_transient: Callable[[ApiError], bool | None] | None = None,
 ) -> bool:
-    """Tell whether repeating a call after this failure is safe and can help.
+    """Return True if repeating a call after this failure is safe and can help.
 
-    `transient` is the service's own knowledge: True or False where an error code says more than
-    the status, None where it does not.
+    `is_transient` is what the service's error codes say: True or False if a code says more than the
+    status, None if it does not.
     """
     if isinstance(error, ConnectionFailedError | ConnectTimeoutError):
         return not isinstance(error, CertificateError)
@@ -74,15 +74,15 @@ def is_retryable(
     if isinstance(error, ApiError):
         if error.status in _NOT_NOW:
             return True
-        known = transient(error) if transient is not None else None
-        return idempotent and (error.status in _TRANSIENT if known is None else known)
+        transient = is_transient(error) if is_transient is not None else None
+        return idempotent and (error.status in _TRANSIENT if transient is None else transient)
     return False
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Read a `Retry-After` header: seconds or an HTTP date; None where it is neither.
+    """Parse a `Retry-After` header: seconds or an HTTP date; None if it is neither.
 
-    `now` is the time since the epoch. RFC 9110, 10.2.3; fractions of a second occur.
+    `now` is the time since the epoch. RFC 9110, 10.2.3; some servers send fractions of a second.
     """
     if value is None:
         return None
@@ -102,23 +102,31 @@ def backoff_delay(
     policy: RetryPolicy,
     *,
     attempt: int,
-    elapsed: float,
-    asked: float | None,
+    requested: float | None,
     random: Callable[[], float],
-) -> float | None:
-    """Give the seconds to wait after attempt number `attempt` failed; None to give up.
+) -> float:
+    """Return the seconds to wait after attempt number `attempt` failed.
 
-    `asked` is what the server asked for; a wait that would end after the deadline is not begun.
+    `requested` is the wait that the server asked for.
+    """
+    # Full jitter: clients that failed together do not return together.
+    delay = random() * min(policy.cap, policy.base * 2.0 ** min(attempt - 1, 60))
+    if requested is not None:
+        # A little more than requested, spread, for the same reason; but no hammering if it is 0.
+        delay = max(delay, requested + random() * min(policy.base, requested))
+    return delay
+
+
+def is_exhausted(
+    policy: RetryPolicy, *, attempt: int, elapsed: float, delay: float, requested: float | None
+) -> bool:
+    """Return True if attempt number `attempt` was the last that the policy allows.
+
+    A wait that would end after the deadline is not started. `elapsed` is the time since the call
+    began, `requested` the wait that the server asked for, `delay` the wait chosen.
     """
     if attempt >= policy.attempts:
-        return None
-    # Full jitter: clients that failed together do not come back together.
-    delay = random() * min(policy.cap, policy.base * 2.0 ** min(attempt - 1, 60))
-    if asked is not None:
-        if asked > policy.max_retry_after:
-            return None
-        # A little more than asked, spread, for the same reason; but no hammering where that is 0.
-        delay = max(delay, asked + random() * min(policy.base, asked))
-    if policy.deadline is not None and elapsed + delay >= policy.deadline:
-        return None
-    return delay
+        return True
+    if requested is not None and requested > policy.max_retry_after:
+        return True
+    return policy.deadline is not None and elapsed + delay >= policy.deadline

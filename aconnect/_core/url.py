@@ -1,4 +1,4 @@
-"""Addresses: which server, which path, which query, all quoted."""
+"""Addresses: server, path and query, all quoted and checked."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _MINUTE: Final = timedelta(minutes=1)
 
 
 def origin_of(url: str) -> str:
-    """Give scheme, host and port of an http(s) address, or refuse it with the reason."""
-    # What stands before an @ may be a password, whatever else is wrong with the address.
+    """Return scheme, host and port of an http(s) address; raise with the reason if it is invalid."""
+    # What precedes an @ may be a password, whatever else is wrong with the address.
     shown = f"***@{url.rpartition('@')[2]}" if "@" in url else url
     try:
         parts = urlsplit(url)
@@ -58,8 +58,8 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{name}" + (f":{port}" if port and port != default else "")
 
 
-def place_of(address: str) -> tuple[str, list[str]]:
-    """Split a server's address, as a person writes it, into origin and quoted path segments."""
+def split_address(address: str) -> tuple[str, list[str]]:
+    """Split a server's address, as users write it, into origin and quoted path segments."""
     address = address.strip()
     if _CONTROL.search(address):
         raise InvalidArgumentError(
@@ -71,7 +71,7 @@ def place_of(address: str) -> tuple[str, list[str]]:
 
 
 def is_loopback(origin: str) -> bool:
-    """Tell whether an origin is this very machine."""
+    """Return True if an origin is this machine."""
     host = urlsplit(origin).hostname or ""
     try:
         return ip_address(host).is_loopback
@@ -80,7 +80,7 @@ def is_loopback(origin: str) -> bool:
 
 
 def quote_segment(name: str, value: object) -> str:
-    """Quote one path segment; refuse what would change which resource is addressed."""
+    """Quote one path segment; refuse values that would address another resource."""
     text = value if isinstance(value, str) else _scalar(name, value)
     if _PLAIN.fullmatch(text):
         return text
@@ -92,7 +92,7 @@ def quote_segment(name: str, value: object) -> str:
 
 
 def quote_segments(name: str, value: object) -> str:
-    """Quote a path of several segments, each by the rules of one."""
+    """Quote a path of several segments, each by the rules for one."""
     return "/".join(quote_segment(name, part) for part in str(value).split("/"))
 
 
@@ -101,12 +101,12 @@ def _quoted(name: str, text: str) -> str:
         return quote(text, safe="")
     except UnicodeEncodeError as error:
         raise InvalidArgumentError(
-            f"{name}={text!r} is no proper text: {error.reason}; pass text that UTF-8 can write"
+            f"{name}={text!r} is not valid text: {error.reason}; pass text that can be encoded as UTF-8"
         ) from error
 
 
 def query_string(values: Mapping[str, object], separators: Mapping[str, str] | None = None) -> str:
-    """Encode query parameters: None left out, booleans lower-case, lists joined, RFC 3339 times."""
+    """Encode query parameters: None omitted, booleans in lower case, lists joined, RFC 3339 times."""
     pairs: list[str] = []
     for name, value in values.items():
         if value is None or value is UNSET:
@@ -140,7 +140,7 @@ def _scalar(name: str, value: object) -> str:
 
 
 def rfc3339(name: str, value: datetime) -> str:
-    """Write a time as the wire has it; refuse one that says no time zone."""
+    """Format a time as RFC 3339; refuse one without a time zone."""
     if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidArgumentError(
             f"{name}={value.isoformat()} has no time zone; write, for example, "
@@ -148,13 +148,13 @@ def rfc3339(name: str, value: datetime) -> str:
         )
     offset = value.utcoffset()
     if offset is not None and offset % _MINUTE:
-        # The standard knows offsets in whole minutes only; some historical ones are not.
+        # The standard has offsets in whole minutes only; some historical ones are not.
         value = value.astimezone(UTC)
     return value.isoformat().replace("+00:00", "Z")
 
 
 def timestamp(name: str, value: datetime | str | None) -> datetime | str | None:
-    """Check a time given as text or `datetime`; text goes out as it came, with all its digits."""
+    """Check a time given as text or `datetime`; text is sent unchanged, with all its digits."""
     if isinstance(value, datetime):
         rfc3339(name, value)
     elif isinstance(value, str):
@@ -177,10 +177,10 @@ def _check_rfc3339(name: str, text: str) -> None:
 
 
 def check_header(name: str, value: str) -> str:
-    """Give a header's value; refuse a header that would smuggle in another one."""
+    """Return a header's value; refuse a header that would inject another one."""
     if not _TOKEN.fullmatch(name):
         raise InvalidArgumentError(
-            f"{name!r} is not the name of a header; it takes letters, digits and hyphens"
+            f"{name!r} is not a valid header name; use letters, digits and hyphens"
         )
     if any(c in value for c in "\r\n\0"):
         raise InvalidArgumentError(
@@ -190,16 +190,18 @@ def check_header(name: str, value: str) -> str:
 
 
 def check_method(method: str) -> str:
-    """Give a method in capitals; refuse what is none."""
+    """Return an HTTP method in upper case; refuse anything else."""
     if not _TOKEN.fullmatch(method):
-        raise InvalidArgumentError(f"{method!r} is not an HTTP method; pass GET, POST and the like")
+        raise InvalidArgumentError(
+            f"{method!r} is not an HTTP method; pass one such as GET or POST"
+        )
     return method.upper()
 
 
 def check_path(path: str) -> None:
-    """Refuse a path of the caller's own that would break the request or leave the API."""
+    """Refuse a path passed by the caller that would break the request or leave the API."""
     if not _TARGET.fullmatch(path) or ".." in path.partition("?")[0].split("/"):
         raise InvalidArgumentError(
-            f"the path {path!r} must begin with / and be quoted, without '..', blanks or foreign "
-            "letters"
+            f"the path {path!r} must begin with / and be percent-encoded, without '..', blanks or "
+            "non-ASCII characters"
         )

@@ -1,4 +1,4 @@
-"""Bodies that are sent piece by piece."""
+"""Request bodies that are sent chunk by chunk."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from aconnect._core.message import CHUNK, Upload
 from aconnect.errors import InvalidArgumentError
 
 
-class Body:
-    """The pieces of an upload, from its beginning; `problem` is what went wrong on our side.
+class UploadBody:
+    """The chunks of an upload, from its beginning; `problem` is what went wrong on our side.
 
     aiohttp reports that as a broken connection, which it is not.
     """
@@ -24,14 +24,14 @@ class Body:
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         upload, sent = self._upload, 0
         try:
-            async with aclosing(_pieces(upload.source)) as pieces:
-                async for piece in pieces:
-                    sent += len(piece)
+            async with aclosing(_chunks(upload.source)) as chunks:
+                async for chunk in chunks:
+                    sent += len(chunk)
                     if sent > upload.size:
                         break
-                    yield piece
+                    yield chunk
                     if upload.progress is not None:
-                        upload.progress(len(piece))
+                        upload.progress(len(chunk))
         except OSError as error:
             self.problem = InvalidArgumentError(
                 f"cannot read {upload.source!r}: {error.strerror or error}"
@@ -43,19 +43,19 @@ class Body:
             raise
         if sent != upload.size:
             self.problem = InvalidArgumentError(
-                f"{upload.source!r} changed while it was sent: it had {upload.size} bytes before; "
-                "send it again when nothing writes to it"
+                f"{upload.source!r} changed while it was sent: its size was {upload.size} bytes "
+                "before; send it again when nothing writes to it"
             )
             raise self.problem
 
 
-async def _pieces(source: bytes | Path) -> AsyncGenerator[bytes, None]:
+async def _chunks(source: bytes | Path) -> AsyncGenerator[bytes, None]:
     if isinstance(source, bytes):
         view = memoryview(source)
         for start in range(0, len(view), CHUNK):
             yield bytes(view[start : start + CHUNK])
         return
-    # Closed without waiting: aiohttp cancels this as soon as the answer is there.
+    # Closed without waiting: aiohttp cancels this as soon as it has the response.
     with source.open("rb") as file:
-        while piece := await asyncio.to_thread(file.read, CHUNK):
-            yield piece
+        while chunk := await asyncio.to_thread(file.read, CHUNK):
+            yield chunk

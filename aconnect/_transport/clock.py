@@ -7,7 +7,7 @@ import time
 
 
 class SystemClock:
-    """Tells the machine's time and really sleeps."""
+    """The machine's time, and real sleeps."""
 
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)

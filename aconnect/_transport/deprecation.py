@@ -1,4 +1,4 @@
-"""Warning of deprecated operations where it helps: at the line that asked for one."""
+"""Warnings about deprecated operations, at the line of the caller."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import warnings
 from types import FrameType
 from typing import Final
 
-# What runs between a call and its caller: streams are context managers, an attempt that is not the
-# first runs below tenacity, and above a task there is only what started its loop.
+# What runs between a call and its caller: streams are context managers, a retry runs below tenacity,
+# and above a task there is only what started its loop.
 _BETWEEN: Final = frozenset({"aconnect", "asyncio", "contextlib", "tenacity"})
 
 
 def warn_caller(message: str) -> None:
-    """Give a DeprecationWarning that points at the line of the caller's code."""
+    """Issue a DeprecationWarning that points to the line of the caller's code."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and _package(frame) in _BETWEEN:
         frame, level = frame.f_back, level + 1

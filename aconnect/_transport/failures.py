@@ -1,7 +1,7 @@
-"""What aiohttp's errors mean, in this library's terms.
+"""aiohttp's errors in this library's terms.
 
-Each says what was tried, what came and what to do, without the query, which may name people, and
-without anything that was sent.
+Each message says what was tried, what came back and what to do, without the query, which may name
+people, and without anything that was sent.
 """
 
 from __future__ import annotations
@@ -27,54 +27,56 @@ FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 
 
 def failure(
-    what: str, request: Request, error: BaseException, proxy: str | None, *, began: bool
+    call: str, request: Request, error: BaseException, proxy: str | None, *, began: bool
 ) -> Exception:
-    """Translate what an attempt failed with; `what` names the call, `began` is of the answer."""
-    why = _why(request, error)
+    """Translate what an attempt failed with; `began` is whether the response had begun."""
+    reason = _reason(request, error)
     match error:
         case aiohttp.ConnectionTimeoutError():
             return ConnectTimeoutError(
-                f"{what}: no connection in time (Timeout.connect); is the address right, and is "
-                "the server reachable from here?"
+                f"{call}: could not connect in time (Timeout.connect); check the address, and that "
+                "the server is reachable from here"
             )
         case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
             return ConnectionFailedError(
-                f"{what}: no connection through the proxy {shown_url(proxy or '')} ({why})"
+                f"{call}: could not connect through the proxy {shown_url(proxy or '')} ({reason})"
             )
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return CertificateError(
-                f"{what}: no secure connection ({why}); for a private authority pass "
+                f"{call}: could not establish a secure connection ({reason}); for a private authority pass "
                 "ssl=ssl.create_default_context(cafile=...)"
             )
         case aiohttp.ClientConnectorError():
             through = f" through the proxy {shown_url(proxy)}" if proxy is not None else ""
             return ConnectionFailedError(
-                f"{what}: could not connect{through} ({error.os_error.strerror or why}); is the "
-                "address right, and is the server up?"
+                f"{call}: could not connect{through} ({error.os_error.strerror or reason}); check the "
+                "address, and that the server is running"
             )
         case asyncio.TimeoutError():
-            return too_slow(what, began=began)
+            return too_slow(call, began=began)
         case aiohttp.InvalidURL():
-            return InvalidArgumentError(f"{what} is not a valid address: {why}")
+            return InvalidArgumentError(f"{call} is not a valid address: {reason}")
         case _:
-            part = "within" if began else "before"
-            return ConnectionLostError(f"{what}: the connection broke {part} the answer ({why})")
+            part = "during" if began else "before"
+            return ConnectionLostError(
+                f"{call}: the connection broke {part} the response ({reason})"
+            )
 
 
-def too_slow(what: str, *, began: bool) -> ReadTimeoutError:
-    """Make the error of an attempt that ran out of time."""
-    part = "the rest of the answer" if began else "an answer"
+def too_slow(call: str, *, began: bool) -> ReadTimeoutError:
+    """Return the error of an attempt that ran out of time."""
+    part = "the rest of the response" if began else "a response"
     return ReadTimeoutError(
-        f"{what}: waited too long for {part}; if the server needs that long, raise "
+        f"{call}: waited too long for {part}; if the server needs that long, raise "
         "timeout=Timeout(read=...)"
     )
 
 
-def _why(request: Request, error: BaseException) -> str:
+def _reason(request: Request, error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"{error.status} {error.message}"
     if isinstance(error, aiohttp.ClientResponseError):
-        return "the answer was not HTTP"
+        return f"the response is not valid HTTP: {error.message}"
     text = str(error) or type(error).__name__
     query = request.target.partition("?")[2]
     return text.replace(query, "...") if query else text

@@ -1,4 +1,4 @@
-"""How a client talks to its server, as one frozen value."""
+"""How a client connects to its server, as one frozen value."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from aconnect.errors import InvalidArgumentError
 
 
 class Timeout(Struct, frozen=True, kw_only=True):
-    """How long one attempt may take, in seconds; None for no limit.
+    """Time limits of one attempt, in seconds; None for no limit.
 
     The whole call, with all its attempts, is limited by `RetryPolicy.deadline`.
     """
 
     connect: float | None = 10.0
-    """Until there is a connection, waiting for a free one included."""
+    """For establishing a connection, including the wait for a free one."""
     read: float | None = 60.0
-    """Between two pieces of the answer; a server asked to hold an answer back gets longer."""
+    """Between two chunks of the response; longer if the server was asked to hold it back."""
     total: float | None = None
-    """For the whole attempt; streamed bodies are not bound by it."""
+    """For the whole attempt; does not apply to streamed bodies."""
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            # Written so that a NaN is refused too.
+            # Written so that NaN is refused too.
             if value is not None and not value > 0:
                 raise ValueError(f"Timeout({name}={value}) must be above 0 s, or None for no limit")
 
@@ -42,41 +42,41 @@ DEFAULT_MAX_BODY: Final = 256 * 1024 * 1024
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """Everything about the connection that a user may choose."""
+    """Everything about the connection that a user may configure."""
 
     timeout: Timeout = Timeout()
     retry: RetryPolicy = RetryPolicy()
     limits: Limits = Limits()
     max_body: int = DEFAULT_MAX_BODY
-    """Bytes of a decompressed answer at most; streamed answers are not bound by it."""
+    """Upper bound of a decompressed response, in bytes; does not apply to streamed responses."""
     ssl: ssl_module.SSLContext | None = None
-    """A TLS context of your own, for a private authority or a client certificate."""
+    """A TLS context, for a private certificate authority or a client certificate."""
     insecure_tls: bool = False
-    """Do not check the server's certificate. Anyone on the way can then read the key."""
+    """Do not verify the server's certificate. Anyone in between can then read the key."""
     proxy: str | None = None
     """Address of an HTTP proxy."""
     proxy_authorization: Secret | None = None
     """Value of the Proxy-Authorization header."""
     trust_env: bool = False
-    """Take the proxy from the environment (`HTTPS_PROXY` and the like)."""
+    """Read the proxy from the environment (such as `HTTPS_PROXY`)."""
     headers: Mapping[str, str] = {}
-    """More headers for every request, for a proxy in front, say."""
+    """Additional headers for every request, such as for a proxy in front of the server."""
     user_agent: str = ""
-    """Put in front of aconnect's own."""
+    """Prepended to aconnect's own."""
     clock: Clock = SYSTEM_CLOCK
 
     def __post_init__(self) -> None:
         if self.ssl is not None and self.insecure_tls:
             raise InvalidArgumentError(
-                "pass either ssl= or insecure_tls=True: with a context of your own, it says what "
-                "is checked"
+                "pass either ssl= or insecure_tls=True: a TLS context itself determines what is "
+                "verified"
             )
         if self.proxy is not None:
             _, mark, rest = self.proxy.rpartition("@")
             scheme = self.proxy.partition("://")[0]
             if scheme not in {"http", "https"}:
                 raise InvalidArgumentError(
-                    f"the proxy {shown_url(self.proxy)!r} is no http address; write it as "
+                    f"the proxy {shown_url(self.proxy)!r} is not an HTTP address; write it as "
                     "http://host:port"
                 )
             origin_of(f"{scheme}://{rest}" if mark else self.proxy)
@@ -90,44 +90,44 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 class Connection(TypedDict, total=False):
-    """How a client talks to its server: the keywords that the clients of all services take.
+    """How a client connects to its server: keywords that the clients of all services accept.
 
-    None stands for the default.
+    None selects the default.
     """
 
     timeout: Timeout | float | None
-    """Of one attempt; a plain number is its total in seconds."""
+    """Of one attempt; a number is its total in seconds."""
     retry: RetryPolicy | None
-    """How failed calls are repeated, and for how long."""
+    """How failed calls are retried, and for how long."""
     limits: Limits | None
-    """Calls in flight and per second."""
+    """Limits on calls in flight and calls per second."""
     max_body: int | None
-    """Largest answer to accept, in bytes after decompression."""
+    """The largest response to accept, in bytes after decompression."""
     headers: Mapping[str, str] | None
-    """More headers for every request, for a proxy in front, say."""
+    """Additional headers for every request, such as for a proxy in front of the server."""
     ssl: ssl_module.SSLContext | None
-    """A TLS context of your own."""
+    """A TLS context."""
     insecure_tls: bool | None
-    """Do not check the server's certificate. Anyone on the way can then read the credentials."""
+    """Do not verify the server's certificate. Anyone in between can then read the credentials."""
     proxy: str | None
     """Address of an HTTP proxy."""
     proxy_authorization: str | None
     """Value of the Proxy-Authorization header."""
     trust_env: bool | None
-    """Take the proxy from the environment."""
+    """Read the proxy from the environment."""
     user_agent: str | None
-    """Put in front of aconnect's own."""
+    """Prepended to aconnect's own."""
     clock: Clock | None
-    """Another source of time, for tests."""
+    """The source of time; tests inject another one."""
 
 
 def options_of(connection: Connection) -> Options:
-    """Make the options that a client's keywords describe."""
+    """Return the options that a client's keywords describe."""
     chosen: dict[str, Any] = {k: v for k, v in connection.items() if v is not None}
     unknown = chosen.keys() - Connection.__optional_keys__
     if unknown:
         raise TypeError(
-            f"a client does not know {', '.join(sorted(unknown))}; it takes "
+            f"Client() got unexpected keyword arguments: {', '.join(sorted(unknown))}; it accepts "
             f"{', '.join(sorted(Connection.__optional_keys__))}"
         )
     if "timeout" in chosen:
@@ -138,7 +138,7 @@ def options_of(connection: Connection) -> Options:
 
 
 def connection_of(options: Options) -> Connection:
-    """Make the keywords that describe a client's options, for another client like it."""
+    """Return the keywords for another client with these options."""
     chosen: dict[str, Any] = {name: getattr(options, name) for name in options.__struct_fields__}
     if options.proxy_authorization is not None:
         chosen["proxy_authorization"] = options.proxy_authorization.reveal()
@@ -146,5 +146,5 @@ def connection_of(options: Options) -> Connection:
 
 
 def as_timeout(value: Timeout | float) -> Timeout:
-    """Read a plain number as the seconds that one attempt may take."""
+    """Return a number as the total time of an attempt."""
     return value if isinstance(value, Timeout) else Timeout(total=float(value))

@@ -1,20 +1,32 @@
-"""What a call runs through, outer to inner: events, retries, permit, one attempt, judgement.
+"""What a call passes through, from outside in: events, retries, permit, one attempt, judgement.
 
 The first attempt goes out with as little as possible around it; what only failures and subscribers
-need (`calls`) is made when there are any.
+need (`calls`) is created when there are any.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, Self
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Final, Self, TypeVar
 
+import msgspec
+
+from aconnect._core.clock import Clock
 from aconnect._core.dialect import Dialect
 from aconnect._core.events import Event, Subscriber
 from aconnect._core.limits import RetryBudget
-from aconnect._core.message import Request, Response, StreamingResponse
-from aconnect._core.redaction import Secret
+from aconnect._core.message import (
+    NO_OPTIONS,
+    CallOptions,
+    Request,
+    Response,
+    StreamingResponse,
+    Upload,
+)
+from aconnect._core.redaction import Secret, redact
 from aconnect._transport.calls import Call
 from aconnect._transport.deprecation import warn_caller
 from aconnect._transport.limiter import Limiter
@@ -29,180 +41,286 @@ from aconnect.errors import (
     ReadTimeoutError,
 )
 
-_REFUSED: Final = 401
-_LONGEST_ERROR: Final = 64 * 1024
+T = TypeVar("T")
+
+_UNAUTHORIZED: Final = 401
+_MAX_ERROR_BODY: Final = 64 * 1024
+
+Credentials = Mapping[str, str]
+
+_responses: ContextVar[list[Response] | None] = ContextVar("aconnect responses", default=None)
+
+
+@contextmanager
+def record_responses() -> Iterator[list[Response]]:
+    """Collect the successful responses of the calls made in the block, the last one only."""
+    responses: list[Response] = []
+    token = _responses.set(responses)
+    try:
+        yield responses
+    finally:
+        _responses.reset(token)
 
 
 class Pipeline:
-    """Carries out calls to one origin under one set of options."""
+    """Makes calls to one origin under one set of options."""
 
     def __init__(
         self,
-        root: str,
+        api_root: str,
         headers: Mapping[str, str],
         options: Options,
         dialect: Dialect,
-        secrets: tuple[Secret, ...] = (),
+        secrets: Sequence[Secret] = (),
         auth: SignIn | None = None,
     ) -> None:
-        self.auth = auth
-        self.root = root
+        self.api_root = api_root
         self.options = options
         self.dialect = dialect
-        self.budget = RetryBudget()
-        self.session = Session(root, headers, options)
-        # Which operations were warned about: each once, by whichever client made of this one.
-        self._deprecated: set[str] = set()
-        # One list for all clients that `with_options` makes of one.
+        self.auth = auth
+        self.session = Session(api_root, headers, options)
+        # What follows is shared by all clients that `with_options` makes of one.
         self.subscribers: list[Subscriber] = []
+        self._secrets = list(secrets)
+        self._budget = RetryBudget()
         self._limiter = Limiter(options.limits, options.clock)
-        # Shared like the subscribers: what one client learns to hide, all of them hide.
-        self.secrets: list[Secret] = list(secrets)
+        self._deprecated: set[str] = set()
 
     def with_options(self, options: Options) -> Self:
-        """Give the same connections, limits and budget under other timeouts and retries."""
+        """Return the same connections, limits and budget under other timeouts and retries."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.options = options
         return other
 
-    def notify(self, make: Callable[[], Event]) -> None:
-        """Tell the subscribers; the event is not even made while there are none."""
+    @property
+    def clock(self) -> Clock:
+        """The source of time."""
+        return self.options.clock
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls are in flight."""
+        return self._limiter.in_flight
+
+    @property
+    def limit(self) -> int:
+        """How many calls may be in flight at the moment."""
+        return self._limiter.limit
+
+    def notify(self, make: Callable[[], Event], /) -> None:
+        """Send an event to the subscribers; it is not built if there are none."""
         if self.subscribers:
             event = make()
             for subscriber in self.subscribers:
                 subscriber(event)
 
-    async def send(self, request: Request) -> Response:
-        """Carry out a call and give its successful answer, or raise what went wrong at last."""
-        self.budget.earn()
+    def redact(self, text: str, secrets: Sequence[Secret] = (), /) -> str:
+        """Replace the client's secrets, and these, in a text that came from elsewhere."""
+        return redact(text, [*self._secrets, *secrets])
+
+    def add_secret(self, secret: Secret, *, replaces: Secret | None = None) -> None:
+        """Redact a further value from now on, in place of one that has become invalid."""
+        if replaces in self._secrets:
+            self._secrets.remove(replaces)
+        self._secrets.append(secret)
+
+    async def send(self, request: Request, call: CallOptions = NO_OPTIONS, /) -> Response:
+        """Make a call and return its successful response, or raise its last failure."""
+        self._budget.earn()
         began = self.options.clock.monotonic()
-        attempt = self._plain if self.auth is None else self._signed_in
+        attempt = self._attempt if self.auth is None else self._signed_in
         if self.subscribers:
-            return await Call(self, request, attempt, began).observed()
-        try:
-            return await attempt(request, began, first=True)
-        except AconnectError as error:
-            return await Call(self, request, attempt, began).go_on(error)
+            observed = self._call(request, call, began, partial(attempt, call=call, began=began))
+            response = await observed.observed()
+            response.attempts = observed.attempts
+            observed.finished(response.status)
+        else:
+            try:
+                response = await attempt(request, call, began, first=True)
+            except AconnectError as error:
+                retried = self._call(request, call, began, partial(attempt, call=call, began=began))
+                response = await retried.retry(error)
+                response.attempts = retried.attempts
+        responses = _responses.get()
+        if responses is not None:
+            responses[:] = [response]
+        return response
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncGenerator[StreamingResponse, None]:
-        """Carry out a call whose body is read piece by piece.
+    async def stream(
+        self, request: Request, call: CallOptions = NO_OPTIONS, /
+    ) -> AsyncGenerator[StreamingResponse, None]:
+        """Make a call whose response body is read chunk by chunk.
 
-        It is tried again until an answer begins; what breaks later is raised, because the caller
-        has seen a part already. The permit is kept until the body is done.
+        It is retried until a response begins; a later failure is raised, because the caller has
+        seen a part already. The permit is kept until the body is done.
         """
-        self.budget.earn()
-        request.transfer = True
+        self._budget.earn()
         began = self.options.clock.monotonic()
-        stack, stream = await Call(self, request, self._open, began).observed()
+        observed = self._call(
+            request, call, began, partial(self._open, call=call, began=began), is_transfer=True
+        )
+        stack, stream = await observed.observed()
         async with stack:
+            stream.attempts = observed.attempts
+            observed.finished(stream.status)
+            responses = _responses.get()
+            if responses is not None:
+                responses[:] = [
+                    Response(status=stream.status, headers=stream.headers, attempts=stream.attempts)
+                ]
             yield stream
 
-    async def _plain(self, request: Request, began: float, *, first: bool = False) -> Response:
+    def _call(
+        self,
+        request: Request,
+        call: CallOptions,
+        began: float,
+        attempt: Callable[[Request], Awaitable[T]],
+        *,
+        is_transfer: bool = False,
+    ) -> Call[T]:
+        deadline = None if is_transfer else self._deadline(request, call)
+        return Call(
+            request,
+            attempt,
+            title=self._title(request),
+            began=began,
+            policy=msgspec.structs.replace(self.options.retry, deadline=deadline),
+            dialect=self.dialect,
+            budget=self._budget,
+            clock=self.options.clock,
+            notify=self.notify,
+        )
+
+    async def _attempt(
+        self,
+        request: Request,
+        call: CallOptions,
+        began: float,
+        *,
+        first: bool = False,
+        credentials: Credentials | None = None,
+    ) -> Response:
         """Make one attempt."""
         borrower = object()
         limiter = self._limiter
-        waited = not limiter.try_enter(borrower) and await self._enter(request, borrower, began)
+        waited = not limiter.try_acquire(borrower) and await self._acquire(
+            request, call, borrower, began
+        )
         try:
-            late = waited or not first or request.within is not None
-            left = self.left(request, began) if late else None
-            response = await self.session.send(request, self.options, left)
+            late = waited or not first or call.deadline is not None
+            remaining = self._remaining(request, call, began) if late else None
+            response = await self.session.send(
+                request, self.options, call, credentials or call.credentials, remaining
+            )
         except (ReadTimeoutError, ConnectTimeoutError):
             limiter.overloaded()
             raise
         finally:
-            limiter.leave(borrower)
+            limiter.release(borrower)
         if response.status < 300:
             limiter.succeeded()
-            deprecation = self.dialect.deprecation(request, response.headers)
-            if deprecation is not None:
-                self._warn(request.operation, deprecation)
+            self._warn_deprecated(request, response.headers)
             return response
-        raise self._refused(request, response)
+        raise self._error(request, response, credentials or call.credentials)
 
-    async def _signed_in(self, request: Request, began: float, *, first: bool = False) -> Response:
-        """Make an attempt with fetched credentials; once more with fresh ones where refused."""
+    async def _signed_in(
+        self, request: Request, call: CallOptions, began: float, *, first: bool = False
+    ) -> Response:
+        """Make an attempt with fetched credentials; once more with fresh ones if refused."""
         auth = self.auth
-        if auth is None or request.anonymous:
-            return await self._plain(request, began, first=first)
-        request.credentials = await auth.headers()
+        if auth is None or request.anonymous or call.credentials is not None:
+            return await self._attempt(request, call, began, first=first)
+        credentials = await auth.headers()
         try:
-            return await self._plain(request, began)
+            return await self._attempt(request, call, began, credentials=credentials)
         except ApiError as error:
-            if error.status != _REFUSED:
+            if error.status != _UNAUTHORIZED:
                 raise
-        # Nothing was done, so this is safe for every call.
-        auth.forget(request.credentials)
-        request.credentials = await auth.headers()
-        return await self._plain(request, began)
+        # The server did nothing, so this is safe for every call.
+        auth.forget(credentials)
+        return await self._attempt(request, call, began, credentials=await auth.headers())
 
     async def _open(
-        self, request: Request, began: float
+        self, request: Request, call: CallOptions, began: float
     ) -> tuple[AsyncExitStack, StreamingResponse]:
-        auth = None if request.anonymous else self.auth
-        if auth is not None:
-            request.credentials = await auth.headers()
+        auth = None if request.anonymous or call.credentials is not None else self.auth
+        credentials = call.credentials if auth is None else await auth.headers()
         borrower = object()
-        await self._enter(request, borrower, began)
+        await self._acquire(request, call, borrower, began, is_transfer=True)
         async with AsyncExitStack() as stack:
-            stack.callback(self._limiter.leave, borrower)
-            stream = await stack.enter_async_context(self.session.stream(request, self.options))
+            stack.callback(self._limiter.release, borrower)
+            stream = await stack.enter_async_context(
+                self.session.stream(request, self.options, call, credentials)
+            )
             if stream.status >= 300:
                 body = b""
                 async for chunk in stream:
                     body += chunk
-                    if len(body) > _LONGEST_ERROR:
+                    if len(body) > _MAX_ERROR_BODY:
                         break
+                if auth is not None and credentials and stream.status == _UNAUTHORIZED:
+                    auth.forget(credentials)
                 response = Response(status=stream.status, headers=stream.headers, body=body)
-                if auth is not None and request.credentials and response.status == _REFUSED:
-                    auth.forget(request.credentials)
-                raise self._refused(request, response)
-            deprecation = self.dialect.deprecation(request, stream.headers)
-            if deprecation is not None:
-                self._warn(request.operation, deprecation)
+                raise self._error(request, response, credentials)
+            self._warn_deprecated(request, stream.headers)
             return stack.pop_all(), stream
         raise AssertionError  # pragma: no cover  the stack swallows nothing
 
-    async def _enter(self, request: Request, borrower: object, began: float) -> bool:
+    async def _acquire(
+        self,
+        request: Request,
+        call: CallOptions,
+        borrower: object,
+        began: float,
+        *,
+        is_transfer: bool = False,
+    ) -> bool:
+        def remaining() -> float | None:
+            return None if is_transfer else self._remaining(request, call, began)
+
         try:
-            return await self._limiter.enter(borrower, lambda: self.left(request, began))
+            return await self._limiter.acquire(borrower, remaining)
         except TimeoutError as error:
             raise DeadlineExceededError(
-                f"{self.describe(request)}: no permit to send it before the deadline "
-                f"({self.deadline(request)} s); {self._limiter.limit} calls may be in flight"
+                f"{self._title(request)}: no permit to send it before the deadline "
+                f"({self._deadline(request, call)} s); {self._limiter.limit} calls may be in flight"
             ) from error
 
-    def _warn(self, operation: str, deprecation: str) -> None:
-        """Warn of an operation once."""
-        if operation not in self._deprecated:
-            self._deprecated.add(operation)
-            warn_caller(deprecation)
+    def _warn_deprecated(self, request: Request, headers: Mapping[str, str]) -> None:
+        """Warn once of an operation, whichever of the clients made of this one calls it."""
+        message = self.dialect.deprecation(request, headers)
+        if message is not None and request.operation not in self._deprecated:
+            self._deprecated.add(request.operation)
+            warn_caller(message)
 
-    def _refused(self, request: Request, response: Response) -> ApiError:
+    def _error(
+        self, request: Request, response: Response, credentials: Credentials | None
+    ) -> ApiError:
         if response.status in {429, 503}:
             self._limiter.overloaded()
-        secrets = [*self.secrets, *request.secrets]
-        if request.credentials is not None:
-            # A token that is good for this call only is not among those that the client knows.
-            own = (Secret(value.rpartition(" ")[2]) for value in request.credentials.values())
-            secrets = [*secrets, *own]
-        return self.dialect.error(request, response, self.root, secrets)
+        secrets = [*self._secrets, *request.secrets]
+        for value in (credentials or {}).values():
+            # A token that is valid for this call only is not among the client's secrets.
+            secrets.append(Secret(value.rpartition(" ")[2]))
+        return self.dialect.error(request, response, self.api_root, secrets)
 
-    def left(self, request: Request, began: float) -> float | None:
-        """Give the seconds that remain for a call; None where there is no deadline."""
-        deadline = self.deadline(request)
+    def _remaining(self, request: Request, call: CallOptions, began: float) -> float | None:
+        """Return the seconds that remain for a call; None if there is no deadline."""
+        deadline = self._deadline(request, call)
         if deadline is None:
             return None
         return max(began + deadline - self.options.clock.monotonic(), 0.001)
 
-    def deadline(self, request: Request) -> float | None:
-        """Give the seconds for a whole call; None where there is no limit."""
-        if request.transfer:
+    def _deadline(self, request: Request, call: CallOptions) -> float | None:
+        """Return the seconds for a whole call; None if there is no limit."""
+        if isinstance(request.body, Upload):
+            # The time depends on the size.
             return None
-        limits = [t for t in (self.options.retry.deadline, request.within) if t is not None]
+        limits = [t for t in (self.options.retry.deadline, call.deadline) if t is not None]
         return min(limits, default=None)
 
-    def describe(self, request: Request) -> str:
-        """Name a call in an error message, without its query."""
-        return f"{request.method} {self.root}{request.target.partition('?')[0]}"
+    def _title(self, request: Request) -> str:
+        return f"{request.method} {self.api_root}{request.path}"

@@ -1,8 +1,8 @@
-"""One connection pool to one origin; with `failures.py`, all that knows aiohttp's client.
+"""One connection pool to one origin; with `failures`, all that knows aiohttp's client.
 
-It sends one attempt and brings back the answer or a `TransportError`. It does not judge answers,
-does not repeat anything, follows only GET and HEAD redirects within the origin, and keeps no
-cookies: what a task needs, its calls carry themselves.
+It sends one attempt and returns the response or raises a `TransportError`. It does not judge
+responses, does not retry, follows only GET and HEAD redirects within the origin, and keeps no
+cookies: the calls of a task carry their own.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ import aiohttp
 import anyio
 from yarl import URL
 
-from aconnect._core.message import Request, Response, StreamingResponse, Upload
+from aconnect._core.message import CallOptions, Request, Response, StreamingResponse, Upload
 from aconnect._core.url import origin_of
-from aconnect._transport.body import Body
+from aconnect._transport.body import UploadBody
 from aconnect._transport.failures import FAILURES, failure, too_slow
 from aconnect._transport.options import Options, Timeout
-from aconnect._transport.watchdog import TimeoutWatchdog, Watched
+from aconnect._transport.watchdog import Deadline, TimeoutWatchdog
 from aconnect.errors import BodyTooLargeError, RedirectRefusedError
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_MOST_REDIRECTS: Final = 5
-_CLOSING: Final = 5.0
-# A server that was asked to hold an answer for n seconds gets n and this before we give up.
-_HOLD_SLACK: Final = 15.0
+_MAX_REDIRECTS: Final = 5
+_CLOSE_TIMEOUT: Final = 5.0
+# A server that was asked to hold a response back for n seconds gets n plus this before we give up.
+_WAIT_SLACK: Final = 15.0
 
 
 class Session:
-    """A connection pool to `root`, opened on first use."""
+    """A connection pool to one API root, opened on first use."""
 
-    def __init__(self, root: str, headers: Mapping[str, str], options: Options) -> None:
-        self.root = root
-        self.origin = origin_of(root)
+    def __init__(self, api_root: str, headers: Mapping[str, str], options: Options) -> None:
+        self.api_root = api_root
+        self.origin = origin_of(api_root)
         self._options = options
-        self._proxy = options.proxy or (_proxy_of_environment(root) if options.trust_env else None)
+        self._proxy = options.proxy or (_environment_proxy(api_root) if options.trust_env else None)
         self._headers = dict(headers)
-        # aiohttp tells a session's own headers to the proxy as well, the key among them.
-        self._each_time = None if self._proxy is None else self._headers
+        # aiohttp sends a session's own headers to the proxy as well, the key among them.
+        self._request_headers = None if self._proxy is None else self._headers
         self._proxy_headers: dict[str, str] = {}
         if self._proxy is not None and options.proxy_authorization is not None:
             self._proxy_headers = {"Proxy-Authorization": options.proxy_authorization.reveal()}
             if self.origin.startswith("http:"):
-                # There is no tunnel to set up: the request itself is what the proxy reads.
-                self._each_time = {**self._headers, **self._proxy_headers}
-        self._watch = TimeoutWatchdog()
+                # There is no tunnel: the proxy reads the request itself.
+                self._request_headers = {**self._headers, **self._proxy_headers}
+        self._watchdog = TimeoutWatchdog()
         self._aiohttp: aiohttp.ClientSession | None = None
         self._closed = False
 
@@ -63,38 +63,45 @@ class Session:
         options = self._options
         tls: ssl_module.SSLContext | bool = options.ssl or not options.insecure_tls
         self._aiohttp = aiohttp.ClientSession(
-            # How many calls are in flight is limited by the pipeline, which can change its mind.
+            # The pipeline limits the calls in flight, because its limit changes.
             connector=aiohttp.TCPConnector(limit=0, ssl=tls),
-            headers=self._headers if self._each_time is None else None,
+            headers=self._headers if self._request_headers is None else None,
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self._proxy,
         )
-        # aiohttp repeats an idempotent request when a pooled connection is dead. Repeating is
-        # the retry policy's decision: it is what counts. A middleware could stop it without this
-        # attribute, for two per cent of a small call; the tests count at the server.
-        self._aiohttp._retry_connection = False
+        # aiohttp repeats an idempotent request if a pooled connection is dead, but repeating is the
+        # decision of the retry policy, which counts. A middleware could prevent it without this
+        # attribute, at two per cent of a small call; the tests count at the server.
+        self._aiohttp._retry_connection = False  # noqa: SLF001  aiohttp has no public way
         return self._aiohttp
 
     async def close(self) -> None:
-        """Close all connections; not interrupted by a cancellation, and bounded in time."""
+        """Close all connections, within a bounded time and even if cancelled."""
         self._closed = True
-        self._watch.close()
+        self._watchdog.close()
         session, self._aiohttp = self._aiohttp, None
         if session is not None:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSING):
+            with anyio.CancelScope(shield=True), anyio.move_on_after(_CLOSE_TIMEOUT):
                 await session.close()
 
-    async def send(self, request: Request, options: Options, left: float | None) -> Response:
-        """Send a request once and read the whole answer; `left` seconds remain for the call."""
+    async def send(
+        self,
+        request: Request,
+        options: Options,
+        call: CallOptions,
+        credentials: Mapping[str, str] | None,
+        remaining: float | None,
+    ) -> Response:
+        """Send a request once and read the whole response; `remaining` seconds for the call."""
         response: aiohttp.ClientResponse | None = None
-        idle, whole = _patience(options, request, left)
-        watched = self._watch.begin(_least(idle, whole))
+        idle, total = _time_limits(options, request, call, remaining)
+        deadline = self._watchdog.start(_minimum(idle, total))
         try:
-            response = await self._respond(request, options)
+            response = await self._respond(request, options, call, credentials)
             content = response.content
             body = await content.readany()
             if not content.at_eof() or len(body) > options.max_body:
-                body = await self._read_on(request, response, body, options, watched, idle, whole)
+                body = await self._read_on(request, response, body, options, deadline, idle, total)
             headers = response.headers
             return Response(
                 status=response.status,
@@ -103,13 +110,13 @@ class Session:
                 set_cookies=tuple(headers.getall("Set-Cookie", ())),
             )
         except asyncio.CancelledError as error:
-            if watched is None or not watched.is_ours():
+            if deadline is None or not deadline.is_ours():
                 raise
-            raise too_slow(self._name(request), began=response is not None) from error
+            raise too_slow(self._title(request), began=response is not None) from error
         except FAILURES as error:
             raise self._failure(request, error, began=response is not None) from error
         finally:
-            self._watch.end(watched)
+            self._watchdog.stop(deadline)
             if response is not None and not response.content.at_eof():
                 response.close()
 
@@ -119,36 +126,40 @@ class Session:
         response: aiohttp.ClientResponse,
         body: bytes,
         options: Options,
-        watched: Watched | None,
+        deadline: Deadline | None,
         idle: float | None,
-        whole: float | None,
+        total: float | None,
     ) -> bytes:
-        """Read what comes after the first piece of a body."""
+        """Read what follows the first chunk of a body."""
         content, most = response.content, options.max_body
         now = asyncio.get_running_loop().time
-        end = math.inf if whole is None else now() + whole
-        pieces, size = [body], len(body)
+        end = math.inf if total is None else now() + total
+        chunks, size = [body], len(body)
         while not content.at_eof() and size <= most:
-            if watched is not None:
-                # Later than before, so the timer that is set will do.
-                watched.expires = end if idle is None else min(now() + idle, end)
-            piece = await content.readany()
-            pieces.append(piece)
-            size += len(piece)
+            if deadline is not None:
+                # Later than before, so the timer that is set suffices.
+                deadline.expires = end if idle is None else min(now() + idle, end)
+            chunk = await content.readany()
+            chunks.append(chunk)
+            size += len(chunk)
         if size > most:
             raise BodyTooLargeError(
-                f"{self._name(request)} answered with more than {most} bytes; stream it, or raise "
-                "max_body if you expect that much"
+                f"{self._title(request)} returned more than {most} bytes; stream the response, or "
+                "raise max_body if you expect that much"
             )
-        return b"".join(pieces)
+        return b"".join(chunks)
 
     @asynccontextmanager
     async def stream(
-        self, request: Request, options: Options
+        self,
+        request: Request,
+        options: Options,
+        call: CallOptions,
+        credentials: Mapping[str, str] | None,
     ) -> AsyncGenerator[StreamingResponse, None]:
-        """Send a request once and hand out the body piece by piece."""
+        """Send a request once and yield the response before its body."""
         try:
-            response = await self._respond(request, options)
+            response = await self._respond(request, options, call, credentials, is_streamed=True)
         except FAILURES as error:
             raise self._failure(request, error, began=False) from error
         try:
@@ -158,7 +169,7 @@ class Session:
                 chunks=self._chunks(request, response),
             )
         finally:
-            # Closing and not releasing: what the caller did not read would have to be read first.
+            # Not released to the pool: the rest of the body would have to be read first.
             response.close()
 
     async def _chunks(
@@ -170,23 +181,31 @@ class Session:
         except FAILURES as error:
             raise self._failure(request, error, began=True) from error
 
-    async def _respond(self, request: Request, options: Options) -> aiohttp.ClientResponse:
+    async def _respond(
+        self,
+        request: Request,
+        options: Options,
+        call: CallOptions,
+        credentials: Mapping[str, str] | None,
+        *,
+        is_streamed: bool = False,
+    ) -> aiohttp.ClientResponse:
         session = self._aiohttp or self._open()
-        url = self.root + request.target
+        url = self.api_root + request.target
         headers, body = request.headers, request.body
-        data: bytes | Body | None = None
+        data: bytes | UploadBody | None
         if isinstance(body, Upload):
             headers = {**(headers or {}), **body.headers}
-            data = Body(body)
+            data = UploadBody(body)
         else:
             data = body
-        if request.cookies:
-            headers = {**(headers or {}), "Cookie": request.cookies}
-        if self._each_time is not None:
-            headers = {**self._each_time, **(headers or {})}
-        if request.credentials is not None:
-            headers = {**(headers or {}), **request.credentials}
-        for _ in range(_MOST_REDIRECTS + 1):
+        if call.cookies:
+            headers = {**(headers or {}), "Cookie": call.cookies}
+        if self._request_headers is not None:
+            headers = {**self._request_headers, **(headers or {})}
+        if credentials is not None:
+            headers = {**(headers or {}), **credentials}
+        for _ in range(_MAX_REDIRECTS + 1):
             try:
                 response = await session.request(
                     request.method,
@@ -194,11 +213,11 @@ class Session:
                     data=data,
                     headers=headers,
                     allow_redirects=False,
-                    timeout=_timers(options.timeout, request.transfer),
+                    timeout=_timeout(options.timeout, is_streamed or isinstance(body, Upload)),
                     proxy_headers=self._proxy_headers or None,
                 )
             except FAILURES:
-                if isinstance(data, Body) and data.problem is not None:
+                if isinstance(data, UploadBody) and data.problem is not None:
                     raise data.problem from data.problem.__cause__
                 raise
             if response.status not in _REDIRECTS:
@@ -206,7 +225,7 @@ class Session:
             response.close()
             url = self._redirected(request, url, response)
         raise RedirectRefusedError(
-            f"{self._name(request)} was redirected {_MOST_REDIRECTS + 1} times; check the "
+            f"{self._title(request)} was redirected {_MAX_REDIRECTS + 1} times; check the "
             "server's address"
         )
 
@@ -219,62 +238,62 @@ class Session:
             target = origin = ""
         if origin != self.origin or not location:
             raise RedirectRefusedError(
-                f"{self._name(request)} answered {response.status} and points to "
+                f"{self._title(request)} returned {response.status} and redirects to "
                 f"{origin or 'no valid address'}; not followed, because credentials never go to "
                 "another origin. If that is your server, use its address"
             )
         if request.method not in {"GET", "HEAD"}:
             raise RedirectRefusedError(
-                f"{self._name(request)} answered {response.status} and points to "
+                f"{self._title(request)} returned {response.status} and redirects to "
                 f"{target.partition('?')[0]}; not followed, because a redirect may lose the body. "
                 "Use that address"
             )
         return target
 
-    def _name(self, request: Request) -> str:
-        return f"{request.method} {self.root}{request.target.partition('?')[0]}"
+    def _title(self, request: Request) -> str:
+        return f"{request.method} {self.api_root}{request.path}"
 
     def _failure(self, request: Request, error: BaseException, *, began: bool) -> Exception:
-        return failure(self._name(request), request, error, self._proxy, began=began)
+        return failure(self._title(request), request, error, self._proxy, began=began)
 
 
-def _proxy_of_environment(root: str) -> str | None:
+def _environment_proxy(url: str) -> str | None:
     # Not aiohttp's own way, which also reads .netrc and fails where that knows the server.
-    parts = urlsplit(root)
+    parts = urlsplit(url)
     if parts.hostname is None or proxy_bypass(parts.hostname):
         return None
     return getproxies().get(parts.scheme)
 
 
-def _patience(
-    options: Options, request: Request, left: float | None
+def _time_limits(
+    options: Options, request: Request, call: CallOptions, remaining: float | None
 ) -> tuple[float | None, float | None]:
-    """Give the seconds to wait for something to come, and for the whole attempt."""
+    """Return the seconds between two chunks, and for the whole attempt."""
+    if isinstance(request.body, Upload):
+        # Left to aiohttp's timer between two reads, which starts when the body has been sent.
+        return None, None
     timeout = options.timeout
     idle = timeout.read
-    if request.hold and idle is not None:
-        idle = max(idle, request.hold + _HOLD_SLACK)
-    if request.transfer:
-        # aiohttp's timer between two reads watches it, which begins when the body is sent.
-        return None, None
-    return idle, _least(timeout.total, options.retry.deadline if left is None else left)
+    if call.wait_seconds and idle is not None:
+        idle = max(idle, call.wait_seconds + _WAIT_SLACK)
+    return idle, _minimum(timeout.total, options.retry.deadline if remaining is None else remaining)
 
 
-def _least(one: float | None, other: float | None) -> float | None:
+def _minimum(one: float | None, other: float | None) -> float | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
 
 
 @lru_cache(maxsize=64)
-def _timers(timeout: Timeout, transfer: bool) -> aiohttp.ClientTimeout:
-    """Give what aiohttp itself is to watch."""
+def _timeout(timeout: Timeout, is_transfer: bool) -> aiohttp.ClientTimeout:
+    """Return the time limits that aiohttp itself watches."""
     # Without a connection nothing was sent, and the error must say so, however short the time for
-    # an answer is.
-    connect = _least(timeout.connect, timeout.read and timeout.read * 0.9)
+    # a response is.
+    connect = _minimum(timeout.connect, timeout.read and timeout.read * 0.9)
     return aiohttp.ClientTimeout(
         total=None,
         connect=connect,
         sock_connect=connect,
-        sock_read=timeout.read if transfer else None,
+        sock_read=timeout.read if is_transfer else None,
     )

@@ -1,4 +1,4 @@
-"""Credentials that have to be fetched and that end: one caller signs in, the others wait."""
+"""Credentials that have to be fetched and that expire: one caller signs in, the others wait."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from msgspec import Struct
 from aconnect._core.clock import Clock
 from aconnect.errors import AconnectError
 
-_LEAVING: Final = 5.0
+_SIGN_OUT_TIMEOUT: Final = 5.0
 
 
 class Credentials(Struct, frozen=True):
-    """What a sign-in gives."""
+    """The result of signing in."""
 
     headers: Mapping[str, str]
     lifetime: float | None = None
-    """In seconds from now; None where that is not known."""
+    """In seconds from now; None if unknown."""
 
     def __repr__(self) -> str:
         return f"<Credentials for {self.lifetime} s>"
@@ -43,42 +43,46 @@ class SignIn:
         self._early = early
         self._clock = clock
         self._headers: Mapping[str, str] | None = None
-        self._end: float | None = None
+        self._expires: float | None = None
         self._turn = asyncio.Lock()
 
     async def headers(self) -> Mapping[str, str]:
-        """Give credentials that will last for a call, signing in where that is needed."""
-        known = self._known()
-        if known is not None:
-            return known
+        """Return credentials that will last for a call, signing in if necessary."""
+        current = self._current()
+        if current is not None:
+            return current
         async with self._turn:
-            known = self._known()
-            if known is None:
+            current = self._current()
+            if current is None:
                 fresh = await self._sign_in()
-                known = self._headers = fresh.headers
-                self._end = None
+                current = self._headers = fresh.headers
+                self._expires = None
                 if fresh.lifetime is not None:
-                    # Of a very short life, half is used: else each call would sign in.
-                    spare = min(self._early, fresh.lifetime / 2)
-                    self._end = self._clock.monotonic() + fresh.lifetime - spare
-            return known
+                    # Half of a very short lifetime is used, or each call would sign in.
+                    margin = min(self._early, fresh.lifetime / 2)
+                    self._expires = self._clock.monotonic() + fresh.lifetime - margin
+            return current
 
-    def _known(self) -> Mapping[str, str] | None:
-        if self._end is not None and self._clock.monotonic() >= self._end:
+    def _current(self) -> Mapping[str, str] | None:
+        if self._expires is not None and self._clock.monotonic() >= self._expires:
             return None
         return self._headers
 
     def forget(self, refused: Mapping[str, str]) -> None:
-        """Drop credentials that the server did not take, unless newer ones are there already."""
+        """Drop credentials that the server refused, unless there are newer ones already."""
         if self._headers is refused:
             self._headers = None
 
     async def close(self) -> None:
-        """Sign out, where somebody is signed in; what goes wrong with that is of no consequence."""
-        signed_in, self._headers = self._known(), None
-        if signed_in is None or self._sign_out is None:
+        """Sign out if signed in; a failure to do so is ignored."""
+        current, self._headers = self._current(), None
+        if current is None or self._sign_out is None:
             return
-        self._headers = signed_in
-        with anyio.CancelScope(shield=True), anyio.move_on_after(_LEAVING), suppress(AconnectError):
+        self._headers = current
+        with (
+            anyio.CancelScope(shield=True),
+            anyio.move_on_after(_SIGN_OUT_TIMEOUT),
+            suppress(AconnectError),
+        ):
             await self._sign_out()
         self._headers = None

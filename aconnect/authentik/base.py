@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from aconnect._client.bound import Bound
 from aconnect._client.endpoint import Resource
-from aconnect._core.model import Bound
 
 if TYPE_CHECKING:
     from aconnect.authentik.client import Client
@@ -15,7 +15,7 @@ class AuthentikResource(Resource):
     """A group of operations of authentik's API v3."""
 
     service = "authentik"
-    _client: Client
+    client: Client
 
 
 class AuthentikBound(Bound, kw_only=True):
@@ -24,5 +24,4 @@ class AuthentikBound(Bound, kw_only=True):
     @property
     def client(self) -> Client:
         """The client this came from."""
-        client: Client = self._context[0]
-        return client
+        return cast("Client", self.origin[0])

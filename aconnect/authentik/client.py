@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from typing import Final, Unpack
 
-from aconnect._client.client import BaseClient, resource, setting
+from aconnect._client.client import BaseClient, setting
+from aconnect._client.endpoint import resource
 from aconnect._core.redaction import Secret
-from aconnect._core.url import place_of
+from aconnect._core.url import split_address
 from aconnect._transport.options import Connection, options_of
 from aconnect.authentik.connection_tokens import ConnectionTokens
 from aconnect.authentik.dialect import AuthentikDialect
@@ -25,8 +25,8 @@ class Client(BaseClient):
     server's or the API's (`…/api/v3`). Nothing is sent before the first call.
     """
 
-    connection_tokens: cached_property[ConnectionTokens] = resource(ConnectionTokens)
-    endpoints: cached_property[Endpoints] = resource(Endpoints)
+    connection_tokens: Final = resource(ConnectionTokens)
+    endpoints: Final = resource(Endpoints)
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Client(BaseClient):
     @property
     def url(self) -> str:
         """The server's address, without the API's part."""
-        return self._origin.removesuffix(API)
+        return self.api_root.removesuffix(API)
 
 
 def api_root(address: str) -> str:
@@ -63,7 +63,7 @@ def api_root(address: str) -> str:
         raise InvalidArgumentError(
             "no server address: pass it as Client('https://auth.example.com') or set AUTHENTIK_URL"
         )
-    origin, segments = place_of(address)
+    origin, segments = split_address(address)
     if segments[-2:] == ["api", "v3"]:
         del segments[-2:]
     return "/".join([origin, *segments]) + API

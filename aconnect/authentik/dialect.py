@@ -35,7 +35,7 @@ _TOKEN_REFUSED: Final = (
 class AuthentikDialect(Dialect):
     """Reads authentik's error bodies."""
 
-    def read(self, response: Response) -> ErrorBody | None:
+    def parse(self, response: Response) -> ErrorBody | None:
         data = _json(response)
         if is_dict(data) and isinstance(data.get("detail"), str):
             return ErrorBody(data["detail"], _code(data), data)
@@ -50,21 +50,23 @@ class AuthentikDialect(Dialect):
         )
         return ErrorBody("; ".join(_messages(fields)), code, data)
 
-    def kind(self, request: Request, response: Response, said: ErrorBody | None) -> type[ApiError]:
+    def error_class(
+        self, request: Request, response: Response, body: ErrorBody | None
+    ) -> type[ApiError]:
         if (
             response.status == 403
-            and said is not None
-            and (said.code in _NOT_SIGNED_IN or said.message.startswith(_TOKEN_REFUSED))
+            and body is not None
+            and (body.code in _NOT_SIGNED_IN or body.message.startswith(_TOKEN_REFUSED))
         ):
             return AuthenticationError
-        return super().kind(request, response, said)
+        return super().error_class(request, response, body)
 
-    def hint(self, request: Request, kind: type[ApiError], said: ErrorBody | None) -> str:
-        if kind is AuthenticationError:
+    def hint(self, request: Request, error_class: type[ApiError], body: ErrorBody | None) -> str:
+        if error_class is AuthenticationError:
             return "check the token (AUTHENTIK_TOKEN): it needs the intent API and must not expire"
-        if kind is PermissionDeniedError:
+        if error_class is PermissionDeniedError:
             return "the token's owner may not do this; give its role the permission"
-        if kind is NotFoundError and said is None:
+        if error_class is NotFoundError and body is None:
             return "the answer is not authentik's; check the server's address (AUTHENTIK_URL)"
         return ""
 

@@ -45,38 +45,38 @@ class Pages(Struct, frozen=True):
     """Whether a server may answer every page with all rows."""
     controls: ClassVar[tuple[str, ...]] = ("page", "page_size")
 
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
+    def query(self, position: Position, size: int) -> Mapping[str, object]:
         # The size stays with the position: page 3 of another size begins at another row.
-        return {"page": at.get("page", 1), "page_size": at.get("page_size", size)}
+        return {"page": position.get("page", 1), "page_size": position.get("page_size", size)}
 
-    def wire(self, row: Any) -> Any:
-        return _Page[row]
+    def response_type(self, item: Any) -> Any:
+        return _Page[item]
 
-    def cut(self, page: Any, at: Position, size: int) -> PageResult:
-        rows: list[Any] = page.results
-        told: Pagination = page.pagination
-        total = None if told.count is None else int(told.count)
-        after = {"page": int(told.next), "page_size": at.get("page_size", size)}
+    def parse(self, page: Any, position: Position, size: int) -> PageResult:
+        items: list[Any] = page.results
+        pagination: Pagination = page.pagination
+        total = None if pagination.count is None else int(pagination.count)
+        after = {"page": int(pagination.next), "page_size": position.get("page_size", size)}
         if self.repeats:
             # The count includes endpoints that the token's owner may not see.
             total = None
-            if "page" not in at and len(rows) > _claimed(told):
-                return PageResult(rows, None, len(rows))
-            begin = _begin(rows)
-            if at.get("begin") == begin:
+            if "page" not in position and len(items) > _claimed(pagination):
+                return PageResult(items, None, len(items))
+            begin = _begin(items)
+            if position.get("begin") == begin:
                 return PageResult([], None)
-            after["begin"] = at.get("begin", begin)
-        return PageResult(rows, after if told.next > 0 else None, total)
+            after["begin"] = position.get("begin", begin)
+        return PageResult(items, after if pagination.next > 0 else None, total)
 
 
-def _claimed(told: Pagination) -> float:
+def _claimed(pagination: Pagination) -> float:
     """Give how many rows the page should have by its own account."""
-    if told.start_index is None or told.end_index is None:
+    if pagination.start_index is None or pagination.end_index is None:
         return float("inf")
-    return told.end_index - told.start_index + 1
+    return pagination.end_index - pagination.start_index + 1
 
 
-def _begin(rows: list[Any]) -> str:
+def _begin(items: list[Any]) -> str:
     """Describe the first row in a few letters, to know it again."""
-    first = decoding.encode(rows[0]) if rows else b""
+    first = decoding.encode(items[0]) if items else b""
     return hashlib.sha256(first).hexdigest()[:16]

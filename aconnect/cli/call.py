@@ -16,7 +16,7 @@ from aconnect.cli.common import echo, echo_rows, report_retries, run
 if TYPE_CHECKING:
     from aconnect._client.client import BaseClient
     from aconnect._client.endpoint import Resource
-    from aconnect._client.operation import Endpoint
+    from aconnect._client.operation import Operation
     from aconnect._core.message import Upload
 
 SERVICES: Final = ("connect", "looker", "authentik", "cloudendure")
@@ -73,7 +73,7 @@ def call(
     run(lambda: _make(_client(service), declared, scope, {**args, **kwargs}, as_json=as_json))
 
 
-def _operations(service: str) -> dict[str, Endpoint]:
+def _operations(service: str) -> dict[str, Operation]:
     import_module(f"aconnect.{service}")
     from aconnect._client.operation import REGISTRY
 
@@ -91,10 +91,10 @@ def _client(service: str) -> BaseClient:
 
 
 def _sorted_out(
-    declared: Endpoint, arguments: Sequence[str]
+    declared: Operation, arguments: Sequence[str]
 ) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
     """Tell what belongs to the scope, the path and the rest."""
-    places = [name for name, *_ in declared.plan.path]
+    places = [name for name, *_ in declared.signature.path]
     given: dict[str, str] = {}
     rest: dict[str, list[Any]] = {}
     words = iter(arguments)
@@ -107,7 +107,7 @@ def _sorted_out(
             null = name == "null"
             name = (value if null else name).replace("-", "_")
             # Python's own words have an underscore at the end in the signature.
-            name = f"{name}_" if f"{name}_" in declared.plan.arguments else name
+            name = f"{name}_" if f"{name}_" in declared.signature.arguments else name
             rest.setdefault(name, []).append(None if null else _value(declared, name, value))
         elif len(given) < len(places):
             given[places[len(given)]] = word
@@ -118,13 +118,13 @@ def _sorted_out(
             )
     if len(given) < len(places):
         raise click.UsageError(f"{declared.name} needs {' '.join(places[len(given) :]).upper()}")
-    own = set(declared.plan.arguments)
+    own = set(declared.signature.arguments)
     scope = {name: value for name, value in given.items() if name not in own}
     args = {name: value for name, value in given.items() if name in own}
     return scope, args, {name: got if len(got) > 1 else got[0] for name, got in rest.items()}
 
 
-def _value(declared: Endpoint, name: str, text: str) -> Any:
+def _value(declared: Operation, name: str, text: str) -> Any:
     """Read a value: as text where the signature takes text, otherwise as JSON; perhaps a file."""
     import msgspec
 
@@ -175,7 +175,7 @@ def _read(name: str) -> str:
 
 async def _make(
     client: BaseClient,
-    declared: Endpoint,
+    declared: Operation,
     scope: dict[str, str],
     given: dict[str, Any],
     *,
@@ -202,7 +202,7 @@ async def _make(
 def _show_body(body: bytes, client: BaseClient) -> None:
     """Print an answer as it came, but for what the client signs in with."""
     try:
-        echo(client._hide(body.decode()))
+        echo(client.channel.redact(body.decode()))
     except UnicodeDecodeError:
         sys.stdout.buffer.write(body)
 
@@ -217,8 +217,8 @@ def _show(value: Any, client: BaseClient) -> None:
         sys.stdout.buffer.write(value)
         return
     if isinstance(value, str):
-        echo(client._hide(value))
+        echo(client.channel.redact(value))
         return
     token = getattr(value, "token", None)
     text = token if isinstance(token, str) else msgspec.json.encode(value).decode()
-    echo(client._hide(msgspec.json.format(text, indent=2)))
+    echo(client.channel.redact(msgspec.json.format(text, indent=2)))

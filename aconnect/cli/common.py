@@ -102,8 +102,8 @@ async def echo_rows(rows: Paged[Any], client: BaseClient, *, as_json: bool) -> N
     """Print rows as the server gave them, while they come: a line each, or as one array."""
     last = ""
     async for page in rows.raw().pages():
-        for row in page.rows:
-            text = client._hide(bytes(row).decode())
+        for row in page.items:
+            text = client.channel.redact(bytes(row).decode())
             if not as_json:
                 echo(text)
                 continue

@@ -19,7 +19,7 @@ class CloudEndureResource(Resource):
 
     service = "cloudendure"
     naming: ClassVar[Naming] = staticmethod(camel)
-    _client: Client
+    client: Client
 
 
 class CloudEndureModel(Model, kw_only=True, rename="camel"):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from functools import cached_property
 from typing import Final, Unpack
 
-from aconnect._client.client import BaseClient, resource
-from aconnect._client.endpoint import declared_by
-from aconnect._core import decoding
+from aconnect._client.client import BaseClient
+from aconnect._client.endpoint import call_with, resource
+from aconnect._core.message import CallOptions
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, options_of
 from aconnect._transport.signin import Credentials, SignIn
@@ -31,11 +30,11 @@ class Client(BaseClient):
     closed.
     """
 
-    accounts: cached_property[Accounts] = resource(Accounts)
-    projects: cached_property[Projects] = resource(Projects)
-    machines: cached_property[Machines] = resource(Machines)
-    users: cached_property[Users] = resource(Users)
-    session: cached_property[Session] = resource(Session)
+    accounts: Final = resource(Accounts)
+    projects: Final = resource(Projects)
+    machines: Final = resource(Machines)
+    users: Final = resource(Users)
+    session: Final = resource(Session)
 
     def __init__(
         self,
@@ -72,29 +71,21 @@ class Client(BaseClient):
     @property
     def url(self) -> str:
         """The console's address, without the API's part."""
-        return self._origin.removesuffix(API)
+        return self.api_root.removesuffix(API)
 
     async def _sign_in(self) -> Credentials:
-        declared, owner = declared_by(self.session.login)
-        request, _ = declared.bind(owner._scope, (), {**self._keyring.login()})
-        response = await self._answer(request)
-        # A login page has a status of 200 as well.
-        decoding.refuse_page(response.content_type, declared.title(self), response.body)
-        self._keyring.headers = session_headers(response, declared.title(self))
+        response = await self.with_response(self.session.login, **self._keyring.login())
+        self._keyring.headers = session_headers(response, f"POST {self.api_root}/login")
         return Credentials(self._keyring.headers)
 
     async def _sign_out(self) -> None:
-        declared, owner = declared_by(self.session.logout)
-        request, _ = declared.bind(owner._scope, (), {})
-        # With the present session or not at all: none is opened just to be closed.
-        request.anonymous = True
-        request.headers = {**(request.headers or {}), **self._keyring.headers}
-        await self._answer(request)
+        # With the current session or not at all: none is opened just to be closed.
+        await call_with(CallOptions(credentials=self._keyring.headers), self.session.logout)
 
-    def _use_token(self, token: str) -> Secret:
-        """Sign in with this API token from now on."""
+    def use_token(self, token: str) -> Secret:
+        """Sign in with this API token from now on, and return it as a secret."""
         secret = self._keyring.token = Secret(token)
-        self._pipeline.secrets.append(secret)
+        self._pipeline.add_secret(secret)
         return secret
 
 

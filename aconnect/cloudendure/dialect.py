@@ -10,7 +10,7 @@ from aconnect.errors import ApiError, AuthenticationError, NotFoundError, Permis
 class CloudEndureDialect(Dialect):
     """Reads CloudEndure's error bodies."""
 
-    def read(self, response: Response) -> ErrorBody | None:
+    def parse(self, response: Response) -> ErrorBody | None:
         data = json_object(response)
         if data is None:
             return None
@@ -21,14 +21,14 @@ class CloudEndureDialect(Dialect):
             message if isinstance(message, str) else "", code if isinstance(code, str) else None
         )
 
-    def hint(self, request: Request, kind: type[ApiError], said: ErrorBody | None) -> str:
-        if kind is AuthenticationError:
+    def hint(self, request: Request, error_class: type[ApiError], body: ErrorBody | None) -> str:
+        if error_class is AuthenticationError:
             return (
                 "check the user API token (CLOUDENDURE_USER_API_TOKEN) or the user name and "
                 "password (CLOUDENDURE_USERNAME, CLOUDENDURE_PASSWORD)"
             )
-        if kind is PermissionDeniedError:
+        if error_class is PermissionDeniedError:
             return "the user may not do this; use an administrator or the owner of the account"
-        if kind is NotFoundError and said is None:
+        if error_class is NotFoundError and body is None:
             return "the answer is not CloudEndure's; check the address (base_url)"
         return ""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from msgspec import field
 
-from aconnect._client.endpoint import declared_by, endpoint
-from aconnect._core import decoding
+from aconnect._client.endpoint import endpoint
 from aconnect._core.model import Confidential
 from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
 from aconnect.cloudendure.window import MAX_LIMIT, AuditLog, AuditLogEntry, events, window
@@ -125,17 +124,19 @@ class Projects(CloudEndureResource, name="projects"):
         CSV does not say whether there are more entries.
         """
         _check_query(limit, from_date_time, to_date_time)
-        declared, _ = declared_by(self._audit_log)
-        arguments = {
-            "limit": limit,
-            "from_date_time": from_date_time,
-            "to_date_time": to_date_time,
-            "format": "csv",
-        }
-        request, _ = declared.bind(self._scope, (project_id,), arguments)
-        response = await self._client._answer(request)
-        decoding.refuse_page(response.content_type, declared.title(self._client), response.body)
-        return response.body.decode("utf-8", "replace")
+        return await self._audit_log_csv(
+            project_id, limit=limit, from_date_time=from_date_time, to_date_time=to_date_time
+        )
+
+    @endpoint("GET", "/projects/{projectId}/auditLog", query={"format": "csv"})
+    async def _audit_log_csv(
+        self,
+        project_id: str,
+        *,
+        limit: int | None = None,
+        from_date_time: datetime | str | None = None,
+        to_date_time: datetime | str | None = None,
+    ) -> str: ...
 
     @endpoint("GET", "/projects/{projectId}/auditLog")
     async def _audit_log(
@@ -145,7 +146,6 @@ class Projects(CloudEndureResource, name="projects"):
         limit: int | None = None,
         from_date_time: datetime | str | None = None,
         to_date_time: datetime | str | None = None,
-        format: Literal["json", "csv"] | None = None,  # noqa: A002  the vendor's name
     ) -> AuditLog: ...
 
     def audit_log_events(
@@ -161,7 +161,7 @@ class Projects(CloudEndureResource, name="projects"):
         `to_date_time` is now by default. See `window` for how the window is divided.
         """
         _check_query(limit, from_date_time, from_date_time)
-        now = datetime.fromtimestamp(self._client.clock.time(), UTC)
+        now = datetime.fromtimestamp(self.client.clock.time(), UTC)
         begin, end = window(from_date_time, now if to_date_time is None else to_date_time)
 
         async def ask(from_: datetime, to: datetime) -> AuditLog:

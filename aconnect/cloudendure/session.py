@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final, TypedDict, Unpack
 
+from aconnect._client.client import ApiResponse
 from aconnect._client.endpoint import endpoint
-from aconnect._core.message import Response
 from aconnect._core.redaction import Secret
 from aconnect.cloudendure.base import CloudEndureResource
 from aconnect.cloudendure.users import User
@@ -58,18 +58,18 @@ class Session(CloudEndureResource, name="session"):
         ...
 
 
-def session_headers(response: Response, what: str) -> dict[str, str]:
-    """Make the headers of later calls from the cookies that a login sets."""
+def session_headers(response: ApiResponse[User], call: str) -> dict[str, str]:
+    """Return the headers of later calls, from the cookies that a login sets."""
     cookies: dict[str, str] = {}
     for header in response.set_cookies:
-        # Sent back as they came; the attributes are for browsers.
+        # Sent back unchanged; the attributes are for browsers.
         name, _, value = header.partition(";")[0].strip().partition("=")
         if value:
             cookies[name] = value
     if not cookies:
         raise DecodeError(
-            f"{what} answered {response.status} without a session cookie; check that the address is "
-            "CloudEndure's and that no proxy takes cookies away",
+            f"{call} returned {response.status} without a session cookie; check that the address is "
+            "CloudEndure's and that no proxy removes cookies",
             body=b"",
         )
     headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}

@@ -129,10 +129,10 @@ class Users(CloudEndureResource, name="users"):
         made = await self._replace_api_token()
         if not made.api_token:
             raise DecodeError(
-                f"POST {self._client._origin}/replaceApiToken answered without an apiToken, so the "
-                "new one is not known; look it up on the console"
+                f"POST {self.client.api_root}/replaceApiToken returned no apiToken, so the new one is "
+                "unknown; look it up on the console"
             )
-        return self._client._use_token(made.api_token)
+        return self.client.use_token(made.api_token)
 
     @endpoint("POST", "/replaceApiToken")
     async def _replace_api_token(self) -> ApiToken: ...

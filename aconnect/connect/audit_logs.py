@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from msgspec import field
 
-from aconnect._client.endpoint import paged
+from aconnect._client.endpoint import first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.model import Model, Row, id_text
 from aconnect._core.paging import Unpaged
@@ -57,6 +58,10 @@ class AuditLogs(ConnectResource, name="audit_logs"):
     def find(self, *, asc_order: bool | None = None) -> Paged[AuditLog]:
         """Find all entries, the newest first unless `asc_order`; for a time window use `search`."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @paged("/v1/search/auditlogs", by=PageNumber(max_size=500), role="administrator")
     def search(self, *, q: str | None = None, order: str | None = None) -> Paged[AuditLog]:

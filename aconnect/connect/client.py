@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine
-from functools import cached_property
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, Unpack
+from typing import Any, Final, ParamSpec, TypeVar, Unpack
 
-from aconnect._client.client import BaseClient, resource, setting
-from aconnect._client.endpoint import declared_by
-from aconnect._client.files import whole_file
+from aconnect._client.client import BaseClient, setting
+from aconnect._client.endpoint import resource
 from aconnect._client.polling import PollPolicy
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, connection_of, options_of
@@ -53,26 +50,26 @@ class Client(BaseClient):
     prefix. Nothing is sent before the first call.
     """
 
-    content: cached_property[Content] = resource(Content)
-    users: cached_property[Users] = resource(Users)
-    groups: cached_property[Groups] = resource(Groups)
-    tags: cached_property[Tags] = resource(Tags)
-    tasks: cached_property[Tasks] = resource(Tasks)
-    audit_logs: cached_property[AuditLogs] = resource(AuditLogs)
-    feature_usage: cached_property[FeatureUsage] = resource(FeatureUsage)
-    instrumentation: cached_property[Instrumentation] = resource(Instrumentation)
-    oauth: cached_property[OAuth] = resource(OAuth)
-    vanities: cached_property[Vanities] = resource(Vanities)
-    metrics: cached_property[Metrics] = resource(Metrics)
-    packages: cached_property[Packages] = resource(Packages)
-    queue: cached_property[Queue] = resource(Queue)
-    environments: cached_property[Environments] = resource(Environments)
-    system: cached_property[System] = resource(System)
-    server_settings: cached_property[Server] = resource(Server)
-    timezones: cached_property[TimeZones] = resource(TimeZones)
-    bootstrap: cached_property[Bootstrap] = resource(Bootstrap)
-    examples: cached_property[Examples] = resource(Examples)
-    experimental: cached_property[Experimental] = resource(Experimental)
+    content: Final = resource(Content)
+    users: Final = resource(Users)
+    groups: Final = resource(Groups)
+    tags: Final = resource(Tags)
+    tasks: Final = resource(Tasks)
+    audit_logs: Final = resource(AuditLogs)
+    feature_usage: Final = resource(FeatureUsage)
+    instrumentation: Final = resource(Instrumentation)
+    oauth: Final = resource(OAuth)
+    vanities: Final = resource(Vanities)
+    metrics: Final = resource(Metrics)
+    packages: Final = resource(Packages)
+    queue: Final = resource(Queue)
+    environments: Final = resource(Environments)
+    system: Final = resource(System)
+    server_settings: Final = resource(Server)
+    timezones: Final = resource(TimeZones)
+    bootstrap: Final = resource(Bootstrap)
+    examples: Final = resource(Examples)
+    experimental: Final = resource(Experimental)
 
     def __init__(
         self,
@@ -126,7 +123,7 @@ class Client(BaseClient):
     @property
     def url(self) -> str:
         """The server's address, without the API's part."""
-        return self._origin.removesuffix(API)
+        return self.api_root.removesuffix(API)
 
     async def me(self) -> User:
         """Get the user whose key this is."""
@@ -154,7 +151,7 @@ class Client(BaseClient):
         try:
             await call(*args, **kwargs)
         except ApiError as error:
-            if error.method == "DELETE" and self._pipeline.dialect.gone(error):
+            if error.method == "DELETE" and self.channel.dialect.is_gone(error):
                 return False
             raise
         return True
@@ -172,7 +169,7 @@ class Client(BaseClient):
                 content that CONNECT_CONTENT_GUID names, where there are several.
         """
         if audience is None and token:
-            audience = await self.oauth._api_integration()
+            audience = await self.oauth.own_api_integration()
         found = await self.oauth.get_credentials(token, OAuthTokenType.API_KEY, audience)
         if not found.access_token:
             raise DecodeError(
@@ -181,38 +178,10 @@ class Client(BaseClient):
             )
         snowflake = self._snowflake_token
         return Client(
-            self._origin,
+            self.api_root,
             found.access_token,
             polling=self.polling,
             snowflake_token=None if snowflake is None else snowflake.reveal(),
             version=self._version or None,
             **connection_of(self._pipeline.options),
         )
-
-    async def _within(
-        self,
-        left: float | None,
-        call: Callable[P, Coroutine[Any, Any, T]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """Carry out an operation within that many seconds, retries included."""
-        declared, owner = declared_by(call)
-        request, scope = declared.bind(owner._scope, args, kwargs)
-        request.within = left
-        response = await self._answer(request)
-        value: T = declared.decode(response, self, scope, request.secrets)
-        return value
-
-    async def download(
-        self,
-        path: str | Path,
-        call: Callable[P, Coroutine[Any, Any, bytes]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> Path:
-        """Stream what an operation answers into a file, which is there as a whole or not at all."""
-        async with self.stream(call, *args, **kwargs) as stream, whole_file(Path(path)) as file:
-            async for chunk in stream:
-                await file.write(chunk)
-        return Path(path)

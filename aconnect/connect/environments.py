@@ -6,13 +6,20 @@ They exist where content runs off the host, in Kubernetes.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Required, TypedDict, Unpack, cast
+from typing import ClassVar, Final, Required, TypedDict, Unpack, cast
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import (
+    ResourceBelow,
+    endpoint,
+    first_of,
+    match_of,
+    paged,
+    resource,
+    total_of,
+)
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
-from aconnect.connect._base.lookup import first_match
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
@@ -89,10 +96,9 @@ class Environment(ConnectBound, kw_only=True):
     tensorflow: EnvironmentInstallations | None = None
     volume_mounts: list[VolumeMount] | None = None
 
-    @property
-    def permissions(self) -> EnvironmentPermissions:
-        """Who may use it; where nobody is named, all publishers may."""
-        return self._below(EnvironmentPermissions, guid=self.guid)
+    permissions: ClassVar[ResourceBelow[EnvironmentPermissions]] = resource(
+        lambda: EnvironmentPermissions
+    )
 
     async def refresh(self) -> Environment:
         """Get the environment as it is now."""
@@ -189,10 +195,11 @@ class EnvironmentPermission(ConnectBound, kw_only=True):
     group_guid: str | None = None
     """None where it is a user."""
 
+    _permissions = resource(lambda: EnvironmentPermissions, guid="environment_guid")
+
     async def delete(self) -> None:
         """Take the right away."""
-        guid = self._scoped("guid", self.environment_guid)
-        await self._below(EnvironmentPermissions, guid=guid).delete(self.guid)
+        await self._permissions.delete(self.guid)
 
 
 class EnvironmentPermissionCreateParams(TypedDict, total=False):
@@ -203,7 +210,7 @@ class EnvironmentPermissionCreateParams(TypedDict, total=False):
 
 
 class EnvironmentPermissions(
-    ConnectResource, name="environments.permissions", role="administrator"
+    ConnectResource, name="environments.permissions", scope=("guid",), role="administrator"
 ):
     """Who may use one environment; where nobody is named, all publishers may."""
 
@@ -211,6 +218,10 @@ class EnvironmentPermissions(
     def find(self) -> Paged[EnvironmentPermission]:
         """Find who may use the environment."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/v1/environments/{guid}/permissions/{permission_guid}")
     async def get(self, permission_guid: str) -> EnvironmentPermission:
@@ -238,9 +249,9 @@ class Environments(ConnectResource, name="environments", since="2023.05.0"):
         """Find the environments that the key's owner may use."""
         ...
 
-    async def find_by(self, **fields: object) -> Environment | None:
-        """Find the first environment whose fields have these values, or None."""
-        return await first_match(self.find(), Environment, fields)
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/v1/environments/{guid}", role="publisher")
     async def get(self, guid: str) -> Environment:

@@ -5,9 +5,9 @@ No document describes the rows of the list, so they stay as they come.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectResource
@@ -20,6 +20,10 @@ class Examples(ConnectResource, name="examples"):
     def find(self) -> Paged[dict[str, Any]]:
         """Find all examples; their `name` is what the other operations take."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/v1/examples/{name}/thumbnail")
     async def thumbnail(self, name: str) -> bytes:

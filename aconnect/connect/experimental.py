@@ -8,9 +8,9 @@ speak with old servers in the old way.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Required, TypedDict, Unpack
+from typing import Final, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, resource, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.message import Upload
 from aconnect._core.model import Id, Model, OpenEnum
@@ -209,6 +209,10 @@ class ExperimentalBundles(ConnectResource, name="experimental.bundles", until="u
         """Find the bundles of an item, by id; gone after 2023.09, use `item.bundles.find`."""
         ...
 
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
+
     @endpoint("GET", "/v1/experimental/bundles/{id}")
     async def get(self, id: str) -> ExperimentalBundle:  # noqa: A002  the vendor's noun
         """Get one bundle; gone after 2023.09, use `item.bundles.get`."""
@@ -302,40 +306,6 @@ class ExperimentalJobs(ConnectResource, name="experimental.jobs"):
         ...
 
 
-class Experimental(ConnectResource, name="experimental"):
-    """What the vendor calls experimental, by kind of object."""
-
-    @property
-    def bootstrap(self) -> RetiredBootstrap:
-        """The first administrator of a new server; `client.bootstrap` from 2024.05 on."""
-        return RetiredBootstrap(self._client)
-
-    @property
-    def bundles(self) -> ExperimentalBundles:
-        """Bundles; gone after 2023.09."""
-        return ExperimentalBundles(self._client)
-
-    @property
-    def content(self) -> ExperimentalContent:
-        """Content items; gone after 2023.09."""
-        return ExperimentalContent(self._client)
-
-    @property
-    def groups(self) -> ExperimentalGroups:
-        """What groups have to do with content."""
-        return ExperimentalGroups(self._client)
-
-    @property
-    def jobs(self) -> ExperimentalJobs:
-        """The jobs of all content."""
-        return ExperimentalJobs(self._client)
-
-    @property
-    def tasks(self) -> ExperimentalTasks:
-        """Tasks; gone after 2023.09."""
-        return ExperimentalTasks(self._client)
-
-
 class RetiredBootstrap(ConnectResource, name="experimental.bootstrap"):
     """The older spelling of `Bootstrap`."""
 
@@ -352,3 +322,19 @@ class RetiredBootstrap(ConnectResource, name="experimental.bootstrap"):
         Use `client.bootstrap.create` there.
         """
         ...
+
+
+class Experimental(ConnectResource, name="experimental"):
+    """What the vendor calls experimental, by kind of object."""
+
+    bootstrap: Final = resource(RetiredBootstrap)
+
+    bundles: Final = resource(ExperimentalBundles)
+
+    content: Final = resource(ExperimentalContent)
+
+    groups: Final = resource(ExperimentalGroups)
+
+    jobs: Final = resource(ExperimentalJobs)
+
+    tasks: Final = resource(ExperimentalTasks)

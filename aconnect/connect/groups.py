@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Required, TypedDict, Unpack, cast
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import (
+    ResourceBelow,
+    endpoint,
+    first_of,
+    match_of,
+    paged,
+    resource,
+    total_of,
+)
+from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
-from aconnect.concurrency import Mapped, amap
+from aconnect.concurrency import amap
 from aconnect.connect._base.codes import ApiErrorCode
 from aconnect.connect._base.paging import PageNumber, UnpagedEnvelope
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, guid_of, known
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, guid_of, required
 from aconnect.connect.users import TempTicketParams, User, UserFields
 from aconnect.errors import ConflictError
 
@@ -32,10 +41,9 @@ class Group(ConnectBound, kw_only=True):
     """POSIX group id."""
     member_count: int | None = None
 
-    @property
-    def members(self) -> GroupMembers:
-        """The group's members."""
-        return self._below(GroupMembers, group_guid=self.guid)
+    members: ClassVar[ResourceBelow[GroupMembers]] = resource(
+        lambda: GroupMembers, group_guid="guid"
+    )
 
     async def refresh(self) -> Group:
         """Get the group as it is now."""
@@ -70,10 +78,11 @@ class GroupMember(UserFields, kw_only=True):
 
     guid: str = ""
 
+    _members = resource(lambda: GroupMembers)
+
     async def delete(self) -> None:
         """Take this user out of the group."""
-        members = self._below(GroupMembers, group_guid=self._scoped("group_guid"))
-        await members.delete(self.guid)
+        await self._members.delete(self.guid)
 
 
 class RemoteGroup(ConnectBound, kw_only=True):
@@ -87,7 +96,7 @@ class RemoteGroup(ConnectBound, kw_only=True):
     async def create(self) -> Group:
         """Add this group to the server."""
         return await self.client.groups.create_remote(
-            temp_ticket=known("temp_ticket", self.temp_ticket)
+            temp_ticket=required("temp_ticket", self.temp_ticket)
         )
 
 
@@ -120,7 +129,7 @@ class GroupMemberAddParams(TypedDict):
     user_guid: str
 
 
-class GroupMembers(ConnectResource, name="groups.members", since="1.7.0"):
+class GroupMembers(ConnectResource, name="groups.members", scope=("group_guid",), since="1.7.0"):
     """The members of one group."""
 
     @paged("/v1/groups/{group_guid}/members", by=PageNumber(max_size=500))
@@ -128,9 +137,9 @@ class GroupMembers(ConnectResource, name="groups.members", since="1.7.0"):
         """Find all members."""
         ...
 
-    async def count(self) -> int:
-        """Count the members."""
-        return await self.find().total()
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     async def add(
         self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
@@ -151,21 +160,21 @@ class GroupMembers(ConnectResource, name="groups.members", since="1.7.0"):
     async def _delete(self, user_guid: str) -> None: ...
 
 
-class UserGroups(ConnectResource, name="users.groups"):
+class UserGroups(ConnectResource, name="users.groups", scope=("user_guid",)):
     """The groups of one user."""
 
-    def find(self) -> Mapped[Group]:
+    def find(self) -> LazySequence[Group]:
         """Find the groups that the user is a member of, by looking into every group.
 
         The server has no such list: it takes one request for each 500 groups, and one for each
         group (more for a group of over 500 members), up to 16 of them at once.
         """
-        groups, user_guid = self._client.groups, self._scope["user_guid"]
+        groups, user_guid = self.client.groups, self.scope["user_guid"]
 
         async def if_member(group: Group) -> Group | None:
             async with aclosing(group.members.find().pages()) as pages:
                 async for page in pages:
-                    if any(member.guid == user_guid for member in page.rows):
+                    if any(member.guid == user_guid for member in page.items):
                         return group
             return None
 
@@ -176,19 +185,23 @@ class UserGroups(ConnectResource, name="users.groups"):
                     if group is not None:
                         yield group
 
-        return Mapped(rows)
+        return LazySequence(rows)
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     async def add(self, group: Group | str) -> None:
         """Make the user a member; `ConflictError` with code 16 where it is one already."""
-        await self._members(group).add(user_guid=self._scope["user_guid"])
+        await self._members(group).add(user_guid=self.scope["user_guid"])
 
     async def delete(self, group: Group | str) -> None:
         """Take the user out of a group."""
-        await self._members(group).delete(user_guid=self._scope["user_guid"])
+        await self._members(group).delete(user_guid=self.scope["user_guid"])
 
     def _members(self, group: Group | str) -> GroupMembers:
         guid = group if isinstance(group, str) else group.guid
-        return GroupMembers(self._client, {"group_guid": guid})
+        return GroupMembers(self.client, {"group_guid": guid})
 
 
 class Groups(ConnectResource, name="groups"):
@@ -202,22 +215,18 @@ class Groups(ConnectResource, name="groups"):
         """
         ...
 
-    async def find_one(self, *, prefix: str | None = None) -> Group | None:
-        """Find the first such group, or None."""
-        return await self.find(prefix=prefix).first()
-
-    async def count(self) -> int:
-        """Count all groups."""
-        return await self.find().total()
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     def handle(self, guid: str) -> Group:
         """Give a group of which only the guid is known; nothing is asked of the server."""
-        return Group(guid=guid)._bind(self._client, {"guid": guid})
+        return Group(guid=guid).bind(self.client, {"guid": guid})
 
     def of(self, user: User | str) -> UserGroups:
         """Give access to the groups of one user; nothing is asked of the server."""
         guid = user if isinstance(user, str) else user.guid
-        return UserGroups(self._client, {"user_guid": known("guid", guid)})
+        return UserGroups(self.client, {"user_guid": required("guid", guid)})
 
     @endpoint("GET", "/v1/groups/{guid}", since="1.7.0")
     async def get(self, guid: str) -> Group:

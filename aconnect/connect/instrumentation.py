@@ -12,10 +12,10 @@ from datetime import datetime
 from msgspec import field
 
 from aconnect._client.endpoint import paged
+from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
 from aconnect._core.model import Row, id_text
 from aconnect._core.paging import Unpaged
-from aconnect.concurrency import Mapped
 from aconnect.connect._base.paging import Keyset
 from aconnect.connect._base.resource import ConnectResource
 
@@ -167,7 +167,7 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
         to: datetime | str | None = None,
         content_guid: str | Sequence[str] | None = None,
         min_data_version: int | None = None,
-    ) -> Mapped[ContentVisit | ShinyUsage]:
+    ) -> LazySequence[ContentVisit | ShinyUsage]:
         """Find usage of both kinds: all visits, then all sessions of Shiny applications."""
 
         async def rows() -> AsyncGenerator[ContentVisit | ShinyUsage, None]:
@@ -182,4 +182,4 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
             async for session in sessions:
                 yield session
 
-        return Mapped(rows)
+        return LazySequence(rows)

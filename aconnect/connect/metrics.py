@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint
+from aconnect._client.endpoint import endpoint, first_of, match_of, resource, total_of
+from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
 from aconnect._core.model import Model
-from aconnect.concurrency import Mapped
-from aconnect.connect._base.lookup import first_match
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.connect.instrumentation import ContentHit, ContentVisit, ShinyUsage
 
@@ -56,11 +55,11 @@ class VisitMetrics(ConnectResource, name="metrics.visits"):
 
     def find(self, **terms: Unpack[UsageTerms]) -> Paged[ContentVisit]:
         """Find visits, oldest first."""
-        return self._client.instrumentation.visits(**_renamed(terms))
+        return self.client.instrumentation.visits(**_renamed(terms))
 
-    async def find_one(self, **terms: Unpack[UsageTerms]) -> ContentVisit | None:
-        """Find the first visit, or None."""
-        return await self.find(**terms).first()
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
 
 class ShinyMetrics(ConnectResource, name="metrics.shiny_usage"):
@@ -68,11 +67,11 @@ class ShinyMetrics(ConnectResource, name="metrics.shiny_usage"):
 
     def find(self, **terms: Unpack[UsageTerms]) -> Paged[ShinyUsage]:
         """Find sessions that overlap the window, oldest first."""
-        return self._client.instrumentation.shiny_usage(**_renamed(terms))
+        return self.client.instrumentation.shiny_usage(**_renamed(terms))
 
-    async def find_one(self, **terms: Unpack[UsageTerms]) -> ShinyUsage | None:
-        """Find the first session, or None."""
-        return await self.find(**terms).first()
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
 
 class HitMetrics(ConnectResource, name="metrics.hits"):
@@ -80,52 +79,35 @@ class HitMetrics(ConnectResource, name="metrics.hits"):
 
     def find(self, **terms: Unpack[HitTerms]) -> Paged[ContentHit]:
         """Find hits; they come in one answer, so ask for a short window."""
-        return self._client.instrumentation.hits(**_renamed(terms))
+        return self.client.instrumentation.hits(**_renamed(terms))
 
-    async def find_one(self, **terms: Unpack[HitTerms]) -> ContentHit | None:
-        """Find the first hit, or None."""
-        return await self.find(**terms).first()
-
-    async def find_by(self, **fields: object) -> ContentHit | None:
-        """Find the first hit whose fields have these values, or None; all hits are asked for."""
-        return await first_match(self.find(), ContentHit, fields)
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
 
 class UsageMetrics(ConnectResource, name="metrics.usage"):
     """Visits and sessions of Shiny applications."""
 
-    def find(self, **terms: Unpack[UsageTerms]) -> Mapped[ContentVisit | ShinyUsage]:
+    def find(self, **terms: Unpack[UsageTerms]) -> LazySequence[ContentVisit | ShinyUsage]:
         """Find all visits, then all sessions."""
-        return self._client.instrumentation.usage(**_renamed(terms))
+        return self.client.instrumentation.usage(**_renamed(terms))
 
-    async def find_one(self, **terms: Unpack[UsageTerms]) -> ContentVisit | ShinyUsage | None:
-        """Find the first visit, else the first session, or None."""
-        visits, sessions = self._client.metrics.visits, self._client.metrics.shiny_usage
-        return await visits.find_one(**terms) or await sessions.find_one(**terms)
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
 
 class Metrics(ConnectResource, name="metrics"):
     """Numbers of use."""
 
-    @property
-    def visits(self) -> VisitMetrics:
-        """Visits of content."""
-        return VisitMetrics(self._client)
+    visits: Final = resource(VisitMetrics)
 
-    @property
-    def shiny_usage(self) -> ShinyMetrics:
-        """Sessions of Shiny applications."""
-        return ShinyMetrics(self._client)
+    shiny_usage: Final = resource(ShinyMetrics)
 
-    @property
-    def hits(self) -> HitMetrics:
-        """Requests to content of any kind."""
-        return HitMetrics(self._client)
+    hits: Final = resource(HitMetrics)
 
-    @property
-    def usage(self) -> UsageMetrics:
-        """Visits and sessions of Shiny applications."""
-        return UsageMetrics(self._client)
+    usage: Final = resource(UsageMetrics)
 
     @endpoint("GET", "/v1/metrics/users/active", role="administrator")
     async def active_users(self) -> ActiveUsers:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from aconnect._client.endpoint import paged
+from typing import Final
+
+from aconnect._client.endpoint import first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
-from aconnect.connect._base.lookup import first_match
 from aconnect.connect._base.paging import PageNumber
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.connect.content.packages import Package
@@ -19,11 +20,6 @@ class Packages(ConnectResource, name="packages"):
         """Find packages of all content, by language, then name; or all uses of the one so named."""
         ...
 
-    async def find_by(self, **fields: object) -> Package | None:
-        """Find the first package whose fields have these values, or None.
-
-        Packages are asked for by the name where it is given, else it may take many pages.
-        """
-        name = fields.get("name")
-        rows = self.find(name=name if isinstance(name, str) else None)
-        return await first_match(rows, Package, fields)
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id
 from aconnect.connect._base.paging import PageNumber
@@ -39,6 +40,10 @@ class Queue(ConnectResource, name="queue", role="administrator"):
     ) -> Paged[QueueItem]:
         """Find all items, or those of some queues such as `default` and `git`."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("DELETE", "/v1/queue/{id}")
     async def delete(self, id: str) -> None:  # noqa: A002  the vendor's noun

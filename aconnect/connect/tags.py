@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, ClassVar, Final, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import (
+    ResourceBelow,
+    endpoint,
+    first_of,
+    match_of,
+    paged,
+    resource,
+    total_of,
+)
+from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id
 from aconnect._core.paging import Unpaged
-from aconnect.concurrency import Mapped
 from aconnect.connect._base.codes import ApiErrorCode
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, known
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
 from aconnect.errors import ApiError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -49,15 +57,9 @@ class Tag(ConnectBound, kw_only=True):
         """Get the tag above; None for a category."""
         return None if self.parent_id is None else await self.client.tags.get(self.parent_id)
 
-    @property
-    def child_tags(self) -> ChildTags:
-        """The tags right below."""
-        return self._below(ChildTags, id=known("id", self.id))
+    child_tags: ClassVar[ResourceBelow[ChildTags]] = resource(lambda: ChildTags)
 
-    @property
-    def descendant_tags(self) -> DescendantTags:
-        """The tags below, and those below them."""
-        return self._below(DescendantTags, id=known("id", self.id))
+    descendant_tags: ClassVar[ResourceBelow[DescendantTags]] = resource(lambda: DescendantTags)
 
     async def update(self, **fields: Unpack[TagUpdateParams]) -> Tag:
         """Change name or parent and give the tag as it is then."""
@@ -68,31 +70,39 @@ class Tag(ConnectBound, kw_only=True):
         await self.client.tags.delete(self.id)
 
 
-class ChildTags(ConnectResource, name="tags.child_tags"):
+class ChildTags(ConnectResource, name="tags.child_tags", scope=("id",)):
     """The tags right below one tag."""
 
     def find(self) -> Paged[Tag]:
         """Find them."""
-        return self._client.tags.find(parent_id=self._scope["id"])
+        return self.client.tags.find(parent_id=self.scope["id"])
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
 
-class DescendantTags(ConnectResource, name="tags.descendant_tags"):
+class DescendantTags(ConnectResource, name="tags.descendant_tags", scope=("id",)):
     """All tags below one tag."""
 
-    def find(self) -> Mapped[Tag]:
+    def find(self) -> LazySequence[Tag]:
         """Find them, each behind the tag that it is below; all tags are asked for once."""
 
         async def rows() -> AsyncGenerator[Tag, None]:
             below: dict[str | None, list[Tag]] = {}
-            for tag in await self._client.tags.find():
+            for tag in await self.client.tags.find():
                 below.setdefault(tag.parent_id, []).append(tag)
-            ahead = below.pop(self._scope["id"], [])
+            ahead = below.pop(self.scope["id"], [])
             while ahead:
                 tag = ahead.pop(0)
                 yield tag
                 ahead += below.pop(tag.id, [])
 
-        return Mapped(rows)
+        return LazySequence(rows)
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
 
 class TagCreateParams(TypedDict, total=False):
@@ -116,6 +126,10 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
     def find(self, *, name: str | None = None, parent_id: str | None = None) -> Paged[Tag]:
         """Find tags by name or parent."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/v1/tags/{id}", role="viewer")
     async def get(self, id: str) -> Tag:  # noqa: A002  the vendor's noun

@@ -1,32 +1,34 @@
 """Tasks: what the server does in the background, and following it to its end.
 
-In a cluster a task lives on the node that started it, so the cookies of the answer that started it
-go with every poll, and with no other call.
+In a cluster a task lives on the node that started it, so the cookies of the response that started
+it are sent with every poll, and with no other call.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, cast
 
 import msgspec
 
-from aconnect._client.endpoint import declared_by, endpoint
-from aconnect._client.polling import PollPolicy
+from aconnect._client.bound import ChannelOwner, Scope
+from aconnect._client.endpoint import call_with, endpoint
+from aconnect._client.polling import PollPolicy, ResumeInfo, follow
+from aconnect._client.signature import FromResponse
 from aconnect._core import decoding
 from aconnect._core.events import TaskProgress
-from aconnect._core.message import Response
+from aconnect._core.message import CallOptions, Response
 from aconnect._core.model import Id, Model
-from aconnect.connect._base.following import follow
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.errors import AconnectError, ResumeError, TaskFailedError
 
 if TYPE_CHECKING:
     from aconnect.connect.client import Client
+    from aconnect.connect.content.content import ContentItem
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 _LAST_LINES: Final = 20
 _SHOWN: Final = 200
@@ -37,20 +39,20 @@ class TaskStatus(Model, kw_only=True):
 
     id: Id = ""
     output: list[str] | None = None
-    """Lines that are new since the line asked for."""
+    """The lines after the line that was requested as `first`."""
     result: Any = None
     finished: bool = False
     code: int | None = None
-    """Exit code; 0 while it runs, so it means nothing before `finished`."""
+    """Exit code; 0 while the task runs, so it has no meaning before `finished`."""
     error: str | None = None
     last: int | None = None
-    """The line to ask from next."""
+    """The line to pass as `first` next time."""
 
 
 class TaskStarted(Model, kw_only=True):
-    """What a server answers when it has started a task.
+    """The response when the server has started a task.
 
-    Old servers answer a rendering with `id` and no `task_id`.
+    Old servers respond to a rendering with `id` and no `task_id`.
     """
 
     task_id: Id | None = None
@@ -64,14 +66,13 @@ class _Token(msgspec.Struct, kw_only=True):
     first: int = 0
 
 
-class Task(Generic[T]):
-    """Something that runs on the server: `await` it for its result.
+class Task(FromResponse, Generic[T_co]):
+    """Something that runs on the server: `await` it for its result, the final status.
 
-    The result of a deployment, build or rendering is the content item as it is afterwards, that of
-    another task its last status.
+    Operations that start something else return a subclass, which declares its result.
     """
 
-    wire: ClassVar[type[TaskStarted]] = TaskStarted
+    response_type: ClassVar[Any] = TaskStarted
 
     def __init__(
         self,
@@ -80,63 +81,55 @@ class Task(Generic[T]):
         *,
         cookies: str = "",
         first: int = 0,
-        finish: Callable[[TaskStatus], Awaitable[T]] | None = None,
+        scope: Scope | None = None,
     ) -> None:
-        self._client = client
+        self.client = client
         self.id = id
+        self.scope: Scope = scope or {}
+        """The path arguments of the call that started it."""
         self._cookies = cookies
         self._first = first
-        self._finish = finish
-        self._tail: list[str] = []
-        self._told = first
+        self._last_lines: list[str] = []
+        self._reported = first
         """The first line that neither subscribers nor an error's last lines have."""
 
     @classmethod
-    def build(
+    def from_response(
         cls,
-        wire: TaskStarted,
+        value: TaskStarted,
         response: Response,
-        client: Client,
-        scope: Mapping[str, Any],
+        client: ChannelOwner,
+        scope: Scope,
         *,
         optional: bool = False,
-    ) -> Task[Any] | None:
-        """Make the handle of a task from the answer that started it.
-
-        Where starting one is `optional`, an answer that names none gives None.
-        """
-        id_ = wire.task_id or wire.id
+    ) -> Self | None:
+        """Return the task that a response started; None is allowed if it is `optional`."""
+        id_ = value.task_id or value.id
         if not id_ and optional:
             return None
         if not id_:
-            said = client._hide(response.body[:_SHOWN].decode("utf-8", "replace"))
-            raise AconnectError(f"the server started no task; it said {said!r}")
-
-        async def content(_: TaskStatus) -> Any:
-            return await client.content.get(str(scope["guid"]))
-
-        # What is not done to content has no result but the last status.
-        finish = cast("Any", content) if "guid" in scope else None
-        return cls(client, id_, cookies=sticky_cookies(response), finish=finish)
+            text = client.channel.redact(response.body[:_SHOWN].decode("utf-8", "replace"))
+            raise AconnectError(f"the server started no task; it returned {text!r}")
+        return cls(cast("Client", client), id_, cookies=sticky_cookies(response), scope=scope)
 
     @classmethod
     def from_token(cls, client: Client, token: str) -> Task[TaskStatus]:
-        """Go on following a task, perhaps in another process; its result is its last status."""
+        """Return a task to follow further, perhaps in another process; its result is its status."""
         try:
-            known = msgspec.json.decode(token, type=_Token)
+            decoded = msgspec.json.decode(token, type=_Token)
         except (ValueError, RecursionError) as error:
             raise ResumeError(
-                f"the task token is damaged: {error}; use `Task.token` as it was"
+                f"the task token is damaged: {error}; use `Task.token` unchanged"
             ) from error
-        if known.server != client._origin:
-            raise ResumeError(f"the task token belongs to {known.server}, not to {client._origin}")
-        return Task(client, known.task, cookies=known.cookies, first=known.first)
+        if decoded.server != client.api_root:
+            raise ResumeError(f"the task token belongs to {decoded.server}, not {client.api_root}")
+        return Task(client, decoded.task, cookies=decoded.cookies, first=decoded.first)
 
     @property
     def token(self) -> str:
-        """Plain JSON that lets the following go on later; it holds no credentials."""
+        """Plain JSON with which the task can be followed further; it contains no credentials."""
         token = _Token(
-            server=self._client._origin,
+            server=self.client.api_root,
             task=self.id,
             cookies=self._cookies,
             first=self._first,
@@ -144,117 +137,146 @@ class Task(Generic[T]):
         return decoding.encode(token).decode()
 
     def __repr__(self) -> str:
-        return f"<Task {self.id}>"
+        return f"<{type(self).__name__} {self.id}>"
 
-    def __await__(self) -> Generator[Any, None, T]:
+    def __await__(self) -> Generator[Any, None, T_co]:
         return self.result().__await__()
 
     async def status(self, first: int | None = None) -> TaskStatus:
-        """Ask once, without waiting; `output` begins with line `first`."""
-        return await self._ask(self._first if first is None else first, 0.0, None)
+        """Poll once, without waiting; `output` begins with line `first`."""
+        return await self.poll(self._first if first is None else first, CallOptions())
 
     async def wait(self, timeout: float | None = None) -> TaskStatus:
-        """Wait until it ends, well or not, and give its last status.
+        """Wait until the task ends, successfully or not, and return its final status.
 
-        `timeout` in seconds; by default the client's polling policy says how long.
+        `timeout` is in seconds, by default that of the client's polling policy.
         """
         status = TaskStatus()
-        async with aclosing(self._follow(timeout, self._first)) as statuses:
-            async for state in statuses:
-                status = state
+        poller = _TaskPoller(self, self._first)
+        client = self.client
+        async with aclosing(follow(poller, client.channel, client.polling, timeout)) as states:
+            async for status in states:
+                poller.acknowledge()
         return status
 
-    async def result(self, timeout: float | None = None) -> T:
-        """Wait until it ends and give its result; `TaskFailedError` if it did not end well."""
+    async def result(self, timeout: float | None = None) -> T_co:
+        """Wait until the task ends and return its result; `TaskFailedError` if it failed."""
         status = await self.wait(timeout)
         if status.code or status.error:
-            tail = tuple(self._tail)
-            said = f": {status.error}" if status.error else ""
-            output = "; it last said:\n  " + "\n  ".join(tail[-5:]) if tail else ""
+            lines = tuple(self._last_lines)
+            reason = f": {status.error}" if status.error else ""
+            output = "; its last output was:\n  " + "\n  ".join(lines[-5:]) if lines else ""
             raise TaskFailedError(
-                f"task {self.id} failed with code {status.code}{said}{output}",
+                f"task {self.id} failed with code {status.code}{reason}{output}",
                 token=self.token,
                 code=status.code,
-                lines=tail,
+                lines=lines,
             )
-        if self._finish is None:
-            return cast("T", status)
-        return await self._finish(status)
+        return await self._result(status)
+
+    async def _result(self, status: TaskStatus) -> T_co:
+        return cast("T_co", status)
 
     async def output(
         self, first: int = 0, timeout: float | None = None
     ) -> AsyncGenerator[str, None]:
-        """Yield its lines as they come, from line number `first` on, until it ends.
+        """Yield the lines of output as they arrive, from line number `first`, until the task ends.
 
-        A task that fails does not raise here; awaiting it does.
+        A task that fails does not raise here, but when it is awaited.
         """
-        async with aclosing(self._follow(timeout, first)) as statuses:
-            async for status in statuses:
+        poller = _TaskPoller(self, first)
+        client = self.client
+        async with aclosing(follow(poller, client.channel, client.polling, timeout)) as states:
+            async for status in states:
                 for line in status.output or ():
                     yield line
+                # Not before: a caller that leaves in the middle of these lines gets them again.
+                poller.acknowledge()
 
-    async def _ask(self, first: int, hold: float, left: float | None) -> TaskStatus:
-        declared, _ = declared_by(self._client.tasks.get)
-        request, scope = declared.bind({}, (self.id,), {"first": first, "wait": int(hold) or None})
-        request.cookies = self._cookies
-        request.hold = hold
-        request.within = left
-        client = self._client
-        status: TaskStatus = declared.decode(await client._answer(request), client, scope)
-        return status
+    async def poll(self, first: int, options: CallOptions) -> TaskStatus:
+        """Request the status with the output from line `first` on."""
+        options = msgspec.structs.replace(options, cookies=self._cookies)
+        wait = int(options.wait_seconds) or None
+        return await call_with(options, self.client.tasks.get, self.id, first=first, wait=wait)
 
-    def _report(self, status: TaskStatus, first: int) -> None:
-        """Note the lines that nobody has been told yet; the status has those from `first` on."""
-        lines = tuple((status.output or [])[max(0, self._told - first) :])
-        self._told = max(self._told, status.last or 0)
-        self._tail = [*self._tail, *lines][-_LAST_LINES:]
+    def report(self, status: TaskStatus, first: int) -> None:
+        """Notify the subscribers of new lines; the output of the status begins with line `first`."""
+        lines = tuple((status.output or [])[max(0, self._reported - first) :])
+        self._reported = max(self._reported, status.last or 0)
+        self._last_lines = [*self._last_lines, *lines][-_LAST_LINES:]
         if lines or status.finished:
-            self._client._notify(
+            self.client.channel.notify(
                 lambda: TaskProgress(
                     operation="tasks.get", task=self.id, lines=lines, finished=status.finished
                 )
             )
 
-    async def _follow(self, timeout: float | None, first: int) -> AsyncGenerator[TaskStatus, None]:
-        at = first
-
-        async def fetch(hold: float, left: float | None) -> TaskStatus:
-            return await self._ask(at, hold, left)
-
-        def progress(status: TaskStatus) -> tuple[bool, bool]:
-            return status.finished, bool(status.output)
-
-        statuses = follow(
-            self._client,
-            f"task {self.id}",
-            fetch,
-            progress,
-            timeout=timeout,
-            held=True,
-            lost="tasks are forgotten some time after they end, and when their node restarts",
-            late="follow it further with Task.from_token(client, error.token)",
-            known=lambda: {"token": self.token, "lines": tuple(self._tail)},
+    def resume_info(self) -> ResumeInfo:
+        """Return what an error reports so that the wait can be resumed."""
+        return ResumeInfo(
+            token=self.token,
+            lines=tuple(self._last_lines),
+            if_lost="tasks are forgotten some time after they end, and when their node restarts",
+            if_late="follow it further with Task.from_token(client, error.token)",
         )
-        async with aclosing(statuses):
-            async for status in statuses:
-                self._report(status, at)
-                at = status.last if status.last is not None else at
-                yield status
-                # Not before: whoever leaves in the middle of these lines gets them again.
-                self._first = max(self._first, at)
+
+    def resume_from(self, first: int) -> None:
+        """Begin with line `first` when the task is followed again."""
+        self._first = max(self._first, first)
+
+
+class ContentTask(Task["ContentItem"]):
+    """A deployment, build or rendering: its result is the updated content item."""
+
+    async def _result(self, status: TaskStatus) -> ContentItem:
+        return await self.client.content.get(self.scope["guid"])
+
+
+class _TaskPoller:
+    """Follows a task from one line on."""
+
+    can_wait = True
+
+    def __init__(self, task: Task[Any], first: int) -> None:
+        self._task = task
+        self._first = first
+
+    @property
+    def title(self) -> str:
+        return f"task {self._task.id}"
+
+    async def poll(self, options: CallOptions) -> TaskStatus:
+        status = await self._task.poll(self._first, options)
+        self._task.report(status, self._first)
+        if status.last is not None:
+            self._first = status.last
+        return status
+
+    def is_finished(self, state: TaskStatus) -> bool:
+        return state.finished
+
+    def has_news(self, state: TaskStatus) -> bool:
+        return bool(state.output)
+
+    def resume_info(self) -> ResumeInfo:
+        return self._task.resume_info()
+
+    def acknowledge(self) -> None:
+        """Record that the caller has processed the last status."""
+        self._task.resume_from(self._first)
 
 
 def sticky_cookies(response: Response) -> str:
-    """Give the Cookie header that leads back to the node which gave this answer."""
-    found: dict[str, str] = {}
+    """Return the Cookie header that routes a request to the node which sent this response."""
+    cookies: dict[str, str] = {}
     for header in response.set_cookies:
         try:
-            found.update(
+            cookies.update(
                 {name: morsel.coded_value for name, morsel in SimpleCookie(header).items()}
             )
         except CookieError:
             continue
-    return "; ".join(f"{name}={value}" for name, value in found.items())
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
 
 
 class Tasks(ConnectResource, name="tasks"):
@@ -268,15 +290,23 @@ class Tasks(ConnectResource, name="tasks"):
         first: int | None = None,
         wait: int | None = None,
     ) -> TaskStatus:
-        """Get the state of a task once, with the output from line `first` on.
+        """Get the status of a task once, with the output from line `first` on.
 
-        The server may hold the answer up to `wait` seconds while there is nothing new.
+        The server may hold the response back for up to `wait` seconds while there is nothing new.
         """
         ...
 
     def handle(self, id: str) -> Task[TaskStatus]:  # noqa: A002  as above
-        """Give a handle to follow a task by its id; nothing is asked of the server yet."""
-        return Task(self._client, id)
+        """Return a handle to follow a task by its id; makes no request."""
+        return Task(self.client, id)
 
 
-__all__ = ["PollPolicy", "Task", "TaskStarted", "TaskStatus", "Tasks", "sticky_cookies"]
+__all__ = [
+    "ContentTask",
+    "PollPolicy",
+    "Task",
+    "TaskStarted",
+    "TaskStatus",
+    "Tasks",
+    "sticky_cookies",
+]

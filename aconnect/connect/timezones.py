@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aconnect._client.endpoint import paged
+from typing import Final
+
+from aconnect._client.endpoint import first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.model import Model
 from aconnect._core.paging import Unpaged
@@ -25,3 +27,7 @@ class TimeZones(ConnectResource, name="timezones"):
     def find(self) -> Paged[TimeZone]:
         """Find all time zones, with their present offset."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)

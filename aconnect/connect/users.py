@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import (
+    ResourceBelow,
+    endpoint,
+    first_of,
+    match_of,
+    paged,
+    resource,
+    total_of,
+)
 from aconnect._client.paged import Paged
 from aconnect._core.model import Confidential, Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.paging import PageNumber, UnpagedEnvelope
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, known
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, required
 
 if TYPE_CHECKING:
     from aconnect.connect.content.content import UserContent
@@ -62,10 +70,7 @@ class User(UserFields, kw_only=True):
         """The groups that the user is a member of."""
         return self.client.groups.of(self.guid)
 
-    @property
-    def keys(self) -> ApiKeys:
-        """The user's API keys."""
-        return self._below(ApiKeys, guid=self.guid)
+    keys: ClassVar[ResourceBelow[ApiKeys]] = resource(lambda: ApiKeys)
 
     async def refresh(self) -> User:
         """Get the user as it is now."""
@@ -106,7 +111,7 @@ class RemoteUser(UserFields, kw_only=True):
     async def create(self) -> User:
         """Add this user to the server."""
         return await self.client.users.create_remote(
-            temp_ticket=known("temp_ticket", self.temp_ticket)
+            temp_ticket=required("temp_ticket", self.temp_ticket)
         )
 
 
@@ -128,9 +133,11 @@ class ApiKey(Confidential, ConnectBound, kw_only=True):
     expires_at: datetime | None = None
     """None for never; newer servers only."""
 
+    _keys = resource(lambda: ApiKeys)
+
     async def delete(self) -> None:
         """Delete the key; calls with it are refused from then on."""
-        await self._below(ApiKeys, guid=self._scoped("guid")).delete(self.id)
+        await self._keys.delete(self.id)
 
 
 class ApiKeyCreateParams(TypedDict, total=False):
@@ -179,13 +186,17 @@ class TempTicketParams(TypedDict):
     temp_ticket: str
 
 
-class ApiKeys(ConnectResource, name="users.keys", role="viewer"):
+class ApiKeys(ConnectResource, name="users.keys", scope=("guid",), role="viewer"):
     """The API keys of one user, which must be the one whose key is in use."""
 
     @paged("/v1/users/{guid}/keys", by=Unpaged())
     def find(self) -> Paged[ApiKey]:
         """Find the keys; of each key itself only the last few characters are told."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/v1/users/{guid}/keys/{id}")
     async def get(self, id: str) -> ApiKey:  # noqa: A002  the vendor's noun
@@ -229,24 +240,13 @@ class Users(ConnectResource, name="users"):
         """
         ...
 
-    async def find_one(
-        self,
-        *,
-        prefix: str | None = None,
-        user_role: str | Sequence[str] | None = None,
-        account_status: str | Sequence[str] | None = None,
-    ) -> User | None:
-        """Find the first such user, or None."""
-        found = self.find(prefix=prefix, user_role=user_role, account_status=account_status)
-        return await found.first()
-
-    async def count(self) -> int:
-        """Count all users."""
-        return await self.find().total()
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     def handle(self, guid: str) -> User:
         """Give a user of whom only the guid is known; nothing is asked of the server."""
-        return User(guid=guid)._bind(self._client, {"guid": guid})
+        return User(guid=guid).bind(self.client, {"guid": guid})
 
     @endpoint("GET", "/v1/users/{guid}")
     async def get(self, guid: str) -> User:

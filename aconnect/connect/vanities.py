@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from aconnect._client.endpoint import paged
+from typing import Final
+
+from aconnect._client.endpoint import first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectResource
@@ -16,3 +18,7 @@ class Vanities(ConnectResource, name="vanities"):
     def find(self) -> Paged[Vanity]:
         """Find all vanity URLs."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)

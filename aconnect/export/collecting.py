@@ -58,10 +58,10 @@ async def collect(
         InvalidArgumentError: The file cannot be written or is there already; nothing was fetched.
         ResumeError: What an earlier run left belongs to another query; nothing was changed.
     """
-    sink = sink_for(format, paged._row, columns)
+    sink = sink_for(format, paged.item_type, columns)
     source = Source(
-        server=paged._client._origin,
-        query=paged._request.target,
+        server=paged.api_root,
+        query=paged.query,
         format=format,
         columns=sink.columns,
         keep=_described(keep),
@@ -89,7 +89,7 @@ async def _fetch(
 ) -> None:
     async with aclosing(paged.raw().prefetch(_AHEAD).pages(part.token)) as pages:
         async for page in pages:
-            rows = page.rows if keep is None else keep(page.rows)
+            rows = page.items if keep is None else keep(page.items)
             ended = rows is None or page.token is None
             done = await to_thread.run_sync(
                 partial(part.append, rows or (), page.token, ended=ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aconnect._core.url import place_of
+from aconnect._core.url import split_address
 from aconnect.errors import InvalidArgumentError
 
 API: Final = "/api/4.0"
@@ -18,7 +18,7 @@ def api_root(address: str) -> str:
             "no address of Looker: pass it as Client('https://looker.example.com:19999') or set "
             "LOOKERSDK_BASE_URL"
         )
-    origin, segments = place_of(address)
+    origin, segments = split_address(address)
     if segments[-2:-1] == ["api"] and segments[-1] != "4.0":
         raise InvalidArgumentError(
             f"the address ends with version {segments[-1]} of the API, and this client speaks 4.0; "

@@ -14,4 +14,4 @@ class LookerResource(Resource):
     """A group of operations of the Looker API 4.0."""
 
     service = "looker"
-    _client: Client
+    client: Client

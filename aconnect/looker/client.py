@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from functools import cached_property
-from typing import Unpack
+from typing import Final, Unpack
 
-from aconnect._client.client import BaseClient, resource, setting
+from aconnect._client.client import BaseClient, setting
+from aconnect._client.endpoint import resource
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, options_of
 from aconnect._transport.signin import Credentials, SignIn
@@ -28,11 +28,11 @@ class Client(BaseClient):
     signs out when it is closed.
     """
 
-    roles: cached_property[Roles] = resource(Roles)
-    model_sets: cached_property[ModelSets] = resource(ModelSets)
-    permission_sets: cached_property[PermissionSets] = resource(PermissionSets)
-    permissions: cached_property[Permissions] = resource(Permissions)
-    session: cached_property[Session] = resource(Session)
+    roles: Final = resource(Roles)
+    model_sets: Final = resource(ModelSets)
+    permission_sets: Final = resource(PermissionSets)
+    permissions: Final = resource(Permissions)
+    session: Final = resource(Session)
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Client(BaseClient):
         self._client_secret = Secret(
             setting(client_secret, "LOOKERSDK_CLIENT_SECRET", "client_secret")
         )
+        self._token: Secret | None = None
         root = api_root(
             base_url if base_url is not None else os.environ.get("LOOKERSDK_BASE_URL", "")
         )
@@ -70,8 +71,9 @@ class Client(BaseClient):
         token = await self.session.login(
             client_id=self._client_id, client_secret=self._client_secret.reveal()
         )
-        # After the client's secret, the present token is what must not be shown.
-        self._pipeline.secrets[1:] = [Secret(token.access_token)]
+        secret = Secret(token.access_token)
+        self._pipeline.add_secret(secret, replaces=self._token)
+        self._token = secret
         lifetime = None if token.expires_in is None else float(token.expires_in)
         return Credentials({"Authorization": f"token {token.access_token}"}, lifetime)
 

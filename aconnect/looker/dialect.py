@@ -18,7 +18,7 @@ LOGIN = "session.login"
 class LookerDialect(Dialect):
     """Reads Looker's error bodies; `payload` holds the body, with the details per field."""
 
-    def read(self, response: Response) -> ErrorBody | None:
+    def parse(self, response: Response) -> ErrorBody | None:
         data = json_object(response)
         if data is None or "documentation_url" not in data or "message" not in data:
             return None
@@ -30,25 +30,27 @@ class LookerDialect(Dialect):
             f"{message}: {fields}" if message and fields else message or fields, code, data
         )
 
-    def kind(self, request: Request, response: Response, said: ErrorBody | None) -> type[ApiError]:
-        if request.operation == LOGIN and response.status == 404 and said is not None:
+    def error_class(
+        self, request: Request, response: Response, body: ErrorBody | None
+    ) -> type[ApiError]:
+        if request.operation == LOGIN and response.status == 404 and body is not None:
             # Looker says "Not found" of a client id and secret that it does not know.
             return AuthenticationError
-        return super().kind(request, response, said)
+        return super().error_class(request, response, body)
 
-    def hint(self, request: Request, kind: type[ApiError], said: ErrorBody | None) -> str:
-        if kind is AuthenticationError:
+    def hint(self, request: Request, error_class: type[ApiError], body: ErrorBody | None) -> str:
+        if error_class is AuthenticationError:
             return (
                 "check the client id and secret (LOOKERSDK_CLIENT_ID, LOOKERSDK_CLIENT_SECRET), "
                 "which belong to one Looker instance"
             )
-        if kind is PermissionDeniedError:
+        if error_class is PermissionDeniedError:
             return "the owner of the API credentials may not do this; administrators may"
-        if kind is NotFoundError and said is None:
+        if error_class is NotFoundError and body is None:
             return "the answer is not Looker's; check the address (LOOKERSDK_BASE_URL)"
         return ""
 
-    def gone(self, error: ApiError) -> bool:
+    def is_gone(self, error: ApiError) -> bool:
         # Another 404 comes from something in front of Looker.
         return error.status == 404 and isinstance(error.payload, dict)
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from aconnect import errors
-from aconnect._client.files import whole_file
+from aconnect._client.files import atomic_file
 
 
-async def test_whole_file(tmp_path):
+async def test_atomic_file(tmp_path):
     """A file takes its name when its block ends well, and replaces what was there."""
     path = tmp_path / "x"
     path.write_bytes(b"before")
-    async with whole_file(path) as file:
+    async with atomic_file(path) as file:
         await file.write(b"after")
         assert path.read_bytes() == b"before"
     assert path.read_bytes() == b"after"
@@ -21,10 +21,10 @@ async def test_whole_file(tmp_path):
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, asyncio.CancelledError])
-async def test_whole_file_fails(tmp_path, error):
+async def test_atomic_file_fails(tmp_path, error):
     """A block that does not end well leaves nothing behind."""
     with pytest.raises(error):  # noqa: PT012  leaving the block is the point
-        async with whole_file(tmp_path / "x") as file:
+        async with atomic_file(tmp_path / "x") as file:
             await file.write(b"part")
             raise error
     assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aconnect._core.url import place_of
+from aconnect._core.url import split_address
 from aconnect.errors import InvalidArgumentError
 
 API: Final = "/__api__"
@@ -22,7 +22,7 @@ def server_root(address: str) -> str:
             "no server address: pass it as Client('https://connect.example.com') or set "
             "CONNECT_SERVER"
         )
-    origin, segments = place_of(address)
+    origin, segments = split_address(address)
     # The last one counts: a server may itself live below a path called connect.
     for mark in ("__api__", "connect"):
         if mark in segments:

@@ -1,4 +1,4 @@
-"""How Posit Connect reports errors: `{"code", "error", "payload"}`, and what its codes tell.
+"""How Posit Connect reports errors: `{"code", "error", "payload"}`, and what its codes mean.
 
 Source: the error codes of the Connect Server API reference.
 """
@@ -25,10 +25,10 @@ from aconnect.errors import (
     PermissionDeniedError,
 )
 
-# Of a 404: no such object; and, of a deletion, it was gone before.
+# Codes of a 404: no such object, or nothing to delete.
 _GONE: Final = frozenset({ApiErrorCode.OBJECT_DOES_NOT_EXIST, ApiErrorCode.REMOVE_NOTHING})
-# Answered with 400, but what they say is that something is there already.
-_TAKEN: Final = frozenset(
+# Returned with 400, but they mean that something exists already.
+_DUPLICATE: Final = frozenset(
     {
         ApiErrorCode.DUPLICATE_USER_KEY,
         ApiErrorCode.NO_DUPLICATE_TAG_NAMES,
@@ -38,21 +38,21 @@ _TAKEN: Final = frozenset(
 )
 
 
-# What to do about an error that only its code tells apart.
+# What to do about errors that only their codes distinguish.
 _HINTS: Final[Mapping[int | str | None, str]] = {
     ApiErrorCode.INVALID_COLLABORATOR_OWNER: (
-        "the owner has every right already; another owner is set with owner_guid of the content"
+        "the owner has all permissions already; to change the owner, update owner_guid of the content"
     ),
-    ApiErrorCode.VANITY_PATH_IN_USE: "force=True takes the path from the content that has it",
+    ApiErrorCode.VANITY_PATH_IN_USE: "pass force=True to take the path from the content that has it",
     ApiErrorCode.OAUTH_CREDENTIAL_NO_ASSOCIATIONS: (
         "associate an integration with the content, as its owner or an administrator"
     ),
     ApiErrorCode.OAUTH_SESSION_NOT_FOUND: "the viewer has to log in to the integration first",
     ApiErrorCode.OAUTH_CREDENTIALS_INVALID_ASSOCIATION_COUNT: (
-        "name the integration with audience=, where the content has several"
+        "pass audience= to choose one, if the content has several integrations"
     ),
 }
-# These go out with a signed token instead of a key.
+# These are sent with a signed token instead of a key.
 _BOOTSTRAPS: Final = frozenset({"bootstrap.create", "experimental.bootstrap.create"})
 _BOOTSTRAP_HINTS: Final[Mapping[type[ApiError], str]] = {
     AuthenticationError: "check that the secret is the one in the server's configuration "
@@ -60,18 +60,18 @@ _BOOTSTRAP_HINTS: Final[Mapping[type[ApiError], str]] = {
     PermissionDeniedError: "a server is bootstrapped once, while it has no users; ask one of its "
     "administrators for a key",
 }
-# The word of `include` that servers before 2024.06 refuse.
-_LATER: Final = "vanity_url"
+# The value of `include` that servers before 2024.06 refuse.
+_NEWER_INCLUDE: Final = "vanity_url"
 
 
 class ConnectDialect(Dialect):
-    """Reads Connect's error bodies."""
+    """Parses Connect's error bodies."""
 
-    harmless_query: frozenset[str] = frozenset(
+    shown_query: frozenset[str] = frozenset(
         {"asc_order", "ascOrder", "content_guid", "min_data_version", "page_number", "wait"}
     )
 
-    def read(self, response: Response) -> ErrorBody | None:
+    def parse(self, response: Response) -> ErrorBody | None:
         data = json_object(response)
         code = None if data is None else data.get("code")
         if data is None or not isinstance(code, int) or isinstance(code, bool):
@@ -81,33 +81,35 @@ class ConnectDialect(Dialect):
             message if isinstance(message, str) else "", ApiErrorCode(code), data.get("payload")
         )
 
-    def kind(self, request: Request, response: Response, said: ErrorBody | None) -> type[ApiError]:
+    def error_class(
+        self, request: Request, response: Response, body: ErrorBody | None
+    ) -> type[ApiError]:
         if response.status == 404 and (
-            said.code == ApiErrorCode.BAD_REQUEST
-            if said is not None
+            body.code == ApiErrorCode.BAD_REQUEST
+            if body is not None
             else response.body.strip().startswith(b"404 page not found")
         ):
-            # The router's answer, not a handler's: this version has no such operation.
+            # From the router, not from a handler: this version has no such operation.
             return EndpointMissingError
-        if said is not None and said.code in _TAKEN:
+        if body is not None and body.code in _DUPLICATE:
             return ConflictError
-        return super().kind(request, response, said)
+        return super().error_class(request, response, body)
 
-    def hint(self, request: Request, kind: type[ApiError], said: ErrorBody | None) -> str:
-        if request.operation in _BOOTSTRAPS and kind in _BOOTSTRAP_HINTS:
-            return _BOOTSTRAP_HINTS[kind]
-        if said is not None and said.code in _HINTS:
-            return _HINTS[said.code]
-        if kind is AuthenticationError:
+    def hint(self, request: Request, error_class: type[ApiError], body: ErrorBody | None) -> str:
+        if request.operation in _BOOTSTRAPS and error_class in _BOOTSTRAP_HINTS:
+            return _BOOTSTRAP_HINTS[error_class]
+        if body is not None and body.code in _HINTS:
+            return _HINTS[body.code]
+        if error_class is AuthenticationError:
             return "check the API key (CONNECT_API_KEY), which belongs to one server"
-        if kind is PermissionDeniedError:
-            return "the key's owner may not do this; use the key of an administrator or owner"
-        if kind is EndpointMissingError:
+        if error_class is PermissionDeniedError:
+            return "the key's owner is not allowed to do this; use the key of an administrator or owner"
+        if error_class is EndpointMissingError:
             return _missing(request.operation)
-        if kind is NotFoundError and said is None:
-            return "the answer is not Connect's; check the server's address (CONNECT_SERVER)"
-        if kind is NotFoundError and _names_nothing(request.operation):
-            # An older server takes the last word of such a path for an id.
+        if error_class is NotFoundError and body is None:
+            return "the response is not from Connect; check the server's address (CONNECT_SERVER)"
+        if error_class is NotFoundError and _addresses_no_object(request.operation):
+            # An older server takes the last segment of such a path for an id.
             return _missing(request.operation)
         return ""
 
@@ -115,47 +117,48 @@ class ConnectDialect(Dialect):
         if error.code != ApiErrorCode.INVALID_INCLUDE:
             return None
         path, _, query = request.target.partition("?")
-        asked = dict(parse_qsl(query))
-        words = asked.get("include", "").split(",")
-        if _LATER not in words:
+        pairs = dict(parse_qsl(query))
+        words = pairs.get("include", "").split(",")
+        if _NEWER_INCLUDE not in words:
             return None
-        asked["include"] = ",".join(word for word in words if word != _LATER)
-        query = query_string({name: value or None for name, value in asked.items()})
+        pairs["include"] = ",".join(word for word in words if word != _NEWER_INCLUDE)
+        query = query_string({name: value or None for name, value in pairs.items()})
         return msgspec.structs.replace(request, target=f"{path}?{query}" if query else path)
 
     def deprecation(self, request: Request, headers: Mapping[str, str]) -> str | None:
-        instead = headers.get("X-Deprecated-Endpoint")
-        if instead is None:
+        replacement = headers.get("X-Deprecated-Endpoint")
+        if replacement is None:
             return None
-        has = f"use {instead} instead" if instead.lower() != "n/a" else "there is no replacement"
-        return f"the server calls {request.operation} deprecated; {has}"
+        has_none = replacement.lower() == "n/a"
+        hint = "there is no replacement" if has_none else f"use {replacement} instead"
+        return f"the server calls {request.operation} deprecated; {hint}"
 
-    def gone(self, error: ApiError) -> bool:
+    def is_gone(self, error: ApiError) -> bool:
         return error.status == 404 and error.code in _GONE
 
-    def transient(self, error: ApiError) -> bool | None:
+    def is_transient(self, error: ApiError) -> bool | None:
         if error.code == ApiErrorCode.TENSORFLOW_NOT_LICENSED:
-            # Answered with 502, but the server's last word on the matter.
+            # Returned with 502, but retrying does not help.
             return False
         if error.status == 400 and error.code == ApiErrorCode.QUEUE_ITEM_IN_PROGRESS:
             return True
         return None
 
 
-def _names_nothing(operation: str) -> bool:
-    """Tell whether an operation that came later addresses no object that could be missing."""
+def _addresses_no_object(operation: str) -> bool:
+    """Return True if an operation added later addresses no object that could be missing."""
     declared = REGISTRY.get(f"connect:{operation}")
     return declared is not None and declared.since is not None and "{" not in declared.template
 
 
 def _missing(operation: str) -> str:
-    """Say why a server may not know an operation."""
+    """Return why a server may not have an operation."""
     declared = REGISTRY.get(f"connect:{operation}")
     if declared is not None and declared.until is not None:
         version = "later versions" if declared.until == "unknown" else f"{declared.until} and later"
-        return f"{version} of Posit Connect do not have {operation} any more"
+        return f"{version} of Posit Connect do not have {operation}"
     if declared is not None and declared.since is not None:
-        came = f"{operation} came with Posit Connect {declared.since}; this server is older"
+        reason = f"{operation} was added in Posit Connect {declared.since}; this server is older"
     else:
-        came = "this server is too old for the operation"
-    return f"{came}, or the address does not lead to Posit Connect"
+        reason = "this server is too old for the operation"
+    return f"{reason}, or the address is not that of Posit Connect"

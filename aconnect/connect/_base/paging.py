@@ -1,4 +1,4 @@
-"""How Connect pages its answers: by cursors, or by numbers, from 1."""
+"""How Connect pages its responses: by cursors, or by numbers starting from 1."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _KeysetPage(Envelope, Generic[T]):
 
 
 class Keyset(Struct, frozen=True):
-    """Cursors: each page names the next.
+    """Cursors: each page contains the next one.
 
     Only `paging.cursors.next` is used: the URLs beside it are made from proxy headers and may be
     wrong. At the end it is null or absent; the last page may be empty.
@@ -40,13 +40,13 @@ class Keyset(Struct, frozen=True):
     max_size: int | None = 500
     controls: ClassVar[tuple[str, ...]] = ("limit", "next", "previous")
 
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        return {"limit": size, **at}
+    def query(self, position: Position, size: int) -> Mapping[str, object]:
+        return {"limit": size, **position}
 
-    def wire(self, row: Any) -> Any:
-        return _KeysetPage[row]
+    def response_type(self, item: Any) -> Any:
+        return _KeysetPage[item]
 
-    def cut(self, page: Any, at: Position, size: int) -> PageResult:
+    def parse(self, page: Any, position: Position, size: int) -> PageResult:
         cursors = page.paging.cursors if page.paging is not None else None
         cursor = cursors.next if cursors is not None else None
         return PageResult(page.results or [], {"next": cursor} if cursor else None)
@@ -56,43 +56,46 @@ class _NumberedPage(Envelope, Generic[T]):
     results: list[T] | None
     current_page: int | str | None = None
     total: int | str | None = None
-    # Anything: a warning of another shape must not cost the rows.
+    # Of any type: an unexpected warning must not cost the items.
     warnings: Any = None
 
 
 class PageNumber(Struct, frozen=True):
     """Numbered pages, from 1, with a total.
 
-    It ends when an empty page comes, when `total` rows have come, or when the answer is not the
-    page asked for: groups before 2025.04 repeat page 1 for ever when given a prefix.
+    It ends at an empty page, after `total` items, or if the response is not the requested page:
+    with a prefix, groups before 2025.04 repeat page 1 forever.
     """
 
     max_size: int | None = 500
     controls: ClassVar[tuple[str, ...]] = ("page_number", "page_size")
 
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
-        return {"page_number": at.get("page_number", 1), "page_size": at.get("page_size", size)}
+    def query(self, position: Position, size: int) -> Mapping[str, object]:
+        return {
+            "page_number": position.get("page_number", 1),
+            "page_size": position.get("page_size", size),
+        }
 
-    def wire(self, row: Any) -> Any:
-        return _NumberedPage[row]
+    def response_type(self, item: Any) -> Any:
+        return _NumberedPage[item]
 
-    def cut(self, page: Any, at: Position, size: int) -> PageResult:
-        number = at.get("page_number", 1)
-        rows: list[Any] = page.results or []
+    def parse(self, page: Any, position: Position, size: int) -> PageResult:
+        number = position.get("page_number", 1)
+        items: list[Any] = page.results or []
         current, total = _count(page.current_page), _count(page.total)
         if current is not None and current != number:
             return PageResult([], None, total)
         warnings = _texts(page.warnings)
-        seen = at.get("seen", 0) + len(rows)
-        if rows and not total:
-            # Nobody has counted; rows are lost if that is believed.
+        seen = position.get("seen", 0) + len(items)
+        if items and not total:
+            # total=0 with a non-empty page is a server bug; ignore it.
             total = None
-        if not rows or (total is not None and seen >= total):
-            return PageResult(rows, None, total, warnings)
-        # The size stays with the position: page 3 of another size begins at another row.
-        size = at.get("page_size", size)
+        if not items or (total is not None and seen >= total):
+            return PageResult(items, None, total, warnings)
+        # The size is part of the position: page 3 of another size begins at another item.
+        size = position.get("page_size", size)
         after = {"page_number": number + 1, "seen": seen, "page_size": size}
-        return PageResult(rows, after, total, warnings)
+        return PageResult(items, after, total, warnings)
 
 
 def _count(value: int | str | None) -> int | None:
@@ -106,26 +109,26 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 class UnpagedEnvelope(Struct, frozen=True):
-    """No paging at all: everything comes at once, as one field of an object."""
+    """No paging: all items come in one response, as one field of an object."""
 
     field: str = "results"
     max_size: int | None = None
     controls: ClassVar[tuple[str, ...]] = ()
 
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
+    def query(self, position: Position, size: int) -> Mapping[str, object]:
         return {}
 
-    def wire(self, row: Any) -> Any:
-        return _wrapper(self.field, row)
+    def response_type(self, item: Any) -> Any:
+        return _wrapper(self.field, item)
 
-    def cut(self, page: Any, at: Position, size: int) -> PageResult:
-        rows: list[Any] = page.rows or []
-        return PageResult(rows, None, len(rows))
+    def parse(self, page: Any, position: Position, size: int) -> PageResult:
+        items: list[Any] = page.items or []
+        return PageResult(items, None, len(items))
 
 
 @cache
-def _wrapper(name: str, row: Any) -> type[Envelope]:
-    """Make the type of an object that holds rows under a name."""
-    rows = ("rows", list[row] | None, field(name=name))
-    made: type[Any] = msgspec.defstruct("_Wrapper", [rows], bases=(Envelope,))
-    return made
+def _wrapper(name: str, item: Any) -> type[Envelope]:
+    """Return the type of an object that has the items in a field of this name."""
+    items = ("items", list[item] | None, field(name=name))
+    envelope: type[Any] = msgspec.defstruct("_Envelope", [items], bases=(Envelope,))
+    return envelope

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from aconnect._client.endpoint import endpoint
 from aconnect._core.model import Model
-from aconnect.connect._base.resource import ConnectResource, if_any
+from aconnect.connect._base.resource import ConnectResource, none_if_missing
 
 
 class Bookmark(Model, kw_only=True):
@@ -18,7 +18,7 @@ class Bookmark(Model, kw_only=True):
     created_time: datetime | None = None
 
 
-class ContentBookmark(ConnectResource, name="content.bookmark", role="viewer"):
+class ContentBookmark(ConnectResource, name="content.bookmark", scope=("guid",), role="viewer"):
     """The bookmark of one content item, of the owner of the key and nobody else."""
 
     @endpoint("GET", "/v1/content/{guid}/bookmark")
@@ -28,7 +28,7 @@ class ContentBookmark(ConnectResource, name="content.bookmark", role="viewer"):
 
     async def find_one(self) -> Bookmark | None:
         """Get the bookmark, or None; the server does not tell content without one from none."""
-        return await if_any(self.get())
+        return await none_if_missing(self.get())
 
     @endpoint("POST", "/v1/content/{guid}/bookmark")
     async def create(self) -> None:

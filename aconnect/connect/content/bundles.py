@@ -8,18 +8,25 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import (
+    ResourceBelow,
+    endpoint,
+    first_of,
+    match_of,
+    paged,
+    resource,
+    total_of,
+)
 from aconnect._client.paged import Paged
 from aconnect._core.decoding import Envelope
 from aconnect._core.message import CHUNK, Upload
 from aconnect._core.model import Id, Model
 from aconnect._core.paging import PageResult, Position, Unpaged
-from aconnect.connect._base.lookup import first_match
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, known
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, required
 from aconnect.errors import DecodeError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -59,18 +66,9 @@ class Bundle(ConnectBound, kw_only=True):
     """In bytes."""
     metadata: BundleMetadata | None = None
 
-    @property
-    def _guid(self) -> str:
-        return self._scoped("guid", self.content_guid)
+    _bundles = resource(lambda: Bundles, guid="content_guid")
 
-    @property
-    def _bundles(self) -> Bundles:
-        return self._below(Bundles, guid=self._guid)
-
-    @property
-    def files(self) -> BundleFiles:
-        """The files in it."""
-        return self._below(BundleFiles, guid=self._guid, id=self.id)
+    files: ClassVar[ResourceBelow[BundleFiles]] = resource(lambda: BundleFiles, guid="content_guid")
 
     async def refresh(self) -> Bundle:
         """Get the bundle as it is now."""
@@ -82,7 +80,9 @@ class Bundle(ConnectBound, kw_only=True):
 
     async def deploy(self) -> Task[ContentItem]:
         """Make the content run from this bundle."""
-        return await self.client.content.deploy(self._guid, bundle_id=known("id", self.id))
+        return await self.client.content.deploy(
+            self._bundles.scope["guid"], bundle_id=required("id", self.id)
+        )
 
     async def download(self, path: str | Path) -> Path:
         """Write the archive to a file; it is there as a whole or not at all."""
@@ -124,7 +124,7 @@ def archive_upload(
     )
 
 
-class Bundles(ConnectResource, name="content.bundles", since="1.8.6"):
+class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1.8.6"):
     """The bundles of one content item."""
 
     @paged("/v1/content/{guid}/bundles", by=Unpaged(), role="content viewer")
@@ -132,17 +132,17 @@ class Bundles(ConnectResource, name="content.bundles", since="1.8.6"):
         """Find the bundles, newest first unless `asc_order`; older servers know no other order."""
         ...
 
-    async def find_one(self) -> Bundle | None:
-        """Find the newest bundle, or None."""
-        return await self.find().first()
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     def handle(self, id: str) -> Bundle:  # noqa: A002  the vendor's noun
         """Give a bundle of which only the id is known; nothing is asked of the server."""
-        return Bundle(id=id)._bind(self._client, {**self._scope, "id": id})
+        return Bundle(id=id).bind(self.client, {**self.scope, "id": id})
 
     async def active(self) -> Bundle | None:
         """Find the bundle that the content runs from, or None before the first deployment."""
-        return await first_match(self.find(), Bundle, {"active": True})
+        return await self.find_by(active=True)
 
     @endpoint("GET", "/v1/content/{guid}/bundles/{id}", role="content viewer")
     async def get(self, id: str) -> Bundle:  # noqa: A002  as above
@@ -216,24 +216,26 @@ class FileList(Struct, frozen=True):
     max_size: int | None = None
     controls: ClassVar[tuple[str, ...]] = ()
 
-    def query(self, at: Position, size: int) -> Mapping[str, object]:
+    def query(self, position: Position, size: int) -> Mapping[str, object]:
         return {}
 
-    def wire(self, row: Any) -> Any:
-        return _FilesPage[row]
+    def response_type(self, item: Any) -> Any:
+        return _FilesPage[item]
 
-    def cut(self, page: Any, at: Position, size: int) -> PageResult:
+    def parse(self, page: Any, position: Position, size: int) -> PageResult:
         found = page.results if page.files is UNSET else page.files
         if found is UNSET:
             raise DecodeError(
                 "the list of a bundle's files has neither `files` nor `results`; this server's "
                 "version is not known to this library: report it, and download the bundle meanwhile"
             )
-        rows: list[Any] = found or []
-        return PageResult(rows, None, len(rows))
+        items: list[Any] = found or []
+        return PageResult(items, None, len(items))
 
 
-class BundleFiles(ConnectResource, name="content.bundles.files", role="collaborator"):
+class BundleFiles(
+    ConnectResource, name="content.bundles.files", scope=("guid", "id"), role="collaborator"
+):
     """The files in one bundle; for who may change the content."""
 
     @paged("/v1/content/{guid}/bundles/{id}/files", by=FileList())
@@ -241,7 +243,11 @@ class BundleFiles(ConnectResource, name="content.bundles.files", role="collabora
         """Find all files, but no folders or links."""
         ...
 
-    @endpoint("GET", "/v1/content/{guid}/bundles/{id}/files/{path}", deep=("path",))
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
+
+    @endpoint("GET", "/v1/content/{guid}/bundles/{id}/files/{path}", multi_segment=("path",))
     async def get(self, path: str) -> BundleFileContent:
         """Get one file by its path in the bundle; `NotFoundError` with code 278 without it."""
         ...

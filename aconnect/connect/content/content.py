@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, Required, TypedDict, Unpack
 
 from msgspec import field
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import (
+    ResourceBelow,
+    endpoint,
+    first_of,
+    match_of,
+    paged,
+    resource,
+    total_of,
+)
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
-from aconnect.connect._base.lookup import first_match
 from aconnect.connect._base.paging import PageNumber
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, known
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, required
 from aconnect.connect.content.bookmark import ContentBookmark
 from aconnect.connect.content.bundles import Bundle, Bundles
 from aconnect.connect.content.environment_variables import EnvironmentVariables
@@ -165,70 +172,33 @@ class ContentItem(ConnectBound, kw_only=True):
     public_content_status: str | None = None
     extension: bool | None = None
 
-    @property
-    def bookmark(self) -> ContentBookmark:
-        """The bookmark that the owner of the key has on it."""
-        return self._below(ContentBookmark, guid=self.guid)
+    bookmark: ClassVar[ResourceBelow[ContentBookmark]] = resource(ContentBookmark)
 
-    @property
-    def bundles(self) -> Bundles:
-        """Its bundles."""
-        return self._below(Bundles, guid=self.guid)
+    bundles: ClassVar[ResourceBelow[Bundles]] = resource(Bundles)
 
-    @property
-    def jobs(self) -> Jobs:
-        """Its jobs."""
-        return self._below(Jobs, guid=self.guid)
+    jobs: ClassVar[ResourceBelow[Jobs]] = resource(Jobs)
 
-    @property
-    def permissions(self) -> Permissions:
-        """Its permissions."""
-        return self._below(Permissions, guid=self.guid)
+    permissions: ClassVar[ResourceBelow[Permissions]] = resource(Permissions)
 
-    @property
-    def oauth(self) -> ContentOAuth:
-        """The OAuth integrations that it uses."""
-        return self._below(ContentOAuth, guid=self.guid)
+    oauth: ClassVar[ResourceBelow[ContentOAuth]] = resource(ContentOAuth)
 
-    @property
-    def packages(self) -> ContentPackages:
-        """The packages installed for it."""
-        return self._below(ContentPackages, guid=self.guid)
+    packages: ClassVar[ResourceBelow[ContentPackages]] = resource(ContentPackages)
 
-    @property
-    def repository(self) -> ContentRepository:
-        """The Git repository that it is deployed from."""
-        return self._below(ContentRepository, guid=self.guid)
+    repository: ClassVar[ResourceBelow[ContentRepository]] = resource(ContentRepository)
 
-    @property
-    def schedule(self) -> Schedules:
-        """Its schedules."""
-        return self._below(Schedules, guid=self.guid)
+    schedule: ClassVar[ResourceBelow[Schedules]] = resource(Schedules)
 
-    @property
-    def tags(self) -> ContentTags:
-        """Its tags."""
-        return self._below(ContentTags, guid=self.guid)
+    tags: ClassVar[ResourceBelow[ContentTags]] = resource(ContentTags)
 
-    @property
-    def thumbnail(self) -> ContentThumbnail:
-        """Its thumbnail."""
-        return self._below(ContentThumbnail, guid=self.guid)
+    thumbnail: ClassVar[ResourceBelow[ContentThumbnail]] = resource(ContentThumbnail)
 
-    @property
-    def vanity(self) -> ContentVanity:
-        """Its vanity URL."""
-        return self._below(ContentVanity, guid=self.guid)
+    vanity: ClassVar[ResourceBelow[ContentVanity]] = resource(ContentVanity)
 
-    @property
-    def environment_variables(self) -> EnvironmentVariables:
-        """Its environment variables."""
-        return self._below(EnvironmentVariables, guid=self.guid)
+    environment_variables: ClassVar[ResourceBelow[EnvironmentVariables]] = resource(
+        EnvironmentVariables
+    )
 
-    @property
-    def variants(self) -> ContentVariants:
-        """Its variants, where it is a report."""
-        return self._below(ContentVariants, guid=self.guid)
+    variants: ClassVar[ResourceBelow[ContentVariants]] = resource(ContentVariants)
 
     @property
     def is_interactive(self) -> bool:
@@ -282,7 +252,7 @@ class ContentItem(ConnectBound, kw_only=True):
         """Render a report anew; by default its default variant."""
         if variant_key is None:
             return await self.client.content.render(self.guid)
-        key = known("variant_key", variant_key)
+        key = required("variant_key", variant_key)
         return await self.client.content.render(self.guid, variant_key=key)
 
     async def get_lockfile(self) -> Lockfile:
@@ -310,7 +280,7 @@ def _instructions(bundle: Bundle | str | None, activate: bool | None) -> Content
     instructions: ContentDeployParams = {}
     if bundle is not None:
         # Without one the server would choose a bundle itself.
-        instructions["bundle_id"] = known(
+        instructions["bundle_id"] = required(
             "bundle", bundle.id if isinstance(bundle, Bundle) else bundle
         )
     if activate is not None:
@@ -379,7 +349,7 @@ class ContentRenderParams(TypedDict, total=False):
     variant_key: str | None
 
 
-class UserContent(ConnectResource, name="users.content"):
+class UserContent(ConnectResource, name="users.content", scope=("owner_guid",)):
     """The content that one user owns."""
 
     def find(
@@ -389,35 +359,20 @@ class UserContent(ConnectResource, name="users.content"):
         include: Include | Sequence[Include] | None = None,
     ) -> Paged[ContentItem]:
         """Find the user's content that the key may see; it comes in one answer."""
-        owner = self._scope["owner_guid"]
-        return self._client.content.find(name=name, owner_guid=owner, include=include)
+        owner = self.scope["owner_guid"]
+        return self.client.content.find(name=name, owner_guid=owner, include=include)
 
-    async def find_one(
-        self,
-        *,
-        name: str | None = None,
-        include: Include | Sequence[Include] | None = None,
-    ) -> ContentItem | None:
-        """Find the first such item, or None."""
-        return await self.find(name=name, include=include).first()
-
-    async def count(self) -> int:
-        """Count the user's content that the key may see; the server has to list it for that."""
-        return await self.find().total()
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
 
 class Content(ConnectResource, name="content"):
     """Content items."""
 
-    @property
-    def variants(self) -> Variants:
-        """The variants of all reports."""
-        return Variants(self._client)
+    variants: Final = resource(Variants)
 
-    @property
-    def storage(self) -> ContentStorage:
-        """What content takes up on the server's disk."""
-        return ContentStorage(self._client)
+    storage: Final = resource(ContentStorage)
 
     @paged("/v1/content", by=Unpaged(), since="1.8.6", role="viewer")
     def find(
@@ -430,23 +385,9 @@ class Content(ConnectResource, name="content"):
         """Find all content that the key may see, by name or owner; it comes in one answer."""
         ...
 
-    async def find_one(
-        self,
-        *,
-        name: str | None = None,
-        owner_guid: str | None = None,
-        include: Include | Sequence[Include] | None = None,
-    ) -> ContentItem | None:
-        """Find the first such item, or None."""
-        return await self.find(name=name, owner_guid=owner_guid, include=include).first()
-
-    async def find_by(self, **fields: object) -> ContentItem | None:
-        """Find the first item whose fields have these values, or None; the server lists all."""
-        return await first_match(self.find(), ContentItem, fields)
-
-    async def count(self) -> int:
-        """Count all content that the key may see; the server has to list it for that."""
-        return await self.find().total()
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     def search(
         self,
@@ -482,11 +423,11 @@ class Content(ConnectResource, name="content"):
     def of(self, user: User | str) -> UserContent:
         """Give access to the content of one user; nothing is asked of the server."""
         guid = user if isinstance(user, str) else user.guid
-        return UserContent(self._client, {"owner_guid": known("guid", guid)})
+        return UserContent(self.client, {"owner_guid": required("guid", guid)})
 
     def handle(self, guid: str) -> ContentItem:
         """Give an item of which only the guid is known; nothing is asked of the server."""
-        return ContentItem(guid=guid)._bind(self._client, {"guid": guid})
+        return ContentItem(guid=guid).bind(self.client, {"guid": guid})
 
     @endpoint("GET", "/v1/content/{guid}", since="1.8.6", role="content viewer")
     async def get(

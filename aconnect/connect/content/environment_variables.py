@@ -6,9 +6,9 @@ The server never tells a value again; it only names what is set.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectResource
@@ -26,13 +26,19 @@ def _values(given: Mapping[str, Any]) -> list[object]:
     return [variable.get("value") for variable in given["body"]]
 
 
-class EnvironmentVariables(ConnectResource, name="content.environment_variables", since="1.8.6"):
+class EnvironmentVariables(
+    ConnectResource, name="content.environment_variables", scope=("guid",), since="1.8.6"
+):
     """The environment variables of one content item; the server never tells their values."""
 
     @paged("/v1/content/{guid}/environment", by=Unpaged())
     def find(self) -> Paged[str]:
         """Find the names."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     async def create(self, name: str, value: str) -> list[str]:
         """Write one variable and give all names."""

@@ -6,13 +6,23 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 from pathlib import Path
+from typing import ClassVar, Final
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import (
+    ResourceBelow,
+    call_with,
+    endpoint,
+    first_of,
+    match_of,
+    paged,
+    resource,
+    total_of,
+)
 from aconnect._client.paged import Paged
+from aconnect._client.polling import Reloader, ResumeInfo, final_state, follow
+from aconnect._core.message import CallOptions
 from aconnect._core.model import Id, Model, OpenIntEnum, Row
 from aconnect._core.paging import Unpaged
-from aconnect.connect._base.following import follow
-from aconnect.connect._base.lookup import first_match
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
@@ -112,82 +122,93 @@ class Job(ConnectBound, kw_only=True):
     run_as: str | None = None
     skip_reason: str | None = None
 
-    @property
-    def _jobs(self) -> Jobs:
-        guid = self._scoped("guid", self.content_guid)
-        return self._below(Jobs, guid=guid)
+    jobs: ClassVar[ResourceBelow[Jobs]] = resource(lambda: Jobs, guid="content_guid")
 
     async def refresh(self) -> Job:
         """Get the job as it is now."""
-        return await self._jobs.get(self.key)
+        return await self.jobs.get(self.key)
 
     async def kill(self) -> KillOrder:
         """Ask for the job to be ended; `ConflictError` with code 163 where it is not active."""
-        return await self._jobs.kill(self.key)
+        return await self.jobs.kill(self.key)
 
     async def log(self, *, max_lines: int | None = None) -> LogEntries:
         """Get the log so far, or its last `max_lines` lines."""
-        return await self._jobs.log(self.key, max_lines=max_lines)
+        return await self.jobs.log(self.key, max_lines=max_lines)
 
     async def logged_error(self) -> LoggedError | None:
         """Get what the server makes of the job's failure; None where there is nothing."""
-        return await self._jobs.error(self.key)
+        return await self.jobs.error(self.key)
 
     async def metrics(
         self, *, from_: datetime | str | None = None, to: datetime | str | None = None
     ) -> JobMetrics:
         """Get what the job used while it ran, or in a part of that time."""
-        return await self._jobs.metrics(self.key, from_=from_, to=to)
+        return await self.jobs.metrics(self.key, from_=from_, to=to)
 
     async def download(self, path: str | Path) -> Path:
         """Write the log to a file; it is there as a whole or not at all."""
-        return await self.client.download(path, self._jobs.download, self.key)
+        return await self.client.download(path, self.jobs.download, self.key)
 
     async def wait(self, timeout: float | None = None) -> Job:
-        """Wait until it is no longer active, and give it as it is then.
+        """Wait until the job is no longer active, and return its final state.
 
-        `timeout` in seconds; by default the client's polling policy says how long.
+        `timeout` is in seconds, by default that of the client's polling policy.
         """
-        job = self
-        async with aclosing(self._follow(timeout, log=False)) as states:
-            async for state, _ in states:
-                job = state
-        return job
+        client = self.client
+        poller = Reloader(
+            f"job {self.key}", self, self.jobs.get, self.key, lambda job: not job.is_active
+        )
+        return await final_state(poller, client.channel, client.polling, timeout)
 
     async def follow(self, timeout: float | None = None) -> AsyncGenerator[LogEntry, None]:
-        """Yield the log's lines as they come, from the first on, until the job ends."""
-        told = 0
-        async with aclosing(self._follow(timeout, log=True)) as states:
+        """Yield the lines of the log as they arrive, from the first one, until the job ends."""
+        client, yielded = self.client, 0
+        poller = _LogPoller(self)
+        async with aclosing(follow(poller, client.channel, client.polling, timeout)) as states:
             async for _, entries in states:
-                for entry in entries[told:]:
+                for entry in entries[yielded:]:
                     yield entry
-                told = max(told, len(entries))
+                yielded = max(yielded, len(entries))
 
-    async def _follow(
-        self, timeout: float | None, *, log: bool
-    ) -> AsyncGenerator[tuple[Job, list[LogEntry]], None]:
-        client = self.client
-        known = 0
-
-        async def fetch(_: float, left: float | None) -> tuple[Job, list[LogEntry]]:
-            jobs = self._jobs
-            job: Job = await client._within(left, jobs.get, self.key)
-            # Read after the state, so that the last lines are not missed.
-            entries = (await client._within(left, jobs.log, self.key)).entries if log else []
-            return job, entries
-
-        def progress(state: tuple[Job, list[LogEntry]]) -> tuple[bool, bool]:
-            nonlocal known
-            before, known = known, len(state[1])
-            return state[0].status != JobStatus.ACTIVE, known > before
-
-        states = follow(client, f"job {self.key}", fetch, progress, timeout=timeout)
-        async with aclosing(states):
-            async for state in states:
-                yield state
+    @property
+    def is_active(self) -> bool:
+        """Whether the job still runs."""
+        return self.status == JobStatus.ACTIVE
 
 
-class Jobs(ConnectResource, name="content.jobs", role="collaborator"):
+class _LogPoller:
+    """Follows a job together with its log."""
+
+    can_wait = False
+
+    def __init__(self, job: Job) -> None:
+        self._key = job.key
+        self._jobs = job.jobs
+        self._length = 0
+
+    @property
+    def title(self) -> str:
+        return f"job {self._key}"
+
+    async def poll(self, options: CallOptions) -> tuple[Job, list[LogEntry]]:
+        job = await call_with(options, self._jobs.get, self._key)
+        # Requested after the state, so that the last lines are not missed.
+        log = await call_with(options, self._jobs.log, self._key)
+        return job, log.entries
+
+    def is_finished(self, state: tuple[Job, list[LogEntry]]) -> bool:
+        return not state[0].is_active
+
+    def has_news(self, state: tuple[Job, list[LogEntry]]) -> bool:
+        before, self._length = self._length, len(state[1])
+        return self._length > before
+
+    def resume_info(self) -> ResumeInfo:
+        return ResumeInfo()
+
+
+class Jobs(ConnectResource, name="content.jobs", scope=("guid",), role="collaborator"):
     """The jobs of one content item."""
 
     @paged("/v1/content/{guid}/jobs", by=Unpaged(), since="2022.10.0")
@@ -195,9 +216,9 @@ class Jobs(ConnectResource, name="content.jobs", role="collaborator"):
         """Find the jobs, newest first."""
         ...
 
-    async def find_by(self, **fields: object) -> Job | None:
-        """Find the newest job whose fields have these values, or None."""
-        return await first_match(self.find(), Job, fields)
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}", since="2022.10.0")
     async def get(self, key: str) -> Job:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from aconnect._client.files import whole_file
+from aconnect._client.files import atomic_file
 from aconnect._core.message import Response
 from aconnect._core.model import Model
 
@@ -43,6 +43,6 @@ class Lockfile(Model, kw_only=True):
 
     async def write(self, path: str | Path) -> Path:
         """Write the text to a file; it is there as a whole or not at all."""
-        async with whole_file(Path(path)) as file:
+        async with atomic_file(Path(path)) as file:
             await file.write(self.text.encode())
         return Path(path)

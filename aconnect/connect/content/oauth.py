@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, paged, resource, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
-from aconnect.connect._base.resource import ConnectResource, known
+from aconnect.connect._base.resource import ConnectResource, required
 from aconnect.connect.oauth.integrations import (
     OAuthAssociationParams,
     OAuthIntegration,
     OAuthIntegrationAssociation,
     OAuthIntegrationAuthType,
     OAuthIntegrationType,
-    _found,
-    _same,
+    equals,
+    matches_pattern,
 )
 
 
 class ContentOAuthAssociations(
-    ConnectResource, name="content.oauth.associations", since="2024.08.0", role="publisher"
+    ConnectResource,
+    name="content.oauth.associations",
+    scope=("guid",),
+    since="2024.08.0",
+    role="publisher",
 ):
     """The integrations that one content item uses."""
 
@@ -28,6 +33,9 @@ class ContentOAuthAssociations(
     def find(self) -> Paged[OAuthIntegrationAssociation]:
         """Find the associations with integrations."""
         ...
+
+    find_one: Final = first_of(find)
+    count: Final = total_of(find)
 
     async def find_by(
         self,
@@ -43,11 +51,11 @@ class ContentOAuthAssociations(
         """
         for one in await self.find():
             if (
-                _same(integration_type, one.oauth_integration_template)
-                and _same(auth_type, one.oauth_integration_auth_type)
-                and _found(name, one.oauth_integration_name)
-                and _found(description, one.oauth_integration_description)
-                and _same(guid, one.oauth_integration_guid)
+                equals(integration_type, one.oauth_integration_template)
+                and equals(auth_type, one.oauth_integration_auth_type)
+                and matches_pattern(name, one.oauth_integration_name)
+                and matches_pattern(description, one.oauth_integration_description)
+                and equals(guid, one.oauth_integration_guid)
             ):
                 return one
         return None
@@ -62,7 +70,7 @@ class ContentOAuthAssociations(
         if isinstance(integrations, OAuthIntegration | str):
             integrations = [integrations]
         guids = (one if isinstance(one, str) else one.guid for one in integrations)
-        await self._update([{"oauth_integration_guid": known("guid", guid)} for guid in guids])
+        await self._update([{"oauth_integration_guid": required("guid", guid)} for guid in guids])
 
     async def delete(self) -> None:
         """Have the content use no integration."""
@@ -72,10 +80,7 @@ class ContentOAuthAssociations(
     async def _update(self, body: list[OAuthAssociationParams]) -> None: ...
 
 
-class ContentOAuth(ConnectResource, name="content.oauth"):
+class ContentOAuth(ConnectResource, name="content.oauth", scope=("guid",)):
     """OAuth of one content item."""
 
-    @property
-    def associations(self) -> ContentOAuthAssociations:
-        """The integrations that it uses."""
-        return ContentOAuthAssociations(self._client, self._scope)
+    associations: Final = resource(ContentOAuthAssociations)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import field
 
-from aconnect._client.endpoint import paged
+from aconnect._client.endpoint import first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.model import Row, id_text
 from aconnect._core.paging import Unpaged
-from aconnect.connect._base.lookup import first_match
 from aconnect.connect._base.resource import ConnectResource
 
 
@@ -45,7 +46,7 @@ class Package(Row, kw_only=True, frozen=True, gc=False):
         return id_text(self.wire_content_id)
 
 
-class ContentPackages(ConnectResource, name="content.packages"):
+class ContentPackages(ConnectResource, name="content.packages", scope=("guid",)):
     """The packages of one content item."""
 
     @paged("/v1/content/{guid}/packages", by=Unpaged(), role="publisher", since="2024.11.0")
@@ -56,6 +57,6 @@ class ContentPackages(ConnectResource, name="content.packages"):
         """
         ...
 
-    async def find_by(self, **fields: object) -> Package | None:
-        """Find the first package whose fields have these values, or None."""
-        return await first_match(self.find(), Package, fields)
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)

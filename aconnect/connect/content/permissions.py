@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, match_of, paged, resource, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id, OpenEnum
 from aconnect._core.paging import Unpaged
@@ -58,10 +58,7 @@ class Permission(ConnectBound, kw_only=True):
     principal_type: PrincipalType | None = None
     role: PermissionRole | None = None
 
-    @property
-    def _permissions(self) -> Permissions:
-        guid = self._scoped("guid", self.content_guid)
-        return self._below(Permissions, guid=guid)
+    _permissions = resource(lambda: Permissions, guid="content_guid")
 
     async def refresh(self) -> Permission:
         """Get the permission as it is now."""
@@ -90,13 +87,16 @@ class PermissionParams(TypedDict, total=False):
     send_email: bool
 
 
-class Permissions(ConnectResource, name="content.permissions", since="1.8.6"):
+class Permissions(ConnectResource, name="content.permissions", scope=("guid",), since="1.8.6"):
     """The permissions of one content item; only who may change it sees them."""
 
     @paged("/v1/content/{guid}/permissions", by=Unpaged())
     def find(self) -> Paged[Permission]:
         """Find all permissions; the owner has none."""
         ...
+
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     async def find_one(
         self, principal: Principal | None = None, *, principal_guid: str | None = None
@@ -105,11 +105,10 @@ class Permissions(ConnectResource, name="content.permissions", since="1.8.6"):
         if principal is None and principal_guid is None:
             return await self.find().first()
         guid = guid_of(principal, principal_guid, _PRINCIPAL)
-        return next((one for one in await self.find() if one.principal_guid == guid), None)
-
-    async def count(self) -> int:
-        """Count the permissions."""
-        return await self.find().total()
+        return next(
+            (permission for permission in await self.find() if permission.principal_guid == guid),
+            None,
+        )
 
     @endpoint("GET", "/v1/content/{guid}/permissions/{id}")
     async def get(self, id: str) -> Permission:  # noqa: A002  the vendor's noun
@@ -189,7 +188,7 @@ class Permissions(ConnectResource, name="content.permissions", since="1.8.6"):
         if found is None:
             raise InvalidArgumentError(
                 f"nothing to take away: {guid!r} has no permission of its own for content "
-                f"{self._scope.get('guid')!r}; find() gives who has one"
+                f"{self.scope.get('guid')!r}; find() gives who has one"
             )
         return await self._delete(found.id)
 

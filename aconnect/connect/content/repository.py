@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint
+from aconnect._client.endpoint import endpoint, resource
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
@@ -25,21 +25,19 @@ class Repository(ConnectBound, kw_only=True):
     last_known_commit: str | None = None
     last_fetched_time: datetime | None = None
 
-    @property
-    def _resource(self) -> ContentRepository:
-        return self._below(ContentRepository, guid=self._scoped("guid"))
+    _repository = resource(lambda: ContentRepository)
 
     async def refresh(self) -> Repository:
         """Get the location as it is now."""
-        return await self._resource.get()
+        return await self._repository.get()
 
     async def update(self, **fields: Unpack[RepositoryUpdateParams]) -> Repository:
         """Change the given fields and give the location as it is then."""
-        return await self._resource.update(**fields)
+        return await self._repository.update(**fields)
 
     async def delete(self) -> None:
         """Part the content from Git; what was deployed from there stays."""
-        await self._resource.delete()
+        await self._repository.delete()
 
 
 class RepositoryUpdateParams(TypedDict, total=False):
@@ -66,7 +64,9 @@ def _password(given: Mapping[str, Any]) -> list[object]:
     return [user.rpartition(":")[2].removeprefix("//")]
 
 
-class ContentRepository(ConnectResource, name="content.repository", since="2022.12.0"):
+class ContentRepository(
+    ConnectResource, name="content.repository", scope=("guid",), since="2022.12.0"
+):
     """The Git repository of one content item; content has one or none."""
 
     @endpoint("GET", "/v1/content/{guid}/repository")

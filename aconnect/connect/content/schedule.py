@@ -109,7 +109,7 @@ class VariantScheduleHistory(Model, kw_only=True):
     """How many changes there were in all."""
 
 
-class Schedules(ConnectResource, name="content.schedule"):
+class Schedules(ConnectResource, name="content.schedule", scope=("guid",)):
     """The schedules of one content item; for who may change it."""
 
     @paged(

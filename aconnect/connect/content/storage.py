@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id, Model
 from aconnect.connect._base.paging import PageNumber
@@ -76,6 +77,10 @@ class ContentStorage(
         Sorted by the number of bundles or by their bytes: all, those active, or those inactive.
         """
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/v1/content/{guid}/storage")
     async def get(self, guid: str) -> ContentStorageDetail:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
-from aconnect.connect._base.resource import ConnectResource, known
+from aconnect.connect._base.resource import ConnectResource, required
 from aconnect.connect.tags import Tag
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class ContentTagParams(TypedDict):
     tag_id: str
 
 
-class ContentTags(ConnectResource, name="content.tags", since="1.8.6"):
+class ContentTags(ConnectResource, name="content.tags", scope=("guid",), since="1.8.6"):
     """The tags of one content item."""
 
     @paged("/v1/content/{guid}/tags", by=Unpaged(), role="content viewer")
@@ -28,9 +28,13 @@ class ContentTags(ConnectResource, name="content.tags", since="1.8.6"):
         """Find the tags."""
         ...
 
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
+
     async def add(self, tag: Tag | str) -> list[Tag]:
         """Put a tag on, with its ancestors, and give all tags."""
-        return await self._add(tag_id=known("id", tag.id if isinstance(tag, Tag) else tag))
+        return await self._add(tag_id=required("id", tag.id if isinstance(tag, Tag) else tag))
 
     @endpoint("POST", "/v1/content/{guid}/tags", idempotent=True, role="collaborator")
     async def _add(self, **fields: Unpack[ContentTagParams]) -> list[Tag]: ...

@@ -30,7 +30,9 @@ def image_upload(source: bytes | str | Path) -> Upload:
     return Upload(source, size=size, content_type="application/octet-stream", headers={})
 
 
-class ContentThumbnail(ConnectResource, name="content.thumbnail", since="2024.09.0"):
+class ContentThumbnail(
+    ConnectResource, name="content.thumbnail", scope=("guid",), since="2024.09.0"
+):
     """The thumbnail of one content item."""
 
     async def put(self, image: bytes | str | Path) -> None:

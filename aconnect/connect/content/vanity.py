@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, if_any
+from aconnect._client.endpoint import endpoint, resource
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, none_if_missing
 
 
 class Vanity(ConnectBound, kw_only=True):
@@ -20,10 +20,11 @@ class Vanity(ConnectBound, kw_only=True):
     content_guid: str | None = None
     created_time: datetime | None = None
 
+    _vanity = resource(lambda: ContentVanity, guid="content_guid")
+
     async def delete(self) -> None:
         """Take the path from its content; the content stays."""
-        guid = self._scoped("guid", self.content_guid)
-        await self._below(ContentVanity, guid=guid).delete()
+        await self._vanity.delete()
 
 
 class VanityParams(TypedDict, total=False):
@@ -33,7 +34,7 @@ class VanityParams(TypedDict, total=False):
     force: bool
 
 
-class ContentVanity(ConnectResource, name="content.vanity", since="1.8.6"):
+class ContentVanity(ConnectResource, name="content.vanity", scope=("guid",), since="1.8.6"):
     """The vanity URL of one content item."""
 
     @endpoint("GET", "/v1/content/{guid}/vanity", role="viewer")
@@ -43,7 +44,7 @@ class ContentVanity(ConnectResource, name="content.vanity", since="1.8.6"):
 
     async def find_one(self) -> Vanity | None:
         """Get the vanity URL, or None; the server does not tell content without one from none."""
-        return await if_any(self.get())
+        return await none_if_missing(self.get())
 
     @endpoint("PUT", "/v1/content/{guid}/vanity", role="publisher")
     async def put(self, **fields: Unpack[VanityParams]) -> Vanity:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from aconnect._client.endpoint import paged
+from aconnect._client.endpoint import first_of, match_of, paged, total_of
+from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
-from aconnect.concurrency import Mapped
 from aconnect.connect._base.paging import PageNumber
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, known
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, required
 from aconnect.connect.content.query import Order
 from aconnect.connect.content.schedule import Schedule
 
@@ -49,7 +49,7 @@ class Variant(ConnectBound, kw_only=True):
 
     async def render(self) -> Task[ContentItem]:
         """Render this variant anew."""
-        key = known("variant_key", self.variant_key)
+        key = required("variant_key", self.variant_key)
         return await self.client.content.render(self.content_guid or "", variant_key=key)
 
 
@@ -72,25 +72,33 @@ class Variants(ConnectResource, name="content.variants"):
         """
         ...
 
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
-class ContentVariants(ConnectResource, name="content.variants"):
+
+class ContentVariants(ConnectResource, name="content.variants", scope=("guid",)):
     """The variants of one content item."""
 
     def find(
         self, *, include: VariantInclude | Sequence[VariantInclude] | None = None
-    ) -> Mapped[Variant]:
+    ) -> LazySequence[Variant]:
         """Find the item's variants among all: one request for each 500 variants of the server.
 
         No term is known that would search the variants of one item.
         """
-        everyone = self._client.content.variants.find(include=include)
-        guid = known("guid", self._scope["guid"])
+        everyone = self.client.content.variants.find(include=include)
+        guid = required("guid", self.scope["guid"])
 
         async def rows() -> AsyncGenerator[Variant, None]:
             async with aclosing(everyone.pages()) as pages:
                 async for page in pages:
-                    for variant in page.rows:
+                    for variant in page.items:
                         if variant.content_guid == guid:
                             yield variant
 
-        return Mapped(rows)
+        return LazySequence(rows)
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id
 from aconnect.connect._base.paging import PageNumber
@@ -35,6 +36,10 @@ class OAuthClients(ConnectResource, name="oauth.clients"):
     def find(self, *, asc_order: bool | None = None) -> Paged[OAuthClient]:
         """Find all clients."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/v1/oauth/clients/{client_id}", role="viewer")
     async def get(self, client_id: str) -> OAuthClient:

@@ -9,9 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Required, TypedDict, Unpack
+from typing import Any, ClassVar, Final, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import (
+    ResourceBelow,
+    endpoint,
+    first_of,
+    match_of,
+    paged,
+    resource,
+    total_of,
+)
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
@@ -78,10 +86,9 @@ class OAuthIntegration(ConnectBound, kw_only=True):
     content_count: int | None = None
     """How many content items use it."""
 
-    @property
-    def associations(self) -> OAuthIntegrationAssociations:
-        """The content that uses it."""
-        return self._below(OAuthIntegrationAssociations, guid=self.guid)
+    associations: ClassVar[ResourceBelow[OAuthIntegrationAssociations]] = resource(
+        lambda: OAuthIntegrationAssociations
+    )
 
     async def refresh(self) -> OAuthIntegration:
         """Get the integration as it is now."""
@@ -149,7 +156,9 @@ class OAuthAssociationParams(TypedDict):
     oauth_integration_guid: str
 
 
-class OAuthIntegrationAssociations(ConnectResource, name="oauth.integrations.associations"):
+class OAuthIntegrationAssociations(
+    ConnectResource, name="oauth.integrations.associations", scope=("guid",)
+):
     """The content that uses one integration."""
 
     @paged(
@@ -161,6 +170,10 @@ class OAuthIntegrationAssociations(ConnectResource, name="oauth.integrations.ass
     def find(self) -> Paged[OAuthIntegrationAssociation]:
         """Find the associations with content."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
 
 def _secrets(given: Mapping[str, Any]) -> list[object]:
@@ -176,6 +189,9 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
     def find(self) -> Paged[OAuthIntegration]:
         """Find the integrations."""
         ...
+
+    find_one: Final = first_of(find)
+    count: Final = total_of(find)
 
     async def find_by(
         self,
@@ -193,11 +209,11 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         """
         for one in await self.find():
             if (
-                _same(integration_type, one.template)
-                and _same(auth_type, one.auth_type)
-                and _found(name, one.name)
-                and _found(description, one.description)
-                and _same(guid, one.guid)
+                equals(integration_type, one.template)
+                and equals(auth_type, one.auth_type)
+                and matches_pattern(name, one.name)
+                and matches_pattern(description, one.description)
+                and equals(guid, one.guid)
                 and (config or {}).items() <= (one.config or {}).items()
             ):
                 return one
@@ -205,7 +221,7 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
 
     def handle(self, guid: str) -> OAuthIntegration:
         """Give an integration of which only the guid is known; nothing is asked of the server."""
-        return OAuthIntegration(guid=guid)._bind(self._client, {"guid": guid})
+        return OAuthIntegration(guid=guid).bind(self.client, {"guid": guid})
 
     @endpoint("GET", "/v1/oauth/integrations/{guid}", since="2024.08.0", role="publisher")
     async def get(self, guid: str) -> OAuthIntegration:
@@ -252,9 +268,11 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         ...
 
 
-def _same(wanted: str | None, value: str | None) -> bool:
-    return wanted is None or value == wanted
+def equals(expected: str | None, value: str | None) -> bool:
+    """Return True if nothing is expected, or the value equals it."""
+    return expected is None or value == expected
 
 
-def _found(pattern: str | None, text: str | None) -> bool:
+def matches_pattern(pattern: str | None, text: str | None) -> bool:
+    """Return True if there is no pattern, or the text contains it."""
     return pattern is None or (text is not None and re.search(pattern, text) is not None)

@@ -7,11 +7,10 @@ Decides how Connect's own tokens are exchanged for credentials. What the credent
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Final, Unpack
 
-from aconnect._client.endpoint import endpoint
+from aconnect._client.endpoint import endpoint, resource
 from aconnect.connect._base.resource import ConnectResource
-from aconnect.connect.content.oauth import ContentOAuthAssociations
 from aconnect.connect.oauth.clients import OAuthClients
 from aconnect.connect.oauth.credentials import (
     AWSCredentials,
@@ -32,25 +31,13 @@ from aconnect.errors import InvalidArgumentError
 class OAuth(ConnectResource, name="oauth"):
     """OAuth integrations, and credentials for the services behind them."""
 
-    @property
-    def integrations(self) -> OAuthIntegrations:
-        """The integrations."""
-        return OAuthIntegrations(self._client)
+    integrations: Final = resource(OAuthIntegrations)
 
-    @property
-    def sessions(self) -> OAuthSessions:
-        """The logins of users to the services behind integrations."""
-        return OAuthSessions(self._client)
+    sessions: Final = resource(OAuthSessions)
 
-    @property
-    def clients(self) -> OAuthClients:
-        """The applications that may sign users in with this server."""
-        return OAuthClients(self._client)
+    clients: Final = resource(OAuthClients)
 
-    @property
-    def templates(self) -> OAuthTemplates:
-        """What integrations are made of."""
-        return OAuthTemplates(self._client)
+    templates: Final = resource(OAuthTemplates)
 
     async def get_credentials(
         self,
@@ -162,18 +149,18 @@ class OAuth(ConnectResource, name="oauth"):
             fields["audience"] = audience
         return await self.exchange(**fields)
 
-    async def _api_integration(self) -> str | None:
-        """Give the integration with Connect's API where the content we run in has several others.
+    async def own_api_integration(self) -> str | None:
+        """Return the guid of the integration with Connect's own API of the content that runs this.
 
-        None where the server needs no telling, or cannot be told.
+        None if the content has a single integration, which the server then uses, or several such.
         """
         content = own_content()
         if content is None:
             return None
-        known = await ContentOAuthAssociations(self._client, {"guid": content}).find()
+        associations = await self.client.content.handle(content).oauth.associations.find()
         guids = [
             one.oauth_integration_guid
-            for one in known
+            for one in associations
             if one.oauth_integration_template == OAuthIntegrationType.CONNECT
         ]
-        return guids[0] if len(known) > 1 and len(guids) == 1 else None
+        return guids[0] if len(associations) > 1 and len(guids) == 1 else None

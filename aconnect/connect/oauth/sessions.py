@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id
 from aconnect._core.paging import Unpaged
@@ -35,6 +36,10 @@ class OAuthSessions(ConnectResource, name="oauth.sessions", since="2024.08.0", r
     def find(self, *, all: bool | None = None) -> Paged[OAuthSession]:  # noqa: A002  the vendor's
         """Find the sessions of the key's owner; of all users with `all=True`, as administrator."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/v1/oauth/sessions/{guid}")
     async def get(self, guid: str) -> OAuthSession:

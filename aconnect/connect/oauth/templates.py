@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.model import Model
 from aconnect._core.paging import Unpaged
@@ -89,6 +89,10 @@ class OAuthTemplates(ConnectResource, name="oauth.templates", role="publisher"):
     def find(self) -> Paged[OAuthTemplate]:
         """Find all templates."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/v1/oauth/templates/{key}")
     async def get(self, key: str) -> OAuthTemplate:

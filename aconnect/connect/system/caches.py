@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Required, TypedDict, Unpack, overload
+from typing import Final, Literal, Required, TypedDict, Unpack, overload
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, resource, total_of
 from aconnect._client.paged import Paged
 from aconnect.connect._base.paging import UnpagedEnvelope
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
@@ -67,6 +67,10 @@ class RuntimeCaches(
         """Find all caches."""
         ...
 
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
+
     @endpoint("DELETE", "/v1/system/caches/runtime")
     async def delete(self, **fields: Unpack[RuntimeCacheDeleteParams]) -> Task[TaskStatus] | None:
         """Start to delete a cache; a dry run starts no task."""
@@ -76,7 +80,4 @@ class RuntimeCaches(
 class SystemCaches(ConnectResource, name="system.caches"):
     """What the server keeps to be faster."""
 
-    @property
-    def runtime(self) -> RuntimeCaches:
-        """The caches of packages that content needs."""
-        return RuntimeCaches(self._client)
+    runtime: Final = resource(RuntimeCaches)

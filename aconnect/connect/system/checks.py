@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
+from aconnect._client.polling import Reloader, final_state
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
-from aconnect.connect._base.following import follow
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
@@ -47,21 +46,17 @@ class SystemCheckRun(ConnectBound, kw_only=True):
 
         `timeout` in seconds; by default the client's polling policy says how long.
         """
-        client, run, before = self.client, self, self
+        client = self.client
+        checks = client.system.checks
+        poller = Reloader(
+            f"system check run {self.id}", self, checks.get, self.id, lambda run: run.has_ended
+        )
+        return await final_state(poller, client.channel, client.polling, timeout)
 
-        async def fetch(_: float, left: float | None) -> SystemCheckRun:
-            return await client._within(left, client.system.checks.get, self.id)
-
-        def progress(now: SystemCheckRun) -> tuple[bool, bool]:
-            nonlocal before
-            before, last = now, before
-            return now.status in _ENDED, now != last
-
-        runs = follow(client, f"system check run {self.id}", fetch, progress, timeout=timeout)
-        async with aclosing(runs):
-            async for state in runs:
-                run = state
-        return run
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run is done or canceled."""
+        return self.status in _ENDED
 
     async def results(self) -> SystemCheckResults:
         """Get what each test has said so far."""
@@ -115,6 +110,10 @@ class SystemChecks(ConnectResource, name="system.checks"):
     def find(self) -> Paged[SystemCheckRun]:
         """Find all runs that were asked for."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("POST", "/v1/system/checks", role="administrator")
     async def create(self, **fields: Unpack[SystemCheckCreateParams]) -> SystemCheckRun:

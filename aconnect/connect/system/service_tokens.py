@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Required, TypedDict, Unpack
+from typing import ClassVar, Final, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.model import Confidential, Model
 from aconnect._core.paging import Unpaged
@@ -58,6 +58,10 @@ class ServiceTokens(ConnectResource, name="system.service_tokens", role="adminis
     def find(self) -> Paged[ServiceToken]:
         """Find the tokens, without their keys."""
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("POST", "/v1/system/service-tokens")
     async def create(self, **fields: Unpack[ServiceTokenCreateParams]) -> ServiceToken:

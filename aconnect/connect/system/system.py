@@ -6,8 +6,9 @@ Checks and service tokens, which are reached from here, have modules of their ow
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
-from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.endpoint import endpoint, paged, resource
 from aconnect._client.paged import Paged
 from aconnect._core.model import Model
 from aconnect._core.paging import Unpaged
@@ -40,30 +41,15 @@ class ServiceAccounts(Model, kw_only=True):
 class System(ConnectResource, name="system"):
     """The system that content runs on."""
 
-    @property
-    def caches(self) -> SystemCaches:
-        """What the server keeps to be faster."""
-        return SystemCaches(self._client)
+    caches: Final = resource(SystemCaches)
 
-    @property
-    def checks(self) -> SystemChecks:
-        """The tests that the server makes of itself."""
-        return SystemChecks(self._client)
+    checks: Final = resource(SystemChecks)
 
-    @property
-    def documentation(self) -> CustomDocumentation:
-        """What the administrators have written about their server."""
-        return CustomDocumentation(self._client)
+    documentation: Final = resource(CustomDocumentation)
 
-    @property
-    def service_tokens(self) -> ServiceTokens:
-        """Keys for machines, which belong to no user."""
-        return ServiceTokens(self._client)
+    service_tokens: Final = resource(ServiceTokens)
 
-    @property
-    def storage(self) -> SystemStorage:
-        """What all content takes up."""
-        return SystemStorage(self._client)
+    storage: Final = resource(SystemStorage)
 
     @paged("/v1/system/hosts", by=Unpaged(), role="administrator")
     def hosts(self, *, active: bool | None = None) -> Paged[Host]:

@@ -56,7 +56,7 @@ def cursor_of(place: Key) -> str:
     return urlsafe_b64encode(".".join(map(str, place)).encode()).decode().rstrip("=")
 
 
-def place_of(cursor: str) -> Key:
+def split_address(cursor: str) -> Key:
     """Read a cursor made by `cursor_of`."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
@@ -98,7 +98,7 @@ def keyset(
         raise bad_request("next and previous exclude each other.")
     backward = bool(preceding)
     cursor = preceding or following
-    place = place_of(cursor) if cursor else None
+    place = split_address(cursor) if cursor else None
     forward = ascending != backward
     found = series.page(place, selection, ascending=forward, limit=limit)
     beyond = len(found) > limit

@@ -1,0 +1,58 @@
+"""The lazy sequence: what every `find` returns, whether or not the server pages it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
+from contextlib import aclosing
+from typing import Any, Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class LazySequence(Generic[T_co]):
+    """Items to come: `await` it for a list of all, or use `async for` to stream them.
+
+    No request is made before that, and each iteration restarts. A stream that is left early stops
+    the work behind it; use `contextlib.aclosing` to stop it at once.
+    """
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[], AsyncGenerator[T_co, None]]) -> None:
+        self._make = make
+
+    def __await__(self) -> Generator[Any, None, list[T_co]]:
+        return self._all().__await__()
+
+    async def _all(self) -> list[T_co]:
+        async with aclosing(self._stream()) as items:
+            return [item async for item in items]
+
+    def __aiter__(self) -> AsyncIterator[T_co]:
+        return self._stream()
+
+    def _stream(self) -> AsyncGenerator[T_co, None]:
+        return self._make()
+
+    async def first(self) -> T_co | None:
+        """Return the first item, or None."""
+        async with aclosing(self._stream()) as items:
+            async for item in items:
+                return item
+        return None
+
+    async def total(self) -> int:
+        """Return the number of items."""
+        async with aclosing(self._stream()) as items:
+            return sum([1 async for _ in items])
+
+    async def first_match(self, fields: Mapping[str, object]) -> T_co | None:
+        """Return the first item whose attributes have these values, or None.
+
+        Later items are not requested. Raise AttributeError if items have no such attribute.
+        """
+        async with aclosing(self._stream()) as items:
+            async for item in items:
+                if all(getattr(item, name) == value for name, value in fields.items()):
+                    return item
+        return None
