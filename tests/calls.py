@@ -17,7 +17,7 @@ import tests.authentik.scenario
 import tests.cloudendure.scenario
 import tests.looker.scenario
 from aconnect import Client
-from aconnect._client.operation import REGISTRY, Endpoint
+from aconnect._client.operation import REGISTRY, Operation
 from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, bootstrap_token
 from aconnect.connect.content.thumbnail import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed, State
@@ -244,7 +244,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
 BOOTSTRAPS = ("bootstrap.create", "experimental.bootstrap.create")
 
 
-def connect_server(declared: Endpoint) -> FakeConnect:
+def connect_server(declared: Operation) -> FakeConnect:
     """Give a server that has an operation: the newest, or an old one for what is retired."""
     return FakeConnect(seed=SEED, version=OLD) if declared.until else FakeConnect(seed=SEED)
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from aconnect._client.endpoint import Resource
-from aconnect._client.operation import REGISTRY, Endpoint
+from aconnect._client.operation import REGISTRY, Operation
 
 S = TypeVar("S")
 C = TypeVar("C")
@@ -37,11 +37,11 @@ class Scene(Generic[S, C]):
             declared.function.__qualname__.partition(".")[0],
         )
         ids = {**self.ids.get(group._name, {}), **self.ids.get(declared.name, {})}
-        own = set(declared.plan.arguments)
-        places = {name for name, *_ in declared.plan.path}
+        own = set(declared.signature.arguments)
+        places = {name for name, *_ in declared.signature.path}
         resource = group(self.client, {name: ids[name] for name in places - own})
         given = dict(self.bodies.get(declared.name, {}))
-        for name in declared.plan.required - given.keys():
+        for name in declared.signature.required - given.keys():
             if name not in ids:
                 raise AssertionError(
                     f"{declared.name} needs a value for {name!r}: add one to its scene's ids or "
@@ -60,7 +60,7 @@ class Scene(Generic[S, C]):
 class Setting:
     """How a service is simulated and called."""
 
-    server: Callable[[Endpoint], Any]
+    server: Callable[[Operation], Any]
     """Takes the operation: retired ones need an old server."""
     client: Callable[..., Any]
     """Takes the server and options of the client."""

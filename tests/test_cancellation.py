@@ -261,7 +261,7 @@ async def _cancelled(work: Work, world: World, at: int) -> bool:
     (outcome,) = await asyncio.gather(task, return_exceptions=True)
     where = f"cancelled at suspension {at}"
     reached = interrupted.suspensions >= at
-    world.server._script.clear()
+    world.server.clear_script()
     try:
         if reached:
             assert isinstance(outcome, asyncio.CancelledError), f"{where}: {outcome!r}"
@@ -269,8 +269,7 @@ async def _cancelled(work: Work, world: World, at: int) -> bool:
             raise outcome
         await _settled()
         assert not _left_tasks(), f"{where}: left {_left_tasks()}"
-        permits = world.client._pipeline._limiter._permits
-        assert permits is None or permits.borrowed_tokens == 0, f"{where}: a permit is held"
+        assert world.client.in_flight == 0, f"{where}: a permit is held"
         left = [path for path in world.out.iterdir() if path.name != "file"]
         assert not left, f"{where}: left {left}"
         for path in world.out.iterdir():

@@ -59,15 +59,13 @@ class Resource:
     """The path arguments that its signatures leave out."""
     _name: ClassVar[str] = ""
 
-    client: ChannelOwner
-    channel: Channel
-    scope: Scope
-    """The values of those path arguments."""
-
     def __init__(self, client: ChannelOwner, scope: Scope = _NO_SCOPE) -> None:
-        self.client = client
-        self.channel = client.channel
-        self.scope = scope
+        self.channel: Channel = client.channel
+        """What its calls are made through."""
+        self.scope: Scope = scope
+        """The values of the path arguments that its signatures leave out."""
+        self.origin: Origin = (client, scope)
+        """The client and the scope, to which its values are bound."""
 
     def __init_subclass__(
         cls,
@@ -95,9 +93,9 @@ class Resource:
                 )
 
     @property
-    def origin(self) -> Origin:
-        """The client and the scope."""
-        return self.client, self.scope
+    def client(self) -> ChannelOwner:
+        """The client; a service's base class narrows the type."""
+        return self.origin[0]
 
     def __repr__(self) -> str:
         scope = ", ".join(f"{k}={v!r}" for k, v in self.scope.items())
@@ -151,7 +149,7 @@ def paged(
                 by,
                 signature.response_type,
                 signature.bind,
-                (self.client, scope),
+                (self.origin[0], scope),
             )
 
         call.__operation__ = operation  # type: ignore[attr-defined]
@@ -300,7 +298,8 @@ class ResourceBelow(Generic[R]):
     @functools.cached_property
     def kind(self) -> type[R]:
         """The class of the resource."""
-        return self._kind if isinstance(self._kind, type) else self._kind()
+        kind = self._kind
+        return cast("type[R]", kind if isinstance(kind, type) else kind())
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...

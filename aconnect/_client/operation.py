@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NoReturn, Protocol, TypedDict, Unpack, c
 
 import msgspec
 
-from aconnect._client.bound import ChannelOwner, Scope
+from aconnect._client.bound import Origin, Scope
 from aconnect._client.signature import (
     Naming,
     OperationSignature,
@@ -71,7 +71,7 @@ class Owner(Protocol):
     """What an operation needs of the resource it is called on."""
 
     @property
-    def client(self) -> ChannelOwner: ...
+    def origin(self) -> Origin: ...
 
     @property
     def channel(self) -> Channel: ...
@@ -135,6 +135,8 @@ class Operation:
         self.form = options.get("form", False)
         self.anonymous = options.get("anonymous", False)
         self.upload = options.get("upload")
+        self.constant_query: Mapping[str, str] = options.get("query", {})
+        """Query parameters that are always sent."""
         self.service = ""
         self.name = function.__qualname__
         self._naming: Naming = as_written
@@ -196,7 +198,7 @@ class Operation:
         """Bind the arguments, send the request and decode the response."""
         request, scope = self.bind(owner.scope, args, kwargs)
         response = await owner.channel.send(request, options)
-        return self.decode(response, owner.client, scope, request)
+        return self.decode(response, (owner.origin[0], scope), request)
 
     def stream(
         self, owner: Owner, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -221,7 +223,7 @@ class Operation:
                 scope = path if not scope else {**scope, **path}
         for name in signature.times:
             timestamp(name.rstrip("_"), values.get(name))
-        if signature.query or "query" in self._options:
+        if signature.query or self.constant_query:
             target += self._query(signature, values)
         headers, body = None, None
         if signature.has_body or signature.fields is not None:
@@ -257,7 +259,7 @@ class Operation:
                     "out"
                 )
         pairs = {wire: values.get(name) for name, wire in signature.query.items()}
-        pairs.update(self._options.get("query", {}))
+        pairs.update(self.constant_query)
         query = query_string(pairs, self._options.get("separators"))
         return f"?{query}" if query else ""
 
@@ -325,25 +327,23 @@ class Operation:
         missing = ", ".join(repr(name) for name in sorted(signature.required - passed))
         raise TypeError(f"{self.name}(): missing required argument: {missing}")
 
-    def decode(
-        self, response: Response, client: ChannelOwner, scope: Scope, request: Request
-    ) -> Any:
+    def decode(self, response: Response, origin: Origin, request: Request) -> Any:
         """Turn a successful response into the value that the declaration promises."""
         signature = self.signature
         if signature.is_plain:
-            value = self._decode_plain(response, client.channel, request)
+            value = self._decode_plain(response, origin[0].channel, request)
         elif signature.is_optional and not response.body:
             return None
         else:
             try:
                 value = self._decode(response.body)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                value = self._decode_leniently(response, client.channel, request, error)
+                value = self._decode_leniently(response, origin[0].channel, request, error)
         if signature.bind is not None and value is not None:
-            signature.bind(value, (client, scope))
+            signature.bind(value, origin)
         if signature.factory is not None:
             return signature.factory.from_response(
-                value, response, client, scope, optional=signature.is_factory_optional
+                value, response, *origin, optional=signature.is_factory_optional
             )
         return value
 

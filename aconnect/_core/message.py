@@ -88,6 +88,9 @@ class CallOptions(Struct, frozen=True, kw_only=True):
     credentials: Mapping[str, str] | None = None
     """Headers to send instead of signing in."""
 
+    def __repr__(self) -> str:
+        return f"CallOptions(deadline={self.deadline}, wait_seconds={self.wait_seconds})"
+
 
 NO_OPTIONS: Final = CallOptions()
 

@@ -98,7 +98,7 @@ def _resolve(cls: type[Model], name: str, annotation: str) -> Any:
     except NameError as error:
         raise TypeError(
             f"{cls.__qualname__}.{name}: cannot resolve the annotation {annotation!r}: {error}; "
-            "define the type above the model"
+            "define the type above the model, or quote it"
         ) from error
 
 

@@ -6,7 +6,7 @@ need (`calls`) is created when there are any.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -52,7 +52,7 @@ _responses: ContextVar[list[Response] | None] = ContextVar("aconnect responses",
 
 
 @contextmanager
-def record_responses() -> Iterator[list[Response]]:
+def record_responses() -> Generator[list[Response], None, None]:
     """Collect the successful responses of the calls made in the block, the last one only."""
     responses: list[Response] = []
     token = _responses.set(responses)
@@ -121,7 +121,7 @@ class Pipeline:
 
     def add_secret(self, secret: Secret, *, replaces: Secret | None = None) -> None:
         """Redact a further value from now on, in place of one that has become invalid."""
-        if replaces in self._secrets:
+        if replaces is not None and replaces in self._secrets:
             self._secrets.remove(replaces)
         self._secrets.append(secret)
 

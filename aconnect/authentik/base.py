@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from aconnect._client.bound import Bound
 from aconnect._client.endpoint import Resource
@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 class AuthentikResource(Resource):
     """A group of operations of authentik's API v3."""
 
-    service = "authentik"
-    client: Client
+    service: ClassVar[str] = "authentik"
+
+    @property
+    def client(self) -> Client:
+        """The client."""
+        return cast("Client", self.origin[0])
 
 
 class AuthentikBound(Bound, kw_only=True):

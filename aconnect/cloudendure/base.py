@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from aconnect._client.endpoint import Resource
 from aconnect._client.signature import Naming, camel
@@ -17,9 +17,13 @@ API: Final = "/api/latest"
 class CloudEndureResource(Resource):
     """A group of operations of the CloudEndure API."""
 
-    service = "cloudendure"
+    service: ClassVar[str] = "cloudendure"
     naming: ClassVar[Naming] = staticmethod(camel)
-    client: Client
+
+    @property
+    def client(self) -> Client:
+        """The client."""
+        return cast("Client", self.origin[0])
 
 
 class CloudEndureModel(Model, kw_only=True, rename="camel"):

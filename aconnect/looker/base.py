@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from aconnect._client.endpoint import Resource
 
@@ -13,5 +13,9 @@ if TYPE_CHECKING:
 class LookerResource(Resource):
     """A group of operations of the Looker API 4.0."""
 
-    service = "looker"
-    client: Client
+    service: ClassVar[str] = "looker"
+
+    @property
+    def client(self) -> Client:
+        """The client."""
+        return cast("Client", self.origin[0])

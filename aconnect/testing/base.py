@@ -189,6 +189,10 @@ class FakeServer(ABC, Generic[S]):
             method, path = "*", on
         self._script.extend((method, path, fault) for fault in faults)
 
+    def clear_script(self) -> None:
+        """Forget the scripted faults that were not used yet."""
+        self._script.clear()
+
     def assert_script_used(self) -> None:
         """Fail if a scripted fault was not met."""
         left = [f"{fault!r} on {method} {path}" for method, path, fault in self._script]

@@ -20,7 +20,7 @@ def test_all_spellings_of_the_address(root: str, tail: str) -> None:
     """The server's address and the API's are the same to the client."""
     client = Client(f" {root}{tail}\n", "t")
     assert client.url == root
-    assert client._origin == f"{root}/api/v3"
+    assert client.api_root == f"{root}/api/v3"
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:

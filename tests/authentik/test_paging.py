@@ -81,12 +81,12 @@ async def test_going_on_with_a_token(count: int, size: int, other: int, repeats:
     style = Pages(repeats=repeats)
     seen: list[int] = []
     async for page in pager.find(style).page_size(size).pages():
-        seen += [row["n"] for row in page.rows]
+        seen += [row["n"] for row in page.items]
         if page.token is None:
             assert seen == list(range(count))
             break
         rest = pager.find(style).page_size(other).pages(page.token)
-        late = [row["n"] async for later in rest for row in later.rows]
+        late = [row["n"] async for later in rest for row in later.items]
         assert seen + late == list(range(count))
 
 

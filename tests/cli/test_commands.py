@@ -81,7 +81,7 @@ async def test_collect_some_content(server, shell):
         (faults.error(403, 22), "use the key of an administrator"),
         (faults.redirect(), "credentials never go to another origin"),
         (faults.status(404, body="404 page not found"), "came with Posit Connect 1.7.0"),
-        (faults.truncated_json(), "damaged or cut short"),
+        (faults.truncated_json(), "damaged or truncated"),
         (faults.error(400, 1, "bad \x1b[31mred\x07"), "bad red"),
     ],
 )

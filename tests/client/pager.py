@@ -1,25 +1,34 @@
-"""What the tests of the core share: a pager without a server."""
+"""A channel without a server, for the tests of pages."""
 
 import asyncio
 import json
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
-from aconnect._client.client import ahead
 from aconnect._client.paged import Paged
-from aconnect._core.message import Request, Response
+from aconnect._core.dialect import Dialect
+from aconnect._core.message import NO_OPTIONS, CallOptions, Request, Response
+from aconnect.testing import VirtualClock
 
 
 class FakePager:
-    """Answers page requests with a function of the query; counts what was asked for."""
+    """Responds to page requests with a function of the query; records the requests."""
 
-    def __init__(self, serve: Callable[[dict[str, str]], object], origin: str = "http://x") -> None:
+    def __init__(
+        self, serve: Callable[[dict[str, str]], object], api_root: str = "http://x"
+    ) -> None:
         self._serve = serve
-        self._origin = origin
+        self.api_root = api_root
+        self.clock = VirtualClock()
+        self.dialect = Dialect()
         self.targets: list[str] = []
         self.events: list[object] = []
 
-    async def _answer(self, request: Request) -> Response:
+    @property
+    def channel(self) -> "FakePager":
+        return self
+
+    async def send(self, request: Request, options: CallOptions = NO_OPTIONS) -> Response:
         await asyncio.sleep(0)
         self.targets.append(request.target)
         query = {k: v for k, (v,) in parse_qs(request.target.partition("?")[2]).items()}
@@ -34,15 +43,13 @@ class FakePager:
             body=response if isinstance(response, bytes) else json.dumps(response).encode(),
         )
 
-    def _notify(self, make: Callable[[], object]) -> None:
+    def notify(self, make: Callable[[], object]) -> None:
         self.events.append(make())
 
-    def _hide(self, text: str) -> str:
+    def redact(self, text: str, secrets: object = ()) -> str:
         return text
 
-    _ahead = staticmethod(ahead)
-
     def find(self, style, row=dict, target="/v1/things", bind=None):
-        """Make the rows of a query of this style."""
+        """Return the items of a query of this style."""
         request = Request(operation="things.find", method="GET", target=target)
-        return Paged(self, request, style, row, bind)
+        return Paged(self, request, style, row, bind, (self, {}))

@@ -14,11 +14,12 @@ from msgspec import UNSET, Struct, UnsetType
 
 import aconnect.connect  # noqa: F401  declares the operations
 from aconnect import errors
-from aconnect._client.endpoint import Resource, declared_by, endpoint, paged
-from aconnect._client.operation import REGISTRY, Endpoint
+from aconnect._client.bound import Bound
+from aconnect._client.endpoint import Resource, endpoint, operation_of, paged
+from aconnect._client.operation import REGISTRY, Operation
 from aconnect._client.paged import Paged
+from aconnect._client.signature import FromResponse
 from aconnect._core.message import Request, Response, Upload
-from aconnect._core.model import Bound
 from aconnect.connect._base.paging import Keyset
 from aconnect.connect.content.bundles import archive_upload
 from tests.ids import stable_id
@@ -45,27 +46,27 @@ class Thing(Bound, kw_only=True):
     name: str = ""
 
 
-class Note(str):
-    """A text that knows what kind it is."""
+class Note(str, FromResponse):
+    """A text with its content type."""
 
     __slots__ = ()
-    wire = str
+    response_type = str
 
     @classmethod
-    def build(cls, wire, response, *_, optional):
+    def from_response(cls, value, response, *_, optional):
         assert not optional
-        return cls(f"{wire} ({response.content_type})")
+        return cls(f"{value} ({response.content_type})")
 
 
-class Run:
+class Run(FromResponse):
     """Something that may have been started."""
 
-    wire = Patch
+    response_type = Patch
 
     @classmethod
-    def build(cls, wire, *_, optional):
+    def from_response(cls, value, *_, optional):
         assert optional
-        return None if wire.name is UNSET else wire.name
+        return None if value.name is UNSET else value.name
 
 
 class Things(Resource, name="things"):
@@ -92,7 +93,7 @@ class Things(Resource, name="things"):
     @endpoint("POST", "/v1/things/{guid}/file")
     async def send(self, guid: str, body: Upload) -> None: ...
 
-    @endpoint("GET", "/v1/things/{guid}/files/{path}", deep=("path",))
+    @endpoint("GET", "/v1/things/{guid}/files/{path}", multi_segment=("path",))
     async def file(self, guid: str, path: str) -> bytes: ...
 
     @endpoint("POST", "/v1/claim", authorization="Ticket {ticket}")
@@ -121,7 +122,7 @@ class Things(Resource, name="things"):
         ...
 
 
-class Below(Resource, name="things.below"):
+class Below(Resource, name="things.below", scope=("guid",)):
     """What is below one thing."""
 
     service = "test"
@@ -136,17 +137,18 @@ for declared_here in [key for key in REGISTRY if key.startswith("test:")]:
 
 
 class FakeClient:
-    """Takes requests and answers with a body."""
+    """A client that is its own channel: records requests and returns a body."""
 
-    _origin = "http://x"
-    _hide = staticmethod(str)
+    api_root = "http://x"
+    redact = staticmethod(lambda text, secrets=(): text)
+    channel = property(lambda self: self)
 
     def __init__(self, body: object = None, content_type: str = "application/json") -> None:
         self.requests: list[Request] = []
         body = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
         self.response = Response(status=200, headers={"Content-Type": content_type}, body=body)
 
-    async def _answer(self, request):
+    async def send(self, request, options=None):
         self.requests.append(request)
         return self.response
 
@@ -240,7 +242,6 @@ async def test_upload_is_a_transfer(client, things):
     upload = archive_upload(b"x")
     request = await sent(client, things.send("g", upload))
     assert request.body is upload
-    assert request.transfer
 
 
 async def called(operation, *args, **kwargs):
@@ -289,7 +290,7 @@ async def test_misspelt_argument(things, name, kwargs, said):
 
 async def test_argument_like_no_other(things):
     """An argument that resembles none brings up all that there are, and guesses nothing."""
-    with pytest.raises(TypeError, match="'colour'; it knows asc, guid") as caught:
+    with pytest.raises(TypeError, match="'colour'; it accepts asc, guid") as caught:
         await called(things.find, colour="red")
     assert "did you mean" not in str(caught.value)
 
@@ -314,7 +315,7 @@ async def test_scope_fills_the_path(client):
 async def test_results_remember_the_path(client):
     """What comes back is tied to the client and knows the path arguments of its call."""
     thing = await Below(client, {"guid": "g"}).get("7")
-    assert thing._context == (client, {"guid": "g", "id": "7"})
+    assert thing.origin == (client, {"guid": "g", "id": "7"})
 
 
 @pytest.mark.parametrize(
@@ -334,21 +335,21 @@ async def test_kinds_of_answers(name, body, kind, expected):
 async def test_rows_of_a_list_are_bound():
     """Every item of an array is tied to the client, and one that may be missing too."""
     client = FakeClient([{"name": "a"}, {"name": "b"}])
-    assert [t._context[0] for t in await Things(client).many()] == [client] * 2
+    assert [t.origin[0] for t in await Things(client).many()] == [client] * 2
     client = FakeClient({"name": "a"})
     thing = await Things(client).maybe()
     assert thing is not None
-    assert thing._context[0] is client
+    assert thing.origin[0] is client
 
 
-def test_declared_by(things):
+def test_operation_of(things):
     """An operation is found behind a bound method, and nothing else is taken for one."""
-    declared, owner = declared_by(things.get)
-    assert isinstance(declared, Endpoint)
+    declared, owner = operation_of(things.get)
+    assert isinstance(declared, Operation)
     assert (declared.name, owner) == ("things.get", things)
     for wrong in (Things.get, print, None, things, things.get.__func__):
         with pytest.raises(errors.InvalidArgumentError, match=r"without calling it"):
-            declared_by(wrong)
+            operation_of(wrong)
 
 
 def test_registry():
@@ -364,7 +365,7 @@ def test_registry():
 
 def test_declared_twice(monkeypatch):
     """Two operations of one name are refused, also within one module."""
-    monkeypatch.setitem(REGISTRY, "test:twice.get", Endpoint(Things.get, "GET", "/v1/x"))
+    monkeypatch.setitem(REGISTRY, "test:twice.get", Operation(Things.get, "GET", "/v1/x"))
     with pytest.raises(RuntimeError, match=r"test:twice\.get is declared twice"):
 
         class Twice(Resource, name="twice"):
@@ -378,11 +379,12 @@ def test_declared_twice(monkeypatch):
 def test_every_declaration_compiles(key):
     """Every declaration's names and types fit together."""
     declared = REGISTRY[key]
-    plan = declared.plan
-    assert msgspec.inspect.type_info(plan.wire) if plan.wire is not type(None) else True
-    assert set(plan.required) <= set(plan.arguments) | (plan.fields or set())
+    signature = declared.signature
+    if signature.response_type is not type(None):
+        assert msgspec.inspect.type_info(signature.response_type)
+    assert signature.required <= {*signature.arguments, *(signature.fields or ())}
     if declared.style is not None:
-        assert not set(plan.query.values()) & set(declared.style.controls)
+        assert not set(signature.query.values()) & set(declared.style.controls)
 
 
 @pytest.mark.parametrize(
@@ -406,7 +408,7 @@ async def test_deep_paths_stay_where_they_are(client, things, path):
 async def test_an_authorization_of_its_own(client, things):
     """An argument becomes the Authorization header and nothing else."""
     request = await sent(client, things.claim("t-1", kind="x"))
-    assert request.credentials == {"Authorization": "Ticket t-1"}
+    assert request.headers == {"Authorization": "Ticket t-1"}
     assert request.target == "/v1/claim?kind=x"
     assert "t-1" not in repr(request)
     with pytest.raises(errors.InvalidArgumentError):

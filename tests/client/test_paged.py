@@ -82,7 +82,7 @@ async def test_all_rows_in_order(fake_pager, style, partition):
     assert [row async for row in found] == rows
     assert [row async for row in found.prefetch(3)] == rows
     assert [plain(row) async for row in found.raw()] == rows
-    assert [row async for page in found.pages() for row in page.rows] == rows
+    assert [row async for page in found.pages() for row in page.items] == rows
     assert await found.total() == len(rows)
     assert await found.first() == (rows[0] if rows else None)
 
@@ -112,7 +112,7 @@ async def test_resumed_anywhere(fake_pager, style, partition):
         if page.token is None:
             continue
         for resumed in (found, found.raw(), found.prefetch(2), found.page_size(1)):
-            rest = [row async for later in resumed.pages(page.token) for row in later.rows]
+            rest = [row async for later in resumed.pages(page.token) for row in later.items]
             assert [plain(row) for row in rest] == rows[seen:]
     assert seen == len(rows)
 
@@ -127,7 +127,7 @@ async def test_prefetch_bounds(fake_pager, ahead, wanted):
             for _ in range(50):
                 await asyncio.sleep(0)
             number = next(consumed)
-            assert page.rows == [number]
+            assert page.items == [number]
             # This page, and those ahead of it.
             assert len(pager.targets) == number + 1 + ahead
             if number == wanted:
@@ -261,6 +261,6 @@ async def test_bound_rows_and_events(fake_pager):
     """Rows are tied to the client before they are given, and every page is an event."""
     pager = fake_pager(lambda _: [1, 2])
     bound = []
-    await pager.find(Unpaged(), row=int, bind=lambda rows, client, _: bound.append((rows, client)))
+    await pager.find(Unpaged(), row=int, bind=lambda rows, origin: bound.append((rows, origin[0])))
     assert bound == [([1, 2], pager)]
     assert [(e.operation, e.number, e.rows) for e in pager.events] == [("things.find", 1, 2)]

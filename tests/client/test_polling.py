@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aconnect import errors
-from aconnect._client.polling import Overdue, PollPolicy, Unknown, poll
+from aconnect._client.polling import PollPolicy, ResumeInfo, follow
 from aconnect.connect._base.dialect import ConnectDialect
 from aconnect.testing import VirtualClock
 
@@ -19,41 +19,59 @@ def busy(status=503):
 
 
 class Script:
-    """Answers polls from a list; the last entry is repeated."""
+    """Something to follow: responds to polls from a list, whose last entry is repeated."""
+
+    can_wait = True
+    title = "thing 1"
 
     def __init__(self, *responses, clock=None, takes=0.0, policy=None):
         self.responses = list(responses)
         self.clock = clock or VirtualClock()
+        self.dialect = ConnectDialect()
         self.takes = takes
         self.policy = policy or PollPolicy()
         self.holds = []
         self.asked_at = []
 
-    async def fetch(self, hold, left):
-        self.holds.append(hold)
+    async def poll(self, options):
+        wait = options.wait_seconds
+        self.holds.append(wait)
         self.asked_at.append(self.clock.monotonic())
-        self.clock.advance(hold if self.takes is None else self.takes)
+        self.clock.advance(wait if self.takes is None else self.takes)
         response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
         if isinstance(response, Exception):
             raise response
         return response
 
+    def is_finished(self, state):
+        return state == "end"
+
+    def has_news(self, state):
+        return state == "new"
+
+    def resume_info(self):
+        return ResumeInfo(token="t", lines=("x",), if_lost="gone", if_late="later")
+
     async def run(self):
-        """Poll to the end; an answer is a pair of whether it is the last and what is new."""
+        """Follow it to the end."""
         got = []
-        polling = poll(
-            self.fetch,
-            progress=lambda a: (a == "end", a == "new"),
-            policy=self.policy,
-            clock=self.clock,
-            transient=ConnectDialect().transient,
-        )
+        states = follow(self, self, self.policy)
         try:
-            async for response in polling:
-                got.append(response)  # noqa: PERF401  what came before an error counts
+            async for state in states:
+                got.append(state)  # noqa: PERF401  what precedes an error counts
         finally:
-            await polling.aclose()
+            await states.aclose()
         return got
+
+
+async def test_errors_say_how_to_resume():
+    """An error has the title, and what the thing says about resuming."""
+    with pytest.raises(errors.PollTimeoutError, match="thing 1 was still running.*later") as late:
+        await Script("old", takes=1.0, policy=PollPolicy(timeout=5.0)).run()
+    with pytest.raises(errors.TaskLostError, match="thing 1 not found; gone") as lost:
+        await Script(not_found(), takes=1.0).run()
+    for caught in (late, lost):
+        assert (caught.value.token, caught.value.lines) == ("t", ("x",))
 
 
 async def test_answers_in_order():
@@ -73,7 +91,7 @@ async def test_back_off():
 
 async def test_held_answers():
     """A server that held the answer back has paused already: the next poll comes soon."""
-    policy = PollPolicy(hold=20.0, interval=0.1)
+    policy = PollPolicy(wait_seconds=20.0, interval=0.1)
     script = Script("old", "old", "old", "end", takes=None, policy=policy)
     await script.run()
     assert script.holds == [20.0] * 4
@@ -82,9 +100,9 @@ async def test_held_answers():
 
 async def test_deadline():
     """At the deadline it ends, and no poll is held beyond it."""
-    policy = PollPolicy(timeout=50.0, hold=20.0)
+    policy = PollPolicy(timeout=50.0, wait_seconds=20.0)
     script = Script("old", takes=None, policy=policy)
-    with pytest.raises(Overdue):
+    with pytest.raises(errors.PollTimeoutError):
         await script.run()
     ends = [at + hold for at, hold in zip(script.asked_at, script.holds, strict=True)]
     assert max(ends) <= 50.0 + 1e-6
@@ -99,9 +117,9 @@ async def test_deadline():
 )
 async def test_deadline_bounds(timeout, hold, interval, takes):
     """Whatever the policy, the end comes at most one poll after the deadline."""
-    policy = PollPolicy(timeout=timeout, hold=hold, interval=interval, max_interval=10)
+    policy = PollPolicy(timeout=timeout, wait_seconds=hold, interval=interval, max_interval=10)
     script = Script("old", takes=takes, policy=policy)
-    with pytest.raises(Overdue):
+    with pytest.raises(errors.PollTimeoutError):
         await script.run()
     assert all(at < timeout for at in script.asked_at)
     assert script.clock.monotonic() <= timeout + takes + 1e-6
@@ -122,7 +140,7 @@ async def test_grace():
 async def test_grace_ends():
     """Being unknown for longer than the grace ends it, with the answer as the cause."""
     script = Script("old", not_found(), policy=PollPolicy(grace=30.0, interval=1.0))
-    with pytest.raises(Unknown) as caught:
+    with pytest.raises(errors.TaskLostError) as caught:
         await script.run()
     assert isinstance(caught.value.__cause__, errors.NotFoundError)
     assert 30.0 <= script.clock.monotonic() <= 40.0

@@ -207,4 +207,4 @@ def test_addresses(address: str) -> None:
     """The console's and the API's address mean the same."""
     client = Client(base_url=address, user_api_token="x")
     assert client.url == CONSOLE
-    assert client._origin == f"{CONSOLE}/api/latest"
+    assert client.api_root == f"{CONSOLE}/api/latest"

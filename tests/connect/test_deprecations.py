@@ -232,7 +232,5 @@ async def test_as_an_error(world: World) -> None:
         with pytest.raises(DeprecationWarning, match=r"examples\.thumbnail"):
             async with world.client.stream(world.client.examples.thumbnail, "shiny-demo"):
                 pass
-    permits = world.client._pipeline._limiter._permits
-    assert permits is not None
-    assert permits.borrowed_tokens == 0
+    assert world.client.in_flight == 0
     assert (await world.client.me()).username == "admin"

@@ -85,7 +85,7 @@ async def test_lost(server, start, clock):
     with pytest.raises(errors.TaskLostError, match=task.id):
         await task.wait()
     assert 30 <= clock.monotonic() <= 60
-    server._script.clear()
+    server.clear_script()
 
 
 async def test_deadline(server, start, clock):
@@ -112,7 +112,7 @@ async def test_deadline_in_trouble(server, start, clock, trouble):
     with pytest.raises(errors.AconnectError):
         await task.wait(timeout=2)
     assert clock.monotonic() - began <= 3
-    server._script.clear()
+    server.clear_script()
 
 
 async def test_deadline_of_a_held_poll(server, start):
@@ -123,7 +123,7 @@ async def test_deadline_of_a_held_poll(server, start):
     async with real, asyncio.timeout(5):
         with pytest.raises((errors.PollTimeoutError, errors.TransportError)):
             await Task.from_token(real, task.token).wait(timeout=0.5)
-    server._script.clear()
+    server.clear_script()
 
 
 async def test_resumed(server, start):

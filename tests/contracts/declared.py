@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
+    Annotated,
     Any,
     Final,
     Literal,
@@ -24,7 +25,7 @@ from typing import (
 
 import msgspec
 
-from aconnect._client.operation import Endpoint
+from aconnect._client.operation import Operation
 from aconnect._core.decoding import Envelope
 from aconnect._core.message import Upload
 from tests.contracts.table import Field, Kind, Type, placeholders
@@ -71,54 +72,62 @@ class Declared:
     """None where nothing is expected."""
 
 
-def declared(endpoint: Endpoint) -> Declared:
+def declared(endpoint: Operation) -> Declared:
     """Describe a declaration."""
-    plan = endpoint.plan
+    signature = endpoint.signature
     hints = _hints(endpoint)
-    wire = plan.wire
+    response_type = signature.response_type
     if endpoint.style is not None:
-        wire = endpoint.style.wire(plan.wire)
+        response_type = endpoint.style.response_type(response_type)
         # A style takes null for no rows, which no contract mentions.
-        if NoneType in get_args(wire):
-            (wire,) = set(get_args(wire)) - {NoneType}
+        if NoneType in get_args(response_type):
+            (response_type,) = set(get_args(response_type)) - {NoneType}
     return Declared(
         name=endpoint.name,
         method=endpoint.method,
         template=endpoint.template,
         path={
             place: type_of(hints[name])
-            for place, (name, *_) in zip(placeholders(endpoint.template), plan.path, strict=True)
+            for place, (name, *_) in zip(
+                placeholders(endpoint.template), signature.path, strict=True
+            )
             if name in hints
         },
         query={
-            name: Field(type_of(hints[argument]), argument in plan.required)
-            for argument, name in plan.query.items()
+            name: Field(type_of(hints[argument]), argument in signature.required)
+            for argument, name in signature.query.items()
+        }
+        | {
+            name: Field(type_of(Literal[value]), required=True)
+            for name, value in endpoint.constant_query.items()
         },
         controls=endpoint.style.controls if endpoint.style is not None else (),
         body=_body(endpoint, hints),
-        response=None if wire is NoneType else type_of(wire),
+        response=None if response_type is NoneType else type_of(response_type),
     )
 
 
-def _hints(endpoint: Endpoint) -> dict[str, Any]:
+def _hints(endpoint: Operation) -> dict[str, Any]:
     package = sys.modules[endpoint.function.__module__.rpartition(".")[0]]
     names = {**vars(package), **endpoint.function.__globals__}
     return get_type_hints(endpoint.function, globalns=names, include_extras=True)
 
 
-def _body(endpoint: Endpoint, hints: Mapping[str, Any]) -> Body | None:
-    plan = endpoint.plan
-    if plan.fields is not None:
+def _body(endpoint: Operation, hints: Mapping[str, Any]) -> Body | None:
+    signature = endpoint.signature
+    if signature.fields is not None:
+        wire_names = signature.fields
         (fields,) = (hint for hint in map(_unpacked, hints.values()) if is_typeddict(hint))
         kind = Kind(
             "fields",
             title=fields.__name__,
             load=lambda: {
-                plan.spelled[name]: field for name, field in _entries(fields, plan.required).items()
+                wire_names[name]: field
+                for name, field in _entries(fields, signature.required).items()
             },
         )
         return Body(_FORM if endpoint.form else _JSON, Type((kind,)))
-    if not plan.has_body:
+    if not signature.has_body:
         return None
     if hints["body"] is Upload:
         assert endpoint.upload is not None, f"{endpoint.name} does not say what makes its upload"
@@ -139,7 +148,7 @@ def type_of(hint: Any) -> Type:
         members = [type_of(one) for one in arguments if one not in {NoneType, msgspec.UnsetType}]
         kinds = dict.fromkeys(kind for member in members for kind in member.kinds)
         return Type(tuple(kinds), NoneType in arguments or any(m.nullable for m in members))
-    if origin in {Required, NotRequired}:
+    if origin in {Annotated, Required, NotRequired}:
         return type_of(arguments[0])
     if origin is Literal:
         return Type((Kind("string", values=tuple(map(str, arguments))),))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Required, TypedDict, Unpack
 
-from aconnect._client.operation import Endpoint
+from aconnect._client.operation import Operation
 from aconnect._client.paged import Paged
 from aconnect._client.signature import Naming, as_written
 from aconnect._core.message import Upload
@@ -34,7 +34,7 @@ class Part(Model, kw_only=True):
     """A model that holds the one that holds it."""
 
     size: float | None = None
-    whole: Thing | None = None
+    whole: "Thing | None" = None  # noqa: UP037  defined below
 
 
 class Thing(Model, kw_only=True):
@@ -167,7 +167,7 @@ def told(
     **options: Any,
 ) -> list[str]:
     """Compare a declaration with the editions, and give each difference as one text."""
-    endpoint = Endpoint(function, method, template, **options)
+    endpoint = Operation(function, method, template, **options)
     endpoint.naming = naming
     tables = [edition(spec, str(number)) for number, spec in enumerate(specs, 1)]
     found = differences(declared(endpoint), tables)

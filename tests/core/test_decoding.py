@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aconnect import errors
-from aconnect._core.decoding import binder_for, decode
+from aconnect._client.bound import Bound, binder_for
+from aconnect._core.decoding import decode
 from aconnect._core.message import Response
-from aconnect._core.model import Bound, Model
+from aconnect._core.model import Model
 from aconnect.connect import (
     ApiKey,
     BootstrapSuccess,
@@ -97,10 +98,10 @@ def test_no_date(wrong, caplog):
 def test_no_date_in_a_page(caplog):
     """The same for rows of a page, whose paging part is read all the same."""
     page = {"results": [{"time": NO_DATE, "path": "/a"}], "paging": {"cursors": {"next": "c"}}}
-    got = read(page, Keyset().wire(ContentVisit))
+    got = read(page, Keyset().response_type(ContentVisit))
     assert (got.results[0].time, got.results[0].path) == (None, "/a")
     assert got.paging.cursors.next == "c"
-    assert "does not fit" in caplog.text
+    assert "invalid value" in caplog.text
 
 
 def test_no_dates_in_an_inner_list():
@@ -148,15 +149,15 @@ def test_values_are_not_logged(caplog):
         (5, User),
         ("x", User),
         ([], User),
-        ({"results": 5}, Keyset().wire(User)),
-        ({}, Keyset().wire(User)),
+        ({"results": 5}, Keyset().response_type(User)),
+        ({}, Keyset().response_type(User)),
         ({}, list[User]),
     ],
     ids=stable_id,
 )
 def test_another_shape(body, kind):
     """An answer or a row of another shape is an error, not an empty object."""
-    with pytest.raises(errors.DecodeError, match="GET /v1/x gave JSON of another shape") as caught:
+    with pytest.raises(errors.DecodeError, match="GET /v1/x returned JSON that does not match") as caught:
         read(body, kind)
     assert caught.value.body == json.dumps(body).encode()
 
@@ -167,7 +168,7 @@ BROKEN = [
     (b"\n  <html>", "application/json", "HTML page"),
     (b"", "application/json", "empty"),
     (b" \n", "application/json", "empty"),
-    (b'{"guid": "a', "application/json", "damaged or cut short.*11 bytes"),
+    (b'{"guid": "a', "application/json", "damaged or truncated.*11 bytes"),
     (b'[{"guid"', "application/json", ""),
     (b'{"guid": "\xff\xfe"}', "application/json", "damaged"),
     (b'{"created_time": "x", "unknown": "\xff"}', "application/json", "damaged"),
@@ -179,7 +180,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("body", "kind", "said"), BROKEN, ids=lambda v: repr(v)[:30])
-@pytest.mark.parametrize("model", [User, list[User], Keyset().wire(User)], ids=str)
+@pytest.mark.parametrize("model", [User, list[User], Keyset().response_type(User)], ids=str)
 def test_no_json(body, kind, said, model):
     """What is no JSON raises an error that names the call and says what came instead."""
     with pytest.raises(
@@ -277,8 +278,9 @@ def test_parts_are_tied_as_well(kind, body, leaves):
     """What stands inside an answer can make calls like the answer itself."""
     bind = binder_for(kind)
     assert bind is not None
-    value = bind(read(body, kind), "the client", {"guid": "g"})
-    assert [part._context for part in leaves(value)] == [("the client", {"guid": "g"})] * len(
+    value = read(body, kind)
+    bind(value, ("the client", {"guid": "g"}))
+    assert [part.origin for part in leaves(value)] == [("the client", {"guid": "g"})] * len(
         leaves(value)
     )
 

@@ -112,7 +112,7 @@ def test_api_error_text():
         hint="choose another name",
     )
     assert str(error) == (
-        "POST https://h/__api__/v1/groups answered 409, code 8: name taken; choose another name"
+        "POST https://h/__api__/v1/groups returned 409, code 8: name taken; choose another name"
     )
     error.attempts = attempts(2)
     assert "after 2 attempts" in str(error)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aconnect._core.message import Request, Response
+from aconnect._core.message import CallOptions, Request, Response
 from aconnect._core.redaction import (
     HIDDEN,
     SHOWN_HEADERS,
@@ -75,11 +75,11 @@ def test_values_and_attributes():
     [
         lambda s: Options(proxy=f"http://user:{s}@proxy:3128"),
         lambda s: Options(proxy_authorization=Secret(s)),
-        lambda s: Request(operation="x", method="GET", target="/x", cookies=f"session={s}"),
+        lambda s: CallOptions(cookies=f"session={s}", credentials={"Authorization": s}),
         lambda s: Request(operation="x", method="GET", target="/x", headers={"X-Api-Key": s}),
         lambda s: Response(status=200, headers={"Set-Cookie": s}, set_cookies=(s,)),
     ],
-    ids=["proxy", "proxy authorization", "cookies", "headers", "answer"],
+    ids=["proxy", "proxy authorization", "call options", "headers", "response"],
 )
 def test_holders_of_secrets(holder):
     """Values that hold credentials can be printed, in a debugger or a log, without them."""

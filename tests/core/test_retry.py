@@ -8,7 +8,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aconnect import errors
-from aconnect._core.retry import NO_RETRY, RetryPolicy, backoff_delay, is_retryable, retry_after
+from aconnect._core.retry import (
+    NO_RETRY,
+    RetryPolicy,
+    backoff_delay,
+    is_exhausted,
+    is_retryable,
+    retry_after,
+)
 from aconnect.connect._base.dialect import ConnectDialect
 
 NOW = datetime(2026, 5, 3, 12, 0, 0, tzinfo=UTC)
@@ -59,8 +66,15 @@ def test_garbage(text, now):
 def test_longer_than_anybody_waits(text):
     """However long the wait asked for, it is understood as long, and the call is given up."""
     asked = retry_after(text, 0.0)
-    delay = backoff_delay(RetryPolicy(), attempt=1, elapsed=0.0, asked=asked, random=random.random)
+    delay = delay_before(RetryPolicy(), attempt=1, elapsed=0.0, asked=asked, random=random.random)
     assert delay is None
+
+
+def delay_before(policy, *, attempt, elapsed, asked, random):
+    """Return the wait before the next attempt, or None if there is none."""
+    delay = backoff_delay(policy, attempt=attempt, requested=asked, random=random)
+    exhausted = is_exhausted(policy, attempt=attempt, elapsed=elapsed, delay=delay, requested=asked)
+    return None if exhausted else delay
 
 
 POLICIES = st.builds(
@@ -76,7 +90,7 @@ POLICIES = st.builds(
 @given(POLICIES, st.integers(1, 2000), st.floats(0, 1e4), st.none() | st.floats(0, 1e5), st.data())
 def test_wait_bounds(policy, attempt, elapsed, asked, data):
     """No wait is negative, over its cap, shorter than asked for, or past the deadline."""
-    delay = backoff_delay(
+    delay = delay_before(
         policy,
         attempt=attempt,
         elapsed=elapsed,
@@ -99,7 +113,7 @@ def test_full_jitter(attempt, most):
     """A wait is any part of a bound that doubles up to the cap."""
     policy = RetryPolicy(attempts=1000, base=1.0, cap=10.0)
     waits = [
-        backoff_delay(policy, attempt=attempt, elapsed=0, asked=None, random=[part].pop)
+        delay_before(policy, attempt=attempt, elapsed=0, asked=None, random=[part].pop)
         for part in (0.0, 0.5, 1.0)
     ]
     assert waits == [0.0, most / 2, most]
@@ -107,7 +121,7 @@ def test_full_jitter(attempt, most):
 
 def test_no_retry():
     """`NO_RETRY` never waits."""
-    assert backoff_delay(NO_RETRY, attempt=1, elapsed=0, asked=None, random=random.random) is None
+    assert delay_before(NO_RETRY, attempt=1, elapsed=0, asked=None, random=random.random) is None
 
 
 @pytest.mark.parametrize(
@@ -168,7 +182,7 @@ def test_may_repeat(error, expected):
 )
 def test_codes_of_connect(status, code, expected):
     """Connect's codes say more than its statuses: 105 is final, 100 passes."""
-    transient = ConnectDialect().transient
+    is_transient = ConnectDialect().is_transient
     error = api(status, code)
-    got = tuple(is_retryable(error, idempotent=i, transient=transient) for i in (True, False))
+    got = tuple(is_retryable(error, idempotent=i, is_transient=is_transient) for i in (True, False))
     assert got == expected

@@ -246,6 +246,6 @@ async def test_stream_left_early(connect, item, archive, how):
             if how == "raised":
                 raise ZeroDivisionError
     before = asyncio.all_tasks()
-    assert client._pipeline._limiter._permits.borrowed_tokens == 0
+    assert client.in_flight == 0
     assert (await client.me()).username == "admin"
     assert {task for task in asyncio.all_tasks() - before if "aconnect" in repr(task)} == set()

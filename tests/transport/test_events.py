@@ -124,11 +124,11 @@ async def test_events_are_frozen(client, events):
 async def test_nothing_is_built_without_subscribers(client):
     """While nobody listens, no event is even made."""
     made = []
-    client._pipeline.notify(lambda: made.append(1))
+    client.channel.notify(lambda: made.append(1))
     stop = client.subscribe(lambda _: None)
-    client._pipeline.notify(lambda: made.append(2))
+    client.channel.notify(lambda: made.append(2))
     stop()
-    client._pipeline.notify(lambda: made.append(3))
+    client.channel.notify(lambda: made.append(3))
     assert made == [2]
 
 
@@ -188,7 +188,6 @@ async def test_subscriber_that_raises(connect, server, kind, way):
             async with client.stream(client.users.me):
                 pytest.fail("the subscriber's error was lost")
     stop()
-    server._script.clear()
-    permits = client._pipeline._limiter._permits
-    assert permits is None or permits.borrowed_tokens == 0
+    server.clear_script()
+    assert client.in_flight == 0
     assert (await client.me()).username == "admin"

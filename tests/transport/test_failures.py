@@ -237,7 +237,7 @@ async def test_permits_after_failures(connect, free_port):
     for _ in range(3):
         with pytest.raises(errors.ConnectionFailedError):
             await client.me()
-    assert client._pipeline._limiter._permits.borrowed_tokens == 0
+    assert client.in_flight == 0
 
 
 async def test_prefix_is_sent_quoted(connect, stack):
@@ -260,5 +260,5 @@ async def test_cancelled_calls_leave_nothing(connect, server, until):
         isinstance(each, asyncio.CancelledError)
         for each in await asyncio.gather(*calls, return_exceptions=True)
     )
-    assert client._pipeline._limiter._permits.borrowed_tokens == 0
+    assert client.in_flight == 0
     assert (await client.me()).username == "admin"

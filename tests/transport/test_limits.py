@@ -7,7 +7,8 @@ import pytest
 
 from aconnect import Limits, RetryPolicy, Timeout, errors
 from aconnect._transport.clock import SYSTEM_CLOCK
-from aconnect.testing import faults
+from aconnect._transport.limiter import Limiter
+from aconnect.testing import VirtualClock, faults
 
 
 @pytest.fixture
@@ -76,34 +77,43 @@ async def test_limit_falls_and_grows(connect, gate, arrived):
     assert gate.waiting == 5
     gate.open.set()
     await asyncio.gather(*calls)
-    assert client._pipeline._limiter.limit > 5
+    assert client.max_in_flight > 5
     assert gate.most <= 12
 
 
-async def test_limit_falls_under_waiting_callers(connect, gate, arrived):
+async def test_limit_falls_under_waiting_callers():
     """A limit that falls while callers wait holds for them too."""
-    limits = Limits(initial=8, maximum=8, backoff=0.25)
-    client = await connect(gate.server.url, limits=limits, retry=RetryPolicy(attempts=1))
-    calls = [asyncio.create_task(client.me()) for _ in range(40)]
-    await arrived(8)
-    client._pipeline._limiter.overloaded()
-    gate.open.set()
-    for _ in range(200):
+    limiter = Limiter(Limits(initial=8, maximum=8, backoff=0.25), VirtualClock())
+    release, most = asyncio.Event(), 0
+
+    async def caller() -> None:
+        nonlocal most
+        borrower = object()
+        await limiter.acquire(borrower, lambda: None)
+        if release.is_set():
+            most = max(most, limiter.in_flight)
+        await release.wait()
         await asyncio.sleep(0)
-        if gate.served >= 8:
-            break
-    gate.most = 0
-    await asyncio.gather(*calls)
-    assert gate.most <= 8
-    assert gate.served == 40
+        limiter.release(borrower)
+
+    calls = [asyncio.create_task(caller()) for _ in range(40)]
+    await asyncio.sleep(0)
+    assert limiter.in_flight == 8
+    limiter.overloaded()
+    first, later = calls[:8], calls[8:]
+    release.set()
+    await asyncio.gather(*first)
+    most = 0
+    await asyncio.gather(*later)
+    assert most <= limiter.limit == 2
 
 
 async def test_limit_does_not_grow_without_need(client):
     """One call after the other leaves the limit as it is."""
-    before = client._pipeline._limiter.limit
+    before = client.max_in_flight
     for _ in range(20):
         await client.me()
-    assert client._pipeline._limiter.limit == before
+    assert client.max_in_flight == before
 
 
 @pytest.mark.parametrize(
@@ -135,8 +145,8 @@ async def test_permits_after_failures(connect, server, fault, way):
                     assert [chunk async for chunk in stream]
         except errors.AconnectError:
             pass
-        server._script.clear()
-    assert client._pipeline._limiter._permits.borrowed_tokens == 0
+        server.clear_script()
+    assert client.in_flight == 0
     assert (await client.me()).username == "admin"
 
 
@@ -147,7 +157,7 @@ async def test_no_permit_while_backing_off(connect, server, clock):
     sleep = clock.sleep
 
     async def sleeping(seconds):
-        held.append(client._pipeline._limiter._permits.borrowed_tokens)
+        held.append(client.in_flight)
         await sleep(seconds)
 
     clock.sleep = sleeping
@@ -171,7 +181,7 @@ async def test_deadline_while_waiting_for_a_permit(connect, gate, arrived):
     gate.open.set()
     await first
     assert gate.served == 1
-    assert client._pipeline._limiter._permits.borrowed_tokens == 0
+    assert client.in_flight == 0
 
 
 async def test_rate(connect, server, clock):
@@ -229,8 +239,9 @@ async def test_rate_after_cancellation(connect, clock):
 async def test_shared_by_options(client):
     """Clients under other options share connections, permits and rate."""
     other = client.with_options(timeout=Timeout(read=1.0))
-    assert other._pipeline.session is client._pipeline.session
-    assert other._pipeline._limiter is client._pipeline._limiter
+    async with client.stream(client.users.me):
+        assert client.in_flight == other.in_flight == 1
+    assert client.in_flight == other.in_flight == 0
     assert (await other.me()).client is other
     assert (await client.me()).client is client
 

@@ -19,7 +19,11 @@ class ConnectResource(Resource):
     """A group of operations of the Connect Server API."""
 
     service: ClassVar[str] = "connect"
-    client: Client
+
+    @property
+    def client(self) -> Client:
+        """The client."""
+        return cast("Client", self.origin[0])
 
 
 class ConnectBound(Bound, kw_only=True):

@@ -11,7 +11,7 @@ import pytest
 from aioresponses import aioresponses
 
 from aconnect import NO_RETRY, Client, errors
-from aconnect._client.endpoint import declared_by
+from aconnect._client.endpoint import operation_of
 from aconnect.connect import ApiErrorCode, Users
 
 URL = "https://connect.example.com/__api__/v1/user"
@@ -152,7 +152,7 @@ async def test_an_operation_that_the_server_does_not_have(
         "earlier": {"until": "2021.05.0"},
         "gone": {"until": "unknown"},
     }
-    declared = declared_by(Users(None).me)[0]
+    declared = operation_of(Users(None).me)[0]
     for name, value in options[operation].items():
         monkeypatch.setattr(declared, name, value)
     responses.get(URL, status=404, body="404 page not found", response_class=Response)

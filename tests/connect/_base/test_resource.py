@@ -61,7 +61,7 @@ NAMELESS: list[tuple[Any, Callable[[Any], Any]]] = [
 async def test_what_says_too_little(it: Any, act: Callable[[Any], Any]) -> None:
     """A missing id is an error of its own, and nothing is sent; never a call without it."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
-        it._bind(client, {})
+        it.bind(client, {})
         with pytest.raises(errors.InvalidArgumentError, match=r"belong|real value"):
             await act(it)
         assert not server.requests

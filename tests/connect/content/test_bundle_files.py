@@ -79,4 +79,4 @@ async def test_another_name_of_the_list(server, bundle):
 def test_no_files():
     """An empty list may be written as null."""
     style = FileList()
-    assert style.cut(style.wire(BundleFile)(files=None), {}, 0).rows == []
+    assert style.parse(style.response_type(BundleFile)(files=None), {}, 0).items == []
