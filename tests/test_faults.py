@@ -236,7 +236,7 @@ async def test_truncated_json_is_a_typed_error(operation: str) -> None:
         it.server.script(faults.truncated_json(), on=on(operation))
         call = it.call(operation)
         declared = REGISTRY[operation]
-        if value is None or (declared.style is None and declared.signature.plain):
+        if value is None or (declared.style is None and declared.signature.is_plain):
             assert isinstance(shape(await call()), type(value))
         else:
             with pytest.raises(errors.DecodeError):

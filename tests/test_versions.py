@@ -47,7 +47,7 @@ async def test_on_an_old_server(operation: str) -> None:
             await call()
         else:
             since = REGISTRY[operation].since
-            said = "too old" if since is None else f"came with Posit Connect {since}"
+            said = "too old" if since is None else f"was added in Posit Connect {since}"
             taken = operation in TAKEN_FOR_IDS
             kind = errors.NotFoundError if taken else errors.EndpointMissingError
             with pytest.raises(kind, match=said):
@@ -63,7 +63,9 @@ async def test_what_is_retired(operation: str) -> None:
     ):
         it = ConnectScene(server, client)
         await it.set_up()
-        with pytest.raises(errors.EndpointMissingError, match=r"later versions .* any more"):
+        with pytest.raises(
+            errors.EndpointMissingError, match=r"later versions of Posit Connect do not have"
+        ):
             await it.call(operation)()
 
 

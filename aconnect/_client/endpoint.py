@@ -196,23 +196,33 @@ class _Derived(Generic[P, T_co]):
     """A method that is derived from `find`."""
 
     def __init__(
-        self, find: Callable[..., LazySequence[Any]], summary: str, call: Callable[..., Any]
+        self,
+        find: Callable[..., LazySequence[Any]],
+        call: Callable[..., Coroutine[Any, Any, Any]],
+        summary: str,
+        returns: str,
     ) -> None:
-        functools.update_wrapper(call, find, assigned=("__module__",), updated=())
         call.__doc__ = summary
+        call.__module__ = find.__module__
+        # What tools see: the arguments of `find`, and what this method returns.
+        item = str(find.__annotations__.get("return", "")).partition("[")[2].removesuffix("]")
+        shown = call if isinstance(self, _Matching) else find
+        returned = returns.format(item=item)
+        signature = inspect.signature(shown).replace(return_annotation=returned)
+        cast("Any", call).__signature__ = signature
+        call.__annotations__ = {**shown.__annotations__, "return": returned}
         self._call = call
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._call.__name__ = name
         self._call.__qualname__ = f"{owner.__qualname__}.{name}"
-        # The function itself stands in the class, as if it were written there.
+        # The function itself becomes the method, as if it were written in the class.
         setattr(owner, name, self._call)
 
     def __get__(
         self, instance: object, owner: type | None = None
     ) -> Callable[P, Coroutine[Any, Any, T_co]]:
-        bound: Callable[P, Coroutine[Any, Any, T_co]] = self._call.__get__(instance, owner)
-        return bound
+        raise NotImplementedError  # for type checkers: `__set_name__` replaces this object
 
 
 def first_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> _Derived[P, T | None]:
@@ -221,7 +231,8 @@ def first_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> _Derived[P, 
     async def find_one(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T | None:
         return await find(self, *args, **kwargs).first()
 
-    return _Derived(find, "Return the first item that `find` returns, or None.", find_one)
+    summary = "Return the first item that `find` returns, or None."
+    return _Derived(find, find_one, summary, "{item} | None")
 
 
 def total_of(find: Callable[Concatenate[R, P], LazySequence[Any]]) -> _Derived[P, int]:
@@ -230,9 +241,8 @@ def total_of(find: Callable[Concatenate[R, P], LazySequence[Any]]) -> _Derived[P
     async def count(self: R, /, *args: P.args, **kwargs: P.kwargs) -> int:
         return await find(self, *args, **kwargs).total()
 
-    return _Derived(
-        find, "Return the number of items that `find` returns; the server may list them.", count
-    )
+    summary = "Return the number of items that `find` returns; the server may have to list them."
+    return _Derived(find, count, summary, "int")
 
 
 class _ByFields(Protocol[T_co]):
@@ -241,13 +251,13 @@ class _ByFields(Protocol[T_co]):
 
 class _Matching(_Derived[..., T_co]):
     def __get__(self, instance: object, owner: type | None = None) -> _ByFields[T_co]:
-        return cast("_ByFields[T_co]", super().__get__(instance, owner))
+        raise NotImplementedError  # as above
 
 
 def match_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> _Matching[T | None]:
     """Derive `find_by` from `find`: the first item whose attributes have the given values.
 
-    A value is also passed to `find` if that has an argument of the same name, so that the server
+    A text is also passed to `find` if that has an argument of the same name, so that the server
     returns fewer items.
     """
     code = cast("FunctionType", inspect.unwrap(find)).__code__
@@ -259,9 +269,8 @@ def match_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> _Matching[T 
         items = cast("Callable[..., LazySequence[T]]", find)(self, **arguments)
         return await items.first_match(fields)
 
-    return _Matching(
-        find, "Return the first item whose attributes have these values, or None.", find_by
-    )
+    summary = "Return the first item whose attributes have these values, or None."
+    return _Matching(find, find_by, summary, "{item} | None")
 
 
 def _check_fields(find: Callable[..., Any], fields: Mapping[str, object]) -> None:

@@ -139,7 +139,7 @@ class Operation:
         """Query parameters that are always sent."""
         self.service = ""
         self.name = function.__qualname__
-        self._naming: Naming = as_written
+        self.naming: Naming = as_written
         self._options = options
 
     def register(
@@ -148,7 +148,7 @@ class Operation:
         """Enter the operation into the registry; `scope` are the path arguments of its resource."""
         self.service = service
         self.name = f"{resource}.{name.lstrip('_')}"
-        self._naming = naming
+        self.naming = naming
         self._check_path(scope)
         key = f"{service}:{self.name}"
         if key in REGISTRY and REGISTRY[key].function is not self.function:
@@ -159,7 +159,7 @@ class Operation:
         code = self.function.__code__
         names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
         rename = self._options.get("rename", {})
-        arguments = {wire_name(name, rename, self._naming) for name in names}
+        arguments = {wire_name(name, rename, self.naming) for name in names}
         for name in placeholders(self.template):
             if name not in arguments and name not in scope:
                 raise TypeError(
@@ -180,7 +180,7 @@ class Operation:
             rename=options.get("rename", {}),
             multi_segment=options.get("multi_segment", ()),
             authorization=options.get("authorization"),
-            naming=self._naming,
+            naming=self.naming,
             is_paged=self.style is not None,
         )
 

@@ -21,7 +21,7 @@ from aconnect.connect.bootstrap import BootstrapSuccess
 from aconnect.connect.content.bundles import archive_upload
 from aconnect.connect.content.content import AccessType, ContentItem, ContentRole
 from aconnect.connect.content.permissions import PrincipalType
-from aconnect.connect.tasks import Task, TaskStatus
+from aconnect.connect.tasks import ContentTask, TaskStatus
 
 
 class ExperimentalContentItem(Model, kw_only=True):
@@ -193,7 +193,7 @@ class ExperimentalContent(ConnectResource, name="experimental.content", until="u
     @endpoint("POST", "/v1/experimental/content/{guid}/deploy", since="1.7.0")
     async def deploy(
         self, guid: str, **fields: Unpack[ExperimentalDeployParams]
-    ) -> Task[ContentItem]:
+    ) -> ContentTask:
         """Deploy a bundle; gone after 2023.09, use `client.content.deploy`.
 
         The task is followed by `client.tasks`, which servers from 1.8.6 on have.

@@ -80,7 +80,7 @@ async def test_collect_some_content(server, shell):
         (faults.login_page(), "an HTML page came"),
         (faults.error(403, 22), "use the key of an administrator"),
         (faults.redirect(), "credentials never go to another origin"),
-        (faults.status(404, body="404 page not found"), "came with Posit Connect 1.7.0"),
+        (faults.status(404, body="404 page not found"), "was added in Posit Connect 1.7.0"),
         (faults.truncated_json(), "damaged or truncated"),
         (faults.error(400, 1, "bad \x1b[31mred\x07"), "bad red"),
     ],

@@ -31,7 +31,7 @@ THEIRS: Final = Library(
         "OAuth.sessions": "Sessions",
     },
 )
-OURS: Final = Library("aconnect", through=frozenset({"Mapped", "Paged"}))
+OURS: Final = Library("aconnect", through=frozenset({"LazySequence", "Paged"}))
 
 PLAIN: Final = frozenset(
     {"Active", "BaseResource", "ContextManager", "Resource", "Resources", "ResourceSequence"}

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_overloads
 
+from aconnect._client.endpoint import ResourceBelow
+
 SETTER: Final = " (setter)"
 DELETER: Final = " (deleter)"
 _WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -66,6 +68,8 @@ class Library:
         value = inspect.getattr_static(holder, name, None)
         origin, annotation = _annotated(holder, name)
         known = self._known(holder, name)
+        if isinstance(value, ResourceBelow):
+            return Member(holder, name, called=False, gives=known or (value.kind,))
         if isinstance(value, staticmethod | classmethod):
             value = value.__func__
         if inspect.isfunction(value):

@@ -218,7 +218,7 @@ async def test_since_when(version: str, times: int) -> None:
 async def test_a_refusal_is_not_warned_of(world: World) -> None:
     """A call that failed is told by its error alone."""
     world.server.script(faults.error(404, 4), on=f"{EXAMPLES}/*")
-    with told() as caught, pytest.raises(Exception, match="answered 404"):
+    with told() as caught, pytest.raises(Exception, match="returned 404"):
         await world.client.examples.zip("shiny-demo")
     assert caught == []
 

@@ -110,5 +110,5 @@ async def test_no_lockfile_without_python(of, mode):
 def test_the_version_of_a_lockfile(header, version):
     """A header without a version of Python, or no header, costs the version only."""
     headers = {} if header is None else {"Generated-By": header}
-    lock = Lockfile.build("a==1\n", Response(status=200, headers=headers), None, {})
+    lock = Lockfile.from_response("a==1\n", Response(status=200, headers=headers), None, {})
     assert (lock.generated_by, lock.python_version, lock.text) == (header, version, "a==1\n")

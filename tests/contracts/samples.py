@@ -10,7 +10,7 @@ from typing import Any, Required, TypedDict, Unpack
 
 from aconnect._client.operation import Operation
 from aconnect._client.paged import Paged
-from aconnect._client.signature import Naming, as_written
+from aconnect._client.signature import FromResponse, Naming, as_written
 from aconnect._core.message import Upload
 from aconnect._core.model import Id, Model, OpenEnum
 from tests.contracts.compare import differences
@@ -62,13 +62,13 @@ class Title(TypedDict):
     full_title: str
 
 
-class Handle:
+class Handle(FromResponse):
     """A return type that makes itself from an answer."""
 
-    wire = Part
+    response_type = Part
 
     @classmethod
-    def build(cls, *_: Any, **__: Any) -> Handle:
+    def from_response(cls, *_: Any, **__: Any) -> Handle:
         """Make one."""
         return cls()
 

@@ -157,7 +157,9 @@ def test_values_are_not_logged(caplog):
 )
 def test_another_shape(body, kind):
     """An answer or a row of another shape is an error, not an empty object."""
-    with pytest.raises(errors.DecodeError, match="GET /v1/x returned JSON that does not match") as caught:
+    with pytest.raises(
+        errors.DecodeError, match="GET /v1/x returned JSON that does not match"
+    ) as caught:
         read(body, kind)
     assert caught.value.body == json.dumps(body).encode()
 

@@ -27,7 +27,7 @@ async def item(client):
 async def test_cap(connect, server):
     """An answer larger than accepted is refused, and the message says what to do."""
     client = await connect(max_body=100)
-    with pytest.raises(errors.BodyTooLargeError, match=r"more than 100 bytes; stream it"):
+    with pytest.raises(errors.BodyTooLargeError, match=r"more than 100 bytes; stream the response"):
         await client.me()
     assert (await client.with_options(max_body=100_000).me()).username == "admin"
     assert len(server.requests) == 2

@@ -42,7 +42,9 @@ async def test_private_authority(connect, secure, authority):
 async def test_unknown_authority(connect, secure, clock):
     """Without it nothing is sent, once is enough, and the message says how to pass one."""
     client = await connect(secure.url)
-    with pytest.raises(errors.ConnectionFailedError, match=r"no secure connection.*ssl=") as caught:
+    with pytest.raises(
+        errors.ConnectionFailedError, match=r"could not establish a secure connection.*ssl="
+    ) as caught:
         await client.me()
     assert "certificate" in str(caught.value)
     assert not clock.slept
@@ -56,7 +58,9 @@ async def test_wrong_name(connect, raw_server, authority):
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     client = await connect(server.url, ssl=trusting, retry=ONCE)
-    with pytest.raises(errors.ConnectionFailedError, match="no secure connection"):
+    with pytest.raises(
+        errors.ConnectionFailedError, match="could not establish a secure connection"
+    ):
         await client.me()
 
 
@@ -73,9 +77,11 @@ def test_insecure_and_a_context():
 
 
 async def test_tls_to_a_plain_port(connect, server):
-    """TLS to a port that speaks plain HTTP says that there is no secure connection."""
+    """TLS to a port that speaks plain HTTP says that there is could not establish a secure connection."""
     client = await connect(server.url.replace("http:", "https:"), retry=ONCE)
-    with pytest.raises(errors.ConnectionFailedError, match="no secure connection"):
+    with pytest.raises(
+        errors.ConnectionFailedError, match="could not establish a secure connection"
+    ):
         await client.me()
 
 

@@ -30,8 +30,7 @@ from aconnect.connect._base.resource import ConnectBound, ConnectResource, requi
 from aconnect.errors import DecodeError, InvalidArgumentError
 
 if TYPE_CHECKING:
-    from aconnect.connect.content.content import ContentItem
-    from aconnect.connect.tasks import Task
+    from aconnect.connect.tasks import ContentTask
 
 
 class BundleMetadata(Model, kw_only=True):
@@ -78,7 +77,7 @@ class Bundle(ConnectBound, kw_only=True):
         """Delete the bundle; not possible while it is active (code 75)."""
         await self._bundles.delete(self.id)
 
-    async def deploy(self) -> Task[ContentItem]:
+    async def deploy(self) -> ContentTask:
         """Make the content run from this bundle."""
         return await self.client.content.deploy(
             self._bundles.scope["guid"], bundle_id=required("id", self.id)

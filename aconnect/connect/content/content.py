@@ -39,7 +39,7 @@ from aconnect.connect.content.thumbnail import ContentThumbnail
 from aconnect.connect.content.vanity import ContentVanity
 from aconnect.connect.content.variants import ContentVariants, Variants
 from aconnect.connect.tags import Tag
-from aconnect.connect.tasks import Task
+from aconnect.connect.tasks import ContentTask
 
 if TYPE_CHECKING:
     from aconnect.connect.users import User
@@ -235,7 +235,7 @@ class ContentItem(ConnectBound, kw_only=True):
 
     async def deploy(
         self, bundle: Bundle | str | None = None, *, activate: bool | None = None
-    ) -> Task[ContentItem]:
+    ) -> ContentTask:
         """Deploy a bundle; `activate=False` from 2025.06 on.
 
         Name the bundle: servers do not agree on what they take without one.
@@ -244,11 +244,11 @@ class ContentItem(ConnectBound, kw_only=True):
 
     async def build(
         self, bundle: Bundle | str | None = None, *, activate: bool | None = None
-    ) -> Task[ContentItem]:
+    ) -> ContentTask:
         """Build a bundle, or the active one, anew: installs its packages again."""
         return await self.client.content.build(self.guid, **_instructions(bundle, activate))
 
-    async def render(self, variant_key: str | None = None) -> Task[ContentItem]:
+    async def render(self, variant_key: str | None = None) -> ContentTask:
         """Render a report anew; by default its default variant."""
         if variant_key is None:
             return await self.client.content.render(self.guid)
@@ -466,7 +466,7 @@ class Content(ConnectResource, name="content"):
         ...
 
     @endpoint("POST", "/v1/content/{guid}/deploy", since="1.8.6")
-    async def deploy(self, guid: str, **fields: Unpack[ContentDeployParams]) -> Task[ContentItem]:
+    async def deploy(self, guid: str, **fields: Unpack[ContentDeployParams]) -> ContentTask:
         """Deploy a bundle; `activate=False` from 2025.06 on.
 
         Name the bundle: servers do not agree on what they take without one.
@@ -474,12 +474,12 @@ class Content(ConnectResource, name="content"):
         ...
 
     @endpoint("POST", "/v1/content/{guid}/build", since="2021.11.1")
-    async def build(self, guid: str, **fields: Unpack[ContentDeployParams]) -> Task[ContentItem]:
+    async def build(self, guid: str, **fields: Unpack[ContentDeployParams]) -> ContentTask:
         """Build a bundle anew, by default the active one: installs its packages again."""
         ...
 
     @endpoint("POST", "/v1/content/{guid}/render", role="content viewer")
-    async def render(self, guid: str, **fields: Unpack[ContentRenderParams]) -> Task[ContentItem]:
+    async def render(self, guid: str, **fields: Unpack[ContentRenderParams]) -> ContentTask:
         """Render a report anew."""
         ...
 

@@ -19,8 +19,7 @@ from aconnect.connect.content.query import Order
 from aconnect.connect.content.schedule import Schedule
 
 if TYPE_CHECKING:
-    from aconnect.connect.content.content import ContentItem
-    from aconnect.connect.tasks import Task
+    from aconnect.connect.tasks import ContentTask
 
 VariantInclude = Literal["schedule"] | str
 """What else to answer of a variant."""
@@ -47,7 +46,7 @@ class Variant(ConnectBound, kw_only=True):
     schedule: Schedule | None = None
     """Only with `include="schedule"`, and where there is one."""
 
-    async def render(self) -> Task[ContentItem]:
+    async def render(self) -> ContentTask:
         """Render this variant anew."""
         key = required("variant_key", self.variant_key)
         return await self.client.content.render(self.content_guid or "", variant_key=key)

@@ -11,8 +11,8 @@ import pytest
 from aioresponses import aioresponses
 
 from aconnect import NO_RETRY, Client, errors
-from aconnect._client.endpoint import operation_of
-from aconnect.connect import ApiErrorCode, Users
+from aconnect._client.operation import REGISTRY
+from aconnect.connect import ApiErrorCode
 
 URL = "https://connect.example.com/__api__/v1/user"
 
@@ -65,7 +65,7 @@ async def test_connects_own_errors(
     assert error.payload == {"field": "x"}
     assert (error.method, error.url) == ("GET", URL)
     assert str(error).startswith(
-        f"GET {URL} answered {status}, code 7 (INVALID_USER_NAME): It says"
+        f"GET {URL} returned {status}, code 7 (INVALID_USER_NAME): It says"
     )
 
 
@@ -138,9 +138,9 @@ def test_all_codes() -> None:
 @pytest.mark.parametrize(
     ("operation", "said"),
     [
-        ("later", "users.me came with Posit Connect 2031.01.0; this server is older"),
-        ("earlier", "2021.05.0 and later of Posit Connect do not have users.me any more"),
-        ("gone", "later versions of Posit Connect do not have users.me any more"),
+        ("later", "users.me was added in Posit Connect 2031.01.0; this server is older"),
+        ("earlier", "2021.05.0 and later of Posit Connect do not have users.me"),
+        ("gone", "later versions of Posit Connect do not have users.me"),
     ],
 )
 async def test_an_operation_that_the_server_does_not_have(
@@ -152,7 +152,7 @@ async def test_an_operation_that_the_server_does_not_have(
         "earlier": {"until": "2021.05.0"},
         "gone": {"until": "unknown"},
     }
-    declared = operation_of(Users(None).me)[0]
+    declared = REGISTRY["connect:users.me"]
     for name, value in options[operation].items():
         monkeypatch.setattr(declared, name, value)
     responses.get(URL, status=404, body="404 page not found", response_class=Response)

@@ -77,7 +77,7 @@ async def test_what_says_too_little(it: Any, act: Callable[[Any], Any]) -> None:
 async def test_a_filter_by_nothing(find: Callable[[Client], Any]) -> None:
     """An empty guid is no filter: it is refused, and does not find everything."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
-        with pytest.raises(errors.InvalidArgumentError, match="would find everything"):
+        with pytest.raises(errors.InvalidArgumentError, match="would match everything"):
             find(client)
         assert not server.requests
 

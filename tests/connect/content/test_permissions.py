@@ -1,5 +1,7 @@
 """Permissions: who gets them, how they change, and how they are made sure of."""
 
+import asyncio
+
 import pytest
 
 from aconnect import Client, errors
@@ -128,7 +130,7 @@ async def test_refusals(client, item, whom, role, kind, code):
             await call
         assert caught.value.code == code
     if code == 34:
-        assert "every right already" in str(caught.value)
+        assert "all permissions already" in str(caught.value)
 
 
 async def test_ensure_permission(server, item, user, group):
@@ -228,15 +230,16 @@ async def test_another_role_after_a_refusal(server, item, user):
             await item.permissions.create(user, role="viewer")
 
 
-async def test_details_of_what_is_made_handier(client, item):
-    """`with_response` takes a method that only makes an operation handier, with its own arguments."""
+async def test_response_of_any_method(client, item):
+    """`with_response` takes any method that makes a request, with the method's own signature."""
     user = await client.users.find_one(prefix="viewer")
-    found = await client.with_response(
-        item.permissions.create, principal_guid=user.guid, principal_type="user", role="viewer"
-    )
-    assert found.status in {200, 201}
-    assert found.value.principal_guid == user.guid
-    with pytest.raises(TypeError, match="principal_guid"):
-        await client.with_response(item.permissions.create, principal=user, role="viewer")
-    with pytest.raises(errors.InvalidArgumentError, match="not an operation"):
-        await client.with_response(item.refresh)
+    created = await client.with_response(item.permissions.create, user, role="viewer")
+    assert created.status in {200, 201}
+    assert created.value.principal_guid == user.guid
+    again = await client.with_response(item.refresh)
+    assert (again.status, again.value) == (200, item)
+    listed = await client.with_response(item.permissions.find)
+    assert [each.principal_guid for each in listed.value] == [user.guid]
+    assert listed.body.startswith(b"[")
+    with pytest.raises(errors.InvalidArgumentError, match="made no request"):
+        await client.with_response(asyncio.sleep, 0)

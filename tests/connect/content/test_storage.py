@@ -60,5 +60,5 @@ async def test_an_older_server_says_since_when():
         FakeConnect(version="2026.03.0") as server,
         Client(server.url, server.api_key) as old,
     ):
-        with pytest.raises(errors.NotFoundError, match=r"came with Posit Connect 2026\.06\.0"):
+        with pytest.raises(errors.NotFoundError, match=r"was added in Posit Connect 2026\.06\.0"):
             await old.content.storage.find()
