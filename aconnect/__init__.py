@@ -49,7 +49,6 @@ __all__ = [
     "PageFetched",
     "Paged",
     "PollPolicy",
-    "RetryPolicy",
     "Response",
     "RetryPolicy",
     "RetryScheduled",

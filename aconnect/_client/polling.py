@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from aconnect._client.endpoint import call_with
 from aconnect._core.channel import Channel
+from aconnect._core.clock import Clock
 from aconnect._core.message import CallOptions
 from aconnect._core.retry import is_retryable
 from aconnect.errors import (
@@ -141,32 +142,24 @@ async def follow(
     """
     if timeout is not None:
         policy = msgspec.structs.replace(policy, timeout=timeout)
-    clock, is_transient = channel.clock, channel.dialect.is_transient
+    clock = channel.clock
     began = last_seen = clock.monotonic()
     failures = 0
     pause = policy.interval
     while True:
-        remaining = None
-        if policy.timeout is not None:
-            remaining = began + policy.timeout - clock.monotonic()
-            if remaining <= 0:
-                raise _timeout(pollable, policy.timeout)
+        remaining = _remaining(pollable, policy, began, clock)
         wait = _wait_seconds(pollable, policy, remaining)
         sent = clock.monotonic()
+        has_news = False
         try:
             state = await pollable.poll(CallOptions(deadline=remaining, wait_seconds=wait))
         except NotFoundError as error:
             if clock.monotonic() - last_seen >= policy.grace:
                 raise _lost(pollable) from error
-            has_news = False
         except (ApiError, TransportError) as error:
             failures += 1
-            # The call itself has been retried; the question is only whether waiting helps.
-            passing = is_retryable(error, idempotent=True, is_transient=is_transient)
-            passing = passing or isinstance(error, DeadlineExceededError)
-            if failures > policy.patience or not passing:
+            if failures > policy.patience or not _may_pass(error, channel):
                 raise
-            has_news = False
         else:
             failures = 0
             last_seen = clock.monotonic()
@@ -191,6 +184,25 @@ async def final_state(
             if pollable.is_finished(state):
                 return state
     raise AssertionError  # pragma: no cover  the last state is a finished one
+
+
+def _remaining(
+    pollable: Pollable[S], policy: PollPolicy, began: float, clock: Clock
+) -> float | None:
+    """Return the seconds until the deadline; raise PollTimeoutError if it has passed."""
+    if policy.timeout is None:
+        return None
+    remaining = began + policy.timeout - clock.monotonic()
+    if remaining <= 0:
+        raise _timeout(pollable, policy.timeout)
+    return remaining
+
+
+def _may_pass(error: ApiError | TransportError, channel: Channel) -> bool:
+    """Return True if waiting can help; the call itself has been retried already."""
+    return isinstance(error, DeadlineExceededError) or is_retryable(
+        error, idempotent=True, is_transient=channel.dialect.is_transient
+    )
 
 
 def _wait_seconds(pollable: Pollable[S], policy: PollPolicy, remaining: float | None) -> float:

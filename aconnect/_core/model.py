@@ -7,6 +7,7 @@ Decoding responses that differ even more is the business of `decoding`.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -77,7 +78,7 @@ _hints: dict[tuple[str, str], Any] = {}
 
 def _converters(cls: type[Model]) -> Iterator[_Converter]:
     """Find the ids and times of a class; raise TypeError for a use that cannot be converted."""
-    for name, annotation in cls.__dict__.get("__annotations__", {}).items():
+    for name, annotation in inspect.get_annotations(cls).items():
         hint = annotation
         if isinstance(annotation, str):
             if annotation.startswith("ClassVar"):

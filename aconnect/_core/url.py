@@ -30,7 +30,7 @@ _MINUTE: Final = timedelta(minutes=1)
 
 
 def origin_of(url: str) -> str:
-    """Return scheme, host and port of an http(s) address; raise with the reason if it is invalid."""
+    """Return scheme, host and port of an http(s) address; raise if it is invalid."""
     # What precedes an @ may be a password, whatever else is wrong with the address.
     shown = f"***@{url.rpartition('@')[2]}" if "@" in url else url
     try:
@@ -101,12 +101,12 @@ def _quoted(name: str, text: str) -> str:
         return quote(text, safe="")
     except UnicodeEncodeError as error:
         raise InvalidArgumentError(
-            f"{name}={text!r} is not valid text: {error.reason}; pass text that can be encoded as UTF-8"
+            f"{name}={text!r} is not valid text: {error.reason}; pass text that UTF-8 can encode"
         ) from error
 
 
 def query_string(values: Mapping[str, object], separators: Mapping[str, str] | None = None) -> str:
-    """Encode query parameters: None omitted, booleans in lower case, lists joined, RFC 3339 times."""
+    """Encode query parameters; None is omitted, lists are joined, times are RFC 3339."""
     pairs: list[str] = []
     for name, value in values.items():
         if value is None or value is UNSET:

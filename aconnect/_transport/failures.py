@@ -43,14 +43,14 @@ def failure(
             )
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
             return CertificateError(
-                f"{call}: could not establish a secure connection ({reason}); for a private authority pass "
-                "ssl=ssl.create_default_context(cafile=...)"
+                f"{call}: could not establish a secure connection ({reason}); for a private "
+                "certificate authority pass ssl=ssl.create_default_context(cafile=...)"
             )
         case aiohttp.ClientConnectorError():
             through = f" through the proxy {shown_url(proxy)}" if proxy is not None else ""
             return ConnectionFailedError(
-                f"{call}: could not connect{through} ({error.os_error.strerror or reason}); check the "
-                "address, and that the server is running"
+                f"{call}: could not connect{through} ({error.os_error.strerror or reason}); check "
+                "the address, and that the server is running"
             )
         case asyncio.TimeoutError():
             return too_slow(call, began=began)

@@ -301,10 +301,9 @@ class Pipeline:
     ) -> ApiError:
         if response.status in {429, 503}:
             self._limiter.overloaded()
-        secrets = [*self._secrets, *request.secrets]
-        for value in (credentials or {}).values():
-            # A token that is valid for this call only is not among the client's secrets.
-            secrets.append(Secret(value.rpartition(" ")[2]))
+        # A token that is valid for this call only is not among the client's secrets.
+        own = (Secret(value.rpartition(" ")[2]) for value in (credentials or {}).values())
+        secrets = [*self._secrets, *request.secrets, *own]
         return self.dialect.error(request, response, self.api_root, secrets)
 
     def _remaining(self, request: Request, call: CallOptions, began: float) -> float | None:

@@ -72,7 +72,7 @@ class Session:
         # aiohttp repeats an idempotent request if a pooled connection is dead, but repeating is the
         # decision of the retry policy, which counts. A middleware could prevent it without this
         # attribute, at two per cent of a small call; the tests count at the server.
-        self._aiohttp._retry_connection = False  # noqa: SLF001  aiohttp has no public way
+        self._aiohttp._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         return self._aiohttp
 
     async def close(self) -> None:

@@ -68,8 +68,8 @@ def session_headers(response: ApiResponse[User], call: str) -> dict[str, str]:
             cookies[name] = value
     if not cookies:
         raise DecodeError(
-            f"{call} returned {response.status} without a session cookie; check that the address is "
-            "CloudEndure's and that no proxy removes cookies",
+            f"{call} returned {response.status} without a session cookie; check that the address "
+            "is CloudEndure's and that no proxy removes cookies",
             body=b"",
         )
     headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}

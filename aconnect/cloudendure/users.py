@@ -129,8 +129,8 @@ class Users(CloudEndureResource, name="users"):
         made = await self._replace_api_token()
         if not made.api_token:
             raise DecodeError(
-                f"POST {self.client.api_root}/replaceApiToken returned no apiToken, so the new one is "
-                "unknown; look it up on the console"
+                f"POST {self.client.api_root}/replaceApiToken returned no apiToken, so the new one "
+                "is unknown; look it up on the console"
             )
         return self.client.use_token(made.api_token)
 

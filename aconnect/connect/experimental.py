@@ -191,9 +191,7 @@ class ExperimentalContent(ConnectResource, name="experimental.content", until="u
         ...
 
     @endpoint("POST", "/v1/experimental/content/{guid}/deploy", since="1.7.0")
-    async def deploy(
-        self, guid: str, **fields: Unpack[ExperimentalDeployParams]
-    ) -> ContentTask:
+    async def deploy(self, guid: str, **fields: Unpack[ExperimentalDeployParams]) -> ContentTask:
         """Deploy a bundle; gone after 2023.09, use `client.content.deploy`.
 
         The task is followed by `client.tasks`, which servers from 1.8.6 on have.

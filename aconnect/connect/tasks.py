@@ -155,7 +155,8 @@ class Task(FromResponse, Generic[T_co]):
         poller = _TaskPoller(self, self._first)
         client = self.client
         async with aclosing(follow(poller, client.channel, client.polling, timeout)) as states:
-            async for status in states:
+            async for state in states:
+                status = state
                 poller.acknowledge()
         return status
 
@@ -200,7 +201,7 @@ class Task(FromResponse, Generic[T_co]):
         return await call_with(options, self.client.tasks.get, self.id, first=first, wait=wait)
 
     def report(self, status: TaskStatus, first: int) -> None:
-        """Notify the subscribers of new lines; the output of the status begins with line `first`."""
+        """Notify the subscribers of new lines; the status has the lines from `first` on."""
         lines = tuple((status.output or [])[max(0, self._reported - first) :])
         self._reported = max(self._reported, status.last or 0)
         self._last_lines = [*self._last_lines, *lines][-_LAST_LINES:]

@@ -140,7 +140,7 @@ class FakeClient:
     """A client that is its own channel: records requests and returns a body."""
 
     api_root = "http://x"
-    redact = staticmethod(lambda text, secrets=(): text)
+    redact = staticmethod(lambda text, _=(): text)
     channel = property(lambda self: self)
 
     def __init__(self, body: object = None, content_type: str = "application/json") -> None:

@@ -66,7 +66,7 @@ class Script:
 
 async def test_errors_say_how_to_resume():
     """An error has the title, and what the thing says about resuming."""
-    with pytest.raises(errors.PollTimeoutError, match="thing 1 was still running.*later") as late:
+    with pytest.raises(errors.PollTimeoutError, match=r"thing 1 was still running.*later") as late:
         await Script("old", takes=1.0, policy=PollPolicy(timeout=5.0)).run()
     with pytest.raises(errors.TaskLostError, match="thing 1 not found; gone") as lost:
         await Script(not_found(), takes=1.0).run()

@@ -77,7 +77,7 @@ def test_insecure_and_a_context():
 
 
 async def test_tls_to_a_plain_port(connect, server):
-    """TLS to a port that speaks plain HTTP says that there is could not establish a secure connection."""
+    """TLS to a port that speaks plain HTTP is a failure to establish a secure connection."""
     client = await connect(server.url.replace("http:", "https:"), retry=ONCE)
     with pytest.raises(
         errors.ConnectionFailedError, match="could not establish a secure connection"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+from typing import Final, TypedDict, Unpack
 
 from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectResource, required
 from aconnect.connect.tags import Tag
-
-if TYPE_CHECKING:
-    pass
 
 
 class ContentTagParams(TypedDict):
