@@ -3,6 +3,7 @@
 import sys
 
 from benchmarks._harness import main
+from benchmarks.canned_gets import canned_gets
 from benchmarks.content_list import content_list
 from benchmarks.import_time import import_time
 from benchmarks.memory import memory
@@ -11,4 +12,6 @@ from benchmarks.small_gets import small_gets
 from benchmarks.visits import visits
 
 if __name__ == "__main__":
-    sys.exit(main(small_gets, one_at_a_time, visits, memory, import_time, content_list))
+    sys.exit(
+        main(small_gets, canned_gets, one_at_a_time, visits, memory, import_time, content_list)
+    )

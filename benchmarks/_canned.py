@@ -6,21 +6,36 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from aconnect import Client, Response
-from aconnect._core.message import Request
+from aconnect._core.message import NO_OPTIONS, CallOptions, Request
 
 T = TypeVar("T")
 
 
 class CannedClient(Client):
-    """Answers every call with the same bytes and sends nothing."""
+    """Returns the same bytes for every call and sends nothing."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__("http://127.0.0.1:1", api_key="fake")
         self.body = body
 
-    async def _answer(self, request: Request) -> Response:
+    @property
+    def channel(self) -> CannedChannel:
+        return CannedChannel(self)
+
+
+class CannedChannel:
+    """The client's channel, except that calls return at once."""
+
+    def __init__(self, client: CannedClient) -> None:
+        pipeline = client._pipeline  # noqa: SLF001  what it stands in for
+        self.api_root = pipeline.api_root
+        self.clock, self.dialect = pipeline.clock, pipeline.dialect
+        self.stream, self.redact, self.notify = pipeline.stream, pipeline.redact, pipeline.notify
+        self._body = client.body
+
+    async def send(self, request: Request, options: CallOptions = NO_OPTIONS, /) -> Response:
         headers = {"Content-Type": "application/json"}
-        return Response(status=200, headers=headers, body=self.body)
+        return Response(status=200, headers=headers, body=self._body)
 
 
 def finished(work: Coroutine[Any, Any, T]) -> T:

@@ -27,7 +27,9 @@ def _gets(client: Any, guids: list[str], threads: int) -> None:
 def _visits(client: Any, to: str) -> int:
     # `client.metrics.usage.find()` wraps every row once more and asks for Shiny usage too; this is
     # the quickest way to visits that the package has.
-    visits = importlib.import_module("posit.connect.metrics.visits").Visits(client._ctx)
+    visits = importlib.import_module("posit.connect.metrics.visits").Visits(
+        client._ctx  # noqa: SLF001  posit-sdk has no public way
+    )
     count = 0
     for _visit in visits.find(end=to):
         count += 1

@@ -12,8 +12,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from aconnect import NO_RETRY, Client, Page, Paged, Response, RetryPolicy
-from aconnect._client.endpoint import declared_by
-from aconnect._core.retry import backoff_delay, is_retryable, retry_after
+from aconnect._client.endpoint import operation_of
+from aconnect._client.operation import REGISTRY
+from aconnect._core.retry import backoff_delay, is_exhausted, is_retryable, retry_after
 from aconnect._core.url import query_string, quote_segment
 from aconnect.connect import ContentItem, ContentVisit, User
 from aconnect.errors import ServerError
@@ -64,7 +65,7 @@ CONTENT = {
 }
 
 
-def _answer(value: object) -> Response:
+def _response(value: object) -> Response:
     headers = {"Content-Type": "application/json"}
     return Response(status=200, headers=headers, body=msgspec.json.encode(value))
 
@@ -86,30 +87,31 @@ def client() -> Client:
 
 def test_bind_a_path(benchmark: BenchmarkFixture, client: Client) -> None:
     """Turn `users.get(guid)` into its request."""
-    declared, owner = declared_by(client.users.get)
-    request, _ = benchmark(declared.bind, owner._scope, (GUID,), {})
+    declared, owner = operation_of(client.users.get)
+    request, _ = benchmark(declared.bind, owner.scope, (GUID,), {})
     assert request.target == f"/v1/users/{GUID}"
 
 
 def test_bind_a_query(benchmark: BenchmarkFixture, client: Client) -> None:
     """Turn a query for visits into its request."""
-    declared, owner = declared_by(client.instrumentation.visits)
+    declared, owner = REGISTRY["connect:instrumentation.visits"], client.instrumentation
     given = {"from_": datetime(2026, 1, 1, tzinfo=UTC), "content_guid": [GUID, GUID]}
-    request, _ = benchmark(declared.bind, owner._scope, (), given)
+    request, _ = benchmark(declared.bind, owner.scope, (), given)
     assert "from=2026-01-01T00%3A00%3A00Z" in request.target
 
 
 def test_bind_a_body(benchmark: BenchmarkFixture, client: Client) -> None:
     """Turn `content.create(...)` into its request."""
-    declared, owner = declared_by(client.content.create)
-    request, _ = benchmark(declared.bind, owner._scope, (), {"name": "report", "title": "Report"})
+    declared, owner = operation_of(client.content.create)
+    request, _ = benchmark(declared.bind, owner.scope, (), {"name": "report", "title": "Report"})
     assert request.body == b'{"name":"report","title":"Report"}'
 
 
 def test_decode_one(benchmark: BenchmarkFixture, client: Client) -> None:
     """Make a user of an answer, tied to its client."""
-    declared, owner = declared_by(client.users.get)
-    user = benchmark(declared.decode, _answer(USER), client, owner._scope)
+    declared, owner = operation_of(client.users.get)
+    request, scope = declared.bind(owner.scope, (GUID,), {})
+    user = benchmark(declared.decode, _response(USER), (client, scope), request)
     assert isinstance(user, User)
 
 
@@ -157,6 +159,8 @@ def test_retry_decision(
         if not is_retryable(error, idempotent=True):
             return None
         asked = retry_after("Thu, 28 May 2026 20:26:45 GMT", NOW)
-        return backoff_delay(policy, attempt=1, elapsed=0.1, asked=asked, random=lambda: 0.5)
+        delay = backoff_delay(policy, attempt=1, requested=asked, random=lambda: 0.5)
+        exhausted = is_exhausted(policy, attempt=1, elapsed=0.1, delay=delay, requested=asked)
+        return None if exhausted else delay
 
     assert (benchmark(decide) is not None) is repeated

@@ -24,7 +24,7 @@ async def _rows(visits: Paged[ContentVisit]) -> int:
 async def _pages(visits: Paged[ContentVisit]) -> int:
     count = 0
     async for page in visits.pages():
-        for _visit in page.rows:
+        for _visit in page.items:
             count += 1
     return count
 

@@ -21,6 +21,7 @@ from aconnect._client.bound import Origin, Scope
 from aconnect._client.signature import (
     Naming,
     OperationSignature,
+    Quote,
     as_written,
     compile_signature,
     placeholders,
@@ -185,6 +186,27 @@ class Operation:
         )
 
     @functools.cached_property
+    def _path_only(self) -> tuple[int, list[tuple[str, Quote, str, int | None]]]:
+        """The number of path arguments, and the path with their positions.
+
+        -1 if a call has to pass more than that, or if more depends on the arguments.
+        """
+        signature, options = self.signature, self._options
+        own = [name for name, *_ in signature.path if name in signature.arguments]
+        simple = (
+            set(own) == signature.required
+            and tuple(own) == signature.arguments[: len(own)]
+            and not options.keys() & {"secret", "authorization", "query"}
+            and not signature.has_body
+            and signature.fields is None
+        )
+        parts = [
+            (name, quote, suffix, own.index(name) if name in own else None)
+            for name, quote, suffix in signature.path
+        ]
+        return (len(own) if simple else -1), parts
+
+    @functools.cached_property
     def _decode(self) -> Callable[[bytes], Any]:
         return decoding.decoder_for(self.signature.response_type).decode
 
@@ -211,6 +233,9 @@ class Operation:
         self, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Request, Scope]:
         """Turn the arguments of a call into the request and the scope of its value."""
+        count, parts = self._path_only
+        if len(args) == count and not kwargs:
+            return self._bind_path(parts, scope, args)
         signature = self.signature
         values = self._arguments(signature, args, kwargs)
         target = signature.prefix
@@ -250,6 +275,31 @@ class Operation:
             deletes=self.method == "DELETE" and signature.response_type is type(None),
         )
         return request, scope
+
+    def _bind_path(
+        self,
+        parts: list[tuple[str, Quote, str, int | None]],
+        scope: Scope,
+        args: tuple[Any, ...],
+    ) -> tuple[Request, Scope]:
+        """Bind a call that passes path arguments only, in a third of the time."""
+        signature = self.signature
+        target, path = signature.prefix, dict(scope)
+        for name, quote, suffix, position in parts:
+            path[name] = value = scope[name] if position is None else args[position]
+            target += quote(name, value) + suffix
+        request = Request(
+            self.name,
+            self.method,
+            target,
+            None,
+            None,
+            (),
+            self.anonymous,
+            self.idempotent,
+            self.method == "DELETE" and signature.response_type is type(None),
+        )
+        return request, path
 
     def _query(self, signature: OperationSignature, values: dict[str, Any]) -> str:
         for name in signature.guids:

@@ -49,7 +49,7 @@ class Upload:
         }
 
 
-class Request(Struct, frozen=True, kw_only=True, gc=False):
+class Request(Struct, frozen=True, gc=False):
     """What one call sends, except for the origin and the client's own headers."""
 
     operation: str

@@ -82,7 +82,8 @@ def is_loopback(origin: str) -> bool:
 def quote_segment(name: str, value: object) -> str:
     """Quote one path segment; refuse values that would address another resource."""
     text = value if isinstance(value, str) else _scalar(name, value)
-    if _PLAIN.fullmatch(text):
+    # Most are GUIDs and numbers, which this tells in a third of the time of the expression.
+    if (text.isascii() and text.replace("-", "").isalnum()) or _PLAIN.fullmatch(text):
         return text
     if text in {"", ".", ".."}:
         raise InvalidArgumentError(

@@ -42,6 +42,8 @@ class Session:
     def __init__(self, api_root: str, headers: Mapping[str, str], options: Options) -> None:
         self.api_root = api_root
         self.origin = origin_of(api_root)
+        self._base = URL(self.origin)
+        self._prefix = urlsplit(api_root).path
         self._options = options
         self._proxy = options.proxy or (_environment_proxy(api_root) if options.trust_env else None)
         self._headers = dict(headers)
@@ -191,7 +193,7 @@ class Session:
         is_streamed: bool = False,
     ) -> aiohttp.ClientResponse:
         session = self._aiohttp or self._open()
-        url = self.api_root + request.target
+        url = self._url(request.target)
         headers, body = request.headers, request.body
         data: bytes | UploadBody | None
         if isinstance(body, Upload):
@@ -209,7 +211,7 @@ class Session:
             try:
                 response = await session.request(
                     request.method,
-                    URL(url, encoded=True),
+                    url,
                     data=data,
                     headers=headers,
                     allow_redirects=False,
@@ -223,11 +225,17 @@ class Session:
             if response.status not in _REDIRECTS:
                 return response
             response.close()
-            url = self._redirected(request, url, response)
+            url = URL(self._redirected(request, str(url), response), encoded=True)
         raise RedirectRefusedError(
             f"{self._title(request)} was redirected {_MAX_REDIRECTS + 1} times; check the "
             "server's address"
         )
+
+    def _url(self, target: str) -> URL:
+        """Return the URL of a quoted target, without parsing what is known already."""
+        if "?" in target:
+            return URL(self.api_root + target, encoded=True)
+        return self._base.with_path(self._prefix + target, encoded=True)
 
     def _redirected(self, request: Request, url: str, response: aiohttp.ClientResponse) -> str:
         location = response.headers.get("Location", "")

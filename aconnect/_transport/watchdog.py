@@ -39,10 +39,12 @@ class TimeoutWatchdog:
 
     def start(self, seconds: float | None) -> Deadline | None:
         """Start to watch the running task; None if there is no limit."""
-        task = asyncio.current_task()
-        if seconds is None or task is None:
+        if seconds is None:
             return None
-        loop = task.get_loop()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
+        if task is None:
+            return None
         deadline = Deadline(task, loop.time() + seconds)
         self._deadlines.add(deadline)
         timer = self._timer
