@@ -33,7 +33,7 @@ Y = TypeVar("Y")
 __all__ = ["LazySequence", "Outcome", "Progress", "amap", "results", "run"]
 
 Progress = Callable[[int, int | None], None]
-"""Called with how many items are done, and how many there are where that is known."""
+"""Called with how many items are done, and how many there are if known."""
 
 # How many results may wait for a slow item before them, per item in flight.
 _WINDOW = 4

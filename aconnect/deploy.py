@@ -77,7 +77,7 @@ async def deploy(
     """Send a directory as a new bundle, start its deployment, and give the task to follow.
 
     It goes to the content with this `guid`, or else to the key owner's content with this `name`,
-    which is created where there is none. What can be wrong with the directory is found before
+    which is created if there is none. What can be wrong with the directory is found before
     anything is sent; an error after that has a note saying what is on the server now.
 
     Args:
@@ -121,7 +121,7 @@ def check_name(name: str) -> None:
 async def _content(
     client: Client, name: str | None, guid: str | None, title: str | None
 ) -> tuple[ContentItem, bool]:
-    """Find the content, or create it; tells which."""
+    """List the content, or create it; tells which."""
     if guid is not None:
         item = await client.content.get(guid)
         if name is not None and item.name != name:
@@ -196,7 +196,7 @@ class _Stoppable:
 
 
 def _listed(directory: Path) -> list[tuple[str, Path]]:
-    """Find the files to pack, by their names in the archive."""
+    """List the files to pack, by their names in the archive."""
     try:
         manifest = msgspec.json.decode((directory / MANIFEST).read_bytes(), type=_Manifest)
     except (FileNotFoundError, NotADirectoryError) as error:

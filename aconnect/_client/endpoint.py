@@ -192,6 +192,10 @@ async def call_with(
     return value
 
 
+_signature: Final = functools.cache(inspect.signature)
+"""Three methods derive from each `find`."""
+
+
 class _Derived(Generic[P, T_co]):
     """A method that is derived from `find`."""
 
@@ -206,11 +210,12 @@ class _Derived(Generic[P, T_co]):
         call.__module__ = find.__module__
         # What tools see: the arguments of `find`, and what this method returns.
         item = str(find.__annotations__.get("return", "")).partition("[")[2].removesuffix("]")
-        shown = call if isinstance(self, _Matching) else find
         returned = returns.format(item=item)
-        signature = inspect.signature(shown).replace(return_annotation=returned)
-        cast("Any", call).__signature__ = signature
-        call.__annotations__ = {**shown.__annotations__, "return": returned}
+        call.__annotations__ = {**call.__annotations__, "return": returned}
+        if not isinstance(self, _Matching):
+            signature = _signature(find).replace(return_annotation=returned)
+            cast("Any", call).__signature__ = signature
+            call.__annotations__ = {**find.__annotations__, "return": returned}
         self._call = call
 
     def __set_name__(self, owner: type, name: str) -> None:

@@ -34,7 +34,7 @@ class Client(BaseClient):
         token: str | None = None,
         **connection: Unpack[Connection],
     ) -> None:
-        """Make a client; nothing is sent yet.
+        """Make a client; makes no request.
 
         Args:
             base_url: The server; by default AUTHENTIK_URL.
@@ -57,7 +57,7 @@ class Client(BaseClient):
 
 
 def api_root(address: str) -> str:
-    """Give the address that the paths of the API begin with, from the server's or the API's."""
+    """Return the address that the paths of the API begin with, from the server's or the API's."""
     address = address.strip()
     if not address:
         raise InvalidArgumentError(

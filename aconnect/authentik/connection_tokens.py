@@ -23,11 +23,11 @@ class ConnectionToken(AuthentikBound, kw_only=True):
     user: PartialUser | None = None
 
     async def update(self, **fields: Unpack[ConnectionTokenUpdateParams]) -> ConnectionToken:
-        """Change it, giving all required fields, and give the token as it is then."""
+        """Replace the fields, passing all required ones, and return the updated token."""
         return await self.client.connection_tokens.update(self.pk, **fields)
 
     async def patch(self, **fields: Unpack[ConnectionTokenPatchParams]) -> ConnectionToken:
-        """Change the given fields and give the token as it is then."""
+        """Change the given fields and return the updated token."""
         return await self.client.connection_tokens.patch(self.pk, **fields)
 
     async def delete(self) -> None:
@@ -68,7 +68,7 @@ class ConnectionTokens(AuthentikResource, name="connection_tokens"):
         search: str | None = None,
         ordering: str | None = None,
     ) -> Paged[ConnectionToken]:
-        """Find tokens by endpoint, provider or the `pk` of the session's user.
+        """List tokens by endpoint, provider or the `pk` of the session's user.
 
         `search` looks into the names of endpoint and provider. `ordering` is a field's name, with
         `-` before it for descending.

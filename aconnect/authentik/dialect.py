@@ -39,7 +39,7 @@ class AuthentikDialect(Dialect):
         data = _json(response)
         if is_dict(data) and isinstance(data.get("detail"), str):
             return ErrorBody(data["detail"], _code(data), data)
-        # Other answers have `detail`; such JSON comes from elsewhere.
+        # Other responses have `detail`; such JSON comes from elsewhere.
         if response.status != 400 or not (is_dict(data) or is_list(data)):
             return None
         code = _code(data) if is_dict(data) else None
@@ -87,7 +87,7 @@ def _code(data: dict[str, Any]) -> str | None:
 
 
 def _messages(value: Any, place: str = "") -> Iterator[str]:
-    """Give the messages of refused input, those about no single field first."""
+    """Return the messages of refused input, those about no single field first."""
     if is_dict(value):
         for name in sorted(value, key=lambda name: name != _GENERAL):
             inner = place if name == _GENERAL else f"{place}.{name}" if place else name

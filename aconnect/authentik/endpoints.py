@@ -22,7 +22,7 @@ class EndpointProtocol(OpenEnum):
 
 
 class AuthMode(OpenEnum):
-    """Whether the machine's credentials are stored or asked for."""
+    """Whether the machine's credentials are stored or requested."""
 
     STATIC = "static"
     PROMPT = "prompt"
@@ -42,16 +42,16 @@ class Endpoint(AuthentikBound, kw_only=True):
     property_mappings: list[str] | None = None
     auth_mode: AuthMode | None = None
     launch_url: str | None = None
-    """None where the provider belongs to no application."""
+    """None if the provider belongs to no application."""
     maximum_connections: int | None = None
     """How many may be open at a time; -1 for any number."""
 
     async def update(self, **fields: Unpack[EndpointUpdateParams]) -> Endpoint:
-        """Change it, giving all required fields, and give the endpoint as it is then."""
+        """Replace the fields, passing all required ones, and return the updated endpoint."""
         return await self.client.endpoints.update(self.pk, **fields)
 
     async def patch(self, **fields: Unpack[EndpointPatchParams]) -> Endpoint:
-        """Change the given fields and give the endpoint as it is then."""
+        """Change the given fields and return the updated endpoint."""
         return await self.client.endpoints.patch(self.pk, **fields)
 
     async def delete(self) -> None:
@@ -102,7 +102,7 @@ class Endpoints(AuthentikResource, name="endpoints"):
         ordering: str | None = None,
         superuser_full_list: bool | None = None,
     ) -> Paged[Endpoint]:
-        """Find the endpoints that the token's owner may open, or as a superuser all of them.
+        """List the endpoints that the token's owner may open, or as a superuser all of them.
 
         `ordering` is a field's name, with `-` before it for descending. Without `search` the
         server may answer from a list it keeps for a day, whatever `name` and `provider` say;

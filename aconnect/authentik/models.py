@@ -1,4 +1,4 @@
-"""What the answers of several resources hold: users, providers, and what uses an object."""
+"""What the responses of several resources hold: users, providers, and what uses an object."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Pages(Struct, frozen=True):
 
 
 def _claimed(pagination: Pagination) -> float:
-    """Give how many rows the page should have by its own account."""
+    """Return how many rows the page should have by its own account."""
     if pagination.start_index is None or pagination.end_index is None:
         return float("inf")
     return pagination.end_index - pagination.start_index + 1

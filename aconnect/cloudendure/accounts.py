@@ -1,4 +1,4 @@
-"""The account, and all that is told of it in one answer."""
+"""The account, and all that is told of it in one response."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class ExtendedAccountInfo(CloudEndureModel, kw_only=True):
 class Accounts(CloudEndureResource, name="accounts"):
     """The account of the user who is signed in."""
 
-    # Each call sends a mail, so a lost answer is not asked for again.
+    # Each call sends a mail, so a lost answer is not requested again.
     @endpoint("GET", "/accounts/{accountId}/access", idempotent=False)
     async def access(self, account_id: str, *, username: str) -> dict[str, Any] | None:
         """Have a temporary access token sent to a user by e-mail."""

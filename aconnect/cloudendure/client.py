@@ -45,7 +45,7 @@ class Client(BaseClient):
         base_url: str | None = None,
         **connection: Unpack[Connection],
     ) -> None:
-        """Make a client; nothing is sent yet.
+        """Make a client; makes no request.
 
         Args:
             user_api_token: A user's API token; or `username` and `password`. What is not passed

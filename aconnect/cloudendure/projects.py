@@ -98,7 +98,7 @@ class Projects(CloudEndureResource, name="projects"):
         from_date_time: datetime | str | None = None,
         to_date_time: datetime | str | None = None,
     ) -> AuditLog:
-        """Get one answer's worth of the audit log; `audit_log_events` gets all of it.
+        """Get one response's worth of the audit log; `audit_log_events` gets all of it.
 
         Args:
             project_id: The project.
@@ -119,7 +119,7 @@ class Projects(CloudEndureResource, name="projects"):
         from_date_time: datetime | str | None = None,
         to_date_time: datetime | str | None = None,
     ) -> str:
-        """Get one answer's worth of the audit log as the server's CSV; arguments as `audit_log`.
+        """Get one response's worth of the audit log as the server's CSV; arguments as `audit_log`.
 
         CSV does not say whether there are more entries.
         """

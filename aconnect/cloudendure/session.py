@@ -33,11 +33,11 @@ class Keyring:
         """Headers of the present session."""
 
     def secrets(self) -> tuple[Secret, ...]:
-        """Give what must never be printed."""
+        """Return what must never be printed."""
         return tuple(secret for secret in (self.token, self.password) if secret is not None)
 
     def login(self) -> LoginParams:
-        """Give the body of a login."""
+        """Return the body of a login."""
         if self.token is not None:
             return {"user_api_token": self.token.reveal()}
         password = self.password.reveal() if self.password is not None else ""

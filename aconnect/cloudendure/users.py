@@ -21,7 +21,7 @@ class UserStatus(OpenEnum):
 
 
 class Role(OpenEnum):
-    """What a user may do in its account."""
+    """What a user is allowed to do in its account."""
 
     USER = "USER"
     ACCOUNT_ADMIN = "ACCOUNT_ADMIN"
@@ -107,7 +107,7 @@ class Users(CloudEndureResource, name="users"):
         ...
 
     async def assign_roles(self, roles: Mapping[str, Iterable[Role | str]]) -> list[User]:
-        """Give users roles, by user id, and give the users as they are then."""
+        """Return users roles, by user id, and give the users as they are then."""
         return (await self._assign_roles(_users_and_roles(roles))).items
 
     @endpoint("POST", "/users/assignRoles", idempotent=True)

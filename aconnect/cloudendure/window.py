@@ -1,8 +1,8 @@
-"""The audit log over a time window that holds more entries than one answer.
+"""The audit log over a time window that holds more entries than one response.
 
 The server says that there are more, but neither which ones it left out nor whether the ends of a
-window belong to it. So an answer counts only if it is complete: a window with more is halved, and
-its halves asked for instead, the older one first. Halves share the time between them, and an entry
+window belong to it. So a response counts only if it is complete: a window with more is halved, and
+its halves requested instead, the older one first. Halves share the time between them, and an entry
 counts only if it is later than all before. Hence nothing is lost or doubled, whichever ends belong
 to a window. A log of n answers takes about 2n to 4n requests.
 
@@ -56,7 +56,7 @@ class AuditLog(CloudEndureModel, decoding.Envelope, kw_only=True):
 
 
 class TooManyAtOnceError(AconnectError):
-    """More entries at one instant than one answer gives, so that some cannot be had."""
+    """More entries at one instant than one response gives, so that some cannot be had."""
 
 
 def window(from_: datetime | str, to: datetime | str) -> tuple[datetime, datetime]:
@@ -85,7 +85,7 @@ async def events(
     what: str,
 ) -> AsyncGenerator[AuditLogEntry, None]:
     """Yield each entry from `begin` to `end` once, the oldest first; `what` names the log."""
-    # The windows still to be asked for, the oldest last.
+    # The windows still to be requested, the oldest last.
     windows = [(begin, end)]
     last = _EPOCH
     while windows:
@@ -128,7 +128,7 @@ async def _instants(
 
 
 def _middle(from_: datetime, to: datetime) -> datetime | None:
-    """Give a time inside a window near its middle, as round as there is one; None without any."""
+    """Return a time inside a window near its middle, as round as there is one; None without any."""
     middle = from_ + (to - from_) / 2
     for grain in _GRAINS:
         round_ = middle - (middle - _EPOCH) % grain

@@ -23,7 +23,7 @@ class AuditLog(Row, kw_only=True, frozen=True, gc=False):
     wire_user_id: str | int | None = field(default=None, name="user_id")
     time: datetime | None = None
     user_guid: str | None = None
-    """None where the server itself acted."""
+    """None if the server itself acted."""
     user_description: str | None = None
     action: str | None = None
     event_description: str | None = None
@@ -56,7 +56,7 @@ class AuditLogs(ConnectResource, name="audit_logs"):
         role="administrator",
     )
     def find(self, *, asc_order: bool | None = None) -> Paged[AuditLog]:
-        """Find all entries, the newest first unless `asc_order`; for a time window use `search`."""
+        """List all entries, the newest first unless `asc_order`; for a time window use `search`."""
         ...
 
     find_one: Final = first_of(find)
@@ -73,7 +73,7 @@ class AuditLogs(ConnectResource, name="audit_logs"):
 
     @paged("/v1/audit/actions", by=Unpaged())
     def actions(self) -> Paged[AuditAction]:
-        """Find the kinds of actions that are audited."""
+        """List the kinds of actions that are audited."""
         ...
 
 

@@ -81,7 +81,7 @@ class Client(BaseClient):
         version: str | None = None,
         **connection: Unpack[Connection],
     ) -> None:
-        """Make a client; nothing is sent yet.
+        """Make a client; makes no request.
 
         Args:
             url: The server; by default CONNECT_SERVER.
@@ -117,7 +117,7 @@ class Client(BaseClient):
                 f"{version!r} is not a version of the server; write it as 2025.06.0"
             )
         self._version = version
-        # Who asks for it at the same time waits for one answer.
+        # Who asks for it at the same time waits for one response.
         self._asking = asyncio.Lock()
 
     @property
@@ -130,7 +130,7 @@ class Client(BaseClient):
         return await self.users.me()
 
     async def version(self) -> ServerVersion | None:
-        """Give the server's version, as told to the client or by the server; None where hidden.
+        """Return the server's version, as told to the client or by the server; None if hidden.
 
         The server is asked once.
         """
@@ -157,7 +157,7 @@ class Client(BaseClient):
         return True
 
     async def with_user_session_token(self, token: str, audience: str | None = None) -> Client:
-        """Give a new client that acts as the viewer whose session token this is; close it as well.
+        """Return a new client that acts as the viewer whose session token this is; close it as well.
 
         The token is exchanged for an API key of that viewer, through the content's integration
         with Connect's own API. The new client has this one's options, connections of its own, and

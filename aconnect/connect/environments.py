@@ -88,7 +88,7 @@ class Environment(ConnectBound, kw_only=True):
     supervisor: str | None = None
     """Path of the program within the image that starts content."""
     managed_by: str | None = None
-    """What manages it, such as a configuration file; None where the API may change it."""
+    """What manages it, such as a configuration file; None if the API may change it."""
     python: EnvironmentInstallations | None = None
     nodejs: EnvironmentInstallations | None = None
     quarto: EnvironmentInstallations | None = None
@@ -101,11 +101,11 @@ class Environment(ConnectBound, kw_only=True):
     )
 
     async def refresh(self) -> Environment:
-        """Get the environment as it is now."""
+        """Reload the environment."""
         return await self.client.environments.get(self.guid)
 
     async def update(self, **fields: Unpack[EnvironmentUpdateParams]) -> Environment:
-        """Change the given fields and give the environment as it is then.
+        """Change the given fields and return the updated environment.
 
         The others are sent as they are here, because the server may take the whole.
         """
@@ -191,14 +191,14 @@ class EnvironmentPermission(ConnectBound, kw_only=True):
     guid: str = ""
     environment_guid: str | None = None
     user_guid: str | None = None
-    """None where it is a group."""
+    """None if it is a group."""
     group_guid: str | None = None
-    """None where it is a user."""
+    """None if it is a user."""
 
     _permissions = resource(lambda: EnvironmentPermissions, guid="environment_guid")
 
     async def delete(self) -> None:
-        """Take the right away."""
+        """Remove the right."""
         await self._permissions.delete(self.guid)
 
 
@@ -212,11 +212,11 @@ class EnvironmentPermissionCreateParams(TypedDict, total=False):
 class EnvironmentPermissions(
     ConnectResource, name="environments.permissions", scope=("guid",), role="administrator"
 ):
-    """Who may use one environment; where nobody is named, all publishers may."""
+    """Who may use one environment; if nobody is named, all publishers may."""
 
     @paged("/v1/environments/{guid}/permissions", by=Unpaged())
     def find(self) -> Paged[EnvironmentPermission]:
-        """Find who may use the environment."""
+        """List who may use the environment."""
         ...
 
     find_one: Final = first_of(find)
@@ -237,7 +237,7 @@ class EnvironmentPermissions(
 
     @endpoint("DELETE", "/v1/environments/{guid}/permissions/{permission_guid}")
     async def delete(self, permission_guid: str) -> None:
-        """Take a right away."""
+        """Remove a right."""
         ...
 
 
@@ -246,7 +246,7 @@ class Environments(ConnectResource, name="environments", since="2023.05.0"):
 
     @paged("/v1/environments", by=Unpaged(), role="publisher")
     def find(self) -> Paged[Environment]:
-        """Find the environments that the key's owner may use."""
+        """List the environments that the key's owner may use."""
         ...
 
     find_one: Final = first_of(find)

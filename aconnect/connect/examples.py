@@ -18,7 +18,7 @@ class Examples(ConnectResource, name="examples"):
 
     @paged("/v1/examples", by=Unpaged())
     def find(self) -> Paged[dict[str, Any]]:
-        """Find all examples; their `name` is what the other operations take."""
+        """List all examples; their `name` is what the other operations take."""
         ...
 
     find_one: Final = first_of(find)

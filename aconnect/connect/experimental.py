@@ -145,11 +145,11 @@ class GroupContent(ConnectBound, kw_only=True):
     content_title: str | None = None
     access_type: AccessType | None = None
     permissions: list[GroupContentPermission] | None = None
-    """Of all users and groups, not only of the group asked for; the owner is its `author`."""
+    """Of all users and groups, not only of the group requested; the owner is its `author`."""
 
     @property
     def content(self) -> ContentItem:
-        """A handle of the item; nothing is asked of the server."""
+        """A handle of the item; makes no request."""
         return self.client.content.handle(self.content_guid)
 
 
@@ -204,7 +204,7 @@ class ExperimentalBundles(ConnectResource, name="experimental.bundles", until="u
 
     @paged("/v1/experimental/content/{guid}/bundles", by=PageNumber(max_size=500))
     def find(self, guid: str) -> Paged[ExperimentalBundle]:
-        """Find the bundles of an item, by id; gone after 2023.09, use `item.bundles.find`."""
+        """List the bundles of an item, by id; gone after 2023.09, use `item.bundles.find`."""
         ...
 
     find_one: Final = first_of(find)
@@ -255,7 +255,7 @@ class ExperimentalGroups(ConnectResource, name="experimental.groups"):
         role="administrator",
     )
     def content(self, guid: str) -> Paged[GroupContent]:
-        """Find the content that a group has a permission for, with all permissions of each item."""
+        """List the content that a group has a permission for, with all permissions of each item."""
         ...
 
 
@@ -275,7 +275,7 @@ class JobSummaryBucket(Model, kw_only=True):
     """The scheduled jobs of one span of time."""
 
     timestamp: datetime | None = None
-    """Where the span begins; its length follows from the window asked for."""
+    """Where the span begins; its length follows from the window requested."""
     failed: int | None = None
     succeeded: int | None = None
     skipped: int | None = None
@@ -286,7 +286,7 @@ class JobSummary(Model, kw_only=True):
 
     totals: JobSummaryTotals | None = None
     buckets: list[JobSummaryBucket] | None = None
-    """Of 5 minutes to 30 days each, depending on the window asked for."""
+    """Of 5 minutes to 30 days each, depending on the window requested."""
 
 
 class ExperimentalJobs(ConnectResource, name="experimental.jobs"):

@@ -24,7 +24,7 @@ class FeatureUsage(ConnectResource, name="feature_usage"):
 
     @paged("/v1/feature-usage", by=Unpaged(), role="publisher")
     def find(self) -> Paged[Feature]:
-        """Find all of them, used or not."""
+        """List all of them, used or not."""
         ...
 
     find_one: Final = first_of(find)

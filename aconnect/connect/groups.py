@@ -46,7 +46,7 @@ class Group(ConnectBound, kw_only=True):
     )
 
     async def refresh(self) -> Group:
-        """Get the group as it is now."""
+        """Reload the group."""
         return await self.client.groups.get(self.guid)
 
     async def ensure_member(self, user: User | GroupMember | str) -> bool:
@@ -65,7 +65,7 @@ class Group(ConnectBound, kw_only=True):
         return self.client.experimental.groups.content(self.guid)
 
     async def update(self, **fields: Unpack[GroupUpdateParams]) -> Group:
-        """Change the given fields and give the group as it is then."""
+        """Change the given fields and return the updated group."""
         return await self.client.groups.update(self.guid, **fields)
 
     async def delete(self) -> None:
@@ -134,7 +134,7 @@ class GroupMembers(ConnectResource, name="groups.members", scope=("group_guid",)
 
     @paged("/v1/groups/{group_guid}/members", by=PageNumber(max_size=500))
     def find(self, *, sort: str | None = None, asc_order: bool | None = None) -> Paged[GroupMember]:
-        """Find all members."""
+        """List all members."""
         ...
 
     find_one: Final = first_of(find)
@@ -164,7 +164,7 @@ class UserGroups(ConnectResource, name="users.groups", scope=("user_guid",)):
     """The groups of one user."""
 
     def find(self) -> LazySequence[Group]:
-        """Find the groups that the user is a member of, by looking into every group.
+        """List the groups that the user is a member of, by looking into every group.
 
         The server has no such list: it takes one request for each 500 groups, and one for each
         group (more for a group of over 500 members), up to 16 of them at once.
@@ -209,7 +209,7 @@ class Groups(ConnectResource, name="groups"):
 
     @paged("/v1/groups", by=PageNumber(max_size=500), since="1.7.0")
     def find(self, *, prefix: str | None = None, asc_order: bool | None = None) -> Paged[Group]:
-        """Find groups whose name begins with `prefix` (case is ignored).
+        """List groups whose name begins with `prefix` (case is ignored).
 
         With a prefix, servers before 2025.04 answer one page only, so at most 500 groups.
         """
@@ -220,11 +220,11 @@ class Groups(ConnectResource, name="groups"):
     count: Final = total_of(find)
 
     def handle(self, guid: str) -> Group:
-        """Give a group of which only the guid is known; nothing is asked of the server."""
+        """Return a handle for a group with this guid; makes no request."""
         return Group(guid=guid).bind(self.client, {"guid": guid})
 
     def of(self, user: User | str) -> UserGroups:
-        """Give access to the groups of one user; nothing is asked of the server."""
+        """Return the groups of one user; makes no request."""
         guid = user if isinstance(user, str) else user.guid
         return UserGroups(self.client, {"user_guid": required("guid", guid)})
 
@@ -250,7 +250,7 @@ class Groups(ConnectResource, name="groups"):
 
     @endpoint("POST", "/v1/groups/{guid}", idempotent=True, since="1.7.0", role="publisher")
     async def replace(self, guid: str, **fields: Unpack[GroupModifyParams]) -> Group:
-        """Change a group's name or owner, on any version of the server."""
+        """Change a group's name or owner, on any server version."""
         ...
 
     @endpoint("DELETE", "/v1/groups/{guid}", since="1.7.0", role="group owner")

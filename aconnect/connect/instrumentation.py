@@ -66,7 +66,7 @@ class ShinyUsage(Row, kw_only=True, frozen=True, gc=False):
 
 
 class HitData(Row, kw_only=True, frozen=True, gc=False):
-    """What a hit asked for."""
+    """What a hit requested."""
 
     path: str | None = None
     query: str | None = None
@@ -113,7 +113,7 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
         user_agent: str | None = None,
         asc_order: bool | None = None,
     ) -> Paged[ContentVisit]:
-        """Find visits of content, oldest first unless `asc_order=False`.
+        """List visits of content, oldest first unless `asc_order=False`.
 
         Several contents are joined in one request, about 40 at most. `min_data_version` is 3 by
         default; 0 brings back old and unreliable rows.
@@ -135,7 +135,7 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
         min_data_version: int | None = None,
         asc_order: bool | None = None,
     ) -> Paged[ShinyUsage]:
-        """Find sessions of Shiny applications that overlap the window.
+        """List sessions of Shiny applications that overlap the window.
 
         Several contents are joined in one request, about 40 at most.
         """
@@ -154,7 +154,7 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
         to: datetime | str | None = None,
         content_guid: str | Sequence[str] | None = None,
     ) -> Paged[ContentHit]:
-        """Find hits on content; they come in one answer, so ask for a short window.
+        """List hits on content; all in one response, so request a short time window.
 
         `content_guid` from 2026.01 on; older servers ignore it.
         """
@@ -168,7 +168,7 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
         content_guid: str | Sequence[str] | None = None,
         min_data_version: int | None = None,
     ) -> LazySequence[ContentVisit | ShinyUsage]:
-        """Find usage of both kinds: all visits, then all sessions of Shiny applications."""
+        """List usage of both kinds: all visits, then all sessions of Shiny applications."""
 
         async def rows() -> AsyncGenerator[ContentVisit | ShinyUsage, None]:
             visits = self.visits(

@@ -54,7 +54,7 @@ class VisitMetrics(ConnectResource, name="metrics.visits"):
     """Visits of content."""
 
     def find(self, **terms: Unpack[UsageTerms]) -> Paged[ContentVisit]:
-        """Find visits, oldest first."""
+        """List visits, oldest first."""
         return self.client.instrumentation.visits(**_renamed(terms))
 
     find_one: Final = first_of(find)
@@ -66,7 +66,7 @@ class ShinyMetrics(ConnectResource, name="metrics.shiny_usage"):
     """Sessions of Shiny applications."""
 
     def find(self, **terms: Unpack[UsageTerms]) -> Paged[ShinyUsage]:
-        """Find sessions that overlap the window, oldest first."""
+        """List sessions that overlap the window, oldest first."""
         return self.client.instrumentation.shiny_usage(**_renamed(terms))
 
     find_one: Final = first_of(find)
@@ -78,7 +78,7 @@ class HitMetrics(ConnectResource, name="metrics.hits"):
     """Requests to content of any kind."""
 
     def find(self, **terms: Unpack[HitTerms]) -> Paged[ContentHit]:
-        """Find hits; they come in one answer, so ask for a short window."""
+        """List hits; all in one response, so request a short time window."""
         return self.client.instrumentation.hits(**_renamed(terms))
 
     find_one: Final = first_of(find)
@@ -90,7 +90,7 @@ class UsageMetrics(ConnectResource, name="metrics.usage"):
     """Visits and sessions of Shiny applications."""
 
     def find(self, **terms: Unpack[UsageTerms]) -> LazySequence[ContentVisit | ShinyUsage]:
-        """Find all visits, then all sessions."""
+        """List all visits, then all sessions."""
         return self.client.instrumentation.usage(**_renamed(terms))
 
     find_one: Final = first_of(find)

@@ -17,7 +17,7 @@ class Packages(ConnectResource, name="packages"):
     # Larger pages are allowed, and cost memory without saving time.
     @paged("/v1/packages", by=PageNumber(max_size=10_000), role="publisher", since="2024.11.0")
     def find(self, *, name: str | None = None, asc_order: bool | None = None) -> Paged[Package]:
-        """Find packages of all content, by language, then name; or all uses of the one so named."""
+        """List packages of all content, by language, then name; or all uses of the one so named."""
         ...
 
     find_one: Final = first_of(find)

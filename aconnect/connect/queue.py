@@ -38,7 +38,7 @@ class Queue(ConnectResource, name="queue", role="administrator"):
     def find(
         self, *, queue_names: str | Sequence[str] | None = None, asc_order: bool | None = None
     ) -> Paged[QueueItem]:
-        """Find all items, or those of some queues such as `default` and `git`."""
+        """List all items, or those of some queues such as `default` and `git`."""
         ...
 
     find_one: Final = first_of(find)

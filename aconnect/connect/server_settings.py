@@ -102,7 +102,7 @@ class ServerSettings(Model, kw_only=True):
 
     @property
     def server_version(self) -> ServerVersion | None:
-        """The version to compare with; None where it is hidden."""
+        """The version to compare with; None if it is hidden."""
         return ServerVersion.parse(self.version)
 
 

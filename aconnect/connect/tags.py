@@ -50,7 +50,7 @@ class Tag(ConnectBound, kw_only=True):
         return self.client.tags.content(self.id)
 
     async def refresh(self) -> Tag:
-        """Get the tag as it is now."""
+        """Reload the tag."""
         return await self.client.tags.get(self.id)
 
     async def parent_tag(self) -> Tag | None:
@@ -62,7 +62,7 @@ class Tag(ConnectBound, kw_only=True):
     descendant_tags: ClassVar[ResourceBelow[DescendantTags]] = resource(lambda: DescendantTags)
 
     async def update(self, **fields: Unpack[TagUpdateParams]) -> Tag:
-        """Change name or parent and give the tag as it is then."""
+        """Change name or parent and return the updated tag."""
         return await self.client.tags.update(self.id, **fields)
 
     async def delete(self) -> None:
@@ -74,7 +74,7 @@ class ChildTags(ConnectResource, name="tags.child_tags", scope=("id",)):
     """The tags right below one tag."""
 
     def find(self) -> Paged[Tag]:
-        """Find them."""
+        """List them."""
         return self.client.tags.find(parent_id=self.scope["id"])
 
     find_one: Final = first_of(find)
@@ -86,7 +86,7 @@ class DescendantTags(ConnectResource, name="tags.descendant_tags", scope=("id",)
     """All tags below one tag."""
 
     def find(self) -> LazySequence[Tag]:
-        """Find them, each behind the tag that it is below; all tags are asked for once."""
+        """List them, each behind the tag that it is below; all tags are requested once."""
 
         async def rows() -> AsyncGenerator[Tag, None]:
             below: dict[str | None, list[Tag]] = {}
@@ -124,7 +124,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
 
     @paged("/v1/tags", by=Unpaged(), role="viewer")
     def find(self, *, name: str | None = None, parent_id: str | None = None) -> Paged[Tag]:
-        """Find tags by name or parent."""
+        """List tags by name or parent."""
         ...
 
     find_one: Final = first_of(find)
@@ -197,12 +197,12 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
 
     @paged("/v1/tags/{id}/content", by=Unpaged(), role="viewer")
     def content(self, id: str) -> Paged[ContentItem]:  # noqa: A002  as above
-        """Find the content with a tag."""
+        """List the content with a tag."""
         ...
 
 
 def _names(path: str | Sequence[str]) -> Sequence[str]:
-    """Give the names of a path of tags."""
+    """Return the names of a path of tags."""
     names = path.split("/") if isinstance(path, str) else path
     if not names or not all(names):
         raise InvalidArgumentError(

@@ -25,7 +25,7 @@ class TimeZones(ConnectResource, name="timezones"):
 
     @paged("/v1/timezones", by=Unpaged(), since="2024.09.0")
     def find(self) -> Paged[TimeZone]:
-        """Find all time zones, with their present offset."""
+        """List all time zones, with their present offset."""
         ...
 
     find_one: Final = first_of(find)

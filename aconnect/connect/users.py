@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class UserRole(OpenEnum):
-    """What a user may do; roles unknown to this version are kept as text."""
+    """What a user is allowed to do; roles unknown to this version are kept as text."""
 
     ADMINISTRATOR = "administrator"
     PUBLISHER = "publisher"
@@ -73,11 +73,11 @@ class User(UserFields, kw_only=True):
     keys: ClassVar[ResourceBelow[ApiKeys]] = resource(lambda: ApiKeys)
 
     async def refresh(self) -> User:
-        """Get the user as it is now."""
+        """Reload the user."""
         return await self.client.users.get(self.guid)
 
     async def update(self, **fields: Unpack[UserUpdateParams]) -> User:
-        """Change the given fields and give the user as it is then."""
+        """Change the given fields and return the updated user."""
         await self.client.users.update(self.guid, **fields)
         return await self.client.users.get(self.guid)
 
@@ -123,7 +123,7 @@ class ApiKey(Confidential, ConnectBound, kw_only=True):
     id: Id = ""
     name: str = ""
     key: str | None = None
-    """The key itself, only in the answer that made it; afterwards its last few characters. It is
+    """The key itself, only in the response that made it; afterwards its last few characters. It is
     not printed."""
     user_role: UserRole | None = None
     """What the key may do: no more than its user may."""
@@ -191,7 +191,7 @@ class ApiKeys(ConnectResource, name="users.keys", scope=("guid",), role="viewer"
 
     @paged("/v1/users/{guid}/keys", by=Unpaged())
     def find(self) -> Paged[ApiKey]:
-        """Find the keys; of each key itself only the last few characters are told."""
+        """List the keys; of each key itself only the last few characters are told."""
         ...
 
     find_one: Final = first_of(find)
@@ -205,7 +205,7 @@ class ApiKeys(ConnectResource, name="users.keys", scope=("guid",), role="viewer"
 
     @endpoint("POST", "/v1/users/{guid}/keys")
     async def create(self, **fields: Unpack[ApiKeyCreateParams]) -> ApiKey:
-        """Create a key; `ApiKey.key` of the answer is the only place that ever tells it."""
+        """Create a key; `ApiKey.key` of the response is the only place that ever tells it."""
         ...
 
     @endpoint("DELETE", "/v1/users/{guid}/keys/{id}")
@@ -233,7 +233,7 @@ class Users(ConnectResource, name="users"):
         sort: str | None = None,
         asc_order: bool | None = None,
     ) -> Paged[User]:
-        """Find users whose first, last or user name begins with `prefix` (case is ignored).
+        """List users whose first, last or user name begins with `prefix` (case is ignored).
 
         `account_status` is `locked`, `licensed` or `inactive`. With a prefix the server answers
         one page only, so at most 500 users.
@@ -245,7 +245,7 @@ class Users(ConnectResource, name="users"):
     count: Final = total_of(find)
 
     def handle(self, guid: str) -> User:
-        """Give a user of whom only the guid is known; nothing is asked of the server."""
+        """Return a handle for a user with this guid; makes no request."""
         return User(guid=guid).bind(self.client, {"guid": guid})
 
     @endpoint("GET", "/v1/users/{guid}")

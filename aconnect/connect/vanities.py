@@ -16,7 +16,7 @@ class Vanities(ConnectResource, name="vanities"):
 
     @paged("/v1/vanities", by=Unpaged(), role="administrator", since="1.8.6")
     def find(self) -> Paged[Vanity]:
-        """Find all vanity URLs."""
+        """List all vanity URLs."""
         ...
 
     find_one: Final = first_of(find)

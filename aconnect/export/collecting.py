@@ -1,6 +1,6 @@
 """Collecting the rows of one query into one file.
 
-Decides the order of fetching, writing and saving, and what happens when it is broken off. How rows
+Decides the order of fetching, writing and saving, and what happens when it is interrupted. How rows
 are written and what survives are decided by `sinks` and `parts`.
 """
 
@@ -41,7 +41,7 @@ async def collect(
     """Write the rows of a query into a file, which is there when it is complete, and not before.
 
     Memory stays the same however many rows come. Broken off by an error, a cancellation or a
-    crash, it leaves `PATH.part` and `PATH.part.json`; the same call then goes on from there.
+    crash, it leaves `PATH.part` and `PATH.part.json`; the same call then continues from there.
 
     Args:
         paged: The query, with its rows as they are or `raw()`.
@@ -101,7 +101,7 @@ async def _fetch(
 
 
 def going_on(done: Collected) -> str:
-    """Say what is left of a collection that was broken off, and how it goes on."""
+    """Return what is left of a collection that was interrupted, and how it continues."""
     return f"{done.rows:,} rows are kept in {done.path}.part; the same again goes on from there."
 
 

@@ -28,11 +28,11 @@ SAVE_EVERY: Final = 1.0
 """Seconds between checkpoints."""
 
 _BLOCK: Final = 2000
-"""Rows encoded at a time, so that a series that comes in one answer is not held twice."""
+"""Rows encoded at a time, so that a series that comes in one response is not held twice."""
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """What a file is made from; a part goes on only with the same."""
+    """What a file is made from; a part continues only with the same."""
 
     server: str
     query: str
@@ -86,7 +86,7 @@ class PartFile:
         self._lock = threading.Lock()
 
     def open(self, *, restart: bool, overwrite: bool) -> None:
-        """Begin the file, or go on with what an earlier run left."""
+        """Begin the file, or continue with what an earlier run left."""
         with self._lock:
             if self._closed:
                 return
@@ -123,7 +123,7 @@ class PartFile:
 
     @property
     def token(self) -> str | None:
-        """Where to go on; None at the beginning."""
+        """Where to continue; None at the beginning."""
         return self._state.token
 
     @property
@@ -164,7 +164,7 @@ class PartFile:
             return self.progress
 
     def finish(self) -> Collected:
-        """Give the file its name."""
+        """Return the file its name."""
         with self._lock:
             if self._file is not None:
                 self._file.flush()
@@ -234,7 +234,7 @@ def _lock(file: IO[bytes], part: Path) -> None:
 
 
 def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
-    """Read the checkpoint of an earlier run, or refuse to go on from it."""
+    """Read the checkpoint of an earlier run, or refuse to continue from it."""
     again = "begin anew with restart=True (--restart on the command line)"
     size = part.stat().st_size
     if size == 0:

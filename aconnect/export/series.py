@@ -26,7 +26,7 @@ Kind = Literal["visits", "shiny-usage", "hits", "audit-logs"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 Keep = Callable[[Sequence[Raw]], Sequence[Raw] | None]
-"""Gives the rows of a page that are wanted; None where neither this page nor any after it is."""
+"""Gives the rows of a page that are wanted; None if neither this page nor any after it is."""
 
 _TIMES: Final[dict[Kind, str]] = {
     "visits": "time",
@@ -58,15 +58,15 @@ class Window(Struct, frozen=True, kw_only=True):
         return self.from_ is not None or self.to is not None
 
     def holds(self, time: datetime) -> bool:
-        """Tell whether something at this time belongs to it."""
+        """Return True if something at this time belongs to it."""
         return not self.before(time) and not self.after(time)
 
     def before(self, time: datetime) -> bool:
-        """Tell whether a time is too early."""
+        """Return True if a time is too early."""
         return self.from_ is not None and time < self.from_
 
     def after(self, time: datetime) -> bool:
-        """Tell whether a time is too late."""
+        """Return True if a time is too late."""
         return self.to is not None and time >= self.to
 
 
@@ -138,7 +138,7 @@ async def select(
     *,
     content_guid: Sequence[str] = (),
 ) -> Selected:
-    """Find out how a server gives a series in a window, of some content or of all.
+    """List out how a server gives a series in a window, of some content or of all.
 
     Asks the server only for audit logs in a window, which old servers cannot search: there the
     whole log is read from its newest entry down to the beginning of the window.
@@ -155,7 +155,7 @@ async def select(
         "hits": usage.hits,
     }[kind]
     paged = operation(from_=window.from_, to=window.to, content_guid=list(content_guid))
-    # Servers before 2026.01 ignore which content's hits are asked for.
+    # Servers before 2026.01 ignore which content's hits are requested.
     contents = frozenset(content_guid) if kind == "hits" and content_guid else None
     if not window.bounded and contents is None:
         return Selected(paged, None)

@@ -11,7 +11,7 @@ API: Final = "/api/4.0"
 
 
 def api_root(address: str) -> str:
-    """Give the address that the paths of the API begin with."""
+    """Return the address that the paths of the API begin with."""
     address = address.strip()
     if not address:
         raise InvalidArgumentError(

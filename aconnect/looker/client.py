@@ -41,7 +41,7 @@ class Client(BaseClient):
         client_secret: str | None = None,
         **connection: Unpack[Connection],
     ) -> None:
-        """Make a client; nothing is sent yet.
+        """Make a client; makes no request.
 
         Args:
             base_url: The instance; by default LOOKERSDK_BASE_URL.
@@ -91,7 +91,7 @@ class Client(BaseClient):
         users: Iterable[str] | None = None,
         groups: Iterable[str] | None = None,
     ) -> RoleChange:
-        """Find out what is to be done for a role to be as described; `apply()` then does it.
+        """List out what is to be done for a role to be as described; `apply()` then does it.
 
         What is not described stays as it is.
 

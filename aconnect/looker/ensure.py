@@ -65,7 +65,7 @@ class SetChange:
         return self.id is None or self.replaces or bool(self.content)
 
     def lines(self, kind: str) -> list[str]:
-        """Say it, a line for each thing to do."""
+        """Return it, a line for each thing to do."""
         lines = [f"  use the {kind} {self.name!r}"] if self.replaces else []
         if self.id is None:
             lines.append(f"  create the {kind} {self.name!r}: {self.content}")
@@ -83,7 +83,7 @@ class RoleChange:
 
     name: str
     role: Role | None
-    """The role as it was found; None where it would be created."""
+    """The role as it was found; None if it would be created."""
     permission_set: SetChange | None
     model_set: SetChange | None
     users: Difference | None
@@ -165,7 +165,7 @@ async def ensure_role(
     users: Iterable[str] | None = None,
     groups: Iterable[str] | None = None,
 ) -> RoleChange:
-    """Find out what is to be done for a role to be as described; changes nothing.
+    """List out what is to be done for a role to be as described; changes nothing.
 
     Args:
         client: Where the role is.

@@ -123,7 +123,7 @@ class Roles(LookerResource, name="roles"):
         ids: Sequence[str] | None = None,
         get_all_support_roles: bool | None = None,
     ) -> Paged[Role]:
-        """Find all roles, or those with the given ids."""
+        """List all roles, or those with the given ids."""
         ...
 
     @paged("/roles/search", by=Offset())
@@ -139,7 +139,7 @@ class Roles(LookerResource, name="roles"):
         built_in: bool | None = None,
         filter_or: bool | None = None,
     ) -> Paged[Role]:
-        """Find roles by pattern; `aconnect.looker.sets` says what all searches have in common."""
+        """List roles by pattern; `aconnect.looker.sets` says what all searches have in common."""
         ...
 
     @paged("/roles/search/with_user_count", by=Offset())
@@ -153,7 +153,7 @@ class Roles(LookerResource, name="roles"):
         built_in: bool | None = None,
         filter_or: bool | None = None,
     ) -> Paged[RoleSearch]:
-        """Find roles by pattern, each with the number of its users."""
+        """List roles by pattern, each with the number of its users."""
         ...
 
     @endpoint("GET", "/roles/{role_id}")
@@ -178,12 +178,12 @@ class Roles(LookerResource, name="roles"):
 
     @paged("/roles/{role_id}/groups", by=Unpaged())
     def groups(self, role_id: str, *, fields: Texts | None = None) -> Paged[Group]:
-        """Find the groups that have a role."""
+        """List the groups that have a role."""
         ...
 
     @endpoint("PUT", "/roles/{role_id}/groups")
     async def set_groups(self, role_id: str, body: list[str]) -> list[Group]:
-        """Give a role to the groups with these ids, and take it from all others."""
+        """Return a role to the groups with these ids, and take it from all others."""
         ...
 
     @paged("/roles/{role_id}/users", by=Unpaged())
@@ -194,10 +194,10 @@ class Roles(LookerResource, name="roles"):
         fields: Texts | None = None,
         direct_association_only: bool | None = None,
     ) -> Paged[User]:
-        """Find the users that have a role, through groups too unless direct ones only."""
+        """List the users that have a role, through groups too unless direct ones only."""
         ...
 
     @endpoint("PUT", "/roles/{role_id}/users")
     async def set_users(self, role_id: str, body: list[str]) -> list[User]:
-        """Give a role to the users with these ids directly, and take it from all others."""
+        """Return a role to the users with these ids directly, and take it from all others."""
         ...

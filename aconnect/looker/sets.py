@@ -104,12 +104,12 @@ class ModelSets(LookerResource, name="model_sets"):
         filter_or: bool | None = None,
         models: Texts | None = None,
     ) -> Paged[ModelSet]:
-        """Find model sets by pattern; the module says what all searches have in common."""
+        """List model sets by pattern; the module says what all searches have in common."""
         ...
 
     @paged("/model_sets", by=Unpaged())
     def all(self, *, fields: Texts | None = None) -> Paged[ModelSet]:
-        """Find all model sets."""
+        """List all model sets."""
         ...
 
     @endpoint("GET", "/model_sets/{model_set_id}")
@@ -149,12 +149,12 @@ class PermissionSets(LookerResource, name="permission_sets"):
         filter_or: bool | None = None,
         permissions: Texts | None = None,
     ) -> Paged[PermissionSet]:
-        """Find permission sets by pattern; the module says what all searches have in common."""
+        """List permission sets by pattern; the module says what all searches have in common."""
         ...
 
     @paged("/permission_sets", by=Unpaged())
     def all(self, *, fields: Texts | None = None) -> Paged[PermissionSet]:
-        """Find all permission sets."""
+        """List all permission sets."""
         ...
 
     @endpoint("GET", "/permission_sets/{permission_set_id}")
@@ -185,5 +185,5 @@ class Permissions(LookerResource, name="permissions"):
 
     @paged("/permissions", by=Unpaged())
     def all(self) -> Paged[Permission]:
-        """Find all permissions."""
+        """List all permissions."""
         ...

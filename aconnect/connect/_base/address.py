@@ -33,5 +33,5 @@ def server_root(address: str) -> str:
 
 
 def api_root(address: str) -> str:
-    """Give the address that the paths of the API begin with."""
+    """Return the address that the paths of the API begin with."""
     return server_root(address) + API

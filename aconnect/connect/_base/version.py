@@ -21,7 +21,7 @@ class ServerVersion:
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
-        """Read a version; None where the server hides it or says something else."""
+        """Read a version; None if the server hides it or says something else."""
         found = _NUMBERS.match(text.strip()) if text else None
         if found is None or text is None:
             return None

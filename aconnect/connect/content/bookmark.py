@@ -23,7 +23,7 @@ class ContentBookmark(ConnectResource, name="content.bookmark", scope=("guid",),
 
     @endpoint("GET", "/v1/content/{guid}/bookmark")
     async def get(self) -> Bookmark:
-        """Get the bookmark; where there is none, it is a `NotFoundError`."""
+        """Get the bookmark; if there is none, it is a `NotFoundError`."""
         ...
 
     async def find_one(self) -> Bookmark | None:

@@ -70,7 +70,7 @@ class Bundle(ConnectBound, kw_only=True):
     files: ClassVar[ResourceBelow[BundleFiles]] = resource(lambda: BundleFiles, guid="content_guid")
 
     async def refresh(self) -> Bundle:
-        """Get the bundle as it is now."""
+        """Reload the bundle."""
         return await self._bundles.get(self.id)
 
     async def delete(self) -> None:
@@ -84,7 +84,7 @@ class Bundle(ConnectBound, kw_only=True):
         )
 
     async def download(self, path: str | Path) -> Path:
-        """Write the archive to a file; it is there as a whole or not at all."""
+        """Write the archive to a file; it is written atomically."""
         return await self.client.download(path, self._bundles.download, self.id)
 
 
@@ -128,7 +128,7 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
 
     @paged("/v1/content/{guid}/bundles", by=Unpaged(), role="content viewer")
     def find(self, *, asc_order: bool | None = None) -> Paged[Bundle]:
-        """Find the bundles, newest first unless `asc_order`; older servers know no other order."""
+        """List the bundles, newest first unless `asc_order`; older servers know no other order."""
         ...
 
     find_one: Final = first_of(find)
@@ -136,11 +136,11 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
     count: Final = total_of(find)
 
     def handle(self, id: str) -> Bundle:  # noqa: A002  the vendor's noun
-        """Give a bundle of which only the id is known; nothing is asked of the server."""
+        """Return a handle for a bundle with this id; makes no request."""
         return Bundle(id=id).bind(self.client, {**self.scope, "id": id})
 
     async def active(self) -> Bundle | None:
-        """Find the bundle that the content runs from, or None before the first deployment."""
+        """List the bundle that the content runs from, or None before the first deployment."""
         return await self.find_by(active=True)
 
     @endpoint("GET", "/v1/content/{guid}/bundles/{id}", role="content viewer")
@@ -164,7 +164,7 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
         """Send an archive (gzip tar with `manifest.json` at the top) from memory or a file.
 
         It is read once for the checksum and streamed after that. `progress` is called with the
-        number of bytes of each piece sent; an upload that is tried again begins anew.
+        number of bytes of each piece sent; an upload that is tried again restarts.
         """
         body = await asyncio.to_thread(archive_upload, archive, progress=progress)
         return await self.upload(body)
@@ -194,7 +194,7 @@ class BundleFileContent(Model, kw_only=True):
     size: int | None = None
     """In bytes."""
     content: str | None = None
-    """None where the file is `binary` or `oversize`: download the bundle for these."""
+    """None if the file is `binary` or `oversize`: download the bundle for these."""
     binary: bool | None = None
     """Whether it is no UTF-8."""
     oversize: bool | None = None
@@ -239,7 +239,7 @@ class BundleFiles(
 
     @paged("/v1/content/{guid}/bundles/{id}/files", by=FileList())
     def find(self) -> Paged[BundleFile]:
-        """Find all files, but no folders or links."""
+        """List all files, but no folders or links."""
         ...
 
     find_one: Final = first_of(find)

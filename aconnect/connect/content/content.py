@@ -78,7 +78,7 @@ class AccessType(OpenEnum):
 
 
 class ContentRole(OpenEnum):
-    """What a user may do with content."""
+    """What a user is allowed to do with content."""
 
     OWNER = "owner"
     EDITOR = "editor"
@@ -202,20 +202,20 @@ class ContentItem(ConnectBound, kw_only=True):
 
     @property
     def is_interactive(self) -> bool:
-        """Whether processes run it for its visitors; not known of a handle."""
+        """Whether processes run it for its visitors; unknown for a handle."""
         return self.app_mode in _INTERACTIVE
 
     @property
     def is_rendered(self) -> bool:
-        """Whether it is a report that can be rendered; not known of a handle."""
+        """Whether it is a report that can be rendered; unknown for a handle."""
         return self.app_mode in _RENDERED
 
     async def refresh(self) -> ContentItem:
-        """Get the item as it is now."""
+        """Reload the item."""
         return await self.client.content.get(self.guid)
 
     async def update(self, **fields: Unpack[ContentUpdateParams]) -> ContentItem:
-        """Change the given fields and give the item as it is then."""
+        """Change the given fields and return the updated item."""
         return await self.client.content.update(self.guid, **fields)
 
     async def delete(self) -> None:
@@ -223,7 +223,7 @@ class ContentItem(ConnectBound, kw_only=True):
         await self.client.content.delete(self.guid)
 
     async def ensure_permission(self, principal: Principal, role: str) -> Permission:
-        """Have a user or group hold this role, on any version of the server, and give that.
+        """Set the role of a user or group, on any server version, and return the permission.
 
         What is right already is left as it is. The owner cannot be given a role (code 34).
         """
@@ -358,7 +358,7 @@ class UserContent(ConnectResource, name="users.content", scope=("owner_guid",)):
         name: str | None = None,
         include: Include | Sequence[Include] | None = None,
     ) -> Paged[ContentItem]:
-        """Find the user's content that the key may see; it comes in one answer."""
+        """List the user's content that the key can see, in one response."""
         owner = self.scope["owner_guid"]
         return self.client.content.find(name=name, owner_guid=owner, include=include)
 
@@ -382,7 +382,7 @@ class Content(ConnectResource, name="content"):
         owner_guid: str | None = None,
         include: Include | Sequence[Include] | None = None,
     ) -> Paged[ContentItem]:
-        """Find all content that the key may see, by name or owner; it comes in one answer."""
+        """List all content that the key can see, by name or owner, in one response."""
         ...
 
     find_one: Final = first_of(find)
@@ -399,7 +399,7 @@ class Content(ConnectResource, name="content"):
         order: Order | None = None,
         **terms: Unpack[ContentTerms],
     ) -> Paged[ContentItem]:
-        """Search content that the key may see, page by page.
+        """Search content that the key can see, page by page.
 
         Everything given must hold: `terms`, nothing of `exclude`, and `q`, which is sent as it is
         in the server's query language. A filter of `q` that the server does not understand is left
@@ -421,12 +421,12 @@ class Content(ConnectResource, name="content"):
     ) -> Paged[ContentItem]: ...
 
     def of(self, user: User | str) -> UserContent:
-        """Give access to the content of one user; nothing is asked of the server."""
+        """Return the content of one user; makes no request."""
         guid = user if isinstance(user, str) else user.guid
         return UserContent(self.client, {"owner_guid": required("guid", guid)})
 
     def handle(self, guid: str) -> ContentItem:
-        """Give an item of which only the guid is known; nothing is asked of the server."""
+        """Return a handle for an item with this guid; makes no request."""
         return ContentItem(guid=guid).bind(self.client, {"guid": guid})
 
     @endpoint("GET", "/v1/content/{guid}", since="1.8.6", role="content viewer")

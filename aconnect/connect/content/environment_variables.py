@@ -22,7 +22,7 @@ class EnvironmentVariableParams(TypedDict):
 
 
 def _values(given: Mapping[str, Any]) -> list[object]:
-    """Give the values of variables, of which the server never tells any."""
+    """Return the values of variables, of which the server never tells any."""
     return [variable.get("value") for variable in given["body"]]
 
 
@@ -33,7 +33,7 @@ class EnvironmentVariables(
 
     @paged("/v1/content/{guid}/environment", by=Unpaged())
     def find(self) -> Paged[str]:
-        """Find the names."""
+        """List the names."""
         ...
 
     find_one: Final = first_of(find)

@@ -79,7 +79,7 @@ class MetricSample(Row, kw_only=True, frozen=True, gc=False):
     """1.0 is one core in full use."""
     memory_bytes: int | None = None
     connections: int | None = None
-    """Open connections to the process; None where they are not counted."""
+    """Open connections to the process; None if they are not counted."""
     process_id: int | None = None
 
 
@@ -89,7 +89,7 @@ class JobMetrics(Model, kw_only=True):
     content_guid: str | None = None
     job_key: str | None = None
     samples: list[MetricSample] | None = None
-    """Empty where the content's metrics are not collected."""
+    """Empty if the content's metrics are not collected."""
 
 
 class Job(ConnectBound, kw_only=True):
@@ -125,7 +125,7 @@ class Job(ConnectBound, kw_only=True):
     jobs: ClassVar[ResourceBelow[Jobs]] = resource(lambda: Jobs, guid="content_guid")
 
     async def refresh(self) -> Job:
-        """Get the job as it is now."""
+        """Reload the job."""
         return await self.jobs.get(self.key)
 
     async def kill(self) -> KillOrder:
@@ -137,7 +137,7 @@ class Job(ConnectBound, kw_only=True):
         return await self.jobs.log(self.key, max_lines=max_lines)
 
     async def logged_error(self) -> LoggedError | None:
-        """Get what the server makes of the job's failure; None where there is nothing."""
+        """Get what the server makes of the job's failure; None if there is nothing."""
         return await self.jobs.error(self.key)
 
     async def metrics(
@@ -147,7 +147,7 @@ class Job(ConnectBound, kw_only=True):
         return await self.jobs.metrics(self.key, from_=from_, to=to)
 
     async def download(self, path: str | Path) -> Path:
-        """Write the log to a file; it is there as a whole or not at all."""
+        """Write the log to a file; it is written atomically."""
         return await self.client.download(path, self.jobs.download, self.key)
 
     async def wait(self, timeout: float | None = None) -> Job:
@@ -213,7 +213,7 @@ class Jobs(ConnectResource, name="content.jobs", scope=("guid",), role="collabor
 
     @paged("/v1/content/{guid}/jobs", by=Unpaged(), since="2022.10.0")
     def find(self) -> Paged[Job]:
-        """Find the jobs, newest first."""
+        """List the jobs, newest first."""
         ...
 
     find_one: Final = first_of(find)
@@ -247,7 +247,7 @@ class Jobs(ConnectResource, name="content.jobs", scope=("guid",), role="collabor
 
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/error", since="2022.10.0")
     async def error(self, key: str) -> LoggedError | None:
-        """Get what the server makes of a job's failure; None where there is nothing."""
+        """Get what the server makes of a job's failure; None if there is nothing."""
         ...
 
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/download", since="2022.10.0")

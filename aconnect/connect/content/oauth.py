@@ -31,7 +31,7 @@ class ContentOAuthAssociations(
 
     @paged("/v1/content/{guid}/oauth/integrations/associations", by=Unpaged())
     def find(self) -> Paged[OAuthIntegrationAssociation]:
-        """Find the associations with integrations."""
+        """List the associations with integrations."""
         ...
 
     find_one: Final = first_of(find)
@@ -45,7 +45,7 @@ class ContentOAuthAssociations(
         description: str | None = None,
         guid: str | None = None,
     ) -> OAuthIntegrationAssociation | None:
-        """Find the first association whose integration fits, or None.
+        """Return the first association whose integration fits, or None.
 
         `name` and `description` are regular expressions found anywhere in the text.
         """

@@ -51,7 +51,7 @@ class ContentPackages(ConnectResource, name="content.packages", scope=("guid",))
 
     @paged("/v1/content/{guid}/packages", by=Unpaged(), role="publisher", since="2024.11.0")
     def find(self) -> Paged[Package]:
-        """Find the packages by language, then name; none before the first deployment.
+        """List the packages by language, then name; none before the first deployment.
 
         They include what others depend on, and what the server itself needs to run the content.
         """

@@ -61,11 +61,11 @@ class Permission(ConnectBound, kw_only=True):
     _permissions = resource(lambda: Permissions, guid="content_guid")
 
     async def refresh(self) -> Permission:
-        """Get the permission as it is now."""
+        """Reload the permission."""
         return await self._permissions.get(self.id)
 
     async def update(self, role: str) -> Permission:
-        """Change the role and give the permission as it is then."""
+        """Change the role and return the updated permission."""
         return await self._permissions.update(
             self.id,
             principal_guid=self.principal_guid,
@@ -74,7 +74,7 @@ class Permission(ConnectBound, kw_only=True):
         )
 
     async def delete(self) -> None:
-        """Take the permission away."""
+        """Remove the permission."""
         await self._permissions.delete(self)
 
 
@@ -92,7 +92,7 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
 
     @paged("/v1/content/{guid}/permissions", by=Unpaged())
     def find(self) -> Paged[Permission]:
-        """Find all permissions; the owner has none."""
+        """List all permissions; the owner has none."""
         ...
 
     find_by: Final = match_of(find)
@@ -101,7 +101,7 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
     async def find_one(
         self, principal: Principal | None = None, *, principal_guid: str | None = None
     ) -> Permission | None:
-        """Find the permission of a user or group, or None; of neither, the first."""
+        """List the permission of a user or group, or None; of neither, the first."""
         if principal is None and principal_guid is None:
             return await self.find().first()
         guid = guid_of(principal, principal_guid, _PRINCIPAL)
@@ -216,5 +216,5 @@ async def give_role(permissions: Permissions, principal: Principal, role: str) -
 
 
 def _overtaken(error: ApiError, found: Permission | None) -> bool:
-    """Tell whether somebody else added or took away the entry in the meantime."""
+    """Return True if somebody else added or took away the entry in the meantime."""
     return error.code in (_ALREADY if found is None else _GONE)

@@ -35,7 +35,7 @@ class ContentTerms(TypedDict, total=False):
     """Words or phrases in name, title or description; case is ignored, and so is whether a blank, a
     hyphen or other punctuation separates words."""
     owner: str | Sequence[str]
-    """User names; `@me` is the one whose key it is."""
+    """User names; `@me` is the owner of the key."""
     type: str | Sequence[str]
     """Kinds as in `ContentItem.app_mode`, such as `shiny`."""
     tag: str | Sequence[str]
@@ -44,7 +44,7 @@ class ContentTerms(TypedDict, total=False):
     """Whether there is a bundle."""
     locked: bool
     bookmarked: bool
-    """Whether the one whose key it is has bookmarked it."""
+    """Whether the owner of the key has bookmarked it."""
     scheduled: bool
     """Whether it is rendered by a schedule."""
     python: str | bool

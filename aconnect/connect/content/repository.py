@@ -21,18 +21,18 @@ class Repository(ConnectBound, kw_only=True):
     polling: bool | None = None
     """Whether the server looks for new commits by itself, and deploys them."""
     last_error: str | None = None
-    """Why the last fetch failed; empty or None where it did not."""
+    """Why the last fetch failed; empty or None if it did not."""
     last_known_commit: str | None = None
     last_fetched_time: datetime | None = None
 
     _repository = resource(lambda: ContentRepository)
 
     async def refresh(self) -> Repository:
-        """Get the location as it is now."""
+        """Reload the location."""
         return await self._repository.get()
 
     async def update(self, **fields: Unpack[RepositoryUpdateParams]) -> Repository:
-        """Change the given fields and give the location as it is then."""
+        """Change the given fields and return the updated location."""
         return await self._repository.update(**fields)
 
     async def delete(self) -> None:
@@ -59,7 +59,7 @@ class RepositoryPutParams(TypedDict, total=False):
 
 
 def _password(given: Mapping[str, Any]) -> list[object]:
-    """Give the password or token that an address may have in it."""
+    """Return the password or token that an address may have in it."""
     user, _, _ = str(given.get("repository", "")).rpartition("@")
     return [user.rpartition(":")[2].removeprefix("//")]
 

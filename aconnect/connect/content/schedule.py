@@ -66,7 +66,7 @@ class CurrentSchedule(Model, kw_only=True):
 
     schedule: RecurrenceRules | None = None
     next_run: datetime | None = None
-    """None where it does not run again."""
+    """None if it does not run again."""
 
 
 class HistorySchedule(Model, kw_only=True):
@@ -92,9 +92,9 @@ class ScheduleHistoryEntry(Model, kw_only=True):
     """`created`, `updated` or `deleted`."""
     change_time: datetime | None = None
     user: ScheduleHistoryUser | None = None
-    """None where the user was deleted since."""
+    """None if the user was deleted since."""
     new_schedule: HistorySchedule | None = None
-    """None where the change deleted the schedule."""
+    """None if the change deleted the schedule."""
 
 
 class VariantScheduleHistory(Model, kw_only=True):
@@ -102,7 +102,7 @@ class VariantScheduleHistory(Model, kw_only=True):
 
     variant_key: str | None = None
     current_schedule: CurrentSchedule | None = None
-    """None where the variant has none now."""
+    """None if the variant has none now."""
     history: list[ScheduleHistoryEntry] | None = None
     """Newest first, and not more than 100."""
     total_count: int | None = None
@@ -118,5 +118,5 @@ class Schedules(ConnectResource, name="content.schedule", scope=("guid",)):
         role="collaborator",
     )
     def history(self, *, variant: str | None = None) -> Paged[VariantScheduleHistory]:
-        """Find how the schedules of all variants were changed, or that of the one with this key."""
+        """List how the schedules of all variants were changed, or that of the one with this key."""
         ...

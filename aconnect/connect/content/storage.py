@@ -31,7 +31,7 @@ class ContentStorageItem(Model, kw_only=True):
     content_name: str | None = None
     content_title: str | None = None
     owner_guid: str | None = None
-    """None where the owner was deleted."""
+    """None if the owner was deleted."""
     owner_username: str | None = None
     app_mode: str | None = None
     bundles: ContentStorageBundles | None = None
@@ -53,7 +53,7 @@ class ContentStorageDetail(Model, kw_only=True):
     content_guid: str = ""
     content_name: str | None = None
     owner_guid: str | None = None
-    """None where the content has no owner."""
+    """None if the content has no owner."""
     owner_username: str | None = None
     bundle_count: int | None = None
     bundle_bytes_total: int | None = None
@@ -72,7 +72,7 @@ class ContentStorage(
     def find(
         self, *, sort: str | None = None, order: Order | None = None
     ) -> Paged[ContentStorageItem]:
-        """Find all content with what its bundles take up.
+        """List all content with what its bundles take up.
 
         Sorted by the number of bundles or by their bytes: all, those active, or those inactive.
         """

@@ -22,7 +22,7 @@ class ContentTags(ConnectResource, name="content.tags", scope=("guid",), since="
 
     @paged("/v1/content/{guid}/tags", by=Unpaged(), role="content viewer")
     def find(self) -> Paged[Tag]:
-        """Find the tags."""
+        """List the tags."""
         ...
 
     find_one: Final = first_of(find)

@@ -39,7 +39,7 @@ class ContentVanity(ConnectResource, name="content.vanity", scope=("guid",), sin
 
     @endpoint("GET", "/v1/content/{guid}/vanity", role="viewer")
     async def get(self) -> Vanity:
-        """Get the vanity URL; where there is none, it is a `NotFoundError`."""
+        """Get the vanity URL; if there is none, it is a `NotFoundError`."""
         ...
 
     async def find_one(self) -> Vanity | None:
@@ -48,7 +48,7 @@ class ContentVanity(ConnectResource, name="content.vanity", scope=("guid",), sin
 
     @endpoint("PUT", "/v1/content/{guid}/vanity", role="publisher")
     async def put(self, **fields: Unpack[VanityParams]) -> Vanity:
-        """Give the content this path, instead of the one it has.
+        """Return the content this path, instead of the one it has.
 
         A path in use is a `ConflictError` with code 51; `force=True` takes it from other content.
         """

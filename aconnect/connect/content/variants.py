@@ -53,7 +53,7 @@ class Variant(ConnectBound, kw_only=True):
 
 
 class Variants(ConnectResource, name="content.variants"):
-    """The variants of all content that the key may see; private ones only of its owner."""
+    """The variants of all content that the key can see; private ones only of its owner."""
 
     @paged("/v1/search/variants", by=PageNumber(max_size=500), role="viewer")
     def find(
@@ -64,7 +64,7 @@ class Variants(ConnectResource, name="content.variants"):
         order: Order | None = None,
         include: VariantInclude | Sequence[VariantInclude] | None = None,
     ) -> Paged[Variant]:
-        """Find variants, all of them without `q`.
+        """List variants, all of them without `q`.
 
         Of the query language the vendor says only that it knows `failed:>=` and `skipped:>=` with a
         time in RFC 3339, such as `failed:>=2026-01-31T00:00:00Z`.
@@ -82,7 +82,7 @@ class ContentVariants(ConnectResource, name="content.variants", scope=("guid",))
     def find(
         self, *, include: VariantInclude | Sequence[VariantInclude] | None = None
     ) -> LazySequence[Variant]:
-        """Find the item's variants among all: one request for each 500 variants of the server.
+        """List the item's variants among all: one request for each 500 variants of the server.
 
         No term is known that would search the variants of one item.
         """

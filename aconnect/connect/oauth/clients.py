@@ -21,7 +21,7 @@ class OAuthClient(ConnectBound, kw_only=True):
     redirect_uris: list[str] | None = None
     created_at: datetime | None = None
     last_used_at: datetime | None = None
-    """None where it was never used."""
+    """None if it was never used."""
 
     async def delete(self) -> None:
         """Delete the client."""
@@ -34,7 +34,7 @@ class OAuthClients(ConnectResource, name="oauth.clients"):
     # The document names no largest page; users and groups refuse what is too large.
     @paged("/v1/oauth/clients", by=PageNumber(max_size=100), role="viewer")
     def find(self, *, asc_order: bool | None = None) -> Paged[OAuthClient]:
-        """Find all clients."""
+        """List all clients."""
         ...
 
     find_one: Final = first_of(find)

@@ -28,7 +28,7 @@ class OAuthGrantType(OpenEnum):
 
 
 class OAuthTokenType(OpenEnum):
-    """What kind of token is given or asked for."""
+    """What kind of token is given or requested."""
 
     ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  no secret
     AWS_CREDENTIALS = "urn:ietf:params:aws:token-type:credentials"
@@ -72,10 +72,10 @@ class OAuthCredentials(Confidential, kw_only=True):
     token_type: str | None = None
     """How the service wants the token, such as `Bearer`."""
     expires_in: int | None = None
-    """Seconds from the answer on; None where the service does not say."""
+    """Seconds from the response on; None if the service does not say."""
 
     def aws(self) -> AWSCredentials:
-        """Read the keys of AWS that the access token stands for, where those were asked for."""
+        """Read the keys of AWS that the access token stands for, where those were requested."""
         try:
             keys = msgspec.json.decode(b64decode(self.access_token or ""), type=AWSCredentials)
         except (ValueError, msgspec.MsgspecError) as error:
@@ -93,7 +93,7 @@ class OAuthCredentials(Confidential, kw_only=True):
 
 
 def given_token(token: str, what: str, whence: str) -> str:
-    """Give a token that was passed; refuse an empty one, which is what a missing header gives."""
+    """Return a token that was passed; refuse an empty one, which is what a missing header gives."""
     found = (token or "").strip()
     if not found:
         raise InvalidArgumentError(f"the {what} is empty; {whence}")
@@ -114,7 +114,7 @@ async def own_session_token() -> str:
 
 
 async def _read(name: str) -> tuple[str, str]:
-    """Give a file's token, or else why there is none."""
+    """Return a file's token, or else why there is none."""
     try:
         token = (await anyio.Path(name).read_text(encoding="utf-8")).strip()
     except OSError as error:
@@ -125,5 +125,5 @@ async def _read(name: str) -> tuple[str, str]:
 
 
 def own_content() -> str | None:
-    """Give the guid of the content that this program runs as; None elsewhere."""
+    """Return the guid of the content that this program runs as; None elsewhere."""
     return os.environ.get("CONNECT_CONTENT_GUID", "").strip() or None

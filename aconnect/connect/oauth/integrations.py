@@ -81,7 +81,7 @@ class OAuthIntegration(ConnectBound, kw_only=True):
     config: dict[str, Any] | None = None
     """The options and fields of its template; the server leaves the secret ones out."""
     permissions: list[OAuthIntegrationPermission] | None = None
-    """Who may use it; everybody where there are none."""
+    """Who may use it; everybody if there are none."""
     environment_variables: list[str] | None = None
     content_count: int | None = None
     """How many content items use it."""
@@ -91,11 +91,11 @@ class OAuthIntegration(ConnectBound, kw_only=True):
     )
 
     async def refresh(self) -> OAuthIntegration:
-        """Get the integration as it is now."""
+        """Reload the integration."""
         return await self.client.oauth.integrations.get(self.guid)
 
     async def update(self, **fields: Unpack[OAuthIntegrationUpdateParams]) -> OAuthIntegration:
-        """Change the given fields and give the integration as it is then."""
+        """Change the given fields and return the updated integration."""
         return await self.client.oauth.integrations.update(self.guid, **fields)
 
     async def delete(self) -> None:
@@ -103,7 +103,7 @@ class OAuthIntegration(ConnectBound, kw_only=True):
         await self.client.oauth.integrations.delete(self.guid)
 
     async def verify(self) -> None:
-        """Have the server try the service account; `BadRequestError` where that fails."""
+        """Ask the server to try the service account; `BadRequestError` where that fails."""
         await self.client.oauth.integrations.verify(self.guid)
 
 
@@ -168,7 +168,7 @@ class OAuthIntegrationAssociations(
         role="administrator",
     )
     def find(self) -> Paged[OAuthIntegrationAssociation]:
-        """Find the associations with content."""
+        """List the associations with content."""
         ...
 
     find_one: Final = first_of(find)
@@ -177,7 +177,7 @@ class OAuthIntegrationAssociations(
 
 
 def _secrets(given: Mapping[str, Any]) -> list[object]:
-    """Give what is secret in a configuration, as far as the names of its values tell."""
+    """Return what is secret in a configuration, as far as the names of its values tell."""
     config: Mapping[str, Any] = given.get("config") or {}
     return [value for name, value in config.items() if _SECRET.search(name)]
 
@@ -187,7 +187,7 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
 
     @paged("/v1/oauth/integrations", by=Unpaged(), since="2024.08.0", role="publisher")
     def find(self) -> Paged[OAuthIntegration]:
-        """Find the integrations."""
+        """List the integrations."""
         ...
 
     find_one: Final = first_of(find)
@@ -202,7 +202,7 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         guid: str | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> OAuthIntegration | None:
-        """Find the first integration that fits, or None.
+        """Return the first integration that fits, or None.
 
         `name` and `description` are regular expressions found anywhere in the text; of `config`
         the given values must be there.
@@ -220,7 +220,7 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         return None
 
     def handle(self, guid: str) -> OAuthIntegration:
-        """Give an integration of which only the guid is known; nothing is asked of the server."""
+        """Return a handle for an integration with this guid; makes no request."""
         return OAuthIntegration(guid=guid).bind(self.client, {"guid": guid})
 
     @endpoint("GET", "/v1/oauth/integrations/{guid}", since="2024.08.0", role="publisher")
@@ -261,7 +261,7 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
     # It tries a login and changes nothing.
     @endpoint("POST", "/v1/oauth/integrations/{guid}/verify", idempotent=True, role="administrator")
     async def verify(self, guid: str) -> None:
-        """Have the server try the service account; `BadRequestError` where that fails.
+        """Ask the server to try the service account; `BadRequestError` where that fails.
 
         Integrations of other kinds cannot be verified, and are refused likewise.
         """

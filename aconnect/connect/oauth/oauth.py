@@ -93,7 +93,7 @@ class OAuth(ConnectResource, name="oauth"):
         )
 
     async def has_content_credentials(self) -> bool:
-        """Tell whether `get_content_credentials` finds a token; nothing is asked of the server."""
+        """Return True if `get_content_credentials` finds a token; makes no request."""
         try:
             await own_session_token()
         except InvalidArgumentError:

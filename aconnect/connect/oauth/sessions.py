@@ -34,7 +34,7 @@ class OAuthSessions(ConnectResource, name="oauth.sessions", since="2024.08.0", r
 
     @paged("/v1/oauth/sessions", by=Unpaged())
     def find(self, *, all: bool | None = None) -> Paged[OAuthSession]:  # noqa: A002  the vendor's
-        """Find the sessions of the key's owner; of all users with `all=True`, as administrator."""
+        """List the sessions of the key's owner; of all users with `all=True`, as administrator."""
         ...
 
     find_one: Final = first_of(find)

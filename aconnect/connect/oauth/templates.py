@@ -22,7 +22,7 @@ class OAuthTemplateSection(Model, kw_only=True):
 
 
 class OAuthTemplateVisibility(Model, kw_only=True):
-    """When a field or option is asked for: a comparison, or an operator over others."""
+    """When a field or option is requested: a comparison, or an operator over others."""
 
     name: str | None = None
     """The field that is compared; only in a comparison."""
@@ -87,7 +87,7 @@ class OAuthTemplates(ConnectResource, name="oauth.templates", role="publisher"):
 
     @paged("/v1/oauth/templates", by=Unpaged())
     def find(self) -> Paged[OAuthTemplate]:
-        """Find all templates."""
+        """List all templates."""
         ...
 
     find_one: Final = first_of(find)

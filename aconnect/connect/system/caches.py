@@ -64,7 +64,7 @@ class RuntimeCaches(
 
     @paged("/v1/system/caches/runtime", by=UnpagedEnvelope("caches"))
     def find(self) -> Paged[RuntimeCache]:
-        """Find all caches."""
+        """List all caches."""
         ...
 
     find_one: Final = first_of(find)

@@ -38,7 +38,7 @@ class SystemCheckRun(ConnectBound, kw_only=True):
     """How many tests have failed so far."""
 
     async def refresh(self) -> SystemCheckRun:
-        """Get the run as it is now."""
+        """Reload the run."""
         return await self.client.system.checks.get(self.id)
 
     async def wait(self, timeout: float | None = None) -> SystemCheckRun:
@@ -82,7 +82,7 @@ class SystemCheckResult(Model, kw_only=True):
     passed: bool | None = None
     output: str | None = None
     error: str | None = None
-    """Empty where there is none."""
+    """Empty if there is none."""
 
 
 class SystemCheckResults(Model, kw_only=True):
@@ -108,7 +108,7 @@ class SystemChecks(ConnectResource, name="system.checks"):
 
     @paged("/v1/system/checks", by=Unpaged(), role="administrator")
     def find(self) -> Paged[SystemCheckRun]:
-        """Find all runs that were asked for."""
+        """List all runs that were requested."""
         ...
 
     find_one: Final = first_of(find)

@@ -30,7 +30,7 @@ class CustomDocumentation(ConnectResource, name="system.documentation"):
 
     @endpoint("GET", "/v1/system/documentation")
     async def get(self) -> SystemDocumentation:
-        """Get the documentation; `NotFoundError` where there is none."""
+        """Get the documentation; `NotFoundError` if there is none."""
         ...
 
     @endpoint("POST", "/v1/system/documentation", idempotent=True, role="administrator")
@@ -40,5 +40,5 @@ class CustomDocumentation(ConnectResource, name="system.documentation"):
 
     @endpoint("DELETE", "/v1/system/documentation", role="administrator")
     async def delete(self) -> None:
-        """Delete the documentation; `NotFoundError` where there is none."""
+        """Delete the documentation; `NotFoundError` if there is none."""
         ...

@@ -34,7 +34,7 @@ class ServiceToken(Confidential, ConnectBound, kw_only=True):
     active_time: datetime | None = None
     """When it was last used, to a quarter of an hour; None for never."""
     expires_at: datetime | None = None
-    """None for never."""
+    """None means never."""
 
     async def delete(self) -> None:
         """Make the token useless at once."""
@@ -56,7 +56,7 @@ class ServiceTokens(ConnectResource, name="system.service_tokens", role="adminis
 
     @paged("/v1/system/service-tokens", by=Unpaged())
     def find(self) -> Paged[ServiceToken]:
-        """Find the tokens, without their keys."""
+        """List the tokens, without their keys."""
         ...
 
     find_one: Final = first_of(find)
@@ -65,7 +65,7 @@ class ServiceTokens(ConnectResource, name="system.service_tokens", role="adminis
 
     @endpoint("POST", "/v1/system/service-tokens")
     async def create(self, **fields: Unpack[ServiceTokenCreateParams]) -> ServiceToken:
-        """Create a token; only this answer has its `key`."""
+        """Create a token; only this response has its `key`."""
         ...
 
     @endpoint("DELETE", "/v1/system/service-tokens/{guid}")
@@ -75,5 +75,5 @@ class ServiceTokens(ConnectResource, name="system.service_tokens", role="adminis
 
     @paged("/v1/system/service-tokens/scopes", by=UnpagedEnvelope("scopes"))
     def scopes(self) -> Paged[ServiceTokenScope]:
-        """Find what tokens can be good for."""
+        """List what tokens can be good for."""
         ...

@@ -53,7 +53,7 @@ class System(ConnectResource, name="system"):
 
     @paged("/v1/system/hosts", by=Unpaged(), role="administrator")
     def hosts(self, *, active: bool | None = None) -> Paged[Host]:
-        """Find the hosts; with `active` only those heard of within the last minute."""
+        """List the hosts; with `active` only those heard of within the last minute."""
         ...
 
     @endpoint("GET", "/v1/system/offhost/service-accounts", role="publisher")
