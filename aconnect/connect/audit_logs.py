@@ -1,4 +1,4 @@
-"""Audit logs: who did what on the server."""
+"""Audit logs: the actions of users on the server."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class AuditLog(Row, kw_only=True, frozen=True, gc=False):
 
     @property
     def id(self) -> str | None:
-        """As text, though some versions send a number."""
+        """As text, regardless of the server version."""
         return id_text(self.wire_id)
 
     @property
     def user_id(self) -> str | None:
-        """As text, though some versions send a number."""
+        """As text, regardless of the server version."""
         return id_text(self.wire_user_id)
 
 
 class AuditAction(Model, kw_only=True):
-    """A kind of action that is audited."""
+    """A type of action that is audited."""
 
     action: str = ""
     description: str | None = None
@@ -56,7 +56,7 @@ class AuditLogs(ConnectResource, name="audit_logs"):
         role="administrator",
     )
     def find(self, *, asc_order: bool | None = None) -> Paged[AuditLog]:
-        """List all entries, the newest first unless `asc_order`; for a time window use `search`."""
+        """List all entries, newest first unless `asc_order`; use `search` for a time window."""
         ...
 
     find_one: Final = first_of(find)
@@ -65,7 +65,7 @@ class AuditLogs(ConnectResource, name="audit_logs"):
 
     @paged("/v1/search/auditlogs", by=PageNumber(max_size=500), role="administrator")
     def search(self, *, q: str | None = None, order: str | None = None) -> Paged[AuditLog]:
-        """Search in the query language of the server; `audit_query` writes it.
+        """Search in the query language of the server; `audit_query` returns such queries.
 
         `order` is `asc` or `desc`. Newer servers only.
         """
@@ -73,7 +73,7 @@ class AuditLogs(ConnectResource, name="audit_logs"):
 
     @paged("/v1/audit/actions", by=Unpaged())
     def actions(self) -> Paged[AuditAction]:
-        """List the kinds of actions that are audited."""
+        """List the types of actions that are audited."""
         ...
 
 
@@ -84,7 +84,7 @@ def audit_query(
     action: str | None = None,
     user_guid: str | None = None,
 ) -> str:
-    """Write a query for `AuditLogs.search`; both ends of the window belong to it."""
+    """Return a query for `AuditLogs.search`; both ends of the time window are inclusive."""
     terms = {"from": timestamp("from", from_), "to": timestamp("to", to)}
     words = [
         f"{name}:{rfc3339(name, value) if isinstance(value, datetime) else value}"

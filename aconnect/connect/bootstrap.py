@@ -10,18 +10,18 @@ from aconnect.connect._base.resource import ConnectResource
 
 
 class BootstrapSuccess(Confidential, kw_only=True):
-    """What a new server answers; the key is not shown when this is printed."""
+    """The response of a new server; the key is not printed."""
 
     _hidden: ClassVar[tuple[str, ...]] = ("api_key",)
 
     api_key: str | None = None
-    """The first administrator's; the server tells it only this once."""
+    """The key of the first administrator; the server returns it only once."""
 
 
 class Bootstrap(ConnectResource, name="bootstrap"):
-    """The first administrator of a server without users; `aconnect.connect.bootstrap` does it all.
+    """The first administrator of a new server; `aconnect.connect.bootstrap` does everything.
 
-    The call goes out with the token instead of the client's key.
+    The call is sent with the token instead of the client's key.
     """
 
     @endpoint(

@@ -47,7 +47,7 @@ class Client(BaseClient):
 
     Without arguments it reads `CONNECT_SERVER` and `CONNECT_API_KEY`. The address may be the
     server's, the API's (`…/__api__`) or one of the dashboard (`…/connect/…`), below any path
-    prefix. Nothing is sent before the first call.
+    prefix. No request is made before the first call.
     """
 
     content: Final = resource(Content)
@@ -81,15 +81,15 @@ class Client(BaseClient):
         version: str | None = None,
         **connection: Unpack[Connection],
     ) -> None:
-        """Make a client; makes no request.
+        """Create a client; makes no request.
 
         Args:
             url: The server; by default CONNECT_SERVER.
             api_key: By default CONNECT_API_KEY.
             polling: How tasks and jobs are followed, and for how long.
-            snowflake_token: Where the server is hosted in Snowflake: the token for the platform.
-                The key then goes in `X-RSC-Authorization`.
-            version: The server's version, such as `2025.06.0`, where the server hides it.
+            snowflake_token: The token for the platform, if the server is hosted in Snowflake.
+                The key is then sent as `X-RSC-Authorization`.
+            version: The server's version, such as `2025.06.0`, if the server hides it.
             connection: See `Connection`.
         """
         key = Secret(setting(api_key, "CONNECT_API_KEY", "api_key"))
@@ -117,7 +117,7 @@ class Client(BaseClient):
                 f"{version!r} is not a version of the server; write it as 2025.06.0"
             )
         self._version = version
-        # Who asks for it at the same time waits for one response.
+        # Concurrent callers share one request.
         self._asking = asyncio.Lock()
 
     @property
@@ -126,13 +126,13 @@ class Client(BaseClient):
         return self.api_root.removesuffix(API)
 
     async def me(self) -> User:
-        """Get the user whose key this is."""
+        """Get the owner of the key."""
         return await self.users.me()
 
     async def version(self) -> ServerVersion | None:
-        """Return the server's version, as told to the client or by the server; None if hidden.
+        """Return the server's version, as passed to the client or from the server; None if hidden.
 
-        The server is asked once.
+        Makes at most one request.
         """
         async with self._asking:
             if self._version is None:
@@ -142,11 +142,11 @@ class Client(BaseClient):
     async def ensure_deleted(
         self, call: Callable[P, Coroutine[Any, Any, object]], *args: P.args, **kwargs: P.kwargs
     ) -> bool:
-        """Delete something and tell whether this did it: False where it was gone already.
+        """Delete something; return True if deleted, False if it did not exist.
 
         `await client.ensure_deleted(client.content.delete, guid)`, or a bound object's method:
-        `await client.ensure_deleted(item.delete)`. Gone is only what Connect itself calls so
-        (codes 4 and 17); any other refusal is raised.
+        `await client.ensure_deleted(item.delete)`. Only Connect's own errors for missing objects
+        (codes 4 and 17) count; others are raised.
         """
         try:
             await call(*args, **kwargs)
@@ -157,16 +157,16 @@ class Client(BaseClient):
         return True
 
     async def with_user_session_token(self, token: str, audience: str | None = None) -> Client:
-        """Return a new client that acts as the viewer whose session token this is; close it as well.
+        """Return a new client that acts as the viewer of a session token; close it as well.
 
         The token is exchanged for an API key of that viewer, through the content's integration
-        with Connect's own API. The new client has this one's options, connections of its own, and
-        nobody who is told its events.
+        with Connect's own API. The new client has this one's options, but its own connections and
+        no subscribers.
 
         Args:
             token: From the header `Posit-Connect-User-Session-Token` of a request to the content.
             audience: The guid of that integration; by default it is found among those of the
-                content that CONNECT_CONTENT_GUID names, where there are several.
+                content that CONNECT_CONTENT_GUID names, if there are several.
         """
         if audience is None and token:
             audience = await self.oauth.own_api_integration()

@@ -1,6 +1,6 @@
-"""Execution environments: the container images that content may run in, and who may use them.
+"""Execution environments: the container images that content can run in, and their permissions.
 
-They exist where content runs off the host, in Kubernetes.
+They exist if content runs off-host, in Kubernetes.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class EnvironmentMatching(OpenEnum):
     """When the server chooses an environment for content."""
 
     ANY = "any"
-    """By itself, or where a manifest names it."""
+    """Automatically, or if a manifest names it."""
     EXACT = "exact"
-    """Only where a manifest names it."""
+    """Only if a manifest names it."""
     NONE = "none"
     """Never."""
 
@@ -39,7 +39,7 @@ class EnvironmentInstallation(Model, kw_only=True):
 
     version: str = ""
     path: str | None = None
-    """Of the executable, from the root on."""
+    """The absolute path of the executable."""
 
 
 class EnvironmentInstallations(Model, kw_only=True):
@@ -49,7 +49,7 @@ class EnvironmentInstallations(Model, kw_only=True):
 
 
 class VolumeSource(Model, kw_only=True):
-    """Where a volume comes from: an NFS server, or a claim in Kubernetes."""
+    """The source of a volume: an NFS server, or a claim in Kubernetes."""
 
     volume_type: str | None = None
     nfs_host: str | None = None
@@ -58,7 +58,7 @@ class VolumeSource(Model, kw_only=True):
 
 
 class VolumeTarget(Model, kw_only=True):
-    """Where content sees a volume."""
+    """The mount point of a volume."""
 
     path: str | None = None
     read_only: bool | None = None
@@ -72,7 +72,7 @@ class VolumeMount(Model, kw_only=True):
 
 
 class Environment(ConnectBound, kw_only=True):
-    """An image to run content in, and what is installed in it."""
+    """A container image that content can run in, and its installed interpreters."""
 
     id: Id | None = None
     guid: str = ""
@@ -88,7 +88,7 @@ class Environment(ConnectBound, kw_only=True):
     supervisor: str | None = None
     """Path of the program within the image that starts content."""
     managed_by: str | None = None
-    """What manages it, such as a configuration file; None if the API may change it."""
+    """What manages it, such as a configuration file; None if the API can change it."""
     python: EnvironmentInstallations | None = None
     nodejs: EnvironmentInstallations | None = None
     quarto: EnvironmentInstallations | None = None
@@ -107,7 +107,7 @@ class Environment(ConnectBound, kw_only=True):
     async def update(self, **fields: Unpack[EnvironmentUpdateParams]) -> Environment:
         """Change the given fields and return the updated environment.
 
-        The others are sent as they are here, because the server may take the whole.
+        The current values of the other fields are sent as well, because the server may replace all.
         """
         own = {name: getattr(self, name) for name in _CHANGEABLE}
         kept = {name: value for name, value in own.items() if value is not None}
@@ -115,7 +115,7 @@ class Environment(ConnectBound, kw_only=True):
         return await self.client.environments.update(self.guid, **whole)
 
     async def delete(self) -> None:
-        """Delete the environment; `ConflictError` with code 265 where a file manages it."""
+        """Delete the environment; `ConflictError` with code 265 if a file manages it."""
         await self.client.environments.delete(self.guid)
 
 
@@ -133,7 +133,7 @@ class InstallationsParams(TypedDict):
 
 
 class VolumeSourceParams(TypedDict, total=False):
-    """Where a volume comes from; the type says which of the others are needed."""
+    """The source of a volume; the type determines which of the other fields are required."""
 
     volume_type: Required[str]
     nfs_host: str | None
@@ -142,7 +142,7 @@ class VolumeSourceParams(TypedDict, total=False):
 
 
 class VolumeTargetParams(TypedDict, total=False):
-    """Where content sees a volume."""
+    """The mount point of a volume."""
 
     path: Required[str]
     read_only: bool | None
@@ -176,16 +176,16 @@ _CHANGEABLE: Final = tuple(EnvironmentUpdateParams.__annotations__)
 
 
 class EnvironmentCreateParams(EnvironmentUpdateParams, total=False):
-    """Fields of a new environment; servers before 2024 need a title too."""
+    """Fields of a new environment; servers before 2024 require a title as well."""
 
     name: Required[str]
     """The container image."""
     cluster_name: Required[str]
-    """`Kubernetes` is the only one known."""
+    """`Kubernetes` is the only documented value."""
 
 
 class EnvironmentPermission(ConnectBound, kw_only=True):
-    """A user or group that may use an environment."""
+    """A user or group that can use an environment."""
 
     id: Id | None = None
     guid: str = ""
@@ -198,12 +198,12 @@ class EnvironmentPermission(ConnectBound, kw_only=True):
     _permissions = resource(lambda: EnvironmentPermissions, guid="environment_guid")
 
     async def delete(self) -> None:
-        """Remove the right."""
+        """Remove the permission."""
         await self._permissions.delete(self.guid)
 
 
 class EnvironmentPermissionCreateParams(TypedDict, total=False):
-    """Who may use an environment: a user or a group, and not both."""
+    """Fields of a new permission: either a user or a group."""
 
     user_guid: str | None
     group_guid: str | None
@@ -212,11 +212,11 @@ class EnvironmentPermissionCreateParams(TypedDict, total=False):
 class EnvironmentPermissions(
     ConnectResource, name="environments.permissions", scope=("guid",), role="administrator"
 ):
-    """Who may use one environment; if nobody is named, all publishers may."""
+    """The permissions of one environment; without any, all publishers can use it."""
 
     @paged("/v1/environments/{guid}/permissions", by=Unpaged())
     def find(self) -> Paged[EnvironmentPermission]:
-        """List who may use the environment."""
+        """List the permissions."""
         ...
 
     find_one: Final = first_of(find)
@@ -232,12 +232,12 @@ class EnvironmentPermissions(
     async def create(
         self, **fields: Unpack[EnvironmentPermissionCreateParams]
     ) -> EnvironmentPermission:
-        """Let a user or a group use the environment; code 247 where it may already."""
+        """Allow a user or a group to use the environment; code 247 if it is allowed already."""
         ...
 
     @endpoint("DELETE", "/v1/environments/{guid}/permissions/{permission_guid}")
     async def delete(self, permission_guid: str) -> None:
-        """Remove a right."""
+        """Remove a permission."""
         ...
 
 
@@ -246,7 +246,7 @@ class Environments(ConnectResource, name="environments", since="2023.05.0"):
 
     @paged("/v1/environments", by=Unpaged(), role="publisher")
     def find(self) -> Paged[Environment]:
-        """List the environments that the key's owner may use."""
+        """List the environments that the key's owner can use."""
         ...
 
     find_one: Final = first_of(find)
@@ -260,18 +260,18 @@ class Environments(ConnectResource, name="environments", since="2023.05.0"):
 
     @endpoint("POST", "/v1/environments", role="administrator")
     async def create(self, **fields: Unpack[EnvironmentCreateParams]) -> Environment:
-        """Create an environment; `ConflictError` with code 175 where the name is taken."""
+        """Create an environment; `ConflictError` with code 175 if the name is taken."""
         ...
 
     @endpoint("PUT", "/v1/environments/{guid}", role="administrator")
     async def update(self, guid: str, **fields: Unpack[EnvironmentUpdateParams]) -> Environment:
-        """Change an environment; give all fields, for the server may drop what is not sent.
+        """Change an environment; pass all fields, because the server may drop the others.
 
-        `Environment.update` sends the others itself. Servers before 2024 need a title.
+        `Environment.update` sends the others itself. Servers before 2024 require a title.
         """
         ...
 
     @endpoint("DELETE", "/v1/environments/{guid}", role="administrator")
     async def delete(self, guid: str) -> None:
-        """Delete an environment; `ConflictError` with code 265 where a file manages it."""
+        """Delete an environment; `ConflictError` with code 265 if a file manages it."""
         ...

@@ -1,6 +1,6 @@
-"""Examples: content that the server offers for a first try, which the vendor has deprecated.
+"""Example content of the server; deprecated by the vendor.
 
-No document describes the rows of the list, so they stay as they come.
+No document describes the items of the list, so they are returned unchanged.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from aconnect.connect._base.resource import ConnectResource
 
 
 class Examples(ConnectResource, name="examples"):
-    """Content that the server offers for a first try; deprecated without a replacement."""
+    """Example content of the server; deprecated without a replacement."""
 
     @paged("/v1/examples", by=Unpaged())
     def find(self) -> Paged[dict[str, Any]]:
-        """List all examples; their `name` is what the other operations take."""
+        """List all examples; the other operations take their `name`."""
         ...
 
     find_one: Final = first_of(find)
@@ -27,10 +27,10 @@ class Examples(ConnectResource, name="examples"):
 
     @endpoint("GET", "/v1/examples/{name}/thumbnail")
     async def thumbnail(self, name: str) -> bytes:
-        """Get the picture of an example into memory; `client.download` writes it to a file."""
+        """Get the image of an example in memory; `client.download` writes it to a file."""
         ...
 
     @endpoint("GET", "/v1/examples/{name}/zip")
     async def zip(self, name: str) -> bytes:
-        """Get an example as a ZIP archive into memory; `client.download` writes it to a file."""
+        """Get an example as a ZIP archive in memory; `client.download` writes it to a file."""
         ...

@@ -1,8 +1,8 @@
-"""What the vendor calls experimental, which may change or go with any version.
+"""Operations that the vendor calls experimental; they may change or disappear in any version.
 
 The operations on content, bundles and tasks are retired: they became `client.content` and the like
-with 1.8.6, and servers later than 2023.09 do not have them. They are here for programs that have to
-speak with old servers in the old way.
+with 1.8.6, and servers later than 2023.09 do not have them. They are for programs that support old
+servers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from aconnect.connect.tasks import ContentTask, TaskStatus
 
 
 class ExperimentalContentItem(Model, kw_only=True):
-    """A content item as the retired operations tell it; timeouts in seconds."""
+    """A content item of the retired operations; timeouts in seconds."""
 
     guid: str = ""
     name: str = ""
@@ -47,7 +47,7 @@ class ExperimentalContentItem(Model, kw_only=True):
     app_mode: str | None = None
     content_category: str | None = None
     has_parameters: bool | None = None
-    """What `ContentItem` calls `parameterized`."""
+    """`parameterized` of `ContentItem`."""
     cluster_name: str | None = None
     image_name: str | None = None
     r_version: str | None = None
@@ -57,13 +57,13 @@ class ExperimentalContentItem(Model, kw_only=True):
     run_as_current_user: bool | None = None
     owner_guid: str | None = None
     url: str | None = None
-    """What `ContentItem` calls `content_url`."""
+    """`content_url` of `ContentItem`."""
     role: ContentRole | None = None
     """What the key's owner may do with it."""
 
 
 class ExperimentalBundle(Model, kw_only=True):
-    """A bundle as the retired operations tell it."""
+    """A bundle of the retired operations."""
 
     id: Id = ""
     content_guid: str | None = None
@@ -79,7 +79,7 @@ class ExperimentalBundle(Model, kw_only=True):
 
 
 class UploadedBundle(Model, kw_only=True):
-    """What the retired upload answers."""
+    """The response of the retired upload."""
 
     bundle_id: Id | None = None
     size: float | None = None
@@ -87,7 +87,7 @@ class UploadedBundle(Model, kw_only=True):
 
 
 class _ExperimentalFields(TypedDict, total=False):
-    """Fields of content that can be chosen; timeouts in seconds."""
+    """Fields of content that can be set; timeouts in seconds."""
 
     title: str
     description: str
@@ -103,25 +103,25 @@ class _ExperimentalFields(TypedDict, total=False):
 
 
 class ExperimentalContentCreateParams(_ExperimentalFields, total=False):
-    """Fields of new content, as the retired operation takes them."""
+    """Fields of new content for the retired operation."""
 
     name: Required[str]
 
 
 class ExperimentalContentUpdateParams(_ExperimentalFields, total=False):
-    """Fields of content that can be changed, as the retired operation takes them."""
+    """Fields of content that can be changed by the retired operation."""
 
     name: str
 
 
 class ExperimentalDeployParams(TypedDict, total=False):
-    """What the retired operation deploys."""
+    """The bundle that the retired operation deploys."""
 
     bundle_id: str
 
 
 class GroupContentRole(OpenEnum):
-    """What a user or group may do with content of a group."""
+    """The role of a user or group for content of a group."""
 
     AUTHOR = "author"
     PUBLISHER = "publisher"
@@ -129,7 +129,7 @@ class GroupContentRole(OpenEnum):
 
 
 class GroupContentPermission(Model, kw_only=True):
-    """What one user or group may do with an item of content."""
+    """The permission of one user or group for a content item."""
 
     principal_guid: str | None = None
     principal_name: str | None = None
@@ -138,23 +138,23 @@ class GroupContentPermission(Model, kw_only=True):
 
 
 class GroupContent(ConnectBound, kw_only=True):
-    """An item of content that a group has a permission for."""
+    """A content item that a group has a permission for."""
 
     content_guid: str = ""
     content_name: str = ""
     content_title: str | None = None
     access_type: AccessType | None = None
     permissions: list[GroupContentPermission] | None = None
-    """Of all users and groups, not only of the group requested; the owner is its `author`."""
+    """Of all users and groups, not only of the requested group; the owner is the `author`."""
 
     @property
     def content(self) -> ContentItem:
-        """A handle of the item; makes no request."""
+        """A handle for the item; makes no request."""
         return self.client.content.handle(self.content_guid)
 
 
 class ExperimentalContent(ConnectResource, name="experimental.content", until="unknown"):
-    """Content items, in the retired way."""
+    """Content items; retired."""
 
     @endpoint("POST", "/v1/experimental/content", since="1.7.0")
     async def create(
@@ -184,7 +184,7 @@ class ExperimentalContent(ConnectResource, name="experimental.content", until="u
         "POST", "/v1/experimental/content/{guid}/upload", since="1.7.0", upload=archive_upload
     )
     async def upload(self, guid: str, body: Upload) -> UploadedBundle:
-        """Send an archive, made by `archive_upload`, without deploying it.
+        """Upload an archive, made by `archive_upload`, without deploying it.
 
         Gone after 2023.09, use `item.bundles.create`.
         """
@@ -194,13 +194,13 @@ class ExperimentalContent(ConnectResource, name="experimental.content", until="u
     async def deploy(self, guid: str, **fields: Unpack[ExperimentalDeployParams]) -> ContentTask:
         """Deploy a bundle; gone after 2023.09, use `client.content.deploy`.
 
-        The task is followed by `client.tasks`, which servers from 1.8.6 on have.
+        The task is followed with `client.tasks`, which servers have since 1.8.6.
         """
         ...
 
 
 class ExperimentalBundles(ConnectResource, name="experimental.bundles", until="unknown"):
-    """Bundles, in the retired way: their ids need no content beside them."""
+    """Bundles, identified without their content; retired."""
 
     @paged("/v1/experimental/content/{guid}/bundles", by=PageNumber(max_size=500))
     def find(self, guid: str) -> Paged[ExperimentalBundle]:
@@ -223,7 +223,7 @@ class ExperimentalBundles(ConnectResource, name="experimental.bundles", until="u
 
     @endpoint("GET", "/v1/experimental/bundles/{id}/download")
     async def download(self, id: str) -> bytes:  # noqa: A002  as above
-        """Get the archive into memory; `client.download` writes it to a file.
+        """Get the archive in memory; `client.download` writes it to a file.
 
         Gone after 2023.09, use `item.bundles.download`.
         """
@@ -231,7 +231,7 @@ class ExperimentalBundles(ConnectResource, name="experimental.bundles", until="u
 
 
 class ExperimentalTasks(ConnectResource, name="experimental.tasks"):
-    """Tasks by id, in the retired way."""
+    """Tasks by id; retired."""
 
     @endpoint("GET", "/v1/experimental/tasks/{id}", since="1.7.0", until="unknown")
     async def get(
@@ -241,12 +241,12 @@ class ExperimentalTasks(ConnectResource, name="experimental.tasks"):
         first: int | None = None,
         wait: int | None = None,
     ) -> TaskStatus:
-        """Get the state of a task once; gone after 2023.09, use `client.tasks.get`."""
+        """Get the status of a task once; gone after 2023.09, use `client.tasks.get`."""
         ...
 
 
 class ExperimentalGroups(ConnectResource, name="experimental.groups"):
-    """What groups have to do with content."""
+    """The content of groups."""
 
     @paged(
         "/v1/experimental/groups/{guid}/content",
@@ -260,7 +260,7 @@ class ExperimentalGroups(ConnectResource, name="experimental.groups"):
 
 
 class JobSummaryTotals(Model, kw_only=True):
-    """How many scheduled jobs there are, by how they went."""
+    """The number of scheduled jobs by outcome."""
 
     waiting: int | None = None
     """0 for times in the past, like `running`."""
@@ -268,44 +268,44 @@ class JobSummaryTotals(Model, kw_only=True):
     succeeded: int | None = None
     failed: int | None = None
     skipped: int | None = None
-    """Counted from 2026.03 on."""
+    """Counted since 2026.03."""
 
 
 class JobSummaryBucket(Model, kw_only=True):
     """The scheduled jobs of one span of time."""
 
     timestamp: datetime | None = None
-    """Where the span begins; its length follows from the window requested."""
+    """The start of the span; its length depends on the requested window."""
     failed: int | None = None
     succeeded: int | None = None
     skipped: int | None = None
 
 
 class JobSummary(Model, kw_only=True):
-    """How scheduled jobs went, in all and over time."""
+    """The outcome of scheduled jobs, in total and over time."""
 
     totals: JobSummaryTotals | None = None
     buckets: list[JobSummaryBucket] | None = None
-    """Of 5 minutes to 30 days each, depending on the window requested."""
+    """Of 5 minutes to 30 days each, depending on the requested window."""
 
 
 class ExperimentalJobs(ConnectResource, name="experimental.jobs"):
-    """Jobs of all content; the vendor may still change what stands here."""
+    """Jobs of all content; the vendor may still change these operations."""
 
     @endpoint("GET", "/v1/experimental/jobs/summary", role="publisher")
     async def summary(
         self, *, from_: datetime | str | None = None, to: datetime | str | None = None
     ) -> JobSummary:
-        """Count the scheduled jobs that started within a window, its ends included; else all.
+        """Count the scheduled jobs that started within a time window, both ends inclusive, or all.
 
-        Publishers get the numbers of content that they may change. Jobs started by hand, such as
+        Publishers get the numbers of content that they can change. Manually started jobs, such as
         deployments, do not count.
         """
         ...
 
 
 class RetiredBootstrap(ConnectResource, name="experimental.bootstrap"):
-    """The older spelling of `Bootstrap`."""
+    """The older version of `Bootstrap`."""
 
     @endpoint(
         "POST",
@@ -323,7 +323,7 @@ class RetiredBootstrap(ConnectResource, name="experimental.bootstrap"):
 
 
 class Experimental(ConnectResource, name="experimental"):
-    """What the vendor calls experimental, by kind of object."""
+    """Experimental operations, by type of object."""
 
     bootstrap: Final = resource(RetiredBootstrap)
 

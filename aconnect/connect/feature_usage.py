@@ -12,19 +12,19 @@ from aconnect.connect._base.resource import ConnectResource
 
 
 class Feature(Model, kw_only=True):
-    """A feature whose use the server keeps track of."""
+    """A feature whose use the server tracks."""
 
     name: str = ""
     used: bool | None = None
-    """Whether anyone ever used it."""
+    """Whether it has ever been used."""
 
 
 class FeatureUsage(ConnectResource, name="feature_usage"):
-    """Features whose use the server keeps track of."""
+    """Features whose use the server tracks."""
 
     @paged("/v1/feature-usage", by=Unpaged(), role="publisher")
     def find(self) -> Paged[Feature]:
-        """List all of them, used or not."""
+        """List all features, used or not."""
         ...
 
     find_one: Final = first_of(find)

@@ -50,7 +50,7 @@ class Group(ConnectBound, kw_only=True):
         return await self.client.groups.get(self.guid)
 
     async def ensure_member(self, user: User | GroupMember | str) -> bool:
-        """Have a user be a member, and tell whether this made it one."""
+        """Add the user if missing; return True if added."""
         try:
             await self.members.add(user)
         except ConflictError as error:
@@ -69,7 +69,7 @@ class Group(ConnectBound, kw_only=True):
         return await self.client.groups.update(self.guid, **fields)
 
     async def delete(self) -> None:
-        """Delete the group; its members stay."""
+        """Delete the group; its members are kept."""
         await self.client.groups.delete(self.guid)
 
 
@@ -81,17 +81,17 @@ class GroupMember(UserFields, kw_only=True):
     _members = resource(lambda: GroupMembers)
 
     async def delete(self) -> None:
-        """Take this user out of the group."""
+        """Remove this user from the group."""
         await self._members.delete(self.guid)
 
 
 class RemoteGroup(ConnectBound, kw_only=True):
-    """A group known to the authentication provider; `guid` is None until it is added here."""
+    """A group of the authentication provider; `guid` is None until it is added to the server."""
 
     guid: str | None = None
     name: str = ""
     temp_ticket: str | None = None
-    """Good for adding the group, for a short while."""
+    """For adding the group; valid for a short time."""
 
     async def create(self) -> Group:
         """Add this group to the server."""
@@ -124,7 +124,7 @@ class GroupModifyParams(TypedDict, total=False):
 
 
 class GroupMemberAddParams(TypedDict):
-    """Who becomes a member."""
+    """The user to add."""
 
     user_guid: str
 
@@ -144,7 +144,7 @@ class GroupMembers(ConnectResource, name="groups.members", scope=("group_guid",)
     async def add(
         self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
     ) -> None:
-        """Make a user a member; `ConflictError` with code 16 where it is one already."""
+        """Add a user; `ConflictError` with code 16 if the user is a member already."""
         await self._add(user_guid=guid_of(user, user_guid, _USER))
 
     @endpoint("POST", "/v1/groups/{group_guid}/members", role="group owner")
@@ -153,7 +153,7 @@ class GroupMembers(ConnectResource, name="groups.members", scope=("group_guid",)
     async def delete(
         self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
     ) -> None:
-        """Take a user out of the group."""
+        """Remove a user from the group."""
         await self._delete(guid_of(user, user_guid, _USER))
 
     @endpoint("DELETE", "/v1/groups/{group_guid}/members/{user_guid}", role="group owner")
@@ -164,10 +164,10 @@ class UserGroups(ConnectResource, name="users.groups", scope=("user_guid",)):
     """The groups of one user."""
 
     def find(self) -> LazySequence[Group]:
-        """List the groups that the user is a member of, by looking into every group.
+        """List the groups of the user, by listing the members of every group.
 
-        The server has no such list: it takes one request for each 500 groups, and one for each
-        group (more for a group of over 500 members), up to 16 of them at once.
+        The server has no such list: this takes one request per 500 groups, and one per group (more
+        for a group of over 500 members), up to 16 at once.
         """
         groups, user_guid = self.client.groups, self.scope["user_guid"]
 
@@ -192,11 +192,11 @@ class UserGroups(ConnectResource, name="users.groups", scope=("user_guid",)):
     count: Final = total_of(find)
 
     async def add(self, group: Group | str) -> None:
-        """Make the user a member; `ConflictError` with code 16 where it is one already."""
+        """Add the user; `ConflictError` with code 16 if the user is a member already."""
         await self._members(group).add(user_guid=self.scope["user_guid"])
 
     async def delete(self, group: Group | str) -> None:
-        """Take the user out of a group."""
+        """Remove the user from a group."""
         await self._members(group).delete(user_guid=self.scope["user_guid"])
 
     def _members(self, group: Group | str) -> GroupMembers:
@@ -211,7 +211,7 @@ class Groups(ConnectResource, name="groups"):
     def find(self, *, prefix: str | None = None, asc_order: bool | None = None) -> Paged[Group]:
         """List groups whose name begins with `prefix` (case is ignored).
 
-        With a prefix, servers before 2025.04 answer one page only, so at most 500 groups.
+        With a prefix, servers before 2025.04 return one page only, so at most 500 groups.
         """
         ...
 
@@ -245,7 +245,7 @@ class Groups(ConnectResource, name="groups"):
 
     @endpoint("PATCH", "/v1/groups/{guid}", idempotent=True, role="group owner")
     async def update(self, guid: str, **fields: Unpack[GroupUpdateParams]) -> Group:
-        """Change the given fields of a group; servers before 2025 know only `replace`."""
+        """Change the given fields of a group; servers before 2025 have only `modify`."""
         ...
 
     @endpoint("POST", "/v1/groups/{guid}", idempotent=True, since="1.7.0", role="publisher")
@@ -255,7 +255,7 @@ class Groups(ConnectResource, name="groups"):
 
     @endpoint("DELETE", "/v1/groups/{guid}", since="1.7.0", role="group owner")
     async def delete(self, guid: str) -> None:
-        """Delete a group; its members stay."""
+        """Delete a group; its members are kept."""
         ...
 
     @paged("/v1/groups/remote", by=UnpagedEnvelope(), role="publisher")

@@ -1,7 +1,7 @@
 """Usage: visits of content, sessions of Shiny applications, and hits.
 
-The rows are many, so they are lean: ids that are numbers on some versions are turned into text when
-they are read, not when they arrive.
+There are many rows, so they are lean: ids that some server versions send as numbers are converted
+to text when they are read, not when they are decoded.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ContentVisit(Row, kw_only=True, frozen=True, gc=False):
     path: str | None = None
     """The path below the content; newer servers only."""
     data_version: int | None = None
-    """How this was recorded: 3 is reliable, less is not."""
+    """The recording method: 3 is reliable, lower values are not."""
     user_agent: str | None = None
     wire_id: str | int | None = field(default=None, name="id")
 
@@ -44,12 +44,12 @@ class ContentVisit(Row, kw_only=True, frozen=True, gc=False):
 
     @property
     def rendering_id(self) -> str | None:
-        """As text, though some versions send a number."""
+        """As text, regardless of the server version."""
         return id_text(self.wire_rendering_id)
 
     @property
     def bundle_id(self) -> str | None:
-        """As text, though some versions send a number."""
+        """As text, regardless of the server version."""
         return id_text(self.wire_bundle_id)
 
 
@@ -61,12 +61,12 @@ class ShinyUsage(Row, kw_only=True, frozen=True, gc=False):
     """None for an anonymous user."""
     started: datetime | None = None
     ended: datetime | None = None
-    """None while it lasts."""
+    """None while the session lasts."""
     data_version: int | None = None
 
 
 class HitData(Row, kw_only=True, frozen=True, gc=False):
-    """What a hit requested."""
+    """The details of a hit."""
 
     path: str | None = None
     query: str | None = None
@@ -76,7 +76,7 @@ class HitData(Row, kw_only=True, frozen=True, gc=False):
 
 
 class ContentHit(Row, kw_only=True, frozen=True, gc=False):
-    """One request to content of any kind."""
+    """One request to content of any type."""
 
     wire_id: str | int | None = field(default=None, name="id")
     user_guid: str | None = None
@@ -87,14 +87,14 @@ class ContentHit(Row, kw_only=True, frozen=True, gc=False):
 
     @property
     def id(self) -> str | None:
-        """As text, though some versions send a number."""
+        """As text, regardless of the server version."""
         return id_text(self.wire_id)
 
 
 class Instrumentation(ConnectResource, name="instrumentation", role="publisher"):
     """Usage of content; publishers see that of their own content.
 
-    The ends of a time window belong to it, so two adjoining windows can both give the same event.
+    Both ends of a time window are inclusive, so adjoining windows can both return the same event.
     """
 
     @paged(
@@ -115,8 +115,8 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
     ) -> Paged[ContentVisit]:
         """List visits of content, oldest first unless `asc_order=False`.
 
-        Several contents are joined in one request, about 40 at most. `min_data_version` is 3 by
-        default; 0 brings back old and unreliable rows.
+        Several guids are joined in one request, about 40 at most. `min_data_version` is 3 by
+        default; 0 includes old and unreliable rows.
         """
         ...
 
@@ -137,7 +137,7 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
     ) -> Paged[ShinyUsage]:
         """List sessions of Shiny applications that overlap the window.
 
-        Several contents are joined in one request, about 40 at most.
+        Several guids are joined in one request, about 40 at most.
         """
         ...
 
@@ -156,7 +156,7 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
     ) -> Paged[ContentHit]:
         """List hits on content; all in one response, so request a short time window.
 
-        `content_guid` from 2026.01 on; older servers ignore it.
+        `content_guid` since 2026.01; older servers ignore it.
         """
         ...
 
@@ -168,7 +168,7 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
         content_guid: str | Sequence[str] | None = None,
         min_data_version: int | None = None,
     ) -> LazySequence[ContentVisit | ShinyUsage]:
-        """List usage of both kinds: all visits, then all sessions of Shiny applications."""
+        """List all visits, then all sessions of Shiny applications."""
 
         async def rows() -> AsyncGenerator[ContentVisit | ShinyUsage, None]:
             visits = self.visits(

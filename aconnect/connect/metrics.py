@@ -1,7 +1,7 @@
 """Metrics: active users, and usage of content under the names of posit-sdk.
 
-Usage itself is declared in `instrumentation`; here it only has the other names: `find`, `start` and
-`end` for what is called `visits`, `from_` and `to` there.
+The operations are those of `instrumentation` under other names: `find`, `start` and `end` for
+`visits`, `from_` and `to`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAMES: Final = {"start": "from_", "end": "to"}
 
 
 class ActiveUserCounts(Model, kw_only=True):
-    """How many licensed users were active, by role."""
+    """The number of active licensed users by role."""
 
     total: int | None = None
     admin: int | None = None
@@ -30,14 +30,14 @@ class ActiveUserCounts(Model, kw_only=True):
 
 
 class ActiveUsers(Model, kw_only=True):
-    """How many users were active within several windows of time that end now."""
+    """The number of active users within several time windows that end now."""
 
     windows: dict[str, ActiveUserCounts] = {}
     """By the length of the window: `1d`, `7d`, `30d` and `365d`."""
 
 
 class HitTerms(TypedDict, total=False):
-    """Which hits to find; both ends of the window belong to it."""
+    """Filters of hits; both ends of the time window are inclusive."""
 
     content_guid: str | Sequence[str] | None
     start: datetime | str | None
@@ -45,7 +45,7 @@ class HitTerms(TypedDict, total=False):
 
 
 class UsageTerms(HitTerms, total=False):
-    """Which usage to find."""
+    """Filters of usage."""
 
     min_data_version: int | None
 
@@ -75,7 +75,7 @@ class ShinyMetrics(ConnectResource, name="metrics.shiny_usage"):
 
 
 class HitMetrics(ConnectResource, name="metrics.hits"):
-    """Requests to content of any kind."""
+    """Requests to content of any type."""
 
     def find(self, **terms: Unpack[HitTerms]) -> Paged[ContentHit]:
         """List hits; all in one response, so request a short time window."""
@@ -99,7 +99,7 @@ class UsageMetrics(ConnectResource, name="metrics.usage"):
 
 
 class Metrics(ConnectResource, name="metrics"):
-    """Numbers of use."""
+    """Active users and usage."""
 
     visits: Final = resource(VisitMetrics)
 

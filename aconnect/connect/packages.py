@@ -1,4 +1,4 @@
-"""Packages: what is installed for content, in the server's own libraries."""
+"""Packages installed for content, in the libraries that the server manages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from aconnect.connect.content.packages import Package
 class Packages(ConnectResource, name="packages"):
     """The packages of all content whose library the server manages."""
 
-    # Larger pages are allowed, and cost memory without saving time.
+    # Larger pages are allowed, but need memory without saving time.
     @paged("/v1/packages", by=PageNumber(max_size=10_000), role="publisher", since="2024.11.0")
     def find(self, *, name: str | None = None, asc_order: bool | None = None) -> Paged[Package]:
-        """List packages of all content, by language, then name; or all uses of the one so named."""
+        """List the packages of all content by language, then name; or all uses of one package."""
         ...
 
     find_one: Final = first_of(find)

@@ -1,7 +1,7 @@
 """Provisioning: the first administrator of a new server, and its API key.
 
-Decides how the token is made that a server without users asks for: a JSON Web Token, signed (HS256)
-with the secret that the server is configured with. It does not configure the server.
+Decides how the token is made that a server without users requires: a JSON Web Token, signed (HS256)
+with the secret in the server's configuration. It does not configure the server.
 
 Source: "Programmatic Provisioning" in the administrator's guide.
 """
@@ -36,9 +36,9 @@ from aconnect.errors import (
 )
 
 SECRET_VARIABLE: Final = "CONNECT_BOOTSTRAP_SECRETKEY"  # noqa: S105  its name
-"""Where the vendor's own tools look for the secret, as Base64 text."""
+"""The variable from which the vendor's own tools read the secret, as Base64 text."""
 
-# Seconds; enough for retries, and for clocks that differ a little.
+# Seconds; enough for retries, and for clocks that differ slightly.
 _LIFETIME: Final = 300
 # RFC 7518, 3.2: a key for HS256 is no shorter than its hash.
 _SHORTEST: Final = 32
@@ -46,7 +46,7 @@ _NEVER_SENT: Final = (ConnectionFailedError, ConnectTimeoutError)
 
 
 class _Keyless(BaseClient):
-    """A client for a server that has no key yet."""
+    """A client without a key."""
 
 
 async def bootstrap(
@@ -54,15 +54,15 @@ async def bootstrap(
     secret: bytes | str | Path | None = None,
     **connection: Unpack[Connection],
 ) -> str:
-    """Create the first administrator of a server without users, and give its API key.
+    """Create the first administrator of a server without users, and return its API key.
 
-    Store the key: the server tells it only this once. Servers from 2022.10 on can do this, where
-    `Bootstrap.Enabled` and `Bootstrap.SecretKey` are set in their configuration.
+    Store the key: the server returns it only once. Requires Connect 2022.10, with
+    `Bootstrap.Enabled` and `Bootstrap.SecretKey` in its configuration.
 
     Args:
         url: The server; by default CONNECT_SERVER.
-        secret: What `Bootstrap.SecretKey` stands for: the bytes themselves, or the path of a file
-            with them as Base64 text; by default such text in CONNECT_BOOTSTRAP_SECRETKEY.
+        secret: The value of `Bootstrap.SecretKey`: the bytes, or the path of a file with them as
+        Base64 text; by default such text in CONNECT_BOOTSTRAP_SECRETKEY.
         connection: See `Connection`.
     """
     root = api_root(url if url is not None else os.environ.get("CONNECT_SERVER", ""))
@@ -92,7 +92,7 @@ async def _create(client: BaseClient, token: Secret) -> BootstrapSuccess:
     try:
         return await Bootstrap(client).create(token.reveal())
     except EndpointMissingError:
-        # Servers before 2024.05 know the older spelling only.
+        # Servers before 2024.05 have the older operation only.
         pass
     try:
         return await RetiredBootstrap(client).create(token.reveal())
@@ -105,7 +105,7 @@ async def _create(client: BaseClient, token: Secret) -> BootstrapSuccess:
 
 
 def bootstrap_token(secret: bytes, now: float) -> Secret:
-    """Make the token for `Bootstrap.create`; it is good for five minutes from `now` on.
+    """Return the token for `Bootstrap.create`, valid for five minutes from `now`.
 
     `now` is in seconds since 1970.
     """
@@ -115,7 +115,7 @@ def bootstrap_token(secret: bytes, now: float) -> Secret:
             "with: openssl rand -base64 32"
         )
     claims = {
-        # The claims of rsconnect-python: no others are known to be accepted.
+        # The claims of rsconnect-python; others are not documented.
         "iss": "rsconnect-python",
         "aud": "rsconnect",
         "iat": int(now),
@@ -128,12 +128,12 @@ def bootstrap_token(secret: bytes, now: float) -> Secret:
 
 
 def _part(data: bytes) -> str:
-    """Write a part of a token; RFC 7515 leaves the padding out."""
+    """Encode a part of a token; RFC 7515 omits the padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def decode_secret(text: bytes, where: str) -> bytes:
-    """Read a secret from Base64 text, however its lines are broken; `where` it was is told."""
+    """Decode a secret from Base64 text, ignoring line breaks; `where` is for error messages."""
     joined = b"".join(text.split())
     if not joined:
         raise InvalidArgumentError(f"{where} is empty; it must hold the bootstrap secret as Base64")

@@ -1,4 +1,4 @@
-"""Queue: what the server is to do in the background; for administrators."""
+"""The queue of background work of the server; for administrators."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
 class QueueItem(ConnectBound, kw_only=True):
-    """Something that the server is to do."""
+    """One item of background work."""
 
     id: Id = ""
     name: str | None = None
     """Its queue: `default`, `git`, `memberships`, `job-finalizer` or another."""
     job_type: str | None = None
-    """What is to be done, such as `ScheduledRender`."""
+    """The type of work, such as `ScheduledRender`."""
     created_time: datetime | None = None
     updated_time: datetime | None = None
     started_time: datetime | None = None
-    """When the work on it began; None while it waits."""
+    """When the work started; None while it waits."""
 
     async def delete(self) -> None:
-        """Take the item out of the queue, so that it is not done."""
+        """Remove the item from the queue, so that it is not processed."""
         await self.client.queue.delete(self.id)
 
 
 class Queue(ConnectResource, name="queue", role="administrator"):
-    """The queue of what the server is to do in the background."""
+    """The queue of background work."""
 
     @paged("/v1/queue", by=PageNumber(max_size=500))
     def find(
@@ -47,9 +47,9 @@ class Queue(ConnectResource, name="queue", role="administrator"):
 
     @endpoint("DELETE", "/v1/queue/{id}")
     async def delete(self, id: str) -> None:  # noqa: A002  the vendor's noun
-        """Take an item out of the queue, so that it is not done.
+        """Remove an item from the queue, so that it is not processed.
 
-        One that is being worked on is tried for as long as the retry policy allows, and is then a
+        An item in progress is retried for as long as the retry policy allows, and then raises
         `BadRequestError` with code 100.
         """
         ...

@@ -1,4 +1,4 @@
-"""Server information: settings, installed languages and time zones."""
+"""Server settings and installed languages."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class QuartoInstallations(Model, kw_only=True):
 
 
 class PythonInfo(Model, kw_only=True):
-    """The versions of Python, and whether APIs written in it may run."""
+    """The versions of Python, and whether APIs written in it can run."""
 
     installations: list[Installation] = []
     api_enabled: bool | None = None
 
 
 class NodeJsInfo(Model, kw_only=True):
-    """The versions of Node.js, and whether content written for it may run."""
+    """The versions of Node.js, and whether content written for it can run."""
 
     installations: list[Installation] = []
     enabled: bool | None = None
@@ -52,11 +52,11 @@ class TensorFlowInstallations(Model, kw_only=True):
 
 
 class PublicSettings(Model, kw_only=True):
-    """What a server says of itself to everyone, for its login page."""
+    """The public settings of a server, for its login page."""
 
     authentication: dict[str, Any] | None = None
     self_registration: bool | None = None
-    """Whether visitors can make an account for themselves."""
+    """Whether visitors can create an account."""
     system_display_name: str | None = None
     public_warning: str | None = None
     """Shown on the login page; may be HTML."""
@@ -68,13 +68,13 @@ class PublicSettings(Model, kw_only=True):
 
 
 class ServerSettings(Model, kw_only=True):
-    """What a server says of itself; it says more than this, and less to some keys.
+    """The settings of a server; it returns more than these, and fewer to some keys.
 
     Use `client.with_response(client.server_settings.get)` to read the rest from the body.
     """
 
     version: str | None = None
-    """Empty or absent where the administrator hides it."""
+    """Empty or absent if the administrator hides it."""
     build: str | None = None
     about: str | None = None
     hostname: str | None = None
@@ -111,7 +111,7 @@ class Server(ConnectResource, name="server_settings"):
 
     @endpoint("GET", "/server_settings")
     async def get(self) -> ServerSettings:
-        """Get the general settings; the operation has no version in its path and no contract."""
+        """Get the general settings; this operation is unversioned and undocumented."""
         ...
 
     @endpoint("GET", "/v1/server_settings/r", role="publisher")
@@ -141,5 +141,5 @@ class Server(ConnectResource, name="server_settings"):
 
     @endpoint("GET", "/v1/server_settings/public", role="anonymous")
     async def public(self) -> PublicSettings:
-        """Get the settings that the server tells everyone, for its login page."""
+        """Get the public settings, for the login page."""
         ...

@@ -1,7 +1,7 @@
-"""Tags: a tree of names to sort content by.
+"""Tags: a tree of names to organize content by.
 
-A tag without a parent is a category, and cannot be put on content. Putting a tag on content adds
-its ancestors, taking it off takes off its descendants.
+A tag without a parent is a category, which content cannot have. Adding a tag to content adds its
+ancestors, removing it removes its descendants.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from aconnect.errors import ApiError, InvalidArgumentError
 if TYPE_CHECKING:
     from aconnect.connect.content.content import ContentItem
 
-# There is a tag with this name beside it: the code for tags, and the one for names of any kind.
+# A sibling has this name: the code for tags, and the one for names of any type.
 _NAME_TAKEN: Final = frozenset({ApiErrorCode.NO_DUPLICATE_TAG_NAMES, ApiErrorCode.DUPLICATE_NAME})
 
 
 class Tag(ConnectBound, kw_only=True):
-    """A name to sort content by."""
+    """A name to organize content by."""
 
     id: Id = ""
     name: str = ""
@@ -54,7 +54,7 @@ class Tag(ConnectBound, kw_only=True):
         return await self.client.tags.get(self.id)
 
     async def parent_tag(self) -> Tag | None:
-        """Get the tag above; None for a category."""
+        """Get the parent tag; None for a category."""
         return None if self.parent_id is None else await self.client.tags.get(self.parent_id)
 
     child_tags: ClassVar[ResourceBelow[ChildTags]] = resource(lambda: ChildTags)
@@ -71,7 +71,7 @@ class Tag(ConnectBound, kw_only=True):
 
 
 class ChildTags(ConnectResource, name="tags.child_tags", scope=("id",)):
-    """The tags right below one tag."""
+    """The children of one tag."""
 
     def find(self) -> Paged[Tag]:
         """List them."""
@@ -83,10 +83,10 @@ class ChildTags(ConnectResource, name="tags.child_tags", scope=("id",)):
 
 
 class DescendantTags(ConnectResource, name="tags.descendant_tags", scope=("id",)):
-    """All tags below one tag."""
+    """All descendants of one tag."""
 
     def find(self) -> LazySequence[Tag]:
-        """List them, each behind the tag that it is below; all tags are requested once."""
+        """List them, each after its parent; requests all tags once."""
 
         async def rows() -> AsyncGenerator[Tag, None]:
             below: dict[str | None, list[Tag]] = {}
@@ -139,7 +139,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
     async def get_by_path(self, path: str | Sequence[str]) -> Tag:
         """Get one tag by its path, such as "Department/Finance", which begins with a category.
 
-        Names that have a slash in them are passed as a list.
+        Pass names that contain a slash as a list.
         """
         names = _names(path)
         if any("," in name for name in names):
@@ -149,10 +149,10 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         return await self.get(",".join(names))
 
     async def ensure_tag_path(self, path: str | Sequence[str]) -> Tag:
-        """Have a path of tags, such as "Department/Finance", and give its last tag.
+        """Create the missing tags of a path, such as "Department/Finance", and return its last tag.
 
-        It begins with a category; what is missing is created. Names that have a slash in them
-        are passed as a list.
+        It begins with a category; what is missing is created. Pass names that contain a slash as a
+        list.
         """
         first, *others = _names(path)
         there = {(tag.parent_id or None, tag.name): tag for tag in await self.find()}
@@ -162,7 +162,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         return tag
 
     async def _have(self, name: str, parent_id: str | None) -> Tag:
-        """Create a tag, or give the one that somebody else has just created."""
+        """Create a tag, or return the one that was created concurrently."""
         fields: TagCreateParams = {"name": name}
         if parent_id is not None:
             fields["parent_id"] = parent_id
@@ -178,7 +178,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
 
     @endpoint("POST", "/v1/tags", role="administrator")
     async def create(self, **fields: Unpack[TagCreateParams]) -> Tag:
-        """Create a tag, or a category where there is no `parent_id`."""
+        """Create a tag, or a category if there is no `parent_id`."""
         ...
 
     @endpoint("PATCH", "/v1/tags/{id}", idempotent=True, role="administrator")

@@ -17,15 +17,15 @@ class TimeZone(Model, kw_only=True):
     timezone: str = ""
     """Its name, such as `America/New_York`."""
     offset: str | None = None
-    """From UTC, in hours and minutes with a sign."""
+    """The offset from UTC, in hours and minutes with a sign."""
 
 
 class TimeZones(ConnectResource, name="timezones"):
-    """Time zones that the server knows."""
+    """Time zones of the server."""
 
     @paged("/v1/timezones", by=Unpaged(), since="2024.09.0")
     def find(self) -> Paged[TimeZone]:
-        """List all time zones, with their present offset."""
+        """List all time zones with their current offset."""
         ...
 
     find_one: Final = first_of(find)

@@ -1,4 +1,4 @@
-"""Users, their API keys, and who the key in use belongs to."""
+"""Users, their API keys, and the current user."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class UserRole(OpenEnum):
-    """What a user is allowed to do; roles unknown to this version are kept as text."""
+    """The role of a user; unknown roles are kept as text."""
 
     ADMINISTRATOR = "administrator"
     PUBLISHER = "publisher"
@@ -35,7 +35,7 @@ class UserRole(OpenEnum):
 
 
 class UserFields(ConnectBound, kw_only=True):
-    """What is known of a user, however it was found."""
+    """Fields that all representations of a user have."""
 
     email: str | None = None
     username: str = ""
@@ -45,7 +45,7 @@ class UserFields(ConnectBound, kw_only=True):
     created_time: datetime | None = None
     updated_time: datetime | None = None
     active_time: datetime | None = None
-    """When the user was last active; None for never."""
+    """When the user was last active; None means never."""
     confirmed: bool | None = None
     locked: bool | None = None
     external_id: str | None = None
@@ -56,9 +56,9 @@ class User(UserFields, kw_only=True):
 
     guid: str = ""
     preferences: dict[str, Any] | None = None
-    """Settings of the dashboard; only of the current user, and not on every version."""
+    """Dashboard settings; only of the current user, and not in every version."""
     privileges: list[str] | None = None
-    """What the current user may do; not on every version."""
+    """Only of the current user, and not in every version."""
 
     @property
     def content(self) -> UserContent:
@@ -82,16 +82,16 @@ class User(UserFields, kw_only=True):
         return await self.client.users.get(self.guid)
 
     async def lock(self) -> None:
-        """Keep the user from signing in; an administrator cannot lock itself."""
+        """Prevent the user from signing in; administrators cannot lock themselves."""
         await self.client.users.lock(self.guid, locked=True)
 
     async def unlock(self) -> None:
-        """Let the user sign in again."""
+        """Allow the user to sign in again."""
         await self.client.users.lock(self.guid, locked=False)
 
 
 class EditableUser(Model, kw_only=True):
-    """The fields of a user that can be changed, after a change."""
+    """The changeable fields of a user, after a change."""
 
     email: str | None = None
     username: str = ""
@@ -102,11 +102,11 @@ class EditableUser(Model, kw_only=True):
 
 
 class RemoteUser(UserFields, kw_only=True):
-    """A user known to the authentication provider; `guid` is None until it is added here."""
+    """A user of the authentication provider; `guid` is None until it is added to the server."""
 
     guid: str | None = None
     temp_ticket: str | None = None
-    """Good for adding the user, for a short while."""
+    """For adding the user; valid for a short time."""
 
     async def create(self) -> User:
         """Add this user to the server."""
@@ -116,22 +116,22 @@ class RemoteUser(UserFields, kw_only=True):
 
 
 class ApiKey(Confidential, ConnectBound, kw_only=True):
-    """A key to call the API with."""
+    """An API key."""
 
     _hidden: ClassVar[tuple[str, ...]] = ("key",)
 
     id: Id = ""
     name: str = ""
     key: str | None = None
-    """The key itself, only in the response that made it; afterwards its last few characters. It is
-    not printed."""
+    """The key itself in the response that created it, otherwise its last few characters; not
+    printed."""
     user_role: UserRole | None = None
-    """What the key may do: no more than its user may."""
+    """The role of the key, at most that of its user."""
     created_time: datetime | None = None
     active_time: datetime | None = None
-    """About when it was last used."""
+    """The approximate time of its last use."""
     expires_at: datetime | None = None
-    """None for never; newer servers only."""
+    """None means never; newer servers only."""
 
     _keys = resource(lambda: ApiKeys)
 
@@ -147,7 +147,7 @@ class ApiKeyCreateParams(TypedDict, total=False):
     user_role: str
     """By default that of the user."""
     expires_at: datetime | None
-    """None for never; newer servers only."""
+    """None means never; newer servers only."""
 
 
 class UserCreateParams(TypedDict, total=False):
@@ -181,17 +181,17 @@ class UserLockParams(TypedDict):
 
 
 class TempTicketParams(TypedDict):
-    """The ticket of a remote user or group, as its search gave it."""
+    """The ticket of a remote user or group, from the search that returned it."""
 
     temp_ticket: str
 
 
 class ApiKeys(ConnectResource, name="users.keys", scope=("guid",), role="viewer"):
-    """The API keys of one user, which must be the one whose key is in use."""
+    """The API keys of one user, who must be the owner of the key in use."""
 
     @paged("/v1/users/{guid}/keys", by=Unpaged())
     def find(self) -> Paged[ApiKey]:
-        """List the keys; of each key itself only the last few characters are told."""
+        """List the keys, each with the last few characters of the key itself."""
         ...
 
     find_one: Final = first_of(find)
@@ -200,12 +200,12 @@ class ApiKeys(ConnectResource, name="users.keys", scope=("guid",), role="viewer"
 
     @endpoint("GET", "/v1/users/{guid}/keys/{id}")
     async def get(self, id: str) -> ApiKey:  # noqa: A002  the vendor's noun
-        """Get one key; of the key itself only the last few characters are told."""
+        """Get one key, with the last few characters of the key itself."""
         ...
 
     @endpoint("POST", "/v1/users/{guid}/keys")
     async def create(self, **fields: Unpack[ApiKeyCreateParams]) -> ApiKey:
-        """Create a key; `ApiKey.key` of the response is the only place that ever tells it."""
+        """Create a key; only this response contains it, as `ApiKey.key`."""
         ...
 
     @endpoint("DELETE", "/v1/users/{guid}/keys/{id}")
@@ -235,8 +235,8 @@ class Users(ConnectResource, name="users"):
     ) -> Paged[User]:
         """List users whose first, last or user name begins with `prefix` (case is ignored).
 
-        `account_status` is `locked`, `licensed` or `inactive`. With a prefix the server answers
-        one page only, so at most 500 users.
+        `account_status` is `locked`, `licensed` or `inactive`. With a prefix the server returns one
+        page only, so at most 500 users.
         """
         ...
 
@@ -255,7 +255,7 @@ class Users(ConnectResource, name="users"):
 
     @endpoint("GET", "/v1/user", role="viewer")
     async def me(self) -> User:
-        """Get the user whose key this is."""
+        """Get the owner of the key."""
         ...
 
     @endpoint(
@@ -276,7 +276,7 @@ class Users(ConnectResource, name="users"):
 
     @endpoint("PUT", "/v1/users/{guid}", since="1.6.8", role="viewer")
     async def update(self, guid: str, **fields: Unpack[UserUpdateParams]) -> EditableUser:
-        """Change the given fields of a user; the others stay as they are."""
+        """Change the given fields of a user; the others keep their values."""
         ...
 
     @endpoint("POST", "/v1/users/{guid}/lock", idempotent=True, role="administrator")

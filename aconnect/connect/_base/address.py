@@ -1,4 +1,4 @@
-"""Where a Connect server is: every way in which users write its address."""
+"""The address of a Connect server, in every form that users write it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ API: Final = "/__api__"
 def server_root(address: str) -> str:
     """Reduce an address to the server's root, without a trailing slash.
 
-    Takes the root itself, perhaps below a path prefix, the API's address (`…/__api__`), and any
+    Accepts the root itself, perhaps below a path prefix, the API's address (`…/__api__`), and any
     address of the dashboard (`…/connect/#/apps/…`).
     """
     address = address.strip()
@@ -23,7 +23,7 @@ def server_root(address: str) -> str:
             "CONNECT_SERVER"
         )
     origin, segments = split_address(address)
-    # The last one counts: a server may itself live below a path called connect.
+    # The last one counts: a server may itself be below a path called connect.
     for mark in ("__api__", "connect"):
         if mark in segments:
             end = len(segments) - 1 - segments[::-1].index(mark)

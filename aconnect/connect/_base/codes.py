@@ -1,8 +1,7 @@
-"""Error codes: what the Connect Server API calls what went wrong, by the vendor's names.
+"""Error codes of the Connect Server API, by the vendor's names.
 
 Names are those of `APIErrorCode` in the vendor's API document of 2026; the meanings up to 195 are
-those of its table of error codes (2023.09), in short. Later meanings are published nowhere: the
-name is all there is.
+those of its table of error codes (2023.09), abridged. Later meanings are not published.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from aconnect._core.model import OpenIntEnum
 
 
 class ApiErrorCode(OpenIntEnum):
-    """What `ApiError.code` says on Connect; codes of later servers are kept as numbers.
+    """The values of `ApiError.code` on Connect; codes of later servers are kept as numbers.
 
     It compares equal to the number: `error.code == 4` and
     `error.code == ApiErrorCode.OBJECT_DOES_NOT_EXIST` are the same.

@@ -41,7 +41,7 @@ _DUPLICATE: Final = frozenset(
 # What to do about errors that only their codes distinguish.
 _HINTS: Final[Mapping[int | str | None, str]] = {
     ApiErrorCode.INVALID_COLLABORATOR_OWNER: (
-        "the owner has all permissions already; to change the owner, update the content's owner_guid"
+        "the owner has all permissions already; to change it, update owner_guid"
     ),
     ApiErrorCode.VANITY_PATH_IN_USE: "pass force=True to take the path from the other content",
     ApiErrorCode.OAUTH_CREDENTIAL_NO_ASSOCIATIONS: (
@@ -103,7 +103,7 @@ class ConnectDialect(Dialect):
         if error_class is AuthenticationError:
             return "check the API key (CONNECT_API_KEY), which belongs to one server"
         if error_class is PermissionDeniedError:
-            return "the key's owner is not allowed to do this; use an administrator's or the owner's key"
+            return "the key's owner is not allowed to do this; use the key of an administrator"
         if error_class is EndpointMissingError:
             return _missing(request.operation)
         if error_class is NotFoundError and body is None:

@@ -1,4 +1,4 @@
-"""Server versions: what they look like and which is older."""
+"""Server versions: parsing and comparing them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ServerVersion:
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
-        """Read a version; None if the server hides it or says something else."""
+        """Parse a version; return None if the server hides it or returns something else."""
         found = _NUMBERS.match(text.strip()) if text else None
         if found is None or text is None:
             return None

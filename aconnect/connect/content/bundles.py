@@ -1,4 +1,4 @@
-"""Bundles: the archives that content is made from."""
+"""Bundles: the archives that content is built from."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BundleMetadata(Model, kw_only=True):
 
 
 class Bundle(ConnectBound, kw_only=True):
-    """An archive of code and data that content is made from."""
+    """An archive of code and data that content is built from."""
 
     id: Id = ""
     content_guid: str | None = None
@@ -74,24 +74,24 @@ class Bundle(ConnectBound, kw_only=True):
         return await self._bundles.get(self.id)
 
     async def delete(self) -> None:
-        """Delete the bundle; not possible while it is active (code 75)."""
+        """Delete the bundle; refused while it is active (code 75)."""
         await self._bundles.delete(self.id)
 
     async def deploy(self) -> ContentTask:
-        """Make the content run from this bundle."""
+        """Deploy this bundle."""
         return await self.client.content.deploy(
             self._bundles.scope["guid"], bundle_id=required("id", self.id)
         )
 
     async def download(self, path: str | Path) -> Path:
-        """Write the archive to a file; it is written atomically."""
+        """Write the archive to a file, atomically, and return its path."""
         return await self.client.download(path, self._bundles.download, self.id)
 
 
 def archive_upload(
     source: bytes | str | Path, *, progress: Callable[[int], None] | None = None
 ) -> Upload:
-    """Describe a gzip tar with its checksum; reads a file once, so call it in a thread.
+    """Return an upload of a gzip tar with its checksum; reads a file once, so call it in a thread.
 
     The checksum is Base64 of the MD5, in `X-Content-Checksum`.
     """
@@ -128,7 +128,7 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
 
     @paged("/v1/content/{guid}/bundles", by=Unpaged(), role="content viewer")
     def find(self, *, asc_order: bool | None = None) -> Paged[Bundle]:
-        """List the bundles, newest first unless `asc_order`; older servers know no other order."""
+        """List the bundles, newest first unless `asc_order`; older servers have no other order."""
         ...
 
     find_one: Final = first_of(find)
@@ -140,7 +140,7 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
         return Bundle(id=id).bind(self.client, {**self.scope, "id": id})
 
     async def active(self) -> Bundle | None:
-        """List the bundle that the content runs from, or None before the first deployment."""
+        """Return the active bundle, or None before the first deployment."""
         return await self.find_by(active=True)
 
     @endpoint("GET", "/v1/content/{guid}/bundles/{id}", role="content viewer")
@@ -150,28 +150,28 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
 
     @endpoint("DELETE", "/v1/content/{guid}/bundles/{id}", role="collaborator")
     async def delete(self, id: str) -> None:  # noqa: A002  as above
-        """Delete a bundle; not possible while it is active (code 75)."""
+        """Delete a bundle; refused while it is active (code 75)."""
         ...
 
     @endpoint("POST", "/v1/content/{guid}/bundles", upload=archive_upload)
     async def upload(self, body: Upload) -> Bundle:
-        """Send an archive with its checksum; `archive_upload` makes both."""
+        """Upload an archive with its checksum; `archive_upload` creates both."""
         ...
 
     async def create(
         self, archive: bytes | str | Path, *, progress: Callable[[int], None] | None = None
     ) -> Bundle:
-        """Send an archive (gzip tar with `manifest.json` at the top) from memory or a file.
+        """Upload an archive (gzip tar with `manifest.json` at the top) from memory or a file.
 
         It is read once for the checksum and streamed after that. `progress` is called with the
-        number of bytes of each piece sent; an upload that is tried again restarts.
+        number of bytes of each chunk sent; a retried upload restarts.
         """
         body = await asyncio.to_thread(archive_upload, archive, progress=progress)
         return await self.upload(body)
 
     @endpoint("GET", "/v1/content/{guid}/bundles/{id}/download", role="collaborator only")
     async def download(self, id: str) -> bytes:  # noqa: A002  as above
-        """Get the archive into memory; `Bundle.download` writes it to a file instead."""
+        """Get the archive in memory; `Bundle.download` writes it to a file instead."""
         ...
 
 
@@ -182,23 +182,23 @@ class BundleFile(Model, kw_only=True):
     """A file in a bundle; folders and links are not listed."""
 
     path: str = ""
-    """From the top of the bundle, with `/` between folders."""
+    """Relative to the top of the bundle, with `/` between folders."""
     size: int | None = None
     """In bytes."""
 
 
 class BundleFileContent(Model, kw_only=True):
-    """A file in a bundle, with its text."""
+    """A file in a bundle, with its content."""
 
     path: str = ""
     size: int | None = None
     """In bytes."""
     content: str | None = None
-    """None if the file is `binary` or `oversize`: download the bundle for these."""
+    """None if the file is `binary` or `oversize`; download the bundle for these."""
     binary: bool | None = None
-    """Whether it is no UTF-8."""
+    """Whether it is not UTF-8 text."""
     oversize: bool | None = None
-    """Whether it is larger than the server shows."""
+    """Whether it is too large for the server to return."""
 
 
 class _FilesPage(Envelope, Generic[T]):
@@ -207,9 +207,9 @@ class _FilesPage(Envelope, Generic[T]):
 
 
 class FileList(Struct, frozen=True):
-    """Everything comes at once, in an object whose one array no document names.
+    """All items in one response, in an object whose array no document names.
 
-    It is taken under the name that the path suggests, or that other lists have.
+    The array is expected under the name that the path suggests, or that other lists have.
     """
 
     max_size: int | None = None
@@ -235,11 +235,11 @@ class FileList(Struct, frozen=True):
 class BundleFiles(
     ConnectResource, name="content.bundles.files", scope=("guid", "id"), role="collaborator"
 ):
-    """The files in one bundle; for who may change the content."""
+    """The files in one bundle; requires edit permission."""
 
     @paged("/v1/content/{guid}/bundles/{id}/files", by=FileList())
     def find(self) -> Paged[BundleFile]:
-        """List all files, but no folders or links."""
+        """List all files, without folders and links."""
         ...
 
     find_one: Final = first_of(find)
@@ -248,5 +248,5 @@ class BundleFiles(
 
     @endpoint("GET", "/v1/content/{guid}/bundles/{id}/files/{path}", multi_segment=("path",))
     async def get(self, path: str) -> BundleFileContent:
-        """Get one file by its path in the bundle; `NotFoundError` with code 278 without it."""
+        """Get one file by its path; `NotFoundError` with code 278 if there is none."""
         ...

@@ -66,11 +66,11 @@ _INTERACTIVE: Final = frozenset(
 _RENDERED: Final = frozenset({"jupyter-static", "quarto-static", "rmd-static"})
 
 Include = Literal["owner", "tags", "vanity_url", "bookmarked", "schedule"] | str
-"""What else to answer of a content item; `vanity_url` from 2024.06 on."""
+"""What to include with a content item; `vanity_url` since 2024.06."""
 
 
 class AccessType(OpenEnum):
-    """Who may see content."""
+    """Who can view content."""
 
     ALL = "all"
     LOGGED_IN = "logged_in"
@@ -78,7 +78,7 @@ class AccessType(OpenEnum):
 
 
 class ContentRole(OpenEnum):
-    """What a user is allowed to do with content."""
+    """The role of a user for content."""
 
     OWNER = "owner"
     EDITOR = "editor"
@@ -87,7 +87,7 @@ class ContentRole(OpenEnum):
 
 
 class ContentOwner(Model, kw_only=True):
-    """Who owns content; only with `include="owner"`."""
+    """The owner of content; only with `include="owner"`."""
 
     guid: str | None = None
     username: str | None = None
@@ -98,7 +98,7 @@ class ContentOwner(Model, kw_only=True):
 class ContentItem(ConnectBound, kw_only=True):
     """An application, document, API or other content.
 
-    Limits in bytes and cores, timeouts in seconds; None stands for the server's default.
+    Limits are in bytes and cores, timeouts in seconds; None means the server's default.
     """
 
     guid: str = ""
@@ -131,7 +131,7 @@ class ContentItem(ConnectBound, kw_only=True):
     bundle_id: Id | None = None
     """The active bundle; None before the first deployment."""
     app_mode: str | None = None
-    """What kind of content it is, such as `shiny` or `quarto-static`."""
+    """The type of the content, such as `shiny` or `quarto-static`."""
     content_category: str | None = None
     parameterized: bool | None = None
     environment_guid: str | None = None
@@ -152,15 +152,15 @@ class ContentItem(ConnectBound, kw_only=True):
     otel_enabled: bool | None = None
     owner_guid: str | None = None
     content_url: str | None = None
-    """Where users see it."""
+    """The address at which users view it."""
     dashboard_url: str | None = None
-    """Where it is administered."""
+    """The address at which it is administered."""
     vanity_url: str | None = None
     """Only with `include="vanity_url"`."""
     app_role: ContentRole | None = None
-    """What the key's owner may do with it."""
+    """The role of the key's owner."""
     role: ContentRole | None = None
-    """What the 2023.09 edition calls `app_role`; recorded servers do not send it."""
+    """The name of `app_role` in the 2023.09 edition; recorded servers do not send it."""
     bookmarked: bool | None = None
     """Only with `include="bookmarked"`."""
     schedules: list[ContentSchedule] | None = None
@@ -202,12 +202,12 @@ class ContentItem(ConnectBound, kw_only=True):
 
     @property
     def is_interactive(self) -> bool:
-        """Whether processes run it for its visitors; unknown for a handle."""
+        """Whether processes serve its visitors; False for a handle."""
         return self.app_mode in _INTERACTIVE
 
     @property
     def is_rendered(self) -> bool:
-        """Whether it is a report that can be rendered; unknown for a handle."""
+        """Whether it is a report that can be rendered; False for a handle."""
         return self.app_mode in _RENDERED
 
     async def refresh(self) -> ContentItem:
@@ -225,61 +225,61 @@ class ContentItem(ConnectBound, kw_only=True):
     async def ensure_permission(self, principal: Principal, role: str) -> Permission:
         """Set the role of a user or group, on any server version, and return the permission.
 
-        What is right already is left as it is. The owner cannot be given a role (code 34).
+        Makes no change if the role is set already. The owner cannot have a role (code 34).
         """
         return await give_role(self.permissions, principal, role)
 
     async def test_access(self) -> AccessTestResult:
-        """Try whether it is reachable from the public internet."""
+        """Test whether the item is reachable from the public internet."""
         return await self.client.content.test_access(self.guid)
 
     async def deploy(
         self, bundle: Bundle | str | None = None, *, activate: bool | None = None
     ) -> ContentTask:
-        """Deploy a bundle; `activate=False` from 2025.06 on.
+        """Deploy a bundle; `activate=False` since 2025.06.
 
-        Name the bundle: servers do not agree on what they take without one.
+        Pass the bundle: servers differ in which one they choose by default.
         """
         return await self.client.content.deploy(self.guid, **_instructions(bundle, activate))
 
     async def build(
         self, bundle: Bundle | str | None = None, *, activate: bool | None = None
     ) -> ContentTask:
-        """Build a bundle, or the active one, anew: installs its packages again."""
+        """Rebuild a bundle, by default the active one: reinstalls its packages."""
         return await self.client.content.build(self.guid, **_instructions(bundle, activate))
 
     async def render(self, variant_key: str | None = None) -> ContentTask:
-        """Render a report anew; by default its default variant."""
+        """Render a report, by default its default variant."""
         if variant_key is None:
             return await self.client.content.render(self.guid)
         key = required("variant_key", variant_key)
         return await self.client.content.render(self.guid, variant_key=key)
 
     async def get_lockfile(self) -> Lockfile:
-        """Get the exact Python packages of the active bundle; from 2025.12 on."""
+        """Get the exact Python packages of the active bundle; since 2025.12."""
         return await self.client.content.lockfile(self.guid)
 
     async def storage(self) -> ContentStorageDetail:
-        """Get what its bundles take up; for administrators, from 2026.06 on."""
+        """Get the disk usage of its bundles; for administrators, since 2026.06."""
         return await self.client.content.storage.get(self.guid)
 
 
 class AccessTestResult(Model, kw_only=True):
-    """Whether content is reachable from the public internet."""
+    """The result of testing whether content is reachable from the public internet."""
 
     guid: str | None = None
     url: str | None = None
-    """Where it was tried."""
+    """The address that was tested."""
     checked_at: datetime | None = None
     accessible: bool | None = None
     message: str | None = None
-    """What to look at where it is not."""
+    """What to check if it is not accessible."""
 
 
 def _instructions(bundle: Bundle | str | None, activate: bool | None) -> ContentDeployParams:
     instructions: ContentDeployParams = {}
     if bundle is not None:
-        # Without one the server would choose a bundle itself.
+        # Without an id the server would choose a bundle.
         instructions["bundle_id"] = required(
             "bundle", bundle.id if isinstance(bundle, Bundle) else bundle
         )
@@ -289,7 +289,7 @@ def _instructions(bundle: Bundle | str | None, activate: bool | None) -> Content
 
 
 class _ContentFields(TypedDict, total=False):
-    """Fields of content that can be chosen; None gives a field back to the server's default."""
+    """Fields of content that can be set; None restores the server's default."""
 
     title: str | None
     description: str
@@ -327,7 +327,7 @@ class ContentCreateParams(_ContentFields, total=False):
 
 
 class ContentUpdateParams(_ContentFields, total=False):
-    """Fields of content that can be changed; None gives a field back to the server's default."""
+    """Fields of content that can be changed; None restores the server's default."""
 
     name: str
     owner_guid: str | None
@@ -344,7 +344,7 @@ class ContentDeployParams(TypedDict, total=False):
 
 
 class ContentRenderParams(TypedDict, total=False):
-    """What to render; by default the default variant."""
+    """What to render, by default the default variant."""
 
     variant_key: str | None
 
@@ -401,9 +401,9 @@ class Content(ConnectResource, name="content"):
     ) -> Paged[ContentItem]:
         """Search content that the key can see, page by page.
 
-        Everything given must hold: `terms`, nothing of `exclude`, and `q`, which is sent as it is
-        in the server's query language. A filter of `q` that the server does not understand is left
-        out by it, so that more is found; its warning is logged, and stands in `Page.warnings`.
+        Content must match all of `terms`, none of `exclude`, and `q`, which is sent unchanged in
+        the server's query language. The server ignores a filter of `q` that it does not understand,
+        and so returns more; its warning is logged and is in `Page.warnings`.
         """
         query = content_query(exclude=exclude, **terms)
         return self._search(
@@ -438,7 +438,7 @@ class Content(ConnectResource, name="content"):
 
     @endpoint("POST", "/v1/content", since="1.8.6")
     async def create(self, **fields: Unpack[ContentCreateParams]) -> ContentItem:
-        """Create an empty content item, to send a bundle to."""
+        """Create an empty content item, to upload a bundle to."""
         ...
 
     @endpoint(
@@ -449,7 +449,7 @@ class Content(ConnectResource, name="content"):
         role="collaborator",
     )
     async def update(self, guid: str, **fields: Unpack[ContentUpdateParams]) -> ContentItem:
-        """Change the given fields; the others stay as they are."""
+        """Change the given fields; the others keep their values."""
         ...
 
     @endpoint("DELETE", "/v1/content/{guid}", since="1.8.6")
@@ -461,26 +461,26 @@ class Content(ConnectResource, name="content"):
     async def test_access(self, guid: str) -> AccessTestResult:
         """Try whether content is reachable from the public internet.
 
-        The server does so by itself for public content; this does it at once.
+        The server tests public content regularly; this tests it immediately.
         """
         ...
 
     @endpoint("POST", "/v1/content/{guid}/deploy", since="1.8.6")
     async def deploy(self, guid: str, **fields: Unpack[ContentDeployParams]) -> ContentTask:
-        """Deploy a bundle; `activate=False` from 2025.06 on.
+        """Deploy a bundle; `activate=False` since 2025.06.
 
-        Name the bundle: servers do not agree on what they take without one.
+        Pass the bundle: servers differ in which one they choose by default.
         """
         ...
 
     @endpoint("POST", "/v1/content/{guid}/build", since="2021.11.1")
     async def build(self, guid: str, **fields: Unpack[ContentDeployParams]) -> ContentTask:
-        """Build a bundle anew, by default the active one: installs its packages again."""
+        """Rebuild a bundle, by default the active one: reinstalls its packages."""
         ...
 
     @endpoint("POST", "/v1/content/{guid}/render", role="content viewer")
     async def render(self, guid: str, **fields: Unpack[ContentRenderParams]) -> ContentTask:
-        """Render a report anew."""
+        """Render a report."""
         ...
 
     @endpoint("GET", "/v1/content/{guid}/lockfile", since="2025.12.0")

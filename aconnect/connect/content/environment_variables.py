@@ -1,6 +1,6 @@
-"""Environment variables: what content is told when it runs.
+"""Environment variables of content.
 
-The server never tells a value again; it only names what is set.
+The server never returns a value; it only lists the names.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from aconnect.connect._base.resource import ConnectResource
 
 
 class EnvironmentVariableParams(TypedDict):
-    """A variable to be written; None deletes it."""
+    """A variable to set; None deletes it."""
 
     name: str
     value: str | None
 
 
 def _values(given: Mapping[str, Any]) -> list[object]:
-    """Return the values of variables, of which the server never tells any."""
+    """Return the values of the variables, which are secret."""
     return [variable.get("value") for variable in given["body"]]
 
 
 class EnvironmentVariables(
     ConnectResource, name="content.environment_variables", scope=("guid",), since="1.8.6"
 ):
-    """The environment variables of one content item; the server never tells their values."""
+    """The environment variables of one content item; the server never returns their values."""
 
     @paged("/v1/content/{guid}/environment", by=Unpaged())
     def find(self) -> Paged[str]:
@@ -41,19 +41,19 @@ class EnvironmentVariables(
     count: Final = total_of(find)
 
     async def create(self, name: str, value: str) -> list[str]:
-        """Write one variable and give all names."""
+        """Set one variable and return all names."""
         return await self.update({name: value})
 
     async def delete(self, name: str) -> list[str]:
-        """Delete one variable and give the names left."""
+        """Delete one variable and return the remaining names."""
         return await self.update({name: None})
 
     async def update(self, values: Mapping[str, str | None]) -> list[str]:
-        """Write the given variables, delete those given None, and leave the others."""
+        """Set the given variables, delete those whose value is None, and keep the others."""
         return await self._patch(_pairs(values))
 
     async def replace(self, values: Mapping[str, str]) -> list[str]:
-        """Write the given variables and delete all others."""
+        """Set the given variables and delete all others."""
         return await self._put(_pairs(values))
 
     async def clear(self) -> None:

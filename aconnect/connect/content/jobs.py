@@ -27,7 +27,7 @@ from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
 class JobStatus(OpenIntEnum):
-    """How far a job is."""
+    """The status of a job."""
 
     ACTIVE = 0
     FINISHED = 1
@@ -51,7 +51,7 @@ class LogEntries(Model, kw_only=True):
 
 
 class LoggedError(Model, kw_only=True):
-    """What the server makes of a job's failure."""
+    """The server's explanation of a job's failure."""
 
     code: str | None = None
     summary: str | None = None
@@ -59,7 +59,7 @@ class LoggedError(Model, kw_only=True):
 
 
 class KillOrder(Model, kw_only=True):
-    """The server's word that a job will be ended."""
+    """The server's confirmation that a job will be ended."""
 
     guid: str | None = None
     app_id: Id | None = None
@@ -72,11 +72,11 @@ class KillOrder(Model, kw_only=True):
 
 
 class MetricSample(Row, kw_only=True, frozen=True, gc=False):
-    """What one process of a job used at one time."""
+    """The resources used by one process of a job at one time."""
 
     timestamp: datetime | None = None
     cpu_fraction: float | None = None
-    """1.0 is one core in full use."""
+    """1.0 is one fully used core."""
     memory_bytes: int | None = None
     connections: int | None = None
     """Open connections to the process; None if they are not counted."""
@@ -84,7 +84,7 @@ class MetricSample(Row, kw_only=True, frozen=True, gc=False):
 
 
 class JobMetrics(Model, kw_only=True):
-    """What a job used while it ran."""
+    """The resources used by a job."""
 
     content_guid: str | None = None
     job_key: str | None = None
@@ -112,7 +112,7 @@ class Job(ConnectBound, kw_only=True):
     queued_time: datetime | None = None
     queue_name: str | None = None
     tag: str | None = None
-    """What it is for, such as `run_app` or `build_report`."""
+    """Its purpose, such as `run_app` or `build_report`."""
     exit_code: int | None = None
     error: str | None = None
     status: JobStatus | None = None
@@ -129,7 +129,7 @@ class Job(ConnectBound, kw_only=True):
         return await self.jobs.get(self.key)
 
     async def kill(self) -> KillOrder:
-        """Ask for the job to be ended; `ConflictError` with code 163 where it is not active."""
+        """Request the end of the job; `ConflictError` with code 163 if it is not active."""
         return await self.jobs.kill(self.key)
 
     async def log(self, *, max_lines: int | None = None) -> LogEntries:
@@ -137,17 +137,17 @@ class Job(ConnectBound, kw_only=True):
         return await self.jobs.log(self.key, max_lines=max_lines)
 
     async def logged_error(self) -> LoggedError | None:
-        """Get what the server makes of the job's failure; None if there is nothing."""
+        """Get the server's explanation of the job's failure, or None."""
         return await self.jobs.error(self.key)
 
     async def metrics(
         self, *, from_: datetime | str | None = None, to: datetime | str | None = None
     ) -> JobMetrics:
-        """Get what the job used while it ran, or in a part of that time."""
+        """Get the resources used by the job, or by it within a time window."""
         return await self.jobs.metrics(self.key, from_=from_, to=to)
 
     async def download(self, path: str | Path) -> Path:
-        """Write the log to a file; it is written atomically."""
+        """Write the log to a file, atomically, and return its path."""
         return await self.client.download(path, self.jobs.download, self.key)
 
     async def wait(self, timeout: float | None = None) -> Job:
@@ -227,7 +227,7 @@ class Jobs(ConnectResource, name="content.jobs", scope=("guid",), role="collabor
 
     @endpoint("DELETE", "/v1/content/{guid}/jobs/{key}", since="2022.10.0")
     async def kill(self, key: str) -> KillOrder:
-        """Ask for a job to be ended; `ConflictError` with code 163 where it is not active."""
+        """Request the end of a job; `ConflictError` with code 163 if it is not active."""
         ...
 
     @endpoint(
@@ -247,7 +247,7 @@ class Jobs(ConnectResource, name="content.jobs", scope=("guid",), role="collabor
 
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/error", since="2022.10.0")
     async def error(self, key: str) -> LoggedError | None:
-        """Get what the server makes of a job's failure; None if there is nothing."""
+        """Get the server's explanation of a job's failure, or None."""
         ...
 
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/download", since="2022.10.0")
@@ -259,8 +259,8 @@ class Jobs(ConnectResource, name="content.jobs", scope=("guid",), role="collabor
     async def metrics(
         self, key: str, *, from_: datetime | str | None = None, to: datetime | str | None = None
     ) -> JobMetrics:
-        """Get what a job used while it ran, or in a part of that time.
+        """Get the resources used by a job, or by it within a time window.
 
-        Nothing is sampled where the content's `metrics_collection_enabled` is off.
+        Nothing is sampled if the content's `metrics_collection_enabled` is off.
         """
         ...

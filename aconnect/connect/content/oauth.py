@@ -45,9 +45,9 @@ class ContentOAuthAssociations(
         description: str | None = None,
         guid: str | None = None,
     ) -> OAuthIntegrationAssociation | None:
-        """Return the first association whose integration fits, or None.
+        """Return the first association whose integration matches, or None.
 
-        `name` and `description` are regular expressions found anywhere in the text.
+        `name` and `description` are regular expressions, searched anywhere in the text.
         """
         for one in await self.find():
             if (
@@ -63,9 +63,9 @@ class ContentOAuthAssociations(
     async def update(
         self, integrations: OAuthIntegration | str | Iterable[OAuthIntegration | str]
     ) -> None:
-        """Have the content use these integrations, or this one, and no others.
+        """Set the integrations, or the one integration, that the content uses.
 
-        Several at once from 2025.07 on; a text is the guid of an integration.
+        Several are possible since 2025.07; a string is the guid of an integration.
         """
         if isinstance(integrations, OAuthIntegration | str):
             integrations = [integrations]
@@ -73,7 +73,7 @@ class ContentOAuthAssociations(
         await self._update([{"oauth_integration_guid": required("guid", guid)} for guid in guids])
 
     async def delete(self) -> None:
-        """Have the content use no integration."""
+        """Remove all integrations from the content."""
         await self.update([])
 
     @endpoint("PUT", "/v1/content/{guid}/oauth/integrations/associations")

@@ -32,7 +32,7 @@ class Package(Row, kw_only=True, frozen=True, gc=False):
 
     @property
     def bundle_id(self) -> str | None:
-        """As text, though some versions send a number."""
+        """As text, regardless of the server version."""
         return id_text(self.wire_bundle_id)
 
     @property
@@ -42,7 +42,7 @@ class Package(Row, kw_only=True, frozen=True, gc=False):
 
     @property
     def content_id(self) -> str | None:
-        """As text, though some versions send a number."""
+        """As text, regardless of the server version."""
         return id_text(self.wire_content_id)
 
 
@@ -53,7 +53,7 @@ class ContentPackages(ConnectResource, name="content.packages", scope=("guid",))
     def find(self) -> Paged[Package]:
         """List the packages by language, then name; none before the first deployment.
 
-        They include what others depend on, and what the server itself needs to run the content.
+        They include dependencies, and what the server itself needs to run the content.
         """
         ...
 

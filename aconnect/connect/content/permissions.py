@@ -1,8 +1,8 @@
-"""Content permissions: which users and groups may see or change a content item.
+"""Content permissions: which users and groups can view or change a content item.
 
-The owner is not among them: it has every right without an entry. Each user or group has one entry
-at most. From 2025.11 on, adding who is there already changes its role; older servers refuse that
-(codes 154 and 155).
+The owner has all permissions without an entry. Each user or group has at most one entry. Since
+2025.11, adding a user or group that has one changes its role; older servers refuse that (codes 154
+and 155).
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from aconnect.connect.users import User
 from aconnect.errors import ApiError, ConflictError, InvalidArgumentError, NotFoundError
 
 Principal = User | GroupMember | Group
-"""Whom something is permitted; where only the guid is known, `User(guid=...)` will do."""
+"""A user or group that has a permission; `User(guid=...)` is enough."""
 
 _PRINCIPAL: Final = "a user or group, or its principal_guid"
 # The user or group has an entry already.
 _ALREADY: Final = frozenset(
     {ApiErrorCode.DUPLICATE_USER_PERMISSION, ApiErrorCode.DUPLICATE_GROUP_PERMISSION}
 )
-# The entry is not there any more.
+# The entry no longer exists.
 _GONE: Final = frozenset({ApiErrorCode.OBJECT_DOES_NOT_EXIST, ApiErrorCode.UPDATE_NOTHING})
-# How often somebody else may come in between.
+# How often a concurrent change may intervene.
 _RACES: Final = 3
 
 
 class PermissionRole(OpenEnum):
-    """What a permission allows."""
+    """The role that a permission grants."""
 
     VIEWER = "viewer"
     OWNER = "owner"
-    """To change the content, as a collaborator; it does not become theirs."""
+    """A collaborator, who can change the content; does not change its owner."""
 
 
 class PrincipalType(OpenEnum):
-    """Whom a permission is for."""
+    """The type of a principal."""
 
     USER = "user"
     GROUP = "group"
 
 
 class Permission(ConnectBound, kw_only=True):
-    """What one user or group may do with a content item."""
+    """The permission of one user or group for a content item."""
 
     id: Id = ""
     content_guid: str | None = None
@@ -79,7 +79,7 @@ class Permission(ConnectBound, kw_only=True):
 
 
 class PermissionParams(TypedDict, total=False):
-    """What a user or group is to be permitted; a change repeats whom it is for."""
+    """Fields of a permission; a change repeats its principal."""
 
     principal_guid: Required[str]
     principal_type: Required[str]
@@ -88,7 +88,7 @@ class PermissionParams(TypedDict, total=False):
 
 
 class Permissions(ConnectResource, name="content.permissions", scope=("guid",), since="1.8.6"):
-    """The permissions of one content item; only who may change it sees them."""
+    """The permissions of one content item; requires edit permission."""
 
     @paged("/v1/content/{guid}/permissions", by=Unpaged())
     def find(self) -> Paged[Permission]:
@@ -101,7 +101,7 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
     async def find_one(
         self, principal: Principal | None = None, *, principal_guid: str | None = None
     ) -> Permission | None:
-        """List the permission of a user or group, or None; of neither, the first."""
+        """Return the permission of a user or group, or None; without either, the first one."""
         if principal is None and principal_guid is None:
             return await self.find().first()
         guid = guid_of(principal, principal_guid, _PRINCIPAL)
@@ -124,10 +124,11 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
         principal_type: str | None = None,
         send_email: bool | None = None,
     ) -> Permission:
-        """Permit a user or group something, or change what it is permitted.
+        """Grant a user or group a role, or change its role.
 
-        Servers before 2025.11 refuse who is permitted something already (codes 154, 155); all
-        refuse the owner (34). `ensure_permission` of the content item works on every version.
+        Servers before 2025.11 refuse a user or group that has a permission already (codes 154,
+        155); all refuse the owner (34). `ensure_permission` of the content item works on every
+        version.
         """
         if principal is not None and principal_type is None:
             principal_type = _type_of(principal)
@@ -147,13 +148,14 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
         except ConflictError as error:
             if not error.attempts or error.code not in _ALREADY:
                 raise
-            # On an older server: an earlier attempt may have done it, and its answer was lost.
+            # On an older server, an earlier attempt may have succeeded and only its response was
+            # lost.
             found = await self.find_one(principal_guid=fields["principal_guid"])
             if found is None or found.role != role:
                 raise
             return found
 
-    # There is one entry for each user or group, however often it is sent.
+    # There is one entry per user or group, however often it is sent.
     @endpoint("POST", "/v1/content/{guid}/permissions", idempotent=True)
     async def _create(self, **fields: Unpack[PermissionParams]) -> Permission: ...
 
@@ -172,10 +174,10 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
         *,
         principal_guid: str | None = None,
     ) -> None:
-        """Take a permission away: one by its id, or that of a user or group.
+        """Remove a permission, by its id or by its user or group.
 
-        A text is the permission's id; the guid of a user or group is `principal_guid`. Where such
-        a user or group has none, it is an `InvalidArgumentError`.
+        A string is the permission's id; pass the guid of a user or group as `principal_guid`.
+        Raises `InvalidArgumentError` if that user or group has no permission.
         """
         if isinstance(permission, str) and principal_guid is None:
             return await self._delete(permission)
@@ -201,7 +203,7 @@ def _type_of(principal: Principal) -> PrincipalType:
 
 
 async def give_role(permissions: Permissions, principal: Principal, role: str) -> Permission:
-    """Have a user or group hold exactly this role, whatever others do at the same time."""
+    """Set the role of a user or group, whatever concurrent changes there are."""
     races = 0
     while True:
         found = await permissions.find_one(principal)
@@ -216,5 +218,5 @@ async def give_role(permissions: Permissions, principal: Principal, role: str) -
 
 
 def _overtaken(error: ApiError, found: Permission | None) -> bool:
-    """Return True if somebody else added or took away the entry in the meantime."""
+    """Return True if the entry was added or removed concurrently."""
     return error.code in (_ALREADY if found is None else _GONE)

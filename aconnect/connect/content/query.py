@@ -1,8 +1,7 @@
-"""Content search: its query language, what each term means, and how it is quoted.
+"""Content search: its query language, the meaning of each term, and quoting.
 
-Whether a value names anything is for the server to say: it leaves out a filter whose value it does
-not understand, answers with more content than was meant, and tells so in a warning, which is logged
-and stands in `Page.warnings`.
+The server decides whether a value is valid: it ignores a filter whose value it does not understand,
+returns more content than intended, and adds a warning, which is logged and is in `Page.warnings`.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import Final, Literal, TypedDict, Unpack, cast
 from aconnect.errors import InvalidArgumentError
 
 Order = Literal["asc", "desc"]
-"""Whether the smallest comes first or last."""
+"""Ascending or descending."""
 
-# What cannot be taken for a quote, a separator, a negation or the name of a filter.
+# Text that is not a quote, a separator, a negation or the name of a filter.
 _WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*")
 _VALUE: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_.@/+-]*")
 
@@ -25,23 +24,22 @@ _VERSIONS: Final = ("python", "r")
 
 
 class ContentTerms(TypedDict, total=False):
-    """What content must be like; all of it must hold.
+    """Search terms; content must match all of them.
 
-    Of several owners, types, tags or images one is enough; of several texts and packages all must
-    be there.
+    Of several owners, types, tags or images one must match; of several texts and packages all must.
     """
 
     text: str | Sequence[str]
-    """Words or phrases in name, title or description; case is ignored, and so is whether a blank, a
-    hyphen or other punctuation separates words."""
+    """Words or phrases in name, title or description; ignores case, and which space or punctuation
+    separates words."""
     owner: str | Sequence[str]
     """User names; `@me` is the owner of the key."""
     type: str | Sequence[str]
-    """Kinds as in `ContentItem.app_mode`, such as `shiny`."""
+    """Types as in `ContentItem.app_mode`, such as `shiny`."""
     tag: str | Sequence[str]
-    """Names of tags, or paths such as `finance/docs` where names are not unique."""
+    """Names of tags, or paths such as `finance/docs` if names are not unique."""
     published: bool
-    """Whether there is a bundle."""
+    """Whether it has a bundle."""
     locked: bool
     bookmarked: bool
     """Whether the owner of the key has bookmarked it."""
@@ -52,13 +50,13 @@ class ContentTerms(TypedDict, total=False):
     r: str | bool
     """A version such as `4` or `4.3`, or whether it uses any."""
     package: str | Sequence[str]
-    """Packages with conditions as pip writes them: `flask`, `flask>=2.3,<3`, `flask~=2.3.4`."""
+    """Packages with version specifiers as in pip: `flask`, `flask>=2.3,<3`, `flask~=2.3.4`."""
     image: str | Sequence[str]
     """Parts of the name of an execution image."""
 
 
 def content_query(*, exclude: ContentTerms | None = None, **terms: Unpack[ContentTerms]) -> str:
-    """Write a query for `Content.search`; content with anything of `exclude` is left out."""
+    """Return a query for `Content.search`, without content that matches any term of `exclude`."""
     words = [word for name, value in terms.items() for word in _words(name, value)]
     if exclude is not None:
         words += [_not(word) for name, value in exclude.items() for word in _words(name, value)]
@@ -66,7 +64,7 @@ def content_query(*, exclude: ContentTerms | None = None, **terms: Unpack[Conten
 
 
 def _words(name: str, value: object) -> list[str]:
-    """Write one argument as the terms that it stands for."""
+    """Return the terms of one argument."""
     if name not in ContentTerms.__annotations__:
         known = ", ".join(sorted(ContentTerms.__annotations__))
         raise TypeError(f"content search does not know {name!r}; it knows {known}")
@@ -94,7 +92,7 @@ def _texts(name: str, value: object) -> list[str]:
         given = cast("Sequence[object]", value)
     texts = [text for text in given if isinstance(text, str) and text.strip()]
     if not texts or len(texts) < len(given):
-        # Leaving it out would find everything.
+        # Omitting it would match everything.
         raise InvalidArgumentError(
             f"the search term {name} cannot be {value!r}; pass text that is not empty, or leave it "
             "out"

@@ -1,4 +1,4 @@
-"""Repositories: where in Git content is deployed from."""
+"""Git repositories that content is deployed from."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
 class Repository(ConnectBound, kw_only=True):
-    """Where in Git content comes from, and how the last look at it went."""
+    """The location in Git that content is deployed from, and the result of the last fetch."""
 
     repository: str = ""
     """Its address, with `http` or `https`."""
     branch: str | None = None
     directory: str | None = None
-    """Where in the repository the content's `manifest.json` is; `.` is its top."""
+    """The folder of the content's `manifest.json` in the repository; `.` is its top."""
     polling: bool | None = None
-    """Whether the server looks for new commits by itself, and deploys them."""
+    """Whether the server checks for new commits and deploys them."""
     last_error: str | None = None
-    """Why the last fetch failed; empty or None if it did not."""
+    """The error of the last fetch; empty or None if it succeeded."""
     last_known_commit: str | None = None
     last_fetched_time: datetime | None = None
 
@@ -36,7 +36,7 @@ class Repository(ConnectBound, kw_only=True):
         return await self._repository.update(**fields)
 
     async def delete(self) -> None:
-        """Part the content from Git; what was deployed from there stays."""
+        """Disconnect the content from Git; deployed bundles are kept."""
         await self._repository.delete()
 
 
@@ -59,7 +59,7 @@ class RepositoryPutParams(TypedDict, total=False):
 
 
 def _password(given: Mapping[str, Any]) -> list[object]:
-    """Return the password or token that an address may have in it."""
+    """Return the password or token that an address may contain."""
     user, _, _ = str(given.get("repository", "")).rpartition("@")
     return [user.rpartition(":")[2].removeprefix("//")]
 
@@ -71,20 +71,20 @@ class ContentRepository(
 
     @endpoint("GET", "/v1/content/{guid}/repository")
     async def get(self) -> Repository:
-        """Get the location; `NotFoundError` where the content does not come from Git."""
+        """Get the location; `NotFoundError` if the content is not deployed from Git."""
         ...
 
     @endpoint("PUT", "/v1/content/{guid}/repository", secret=_password)
     async def put(self, **fields: Unpack[RepositoryPutParams]) -> Repository:
-        """Deploy the content from Git from now on, in place of any location before."""
+        """Deploy the content from Git from now on; replaces the previous location."""
         ...
 
     @endpoint("PATCH", "/v1/content/{guid}/repository", idempotent=True, secret=_password)
     async def update(self, **fields: Unpack[RepositoryUpdateParams]) -> Repository:
-        """Change the given fields; `ConflictError` where the content does not come from Git."""
+        """Change the given fields; `ConflictError` if the content is not deployed from Git."""
         ...
 
     @endpoint("DELETE", "/v1/content/{guid}/repository")
     async def delete(self) -> None:
-        """Part the content from Git; what was deployed from there stays."""
+        """Disconnect the content from Git; deployed bundles are kept."""
         ...

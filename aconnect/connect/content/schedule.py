@@ -1,4 +1,4 @@
-"""When content is rendered by itself, and how that was changed."""
+"""Schedules of content, and the history of their changes."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class ScheduleVariant(Model, kw_only=True):
 
 
 class Schedule(Model, kw_only=True):
-    """When something is rendered by itself."""
+    """A schedule."""
 
     type: str | None = None
     schedule: RecurrenceRules | None = None
     next_run: datetime | None = None
     email: bool | None = None
-    """Whether its result is sent by e-mail."""
+    """Whether the result is sent by e-mail."""
     timezone: str | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
@@ -70,13 +70,13 @@ class CurrentSchedule(Model, kw_only=True):
 
 
 class HistorySchedule(Model, kw_only=True):
-    """A schedule as a change left it."""
+    """A schedule after a change."""
 
     schedule: RecurrenceRules | None = None
 
 
 class ScheduleHistoryUser(Model, kw_only=True):
-    """Who changed a schedule."""
+    """The user who changed a schedule."""
 
     guid: str | None = None
     username: str | None = None
@@ -92,7 +92,7 @@ class ScheduleHistoryEntry(Model, kw_only=True):
     """`created`, `updated` or `deleted`."""
     change_time: datetime | None = None
     user: ScheduleHistoryUser | None = None
-    """None if the user was deleted since."""
+    """None if the user has been deleted."""
     new_schedule: HistorySchedule | None = None
     """None if the change deleted the schedule."""
 
@@ -104,13 +104,13 @@ class VariantScheduleHistory(Model, kw_only=True):
     current_schedule: CurrentSchedule | None = None
     """None if the variant has none now."""
     history: list[ScheduleHistoryEntry] | None = None
-    """Newest first, and not more than 100."""
+    """Newest first, at most 100."""
     total_count: int | None = None
-    """How many changes there were in all."""
+    """The total number of changes."""
 
 
 class Schedules(ConnectResource, name="content.schedule", scope=("guid",)):
-    """The schedules of one content item; for who may change it."""
+    """The schedules of one content item; requires edit permission."""
 
     @paged(
         "/v1/content/{guid}/schedule/history",
@@ -118,5 +118,5 @@ class Schedules(ConnectResource, name="content.schedule", scope=("guid",)):
         role="collaborator",
     )
     def history(self, *, variant: str | None = None) -> Paged[VariantScheduleHistory]:
-        """List how the schedules of all variants were changed, or that of the one with this key."""
+        """List the schedule history of all variants, or of the variant with this key."""
         ...

@@ -1,4 +1,4 @@
-"""What bundles take up on the server's disk; for administrators."""
+"""Disk usage of bundles; for administrators."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from aconnect.connect.content.query import Order
 
 
 class ContentStorageBundles(Model, kw_only=True):
-    """What the bundles of one content item take up, in bytes."""
+    """The disk usage of the bundles of one content item, in bytes."""
 
     count: int | None = None
     bytes_total: int | None = None
     bytes_active: int | None = None
-    """Of the one that the content runs from."""
+    """Of the active bundle."""
     bytes_inactive: int | None = None
-    """Of the others, which may be deleted."""
+    """Of the other bundles, which can be deleted."""
 
 
 class ContentStorageItem(Model, kw_only=True):
-    """What one content item takes up, in short."""
+    """The disk usage of one content item, summarized."""
 
     content_guid: str = ""
     content_name: str | None = None
@@ -38,7 +38,7 @@ class ContentStorageItem(Model, kw_only=True):
 
 
 class BundleStorage(Model, kw_only=True):
-    """What one bundle takes up."""
+    """The disk usage of one bundle."""
 
     id: Id = ""
     created_time: datetime | None = None
@@ -48,7 +48,7 @@ class BundleStorage(Model, kw_only=True):
 
 
 class ContentStorageDetail(Model, kw_only=True):
-    """What one content item takes up, bundle by bundle; sizes in bytes."""
+    """The disk usage of one content item by bundle; sizes in bytes."""
 
     content_guid: str = ""
     content_name: str | None = None
@@ -66,13 +66,13 @@ class ContentStorageDetail(Model, kw_only=True):
 class ContentStorage(
     ConnectResource, name="content.storage", since="2026.06.0", role="administrator"
 ):
-    """What content takes up; `ContentItem.storage` gives that of one item."""
+    """The disk usage of content; `ContentItem.storage` returns that of one item."""
 
     @paged("/v1/content/storage", by=PageNumber(max_size=500))
     def find(
         self, *, sort: str | None = None, order: Order | None = None
     ) -> Paged[ContentStorageItem]:
-        """List all content with what its bundles take up.
+        """List all content with the disk usage of its bundles.
 
         Sorted by the number of bundles or by their bytes: all, those active, or those inactive.
         """
@@ -84,5 +84,5 @@ class ContentStorage(
 
     @endpoint("GET", "/v1/content/{guid}/storage")
     async def get(self, guid: str) -> ContentStorageDetail:
-        """Get what the bundles of one content item take up, one by one."""
+        """Get the disk usage of each bundle of one content item."""
         ...

@@ -12,7 +12,7 @@ from aconnect.connect.tags import Tag
 
 
 class ContentTagParams(TypedDict):
-    """Which tag is put on content."""
+    """The tag to add to content."""
 
     tag_id: str
 
@@ -30,14 +30,14 @@ class ContentTags(ConnectResource, name="content.tags", scope=("guid",), since="
     count: Final = total_of(find)
 
     async def add(self, tag: Tag | str) -> list[Tag]:
-        """Put a tag on, with its ancestors, and give all tags."""
+        """Add a tag, with its ancestors, and return all tags."""
         return await self._add(tag_id=required("id", tag.id if isinstance(tag, Tag) else tag))
 
     @endpoint("POST", "/v1/content/{guid}/tags", idempotent=True, role="collaborator")
     async def _add(self, **fields: Unpack[ContentTagParams]) -> list[Tag]: ...
 
     async def delete(self, tag: Tag | str) -> None:
-        """Take a tag off, with its descendants."""
+        """Remove a tag, with its descendants."""
         await self._delete(tag.id if isinstance(tag, Tag) else tag)
 
     @endpoint("DELETE", "/v1/content/{guid}/tags/{id}", role="collaborator")

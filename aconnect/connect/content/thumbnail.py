@@ -1,6 +1,6 @@
-"""Thumbnails: the pictures that stand for content in lists.
+"""Thumbnails: the images that represent content in lists.
 
-The picture itself is not part of the API: the server shows it at `content_url` followed by
+The image itself is not part of the API: the server serves it at `content_url` followed by
 `__thumbnail__`.
 """
 
@@ -16,7 +16,7 @@ from aconnect.errors import InvalidArgumentError
 
 
 def image_upload(source: bytes | str | Path) -> Upload:
-    """Describe a picture; asks a file for its size, so call it in a thread."""
+    """Return an upload of an image; reads the size of a file, so call it in a thread."""
     if isinstance(source, bytes):
         size = len(source)
     else:
@@ -36,9 +36,9 @@ class ContentThumbnail(
     """The thumbnail of one content item."""
 
     async def put(self, image: bytes | str | Path) -> None:
-        """Send a picture, from memory or a file, instead of the one the content has.
+        """Upload an image from memory or a file; replaces the current one.
 
-        Which formats and sizes will do is the server's decision.
+        The server decides which formats and sizes are valid.
         """
         await self._put(await asyncio.to_thread(image_upload, image))
 
@@ -47,5 +47,5 @@ class ContentThumbnail(
 
     @endpoint("DELETE", "/v1/content/{guid}/thumbnail")
     async def delete(self) -> None:
-        """Take the picture off the content; the server then shows its own for this kind."""
+        """Remove the image; the server then shows its default for this type of content."""
         ...

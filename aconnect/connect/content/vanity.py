@@ -1,7 +1,7 @@
-"""Vanity URLs: paths of their own, below the server's address, at which users find content.
+"""Vanity URLs: chosen paths below the server's address at which content is served.
 
-The server writes a path with a slash at both ends. It may have letters, digits, `-`, `_` and `/`,
-must not lie below another vanity path, and must not be one of the server's own (code 52).
+The server adds a slash at both ends of a path. It can have letters, digits, `-`, `_` and `/`, must
+not be below another vanity path, and must not be one of the server's own paths (code 52).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from aconnect.connect._base.resource import ConnectBound, ConnectResource, none_
 
 
 class Vanity(ConnectBound, kw_only=True):
-    """The path at which a content item is found."""
+    """The path at which a content item is served."""
 
     path: str = ""
     content_guid: str | None = None
@@ -23,12 +23,12 @@ class Vanity(ConnectBound, kw_only=True):
     _vanity = resource(lambda: ContentVanity, guid="content_guid")
 
     async def delete(self) -> None:
-        """Take the path from its content; the content stays."""
+        """Remove the vanity URL; the content is kept."""
         await self._vanity.delete()
 
 
 class VanityParams(TypedDict, total=False):
-    """The path that content is to have; with `force` even if that takes it from other content."""
+    """The path of the content; with `force` it is taken from other content."""
 
     path: Required[str]
     force: bool
@@ -39,22 +39,23 @@ class ContentVanity(ConnectResource, name="content.vanity", scope=("guid",), sin
 
     @endpoint("GET", "/v1/content/{guid}/vanity", role="viewer")
     async def get(self) -> Vanity:
-        """Get the vanity URL; if there is none, it is a `NotFoundError`."""
+        """Get the vanity URL; `NotFoundError` if there is none."""
         ...
 
     async def find_one(self) -> Vanity | None:
-        """Get the vanity URL, or None; the server does not tell content without one from none."""
+        """Get the vanity URL, or None; None as well if the content does not exist."""
         return await none_if_missing(self.get())
 
     @endpoint("PUT", "/v1/content/{guid}/vanity", role="publisher")
     async def put(self, **fields: Unpack[VanityParams]) -> Vanity:
-        """Return the content this path, instead of the one it has.
+        """Set the path of the content; replaces the current one.
 
-        A path in use is a `ConflictError` with code 51; `force=True` takes it from other content.
+        `ConflictError` with code 51 if the path is in use; `force=True` takes it from other
+        content.
         """
         ...
 
     @endpoint("DELETE", "/v1/content/{guid}/vanity", role="publisher")
     async def delete(self) -> None:
-        """Take the path from the content."""
+        """Remove the vanity URL."""
         ...

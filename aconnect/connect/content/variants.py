@@ -1,6 +1,6 @@
-"""Variants: the outputs of a report, one for each set of its parameters.
+"""Variants: the outputs of a report, one for each set of parameters.
 
-The server's operations find them; what renders one is an operation of its content.
+The operations here list them; rendering one is an operation of its content.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aconnect.connect.tasks import ContentTask
 
 VariantInclude = Literal["schedule"] | str
-"""What else to answer of a variant."""
+"""What to include with a variant."""
 
 
 class Variant(ConnectBound, kw_only=True):
@@ -38,22 +38,22 @@ class Variant(ConnectBound, kw_only=True):
     render_time: datetime | None = None
     """When it was last rendered; None for never."""
     failures: int | None = None
-    """How many jobs failed; where the query asks for failures since a time, only since then."""
+    """The number of failed jobs; if the query has a time, only since then."""
     last_failed: datetime | None = None
     skips: int | None = None
-    """How many scheduled jobs were skipped; only since then, as above."""
+    """The number of skipped scheduled jobs; since the same time."""
     last_skipped: datetime | None = None
     schedule: Schedule | None = None
-    """Only with `include="schedule"`, and where there is one."""
+    """Only with `include="schedule"`, and only if there is one."""
 
     async def render(self) -> ContentTask:
-        """Render this variant anew."""
+        """Render this variant."""
         key = required("variant_key", self.variant_key)
         return await self.client.content.render(self.content_guid or "", variant_key=key)
 
 
 class Variants(ConnectResource, name="content.variants"):
-    """The variants of all content that the key can see; private ones only of its owner."""
+    """The variants of all content that the key can see; private ones only of the key's owner."""
 
     @paged("/v1/search/variants", by=PageNumber(max_size=500), role="viewer")
     def find(
@@ -64,10 +64,10 @@ class Variants(ConnectResource, name="content.variants"):
         order: Order | None = None,
         include: VariantInclude | Sequence[VariantInclude] | None = None,
     ) -> Paged[Variant]:
-        """List variants, all of them without `q`.
+        """List variants; without `q`, all of them.
 
-        Of the query language the vendor says only that it knows `failed:>=` and `skipped:>=` with a
-        time in RFC 3339, such as `failed:>=2026-01-31T00:00:00Z`.
+        The vendor documents only the terms `failed:>=` and `skipped:>=` of the query language, with
+        a time in RFC 3339, such as `failed:>=2026-01-31T00:00:00Z`.
         """
         ...
 
@@ -82,9 +82,9 @@ class ContentVariants(ConnectResource, name="content.variants", scope=("guid",))
     def find(
         self, *, include: VariantInclude | Sequence[VariantInclude] | None = None
     ) -> LazySequence[Variant]:
-        """List the item's variants among all: one request for each 500 variants of the server.
+        """List the item's variants by listing all: one request per 500 variants of the server.
 
-        No term is known that would search the variants of one item.
+        The query language has no documented term for the variants of one item.
         """
         everyone = self.client.content.variants.find(include=include)
         guid = required("guid", self.scope["guid"])

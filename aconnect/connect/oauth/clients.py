@@ -1,4 +1,4 @@
-"""OAuth clients: applications that may sign users in with this server."""
+"""OAuth clients: applications that can sign users in with this server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
 class OAuthClient(ConnectBound, kw_only=True):
-    """An application that may sign users in with this server."""
+    """An application that can sign users in with this server."""
 
     id: Id | None = None
     client_id: str = ""
@@ -29,9 +29,9 @@ class OAuthClient(ConnectBound, kw_only=True):
 
 
 class OAuthClients(ConnectResource, name="oauth.clients"):
-    """Applications that may sign users in with this server."""
+    """Applications that can sign users in with this server."""
 
-    # The document names no largest page; users and groups refuse what is too large.
+    # The largest page is not documented; users and groups refuse larger ones.
     @paged("/v1/oauth/clients", by=PageNumber(max_size=100), role="viewer")
     def find(self, *, asc_order: bool | None = None) -> Paged[OAuthClient]:
         """List all clients."""

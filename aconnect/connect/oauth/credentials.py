@@ -1,7 +1,7 @@
-"""OAuth credentials: what Connect gives in exchange for its own session tokens.
+"""OAuth credentials, which Connect returns in exchange for its own session tokens.
 
-Decides what they look like, where running content finds its own token, and that none of them is
-shown. It sends nothing: `oauth` does.
+Decides their form, where running content finds its own token, and that none of them is shown. The
+requests are made by `oauth`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ TOKEN: Final = "CONNECT_CONTENT_SESSION_TOKEN"  # noqa: S105  likewise
 
 
 class OAuthGrantType(OpenEnum):
-    """What is asked of the server."""
+    """The type of an exchange."""
 
     TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  no secret
 
 
 class OAuthTokenType(OpenEnum):
-    """What kind of token is given or requested."""
+    """The type of a token."""
 
     ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105  no secret
     AWS_CREDENTIALS = "urn:ietf:params:aws:token-type:credentials"
@@ -38,7 +38,7 @@ class OAuthTokenType(OpenEnum):
 
 
 class OAuthExchangeParams(TypedDict, total=False):
-    """What is exchanged for what."""
+    """Fields of an exchange."""
 
     grant_type: Required[str]
     """See `OAuthGrantType`."""
@@ -48,11 +48,11 @@ class OAuthExchangeParams(TypedDict, total=False):
     requested_token_type: str
     """By default an access token."""
     audience: str
-    """The guid of the integration, where the content has several."""
+    """The guid of the integration, if the content has several."""
 
 
 class AWSCredentials(Confidential, kw_only=True, rename="camel"):
-    """Temporary keys of AWS, as boto3 takes them; the secret ones are not printed."""
+    """Temporary AWS keys, as boto3 takes them; the secret ones are not printed."""
 
     _hidden: ClassVar[tuple[str, ...]] = ("secret_access_key", "session_token")
 
@@ -63,19 +63,19 @@ class AWSCredentials(Confidential, kw_only=True, rename="camel"):
 
 
 class OAuthCredentials(Confidential, kw_only=True):
-    """What a token was exchanged for; the token in it is not printed."""
+    """The result of an exchange; its token is not printed."""
 
     _hidden: ClassVar[tuple[str, ...]] = ("access_token",)
 
     access_token: str | None = None
     issued_token_type: OAuthTokenType | None = None
     token_type: str | None = None
-    """How the service wants the token, such as `Bearer`."""
+    """The authentication scheme of the token, such as `Bearer`."""
     expires_in: int | None = None
-    """Seconds from the response on; None if the service does not say."""
+    """Seconds from the response; None if unknown."""
 
     def aws(self) -> AWSCredentials:
-        """Read the keys of AWS that the access token stands for, where those were requested."""
+        """Return the AWS keys in the access token, if those were requested."""
         try:
             keys = msgspec.json.decode(b64decode(self.access_token or ""), type=AWSCredentials)
         except (ValueError, msgspec.MsgspecError) as error:
@@ -93,7 +93,7 @@ class OAuthCredentials(Confidential, kw_only=True):
 
 
 def given_token(token: str, what: str, whence: str) -> str:
-    """Return a token that was passed; refuse an empty one, which is what a missing header gives."""
+    """Return a token that was passed; refuse an empty one, such as from a missing header."""
     found = (token or "").strip()
     if not found:
         raise InvalidArgumentError(f"the {what} is empty; {whence}")
@@ -114,7 +114,7 @@ async def own_session_token() -> str:
 
 
 async def _read(name: str) -> tuple[str, str]:
-    """Return a file's token, or else why there is none."""
+    """Return the token in a file, or the reason why there is none."""
     try:
         token = (await anyio.Path(name).read_text(encoding="utf-8")).strip()
     except OSError as error:

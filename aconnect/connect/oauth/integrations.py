@@ -1,7 +1,7 @@
-"""OAuth integrations: services that content may reach, and which content uses which.
+"""OAuth integrations: services that content can use, and which content uses them.
 
-An integration is a service that content may reach with the credentials of its viewers or of a
-service account. It is configured by a template, and content is associated with it.
+An integration gives content access to a service with the credentials of its viewers or of a service
+account. It is configured by a template, and content is associated with it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
-# Names of values in a configuration that must not come back in a server's message.
+# Names of values in a configuration that must not be repeated in an error message.
 _SECRET: Final = re.compile(r"secret|password|private|(^|_)key$", re.IGNORECASE)
 
 
 class OAuthIntegrationAuthType(OpenEnum):
-    """Whose credentials an integration gives."""
+    """The type of credentials that an integration provides."""
 
     VIEWER = "Viewer"
     SERVICE_ACCOUNT = "Service Account"
@@ -58,7 +58,7 @@ class OAuthIntegrationType(OpenEnum):
 
 
 class OAuthIntegrationPermission(Model, kw_only=True):
-    """A user or a group that may use an integration."""
+    """A user or a group that can use an integration."""
 
     id: Id | None = None
     guid: str | None = None
@@ -68,7 +68,7 @@ class OAuthIntegrationPermission(Model, kw_only=True):
 
 
 class OAuthIntegration(ConnectBound, kw_only=True):
-    """A service that content may reach with the credentials of others."""
+    """A service that content can use with the credentials of others."""
 
     id: Id | None = None
     guid: str = ""
@@ -79,12 +79,12 @@ class OAuthIntegration(ConnectBound, kw_only=True):
     template: OAuthIntegrationType | None = None
     auth_type: OAuthIntegrationAuthType | None = None
     config: dict[str, Any] | None = None
-    """The options and fields of its template; the server leaves the secret ones out."""
+    """The options and fields of its template; the server omits the secret ones."""
     permissions: list[OAuthIntegrationPermission] | None = None
-    """Who may use it; everybody if there are none."""
+    """The users and groups that can use it; all if there are none."""
     environment_variables: list[str] | None = None
     content_count: int | None = None
-    """How many content items use it."""
+    """The number of content items that use it."""
 
     associations: ClassVar[ResourceBelow[OAuthIntegrationAssociations]] = resource(
         lambda: OAuthIntegrationAssociations
@@ -103,15 +103,15 @@ class OAuthIntegration(ConnectBound, kw_only=True):
         await self.client.oauth.integrations.delete(self.guid)
 
     async def verify(self) -> None:
-        """Ask the server to try the service account; `BadRequestError` where that fails."""
+        """Ask the server to test the service account; `BadRequestError` if that fails."""
         await self.client.oauth.integrations.verify(self.guid)
 
 
 class OAuthIntegrationAssociation(Model, kw_only=True):
-    """That a content item uses an integration."""
+    """The association of a content item with an integration."""
 
     app_guid: str | None = None
-    """What older servers call `content_guid`."""
+    """The name of `content_guid` on older servers."""
     content_guid: str | None = None
     oauth_integration_guid: str = ""
     oauth_integration_name: str | None = None
@@ -122,7 +122,7 @@ class OAuthIntegrationAssociation(Model, kw_only=True):
 
 
 class OAuthIntegrationPermissionParams(TypedDict, total=False):
-    """Who may use an integration: either a user or a group."""
+    """A permission for an integration: either a user or a group."""
 
     user_guid: str | None
     group_guid: str | None
@@ -147,11 +147,11 @@ class OAuthIntegrationUpdateParams(TypedDict, total=False):
     description: str | None
     config: dict[str, Any]
     permissions: list[OAuthIntegrationPermissionParams] | None
-    """Replaces all there are."""
+    """Replaces all permissions."""
 
 
 class OAuthAssociationParams(TypedDict):
-    """Which integration content uses."""
+    """The integration to associate."""
 
     oauth_integration_guid: str
 
@@ -177,7 +177,7 @@ class OAuthIntegrationAssociations(
 
 
 def _secrets(given: Mapping[str, Any]) -> list[object]:
-    """Return what is secret in a configuration, as far as the names of its values tell."""
+    """Return the secret values of a configuration, according to their names."""
     config: Mapping[str, Any] = given.get("config") or {}
     return [value for name, value in config.items() if _SECRET.search(name)]
 
@@ -202,10 +202,10 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         guid: str | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> OAuthIntegration | None:
-        """Return the first integration that fits, or None.
+        """Return the first integration that matches, or None.
 
-        `name` and `description` are regular expressions found anywhere in the text; of `config`
-        the given values must be there.
+        `name` and `description` are regular expressions, searched anywhere in the text; `config`
+        must contain the given values.
         """
         for one in await self.find():
             if (
@@ -258,12 +258,12 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         """Delete an integration, with its associations and sessions."""
         ...
 
-    # It tries a login and changes nothing.
+    # It tests a login and changes nothing.
     @endpoint("POST", "/v1/oauth/integrations/{guid}/verify", idempotent=True, role="administrator")
     async def verify(self, guid: str) -> None:
-        """Ask the server to try the service account; `BadRequestError` where that fails.
+        """Ask the server to test the service account; `BadRequestError` if that fails.
 
-        Integrations of other kinds cannot be verified, and are refused likewise.
+        Integrations of other types cannot be verified, and are refused as well.
         """
         ...
 

@@ -1,8 +1,7 @@
 """OAuth: integrations with other services, the sessions of users, clients and templates.
 
-Decides how Connect's own tokens are exchanged for credentials. What the credentials are is in
-`oauth_credentials`, the integrations are in `oauth_integrations`, their templates in
-`oauth_templates`.
+Decides how Connect's own tokens are exchanged for credentials, which are defined in `credentials`.
+Integrations, sessions, clients and templates have their own modules.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from aconnect.errors import InvalidArgumentError
 
 
 class OAuth(ConnectResource, name="oauth"):
-    """OAuth integrations, and credentials for the services behind them."""
+    """OAuth integrations, and credentials for their services."""
 
     integrations: Final = resource(OAuthIntegrations)
 
@@ -53,7 +52,7 @@ class OAuth(ConnectResource, name="oauth"):
         Args:
             user_session_token: The viewer's token.
             requested_token_type: By default an access token.
-            audience: The guid of the integration, where the content has several.
+            audience: The guid of the integration, if the content has several.
         """
         token = given_token(
             user_session_token,
@@ -73,11 +72,11 @@ class OAuth(ConnectResource, name="oauth"):
         """Exchange the content's session token for credentials of a service account.
 
         Args:
-            content_session_token: By default what the file says that
-                CONNECT_CONTENT_SESSION_TOKEN_FILE names, read anew each time because the server
-                renews it; without a token there, CONNECT_CONTENT_SESSION_TOKEN.
+            content_session_token: By default the content of the file that
+            CONNECT_CONTENT_SESSION_TOKEN_FILE names, read each time because the server renews it;
+            without a token there, CONNECT_CONTENT_SESSION_TOKEN.
             requested_token_type: By default an access token.
-            audience: The guid of the integration, where the content has several.
+            audience: The guid of the integration, if the content has several.
         """
         token = (
             await own_session_token()
@@ -103,7 +102,7 @@ class OAuth(ConnectResource, name="oauth"):
     async def get_aws_credentials(
         self, user_session_token: str, audience: str | None = None
     ) -> AWSCredentials:
-        """Exchange a viewer's session token for keys of AWS; see `get_credentials`."""
+        """Exchange a viewer's session token for AWS keys; see `get_credentials`."""
         found = await self.get_credentials(
             user_session_token, OAuthTokenType.AWS_CREDENTIALS, audience
         )
@@ -112,13 +111,14 @@ class OAuth(ConnectResource, name="oauth"):
     async def get_aws_content_credentials(
         self, content_session_token: str | None = None, audience: str | None = None
     ) -> AWSCredentials:
-        """Exchange the content's session token for keys of AWS; see `get_content_credentials`."""
+        """Exchange the content's session token for AWS keys; see `get_content_credentials`."""
         found = await self.get_content_credentials(
             content_session_token, OAuthTokenType.AWS_CREDENTIALS, audience
         )
         return found.aws()
 
-    # The server gives the same credentials until they end, or fresh ones that end by themselves.
+    # The server returns the same credentials until they expire, or fresh ones that expire by
+    # themselves.
     @endpoint(
         "POST",
         "/v1/oauth/integrations/credentials",
@@ -129,9 +129,9 @@ class OAuth(ConnectResource, name="oauth"):
         secret=("subject_token",),
     )
     async def exchange(self, **fields: Unpack[OAuthExchangeParams]) -> OAuthCredentials:
-        """Exchange a token in your own words; `get_credentials` and the others have the right ones.
+        """Exchange a token with explicit fields; `get_credentials` and the others fill them in.
 
-        Only the owner of the content that the token belongs to may do it.
+        Requires the key of the owner of the content that the token belongs to.
         """
         ...
 

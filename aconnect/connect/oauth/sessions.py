@@ -1,4 +1,4 @@
-"""OAuth sessions: logins of users to the services behind integrations."""
+"""OAuth sessions: logins of users to the services of integrations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
 class OAuthSession(ConnectBound, kw_only=True):
-    """A user's login to the service behind an integration, kept by the server."""
+    """A user's login to the service of an integration, kept by the server."""
 
     id: Id | None = None
     guid: str = ""
@@ -25,12 +25,12 @@ class OAuthSession(ConnectBound, kw_only=True):
     updated_time: datetime | None = None
 
     async def delete(self) -> None:
-        """Delete the session; its user has to log in to the service again."""
+        """Delete the session; its user must log in to the service again."""
         await self.client.oauth.sessions.delete(self.guid)
 
 
 class OAuthSessions(ConnectResource, name="oauth.sessions", since="2024.08.0", role="viewer"):
-    """Logins of users to the services behind integrations."""
+    """Logins of users to the services of integrations."""
 
     @paged("/v1/oauth/sessions", by=Unpaged())
     def find(self, *, all: bool | None = None) -> Paged[OAuthSession]:  # noqa: A002  the vendor's
@@ -48,5 +48,5 @@ class OAuthSessions(ConnectResource, name="oauth.sessions", since="2024.08.0", r
 
     @endpoint("DELETE", "/v1/oauth/sessions/{guid}")
     async def delete(self, guid: str) -> None:
-        """Delete a session; its user has to log in to the service again."""
+        """Delete a session; its user must log in to the service again."""
         ...

@@ -1,4 +1,4 @@
-"""OAuth templates: what integrations are made of, which options and fields they have."""
+"""OAuth templates: the options and fields of integrations."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from aconnect.connect._base.resource import ConnectResource
 
 
 class OAuthTemplateSection(Model, kw_only=True):
-    """A part of the form that asks for a configuration."""
+    """A section of the configuration form."""
 
     id: int | None = None
-    """A number that fields and options refer to."""
+    """The number that fields and options refer to."""
     order: int | None = None
     name: str | None = None
     description: str | None = None
 
 
 class OAuthTemplateVisibility(Model, kw_only=True):
-    """When a field or option is requested: a comparison, or an operator over others."""
+    """When a field or option is shown: a comparison, or an operator over others."""
 
     name: str | None = None
     """The field that is compared; only in a comparison."""
     value: Any = None
-    """What it is compared with; only in a comparison."""
+    """The value it is compared with; only in a comparison."""
     operator: str | None = None
     """Such as `and`; not in a comparison."""
     operands: list[OAuthTemplateVisibility] | None = None
 
 
 class OAuthTemplateField(Model, kw_only=True):
-    """A text of a configuration."""
+    """A text field of a configuration."""
 
     name: str | None = None
     """Its key in `config`."""
@@ -48,12 +48,12 @@ class OAuthTemplateField(Model, kw_only=True):
     """A regular expression."""
     validation_description: str | None = None
     secret: bool | None = None
-    """Whether the server keeps it to itself once it is set."""
+    """Whether the server never returns it."""
     multiline: bool | None = None
 
 
 class OAuthTemplateOption(Model, kw_only=True):
-    """A choice of a configuration."""
+    """An option of a configuration."""
 
     name: str | None = None
     """Its key in `config`."""
@@ -65,12 +65,12 @@ class OAuthTemplateOption(Model, kw_only=True):
     type: str | None = None
     """`bool` or `select`."""
     values: list[str] | None = None
-    """What can be chosen of a `select`."""
+    """The values of a `select`."""
     default: Any = None
 
 
 class OAuthTemplate(Model, kw_only=True):
-    """What an integration with one kind of service needs to know."""
+    """The configuration of an integration with one type of service."""
 
     id: str = ""
     """The `template` of integrations, such as `custom`."""
@@ -83,7 +83,7 @@ class OAuthTemplate(Model, kw_only=True):
 
 
 class OAuthTemplates(ConnectResource, name="oauth.templates", role="publisher"):
-    """What integrations are made of."""
+    """The templates of integrations."""
 
     @paged("/v1/oauth/templates", by=Unpaged())
     def find(self) -> Paged[OAuthTemplate]:

@@ -31,7 +31,7 @@ class RuntimeCache(ConnectBound, kw_only=True):
     async def delete(self, *, dry_run: bool) -> Task[TaskStatus] | None: ...
 
     async def delete(self, *, dry_run: bool = False) -> Task[TaskStatus] | None:
-        """Start to delete the cache; with `dry_run` only ask whether that could be done."""
+        """Start the deletion of the cache; with `dry_run`, only check whether it is possible."""
         caches = self.client.system.caches.runtime
         task = await caches.delete(
             language=self.language,
@@ -48,13 +48,13 @@ class RuntimeCache(ConnectBound, kw_only=True):
 
 
 class RuntimeCacheDeleteParams(TypedDict, total=False):
-    """Which cache to delete."""
+    """The cache to delete."""
 
     language: Required[str]
     version: Required[str]
     image_name: Required[str]
     dry_run: bool
-    """Only ask whether that could be done."""
+    """Only check whether it is possible."""
 
 
 class RuntimeCaches(
@@ -73,11 +73,11 @@ class RuntimeCaches(
 
     @endpoint("DELETE", "/v1/system/caches/runtime")
     async def delete(self, **fields: Unpack[RuntimeCacheDeleteParams]) -> Task[TaskStatus] | None:
-        """Start to delete a cache; a dry run starts no task."""
+        """Start the deletion of a cache; a dry run starts no task."""
         ...
 
 
 class SystemCaches(ConnectResource, name="system.caches"):
-    """What the server keeps to be faster."""
+    """The caches of the server."""
 
     runtime: Final = resource(RuntimeCaches)

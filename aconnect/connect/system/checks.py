@@ -1,4 +1,4 @@
-"""System checks: the tests that a server makes of itself, run in the background."""
+"""System checks: the server's tests of itself, run in the background."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
 class SystemCheckStatus(OpenEnum):
-    """How far a run of checks is."""
+    """The status of a run of checks."""
 
     REQUESTED = "requested"
     RUNNING = "running"
@@ -33,18 +33,18 @@ class SystemCheckRun(ConnectBound, kw_only=True):
     hostname: str | None = None
     status: SystemCheckStatus | None = None
     passed: int | None = None
-    """How many tests have passed so far."""
+    """The number of tests that have passed so far."""
     failed: int | None = None
-    """How many tests have failed so far."""
+    """The number of tests that have failed so far."""
 
     async def refresh(self) -> SystemCheckRun:
         """Reload the run."""
         return await self.client.system.checks.get(self.id)
 
     async def wait(self, timeout: float | None = None) -> SystemCheckRun:
-        """Wait until it is done or canceled, and give it as it is then.
+        """Wait until the run is done or canceled, and return its final state.
 
-        `timeout` in seconds; by default the client's polling policy says how long.
+        `timeout` is in seconds, by default that of the client's polling policy.
         """
         client = self.client
         checks = client.system.checks
@@ -59,7 +59,7 @@ class SystemCheckRun(ConnectBound, kw_only=True):
         return self.status in _ENDED
 
     async def results(self) -> SystemCheckResults:
-        """Get what each test has said so far."""
+        """Get the results of the tests so far."""
         return await self.client.system.checks.results(self.id)
 
     async def delete(self) -> None:
@@ -75,7 +75,7 @@ class SystemCheckTest(Model, kw_only=True):
 
 
 class SystemCheckResult(Model, kw_only=True):
-    """What one test has said."""
+    """The result of one test."""
 
     group: SystemCheckTest | None = None
     test: SystemCheckTest | None = None
@@ -86,7 +86,7 @@ class SystemCheckResult(Model, kw_only=True):
 
 
 class SystemCheckResults(Model, kw_only=True):
-    """A run of checks and what its tests have said."""
+    """A run of checks and the results of its tests."""
 
     run: SystemCheckRun | None = None
     results: list[SystemCheckResult] = []
@@ -98,17 +98,17 @@ class SystemCheckResults(Model, kw_only=True):
 
 
 class SystemCheckCreateParams(TypedDict, total=False):
-    """Where checks are to run; by default on the host that takes the call."""
+    """The host to run the checks on, by default the one that receives the request."""
 
     hostname: str | None
 
 
 class SystemChecks(ConnectResource, name="system.checks"):
-    """Runs of the checks that a server makes of itself."""
+    """Runs of the server's checks of itself."""
 
     @paged("/v1/system/checks", by=Unpaged(), role="administrator")
     def find(self) -> Paged[SystemCheckRun]:
-        """List all runs that were requested."""
+        """List all runs."""
         ...
 
     find_one: Final = first_of(find)
@@ -117,7 +117,7 @@ class SystemChecks(ConnectResource, name="system.checks"):
 
     @endpoint("POST", "/v1/system/checks", role="administrator")
     async def create(self, **fields: Unpack[SystemCheckCreateParams]) -> SystemCheckRun:
-        """Start a run, by default on the host that takes the call; `wait` for it."""
+        """Start a run, by default on the host that receives the request; `wait` for it."""
         ...
 
     @endpoint("GET", "/v1/system/checks/{id}")
@@ -132,5 +132,5 @@ class SystemChecks(ConnectResource, name="system.checks"):
 
     @endpoint("GET", "/v1/system/checks/{id}/results")
     async def results(self, id: str) -> SystemCheckResults:  # noqa: A002  as above
-        """Get what the tests of a run have said so far."""
+        """Get the results of a run so far."""
         ...

@@ -1,4 +1,4 @@
-"""Documentation: what the administrators have written about their server."""
+"""The server's documentation, written by its administrators."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aconnect.connect._base.resource import ConnectResource
 
 
 class SystemDocumentation(Model, kw_only=True):
-    """What the administrators have written about their server."""
+    """The server's documentation, written by its administrators."""
 
     content: str = ""
     """Markdown."""
@@ -19,14 +19,14 @@ class SystemDocumentation(Model, kw_only=True):
 
 
 class DocumentationParams(TypedDict):
-    """What to write about the server."""
+    """The documentation to set."""
 
     content: str
     """Markdown, up to 500,000 characters."""
 
 
 class CustomDocumentation(ConnectResource, name="system.documentation"):
-    """What the administrators have written about their server; there is one or none."""
+    """The server's documentation; there is at most one."""
 
     @endpoint("GET", "/v1/system/documentation")
     async def get(self) -> SystemDocumentation:
@@ -35,7 +35,7 @@ class CustomDocumentation(ConnectResource, name="system.documentation"):
 
     @endpoint("POST", "/v1/system/documentation", idempotent=True, role="administrator")
     async def put(self, **fields: Unpack[DocumentationParams]) -> None:
-        """Write the documentation, in place of what there was."""
+        """Set the documentation; replaces the current one."""
         ...
 
     @endpoint("DELETE", "/v1/system/documentation", role="administrator")

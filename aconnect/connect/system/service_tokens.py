@@ -1,4 +1,4 @@
-"""Service tokens: keys for machines, which belong to no user and open single doors only."""
+"""Service tokens: keys for machines, which belong to no user and have narrow scopes."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 
 class ServiceTokenScope(Model, kw_only=True):
-    """Something that a service token can be good for."""
+    """A scope of a service token."""
 
     name: str = ""
     description: str | None = None
 
 
 class ServiceToken(Confidential, ConnectBound, kw_only=True):
-    """A key that belongs to no user; it is not good for calls of this API."""
+    """A key that belongs to no user; not valid for this API."""
 
     _hidden: ClassVar[tuple[str, ...]] = ("key",)
 
     guid: str = ""
     name: str = ""
     key: str | None = None
-    """The secret itself, sent only by the creation; it is not printed."""
+    """The key itself, only in the response to its creation; not printed."""
     scopes: list[str] = []
     created_time: datetime | None = None
     active_time: datetime | None = None
-    """When it was last used, to a quarter of an hour; None for never."""
+    """When it was last used, to a quarter of an hour; None means never."""
     expires_at: datetime | None = None
     """None means never."""
 
     async def delete(self) -> None:
-        """Make the token useless at once."""
+        """Delete the token; it becomes invalid immediately."""
         await self.client.system.service_tokens.delete(self.guid)
 
 
@@ -46,7 +46,7 @@ class ServiceTokenCreateParams(TypedDict, total=False):
 
     name: Required[str]
     scopes: Required[list[str]]
-    """At least one of those that `ServiceTokens.scopes` gives."""
+    """At least one of those that `ServiceTokens.scopes` lists."""
     expires_at: datetime | None
     """In the future; by default never."""
 
@@ -70,10 +70,10 @@ class ServiceTokens(ConnectResource, name="system.service_tokens", role="adminis
 
     @endpoint("DELETE", "/v1/system/service-tokens/{guid}")
     async def delete(self, guid: str) -> None:
-        """Make a token useless at once."""
+        """Delete a token; it becomes invalid immediately."""
         ...
 
     @paged("/v1/system/service-tokens/scopes", by=UnpagedEnvelope("scopes"))
     def scopes(self) -> Paged[ServiceTokenScope]:
-        """List what tokens can be good for."""
+        """List the scopes that tokens can have."""
         ...

@@ -1,6 +1,6 @@
-"""System: the hosts, caches and documentation of what content runs on.
+"""The system that content runs on: hosts, and the resources below it.
 
-Checks and service tokens, which are reached from here, have modules of their own.
+Caches, checks, documentation, service tokens and storage have their own modules.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from aconnect.connect.system.storage import SystemStorage
 
 
 class Host(Model, kw_only=True):
-    """A machine that Connect runs on, or did."""
+    """A machine that runs Connect, or did."""
 
     hostname: str = ""
     version: str | None = None
-    """Of the Connect there."""
+    """The version of Connect on it."""
     last_seen: datetime | None = None
 
 
 class ServiceAccounts(Model, kw_only=True):
-    """The service accounts of Kubernetes that were found when Connect started."""
+    """The Kubernetes service accounts that existed when Connect started."""
 
     enabled: bool | None = None
-    """Whether content may choose one of its own."""
+    """Whether content can use its own."""
     default: str | None = None
     accounts: list[str] = []
 
@@ -53,10 +53,10 @@ class System(ConnectResource, name="system"):
 
     @paged("/v1/system/hosts", by=Unpaged(), role="administrator")
     def hosts(self, *, active: bool | None = None) -> Paged[Host]:
-        """List the hosts; with `active` only those heard of within the last minute."""
+        """List the hosts; with `active`, only those seen within the last minute."""
         ...
 
     @endpoint("GET", "/v1/system/offhost/service-accounts", role="publisher")
     async def service_accounts(self) -> ServiceAccounts:
-        """Get the service accounts of Kubernetes, where content runs there."""
+        """Get the Kubernetes service accounts, if content runs there."""
         ...
