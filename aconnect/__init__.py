@@ -61,8 +61,8 @@ __all__ = [
     "errors",
 ]
 
-# Loaded when first asked for: `aconnect --help` needs none of it, and the HTTP client alone takes
-# longer to import than click.
+# Loaded on first access: `aconnect --help` needs none of it, and the HTTP client alone takes longer
+# to import than click.
 _HOMES = {
     "_core.events": (
         *("AttemptFailed", "CallFinished", "CallStarted", "Event", "PageFetched"),

@@ -1,6 +1,6 @@
-"""Doing the same thing to many items: bounded, ordered or as completed, tolerant of failures.
+"""Concurrent calls on many items: bounded, ordered or as completed, tolerant of failures.
 
-The server's own limits are kept by the client; these helpers bound the work around the calls.
+The client enforces the server's limits; these helpers bound the work around the calls.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ Y = TypeVar("Y")
 __all__ = ["LazySequence", "Outcome", "Progress", "amap", "results", "run"]
 
 Progress = Callable[[int, int | None], None]
-"""Called with how many items are done, and how many there are if known."""
+"""Called with the number of completed items, and the total if known."""
 
-# How many results may wait for a slow item before them, per item in flight.
+# How many results can wait for an earlier slow item, per item in flight.
 _WINDOW = 4
 
 
 class Outcome(Struct, Generic[I, T], frozen=True):
-    """What became of one item: a value or an error."""
+    """The outcome of one item: a value or an error."""
 
     item: I
     value: T | None = None
@@ -87,9 +87,9 @@ def amap(
 ) -> LazySequence[T] | LazySequence[Outcome[I, T]]:
     """Call a coroutine function on every item, up to `limit` at once.
 
-    Results come in the order of the items, or as completed with `ordered=False`. A failure is
-    raised and stops the rest, or with `errors="collect"` every item gives an `Outcome`. Items are
-    taken one by one as they are needed, so they may be endless.
+    Results are in the order of the items, or as completed with `ordered=False`. A failure is raised
+    and stops the rest; with `errors="collect"`, every item returns an `Outcome`. Items are consumed
+    one by one, so they can be infinite.
     """
     if limit < 1:
         raise InvalidArgumentError(f"amap(limit={limit}) would never call anything; pass 1 or more")
@@ -108,7 +108,7 @@ def amap(
 
 
 class _Run(Generic[I, T]):
-    """One pass over the items: workers on one side, the consumer of outcomes on the other.
+    """One pass over the items, with workers and a consumer of their outcomes.
 
     Plain tasks and not a task group, because a generator must not be suspended inside one.
     """
@@ -150,7 +150,7 @@ class _Run(Generic[I, T]):
     def _ended(self, worker: asyncio.Task[None]) -> None:
         self._running -= 1
         if worker.cancelled():
-            # Not by us, or nobody would read this: the function raised it.
+            # Not cancelled by us, or this would not be read: the function raised it.
             self._done.put_nowait(asyncio.CancelledError("an item's call was cancelled"))
         elif (error := worker.exception()) is not None:
             self._done.put_nowait(error)
@@ -158,7 +158,7 @@ class _Run(Generic[I, T]):
             self._done.put_nowait(None)
 
     async def completed(self) -> AsyncGenerator[tuple[int, Outcome[I, T]], None]:
-        """Yield numbers and outcomes as they complete; whatever ends it ends the workers."""
+        """Yield numbers and outcomes as they complete; the workers end with it."""
         try:
             while (news := await self._done.get()) is not None:
                 if isinstance(news, BaseException):
@@ -171,7 +171,7 @@ class _Run(Generic[I, T]):
             await self._source.aclose()
 
     def taken(self) -> None:
-        """Let another item begin: the consumer has taken one outcome."""
+        """Start another item: the consumer has taken one outcome."""
         self._places.release()
 
 
@@ -257,10 +257,10 @@ def results(
     errors: Literal["raise", "collect"] = "raise",
     progress: Progress | None = None,
 ) -> LazySequence[T] | LazySequence[Outcome[_Followed[T], T]]:
-    """Wait for many server tasks at once and give their results, as `amap` does.
+    """Wait for many server tasks at once and return their results, like `amap`.
 
-    `timeout` in seconds is for each task, from when it is first followed; at most `limit` are
-    followed at once.
+    `timeout` is for each task, in seconds from its first poll; at most `limit` are followed at
+    once.
     """
     known = list(tasks)
 
@@ -273,6 +273,6 @@ def results(
 
 
 def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
-    """Run a program's main coroutine function, on uvloop where that is installed."""
+    """Run a program's main coroutine function, on uvloop if it is installed."""
     fast = find_spec("uvloop") is not None
     return anyio.run(main, *args, backend="asyncio", backend_options={"use_uvloop": fast})

@@ -1,7 +1,7 @@
-"""From a directory with a manifest to running content: pack, send, start the deployment.
+"""From a directory with a manifest to running content: pack, upload, start the deployment.
 
-Decides what goes into a bundle and which content it goes to. Following the build is the business of
-the task it gives. It makes no manifests.
+Decides what a bundle contains and which content it is for. Following the build is the business of
+the returned task. It creates no manifests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from aconnect.errors import InvalidArgumentError
 MANIFEST: Final = "manifest.json"
 
 DEFAULT_MAX_SIZE: Final = 4 << 30
-"""Bytes of all files of a bundle together, before compression."""
+"""The total size of a bundle's files in bytes, before compression."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{3,64}")
 
@@ -42,11 +42,11 @@ class _Manifest(Struct):
 async def pack(
     directory: str | Path, *, max_size: int = DEFAULT_MAX_SIZE
 ) -> AsyncGenerator[Path, None]:
-    """Pack the files that a manifest lists into a temporary gzip tar, gone after the block.
+    """Pack the files that a manifest lists into a temporary gzip tar, which the block deletes.
 
-    The same files make the same archive, byte by byte. Refused are listed files that are missing,
-    lie outside the directory (by `..`, an absolute name or a link) or are no regular files, and
-    more than `max_size` bytes.
+    The same files make the same archive, byte for byte. Raise `InvalidArgumentError` for listed
+    files that are missing, are outside the directory (by `..`, an absolute name or a link) or are
+    not regular files, and for more than `max_size` bytes.
     """
     number, name = tempfile.mkstemp(prefix="aconnect-", suffix=".tar.gz")
     os.close(number)
@@ -74,20 +74,20 @@ async def deploy(
     max_size: int = DEFAULT_MAX_SIZE,
     progress: Callable[[int, int], None] | None = None,
 ) -> Task[ContentItem]:
-    """Send a directory as a new bundle, start its deployment, and give the task to follow.
+    """Upload a directory as a new bundle, start its deployment, and return the task to follow.
 
-    It goes to the content with this `guid`, or else to the key owner's content with this `name`,
-    which is created if there is none. What can be wrong with the directory is found before
-    anything is sent; an error after that has a note saying what is on the server now.
+    It is deployed to the content with this `guid`, or else to the key owner's content with this
+    `name`, which is created if it does not exist. The directory is checked before anything is sent;
+    a later error has a note about what is on the server.
 
     Args:
-        client: Where to.
-        directory: Has `manifest.json` at its top; see `pack`.
-        name: 3 to 64 of `A-Z a-z 0-9 _ -`. Together with `guid` it is a check.
-        guid: Of existing content.
-        title: What people see; changed where the content has another.
-        max_size: Bytes of all files together at most.
-        progress: Called with the bytes sent so far and in all; after a retry it counts anew.
+        client: The client of the server.
+        directory: A folder with a `manifest.json`; see `pack`.
+        name: 3 to 64 of `A-Z a-z 0-9 _ -`. Together with `guid`, the content must have this name.
+        guid: The guid of existing content.
+        title: The title that users see; updated if the content has another.
+        max_size: The maximum total size of the files, in bytes.
+        progress: Called with the bytes sent so far and the total; a retry restarts the count.
     """
     if name is None and guid is None:
         raise InvalidArgumentError("nothing says where to deploy to; pass name= or guid=")
@@ -111,7 +111,7 @@ async def deploy(
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be the name of content."""
+    """Raise if this cannot be the name of content."""
     if not _NAME.fullmatch(name):
         raise InvalidArgumentError(
             f"{name!r} cannot be the name of content; it takes 3 to 64 letters, digits, '_' and '-'"
@@ -121,7 +121,7 @@ def check_name(name: str) -> None:
 async def _content(
     client: Client, name: str | None, guid: str | None, title: str | None
 ) -> tuple[ContentItem, bool]:
-    """List the content, or create it; tells which."""
+    """Return the content, and whether it was created."""
     if guid is not None:
         item = await client.content.get(guid)
         if name is not None and item.name != name:
@@ -142,14 +142,14 @@ async def _content(
 def _counted(
     progress: Callable[[int, int], None] | None, size: int
 ) -> Callable[[int], None] | None:
-    """Add the pieces of an upload up."""
+    """Add up the chunks of an upload."""
     if progress is None:
         return None
     sent = 0
 
     def add(piece: int) -> None:
         nonlocal sent
-        # All has been sent already: this is another attempt.
+        # Everything has been sent already: this is another attempt.
         sent = piece if sent >= size else min(sent + piece, size)
         progress(sent, size)
 
@@ -157,12 +157,12 @@ def _counted(
 
 
 def _pack(directory: Path, archive: Path, most: int, stopped: threading.Event) -> None:
-    """Write the archive; times, owners and order say nothing of this machine."""
+    """Write the archive; times, owners and order do not depend on this machine."""
     files = _listed(directory)
-    # Not "wb": when nobody waits any more the archive is gone, and must not be made again.
+    # Not "wb": after a cancellation the archive is deleted, and must not be created again.
     with archive.open("r+b") as target:
         left = most
-        # The level costs a fifth of the highest one's time for a few per cent of size.
+        # This level takes a fifth of the time of the highest, for a few per cent of size.
         with (
             gzip.GzipFile("", "wb", 6, target, mtime=0) as compressed,
             tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
@@ -183,7 +183,7 @@ def _pack(directory: Path, archive: Path, most: int, stopped: threading.Event) -
 
 
 class _Stoppable:
-    """A file whose reading ends when nobody waits for the archive any more."""
+    """A file that stops reading after a cancellation."""
 
     def __init__(self, file: IO[bytes], stopped: threading.Event) -> None:
         self._file = file

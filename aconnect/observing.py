@@ -29,9 +29,9 @@ __all__ = ["log_events", "trace_calls"]
 
 
 def log_events(logger: logging.Logger | None = None) -> Subscriber:
-    """Make a subscriber that writes to the log, by default to the logger `aconnect`.
+    """Return a subscriber that writes to the log, by default to the logger `aconnect`.
 
-    Failures and retries are warnings, the end of a call is debug. No line holds a header, a body
+    Failures and retries are warnings, the end of a call is debug. No line contains a header, a body
     or a query value that may be secret.
     """
     log = logger or logging.getLogger("aconnect")
@@ -67,12 +67,12 @@ def log_events(logger: logging.Logger | None = None) -> Subscriber:
 
 
 def trace_calls(tracer: Tracer | None = None) -> Subscriber:
-    """Make a subscriber that gives each call a span; needs the extra `otel`.
+    """Return a subscriber that creates a span for each call; requires the extra `otel`.
 
     Attempts and retries are events of the span. Names follow the semantic conventions for HTTP
     clients where there are any.
     """
-    # Only who traces needs it.
+    # Only needed for tracing.
     from opentelemetry import trace  # noqa: PLC0415
     from opentelemetry.trace import SpanKind, StatusCode  # noqa: PLC0415
 

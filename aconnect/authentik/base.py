@@ -27,5 +27,5 @@ class AuthentikBound(Bound, kw_only=True):
 
     @property
     def client(self) -> Client:
-        """The client this came from."""
+        """The client that this object came from."""
         return cast("Client", self.origin[0])

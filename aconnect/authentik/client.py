@@ -1,4 +1,4 @@
-"""The client of authentik, and where its API is."""
+"""The client of authentik, and the address of its API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Client(BaseClient):
     """A client of one authentik server, for its remote access.
 
     Without arguments it reads `AUTHENTIK_URL` and `AUTHENTIK_TOKEN`. The address may be the
-    server's or the API's (`…/api/v3`). Nothing is sent before the first call.
+    server's or the API's (`…/api/v3`). No request is made before the first call.
     """
 
     connection_tokens: Final = resource(ConnectionTokens)

@@ -1,4 +1,4 @@
-"""Connection tokens: who may open which endpoint right now."""
+"""Connection tokens: the current rights of sessions to open endpoints."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class ConnectionToken(AuthentikBound, kw_only=True):
         await self.client.connection_tokens.delete(self.pk)
 
     async def used_by(self) -> list[UsedBy]:
-        """List what uses the token, and what its deletion would do to that."""
+        """List the objects that use the token, and the effect of its deletion on them."""
         return await self.client.connection_tokens.used_by(self.pk)
 
 
 class ConnectionTokenUpdateParams(TypedDict, total=False):
-    """Fields of a connection token, with those that it cannot be without."""
+    """Fields of a connection token, including the required ones."""
 
     pk: str | None
     provider: Required[int]
@@ -48,7 +48,7 @@ class ConnectionTokenUpdateParams(TypedDict, total=False):
 
 
 class ConnectionTokenPatchParams(TypedDict, total=False):
-    """Fields of a connection token that can be changed; None is sent, and not left out."""
+    """Fields of a connection token that can be changed; None is sent as null."""
 
     pk: str | None
     provider: int | None
@@ -56,7 +56,7 @@ class ConnectionTokenPatchParams(TypedDict, total=False):
 
 
 class ConnectionTokens(AuthentikResource, name="connection_tokens"):
-    """Connection tokens; the server makes them when a user opens an endpoint."""
+    """Connection tokens; the server creates them when a user opens an endpoint."""
 
     @paged("/rac/connection_tokens/", by=Pages(), rename={"session_user": "session__user"})
     def find(
@@ -70,8 +70,8 @@ class ConnectionTokens(AuthentikResource, name="connection_tokens"):
     ) -> Paged[ConnectionToken]:
         """List tokens by endpoint, provider or the `pk` of the session's user.
 
-        `search` looks into the names of endpoint and provider. `ordering` is a field's name, with
-        `-` before it for descending.
+        `search` searches the names of endpoint and provider. `ordering` is the name of a field,
+        with a leading `-` for descending order.
         """
         ...
 
@@ -84,14 +84,14 @@ class ConnectionTokens(AuthentikResource, name="connection_tokens"):
     async def update(
         self, connection_token_uuid: str, **fields: Unpack[ConnectionTokenUpdateParams]
     ) -> ConnectionToken:
-        """Change a token, giving all required fields."""
+        """Replace the fields of a token, passing all required ones."""
         ...
 
     @endpoint("PATCH", "/rac/connection_tokens/{connection_token_uuid}/", idempotent=True)
     async def patch(
         self, connection_token_uuid: str, **fields: Unpack[ConnectionTokenPatchParams]
     ) -> ConnectionToken:
-        """Change the given fields of a token; the others stay as they are."""
+        """Change the given fields of a token; the others keep their values."""
         ...
 
     @endpoint("DELETE", "/rac/connection_tokens/{connection_token_uuid}/")
@@ -101,5 +101,5 @@ class ConnectionTokens(AuthentikResource, name="connection_tokens"):
 
     @endpoint("GET", "/rac/connection_tokens/{connection_token_uuid}/used_by/")
     async def used_by(self, connection_token_uuid: str) -> list[UsedBy]:
-        """List what uses a token, and what its deletion would do to that."""
+        """List the objects that use a token, and the effect of its deletion on them."""
         ...

@@ -1,7 +1,7 @@
-"""How authentik reports errors: `detail` and `code`, or messages per field where it refuses input.
+"""How authentik reports errors: `detail` and `code`, or messages per field if it refuses input.
 
 Source: the schemas `GenericError` and `ValidationError` of its API; the texts of refused tokens are
-those of `authentik/api/authentication.py` and of Django REST framework, which answer 403 to them.
+those of `authentik/api/authentication.py` and of Django REST framework, which return 403.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from aconnect.errors import (
 
 _GENERAL: Final = "non_field_errors"
 _NOT_SIGNED_IN: Final = frozenset({"authentication_failed", "not_authenticated"})
-# Servers leave the code out where they refuse the token itself.
+# Servers omit the code if they refuse the token itself.
 _TOKEN_REFUSED: Final = (
     "Token invalid/expired",
     "Authentication credentials were not provided",
@@ -33,13 +33,13 @@ _TOKEN_REFUSED: Final = (
 
 
 class AuthentikDialect(Dialect):
-    """Reads authentik's error bodies."""
+    """Parses authentik's error bodies."""
 
     def parse(self, response: Response) -> ErrorBody | None:
         data = _json(response)
         if is_dict(data) and isinstance(data.get("detail"), str):
             return ErrorBody(data["detail"], _code(data), data)
-        # Other responses have `detail`; such JSON comes from elsewhere.
+        # Other responses have `detail`; JSON without it comes from elsewhere.
         if response.status != 400 or not (is_dict(data) or is_list(data)):
             return None
         code = _code(data) if is_dict(data) else None
@@ -81,13 +81,13 @@ def _json(response: Response) -> Any:
 
 
 def _code(data: dict[str, Any]) -> str | None:
-    # A list of messages, on the other hand, is about a field called code.
+    # A list of messages, in contrast, is about a field called code.
     code = data.get("code")
     return code if isinstance(code, str) else None
 
 
 def _messages(value: Any, place: str = "") -> Iterator[str]:
-    """Return the messages of refused input, those about no single field first."""
+    """Yield the messages about refused input, general ones first."""
     if is_dict(value):
         for name in sorted(value, key=lambda name: name != _GENERAL):
             inner = place if name == _GENERAL else f"{place}.{name}" if place else name

@@ -1,4 +1,4 @@
-"""Endpoints: the machines that can be reached through a provider of remote access."""
+"""Endpoints: the machines that can be accessed through a remote access provider."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aconnect.authentik.paging import Pages
 
 
 class EndpointProtocol(OpenEnum):
-    """How a machine is reached; protocols unknown to this version are kept as text."""
+    """The protocol of an endpoint; unknown protocols are kept as text."""
 
     RDP = "rdp"
     VNC = "vnc"
@@ -22,14 +22,14 @@ class EndpointProtocol(OpenEnum):
 
 
 class AuthMode(OpenEnum):
-    """Whether the machine's credentials are stored or requested."""
+    """Whether the credentials of an endpoint are stored or prompted for."""
 
     STATIC = "static"
     PROMPT = "prompt"
 
 
 class Endpoint(AuthentikBound, kw_only=True):
-    """A machine that can be reached."""
+    """A machine that can be accessed."""
 
     pk: str = ""
     name: str = ""
@@ -38,13 +38,13 @@ class Endpoint(AuthentikBound, kw_only=True):
     protocol: EndpointProtocol | None = None
     host: str = ""
     settings: dict[str, Any] | None = None
-    """Parameters of the connection, such as `username`, in Guacamole's words."""
+    """Parameters of the connection, such as `username`, in Guacamole's terms."""
     property_mappings: list[str] | None = None
     auth_mode: AuthMode | None = None
     launch_url: str | None = None
     """None if the provider belongs to no application."""
     maximum_connections: int | None = None
-    """How many may be open at a time; -1 for any number."""
+    """The maximum number of open connections; -1 for no limit."""
 
     async def update(self, **fields: Unpack[EndpointUpdateParams]) -> Endpoint:
         """Replace the fields, passing all required ones, and return the updated endpoint."""
@@ -59,12 +59,12 @@ class Endpoint(AuthentikBound, kw_only=True):
         await self.client.endpoints.delete(self.pk)
 
     async def used_by(self) -> list[UsedBy]:
-        """List what uses the endpoint, and what its deletion would do to that."""
+        """List the objects that use the endpoint, and the effect of its deletion on them."""
         return await self.client.endpoints.used_by(self.pk)
 
 
 class EndpointUpdateParams(TypedDict, total=False):
-    """Fields of an endpoint, with those that it cannot be without."""
+    """Fields of an endpoint, including the required ones."""
 
     name: Required[str]
     provider: Required[int]
@@ -77,7 +77,7 @@ class EndpointUpdateParams(TypedDict, total=False):
 
 
 class EndpointPatchParams(TypedDict, total=False):
-    """Fields of an endpoint that can be changed; None is sent, and clears a field that may."""
+    """Fields of an endpoint that can be changed; None clears an optional field."""
 
     name: str | None
     provider: int | None
@@ -102,11 +102,11 @@ class Endpoints(AuthentikResource, name="endpoints"):
         ordering: str | None = None,
         superuser_full_list: bool | None = None,
     ) -> Paged[Endpoint]:
-        """List the endpoints that the token's owner may open, or as a superuser all of them.
+        """List the endpoints that the token's owner can open; as a superuser, optionally all.
 
-        `ordering` is a field's name, with `-` before it for descending. Without `search` the
-        server may answer from a list it keeps for a day, whatever `name` and `provider` say;
-        `superuser_full_list=True` asks for the present one.
+        `ordering` is the name of a field, with a leading `-` for descending order. Without
+        `search`, the server may return a list that it caches for a day, ignoring `name` and
+        `provider`; `superuser_full_list=True` requests the current one.
         """
         ...
 
@@ -122,12 +122,12 @@ class Endpoints(AuthentikResource, name="endpoints"):
 
     @endpoint("PUT", "/rac/endpoints/{pbm_uuid}/")
     async def update(self, pbm_uuid: str, **fields: Unpack[EndpointUpdateParams]) -> Endpoint:
-        """Change an endpoint, giving all required fields; the others may be left as they are."""
+        """Replace the fields of an endpoint, passing all required ones; the others are optional."""
         ...
 
     @endpoint("PATCH", "/rac/endpoints/{pbm_uuid}/", idempotent=True)
     async def patch(self, pbm_uuid: str, **fields: Unpack[EndpointPatchParams]) -> Endpoint:
-        """Change the given fields of an endpoint; the others stay as they are."""
+        """Change the given fields of an endpoint; the others keep their values."""
         ...
 
     @endpoint("DELETE", "/rac/endpoints/{pbm_uuid}/")
@@ -137,5 +137,5 @@ class Endpoints(AuthentikResource, name="endpoints"):
 
     @endpoint("GET", "/rac/endpoints/{pbm_uuid}/used_by/")
     async def used_by(self, pbm_uuid: str) -> list[UsedBy]:
-        """List what uses an endpoint, and what its deletion would do to that."""
+        """List the objects that use an endpoint, and the effect of its deletion on them."""
         ...

@@ -1,4 +1,4 @@
-"""What the responses of several resources hold: users, providers, and what uses an object."""
+"""Models in the responses of several resources: users, providers, and uses of an object."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aconnect._core.model import Model, OpenEnum
 
 
 class UsedByAction(OpenEnum):
-    """What becomes of an object when the one it uses is deleted."""
+    """The effect on an object when an object that it uses is deleted."""
 
     CASCADE = "cascade"
     CASCADE_MANY = "cascade_many"
@@ -60,5 +60,5 @@ class RACProvider(Model, kw_only=True):
     settings: dict[str, Any] | None = None
     outpost_set: list[str] = []
     connection_expiry: str | None = None
-    """How long a session may last, as `hours=8;minutes=30`."""
+    """The maximum duration of a session, such as `hours=8;minutes=30`."""
     delete_token_on_disconnect: bool | None = None

@@ -1,8 +1,8 @@
-"""authentik's page numbers, with a `pagination` object that says which page is next.
+"""authentik's page numbers, with a `pagination` object that contains the next page.
 
-The list of endpoints pages only its count: unless a superuser asks for the full list, every page
-holds all endpoints that the token's owner may see. So a page that begins like the first one is a
-repetition and ends the rows, and a page with more rows than it claims holds all of them.
+The list of endpoints pages only its count: unless a superuser requests the full list, every page
+contains all endpoints that the token's owner can see. So a page that begins like the first one is a
+repetition and ends the paging, and a page with more items than it reports contains all.
 
 Source: `authentik/api/pagination.py` and `authentik/providers/rac/api/endpoints.py` of authentik.
 """
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Pagination(Envelope):
-    """Where a page is among the others."""
+    """The position of a page."""
 
     # The contract allows 2.0 for 2.
     next: int | float
@@ -42,11 +42,11 @@ class Pages(Struct, frozen=True):
 
     max_size: int | None = 100
     repeats: bool = False
-    """Whether a server may answer every page with all rows."""
+    """Whether the server may return all items on every page."""
     controls: ClassVar[tuple[str, ...]] = ("page", "page_size")
 
     def query(self, position: Position, size: int) -> Mapping[str, object]:
-        # The size stays with the position: page 3 of another size begins at another row.
+        # The size is part of the position: page 3 of another size begins at another item.
         return {"page": position.get("page", 1), "page_size": position.get("page_size", size)}
 
     def response_type(self, item: Any) -> Any:
@@ -58,7 +58,7 @@ class Pages(Struct, frozen=True):
         total = None if pagination.count is None else int(pagination.count)
         after = {"page": int(pagination.next), "page_size": position.get("page_size", size)}
         if self.repeats:
-            # The count includes endpoints that the token's owner may not see.
+            # The count includes endpoints that the token's owner cannot see.
             total = None
             if "page" not in position and len(items) > _claimed(pagination):
                 return PageResult(items, None, len(items))
@@ -70,13 +70,13 @@ class Pages(Struct, frozen=True):
 
 
 def _claimed(pagination: Pagination) -> float:
-    """Return how many rows the page should have by its own account."""
+    """Return the number of items that the page reports."""
     if pagination.start_index is None or pagination.end_index is None:
         return float("inf")
     return pagination.end_index - pagination.start_index + 1
 
 
 def _begin(items: list[Any]) -> str:
-    """Describe the first row in a few letters, to know it again."""
+    """Return a short digest of the first item, to recognize it."""
     first = decoding.encode(items[0]) if items else b""
     return hashlib.sha256(first).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""CloudEndure: the client, and per resource group its models and operations."""
+"""CloudEndure: the client, and the models and operations of each resource group."""
 
 from aconnect.cloudendure.accounts import (
     Account,

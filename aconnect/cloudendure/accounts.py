@@ -1,4 +1,4 @@
-"""The account, and all that is told of it in one response."""
+"""The account, and its details in one response."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aconnect.cloudendure.users import User
 
 
 class SamlSettings(CloudEndureModel, kw_only=True):
-    """How an account signs in through an identity provider."""
+    """The identity provider of an account."""
 
     identity_provider_certificate: str | None = None
     identity_provider_url: str | None = None
@@ -23,7 +23,7 @@ class SamlSettings(CloudEndureModel, kw_only=True):
 
 
 class Account(CloudEndureModel, kw_only=True):
-    """An account: who pays, and what may be done."""
+    """An account, with its limits and features."""
 
     invite_token_expiry_minutes: int | None = None
     allow_archiving_default_value: bool | None = None
@@ -43,13 +43,13 @@ class Account(CloudEndureModel, kw_only=True):
 
 
 class Time(CloudEndureModel, kw_only=True):
-    """The time at the server."""
+    """The server's time."""
 
     date_time: datetime | None = None
 
 
 class ReplicationConfiguration(CloudEndureModel, kw_only=True):
-    """How a project or machine is replicated."""
+    """The replication configuration of a project or machine."""
 
     volume_encryption_key: str | None = None
     replication_tags: list[dict[str, Any]] = []
@@ -83,7 +83,7 @@ class ReplicationConfigurationList(CloudEndureModel, kw_only=True):
 
 
 class ExtendedAccountInfo(CloudEndureModel, kw_only=True):
-    """All there is to know at the beginning: the account, its user and its projects."""
+    """The account with its user, projects, clouds and replication configurations."""
 
     account: Account | None = None
     clouds: CloudsList | None = None
@@ -96,12 +96,12 @@ class ExtendedAccountInfo(CloudEndureModel, kw_only=True):
 
 
 class Accounts(CloudEndureResource, name="accounts"):
-    """The account of the user who is signed in."""
+    """The account of the signed-in user."""
 
-    # Each call sends a mail, so a lost answer is not requested again.
+    # Each call sends an e-mail, so a lost response is not retried.
     @endpoint("GET", "/accounts/{accountId}/access", idempotent=False)
     async def access(self, account_id: str, *, username: str) -> dict[str, Any] | None:
-        """Have a temporary access token sent to a user by e-mail."""
+        """Send a temporary access token to a user by e-mail."""
         ...
 
     @endpoint("GET", "/extendedAccountInfo")

@@ -27,4 +27,4 @@ class CloudEndureResource(Resource):
 
 
 class CloudEndureModel(Model, kw_only=True, rename="camel"):
-    """A CloudEndure object; the wire writes its names in camelCase."""
+    """A CloudEndure object; its names are in camelCase in JSON."""

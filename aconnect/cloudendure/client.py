@@ -1,4 +1,4 @@
-"""The client of CloudEndure: where it is, what it signs in with, and its session."""
+"""The client of CloudEndure: its address, credentials and session."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CONSOLE: Final = "https://console.cloudendure.com"
 class Client(BaseClient):
     """A client of CloudEndure.
 
-    It signs in before its first call, again once when the session has ended, and out when it is
-    closed.
+    It signs in before its first call, once more if the session has expired, and signs out when it
+    is closed.
     """
 
     accounts: Final = resource(Accounts)
@@ -48,11 +48,10 @@ class Client(BaseClient):
         """Make a client; makes no request.
 
         Args:
-            user_api_token: A user's API token; or `username` and `password`. What is not passed
-                is taken from CLOUDENDURE_USER_API_TOKEN, or else from CLOUDENDURE_USERNAME and
-                CLOUDENDURE_PASSWORD.
+            user_api_token: A user's API token; or pass `username` and `password`. By default
+            CLOUDENDURE_USER_API_TOKEN, or else CLOUDENDURE_USERNAME and CLOUDENDURE_PASSWORD.
             username: The user's e-mail address.
-            password: Of that user.
+            password: The user's password.
             base_url: The console; by default CLOUDENDURE_BASE_URL, or else the public one.
             connection: See `Connection`.
         """

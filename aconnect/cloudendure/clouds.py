@@ -1,4 +1,4 @@
-"""Clouds and their regions; models only, which come with other objects."""
+"""Clouds and their regions: models that are parts of other objects."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from aconnect.cloudendure.base import CloudEndureModel
 
 
 class ComputeLocation(CloudEndureModel, kw_only=True):
-    """Where machines can run."""
+    """A location for machines."""
 
     is_encryption_supported: bool | None = None
     location_id: str | None = None
@@ -21,7 +21,7 @@ class LogicalLocation(CloudEndureModel, kw_only=True):
 
 
 class StorageLocation(CloudEndureModel, kw_only=True):
-    """Where volumes can be kept."""
+    """A location for volumes."""
 
     location_id: str | None = None
     name: str = ""
@@ -52,7 +52,7 @@ class Subnet(CloudEndureModel, kw_only=True):
 
 
 class Region(CloudEndureModel, kw_only=True):
-    """A region of a cloud, and what there is in it."""
+    """A region of a cloud, with its resources."""
 
     subnets: list[Subnet] = []
     placement_groups: list[str] = []

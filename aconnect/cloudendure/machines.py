@@ -11,5 +11,5 @@ class Machines(CloudEndureResource, name="machines"):
 
     @endpoint("POST", "/projects/{projectId}/machines/{machineId}/forceRescan")
     async def force_rescan(self, project_id: str, machine_id: str) -> None:
-        """Have all volumes of a machine read again; `BadRequestError` where it cannot be."""
+        """Rescan all volumes of a machine; `BadRequestError` if that is not possible."""
         ...

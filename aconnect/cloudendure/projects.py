@@ -1,4 +1,4 @@
-"""Projects: who works on them, what they store, and their audit log."""
+"""Projects: their users, storage and audit log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Project(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
 
     target_cloud_id: str | None = None
     agent_installation_token: str | None = None
-    """As good as a password, so it is not printed."""
+    """As sensitive as a password, so it is not printed."""
     name: str = ""
     users_ids: list[str] = field(default_factory=list[str], name="usersIDs")
     type: str | None = None
@@ -45,25 +45,25 @@ class ProjectsList(CloudEndureModel, kw_only=True):
 
 
 class ProjectStorage(CloudEndureModel, kw_only=True):
-    """How much a project stores."""
+    """The storage of a project."""
 
     project_id: str = ""
     points_in_time_total_bytes: int | None = None
     running_machines_total_bytes: int | None = None
     working_storage: dict[str, Any] | None = None
     calculation_date_time: datetime | None = None
-    """When that was counted."""
+    """When it was calculated."""
 
 
 class ProjectUsersParams(CloudEndureModel, kw_only=True):
-    """Users that come to or leave one project."""
+    """Users to assign to, or remove from, one project."""
 
     project_id: str
     user_ids: list[str]
 
 
 class ProjectsUsersParams(CloudEndureModel, kw_only=True):
-    """Users that come to or leave projects."""
+    """Users to assign to, or remove from, projects."""
 
     items: list[ProjectUsersParams]
 
@@ -79,7 +79,7 @@ class Projects(CloudEndureResource, name="projects"):
     async def _assign_users(self, body: ProjectsUsersParams) -> None: ...
 
     async def remove_users(self, users: Mapping[str, Iterable[str]]) -> None:
-        """Take users out of projects: user ids by project id."""
+        """Remove users from projects: user ids by project id."""
         await self._remove_users(_projects_and_users(users))
 
     @endpoint("POST", "/projects/removeUsers", idempotent=True)
@@ -87,7 +87,7 @@ class Projects(CloudEndureResource, name="projects"):
 
     @endpoint("GET", "/projects/{projectId}/storage")
     async def storage(self, project_id: str) -> ProjectStorage:
-        """Get how much a project stores."""
+        """Get the storage of a project."""
         ...
 
     async def audit_log(
@@ -98,13 +98,13 @@ class Projects(CloudEndureResource, name="projects"):
         from_date_time: datetime | str | None = None,
         to_date_time: datetime | str | None = None,
     ) -> AuditLog:
-        """Get one response's worth of the audit log; `audit_log_events` gets all of it.
+        """Get the audit log in one response, up to its limit; `audit_log_events` yields all of it.
 
         Args:
             project_id: The project.
-            limit: Entries at most, up to 1500, which is the default.
-            from_date_time: Begin of the time window; together with its end or not at all.
-            to_date_time: End of the time window.
+            limit: The maximum number of entries, up to 1500, the default.
+            from_date_time: The start of the time window; requires its end as well.
+            to_date_time: The end of the time window.
         """
         _check_query(limit, from_date_time, to_date_time)
         return await self._audit_log(
@@ -119,9 +119,9 @@ class Projects(CloudEndureResource, name="projects"):
         from_date_time: datetime | str | None = None,
         to_date_time: datetime | str | None = None,
     ) -> str:
-        """Get one response's worth of the audit log as the server's CSV; arguments as `audit_log`.
+        """Get the audit log as the server's CSV, up to its limit; arguments as in `audit_log`.
 
-        CSV does not say whether there are more entries.
+        The CSV does not indicate whether there are more entries.
         """
         _check_query(limit, from_date_time, to_date_time)
         return await self._audit_log_csv(
@@ -156,9 +156,9 @@ class Projects(CloudEndureResource, name="projects"):
         to_date_time: datetime | str | None = None,
         limit: int = MAX_LIMIT,
     ) -> AsyncGenerator[AuditLogEntry, None]:
-        """Stream all entries of a time window, the oldest first, in as many answers as it takes.
+        """Yield all entries of a time window, oldest first, with as many requests as necessary.
 
-        `to_date_time` is now by default. See `window` for how the window is divided.
+        `to_date_time` is the current time by default. See `window` for how the window is divided.
         """
         _check_query(limit, from_date_time, from_date_time)
         now = datetime.fromtimestamp(self.client.clock.time(), UTC)
@@ -175,7 +175,7 @@ class Projects(CloudEndureResource, name="projects"):
 def _projects_and_users(users: Mapping[str, Iterable[str]]) -> ProjectsUsersParams:
     return ProjectsUsersParams(
         items=[
-            # One id given as a text would else be taken apart into letters.
+            # A single id passed as a string would otherwise be split into letters.
             ProjectUsersParams(
                 project_id=project, user_ids=[own] if isinstance(own, str) else [*own]
             )

@@ -1,4 +1,4 @@
-"""Signing in and out: which secrets a client has, and what a login's cookies make of its calls."""
+"""Signing in and out: a client's secrets, and the headers of its session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _XSRF: Final = "XSRF-TOKEN"
 
 
 class LoginParams(TypedDict, total=False):
-    """Who signs in: a user's API token, or user name and password."""
+    """Credentials: a user's API token, or user name and password."""
 
     user_api_token: str
     username: str
@@ -23,17 +23,17 @@ class LoginParams(TypedDict, total=False):
 
 
 class Keyring:
-    """What a client signs in with, shared by all clients that `with_options` makes of one."""
+    """The credentials of a client, shared by all clients that `with_options` makes of one."""
 
     def __init__(self, token: Secret | None, username: str | None, password: Secret | None) -> None:
         self.token = token
         self.username = username
         self.password = password
         self.headers: dict[str, str] = {}
-        """Headers of the present session."""
+        """The headers of the current session."""
 
     def secrets(self) -> tuple[Secret, ...]:
-        """Return what must never be printed."""
+        """Return the values that must never be printed."""
         return tuple(secret for secret in (self.token, self.password) if secret is not None)
 
     def login(self) -> LoginParams:
@@ -45,11 +45,11 @@ class Keyring:
 
 
 class Session(CloudEndureResource, name="session"):
-    """The client's session. It is opened before the first call and closed with the client."""
+    """The client's session, which is opened before the first call and closed with the client."""
 
     @endpoint("POST", "/login", anonymous=True, idempotent=True)
     async def login(self, **fields: Unpack[LoginParams]) -> User:
-        """Check credentials and give their user; the client's own session stays as it is."""
+        """Check credentials and return their user; does not change the client's own session."""
         ...
 
     @endpoint("POST", "/logout", idempotent=True)

@@ -13,7 +13,7 @@ from aconnect.errors import DecodeError
 
 
 class UserStatus(OpenEnum):
-    """Whether an invited user has come."""
+    """The status of an invited user."""
 
     PENDING = "PENDING"
     CONFIRMED = "CONFIRMED"
@@ -21,7 +21,7 @@ class UserStatus(OpenEnum):
 
 
 class Role(OpenEnum):
-    """What a user is allowed to do in its account."""
+    """The role of a user in its account."""
 
     USER = "USER"
     ACCOUNT_ADMIN = "ACCOUNT_ADMIN"
@@ -42,33 +42,33 @@ class User(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
     roles: list[Role] = []
     settings: dict[str, Any] | None = None
     api_token: str | None = None
-    """As good as a password, so it is not printed."""
+    """As sensitive as a password, so it is not printed."""
     has_password: bool | None = None
     terms_accepted: bool | None = None
     self_link: str | None = None
 
 
 class UsersList(CloudEndureModel, kw_only=True):
-    """Users, after a change of theirs."""
+    """Users, after a change."""
 
     items: list[User] = []
 
 
 class UserRolesParams(CloudEndureModel, kw_only=True):
-    """Roles that one user gets or loses."""
+    """Roles to assign to, or revoke from, one user."""
 
     user_id: str
     roles: list[str]
 
 
 class UsersRolesParams(CloudEndureModel, kw_only=True):
-    """Roles that users get or lose."""
+    """Roles to assign to, or revoke from, users."""
 
     items: list[UserRolesParams]
 
 
 class ApiToken(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
-    """An API token that has just been made."""
+    """A new API token."""
 
     _hidden: ClassVar[tuple[str, ...]] = ("api_token",)
 
@@ -82,7 +82,7 @@ class UserCreateParams(TypedDict):
 
 
 class SetPasswordParams(TypedDict):
-    """The token of an invitation, and the password that its user wants."""
+    """The token of an invitation, and the password to set."""
 
     token: str
     new_password: str
@@ -93,38 +93,38 @@ class Users(CloudEndureResource, name="users"):
 
     @endpoint("GET", "/me")
     async def me(self) -> User:
-        """Get the user who is signed in."""
+        """Get the signed-in user."""
         ...
 
     @endpoint("POST", "/users")
     async def create(self, **fields: Unpack[UserCreateParams]) -> User:
-        """Invite a user; it is `PENDING` until it has set its password."""
+        """Invite a user, who is `PENDING` until the password is set."""
         ...
 
     @endpoint("POST", "/setPassword", anonymous=True)
     async def set_password(self, **fields: Unpack[SetPasswordParams]) -> None:
-        """Set the password of an invited user, who needs no session for that."""
+        """Set the password of an invited user; requires no session."""
         ...
 
     async def assign_roles(self, roles: Mapping[str, Iterable[Role | str]]) -> list[User]:
-        """Return users roles, by user id, and give the users as they are then."""
+        """Assign roles to users, by user id, and return the updated users."""
         return (await self._assign_roles(_users_and_roles(roles))).items
 
     @endpoint("POST", "/users/assignRoles", idempotent=True)
     async def _assign_roles(self, body: UsersRolesParams) -> UsersList: ...
 
     async def revoke_roles(self, roles: Mapping[str, Iterable[Role | str]]) -> list[User]:
-        """Take roles from users, by user id, and give the users as they are then."""
+        """Revoke roles from users, by user id, and return the updated users."""
         return (await self._revoke_roles(_users_and_roles(roles))).items
 
     @endpoint("POST", "/users/revokeRoles", idempotent=True)
     async def _revoke_roles(self, body: UsersRolesParams) -> UsersList: ...
 
     async def replace_api_token(self) -> Secret:
-        """Make a new API token for the user who is signed in; the old one is void from then on.
+        """Create a new API token for the signed-in user; the old one becomes invalid.
 
-        The client signs in with the new one from now on; `reveal()` gives it for keeping. If the
-        answer is lost, the new token is too: sign in with the password, or on the console.
+        The client signs in with the new token from now on; `reveal()` returns it for storage. If
+        the response is lost, so is the new token: sign in with the password, or on the console.
         """
         made = await self._replace_api_token()
         if not made.api_token:
@@ -141,7 +141,7 @@ class Users(CloudEndureResource, name="users"):
 def _users_and_roles(roles: Mapping[str, Iterable[Role | str]]) -> UsersRolesParams:
     return UsersRolesParams(
         items=[
-            # One role given as a text would else be taken apart into letters.
+            # A single role passed as a string would otherwise be split into letters.
             UserRolesParams(user_id=user, roles=[own] if isinstance(own, str) else [*own])
             for user, own in roles.items()
         ]

@@ -1,13 +1,13 @@
 """The audit log over a time window that holds more entries than one response.
 
-The server says that there are more, but neither which ones it left out nor whether the ends of a
-window belong to it. So a response counts only if it is complete: a window with more is halved, and
-its halves requested instead, the older one first. Halves share the time between them, and an entry
-counts only if it is later than all before. Hence nothing is lost or doubled, whichever ends belong
-to a window. A log of n answers takes about 2n to 4n requests.
+The server indicates that there are more entries, but neither which ones it omitted nor whether the
+ends of a window are inclusive. So a response is used only if it is complete: a window with more
+entries is halved, and its halves are requested instead, the older one first. Halves share the time
+between them, and an entry is used only if it is later than all before. Hence nothing is lost or
+duplicated, whichever ends are inclusive. A log of n responses takes about 2n to 4n requests.
 
-Windows are divided at full seconds as long as there is one inside, then at milliseconds, then at
-microseconds, since a server may compare times more coarsely than it writes them.
+Windows are divided at whole seconds as long as one is inside, then at milliseconds, then at
+microseconds, because a server may compare times less precisely than it writes them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class AuditLogChangedField(CloudEndureModel, kw_only=True):
-    """One field that an audited change has changed."""
+    """A field changed by an audited change."""
 
     field_name: str = ""
     new_value: str | None = None
@@ -48,19 +48,19 @@ class AuditLogEntry(CloudEndureModel, kw_only=True):
 
 
 class AuditLog(CloudEndureModel, decoding.Envelope, kw_only=True):
-    """One answer's worth of a project's audit log."""
+    """The audit log of a project in one response."""
 
     items: list[AuditLogEntry] = []
     has_more_results: bool = False
-    """Whether the window holds more than the limit."""
+    """Whether the window has more entries than the limit."""
 
 
 class TooManyAtOnceError(AconnectError):
-    """More entries at one instant than one response gives, so that some cannot be had."""
+    """More entries at one instant than one response can contain, so some cannot be fetched."""
 
 
 def window(from_: datetime | str, to: datetime | str) -> tuple[datetime, datetime]:
-    """Read the ends of a window, in UTC; refuse one that ends before it begins."""
+    """Return the ends of a window in UTC; refuse one that ends before it begins."""
     begin, end = _time("from_date_time", from_), _time("to_date_time", to)
     if end < begin:
         raise InvalidArgumentError(
@@ -84,7 +84,7 @@ async def events(
     end: datetime,
     what: str,
 ) -> AsyncGenerator[AuditLogEntry, None]:
-    """Yield each entry from `begin` to `end` once, the oldest first; `what` names the log."""
+    """Yield each entry from `begin` to `end` once, oldest first; `what` names the log in errors."""
     # The windows still to be requested, the oldest last.
     windows = [(begin, end)]
     last = _EPOCH
@@ -112,9 +112,9 @@ async def _instants(
     what: str,
     at_least: int,
 ) -> AuditLog:
-    """Ask for the two ends of the shortest window one by one.
+    """Request the two ends of the shortest window one by one.
 
-    Where the ends do not belong to a window, they answer nothing, so their number is checked.
+    If the ends of a window are exclusive, they return nothing, so the number is checked.
     """
     logs = [await ask(end, end) for end in (from_, to)] if from_ < to else []
     entries = [entry for log in logs for entry in log.items]
@@ -128,7 +128,9 @@ async def _instants(
 
 
 def _middle(from_: datetime, to: datetime) -> datetime | None:
-    """Return a time inside a window near its middle, as round as there is one; None without any."""
+    """Return a time inside a window near its middle, as round as possible; None if there is
+    none.
+    """
     middle = from_ + (to - from_) / 2
     for grain in _GRAINS:
         round_ = middle - (middle - _EPOCH) % grain

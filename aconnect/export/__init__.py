@@ -1,11 +1,11 @@
-"""High-volume collection: the rows of a query into a file, complete or resumable, in little memory.
+"""High-volume collection of the items of a query into a file, resumable, in bounded memory.
 
 ::
 
     selected = await select(client, "visits", Window(from_=begin, to=end))
     done = await collect(selected.paged, "visits.jsonl", keep=selected.keep)
 
-One query goes into one file, page after page.
+One query is written to one file, page by page.
 """
 
 from aconnect.export.collecting import collect

@@ -1,4 +1,4 @@
-"""Collecting the rows of one query into one file.
+"""Collecting the items of one query into one file.
 
 Decides the order of fetching, writing and saving, and what happens when it is interrupted. How rows
 are written and what survives are decided by `sinks` and `parts`.
@@ -38,25 +38,26 @@ async def collect(
     restart: bool = False,
     overwrite: bool = False,
 ) -> Collected:
-    """Write the rows of a query into a file, which is there when it is complete, and not before.
+    """Write the rows of a query to a file, which is written atomically.
 
-    Memory stays the same however many rows come. Broken off by an error, a cancellation or a
-    crash, it leaves `PATH.part` and `PATH.part.json`; the same call then continues from there.
+    Memory is bounded, whatever the number of rows. If interrupted by an error, a cancellation or a
+    crash, it leaves `PATH.part` and `PATH.part.json`; the same call then resumes.
 
     Args:
-        paged: The query, with its rows as they are or `raw()`.
-        path: Where the file will be; its folder must be there.
-        format: `jsonl` passes rows through as they came. `csv` writes the fields that the row type
-            knows; see `Csv` about text that looks like a formula.
-        columns: For CSV: which fields, those of nested data as `data.path`.
-        keep: Chooses rows of a page; `select` gives one for a time window.
+        paged: The query, with decoded or `raw()` rows.
+        path: The path of the file; its folder must exist.
+        format: `jsonl` passes rows on as received. `csv` writes the fields of the row type; see
+        `Csv` about text that looks like a formula.
+        columns: For CSV: the fields to write, those of nested data as `data.path`.
+        keep: Filters the rows of a page; `select` returns a filter for a time window.
         progress: Called in the event loop after each page.
-        restart: Drop what an earlier run left, instead of going on from there.
+        restart: Discard the partial file of an earlier run, instead of resuming it.
         overwrite: Replace a complete file.
 
     Raises:
-        InvalidArgumentError: The file cannot be written or is there already; nothing was fetched.
-        ResumeError: What an earlier run left belongs to another query; nothing was changed.
+        InvalidArgumentError: The file cannot be written or exists already; nothing was fetched.
+        ResumeError: The partial file of an earlier run belongs to another query; nothing was
+        changed.
     """
     sink = sink_for(format, paged.item_type, columns)
     source = Source(
@@ -101,12 +102,12 @@ async def _fetch(
 
 
 def going_on(done: Collected) -> str:
-    """Return what is left of a collection that was interrupted, and how it continues."""
+    """Return what is kept of an interrupted collection, and how to resume it."""
     return f"{done.rows:,} rows are kept in {done.path}.part; the same again goes on from there."
 
 
 def _described(keep: Keep | None) -> str:
-    """Tell one way of choosing rows from another, the same in every process."""
+    """Return a description of a filter, the same in every process."""
     if keep is None:
         return ""
     if isinstance(keep, Struct):

@@ -1,10 +1,10 @@
-"""Files in the making: `NAME.part` with the rows, `NAME.part.json` with how far they are good.
+"""Partial files: `NAME.part` with the rows, `NAME.part.json` with the checkpoint.
 
-Decides what survives a crash. Rows are appended to the part; every second what has come is forced
-to the disk and a checkpoint is put in place of the last one, as a whole. A later run cuts the part
-back to its checkpoint, so nothing is lost or doubled. The file takes its name when it is complete.
+Decides what survives a crash. Rows are appended to the partial file; every second it is synced to
+disk and the checkpoint is replaced atomically. A later run truncates the partial file to its
+checkpoint, so nothing is lost or duplicated. The file takes its final name when it is complete.
 
-Everything here blocks and belongs into a worker thread. It knows nothing of servers.
+Everything here blocks and must run in a worker thread. It knows nothing of servers.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ SAVE_EVERY: Final = 1.0
 """Seconds between checkpoints."""
 
 _BLOCK: Final = 2000
-"""Rows encoded at a time, so that a series that comes in one response is not held twice."""
+"""Rows encoded at a time, so that a series in one response is not in memory twice."""
 
 
 class Source(Struct, frozen=True, kw_only=True):
-    """What a file is made from; a part continues only with the same."""
+    """The source of a file; a partial file is resumed only from the same source."""
 
     server: str
     query: str
@@ -44,13 +44,13 @@ class Source(Struct, frozen=True, kw_only=True):
 
 
 class Checkpoint(Struct, kw_only=True):
-    """How far a part is good."""
+    """The valid part of a partial file."""
 
     source: Source
     token: str | None = None
     """Of the last page written; None before the first."""
     ended: bool = False
-    """Whether there is nothing more to come."""
+    """Whether all rows have been written."""
     size: int = 0
     """In bytes."""
     rows: int = 0
@@ -58,20 +58,20 @@ class Checkpoint(Struct, kw_only=True):
 
 
 class Collected(Struct, frozen=True, kw_only=True):
-    """What has been collected so far, or in the end."""
+    """The progress or result of a collection."""
 
     path: Path
-    """Where the complete file is, or will be."""
+    """The path of the complete file."""
     rows: int
     pages: int
     size: int
     """In bytes."""
     resumed: int
-    """How many of the rows an earlier run had collected."""
+    """How many of the rows an earlier run collected."""
 
 
 class PartFile:
-    """One file in the making; methods may be called from any thread, one at a time."""
+    """One partial file; methods can be called from any thread, one at a time."""
 
     def __init__(self, path: Path, source: Source, sink: Sink) -> None:
         self.path = path
@@ -82,11 +82,11 @@ class PartFile:
         self._saved = 0.0
         self._file: IO[bytes] | None = None
         self._closed = False
-        # A cancelled coroutine does not stop the thread it waited for: what comes after waits here.
+        # A cancelled coroutine does not stop the thread it waited for: later calls wait here.
         self._lock = threading.Lock()
 
     def open(self, *, restart: bool, overwrite: bool) -> None:
-        """Begin the file, or continue with what an earlier run left."""
+        """Create the file, or resume that of an earlier run."""
         with self._lock:
             if self._closed:
                 return
@@ -123,17 +123,17 @@ class PartFile:
 
     @property
     def token(self) -> str | None:
-        """Where to continue; None at the beginning."""
+        """The position to resume from; None at the beginning."""
         return self._state.token
 
     @property
     def ended(self) -> bool:
-        """Whether all rows are there and only the name is missing."""
+        """Whether all rows are written and only the final name is missing."""
         return self._state.ended
 
     @property
     def progress(self) -> Collected:
-        """How far it is."""
+        """The progress so far."""
         state = self._state
         return Collected(
             path=self.path,
@@ -164,7 +164,7 @@ class PartFile:
             return self.progress
 
     def finish(self) -> Collected:
-        """Return the file its name."""
+        """Rename the file to its final name."""
         with self._lock:
             if self._file is not None:
                 self._file.flush()
@@ -176,7 +176,7 @@ class PartFile:
             return self.progress
 
     def close(self) -> None:
-        """Leave the part for a later run; where nothing has come, leave nothing."""
+        """Keep the partial file for a later run, unless it is empty."""
         with self._lock, suppress(OSError):
             self._closed = True
             file, self._file = self._file, None
@@ -207,14 +207,14 @@ def _beside(path: Path) -> tuple[Path, Path]:
 
 
 def _opened(part: Path) -> IO[bytes]:
-    """Open for writing without cutting off what is there."""
+    """Open for writing without truncating."""
     return os.fdopen(
         os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b"
     )
 
 
 def _lock(file: IO[bytes], part: Path) -> None:
-    """Make sure that no other process writes the same part; the lock ends with the process."""
+    """Ensure that no other process writes the same file; the lock ends with the process."""
     try:
         fcntl: Any = importlib.import_module("fcntl")
     except ImportError:
@@ -226,7 +226,7 @@ def _lock(file: IO[bytes], part: Path) -> None:
     except BlockingIOError:
         alone = False
     except OSError:
-        return  # Some network file systems know no locks.
+        return  # Some network file systems have no locks.
     if not alone:
         raise InvalidArgumentError(
             f"another process is writing {part}; wait for it, or choose another place"

@@ -1,8 +1,8 @@
-"""What is collected: the series of a server, cut into windows that do not overlap.
+"""The series that can be collected, in time windows that do not overlap.
 
-Servers count both ends of a time window in, and Shiny usage gives every session that overlaps it.
-Here an event belongs to the window `from_ <= t < to` of its own timestamp, so that adjoining
-windows give each event once. Nothing is written here.
+On servers both ends of a time window are inclusive, and Shiny usage includes every session that
+overlaps it. Here an event belongs to the window `from_ <= t < to` of its own timestamp, so that
+adjoining windows return each event once. Nothing is written here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Kind = Literal["visits", "shiny-usage", "hits", "audit-logs"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 Keep = Callable[[Sequence[Raw]], Sequence[Raw] | None]
-"""Gives the rows of a page that are wanted; None if neither this page nor any after it is."""
+"""Returns the rows of a page that belong to the window; None if no later page can have any."""
 
 _TIMES: Final[dict[Kind, str]] = {
     "visits": "time",
@@ -37,7 +37,7 @@ _TIMES: Final[dict[Kind, str]] = {
 
 
 class Window(Struct, frozen=True, kw_only=True):
-    """The time from `from_` on and before `to`; None leaves that end open."""
+    """The time from `from_` (inclusive) to `to` (exclusive); None leaves that end open."""
 
     from_: datetime | None = None
     to: datetime | None = None
@@ -54,11 +54,11 @@ class Window(Struct, frozen=True, kw_only=True):
 
     @property
     def bounded(self) -> bool:
-        """Whether it has an end at all."""
+        """Whether it has any end."""
         return self.from_ is not None or self.to is not None
 
     def holds(self, time: datetime) -> bool:
-        """Return True if something at this time belongs to it."""
+        """Return True if this time belongs to it."""
         return not self.before(time) and not self.after(time)
 
     def before(self, time: datetime) -> bool:
@@ -71,21 +71,21 @@ class Window(Struct, frozen=True, kw_only=True):
 
 
 class Within(Struct, frozen=True, kw_only=True):
-    """Keeps the rows whose time is in a window, and that are about certain content.
+    """Keeps the rows in a time window, optionally of certain content.
 
-    Rows without a readable time are kept: losing one would be worse than having it twice.
+    Rows without a valid time are kept: losing one would be worse than a duplicate.
     """
 
     window: Window
     time: str
-    """The field that holds the time."""
+    """The field that contains the time."""
     order: Literal["ascending", "descending"] | None = None
-    """How the rows come. Of an ordered page only the first and the last row are looked at, unless
-    an edge of the window lies between them."""
+    """The order of the rows. Of an ordered page only the first and the last row are examined,
+    unless an end of the window is between them."""
     contents: frozenset[str] | None = None
 
     def __call__(self, rows: Sequence[Raw]) -> Sequence[Raw] | None:
-        """Keep what belongs, and say when the window is past."""
+        """Return the rows that belong; None after the end of the window."""
         if not rows:
             return rows
         if self.order is not None and self.contents is None:
@@ -107,8 +107,8 @@ class Within(Struct, frozen=True, kw_only=True):
     def _peek(self, row: Raw) -> tuple[datetime | None, Any]:
         try:
             seen = _peeker(self.time).decode(row)
-            # Not msgspec's datetime: it rounds nanoseconds up, into the next window, whereas
-            # this cuts them off.
+            # Not msgspec's datetime: it rounds nanoseconds up, into the next window, whereas this
+            # truncates them.
             time = datetime.fromisoformat(seen.time)
         except (msgspec.DecodeError, TypeError, ValueError):
             return None, None
@@ -125,7 +125,7 @@ def _peeker(time: str) -> msgspec.json.Decoder[Any]:
 
 
 class Selected(Struct, frozen=True):
-    """What to collect: the query, and which of its rows belong; pass both to `collect`."""
+    """The query and the filter of its rows; pass both to `collect`."""
 
     paged: Paged[Any]
     keep: Keep | None
@@ -138,10 +138,10 @@ async def select(
     *,
     content_guid: Sequence[str] = (),
 ) -> Selected:
-    """List out how a server gives a series in a window, of some content or of all.
+    """Return the query of a series in a time window, of some content or all.
 
-    Asks the server only for audit logs in a window, which old servers cannot search: there the
-    whole log is read from its newest entry down to the beginning of the window.
+    Makes a request only for audit logs in a window, which old servers cannot search: there the
+    whole log is read from the newest entry back to the start of the window.
     """
     window = window or Window()
     if kind == "audit-logs":
@@ -155,12 +155,12 @@ async def select(
         "hits": usage.hits,
     }[kind]
     paged = operation(from_=window.from_, to=window.to, content_guid=list(content_guid))
-    # Servers before 2026.01 ignore which content's hits are requested.
+    # Servers before 2026.01 ignore the content filter of hits.
     contents = frozenset(content_guid) if kind == "hits" and content_guid else None
     if not window.bounded and contents is None:
         return Selected(paged, None)
-    # Sessions are sorted by their beginning, but which of them overlap is no matter of order;
-    # hits come in no promised order.
+    # Sessions are sorted by their start, which does not determine which of them overlap; the order
+    # of hits is not documented.
     order: Literal["ascending"] | None = "ascending" if kind == "visits" else None
     keep = Within(window=window, time=_TIMES[kind], order=order, contents=contents)
     return Selected(paged, keep)
@@ -175,7 +175,7 @@ async def _audit_logs(client: Client, window: Window) -> Selected:
     try:
         await found.first()
     except EndpointMissingError:
-        # Windows mostly lie near the present, so the way down from it is the shorter one.
+        # Windows are mostly recent, so going back from the newest entry is shorter.
         order = "ascending" if window.from_ is None else "descending"
         found = logs.find(asc_order=order == "ascending")
     return Selected(found, Within(window=window, time=_TIMES["audit-logs"], order=order))

@@ -1,4 +1,4 @@
-"""From raw rows to the bytes of a file: JSON lines as they came, or CSV.
+"""From raw rows to the bytes of a file: JSON lines as received, or CSV.
 
 Decides how a row is written. It opens no file.
 """
@@ -15,7 +15,7 @@ from msgspec import Raw, Struct
 from aconnect.errors import DecodeError, InvalidArgumentError
 
 Format = Literal["jsonl", "csv"]
-"""How rows are written."""
+"""The format of a file."""
 
 
 class Sink(Protocol):
@@ -23,12 +23,12 @@ class Sink(Protocol):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What is written of a row; empty for all of it."""
+        """The fields written; empty for all."""
         ...
 
     @property
     def head(self) -> bytes:
-        """What the file begins with."""
+        """The start of the file."""
         ...
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
@@ -37,7 +37,7 @@ class Sink(Protocol):
 
 
 def sink_for(format: str, row: Any, columns: Sequence[str] | None) -> Sink:  # noqa: A002
-    """Choose how rows of a type are written; `columns` are for CSV only."""
+    """Return the sink for rows of a type; `columns` are for CSV only."""
     if format == "jsonl":
         if columns is not None:
             raise InvalidArgumentError("JSON lines hold whole rows; columns are for format='csv'")
@@ -56,7 +56,7 @@ def sink_for(format: str, row: Any, columns: Sequence[str] | None) -> Sink:  # n
 
 
 def columns_of(row: Any) -> tuple[str, ...]:
-    """Name the columns of a row type as the wire does; those of nested data as `data.path`."""
+    """Return the columns of a row type by their JSON names; those of nested data as `data.path`."""
     names: list[str] = []
     for field in msgspec.structs.fields(row) if _is_struct(row) else ():
         inner = next((kind for kind in get_args(field.type) if _is_struct(kind)), None)
@@ -72,13 +72,13 @@ def _is_struct(kind: Any) -> bool:
 
 
 class JsonLines:
-    """One row to a line, as the server wrote it."""
+    """One row per line, as the server wrote it."""
 
     columns: tuple[str, ...] = ()
     head = b""
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
-        """Join rows; one that has line breaks between its values is written without them."""
+        """Join rows; line breaks between the values of a row are removed."""
         if not rows:
             return b""
         text = b"\n".join(cast("Sequence[bytes]", rows)) + b"\n"
@@ -92,25 +92,24 @@ _PLAIN: Final = frozenset({str, int, float, type(None)})
 
 
 class _Lines(list[str]):
-    """What csv writes into."""
+    """The target of csv."""
 
     def write(self, line: str, /) -> None:
         self.append(line)
 
 
 class Csv:
-    """UTF-8 CSV with a line of names: absent values empty, times in RFC 3339 as they came.
+    """UTF-8 CSV with a header: missing values empty, times in RFC 3339 as received.
 
-    Cells are data, not formulas: text that begins with `=`, `+`, `-` or `@` is written as it is,
-    so a spreadsheet should import the file as text. Nothing else is changed either: a line break
-    in a value is written within quotes.
+    Cells are data, not formulas: text that begins with `=`, `+`, `-` or `@` is written unchanged,
+    so import the file into a spreadsheet as text. A line break in a value is written within quotes.
     """
 
     def __init__(self, columns: tuple[str, ...]) -> None:
         self.columns = columns
         paths = [column.split(".") for column in columns]
         tops = list(dict.fromkeys(path[0] for path in paths))
-        # A type made for these columns: what is not among them is not even decoded.
+        # A type made for these columns: other fields are not even decoded.
         fields: list[Any] = [
             (f"c{i}", Any, msgspec.field(name=top, default=None)) for i, top in enumerate(tops)
         ]
@@ -120,11 +119,11 @@ class Csv:
 
     @property
     def head(self) -> bytes:
-        """The line of names."""
+        """The header."""
         return self._written([list(self.columns)])
 
     def encode(self, rows: Sequence[Raw]) -> bytes:
-        """Write rows; refuse what is not an object."""
+        """Write rows; refuse values that are not objects."""
         try:
             return self._written([self._cells(row) for row in rows])
         except (msgspec.DecodeError, UnicodeError) as error:
@@ -134,7 +133,7 @@ class Csv:
 
     def _written(self, lines: list[list[Any]]) -> bytes:
         written = _Lines()
-        # Told that lines end with "\n" alone, csv would leave a lone "\r" in a cell unquoted.
+        # With "\n" alone as the line terminator, csv would leave a lone "\r" in a cell unquoted.
         csv.writer(written).writerows(lines)
         return "".join([f"{line[:-2]}\n" for line in written]).encode()
 

@@ -1,4 +1,4 @@
-"""Where a Looker instance is: its address with or without the path of the API."""
+"""The address of a Looker instance, with or without the path of the API."""
 
 from __future__ import annotations
 

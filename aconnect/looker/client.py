@@ -24,8 +24,8 @@ class Client(BaseClient):
 
     Without arguments it reads `LOOKERSDK_BASE_URL`, `LOOKERSDK_CLIENT_ID` and
     `LOOKERSDK_CLIENT_SECRET`, as Looker's own SDK does. The address may be the instance's or the
-    API's (`…/api/4.0`). It signs in with the first call, renews its token before that ends, and
-    signs out when it is closed.
+    API's (`…/api/4.0`). The client signs in with the first call, renews its token before it
+    expires, and signs out when it is closed.
     """
 
     roles: Final = resource(Roles)
@@ -91,19 +91,19 @@ class Client(BaseClient):
         users: Iterable[str] | None = None,
         groups: Iterable[str] | None = None,
     ) -> RoleChange:
-        """List out what is to be done for a role to be as described; `apply()` then does it.
+        """Return the changes that bring a role to a described state; `apply()` makes them.
 
-        What is not described stays as it is.
+        What is not described is not changed.
 
         Args:
             name: The role's name.
-            permission_set: Name of its permission set; a new role needs one.
-            permissions: What the permission set has to allow. Where the set does not exist, it
-                would be created; other roles with this set change too.
-            model_set: Name of its model set; a new role needs one.
-            models: The models of the model set, likewise.
-            users: Ids of those who have the role directly; none of them where it is empty.
-            groups: Ids of the groups that have the role, likewise.
+            permission_set: The name of its permission set; required for a new role.
+            permissions: The permissions of the permission set. If the set does not exist, it is
+            created; other roles with this set change as well.
+            model_set: The name of its model set; required for a new role.
+            models: The models of the model set, in the same way.
+            users: The ids of the users that have the role directly; if empty, none has.
+            groups: The ids of the groups that have the role, in the same way.
         """
         return await ensure_role(
             self,

@@ -16,7 +16,7 @@ LOGIN = "session.login"
 
 
 class LookerDialect(Dialect):
-    """Reads Looker's error bodies; `payload` holds the body, with the details per field."""
+    """Parses Looker's error bodies; `payload` is the body, with the details per field."""
 
     def parse(self, response: Response) -> ErrorBody | None:
         data = json_object(response)
@@ -34,7 +34,7 @@ class LookerDialect(Dialect):
         self, request: Request, response: Response, body: ErrorBody | None
     ) -> type[ApiError]:
         if request.operation == LOGIN and response.status == 404 and body is not None:
-            # Looker says "Not found" of a client id and secret that it does not know.
+            # Looker returns "Not found" for an unknown client id and secret.
             return AuthenticationError
         return super().error_class(request, response, body)
 
@@ -51,7 +51,7 @@ class LookerDialect(Dialect):
         return ""
 
     def is_gone(self, error: ApiError) -> bool:
-        # Another 404 comes from something in front of Looker.
+        # Any other 404 comes from something in front of Looker.
         return error.status == 404 and isinstance(error.payload, dict)
 
 
@@ -64,6 +64,6 @@ def _details(data: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _shown(detail: dict[str, Any]) -> str:
-    """Put one field's trouble into words."""
+    """Return the details of one field as text."""
     field, message = detail.get("field"), detail.get("message") or detail.get("code")
     return " ".join(str(part) for part in (field, message) if part)

@@ -1,7 +1,7 @@
 """Brings a role to a described state: first the difference, then the change.
 
-What is not described stays as it is. Names are compared exactly, and users and groups by id. Users
-are those who have the role directly: who has it through a group is the group's business.
+What is not described is not changed. Names are compared exactly, and users and groups by id. Users
+are those that have the role directly, not through a group.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Sets(TypedDict, total=False):
-    """The sets that a role is to have, where it does not."""
+    """The sets to assign to a role."""
 
     permission_set_id: str
     model_set_id: str
@@ -27,7 +27,7 @@ class _Sets(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a list of names or ids has to change."""
+    """The change of a list of names or ids."""
 
     wanted: tuple[str, ...]
     added: tuple[str, ...]
@@ -51,21 +51,21 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class SetChange:
-    """What happens to a role's permission set or model set."""
+    """The change of a role's permission set or model set."""
 
     name: str
     id: str | None
-    """None for a set that would be created."""
+    """None for a set that will be created."""
     content: Difference
     """Its permissions or models."""
     replaces: bool
-    """Whether the role has another set, or none, so far."""
+    """Whether the role has another set, or none, now."""
 
     def __bool__(self) -> bool:
         return self.id is None or self.replaces or bool(self.content)
 
     def lines(self, kind: str) -> list[str]:
-        """Return it, a line for each thing to do."""
+        """Return the change as text, one line per action."""
         lines = [f"  use the {kind} {self.name!r}"] if self.replaces else []
         if self.id is None:
             lines.append(f"  create the {kind} {self.name!r}: {self.content}")
@@ -76,14 +76,14 @@ class SetChange:
 
 @dataclass(frozen=True, slots=True)
 class RoleChange:
-    """What is to be done for a role to be as described; true where there is something.
+    """The changes that bring a role to a described state; true if there are any.
 
-    `str()` shows it, a line for each thing to do. Nothing has happened before `apply`.
+    `str()` shows them, one line per action. Nothing is changed before `apply`.
     """
 
     name: str
     role: Role | None
-    """The role as it was found; None if it would be created."""
+    """The current role; None if it will be created."""
     permission_set: SetChange | None
     model_set: SetChange | None
     users: Difference | None
@@ -108,10 +108,10 @@ class RoleChange:
         return "\n".join(lines)
 
     async def apply(self) -> Role:
-        """Carry it out and give the role.
+        """Make the changes and return the role.
 
-        The lists of users and groups become the described ones, whatever was added since the
-        difference was made. After a failure, describe the role again: what is done is not repeated.
+        The lists of users and groups are replaced by the described ones, whatever was added
+        meanwhile. After a failure, call `ensure_role` again: completed changes are not repeated.
         """
         client = self._client
         sets: _Sets = {}
@@ -129,7 +129,7 @@ class RoleChange:
         elif sets:
             role = await client.roles.update(role.id, **sets)
         elif self.permission_set or self.model_set:
-            # It holds its sets, which have changed.
+            # It contains its sets, which have changed.
             role = await client.roles.get(role.id)
         if self.groups:
             await client.roles.set_groups(role.id, list(self.groups.wanted))
@@ -165,21 +165,21 @@ async def ensure_role(
     users: Iterable[str] | None = None,
     groups: Iterable[str] | None = None,
 ) -> RoleChange:
-    """List out what is to be done for a role to be as described; changes nothing.
+    """Return the changes that bring a role to a described state; changes nothing.
 
     Args:
-        client: Where the role is.
+        client: The client of the instance.
         name: The role's name.
-        permission_set: Name of its permission set; a new role needs one.
-        permissions: What the permission set has to allow. Where the set does not exist, it would
-            be created; other roles with this set change too.
-        model_set: Name of its model set; a new role needs one.
-        models: The models of the model set, likewise.
-        users: Ids of those who have the role directly; none of them where it is empty.
-        groups: Ids of the groups that have the role, likewise.
+        permission_set: The name of its permission set; required for a new role.
+        permissions: The permissions of the permission set. If the set does not exist, it is
+        created; other roles with this set change as well.
+        model_set: The name of its model set; required for a new role.
+        models: The models of the model set, in the same way.
+        users: The ids of the users that have the role directly; if empty, none has.
+        groups: The ids of the groups that have the role, in the same way.
     """
     _refuse_text(permissions=permissions, models=models, users=users, groups=groups)
-    # Not by search, where a name with % or _ would be a pattern.
+    # Not by search, in which % and _ would be patterns.
     role = next((role for role in await client.roles.all() if role.name == name), None)
     if role is None and (permission_set is None or model_set is None):
         raise InvalidArgumentError(
@@ -253,7 +253,7 @@ async def _change(
 
 
 def _refuse_text(**lists: Iterable[str] | None) -> None:
-    """Refuse one text where a list is meant: it would be taken apart into its letters."""
+    """Refuse a string instead of a list: it would be split into its letters."""
     for name, value in lists.items():
         if isinstance(value, str):
             raise InvalidArgumentError(f"{name}={value!r} must be a list; write [{value!r}]")

@@ -1,4 +1,4 @@
-"""Roles: what may be done (a permission set) with what (a model set), and who has them."""
+"""Roles: a permission set for a model set, and the users and groups that have them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Role(Model, kw_only=True):
     """A role of this Looker instance."""
 
     can: dict[str, bool] | None = None
-    """What the caller may do with it."""
+    """The actions that the caller is allowed to take."""
     id: Id = ""
     name: str | None = None
     permission_set: PermissionSet | None = None
@@ -25,7 +25,7 @@ class Role(Model, kw_only=True):
     model_set: ModelSet | None = None
     model_set_id: Id | None = None
     internal: bool | None = None
-    """Looker's own, which cannot be modified."""
+    """Whether it is Looker's own, which cannot be modified."""
     url: str | None = None
     users_url: str | None = None
 
@@ -105,7 +105,7 @@ class RoleUpdateParams(TypedDict, total=False):
 
 
 class RoleCreateParams(TypedDict, total=False):
-    """Fields of a new role; Looker wants both sets."""
+    """Fields of a new role; Looker requires both sets."""
 
     name: Required[str]
     permission_set_id: str | None
@@ -139,7 +139,7 @@ class Roles(LookerResource, name="roles"):
         built_in: bool | None = None,
         filter_or: bool | None = None,
     ) -> Paged[Role]:
-        """List roles by pattern; `aconnect.looker.sets` says what all searches have in common."""
+        """Search roles by pattern; see `aconnect.looker.sets` for the patterns."""
         ...
 
     @paged("/roles/search/with_user_count", by=Offset())
@@ -153,7 +153,7 @@ class Roles(LookerResource, name="roles"):
         built_in: bool | None = None,
         filter_or: bool | None = None,
     ) -> Paged[RoleSearch]:
-        """List roles by pattern, each with the number of its users."""
+        """Search roles by pattern, each with the number of its users."""
         ...
 
     @endpoint("GET", "/roles/{role_id}")
@@ -163,7 +163,7 @@ class Roles(LookerResource, name="roles"):
 
     @endpoint("POST", "/roles")
     async def create(self, **fields: Unpack[RoleCreateParams]) -> Role:
-        """Create a role; `ConflictError` where there is one of that name."""
+        """Create a role; `ConflictError` if the name is taken."""
         ...
 
     @endpoint("PATCH", "/roles/{role_id}", idempotent=True)
@@ -183,7 +183,7 @@ class Roles(LookerResource, name="roles"):
 
     @endpoint("PUT", "/roles/{role_id}/groups")
     async def set_groups(self, role_id: str, body: list[str]) -> list[Group]:
-        """Return a role to the groups with these ids, and take it from all others."""
+        """Set the groups that have a role, by id."""
         ...
 
     @paged("/roles/{role_id}/users", by=Unpaged())
@@ -194,10 +194,10 @@ class Roles(LookerResource, name="roles"):
         fields: Texts | None = None,
         direct_association_only: bool | None = None,
     ) -> Paged[User]:
-        """List the users that have a role, through groups too unless direct ones only."""
+        """List the users that have a role, through groups as well unless only direct ones."""
         ...
 
     @endpoint("PUT", "/roles/{role_id}/users")
     async def set_users(self, role_id: str, body: list[str]) -> list[User]:
-        """Return a role to the users with these ids directly, and take it from all others."""
+        """Set the users that have a role directly, by id."""
         ...

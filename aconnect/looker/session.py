@@ -1,4 +1,4 @@
-"""Signing in to Looker and out of it; the client does both by itself."""
+"""Signing in to Looker and out of it; the client does both automatically."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from aconnect.looker.base import LookerResource
 
 
 class AccessToken(Confidential, kw_only=True):
-    """What a login gives; the tokens are not printed."""
+    """The result of a login; the tokens are not printed."""
 
     _hidden: ClassVar[tuple[str, ...]] = ("access_token", "refresh_token")
 
     access_token: str = ""
     token_type: str | None = None
     expires_in: int | None = None
-    """Seconds from the login on."""
+    """Seconds from the login."""
     refresh_token: str | None = None
 
 
 class LoginParams(TypedDict):
-    """API credentials of a user of Looker."""
+    """API credentials of a Looker user."""
 
     client_id: str
     client_secret: str
@@ -36,7 +36,7 @@ class Session(LookerResource, name="session"):
         """Get an access token; the client's own calls do not need it."""
         ...
 
-    # A second one would be refused, and so sign in again to sign out.
+    # A retry would be refused, and would sign in again to sign out.
     @endpoint("DELETE", "/logout", idempotent=False)
     async def logout(self) -> None:
         """End the session whose token the client uses; the next call signs in again."""

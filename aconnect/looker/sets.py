@@ -1,9 +1,9 @@
-"""Model sets, permission sets, and the permissions that sets are made of.
+"""Model sets, permission sets, and their permissions.
 
-All searches take patterns: `%` is any text and `_` any one character, case is ignored, and the
-texts `IS NULL` and `NOT NULL` ask whether there is a value. Ids may be several, joined by commas.
-`fields` names the fields to be answered, `sorts` the fields to sort by, each perhaps with ` desc`.
-With `filter_or` a row need only match one of the filters instead of all.
+All searches take patterns: `%` matches any text and `_` any one character, ignoring case, and `IS
+NULL` and `NOT NULL` test whether there is a value. Several ids can be passed. `fields` are the
+fields to return, `sorts` the fields to sort by, each optionally with ` desc`. With `filter_or` an
+item must match one of the filters instead of all.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from aconnect._core.paging import Offset, Unpaged
 from aconnect.looker.base import LookerResource
 
 Texts = str | Sequence[str]
-"""One text, or several to be joined by commas."""
+"""One string, or several, which are joined by commas."""
 
 
 class ModelSet(Model, kw_only=True):
-    """The LookML models that a role is about."""
+    """The LookML models of a role."""
 
     can: dict[str, bool] | None = None
-    """What the caller may do with it."""
+    """The actions that the caller is allowed to take."""
     all_access: bool | None = None
     built_in: bool | None = None
-    """Looker's own, which cannot be modified."""
+    """Whether it is Looker's own, which cannot be modified."""
     id: Id = ""
     models: list[str] | None = None
     name: str | None = None
@@ -36,10 +36,10 @@ class ModelSet(Model, kw_only=True):
 
 
 class PermissionSet(Model, kw_only=True):
-    """The permissions that a role gives."""
+    """The permissions of a role."""
 
     can: dict[str, bool] | None = None
-    """What the caller may do with it."""
+    """The actions that the caller is allowed to take."""
     all_access: bool | None = None
     built_in: bool | None = None
     """Looker's own, which cannot be modified."""
@@ -50,13 +50,13 @@ class PermissionSet(Model, kw_only=True):
 
 
 class Permission(Model, kw_only=True):
-    """Something that a permission set may allow."""
+    """A permission that a permission set can contain."""
 
     can: dict[str, bool] | None = None
     permission: str | None = None
-    """Its name, as permission sets use it."""
+    """Its name in permission sets."""
     parent: str | None = None
-    """The permission that this one needs."""
+    """The permission that this one requires."""
     description: str | None = None
 
 
@@ -104,7 +104,7 @@ class ModelSets(LookerResource, name="model_sets"):
         filter_or: bool | None = None,
         models: Texts | None = None,
     ) -> Paged[ModelSet]:
-        """List model sets by pattern; the module says what all searches have in common."""
+        """Search model sets by pattern."""
         ...
 
     @paged("/model_sets", by=Unpaged())
@@ -119,7 +119,7 @@ class ModelSets(LookerResource, name="model_sets"):
 
     @endpoint("POST", "/model_sets")
     async def create(self, **fields: Unpack[ModelSetCreateParams]) -> ModelSet:
-        """Create a model set; `ConflictError` where there is one of that name."""
+        """Create a model set; `ConflictError` if the name is taken."""
         ...
 
     @endpoint("PATCH", "/model_sets/{model_set_id}", idempotent=True)
@@ -149,7 +149,7 @@ class PermissionSets(LookerResource, name="permission_sets"):
         filter_or: bool | None = None,
         permissions: Texts | None = None,
     ) -> Paged[PermissionSet]:
-        """List permission sets by pattern; the module says what all searches have in common."""
+        """Search permission sets by pattern."""
         ...
 
     @paged("/permission_sets", by=Unpaged())
@@ -164,7 +164,7 @@ class PermissionSets(LookerResource, name="permission_sets"):
 
     @endpoint("POST", "/permission_sets")
     async def create(self, **fields: Unpack[PermissionSetCreateParams]) -> PermissionSet:
-        """Create a permission set; `ConflictError` where there is one of that name."""
+        """Create a permission set; `ConflictError` if the name is taken."""
         ...
 
     @endpoint("PATCH", "/permission_sets/{permission_set_id}", idempotent=True)
@@ -181,7 +181,7 @@ class PermissionSets(LookerResource, name="permission_sets"):
 
 
 class Permissions(LookerResource, name="permissions"):
-    """What permission sets may allow."""
+    """The permissions that permission sets can contain."""
 
     @paged("/permissions", by=Unpaged())
     def all(self) -> Paged[Permission]:
