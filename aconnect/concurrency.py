@@ -92,9 +92,9 @@ def amap(
     one by one, so they can be infinite.
     """
     if limit < 1:
-        raise InvalidArgumentError(f"amap(limit={limit}) would never call anything; pass 1 or more")
+        raise InvalidArgumentError(f"amap() got limit={limit}; pass 1 or more")
     if errors not in {"raise", "collect"}:
-        raise InvalidArgumentError(f"errors is 'raise' or 'collect', not {errors!r}")
+        raise InvalidArgumentError(f"errors must be 'raise' or 'collect', not {errors!r}")
 
     def outcomes() -> AsyncGenerator[Outcome[I, T], None]:
         return _outcomes(func, items, limit, ordered, errors == "raise", progress)

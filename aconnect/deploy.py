@@ -90,7 +90,7 @@ async def deploy(
         progress: Called with the bytes sent so far and the total; a retry restarts the count.
     """
     if name is None and guid is None:
-        raise InvalidArgumentError("nothing says where to deploy to; pass name= or guid=")
+        raise InvalidArgumentError("pass name= or guid=")
     if name is not None:
         check_name(name)
     async with pack(directory, max_size=max_size) as archive:
@@ -106,7 +106,7 @@ async def deploy(
             return await item.deploy(bundle)
         except Exception as error:
             if left:
-                error.add_note(f"Not undone: {left}. The same again uses that content.")
+                error.add_note(f"Not undone: {left}. Deploying again uses that content.")
             raise
 
 
@@ -173,8 +173,8 @@ def _pack(directory: Path, archive: Path, most: int, stopped: threading.Event) -
                     left -= status.st_size
                     if left < 0:
                         raise InvalidArgumentError(
-                            f"the files of {directory} have more than {most:,} bytes; leave some "
-                            "out of its manifest, or raise max_size"
+                            f"the files of {directory} have more than {most:,} bytes; remove some "
+                            "from its manifest, or raise max_size"
                         )
                     entry = tarfile.TarInfo(name)
                     entry.size = status.st_size
@@ -191,7 +191,7 @@ class _Stoppable:
 
     def read(self, size: int = -1) -> bytes:
         if self._stopped.is_set():
-            raise InterruptedError("packing was broken off")
+            raise InterruptedError("packing was interrupted")
         return self._file.read(size)
 
 
@@ -236,11 +236,11 @@ def _regular(root: Path, name: str) -> Path:
     except OSError as error:
         raise InvalidArgumentError(
             f"{MANIFEST} lists {name!r}, but there is no such file in {root} "
-            f"({error.strerror or error}); add it, or write the manifest anew"
+            f"({error.strerror or error}); add it, or write the manifest again"
         ) from error
     if not path.is_relative_to(root):
         raise InvalidArgumentError(
-            f"{name!r} leads out of {root}, to {path}; put a copy in its place"
+            f"{name!r} resolves outside {root}, to {path}; replace it with a copy"
         )
     if not regular:
         raise InvalidArgumentError(f"{name!r} in {root} is not a file; list the files in it")

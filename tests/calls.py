@@ -50,7 +50,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "groups.create": {"name": "new-group"},
     "groups.create_remote": {"temp_ticket": "ticket-group-remote0"},
     "groups.update": {"name": "renamed"},
-    "groups.replace": {"name": "renamed"},
+    "groups.modify": {"name": "renamed"},
     "groups.remote": {"prefix": "r"},
     "content.create": {"name": "new-content"},
     "content.update": {"title": "Another title"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, Literal, Required, TypedDict, Unpack
 
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
@@ -26,6 +26,13 @@ class AuthMode(OpenEnum):
 
     STATIC = "static"
     PROMPT = "prompt"
+
+
+EndpointProtocolName = Literal["rdp", "vnc", "ssh"] | str
+"""The name of a protocol."""
+
+AuthModeName = Literal["static", "prompt"] | str
+"""The name of an authentication mode."""
 
 
 class Endpoint(AuthentikBound, kw_only=True):
@@ -68,11 +75,11 @@ class EndpointUpdateParams(TypedDict, total=False):
 
     name: Required[str]
     provider: Required[int]
-    protocol: Required[str]
+    protocol: Required[EndpointProtocolName]
     host: Required[str]
     settings: dict[str, Any] | None
     property_mappings: Sequence[str] | None
-    auth_mode: Required[str]
+    auth_mode: Required[AuthModeName]
     maximum_connections: int | None
 
 
@@ -81,11 +88,11 @@ class EndpointPatchParams(TypedDict, total=False):
 
     name: str | None
     provider: int | None
-    protocol: str | None
+    protocol: EndpointProtocolName | None
     host: str | None
     settings: dict[str, Any] | None
     property_mappings: Sequence[str] | None
-    auth_mode: str | None
+    auth_mode: AuthModeName | None
     maximum_connections: int | None
 
 

@@ -122,8 +122,7 @@ def collect_into(
 ) -> Collected:
     """Collect a series into a file, telling how it goes; `restart` replaces what is there."""
     from aconnect.cli.progress import rows_progress
-    from aconnect.export import collect as collect_rows
-    from aconnect.export import select
+    from aconnect.export import collect as collect_rows, select
     from aconnect.export.collecting import going_on
 
     with rows_progress(path.stem, total) as progress:

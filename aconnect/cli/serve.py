@@ -37,8 +37,7 @@ def serve(
 
     It keeps everything in memory and prints the settings that lead to it.
     """
-    from aconnect.testing import FakeConnect, Seed
-    from aconnect.testing import serve as serve_until_told
+    from aconnect.testing import FakeConnect, Seed, serve as serve_until_told
 
     def ready(server: FakeConnect) -> None:
         echo(f"export CONNECT_SERVER={server.url}")

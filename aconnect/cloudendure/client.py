@@ -102,6 +102,6 @@ def _keyring(user_api_token: str | None, username: str | None, password: str | N
         if name.strip() and word:
             return Keyring(None, name.strip(), Secret(word))
     raise InvalidArgumentError(
-        "nothing to sign in with: pass user_api_token= or set CLOUDENDURE_USER_API_TOKEN, or pass "
+        "no credentials: pass user_api_token= or set CLOUDENDURE_USER_API_TOKEN, or pass "
         "username= and password= or set CLOUDENDURE_USERNAME and CLOUDENDURE_PASSWORD"
     )

@@ -188,13 +188,11 @@ def _check_query(
     limit: int | None, from_: datetime | str | None, to: datetime | str | None
 ) -> None:
     if limit is not None and not 1 <= limit <= MAX_LIMIT:
-        raise InvalidArgumentError(
-            f"an answer of the audit log has 1 to {MAX_LIMIT} entries, not {limit}"
-        )
+        raise InvalidArgumentError(f"limit must be 1 to {MAX_LIMIT} entries, not {limit}")
     if (from_ is None) != (to is None):
         given, missing = (
             ("from_date_time", "to_date_time") if to is None else ("to_date_time", "from_date_time")
         )
         raise InvalidArgumentError(
-            f"{given} was given without {missing}; pass both, or neither for the newest entries"
+            f"{given} was passed without {missing}; pass both, or neither for the newest entries"
         )

@@ -65,7 +65,7 @@ def window(from_: datetime | str, to: datetime | str) -> tuple[datetime, datetim
     if end < begin:
         raise InvalidArgumentError(
             f"the window ends ({rfc3339('to_date_time', end)}) before it begins "
-            f"({rfc3339('from_date_time', begin)}); exchange its ends"
+            f"({rfc3339('from_date_time', begin)}); swap its ends"
         )
     return begin, end
 
@@ -114,23 +114,21 @@ async def _instants(
 ) -> AuditLog:
     """Request the two ends of the shortest window one by one.
 
-    If the ends of a window are exclusive, they return nothing, so the number is checked.
+    If the ends are exclusive, these requests return nothing, so the number is checked.
     """
     logs = [await ask(end, end) for end in (from_, to)] if from_ < to else []
     entries = [entry for log in logs for entry in log.items]
     if len(entries) <= at_least or any(log.has_more_results for log in logs):
         raise TooManyAtOnceError(
             f"{what} has more than {at_least} entries between {rfc3339('from_date_time', from_)} "
-            f"and {rfc3339('to_date_time', to)}, which is more than one answer gives for one "
-            f"instant; raise limit (up to {MAX_LIMIT}), or ask for the time before and after it"
+            f"and {rfc3339('to_date_time', to)}, more than one response can contain for "
+            f"one instant; raise limit (up to {MAX_LIMIT}), or request the time before and after it"
         )
     return AuditLog(items=entries)
 
 
 def _middle(from_: datetime, to: datetime) -> datetime | None:
-    """Return a time inside a window near its middle, as round as possible; None if there is
-    none.
-    """
+    """Return a time inside a window near its middle, as round as possible, or None."""
     middle = from_ + (to - from_) / 2
     for grain in _GRAINS:
         round_ = middle - (middle - _EPOCH) % grain

@@ -14,6 +14,7 @@ from aconnect._core.paging import Unpaged
 from aconnect._core.url import rfc3339, timestamp
 from aconnect.connect._base.paging import Keyset, PageNumber
 from aconnect.connect._base.resource import ConnectResource
+from aconnect.connect.content.query import Order
 
 
 class AuditLog(Row, kw_only=True, frozen=True, gc=False):
@@ -64,7 +65,7 @@ class AuditLogs(ConnectResource, name="audit_logs"):
     count: Final = total_of(find)
 
     @paged("/v1/search/auditlogs", by=PageNumber(max_size=500), role="administrator")
-    def search(self, *, q: str | None = None, order: str | None = None) -> Paged[AuditLog]:
+    def search(self, *, q: str | None = None, order: Order | None = None) -> Paged[AuditLog]:
         """Search in the query language of the server; `audit_query` returns such queries.
 
         `order` is `asc` or `desc`. Newer servers only.

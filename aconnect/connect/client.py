@@ -173,7 +173,7 @@ class Client(BaseClient):
         found = await self.oauth.get_credentials(token, OAuthTokenType.API_KEY, audience)
         if not found.access_token:
             raise DecodeError(
-                f"{self.url} gave no API key for the user session token; is the content's "
+                f"{self.url} returned no API key for the user session token; is the content's "
                 "integration one with Connect's own API?"
             )
         snowflake = self._snowflake_token

@@ -6,7 +6,7 @@ They exist if content runs off-host, in Kubernetes.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Final, Required, TypedDict, Unpack, cast
+from typing import ClassVar, Final, Literal, Required, TypedDict, Unpack, cast
 
 from aconnect._client.endpoint import (
     ResourceBelow,
@@ -32,6 +32,10 @@ class EnvironmentMatching(OpenEnum):
     """Only if a manifest names it."""
     NONE = "none"
     """Never."""
+
+
+EnvironmentMatchingName = Literal["any", "exact", "none"] | str
+"""The name of a matching type."""
 
 
 class EnvironmentInstallation(Model, kw_only=True):
@@ -161,7 +165,7 @@ class EnvironmentUpdateParams(TypedDict, total=False):
     title: str | None
     """1 to 64 characters."""
     description: str | None
-    matching: str | None
+    matching: EnvironmentMatchingName | None
     """As in `EnvironmentMatching`."""
     supervisor: str | None
     python: InstallationsParams

@@ -19,7 +19,7 @@ from aconnect.connect._base.paging import PageNumber
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
 from aconnect.connect.bootstrap import BootstrapSuccess
 from aconnect.connect.content.bundles import archive_upload
-from aconnect.connect.content.content import AccessType, ContentItem, ContentRole
+from aconnect.connect.content.content import AccessType, AccessTypeName, ContentItem, ContentRole
 from aconnect.connect.content.permissions import PrincipalType
 from aconnect.connect.tasks import ContentTask, TaskStatus
 
@@ -91,7 +91,7 @@ class _ExperimentalFields(TypedDict, total=False):
 
     title: str
     description: str
-    access_type: str
+    access_type: AccessTypeName
     connection_timeout: int
     read_timeout: int
     init_timeout: int

@@ -249,7 +249,7 @@ class Groups(ConnectResource, name="groups"):
         ...
 
     @endpoint("POST", "/v1/groups/{guid}", idempotent=True, since="1.7.0", role="publisher")
-    async def replace(self, guid: str, **fields: Unpack[GroupModifyParams]) -> Group:
+    async def modify(self, guid: str, **fields: Unpack[GroupModifyParams]) -> Group:
         """Change a group's name or owner, on any server version."""
         ...
 

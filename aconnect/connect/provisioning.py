@@ -84,7 +84,7 @@ async def bootstrap(
                 )
             raise
     if not found.api_key:
-        raise AconnectError(f"POST {root}/v1/bootstrap succeeded, but its answer has no API key")
+        raise AconnectError(f"POST {root}/v1/bootstrap succeeded, but its response has no API key")
     return found.api_key
 
 
@@ -136,12 +136,14 @@ def decode_secret(text: bytes, where: str) -> bytes:
     """Decode a secret from Base64 text, ignoring line breaks; `where` is for error messages."""
     joined = b"".join(text.split())
     if not joined:
-        raise InvalidArgumentError(f"{where} is empty; it must hold the bootstrap secret as Base64")
+        raise InvalidArgumentError(
+            f"{where} is empty; it must contain the bootstrap secret as Base64"
+        )
     try:
         return base64.b64decode(joined, validate=True)
     except binascii.Error as error:
         raise InvalidArgumentError(
-            f"{where} does not hold Base64 text: {error}; it must hold the bootstrap secret so"
+            f"{where} is not Base64 text: {error}; it must contain the bootstrap secret as Base64"
         ) from error
 
 

@@ -144,7 +144,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         names = _names(path)
         if any("," in name for name in names):
             raise InvalidArgumentError(
-                f"{path!r} has a comma in a name, which cannot be looked for; use find(name=...)"
+                f"{path!r} has a comma in a name, which cannot be looked up; use find(name=...)"
             )
         return await self.get(",".join(names))
 
@@ -206,6 +206,6 @@ def _names(path: str | Sequence[str]) -> Sequence[str]:
     names = path.split("/") if isinstance(path, str) else path
     if not names or not all(names):
         raise InvalidArgumentError(
-            f"{path!r} is no path of tag names; write it as 'A/B/C' or ['A', 'B', 'C']"
+            f"{path!r} is not a path of tag names; write it as 'A/B/C' or ['A', 'B', 'C']"
         )
     return names

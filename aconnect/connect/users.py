@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Required, TypedDict, Unpack
 
 from aconnect._client.endpoint import (
     ResourceBelow,
@@ -32,6 +32,18 @@ class UserRole(OpenEnum):
     ADMINISTRATOR = "administrator"
     PUBLISHER = "publisher"
     VIEWER = "viewer"
+
+
+UserRoleName = Literal["administrator", "publisher", "viewer"] | str
+"""The name of a user role."""
+
+AccountStatus = Literal["locked", "licensed", "inactive"] | str
+"""The status of a user's account."""
+
+UserSort = (
+    Literal["first_name", "last_name", "username", "active_time", "created_time", "user_role"] | str
+)
+"""A field that users can be sorted by."""
 
 
 class UserFields(ConnectBound, kw_only=True):
@@ -144,7 +156,7 @@ class ApiKeyCreateParams(TypedDict, total=False):
     """Fields of a new API key."""
 
     name: Required[str]
-    user_role: str
+    user_role: UserRoleName
     """By default that of the user."""
     expires_at: datetime | None
     """None means never; newer servers only."""
@@ -157,7 +169,7 @@ class UserCreateParams(TypedDict, total=False):
     first_name: str
     last_name: str
     email: str
-    user_role: str | None
+    user_role: UserRoleName | None
     user_must_set_password: bool
     password: str
     external_id: str
@@ -171,7 +183,7 @@ class UserUpdateParams(TypedDict, total=False):
     username: str
     first_name: str
     last_name: str
-    user_role: str
+    user_role: UserRoleName
 
 
 class UserLockParams(TypedDict):
@@ -228,9 +240,9 @@ class Users(ConnectResource, name="users"):
         self,
         *,
         prefix: str | None = None,
-        user_role: str | Sequence[str] | None = None,
-        account_status: str | Sequence[str] | None = None,
-        sort: str | None = None,
+        user_role: UserRoleName | Sequence[UserRoleName] | None = None,
+        account_status: AccountStatus | Sequence[AccountStatus] | None = None,
+        sort: UserSort | None = None,
         asc_order: bool | None = None,
     ) -> Paged[User]:
         """List users whose first, last or user name begins with `prefix` (case is ignored).

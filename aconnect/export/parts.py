@@ -235,7 +235,7 @@ def _lock(file: IO[bytes], part: Path) -> None:
 
 def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
     """Read the checkpoint of an earlier run, or refuse to continue from it."""
-    again = "begin anew with restart=True (--restart on the command line)"
+    again = "start again with restart=True (--restart on the command line)"
     size = part.stat().st_size
     if size == 0:
         return None
@@ -252,7 +252,7 @@ def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
             if getattr(known.source, name) != getattr(source, name)
         ]
         raise ResumeError(
-            f"{part} was begun with {'; '.join(differences)}. Repeat the query it was begun with, "
+            f"{part} was started with {'; '.join(differences)}. Repeat the query it was started with, "
             f"choose another place, or {again}"
         )
     if size < known.size:

@@ -49,7 +49,7 @@ class Window(Struct, frozen=True, kw_only=True):
         if self.from_ is not None and self.to is not None and self.from_ >= self.to:
             raise InvalidArgumentError(
                 f"the window from {self.from_.isoformat()} to {self.to.isoformat()} is empty; "
-                "its end must be later than its beginning"
+                "its end must be later than its start"
             )
 
     @property
@@ -146,7 +146,7 @@ async def select(
     window = window or Window()
     if kind == "audit-logs":
         if content_guid:
-            raise InvalidArgumentError("audit logs are not kept by content; leave the content out")
+            raise InvalidArgumentError("audit logs cannot be filtered by content; leave it out")
         return await _audit_logs(client, window)
     usage = client.instrumentation
     operation: Any = {

@@ -40,7 +40,9 @@ def sink_for(format: str, row: Any, columns: Sequence[str] | None) -> Sink:  # n
     """Return the sink for rows of a type; `columns` are for CSV only."""
     if format == "jsonl":
         if columns is not None:
-            raise InvalidArgumentError("JSON lines hold whole rows; columns are for format='csv'")
+            raise InvalidArgumentError(
+                "JSON lines contain whole rows; columns are for format='csv'"
+            )
         return JsonLines()
     if format != "csv":
         raise InvalidArgumentError(

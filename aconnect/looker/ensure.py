@@ -183,7 +183,7 @@ async def ensure_role(
     role = next((role for role in await client.roles.all() if role.name == name), None)
     if role is None and (permission_set is None or model_set is None):
         raise InvalidArgumentError(
-            f"there is no role {name!r} yet, and a new one needs both sets: pass permission_set= "
+            f"role {name!r} does not exist, and a new one requires both sets: pass permission_set= "
             "and model_set="
         )
     permission_change = await _change(

@@ -77,7 +77,7 @@ async def test_collect_some_content(server, shell):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (faults.login_page(), "an HTML page came"),
+        (faults.login_page(), "received an HTML page"),
         (faults.error(403, 22), "use the key of an administrator"),
         (faults.redirect(), "credentials never go to another origin"),
         (faults.status(404, body="404 page not found"), "was added in Posit Connect 1.7.0"),
@@ -99,7 +99,7 @@ async def test_refused_key(shell):
     """A key that the server refuses is told without showing it."""
     result = await shell("collect", "visits", key="wrong-key-0123456789")
     assert result.exit_code == 1
-    assert "answered 401" in result.stderr
+    assert "returned 401" in result.stderr
     assert "0123456789" not in result.output
 
 
@@ -152,7 +152,7 @@ async def test_unreachable(shell):
     shell.settings["CONNECT_SERVER"] = "http://127.0.0.1:1"
     result = await shell("content", "list")
     assert result.exit_code == 1
-    assert "is the server up" in result.stderr.splitlines()[-1]
+    assert "the server is running" in result.stderr.splitlines()[-1]
 
 
 async def test_content_list(server, shell):
@@ -236,7 +236,7 @@ async def test_bootstrap(server, shell, way):
     [
         ("connect", "QUJD" * 20, "not a web address"),
         ("https://connect.example.com", "QUJD", "has 3 bytes"),
-        ("https://connect.example.com", "no-base64", "does not hold Base64"),
+        ("https://connect.example.com", "no-base64", "is not Base64 text"),
     ],
 )
 async def test_bootstrap_refused(shell, url, text, words):

@@ -63,7 +63,7 @@ async def test_ensure_tag_path_overtaken(server, client, scripted):
 @pytest.mark.parametrize("path", ["", "A//B", "/A", [], ["A", ""]], ids=repr)
 async def test_no_tag_path(server, client, path):
     """A path without a name, or with an empty one, is refused before anything is sent."""
-    with pytest.raises(errors.InvalidArgumentError, match="no path of tag names"):
+    with pytest.raises(errors.InvalidArgumentError, match="is not a path of tag names"):
         await client.tags.ensure_tag_path(path)
     assert not server.requests
 

@@ -88,8 +88,8 @@ async def test_secrets_from_elsewhere(
     [
         (b"", "is empty"),
         (b" \n", "is empty"),
-        (b"not base64!" * 8, "does not hold Base64"),
-        (b"\xff\xfe" * 40, "does not hold Base64"),
+        (b"not base64!" * 8, "is not Base64 text"),
+        (b"\xff\xfe" * 40, "is not Base64 text"),
         (base64.b64encode(b"x" * 31), "has 31 bytes; it needs 32 or more"),
         (None, "cannot read the bootstrap secret from"),
     ],

@@ -100,7 +100,7 @@ async def test_upload_fails(server, client, folder):
     item = await client.content.find_one(name="my-site")
     assert item is not None
     assert caught.value.__notes__ == [
-        f"Not undone: content {item.guid} was created. The same again uses that content."
+        f"Not undone: content {item.guid} was created. Deploying again uses that content."
     ]
 
 

@@ -138,5 +138,5 @@ async def test_hits_of_some_content(tmp_path):
         lines = (tmp_path / "a").read_bytes().splitlines()
         assert 0 < done.rows < 60
         assert {msgspec.json.decode(line)["content_guid"] for line in lines} == {guid}
-        with pytest.raises(InvalidArgumentError, match="not kept by content"):
+        with pytest.raises(InvalidArgumentError, match="cannot be filtered by content"):
             await select(client, "audit-logs", content_guid=[guid])

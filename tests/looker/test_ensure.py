@@ -108,7 +108,7 @@ async def test_a_changed_set_is_in_the_role(client: Client, server: FakeLooker) 
 @pytest.mark.parametrize(
     ("described", "message"),
     [
-        ({}, "needs both sets"),
+        ({}, "requires both sets"),
         ({"permission_set": "Viewer", "model_set": "None such"}, "no model set 'None such'"),
         ({"permission_set": "Viewer", "model_set": "Sales", "users": "12"}, "must be a list"),
     ],

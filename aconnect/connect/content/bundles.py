@@ -226,7 +226,7 @@ class FileList(Struct, frozen=True):
         if found is UNSET:
             raise DecodeError(
                 "the list of a bundle's files has neither `files` nor `results`; this server's "
-                "version is not known to this library: report it, and download the bundle meanwhile"
+                "version is not supported yet: please report it, and download the bundle instead"
             )
         items: list[Any] = found or []
         return PageResult(items, None, len(items))

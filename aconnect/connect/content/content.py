@@ -29,7 +29,13 @@ from aconnect.connect.content.jobs import Jobs
 from aconnect.connect.content.lockfile import Lockfile
 from aconnect.connect.content.oauth import ContentOAuth
 from aconnect.connect.content.packages import ContentPackages
-from aconnect.connect.content.permissions import Permission, Permissions, Principal, give_role
+from aconnect.connect.content.permissions import (
+    Permission,
+    PermissionRoleName,
+    Permissions,
+    Principal,
+    give_role,
+)
 from aconnect.connect.content.query import ContentTerms, Order, content_query
 from aconnect.connect.content.repository import ContentRepository
 from aconnect.connect.content.schedule import ContentSchedule, Schedules
@@ -75,6 +81,10 @@ class AccessType(OpenEnum):
     ALL = "all"
     LOGGED_IN = "logged_in"
     ACL = "acl"
+
+
+AccessTypeName = Literal["all", "logged_in", "acl"] | str
+"""The name of an access type."""
 
 
 class ContentRole(OpenEnum):
@@ -222,7 +232,7 @@ class ContentItem(ConnectBound, kw_only=True):
         """Delete the item with all its bundles."""
         await self.client.content.delete(self.guid)
 
-    async def ensure_permission(self, principal: Principal, role: str) -> Permission:
+    async def ensure_permission(self, principal: Principal, role: PermissionRoleName) -> Permission:
         """Set the role of a user or group, on any server version, and return the permission.
 
         Makes no change if the role is set already. The owner cannot have a role (code 34).
@@ -293,7 +303,7 @@ class _ContentFields(TypedDict, total=False):
 
     title: str | None
     description: str
-    access_type: str
+    access_type: AccessTypeName
     connection_timeout: int | None
     read_timeout: int | None
     init_timeout: int | None

@@ -7,7 +7,7 @@ and 155).
 
 from __future__ import annotations
 
-from typing import Final, Required, TypedDict, Unpack
+from typing import Final, Literal, Required, TypedDict, Unpack
 
 from aconnect._client.endpoint import endpoint, match_of, paged, resource, total_of
 from aconnect._client.paged import Paged
@@ -31,6 +31,13 @@ _ALREADY: Final = frozenset(
 _GONE: Final = frozenset({ApiErrorCode.OBJECT_DOES_NOT_EXIST, ApiErrorCode.UPDATE_NOTHING})
 # How often a concurrent change may intervene.
 _RACES: Final = 3
+
+
+PermissionRoleName = Literal["viewer", "owner"] | str
+"""The name of a permission role."""
+
+PrincipalTypeName = Literal["user", "group"] | str
+"""The name of a principal type."""
 
 
 class PermissionRole(OpenEnum):
@@ -64,7 +71,7 @@ class Permission(ConnectBound, kw_only=True):
         """Reload the permission."""
         return await self._permissions.get(self.id)
 
-    async def update(self, role: str) -> Permission:
+    async def update(self, role: PermissionRoleName) -> Permission:
         """Change the role and return the updated permission."""
         return await self._permissions.update(
             self.id,
@@ -82,8 +89,8 @@ class PermissionParams(TypedDict, total=False):
     """Fields of a permission; a change repeats its principal."""
 
     principal_guid: Required[str]
-    principal_type: Required[str]
-    role: Required[str]
+    principal_type: Required[PrincipalTypeName]
+    role: Required[PermissionRoleName]
     send_email: bool
 
 
@@ -119,9 +126,9 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
         self,
         principal: Principal | None = None,
         *,
-        role: str,
+        role: PermissionRoleName,
         principal_guid: str | None = None,
-        principal_type: str | None = None,
+        principal_type: PrincipalTypeName | None = None,
         send_email: bool | None = None,
     ) -> Permission:
         """Grant a user or group a role, or change its role.
@@ -189,8 +196,8 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
         found = await self.find_one(principal_guid=guid)
         if found is None:
             raise InvalidArgumentError(
-                f"nothing to take away: {guid!r} has no permission of its own for content "
-                f"{self.scope.get('guid')!r}; find() gives who has one"
+                f"no permission to delete: {guid!r} has no permission of its own for content "
+                f"{self.scope.get('guid')!r}; find() lists the permissions"
             )
         return await self._delete(found.id)
 
@@ -202,7 +209,9 @@ def _type_of(principal: Principal) -> PrincipalType:
     return PrincipalType.GROUP if isinstance(principal, Group) else PrincipalType.USER
 
 
-async def give_role(permissions: Permissions, principal: Principal, role: str) -> Permission:
+async def give_role(
+    permissions: Permissions, principal: Principal, role: PermissionRoleName
+) -> Permission:
     """Set the role of a user or group, whatever concurrent changes there are."""
     races = 0
     while True:

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypedDict, Unpack, cast
 
 from aconnect.errors import InvalidArgumentError
 
-Order = Literal["asc", "desc"]
+Order = Literal["asc", "desc"] | str
 """Ascending or descending."""
 
 # Text that is not a quote, a separator, a negation or the name of a filter.
@@ -67,13 +67,13 @@ def _words(name: str, value: object) -> list[str]:
     """Return the terms of one argument."""
     if name not in ContentTerms.__annotations__:
         known = ", ".join(sorted(ContentTerms.__annotations__))
-        raise TypeError(f"content search does not know {name!r}; it knows {known}")
+        raise TypeError(f"content search got an unexpected term {name!r}; it accepts {known}")
     if isinstance(value, bool) and name in _FLAGS:
         return [f"{name}:{str(value).lower()}"]
     if isinstance(value, bool) and name in _VERSIONS:
         return [f"is:{name}" if value else _not(f"is:{name}")]
     if name in _FLAGS:
-        raise InvalidArgumentError(f"the search term {name} is True or False, not {value!r}")
+        raise InvalidArgumentError(f"the search term {name} must be True or False, not {value!r}")
     values = _texts(name, value)
     if name == "text":
         return [_quoted(text, _WORD) for text in values]

@@ -25,7 +25,7 @@ def image_upload(source: bytes | str | Path) -> Upload:
             size = source.stat().st_size
         except OSError as error:
             raise InvalidArgumentError(
-                f"cannot read the picture {source}: {error.strerror or error}"
+                f"cannot read the image {source}: {error.strerror or error}"
             ) from error
     return Upload(source, size=size, content_type="application/octet-stream", headers={})
 

@@ -42,7 +42,7 @@ class RuntimeCache(ConnectBound, kw_only=True):
         if task is None and not dry_run:
             raise AconnectError(
                 f"the server started no task to delete the cache of {self.language} {self.version} "
-                f"in {self.image_name}; see whether it is still there"
+                f"in {self.image_name}; check whether it still exists"
             )
         return task
 

@@ -7,10 +7,17 @@ says, and `histories` of the high-volume rows. The same seed makes the same data
 from aconnect.testing.connect import histories
 from aconnect.testing.connect.paging import PageCache
 from aconnect.testing.connect.routes import environments, examples, groups, queue, tags, users
-from aconnect.testing.connect.routes.content import bundles, content, deployment, jobs
-from aconnect.testing.connect.routes.content import schedule as schedules
-from aconnect.testing.connect.routes.oauth import integrations as oauth_integrations
-from aconnect.testing.connect.routes.oauth import sessions as oauth_sessions
+from aconnect.testing.connect.routes.content import (
+    bundles,
+    content,
+    deployment,
+    jobs,
+    schedule as schedules,
+)
+from aconnect.testing.connect.routes.oauth import (
+    integrations as oauth_integrations,
+    sessions as oauth_sessions,
+)
 from aconnect.testing.connect.routes.system import checks, service_tokens, system
 from aconnect.testing.connect.state import Seed, State, guid_of
 from aconnect.testing.connect.versions import Features

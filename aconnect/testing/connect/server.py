@@ -13,8 +13,10 @@ from aconnect.testing.base import FakeServer
 from aconnect.testing.connect import dialect
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
 from aconnect.testing.connect.routes import ROUTES
-from aconnect.testing.connect.routes.oauth import credentials as oauth_credentials
-from aconnect.testing.connect.routes.oauth import sessions as oauth_sessions
+from aconnect.testing.connect.routes.oauth import (
+    credentials as oauth_credentials,
+    sessions as oauth_sessions,
+)
 from aconnect.testing.connect.routes.users import ADMIN_KEY
 from aconnect.testing.connect.seeding import seeded_state
 from aconnect.testing.connect.state import Seed, State

@@ -81,7 +81,7 @@ def test_terms_that_would_find_everything(terms):
 
 def test_unknown_terms():
     """A misspelt term is refused, with the names that there are."""
-    with pytest.raises(TypeError, match="knows bookmarked"):
+    with pytest.raises(TypeError, match="accepts bookmarked"):
         content_query(ownr="x")  # type: ignore[call-arg]
 
 

@@ -114,7 +114,7 @@ async def test_pictures_that_are_none(server, item, tmp_path):
     with pytest.raises(errors.BadRequestError):
         await item.thumbnail.put(b"text")
     sent = len(server.requests)
-    with pytest.raises(errors.InvalidArgumentError, match="cannot read the picture"):
+    with pytest.raises(errors.InvalidArgumentError, match="cannot read the image"):
         await item.thumbnail.put(tmp_path / "absent.png")
     assert len(server.requests) == sent
 
