@@ -1,7 +1,7 @@
 """The command line: `aconnect`.
 
-Decides which commands there are and how the process ends. Everything but click is imported by the
-command that needs it, so that `aconnect --help` answers at once.
+Decides how the process ends; the commands are in `app`. Everything but click is imported by the
+command that needs it, so that `aconnect --help` is fast.
 """
 
 from __future__ import annotations

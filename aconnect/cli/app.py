@@ -20,18 +20,18 @@ from aconnect.cli.tasks import tasks
     "--service",
     type=click.Choice(SERVICES),
     default=SERVICES[0],
-    help="Which service `call` is for; the other commands are for Posit Connect.",
+    help="The service for `call`; all other commands are for Posit Connect.",
 )
 @click.version_option(__version__, prog_name="aconnect")
 def app(service: str) -> None:
     """Collect from and deploy to Posit Connect.
 
-    The server and the key are taken from CONNECT_SERVER and CONNECT_API_KEY. There is no option for
-    the key itself, because other users of the machine can read the options of a running command;
-    --api-key-file takes it from a file or from standard input.
+    The server and the key are read from CONNECT_SERVER and CONNECT_API_KEY. There is no option for
+    the key itself, because other users of the machine can see the options of a running command;
+    --api-key-file reads it from a file or from standard input.
 
-    Results go to standard output, everything else to standard error. The exit code is 0 when done,
-    1 when it failed, 2 for wrong usage, 130 after Ctrl-C.
+    Results go to standard output, everything else to standard error. The exit code is 0 for
+    success, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C.
 
     Try it without a server of your own: aconnect demo
     """

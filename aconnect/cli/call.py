@@ -1,9 +1,9 @@
-"""`aconnect call`: any declared operation of any service, from the registry."""
+"""`aconnect call`: every declared operation of every service, from the registry."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from aconnect.cli.common import echo, echo_rows, report_retries, run
+from aconnect.cli.output import echo, echo_rows
+from aconnect.cli.running import Command, report_retries, run
 
 if TYPE_CHECKING:
     from aconnect._client.client import BaseClient
     from aconnect._client.endpoint import Resource
     from aconnect._client.operation import Operation
-    from aconnect._core.message import Upload
 
 SERVICES: Final = ("connect", "looker", "authentik", "cloudendure")
 
@@ -27,26 +27,27 @@ def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> li
     return [CompletionItem(name) for name in _operations(service) if name.startswith(incomplete)]
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("operation", required=False, shell_complete=_complete)
+@click.command(cls=Command, context_settings={"ignore_unknown_options": True})
+@click.argument("name", metavar="[OPERATION]", required=False, shell_complete=_complete)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document, as the server gave it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, as received.")
 @click.option("--list", "list_", is_flag=True, help="List the operations instead.")
 @click.pass_context
 def call(
     context: click.Context,
-    operation: str | None,
+    name: str | None,
     arguments: tuple[str, ...],
     as_json: bool,
     list_: bool,
 ) -> None:
-    """Make one call and print its answer as JSON.
+    """Call an operation and print the response as JSON.
 
-    OPERATION is a name such as users.get. What its path needs follows in order, everything else as
-    --name VALUE, with the names of the Python signature; a value that is no text is written as
-    JSON, and an option given several times is a list. --null NAME sends null. @FILE stands for what
-    a file holds, @- for standard input, which keeps secrets out of the list of processes; @@ begins
-    a text with @. Rows are printed one to a line, as they come; with --json they are one array.
+    OPERATION is a name such as users.get. The parameters of its path follow in order, all others as
+    --name VALUE, with the names of the Python signature; a value that is not a string is written as
+    JSON, and an option that is repeated is a list. --null NAME sends null. @FILE is the content of
+    a file, @- that of standard input, which keeps secrets out of the list of processes; @@ stands
+    for @ at the start of a string. Items are printed one per line while they arrive, or, with
+    --json, as one array.
 
     \b
     aconnect call users.get 820f092f-d564-4ab5-819a-0f4d2f03d11e
@@ -55,22 +56,23 @@ def call(
     aconnect call groups.create --name staff
     aconnect call content.bundles.upload GUID --body @bundle.tar.gz
     aconnect --service looker call roles.search --name 'Ana%'
-    """  # noqa: D301  click's mark for lines that stay as they are
+    """  # noqa: D301  click's mark for lines that are not wrapped
     service: str = context.find_root().params["service"]
-    known = _operations(service)
+    operations = _operations(service)
     if list_:
-        for name, declared in sorted(known.items()):
-            echo(f"{name}\t{declared.method} {declared.template}")
+        for key, operation in sorted(operations.items()):
+            echo(f"{key}\t{operation.method} {operation.template}")
         return
-    if operation is None:
+    if name is None:
         raise click.UsageError("name an operation; aconnect call --list shows them")
-    if operation not in known:
+    if name not in operations:
         raise click.UsageError(
-            f"{service} has no operation {operation!r}; aconnect call --list shows them"
+            f"{service} has no operation {name!r}; aconnect call --list shows them"
         )
-    declared = known[operation]
-    scope, args, kwargs = _sorted_out(declared, arguments)
-    run(lambda: _make(_client(service), declared, scope, {**args, **kwargs}, as_json=as_json))
+    operation = operations[name]
+    scope, kwargs = _bind(operation, arguments)
+    client: BaseClient = import_module(f"aconnect.{service}").Client()
+    run(lambda: _call(client, operation, scope, kwargs, as_json=as_json))
 
 
 def _operations(service: str) -> dict[str, Operation]:
@@ -80,135 +82,120 @@ def _operations(service: str) -> dict[str, Operation]:
     return {found.name: found for found in REGISTRY.values() if found.service == service}
 
 
-def _client(service: str) -> BaseClient:
-    from aconnect.errors import InvalidArgumentError
-
-    try:
-        client: BaseClient = import_module(f"aconnect.{service}").Client()
-    except InvalidArgumentError as error:
-        raise click.UsageError(str(error)) from error
-    return client
-
-
-def _sorted_out(
-    declared: Operation, arguments: Sequence[str]
-) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
-    """Tell what belongs to the scope, the path and the rest."""
-    places = [name for name, *_ in declared.signature.path]
-    given: dict[str, str] = {}
-    rest: dict[str, list[Any]] = {}
-    words = iter(arguments)
-    for word in words:
+def _bind(operation: Operation, words: Sequence[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Parse the words after the name of an operation into its scope and its arguments."""
+    names = [name for name, *_ in operation.signature.path]
+    path: dict[str, str] = {}
+    options: dict[str, list[Any]] = {}
+    remaining = iter(words)
+    for word in remaining:
         if word.startswith("--"):
-            name, mark, given_value = word[2:].partition("=")
-            value = given_value if mark else next(words, None)
-            if value is None:
-                raise click.UsageError(f"{word} needs a value")
-            null = name == "null"
-            name = (value if null else name).replace("-", "_")
-            # Python's own words have an underscore at the end in the signature.
-            name = f"{name}_" if f"{name}_" in declared.signature.arguments else name
-            rest.setdefault(name, []).append(None if null else _value(declared, name, value))
-        elif len(given) < len(places):
-            given[places[len(given)]] = word
+            name, value = _option(operation, word, remaining)
+            options.setdefault(name, []).append(value)
+        elif len(path) < len(names):
+            path[names[len(path)]] = word
         else:
             raise click.UsageError(
-                f"{declared.name} takes {' '.join(places).upper() or 'nothing'} in order and "
-                f"everything else as --name VALUE, so {word!r} is too much"
+                f"{operation.name} takes {' '.join(names).upper() or 'nothing'} in order and "
+                f"everything else as --name VALUE; unexpected {word!r}"
             )
-    if len(given) < len(places):
-        raise click.UsageError(f"{declared.name} needs {' '.join(places[len(given) :]).upper()}")
-    own = set(declared.signature.arguments)
-    scope = {name: value for name, value in given.items() if name not in own}
-    args = {name: value for name, value in given.items() if name in own}
-    return scope, args, {name: got if len(got) > 1 else got[0] for name, got in rest.items()}
+    if len(path) < len(names):
+        raise click.UsageError(f"{operation.name} needs {' '.join(names[len(path) :]).upper()}")
+    own = operation.signature.arguments
+    scope = {name: value for name, value in path.items() if name not in own}
+    arguments = {name: value for name, value in path.items() if name in own}
+    many = {name: values if len(values) > 1 else values[0] for name, values in options.items()}
+    return scope, {**arguments, **many}
 
 
-def _value(declared: Operation, name: str, text: str) -> Any:
-    """Read a value: as text where the signature takes text, otherwise as JSON; perhaps a file."""
+def _option(operation: Operation, word: str, remaining: Iterator[str]) -> tuple[str, Any]:
+    """Parse `--name=VALUE`, `--name VALUE` or `--null NAME`."""
+    name, equals, text = word[2:].partition("=")
+    value = text if equals else next(remaining, None)
+    if value is None:
+        raise click.UsageError(f"{word} needs a value")
+    null = name == "null"
+    name = (value if null else name).replace("-", "_")
+    # Python's keywords have an underscore at the end in the signature.
+    name = f"{name}_" if f"{name}_" in operation.signature.arguments else name
+    return name, None if null else _value(operation, name, value)
+
+
+def _value(operation: Operation, name: str, text: str) -> Any:
+    """Parse a value: a string if the signature takes one, otherwise JSON; perhaps from a file."""
     import msgspec
 
     from aconnect._client.signature import accepts_text
 
-    if name == "body" and declared.upload is not None:
-        return _upload(declared.upload, text)
+    if name == "body" and operation.upload is not None:
+        if not text.startswith("@") or text == "@-":
+            raise click.UsageError(f"--body must be a file: write @FILE, not {text!r}")
+        return operation.upload(Path(text[1:]))
     if text.startswith("@@"):
         text = text[1:]
     elif text.startswith("@"):
         text = _read(text[1:])
-    if accepts_text(declared.function, name):
+    if accepts_text(operation.function, name):
         return text
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError as error:
         raise click.UsageError(
-            f"--{name} {text!r} is not JSON, which {declared.name} needs here: {error}"
+            f"--{name} of {operation.name} must be JSON, not {text!r}: {error}"
         ) from error
 
 
-def _upload(make: Callable[[Path], Upload], text: str) -> Upload:
-    """Describe the file that is to be sent."""
-    from aconnect.errors import InvalidArgumentError
-
-    if not text.startswith("@") or text == "@-":
-        raise click.UsageError(f"--body is a file here: write it as @FILE, not {text!r}")
-    try:
-        return make(Path(text[1:]))
-    except InvalidArgumentError as error:
-        raise click.UsageError(str(error)) from error
-
-
 def _read(name: str) -> str:
-    """Give the text that a file or standard input holds, without the last line break."""
+    """Read a file or standard input, without the last line break."""
     try:
         with click.open_file(name, encoding="utf-8") as file:
             text: str = file.read()
     except OSError as error:
         raise click.UsageError(
-            f"cannot read {name!r}: {error.strerror or error}; a text that begins with @ is "
-            f"written with two: @@{name}"
+            f"cannot read {name!r}: {error.strerror or error}; for a string that begins with @, "
+            f"write @@{name}"
         ) from error
     except UnicodeDecodeError as error:
-        raise click.UsageError(f"{name!r} holds no UTF-8 text") from error
+        raise click.UsageError(f"{name!r} is not UTF-8 text") from error
     return text.removesuffix("\n")
 
 
-async def _make(
+async def _call(
     client: BaseClient,
-    declared: Operation,
+    operation: Operation,
     scope: dict[str, str],
-    given: dict[str, Any],
+    arguments: dict[str, Any],
     *,
     as_json: bool,
 ) -> None:
-    owner = import_module(declared.function.__module__)
-    group: type[Resource] = getattr(owner, declared.function.__qualname__.partition(".")[0])
+    owner = import_module(operation.function.__module__)
+    group: type[Resource] = getattr(owner, operation.function.__qualname__.partition(".")[0])
     async with client:
         report_retries(client)
-        method = getattr(group(client, scope), declared.function.__name__)
+        method = getattr(group(client, scope), operation.function.__name__)
         try:
-            if declared.style is not None:
-                await echo_rows(method(**given), client, as_json=as_json)
+            if operation.style is not None:
+                await echo_rows(method(**arguments), client, as_json=as_json)
             elif as_json:
-                _show_body((await client.with_response(method, **given)).body, client)
+                _echo_body((await client.with_response(method, **arguments)).body, client)
             else:
-                _show(await method(**given), client)
+                _echo_value(await method(**arguments), client)
         except TypeError as error:
-            if declared.name not in str(error):
+            if operation.name not in str(error):
                 raise
             raise click.UsageError(str(error)) from error
 
 
-def _show_body(body: bytes, client: BaseClient) -> None:
-    """Print an answer as it came, but for what the client signs in with."""
+def _echo_body(body: bytes, client: BaseClient) -> None:
+    """Print a response as received, without the credentials of the client."""
     try:
         echo(client.channel.redact(body.decode()))
     except UnicodeDecodeError:
         sys.stdout.buffer.write(body)
 
 
-def _show(value: Any, client: BaseClient) -> None:
-    """Print an answer; what the client signs in with is hidden even there."""
+def _echo_value(value: Any, client: BaseClient) -> None:
+    """Print a result as JSON, without the credentials of the client."""
     import msgspec
 
     if value is None:

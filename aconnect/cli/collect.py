@@ -10,60 +10,56 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from aconnect.cli.common import (
-    Failure,
-    Stopped,
-    connecting,
-    echo,
-    folder,
-    parse_datetime,
-    report_retries,
-    run,
-    say,
-)
+from aconnect.cli.options import FORMAT, KIND, TIME, folder, with_client
+from aconnect.cli.output import echo, echo_error
+from aconnect.cli.running import Command, Stopped, report_retries, run
 
 if TYPE_CHECKING:
     from aconnect import Client
     from aconnect.export import Collected, Format, Kind
 
 
-@click.command()
-@click.argument("kind", type=click.Choice(["visits", "shiny-usage", "hits", "audit-logs"]))
+@click.command(cls=Command)
+@click.argument("kind", type=KIND)
 @click.option(
     "--from",
     "from_",
-    callback=parse_datetime,
+    type=TIME,
     metavar="TIME",
-    help="First moment: a date (midnight UTC) or a time in RFC 3339.",
+    help="Start (inclusive): a date (midnight UTC) or a time in RFC 3339.",
 )
 @click.option(
     "--to",
-    callback=parse_datetime,
+    type=TIME,
     metavar="TIME",
-    help="First moment that is no longer wanted, written alike.",
+    help="End (exclusive), in the same form.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=".",
-    help="Folder for the file; made where there is none. By default this one.",
+    help="The folder of the file, created if necessary; by default the current one.",
 )
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["jsonl", "csv"]),
+    type=FORMAT,
     default="jsonl",
     show_default=True,
-    help="JSON lines hold the rows as the server gave them; CSV has fixed columns.",
+    help="JSON lines contain the rows as received; CSV has fixed columns.",
 )
 @click.option(
     "--content",
     multiple=True,
     metavar="GUID",
-    help="Only what is about this content; may be given several times (not for audit logs).",
+    help="Only for this content; can be repeated (not for audit logs).",
 )
-@click.option("--restart", is_flag=True, help="Begin anew: drop or replace what is there already.")
-@connecting
+@click.option(
+    "--restart",
+    is_flag=True,
+    help="Start again: discard a partial file, replace a complete one.",
+)
+@with_client
 def collect(
     client: Client,
     kind: str,
@@ -76,29 +72,18 @@ def collect(
 ) -> None:
     """Collect usage or audit data into a file.
 
-    The window begins at --from and ends just before --to, so that adjoining windows give every
-    event once. Its file is named after what is in it, such as
-    visits-2026-01-01--2026-02-01.jsonl, and is there when it is complete. Until then the rows are
-    in a file with .part at the end: after Ctrl-C, a failure or a crash, the same command goes on
-    from there. The file's name is printed when it is complete.
+    The time window includes --from and excludes --to, so that adjoining windows contain each event
+    once. The file is named after its content, such as visits-2026-01-01--2026-02-01.jsonl, and is
+    written atomically. Until it is complete, the rows are in a file that ends in .part: after
+    Ctrl-C, a failure or a crash, the same command resumes. The name of the complete file is
+    printed.
 
     Cells of CSV files are data: open files from unknown sources as text, not as formulas.
     """
-    from aconnect.errors import InvalidArgumentError
     from aconnect.export import Window
 
-    if content and kind == "audit-logs":
-        raise click.UsageError("audit logs are not kept by content; leave --content out")
-    try:
-        window = Window(from_=from_, to=to)
-    except InvalidArgumentError as error:
-        raise click.UsageError(str(error)) from error
+    window = Window(from_=from_, to=to)
     path = folder(out) / file_name(kind, from_, to, content, format_)
-    if path.exists() and not restart:
-        raise Failure(
-            f"{path} exists already and is complete; nothing was fetched. --restart collects anew "
-            "and replaces it"
-        )
     done = collect_into(
         client,
         cast("Kind", kind),
@@ -120,10 +105,10 @@ def collect_into(
     restart: bool = False,
     **more: Any,
 ) -> Collected:
-    """Collect a series into a file, telling how it goes; `restart` replaces what is there."""
+    """Collect a series into a file and print the progress; `restart` replaces the file."""
     from aconnect.cli.progress import rows_progress
     from aconnect.export import collect as collect_rows, select
-    from aconnect.export.collecting import going_on
+    from aconnect.export.collecting import resume_hint
 
     with rows_progress(path.stem, total) as progress:
 
@@ -147,9 +132,9 @@ def collect_into(
             done = run(work)
         except Stopped as stopped:
             if progress.last is not None:
-                stopped.hints = (going_on(progress.last),)
+                stopped.hints = (resume_hint(progress.last),)
             raise
-    say(progress.text(done))
+    echo_error(progress.text(done))
     return done
 
 
@@ -160,7 +145,7 @@ def file_name(
     content: Sequence[str],
     format_: str,
 ) -> str:
-    """Name a file after what is in it, the same in every run."""
+    """Return the name of a file for this content, the same in every run."""
     parts = [kind]
     if from_ is not None and to is not None:
         parts.append(f"{_stamp(from_)}--{_stamp(to)}")
@@ -175,7 +160,7 @@ def file_name(
 
 
 def _stamp(moment: datetime) -> str:
-    """Write a time in UTC without the colons that some file systems refuse."""
+    """Return a time in UTC without colons, which some file systems refuse."""
     moment = moment.astimezone(UTC)
     if moment.timetz() == time(tzinfo=UTC):
         return moment.strftime("%Y-%m-%d")

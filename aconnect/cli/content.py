@@ -1,4 +1,4 @@
-"""`aconnect content`: what is on a server."""
+"""`aconnect content`: the content of a server."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aconnect.cli.common import (
-    clean,
-    connecting,
-    echo,
-    echo_rows,
-    is_terminal,
-    report_retries,
-    run,
-)
+from aconnect.cli.options import with_client
+from aconnect.cli.output import clean, echo, echo_rows, echo_table, is_terminal
+from aconnect.cli.running import Command, report_retries, run
 
 if TYPE_CHECKING:
     from aconnect import Client
@@ -25,13 +19,13 @@ def content() -> None:
     """Content on the server."""
 
 
-@content.command("list")
-@click.option("--json", "as_json", is_flag=True, help="JSON as the server gave it.")
-@connecting
+@content.command("list", cls=Command)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON as received.")
+@with_client
 def list_content(client: Client, as_json: bool) -> None:
-    """List the content that the key may see.
+    """List the content that the key can see.
 
-    On a terminal as a table, otherwise as lines of GUID, name, kind and title with tabs between.
+    On a terminal as a table, otherwise as tab-separated GUID, name, type and title.
     """
 
     async def raw() -> None:
@@ -53,20 +47,7 @@ def list_content(client: Client, as_json: bool) -> None:
     if as_json:
         run(raw)
     elif is_terminal("stdout"):
-        _print_table(run(items))
+        echo_table(("GUID", "Name", "Type", "Title"), run(items))
     else:
         for row in run(items):
             echo("\t".join(row))
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("GUID", "Name", "Kind", "Title", box=box.SIMPLE_HEAD)
-    table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)

@@ -1,4 +1,4 @@
-"""`aconnect demo`: the main job against a simulated server in a process of its own."""
+"""`aconnect demo`: the main tasks with a simulated server in its own process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aconnect.cli.common import Failure, echo, folder, is_terminal, say, size_text
+from aconnect.cli.options import folder
+from aconnect.cli.output import echo, echo_error, echo_table, is_terminal, size_text
+from aconnect.cli.running import Command, Failure
 
 if TYPE_CHECKING:
     from aconnect import Client
@@ -26,21 +28,21 @@ Line = tuple[str, ...]
 _HEAD: Line = ("What", "Rows", "Seconds", "Rows/s", "File", "Peak memory")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep the files in this folder; by default they go to a temporary one.",
+    help="Keep the files in this folder; by default they are temporary.",
 )
 @click.option("--visits", default=200_000, show_default=True)
 @click.option("--audit-logs", default=50_000, show_default=True)
 @click.option("--shiny-usage", default=20_000, show_default=True)
 def demo(out: Path | None, visits: int, audit_logs: int, shiny_usage: int) -> None:
-    """Show the main job against a simulated server.
+    """Demonstrate the main tasks with a simulated server.
 
     Starts a simulated Posit Connect server on this machine, collects visits, audit logs and Shiny
-    usage into files, deploys an example site, follows its build, and prints what it took. Needs no
-    network and no settings.
+    usage into files, deploys an example site, follows its build, and prints the time and memory it
+    took. Requires no network and no settings.
     """
     volumes: list[tuple[Kind, int, Format]] = [
         ("visits", visits, "jsonl"),
@@ -49,16 +51,16 @@ def demo(out: Path | None, visits: int, audit_logs: int, shiny_usage: int) -> No
     ]
     with ExitStack() as stack:
         if out is None:
-            place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aconnect-demo-")))
+            target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aconnect-demo-")))
         else:
-            place = folder(out)
+            target = folder(out)
         url, key = stack.enter_context(_server({kind: rows for kind, rows, _ in volumes}))
-        say(f"A simulated Posit Connect server runs at {url}")
-        lines = [_collected(url, key, place, *volume) for volume in volumes]
-        lines.append(_deployed(url, key, place))
+        echo_error(f"A simulated Posit Connect server is running at {url}")
+        lines = [_collected(url, key, target, *volume) for volume in volumes]
+        lines.append(_deployed(url, key, target))
         _print_table(lines)
-    say(
-        f"The files are in {place}"
+    echo_error(
+        f"The files are in {target}"
         if out is not None
         else "The files were temporary; keep them with --out DIR"
     )
@@ -70,10 +72,10 @@ def _client(url: str, key: str) -> Client:
     return Client(url, api_key=key)
 
 
-def _collected(url: str, key: str, place: Path, kind: Kind, rows: int, format_: Format) -> Line:
+def _collected(url: str, key: str, target: Path, kind: Kind, rows: int, format_: Format) -> Line:
     from aconnect.cli.collect import collect_into
 
-    path = place / f"{kind}.{format_}"
+    path = target / f"{kind}.{format_}"
     began = time.perf_counter()
     done = collect_into(_client(url, key), kind, path, total=rows, restart=True, format=format_)
     seconds = time.perf_counter() - began
@@ -81,10 +83,10 @@ def _collected(url: str, key: str, place: Path, kind: Kind, rows: int, format_: 
     return (path.name, f"{done.rows:,}", f"{seconds:.2f}", rate, size_text(done.size), _memory())
 
 
-def _deployed(url: str, key: str, place: Path) -> Line:
+def _deployed(url: str, key: str, target: Path) -> Line:
     from aconnect.cli.deploy import deploy_directory
 
-    site = place / "site"
+    site = target / "site"
     _write_site(site)
     began = time.perf_counter()
     item = deploy_directory(_client(url, key), site, name="demo-site", title="A demonstration")
@@ -93,7 +95,7 @@ def _deployed(url: str, key: str, place: Path) -> Line:
 
 
 def _write_site(site: Path) -> None:
-    """Write a small static site with its manifest."""
+    """Create a small static site with its manifest."""
     files = {
         "index.html": "<!doctype html>\n<link rel=stylesheet href=style.css>\n<h1>Hello</h1>\n",
         "style.css": "h1 { font-family: sans-serif }\n",
@@ -115,20 +117,21 @@ def _write_site(site: Path) -> None:
 
 @contextmanager
 def _server(volumes: dict[Kind, int]) -> Generator[tuple[str, str], None, None]:
-    """Run a simulated server; it ends with the block, and also when this process is killed."""
+    """Run a simulated server for the block; it also ends if this process is killed."""
     arguments = [f"--{kind}={rows}" for kind, rows in volumes.items()]
-    command = [sys.executable, "-m", "aconnect.cli.standin", *arguments, "--seconds-per-line=0.3"]
-    # A session of its own: Ctrl-C in the terminal is for this process alone.
+    arguments.append("--seconds-per-line=0.3")
+    command = [sys.executable, "-m", "aconnect.cli.demo_server", *arguments]
+    # A session of its own: Ctrl-C in the terminal is for this process only.
     with subprocess.Popen(  # noqa: S603  our own interpreter and module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     ) as process:
         try:
             assert process.stdout is not None  # noqa: S101  it is a pipe
-            announced = process.stdout.readline()
-            if not announced:
-                raise Failure("the simulated server did not start; what it said is above")
-            known = json.loads(announced)
-            yield known["url"], known["api_key"]
+            ready = process.stdout.readline()
+            if not ready:
+                raise Failure("the simulated server did not start; its output is above")
+            settings = json.loads(ready)
+            yield settings["url"], settings["api_key"]
         finally:
             process.terminate()
             try:
@@ -138,7 +141,7 @@ def _server(volumes: dict[Kind, int]) -> Generator[tuple[str, str], None, None]:
 
 
 def _memory() -> str:
-    """Give the most memory that this process ever had."""
+    """Return the peak memory of this process."""
     try:
         import resource
     except ImportError:
@@ -157,13 +160,4 @@ def _print_table(lines: list[Line]) -> None:
             ]
             echo("  ".join(cells).rstrip())
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for i, name in enumerate(_HEAD):
-        table.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
-    for line in lines:
-        table.add_row(*line)
-    Console().print(table)
+    echo_table(_HEAD, lines, right=True)

@@ -1,4 +1,4 @@
-"""`aconnect deploy`: a directory with a manifest to running content."""
+"""`aconnect deploy`: deploy a directory with a manifest."""
 
 from __future__ import annotations
 
@@ -8,52 +8,33 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aconnect.cli.common import (
-    Stopped,
-    connecting,
-    echo,
-    report_retries,
-    run,
-    say,
-)
+from aconnect.cli.options import with_client
+from aconnect.cli.output import echo, echo_error
+from aconnect.cli.running import Command, Stopped, report_retries, run
 
 if TYPE_CHECKING:
     from aconnect import Client
     from aconnect.connect import ContentItem
 
 
-def _name(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    from aconnect.deploy import check_name
-    from aconnect.errors import InvalidArgumentError
-
-    try:
-        if value is not None:
-            check_name(value)
-    except InvalidArgumentError as error:
-        raise click.BadParameter(str(error), param=param) from error
-    return value
-
-
-@click.command()
+@click.command(cls=Command)
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--name",
-    callback=_name,
-    help="Of your content: 3 to 64 letters, digits, '_' and '-'. Created where there is none.",
+    help="The name of your content, which is created if necessary: 3 to 64 letters, digits, '_' "
+    "and '-'.",
 )
-@click.option("--guid", help="Of existing content. Together with --name, both must fit.")
-@click.option("--title", help="What people see.")
-@connecting
+@click.option("--guid", help="The GUID of existing content.")
+@click.option("--title", help="The title that people see.")
+@with_client
 def deploy(
     client: Client, directory: Path, name: str | None, guid: str | None, title: str | None
 ) -> None:
     """Deploy a directory and follow its build.
 
     DIRECTORY has a manifest.json at its top; only the files that the manifest lists are sent. The
-    build's log goes to standard error, the content's address to standard output.
+    log of the build goes to standard error, the address of the content to standard output.
     """
-    if not name and not guid:
-        raise click.UsageError("say where to: pass --name NAME or --guid GUID")
     deploy_directory(client, directory, name=name, guid=guid, title=title)
 
 
@@ -65,7 +46,7 @@ def deploy_directory(
     guid: str | None = None,
     title: str | None = None,
 ) -> ContentItem:
-    """Deploy a directory and follow the build, telling both; print the address at the end."""
+    """Deploy a directory, follow its build, and print the address."""
     from aconnect.cli.progress import upload_progress
     from aconnect.deploy import deploy as start
 
@@ -81,16 +62,16 @@ def deploy_directory(
                 )
             token = task.token
             async for line in task.output():
-                say(f"  {line}")
+                echo_error(f"  {line}")
             return await task
 
     try:
         item = run(work)
     except Stopped as stopped:
         stopped.hints = (
-            f"The build goes on; follow it with: aconnect tasks follow {shlex.quote(token)}"
+            f"The build continues; follow it with: aconnect tasks follow {shlex.quote(token)}"
             if token
-            else "No deployment was started; the same command begins again.",
+            else "No deployment was started; run the same command again.",
         )
         raise
     echo(item.content_url or item.guid)

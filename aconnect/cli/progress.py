@@ -1,4 +1,4 @@
-"""Progress on standard error: a redrawn line on a terminal, now and then a plain line elsewhere."""
+"""Progress on standard error: redrawn on a terminal, a line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from aconnect.cli.common import is_terminal, say, size_text
+from aconnect.cli.output import echo_error, is_terminal, size_text
 
 if TYPE_CHECKING:
     from aconnect.export import Collected
@@ -17,7 +17,7 @@ _DRAW_EVERY: Final = 0.1
 
 
 class Rows:
-    """How a collection goes."""
+    """The progress of a collection."""
 
     def __init__(self, label: str, show: Callable[[str, int], None], every: float) -> None:
         self.label = label
@@ -28,7 +28,7 @@ class Rows:
         self._shown = self.began
 
     def __call__(self, done: Collected) -> None:
-        """Take notice of a page."""
+        """Show the progress after a page."""
         self.last = done
         now = time.monotonic()
         if now - self._shown >= self._every:
@@ -37,11 +37,11 @@ class Rows:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start."""
         return time.monotonic() - self.began
 
     def text(self, done: Collected) -> str:
-        """Say how far it is, and how fast."""
+        """Return the number of rows and the rate as text."""
         seconds = self.elapsed
         rate = (done.rows - done.resumed) / seconds if seconds else 0.0
         return (
@@ -52,9 +52,9 @@ class Rows:
 
 @contextmanager
 def rows_progress(label: str, total: int | None = None) -> Generator[Rows, None, None]:
-    """Show how a collection goes; of `total` rows, where that is known."""
+    """Show the progress of a collection; `total` is the number of rows, if known."""
     if not is_terminal("stderr"):
-        yield Rows(label, lambda text, _: say(text), _PLAIN_EVERY)
+        yield Rows(label, lambda text, _: echo_error(text), _PLAIN_EVERY)
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -62,7 +62,7 @@ def rows_progress(label: str, total: int | None = None) -> Generator[Rows, None,
     bar = () if total is None else (BarColumn(bar_width=20),)
     columns = (SpinnerColumn(), *bar, TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"{label}: asking the server", total=total)
+        task = progress.add_task(f"{label}: waiting for the server", total=total)
         yield Rows(
             label,
             lambda text, rows: progress.update(task, description=text, completed=rows),
@@ -72,9 +72,13 @@ def rows_progress(label: str, total: int | None = None) -> Generator[Rows, None,
 
 @contextmanager
 def upload_progress(label: str) -> Generator[Callable[[int, int], None], None, None]:
-    """Show how much of an upload has been sent."""
+    """Show the progress of an upload."""
     if not is_terminal("stderr"):
-        yield lambda sent, size: say(f"{label}: sent {size_text(size)}") if sent == size else None
+        yield (
+            lambda sent, size: (
+                echo_error(f"{label}: sent {size_text(size)}") if sent == size else None
+            )
+        )
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn

@@ -1,4 +1,4 @@
-"""`aconnect tasks`: work that runs on a server."""
+"""`aconnect tasks`: tasks that run on the server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aconnect.cli.common import connecting, echo, report_retries, run, say
+from aconnect.cli.options import with_client
+from aconnect.cli.output import echo, echo_error
+from aconnect.cli.running import Command, report_retries, run
 
 if TYPE_CHECKING:
     from aconnect import Client
@@ -17,30 +19,30 @@ def tasks() -> None:
     """Deployments, builds and renderings that run on the server."""
 
 
-@tasks.command()
+@tasks.command(cls=Command)
 @click.argument("id_", metavar="ID")
-@connecting
+@with_client
 def follow(client: Client, id_: str) -> None:
-    """Print the output of a task as it comes, until it ends; fail if it fails.
+    """Print the output of a task as it arrives, until it ends; fail if it fails.
 
-    ID is the id of a task, or the token that `aconnect deploy` prints when it is stopped: in a
-    cluster, the token also says which node to ask.
+    ID is the id of a task, or the token that `aconnect deploy` prints when it is interrupted; in a
+    cluster, the token also contains the node to ask.
     """
     from aconnect import CallFinished, Event
     from aconnect.connect import Task
 
     warned = False
 
-    def hear(event: Event) -> None:
+    def report_missing(event: Event) -> None:
         nonlocal warned
         if isinstance(event, CallFinished) and event.status == 404 and not warned:
             warned = True
-            say("The server does not know this task, or not on every node; asking for a while...")
+            echo_error("The server does not know this task (perhaps another node does); retrying")
 
     async def work() -> None:
         async with client:
             report_retries(client)
-            client.subscribe(hear)
+            client.subscribe(report_missing)
             task: Task[Any] = (
                 Task.from_token(client, id_) if id_.startswith("{") else client.tasks.handle(id_)
             )

@@ -75,7 +75,7 @@ async def collect(
         return await to_thread.run_sync(part.finish)
     except (AconnectError, OSError) as error:
         if part.progress.rows:
-            error.add_note(going_on(part.progress))
+            error.add_note(resume_hint(part.progress))
         raise
     finally:
         with anyio.move_on_after(_CLOSING, shield=True):
@@ -101,9 +101,9 @@ async def _fetch(
                 return
 
 
-def going_on(done: Collected) -> str:
+def resume_hint(done: Collected) -> str:
     """Return what is kept of an interrupted collection, and how to resume it."""
-    return f"{done.rows:,} rows are kept in {done.path}.part; the same again goes on from there."
+    return f"{done.rows:,} rows are kept in {done.path}.part; repeat it to resume."
 
 
 def _described(keep: Keep | None) -> str:

@@ -93,14 +93,13 @@ class PartFile:
             if self.path.exists() and not overwrite:
                 raise InvalidArgumentError(
                     f"{self.path} exists already, so it is complete; nothing was fetched. Choose "
-                    "another place, or pass overwrite=True (--restart on the command line) to "
-                    "replace it"
+                    "another path, or pass overwrite=True to replace it"
                 )
             try:
                 file = _opened(self._part)
             except OSError as error:
                 raise InvalidArgumentError(
-                    f"cannot write {self.path}: {error.strerror or error}; choose another place"
+                    f"cannot write {self.path}: {error.strerror or error}; choose another path"
                 ) from error
             try:
                 self._begin(file, restart=restart)
@@ -229,13 +228,13 @@ def _lock(file: IO[bytes], part: Path) -> None:
         return  # Some network file systems have no locks.
     if not alone:
         raise InvalidArgumentError(
-            f"another process is writing {part}; wait for it, or choose another place"
+            f"another process is writing {part}; wait for it, or choose another path"
         )
 
 
 def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
     """Read the checkpoint of an earlier run, or refuse to continue from it."""
-    again = "start again with restart=True (--restart on the command line)"
+    again = "start again with restart=True"
     size = part.stat().st_size
     if size == 0:
         return None
@@ -252,8 +251,8 @@ def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
             if getattr(known.source, name) != getattr(source, name)
         ]
         raise ResumeError(
-            f"{part} was started with {'; '.join(differences)}. Repeat the query it was started with, "
-            f"choose another place, or {again}"
+            f"{part} was started with {'; '.join(differences)}. Repeat that query, choose another "
+            f"path, or {again}"
         )
     if size < known.size:
         raise ResumeError(

@@ -1,4 +1,4 @@
-"""Running commands: in this process where that is enough, in one of their own for signals."""
+"""Run commands: in this process, or in a process of their own to test signals."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ async def server() -> AsyncIterator[FakeConnect]:
 
 
 class Shell:
-    """Runs commands as a user whose settings lead to a server."""
+    """Runs commands with the settings of a server."""
 
     def __init__(self, server: FakeConnect, folder: Path) -> None:
         self.server = server
@@ -31,7 +31,7 @@ class Shell:
         self.folder = folder
 
     async def __call__(self, *arguments: str, key: str | None = None, text: str = "") -> Result:
-        """Run a command in a thread, beside the server; its folder is passed as `--out`."""
+        """Run a command in a thread; its folder is passed as `--out`."""
         settings = dict(self.settings)
         if key is not None:
             settings["CONNECT_API_KEY"] = key
@@ -40,7 +40,7 @@ class Shell:
         result = await asyncio.to_thread(
             lambda: CliRunner().invoke(app, arguments, env=settings, input=text)
         )
-        # A SystemExit is how click ends; anything else would have been a traceback.
+        # click ends with SystemExit; any other exception would be shown as a traceback.
         assert isinstance(result.exception, SystemExit | None), result.exception
         assert self.server.api_key not in result.output
         assert "\x1b" not in result.output
@@ -49,9 +49,9 @@ class Shell:
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
         """Start a command in a process of its own.
 
-        It ignores SIGINT if this process does, and otherwise not.
+        It ignores SIGINT only if this process does.
         """
-        # A killed command cannot tidy up, so its temporary files go where pytest does.
+        # A killed command leaves its temporary files behind, so they go into pytest's folder.
         places = {"PYTHONPATH": str(ROOT), "TMPDIR": str(self.folder.parent)}
         return await asyncio.create_subprocess_exec(
             sys.executable,
@@ -68,7 +68,7 @@ class Shell:
 
 @pytest.fixture
 def shell(server: FakeConnect, tmp_path: Path) -> Iterator[Shell]:
-    # Where the tests themselves run in the background, they and what they start ignore SIGINT.
+    # If the tests run in the background, they and their child processes ignore SIGINT.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield Shell(server, tmp_path)
     signal.signal(signal.SIGINT, before)

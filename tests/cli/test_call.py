@@ -1,4 +1,4 @@
-"""`aconnect call`: any operation from the command line."""
+"""`aconnect call`: calling any operation from the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aconnect.testing.connect.routes.content.bundles import small_archive
 
 
 async def test_a_call_prints_the_answer_as_json(shell) -> None:
-    """An answer is JSON on standard output."""
+    """The response is printed as JSON on standard output."""
     guid = next(iter(shell.server.state.users))
     result = await shell("call", "users.get", guid)
     assert result.exit_code == 0, result.output
@@ -24,7 +24,7 @@ async def test_a_call_prints_the_answer_as_json(shell) -> None:
 
 
 async def test_rows_are_lines(shell) -> None:
-    """Rows of all pages are printed one to a line, as the server gave them."""
+    """The items of all pages are printed one per line, as received."""
     result = await shell("call", "instrumentation.visits", "--from", "2025-01-01T00:00:00Z")
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert len(rows) == 2200
@@ -32,7 +32,7 @@ async def test_rows_are_lines(shell) -> None:
 
 
 async def test_json_as_it_came(shell) -> None:
-    """`--json` prints what the server sent, fields that this version does not know included."""
+    """`--json` prints the response as received, including unknown fields."""
     guid = next(iter(shell.server.state.content))
     shell.server.state.content[guid]["field_from_2030"] = 1
     result = await shell("call", "content.get", guid, "--json")
@@ -42,7 +42,7 @@ async def test_json_as_it_came(shell) -> None:
 
 @pytest.mark.parametrize(("prefix", "least"), [("", 5), ("nobody has this name", 0)])
 async def test_rows_as_one_document(shell, prefix: str, least: int) -> None:
-    """With `--json` the rows of all pages are one array, also when there are none."""
+    """With `--json`, the items of all pages are one array, which may be empty."""
     result = await shell("call", "users.find", "--json", "--prefix", prefix)
     rows = json.loads(result.stdout)
     assert len(rows) >= least
@@ -50,7 +50,7 @@ async def test_rows_as_one_document(shell, prefix: str, least: int) -> None:
 
 
 async def test_what_is_no_json_stays_as_it_is(shell) -> None:
-    """`--json` does not touch an archive."""
+    """`--json` writes an archive unchanged."""
     guid, bundles = next(iter(shell.server.state.bundles.items()))
     (bundle,) = bundles
     result = await shell("call", "content.bundles.download", guid, bundle, "--json")
@@ -58,14 +58,14 @@ async def test_what_is_no_json_stays_as_it_is(shell) -> None:
 
 
 async def test_what_stands_below_an_object(shell) -> None:
-    """The names of a path come in order, also those of the object it is below."""
+    """The parameters of the path are positional, including those of the scope."""
     guid = next(iter(shell.server.state.content))
     assert (await shell("call", "content.bundles.find", guid)).exit_code == 0
     assert shell.server.count("GET", f"/v1/content/{guid}/bundles") == 1
 
 
 async def test_fields_of_a_body(shell) -> None:
-    """Fields are text where the signature says so, otherwise JSON."""
+    """Values are strings if the signature takes a string, otherwise JSON."""
     result = await shell("call", "groups.create", "--name", "123", "--gid=5")
     assert result.exit_code == 0, result.output
     assert shell.server.requests[-1].json() == {"name": "123", "gid": 5}
@@ -73,7 +73,7 @@ async def test_fields_of_a_body(shell) -> None:
 
 
 async def test_files_are_sent(shell, tmp_path) -> None:
-    """A body that is no JSON comes from a file, described as the operation wants it."""
+    """An upload is read from a file, with the media type that the operation needs."""
     guid = next(iter(shell.server.state.content))
     for operation, data in [
         ("content.bundles.upload", small_archive("static")[0]),
@@ -95,7 +95,7 @@ async def test_files_are_sent(shell, tmp_path) -> None:
     [("@-", "from-input\n", "from-input"), ("@@home", "", "@home"), ("@FILE", "", "from-file")],
 )
 async def test_values_from_files(shell, tmp_path, given: str, text: str, name: str) -> None:
-    """`@` reads a value from a file or standard input; two begin a text with one."""
+    """`@` reads a value from a file or standard input; `@@` stands for `@`."""
     file = tmp_path / "value"
     file.write_text("from-file\n")
     given = given.replace("FILE", str(file))
@@ -105,7 +105,7 @@ async def test_values_from_files(shell, tmp_path, given: str, text: str, name: s
 
 
 async def test_json_from_a_file(shell, tmp_path) -> None:
-    """A body of JSON may be in a file, too."""
+    """A JSON body may also be read from a file."""
     guid = next(iter(shell.server.state.content))
     file = tmp_path / "variables.json"
     file.write_text('[{"name": "A", "value": "1"}]')
@@ -115,14 +115,14 @@ async def test_json_from_a_file(shell, tmp_path) -> None:
 
 
 async def test_an_option_given_twice_is_a_list(shell) -> None:
-    """Several values of one option are all sent."""
+    """All values of a repeated option are sent."""
     result = await shell("call", "content.find", "--include", "owner", "--include", "tags")
     assert result.exit_code == 0, result.output
     assert shell.server.requests[-1].query == {"include": ["owner,tags"]}
 
 
 async def test_null_is_sent(shell) -> None:
-    """`--null` sends null for a field, which the text null would not."""
+    """`--null` sends null for a field; the string "null" is sent as a string."""
     guid = next(iter(shell.server.state.content))
     result = await shell("call", "content.update", guid, "--null", "title", "--name", "null")
     assert result.exit_code == 0, result.output
@@ -130,31 +130,31 @@ async def test_null_is_sent(shell) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "words"),
     [
         (["users.fly"], "no operation 'users.fly'"),
         ([], "name an operation"),
         (["users.get"], "needs GUID"),
-        (["users.get", "a", "b"], "'b' is too much"),
+        (["users.get", "a", "b"], "unexpected 'b'"),
         (["groups.create", "--nam", "x"], "did you mean name"),
-        (["groups.create", "--name", "x", "--gid", "x{"], "is not JSON"),
+        (["groups.create", "--name", "x", "--gid", "x{"], "must be JSON"),
         (["groups.create", "--name"], "--name needs a value"),
         (["groups.create", "--name", "@no/such/file"], "@@no/such/file"),
-        (["content.bundles.upload", "g", "--body", "bundle.tar.gz"], "write it as @FILE"),
+        (["content.bundles.upload", "g", "--body", "bundle.tar.gz"], "write @FILE"),
         (["content.bundles.upload", "g", "--body", "@no/such/file"], "no/such/file"),
-        (["content.thumbnail.put", "g", "--body", "@-"], "write it as @FILE"),
+        (["content.thumbnail.put", "g", "--body", "@-"], "write @FILE"),
     ],
 )
-async def test_wrong_usage(shell, arguments: list[str], said: str) -> None:
-    """A mistake is exit code 2 and a word on what to do; nothing is sent."""
+async def test_wrong_usage(shell, arguments: list[str], words: str) -> None:
+    """Wrong usage exits with 2, explains what to do, and sends nothing."""
     result = await shell("call", *arguments)
     assert result.exit_code == 2
-    assert said in result.output
+    assert words in result.output
     assert not shell.server.requests
 
 
 def test_all_operations_are_listed_and_completed() -> None:
-    """The list and the completion know every operation of the service."""
+    """The list and the completion contain every operation of the service."""
     names = {found.name for found in REGISTRY.values() if found.service == "connect"}
     result = CliRunner().invoke(app, ["call", "--list"])
     assert {line.split("\t")[0] for line in result.output.splitlines()} == names
@@ -164,7 +164,7 @@ def test_all_operations_are_listed_and_completed() -> None:
 
 
 async def test_another_service() -> None:
-    """`--service` calls another service with the settings that its own client reads."""
+    """`--service` calls another service with the settings of its client."""
     async with FakeLooker() as server:
         settings = {
             "LOOKERSDK_BASE_URL": server.url,
@@ -184,7 +184,7 @@ async def test_another_service() -> None:
     [("looker", "roles.search"), ("authentik", "endpoints.find"), ("cloudendure", "users.me")],
 )
 def test_another_service_without_settings(service: str, operation: str) -> None:
-    """Without settings it says which ones are missing, and exits with 2."""
+    """Missing settings are named, with exit code 2."""
     result = CliRunner().invoke(app, ["--service", service, "call", operation])
     assert result.exit_code == 2
     assert "set " in result.output
@@ -192,7 +192,7 @@ def test_another_service_without_settings(service: str, operation: str) -> None:
 
 
 async def test_the_clients_own_credentials_are_hidden_in_an_answer() -> None:
-    """An answer that repeats what the client signs in with is printed without it."""
+    """Credentials that the server repeats in a response are not printed."""
     async with FakeCloudEndure() as server:
         token = server.user_api_token
         settings = {"CLOUDENDURE_USER_API_TOKEN": token, "CLOUDENDURE_BASE_URL": server.url}

@@ -1,4 +1,4 @@
-"""Commands do their work and tell failures in one message."""
+"""The commands' results, and their failures as one message."""
 
 import base64
 import csv
@@ -26,7 +26,7 @@ def site(tmp_path):
 @pytest.mark.parametrize("kind", ["visits", "shiny-usage", "hits", "audit-logs"])
 @pytest.mark.parametrize("format_", ["jsonl", "csv"])
 async def test_collect(shell, kind, format_):
-    """The file's name is the result; how it went is told beside it."""
+    """The name of the file goes to standard output, the progress to standard error."""
     result = await shell("collect", kind, "--format", format_, "--to", "2025-01-01T00:02:00Z")
     path = shell.folder / f"{kind}-until-2025-01-01T000200Z.{format_}"
     assert (result.exit_code, result.stdout) == (0, f"{path}\n")
@@ -50,23 +50,23 @@ async def test_collect(shell, kind, format_):
     ],
 )
 def test_file_names(from_, to, content, name):
-    """A file is named after what is in it, the same in every run."""
+    """The name of a file depends on its content only, so it is the same in every run."""
     assert file_name("visits", from_, to, content, "csv") == name
 
 
 async def test_collect_again(server, shell):
-    """A complete file is not fetched again, unless asked to begin anew."""
+    """A complete file is fetched again only with `--restart`."""
     assert (await shell("collect", "hits")).exit_code == 0
     before = len(server.requests)
     again = await shell("collect", "hits")
-    assert (again.exit_code, again.stdout) == (1, "")
+    assert (again.exit_code, again.stdout) == (2, "")
     assert "--restart" in again.stderr
     assert len(server.requests) == before
     assert (await shell("collect", "hits", "--restart")).exit_code == 0
 
 
 async def test_collect_some_content(server, shell):
-    """`--content` may be given several times."""
+    """`--content` can be repeated."""
     guids = list(server.state.content)[:2]
     await shell("collect", "visits", "--content", guids[0], "--content", guids[1])
     (path,) = shell.folder.iterdir()
@@ -86,7 +86,7 @@ async def test_collect_some_content(server, shell):
     ],
 )
 async def test_server_errors(server, shell, fault, words):
-    """What the server did wrong is one message, without control characters, and exit code 1."""
+    """A failure of the server is one message without control characters, and exit code 1."""
     server.script(fault)
     result = await shell("collect", "visits")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -96,7 +96,7 @@ async def test_server_errors(server, shell, fault, words):
 
 
 async def test_refused_key(shell):
-    """A key that the server refuses is told without showing it."""
+    """A rejected key is reported without printing it."""
     result = await shell("collect", "visits", key="wrong-key-0123456789")
     assert result.exit_code == 1
     assert "returned 401" in result.stderr
@@ -104,7 +104,7 @@ async def test_refused_key(shell):
 
 
 async def test_key_from_file(shell, tmp_path):
-    """The key may come from a file or from standard input, with its line break."""
+    """The key is read from a file or standard input, ignoring the line break."""
     path = tmp_path / "key"
     path.write_text(f"{shell.server.api_key}\n")
     for where, text in ((str(path), ""), ("-", path.read_text())):
@@ -113,7 +113,7 @@ async def test_key_from_file(shell, tmp_path):
 
 
 async def test_unwritable(server, shell):
-    """A folder that cannot be made is told before anything is fetched."""
+    """A folder that cannot be created is reported before any request."""
     (shell.folder / "file").write_text("")
     shell.folder /= "file/below"
     result = await shell("collect", "audit-logs", "--from", "2025-01-01")
@@ -123,7 +123,7 @@ async def test_unwritable(server, shell):
 
 
 async def test_old_server(shell):
-    """A server that cannot search its audit logs is no obstacle."""
+    """Audit logs are collected even if the server cannot search them."""
     async with FakeConnect(Seed(audit_logs=50), version="2023.09.0") as old:
         shell.settings["CONNECT_SERVER"] = old.url
         logs = await shell("collect", "audit-logs", "--from", "2025-01-01T00:01:00Z")
@@ -131,13 +131,13 @@ async def test_old_server(shell):
 
 
 async def test_server_gone(server, shell):
-    """When the server is gone in the middle, it says what is kept; the next run goes on."""
+    """When the server disappears, the message says what is kept, and the next run resumes."""
     on = "GET /v1/instrumentation/content/visits"
     server.script(*[faults.slow_headers(0)] * 3, *[faults.reset()] * 5, on=on)
     broken = await shell("collect", "visits")
     assert broken.exit_code == 1
     assert "(tried 5 times)" in broken.stderr
-    assert broken.stderr.count("trying again in") == 4
+    assert broken.stderr.count("retrying in") == 4
     assert "1,500 rows are kept" in broken.stderr
     assert not (shell.folder / "visits.jsonl").exists()
     assert (await shell("collect", "visits")).exit_code == 0
@@ -148,7 +148,7 @@ async def test_server_gone(server, shell):
 
 
 async def test_unreachable(shell):
-    """A server that is not there is told with what to check."""
+    """An unreachable server is reported with what to check."""
     shell.settings["CONNECT_SERVER"] = "http://127.0.0.1:1"
     result = await shell("content", "list")
     assert result.exit_code == 1
@@ -156,7 +156,7 @@ async def test_unreachable(shell):
 
 
 async def test_content_list(server, shell):
-    """Content is listed as plain lines, or as JSON with all that the server sent."""
+    """Content is listed as plain lines, or as JSON as received."""
     next(iter(server.state.content.values()))["title"] = "a\tb\nc\x1b[2J"
     lines = (await shell("content", "list")).stdout.splitlines()
     assert [line.split("\t")[0] for line in lines] == list(server.state.content)
@@ -167,7 +167,7 @@ async def test_content_list(server, shell):
 
 
 async def test_deploy(server, shell, site):
-    """The log goes beside the result, which is the content's address."""
+    """The log goes to standard error, the address of the content to standard output."""
     result = await shell("deploy", site, "--name", "my-site", "--title", "Mine")
     assert result.exit_code == 0
     guid, item = list(server.state.content.items())[-1]
@@ -179,7 +179,7 @@ async def test_deploy(server, shell, site):
 
 
 async def test_deploy_fails(server, shell, site):
-    """A failed build is exit code 1; a failed upload says which content exists now."""
+    """A failed build exits with 1; after a failed upload, the new content is named."""
     server.script(faults.error(400, 104), on="POST /v1/content/*/bundles")
     upload = await shell("deploy", site, "--name", "my-site")
     guid = list(server.state.content)[-1]
@@ -190,11 +190,11 @@ async def test_deploy_fails(server, shell, site):
     assert (build.exit_code, build.stdout) == (1, "")
     assert "boom" in build.stderr
     none = await shell("deploy", str(shell.folder), "--name", "my-site")
-    assert (none.exit_code, "manifest.json" in none.stderr) == (1, True)
+    assert (none.exit_code, "manifest.json" in none.stderr) == (2, True)
 
 
 async def test_tasks_follow(server, shell):
-    """The output of a task is the result, by id and by token; its failure is exit code 1."""
+    """`tasks follow` prints the output of a task by id or token, and exits with 1 if it failed."""
     from aconnect import Client
 
     async with Client(server.url, api_key=server.api_key) as client:
@@ -214,7 +214,7 @@ async def test_tasks_follow(server, shell):
 
 @pytest.mark.parametrize("way", ["file", "standard input", "environment"])
 async def test_bootstrap(server, shell, way):
-    """The new administrator's key is the only line of the result; a second time there is none."""
+    """The key of the new administrator is the only output; a second run fails."""
     server.state.users.clear()
     text = base64.encodebytes(server.state.bootstrap_secret).decode()
     path = shell.folder / "secret.txt"
@@ -240,7 +240,7 @@ async def test_bootstrap(server, shell, way):
     ],
 )
 async def test_bootstrap_refused(shell, url, text, words):
-    """An address or a secret that cannot be right is wrong usage."""
+    """An invalid address or secret is wrong usage."""
     result = await shell("bootstrap", url, "--secret-file", "-", text=text)
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in result.stderr

@@ -1,4 +1,4 @@
-"""What signals do to commands in processes of their own."""
+"""Signals and closed pipes, in processes of their own."""
 
 import asyncio
 import json
@@ -15,23 +15,23 @@ VISITS = "GET /v1/instrumentation/content/visits"
 
 
 async def ready(condition):
-    """Wait for something that another process does."""
+    """Wait until a condition that depends on another process is true."""
     async with asyncio.timeout(30):
-        # Nothing in this process is set when another one writes a file or ends.
+        # There is no event for a file that another process writes.
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "told"),
+    ("number", "code", "hinted"),
     [
         (signal.SIGINT, 130, True),
         (signal.SIGTERM, 143, True),
         (signal.SIGKILL, -signal.SIGKILL, False),
     ],
 )
-async def test_collect_stopped(server, shell, number, code, told):
-    """Stopped in the middle, the next run makes the same file as an uninterrupted one."""
+async def test_collect_stopped(server, shell, number, code, hinted):
+    """After an interruption, the next run completes the same file as an uninterrupted one."""
     server.script(*[faults.slow_headers(0)] * 3, faults.slow_headers(60), on=VISITS)
     process = await shell.start("collect", "visits")
     part, path = shell.folder / "visits.jsonl.part", shell.folder / "visits.jsonl"
@@ -39,12 +39,12 @@ async def test_collect_stopped(server, shell, number, code, told):
     process.send_signal(number)
     out, err = await process.communicate()
     assert (process.returncode, out) == (code, b"")
-    assert (b"1,500 rows are kept in visits.jsonl.part" in err) is told
+    assert (b"1,500 rows are kept in visits.jsonl.part" in err) is hinted
     assert b"Traceback" not in err
     assert not path.exists()
     before = len(server.requests)
     assert (await shell("collect", "visits")).exit_code == 0
-    if told:
+    if hinted:
         assert len(server.requests) - before == 2
     resumed = path.read_bytes()
     assert (await shell("collect", "visits", "--restart")).exit_code == 0
@@ -53,7 +53,7 @@ async def test_collect_stopped(server, shell, number, code, told):
 
 
 async def test_in_the_background(server, shell):
-    """What a script runs in the background ignores its Ctrl-C, but ends at SIGTERM."""
+    """A background job of a script ignores Ctrl-C, but ends at SIGTERM."""
     server.script(*[faults.slow_headers(0)] * 2, faults.slow_headers(60), on=VISITS)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -71,7 +71,7 @@ async def test_in_the_background(server, shell):
 
 
 async def test_deploy_stopped(server, shell):
-    """Ctrl-C while a build runs says how to follow it further."""
+    """Ctrl-C during a build prints how to follow it."""
     server.state.build_script = BuildScript(hang=True)
     (shell.folder / "manifest.json").write_text('{"files": {}}')
     process = await shell.start("deploy", ".", "--name", "my-site")
@@ -88,7 +88,7 @@ async def test_deploy_stopped(server, shell):
 
 
 async def test_nobody_reads(shell):
-    """A reader that goes away ends a command quietly."""
+    """A command ends without an error when the reader of its pipe does."""
     process = await shell.start("content", "list")
     assert process.stdout is not None
     process.stdout._transport.close()
@@ -99,7 +99,7 @@ async def test_nobody_reads(shell):
 
 
 async def test_serve(shell):
-    """`serve` prints the settings that lead to it, and ends at Ctrl-C."""
+    """`serve` prints the environment variables to use it, and ends at Ctrl-C."""
     process = await shell.start("serve", "--port", "0", "--visits", "5")
     assert process.stdout is not None
     lines = [(await process.stdout.readline()).decode() for _ in range(2)]
@@ -115,7 +115,7 @@ SMALL = ("--visits", "700", "--audit-logs", "60", "--shiny-usage", "20")
 
 
 async def test_demo(shell):
-    """`demo` needs no settings, collects, deploys, sums up, and keeps files where told."""
+    """`demo` needs no settings, collects, deploys, and keeps the files in `--out`."""
     shell.settings = {"CONNECT_SERVER": "", "CONNECT_API_KEY": ""}
     for _ in range(2):
         process = await shell.start("demo", *SMALL, "--out", "kept")
@@ -149,7 +149,7 @@ def gone(process: int) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_demo_stopped(shell, number):
-    """Whatever ends `demo`, its server ends too."""
+    """The server of `demo` ends with it, even if it is killed."""
     process = await shell.start("demo", *SMALL)
     assert process.stderr is not None
     while b"follow" not in (line := await process.stderr.readline()) and b"Building" not in line:

@@ -1,4 +1,4 @@
-"""Wrong usage is told with exit code 2, quickly, and says what is right."""
+"""Wrong usage: exit code 2, and a message with what would be right."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ SETTINGS = {"CONNECT_SERVER": "https://connect.example.com", "CONNECT_API_KEY": 
         ("collect visits --from 2026-02-01 --to 2026-01-01", "is empty"),
         ("collect visits --format xml", "'jsonl', 'csv'"),
         ("collect clicks", "'shiny-usage'"),
-        ("collect audit-logs --content x", "leave --content out"),
+        ("collect audit-logs --content x", "leave it out"),
         ("collect visits --api-key secret", "No such option"),
         ("collect visits --server connect", "not a web address"),
         ("collect visits --api-key-file absent", "absent"),
@@ -71,25 +71,25 @@ def test_no_settings(missing):
     ],
 )
 def test_help(command):
-    """Every command explains itself."""
+    """Every command has a help text."""
     result = CliRunner().invoke(app, [*command.split(), "--help"])
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) > 5
 
 
 def test_help_says_why():
-    """The help says why no option takes the key."""
+    """The help explains why there is no option for the key."""
     result = CliRunner().invoke(app, ["--help"])
     assert "no option for the key" in " ".join(result.stdout.split())
 
 
 def test_version():
-    """The version is the library's."""
+    """`--version` prints the version of the library."""
     assert __version__ in CliRunner().invoke(app, ["--version"]).stdout
 
 
 def test_late_imports():
-    """The commands are known without importing what they need."""
+    """The commands are listed without importing their dependencies."""
     code = (
         "import sys, aconnect; before = set(sys.modules); import aconnect.cli.app; "
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}; "
@@ -101,7 +101,7 @@ def test_late_imports():
 
 
 def test_without_click():
-    """Without click, the command says how to install it."""
+    """Without click, the command prints how to install it."""
     code = "import sys; sys.modules['click'] = None; from aconnect.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 1
@@ -110,7 +110,7 @@ def test_without_click():
 
 
 def test_bugs_are_not_hidden(monkeypatch):
-    """A mistake of the program itself keeps its traceback."""
+    """A bug of the program itself shows its traceback."""
 
     def broken(*_, **__):
         raise ZeroDivisionError
@@ -121,7 +121,7 @@ def test_bugs_are_not_hidden(monkeypatch):
 
 
 def test_interrupted_early(monkeypatch):
-    """Ctrl-C before anything runs is exit code 130 as well."""
+    """Ctrl-C before a command runs also exits with 130."""
     from aconnect.cli import main
 
     def interrupted(*_, **__):

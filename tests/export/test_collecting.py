@@ -125,9 +125,7 @@ async def test_server_fails(server, visits, expected, tmp_path, fault, error):
     server.script(*[faults.slow_headers(0)] * 4, *fault, on=VISITS)
     with pytest.raises(error) as caught:
         await collect(visits, path)
-    assert caught.value.__notes__ == [
-        f"200 rows are kept in {path}.part; the same again goes on from there."
-    ]
+    assert caught.value.__notes__ == [f"200 rows are kept in {path}.part; repeat it to resume."]
     server.assert_script_used()
     before = server.count("GET", "/v1/instrumentation/content/visits")
     done = await collect(visits, path)

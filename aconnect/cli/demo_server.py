@@ -1,6 +1,6 @@
-"""`python -m aconnect.cli.standin`: the simulated server, for as long as its parent lives.
+"""`python -m aconnect.cli.demo_server`: the simulated server, until its parent ends.
 
-Whatever ends the parent closes the pipe that is standard input here, and that ends the server.
+When the parent ends for any reason, the pipe that is standard input here is closed.
 """
 
 from __future__ import annotations

@@ -1,0 +1,147 @@
+"""Options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, get_args
+
+import click
+
+from aconnect.cli.output import echo_error
+from aconnect.cli.running import Failure
+
+if TYPE_CHECKING:
+    from aconnect import Client
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+class LibraryChoice(click.Choice[str]):
+    """A choice of the values of one of the library's literals, which is imported late."""
+
+    def __init__(self, module: str, name: str) -> None:
+        super().__init__(())
+        self._module = module
+        self._name = name
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values."""
+        values: tuple[str, ...] = get_args(getattr(import_module(self._module), self._name))
+        return values
+
+    @choices.setter
+    def choices(self, values: Sequence[str]) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Ignore what click's constructor sets."""
+
+
+KIND: Final = LibraryChoice("aconnect.export.series", "Kind")
+FORMAT: Final = LibraryChoice("aconnect.export.sinks", "Format")
+
+
+class Time(click.ParamType[datetime]):
+    """A date, which means midnight UTC, or a time in RFC 3339."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Parse the value of an option."""
+        from aconnect._core.url import timestamp
+        from aconnect.errors import InvalidArgumentError
+
+        if isinstance(value, datetime):
+            return value
+        text = value.strip()
+        if _DATE.fullmatch(text):
+            text += "T00:00:00Z"
+        try:
+            timestamp("TIME", text)
+        except InvalidArgumentError as error:
+            reason = f" ({error.__cause__})" if error.__cause__ else ""
+            self.fail(
+                f"{value!r} is neither a date, such as 2026-01-31 (midnight UTC), nor a time in "
+                f"RFC 3339, such as 2026-01-31T12:00:00Z or 2026-01-31T12:00:00+01:00{reason}",
+                param,
+                ctx,
+            )
+        time = datetime.fromisoformat(text.upper())
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+
+
+TIME: Final = Time()
+
+
+def with_client(command: Callable[Concatenate[Client, P], T]) -> Callable[P, T]:
+    """Add the options of the connection to a command, and pass it a client."""
+
+    @click.option(
+        "--server",
+        envvar="CONNECT_SERVER",
+        show_envvar=True,
+        metavar="URL",
+        help="The address of the server.",
+    )
+    @click.option(
+        "--api-key-file",
+        type=click.File("r"),
+        metavar="FILE",
+        help="A file with the API key; '-' for standard input. By default the key is read from "
+        "CONNECT_API_KEY.",
+    )
+    @functools.wraps(command)
+    def wrapped(*args: Any, server: str | None, api_key_file: IO[str] | None, **more: Any) -> T:
+        return command(_client(server, api_key_file), *args, **more)  # pyright: ignore[reportCallIssue]
+
+    return wrapped  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+
+def _client(server: str | None, key_file: IO[str] | None) -> Client:
+    from aconnect import Client
+
+    if not server:
+        raise click.UsageError("no server: set CONNECT_SERVER or pass --server URL")
+    key = os.environ.get("CONNECT_API_KEY", "") if key_file is None else key_file.read()
+    if not key.strip():
+        reason = f"{key_file.name} is empty" if key_file is not None else "no API key"
+        raise click.UsageError(
+            f"{reason}: set CONNECT_API_KEY, or pass --api-key-file FILE ('-' reads the key from "
+            "standard input)"
+        )
+    with echo_warnings():
+        return Client(server, api_key=key, user_agent="aconnect-cli")
+
+
+@contextmanager
+def echo_warnings() -> Generator[None, None, None]:
+    """Print the warnings of a block as messages."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught:
+        echo_error(f"Warning: {warning.message}")
+
+
+def folder(path: Path) -> Path:
+    """Create a folder if necessary, and check that it is writable before anything is fetched."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(
+            f"cannot create the folder {path}: {error.strerror or error}; choose another --out"
+        ) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise Failure(f"cannot write to the folder {path}; choose another --out")
+    return path

@@ -1,0 +1,138 @@
+"""How commands run and end: coroutines, signals, and errors as messages and exit codes.
+
+A user sees one message and what to do, never a traceback for something that the server or the user
+did. Bugs of this program do show one.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
+
+import click
+
+from aconnect.cli.output import echo_error
+
+if TYPE_CHECKING:
+    from aconnect import Event
+    from aconnect._client.client import BaseClient
+
+T = TypeVar("T")
+
+_ARGUMENT: Final = re.compile(r"(?<!\S)([a-z_]+)=(True)?(?=[\s,;.)]|$)")
+_OPTIONS: Final = {"overwrite": "restart", "api_key": "api-key-file", "secret": "secret-file"}
+"""Options that have another name than the argument of the library."""
+
+
+class Failure(click.ClickException):
+    """An error message, and hints about what to do."""
+
+    def __init__(self, message: str, *, hints: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.hints = hints
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it to standard error."""
+        echo_error(f"Error: {self.message}")
+        for hint in self.hints:
+            echo_error(hint)
+
+
+class Stopped(Failure):
+    """Interrupted with Ctrl-C."""
+
+    exit_code: ClassVar[int] = 128 + signal.SIGINT
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it to standard error."""
+        for line in (self.message, *self.hints):
+            echo_error(line)
+
+
+class Terminated(Stopped):
+    """Ended by SIGTERM."""
+
+    exit_code: ClassVar[int] = 128 + signal.SIGTERM
+
+
+class Command(click.Command):
+    """A command whose arguments the library checks: what it refuses is a usage error."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        from aconnect.errors import InvalidArgumentError, ResumeError
+
+        try:
+            return super().invoke(ctx)
+        except InvalidArgumentError as error:
+            raise click.UsageError(self.with_options(str(error)), ctx) from error
+        except ResumeError as error:
+            raise Failure(self.with_options(str(error))) from error
+
+    def with_options(self, message: str) -> str:
+        """Replace the names of arguments in a message by the options of this command."""
+        options = {option for param in self.params for option in param.opts}
+
+        def option(match: re.Match[str]) -> str:
+            name = f"--{_OPTIONS.get(match[1], match[1]).strip('_').replace('_', '-')}"
+            return name if name in options else match[0]
+
+        return _ARGUMENT.sub(option, message)
+
+
+def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine to its end; turn errors and Ctrl-C into a `Failure`.
+
+    SIGTERM is treated like Ctrl-C: the coroutine is cancelled and can clean up.
+    """
+    import asyncio
+
+    from aconnect.concurrency import run as run_main
+    from aconnect.errors import AconnectError, InvalidArgumentError, ResumeError
+
+    async def main() -> T:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        # Not through SIGINT, which background jobs of a script ignore.
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # as in `serving`
+            loop.add_signal_handler(signal.SIGTERM, cast("asyncio.Task[T]", task).cancel)
+        return await work()
+
+    try:
+        return run_main(main)
+    except (InvalidArgumentError, ResumeError):
+        raise  # handled by `Command`
+    except AconnectError as error:
+        attempts = len(error.attempts) + 1
+        error.attempts = ()  # reported already, one by one
+        text = f"{error} (tried {attempts} times)" if attempts > 1 else str(error)
+        raise Failure(text, hints=tuple(getattr(error, "__notes__", ()))) from error
+    except BrokenPipeError:
+        raise  # click ends quietly when the reader of a pipe has gone
+    except OSError as error:
+        raise Failure(str(error), hints=tuple(getattr(error, "__notes__", ()))) from error
+    except KeyboardInterrupt as error:
+        raise Stopped("Stopped.") from error
+    except asyncio.CancelledError as error:
+        # Nothing else cancels from outside.
+        raise Terminated("Stopped.") from error
+
+
+def report_retries(client: BaseClient) -> None:
+    """Print a message before each retry, because nothing else happens meanwhile."""
+    from aconnect import AttemptFailed, RetryScheduled
+
+    failure = reported = ""
+
+    def subscriber(event: Event) -> None:
+        nonlocal failure, reported
+        if isinstance(event, AttemptFailed):
+            failure = event.failure.partition(": ")[2] or event.failure
+        elif isinstance(event, RetryScheduled):
+            reason = "the same" if failure == reported else failure
+            reported = failure
+            echo_error(f"{reason}; retrying in {event.delay:.1f} s (attempt {event.attempt})")
+
+    client.subscribe(subscriber)
