@@ -1,7 +1,6 @@
-"""How Sphinx builds these pages.
+"""The configuration of Sphinx.
 
-The code is read from the checkout, so nothing needs to be installed but Sphinx and the library's
-dependencies.
+The code is read from the checkout, so only Sphinx and the library's dependencies must be installed.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "_ext.floors",
     "_ext.groups",
     "_ext.operations",
 ]
@@ -45,7 +45,7 @@ html_css_files = ["pages.css"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
-# Docstrings write names in single backticks: a link where there is one, else plain code.
+# Docstrings write names in single backticks: a link if the name is documented, else plain code.
 default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
@@ -58,14 +58,14 @@ _MODULE = re.compile(r"~([a-z_]+\.)*~?")
 
 
 def _signature(
-    _app: Sphinx, what: str, _name: str, found: Any, _options: Any, signature: str, returns: str
+    _app: Sphinx, what: str, _name: str, value: Any, _options: Any, signature: str, returns: str
 ) -> tuple[str, str] | None:
-    """Make signatures shorter.
+    """Shorten signatures.
 
-    Those of models are left out: the fields follow, and only the library makes one. Type variables
-    come as `~module.~P`, which Sphinx cannot read. One alias is used often.
+    Those of models are omitted: the fields follow, and only the library creates models. Type
+    variables are written as `~module.~P`, which Sphinx cannot parse. One alias is used often.
     """
-    if what == "class" and isinstance(found, type) and issubclass(found, Model | Row):
+    if what == "class" and isinstance(value, type) and issubclass(value, Model | Row):
         return "", returns
     if signature and "~P" in signature:
         return _MODULE.sub("", signature), _MODULE.sub("", returns)

@@ -1,6 +1,6 @@
 """The directive `operations`: a table of every declared operation of a service.
 
-It is made from the registry when the pages are built, so it cannot disagree with the code.
+It is generated from the registry when the pages are built, so it cannot disagree with the code.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sphinx.util.docutils import SphinxDirective
 import aconnect.authentik
 import aconnect.cloudendure
 import aconnect.connect
-import aconnect.looker  # noqa: F401  importing a service enters its operations
-from aconnect._client.operation import REGISTRY, Endpoint
+import aconnect.looker  # noqa: F401  importing a service registers its operations
+from aconnect._client.operation import REGISTRY, Operation
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -27,53 +27,54 @@ WIDTHS = (24, 40, 12, 12, 6, 6)
 
 
 class Operations(SphinxDirective):
-    """Make the table of the service named by the argument."""
+    """Make the table of the service that the argument names."""
 
     required_arguments: ClassVar[int] = 1
 
     def run(self) -> list[nodes.Node]:
         """Make the nodes."""
         (service,) = self.arguments
-        found = sorted(
-            (*declared.name.rpartition(".")[::2], key)
-            for key, declared in REGISTRY.items()
-            if declared.service == service
+        entries = sorted(
+            (*operation.name.rpartition(".")[::2], key)
+            for key, operation in REGISTRY.items()
+            if operation.service == service
         )
-        if not found:
+        if not entries:
             raise self.error(f"no operation is declared for the service {service!r}")
         # The page depends on the code and not on a file of these pages.
         self.env.note_reread()
         body = nodes.tbody()
-        for resource, group in groupby(found, key=itemgetter(0)):
+        for resource, group in groupby(entries, key=itemgetter(0)):
             operations = [(name, REGISTRY[key]) for _, name, key in group]
-            body += heading(resource, below=any(stands_below(one) for _, one in operations))
-            body += [row(cells(name, declared)) for name, declared in operations]
-        return [nodes.paragraph(text=f"{len(found)} operations."), table(body)]
+            body += heading(resource, below=any(is_below(each) for _, each in operations))
+            body += [row(cells(name, operation)) for name, operation in operations]
+        return [nodes.paragraph(text=f"{len(entries)} operations."), table(body)]
 
 
-def cells(name: str, declared: Endpoint) -> Iterator[nodes.Node]:
+def cells(name: str, operation: Operation) -> Iterator[nodes.Node]:
     """Describe one operation."""
-    # Some answers come whole, though they are found like the others.
-    in_pages = declared.style is not None and declared.style.max_size is not None
+    # Some lists are not paged by the server, although they are used in the same way.
+    is_paged = operation.style is not None and operation.style.max_size is not None
     yield nodes.literal(text=name)
-    yield nodes.literal(text=f"{declared.method} {declared.template}")
-    yield nodes.Text(lifetime(declared))
-    yield nodes.Text(declared.role or "")
-    yield nodes.Text("yes" if in_pages else "")
-    yield nodes.Text("yes" if declared.idempotent else "no")
+    yield nodes.literal(text=f"{operation.method} {operation.template}")
+    yield nodes.Text(lifetime(operation))
+    yield nodes.Text(operation.role or "")
+    yield nodes.Text("yes" if is_paged else "")
+    yield nodes.Text("yes" if operation.idempotent else "no")
 
 
-def lifetime(declared: Endpoint) -> str:
-    """Say from which version on the server has it, and which one took it away."""
-    if declared.until is None:
-        return declared.since or ""
-    gone = "gone" if declared.until == "unknown" else f"gone in {declared.until}"
-    return f"{declared.since}, {gone}" if declared.since else gone
+def lifetime(operation: Operation) -> str:
+    """Return the version that added the operation and the one that removed it."""
+    if operation.until is None:
+        return operation.since or ""
+    removed = "removed" if operation.until == "unknown" else f"removed in {operation.until}"
+    return f"{operation.since}, {removed}" if operation.since else removed
 
 
-def stands_below(declared: Endpoint) -> bool:
-    """Tell whether an object that it is called on fills a part of its path."""
-    return any(name not in declared.plan.arguments for name, *_ in declared.plan.path)
+def is_below(operation: Operation) -> bool:
+    """Return True if the object that it is called on fills a part of its path."""
+    signature = operation.signature
+    return any(name not in signature.arguments for name, *_ in signature.path)
 
 
 def heading(resource: str, *, below: bool) -> nodes.row:
@@ -93,9 +94,9 @@ def table(body: nodes.tbody) -> nodes.table:
     return nodes.table("", group, classes=["operations"])
 
 
-def row(found: Iterator[nodes.Node]) -> nodes.row:
+def row(contents: Iterator[nodes.Node]) -> nodes.row:
     """Lay out one row."""
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in found))
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in contents))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
