@@ -1,1 +1,1 @@
-"""Benchmarks: ratios against hand-written code in the same run, never absolute promises."""
+"""Benchmarks: ratios to hand-written code in the same run, never absolute promises."""

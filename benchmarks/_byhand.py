@@ -1,6 +1,6 @@
-"""What to measure against: the loop that a competent person writes with aiohttp and msgspec.
+"""The baseline: the loop that an experienced developer writes with aiohttp and msgspec.
 
-One session, typed decoders, no retries, no limits, no care for faults.
+One session, typed decoders, no retries, no limits, no handling of faults.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class User(Struct):
 
 
 class Visit(Struct, frozen=True, gc=False):
-    """A visit, as lean as the library's own."""
+    """A visit, as small as the library's own."""
 
     content_guid: str | None = None
     user_guid: str | None = None
@@ -82,7 +82,7 @@ PlainContent = msgspec.defstruct(
 
 
 class ByHand:
-    """The calls of the benchmarks, by hand."""
+    """The calls of the benchmarks, hand-written."""
 
     def __init__(self, session: aiohttp.ClientSession, root: str) -> None:
         self._session = session
@@ -112,7 +112,7 @@ class ByHand:
             query["next"] = page.paging.cursors.next
 
     async def count_raw_visits(self) -> int:
-        """Follow the cursors without making objects of the rows."""
+        """Follow the cursors without creating objects for the rows."""
         url = f"{self._root}/v1/instrumentation/content/visits"
         query = {"limit": "500"}
         count = 0

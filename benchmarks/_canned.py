@@ -1,4 +1,4 @@
-"""A client whose answers are there already, to measure what the library does with them."""
+"""A client with canned responses, to measure decoding and binding alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CannedChannel:
 
 
 def finished(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that has nothing to wait for, without the cost of an event loop."""
+    """Run a coroutine that never waits, without the cost of an event loop."""
     try:
         work.send(None)
     except StopIteration as done:

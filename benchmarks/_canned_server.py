@@ -1,7 +1,7 @@
-"""A server that sends one canned response, in a process and on a core of its own.
+"""A server that sends one canned response, in its own process and on its own core.
 
-nginx if it is installed, else a small C server if there is a compiler, else the same in Python: the
-less the server costs, the more of a ratio is the client's own.
+nginx if it is installed, else a small C server if there is a compiler, else the same in Python. The
+less CPU time the server takes, the more of a ratio is due to the client.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ http {{
 
 
 class CannedServer(NamedTuple):
-    """Where it is, and what it is."""
+    """The address and the type of the server."""
 
     url: str
     kind: str

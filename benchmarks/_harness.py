@@ -1,4 +1,4 @@
-"""What the benchmarks share: arguments, the server, the event loop, and the table of figures."""
+"""Shared by the benchmarks: arguments, the server, the event loop, and the table of results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks._server import Server, simulated_server
 
 @dataclass(frozen=True)
 class Settings:
-    """What the caller asked for."""
+    """The arguments of the command line."""
 
     quick: bool
     uvloop: bool
@@ -38,7 +38,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing that was measured, with what it should be."""
+    """A result with its target."""
 
     name: str
     measured: float
@@ -69,7 +69,7 @@ class Run:
 
     @cached_property
     def server(self) -> Server:
-        """The simulated server; started when first needed."""
+        """The simulated server, started on first use."""
         return self._stack.enter_context(simulated_server(self.settings.rows))
 
     @cached_property
@@ -78,13 +78,13 @@ class Run:
 
     @cached_property
     def posit(self) -> PositWorker | None:
-        """A process with posit-sdk; None where there is none to be had."""
+        """A process with posit-sdk; None if it cannot be installed."""
         python = self._posit_python
         return self._stack.enter_context(posit_worker(python, self.server)) if python else None
 
     @contextmanager
     def fresh_posit(self) -> Iterator[PositWorker | None]:
-        """Give another such process, which has done nothing yet."""
+        """Return a new process with posit-sdk."""
         python = self._posit_python
         if python is None:
             yield None
@@ -93,7 +93,7 @@ class Run:
             yield worker
 
     def add(self, figure: Figure) -> None:
-        """Enter a figure into the table at the end."""
+        """Add a result to the table at the end."""
         self.figures.append(figure)
 
     def say(self, what: str, value: object) -> None:
@@ -105,7 +105,7 @@ Benchmark = Callable[[Run], Awaitable[None]]
 
 
 def main(*benchmarks: Benchmark) -> int:
-    """Run benchmarks as the command line says; give the exit code."""
+    """Run benchmarks with the arguments of the command line; return the exit code."""
     settings = _settings()
     _print_machine(settings)
     with ExitStack() as stack:
@@ -130,14 +130,14 @@ def _settings() -> Settings:
     )
     parser.add_argument("--quick", action="store_true", help="small sizes, in under a minute")
     parser.add_argument("--uvloop", action="store_true", help="use uvloop, for both sides")
-    parser.add_argument("--verbose", action="store_true", help="print details where there are any")
-    parser.add_argument("--check", action="store_true", help="exit with 1 where a target is missed")
-    parser.add_argument("--no-posit", action="store_true", help="leave posit-sdk out")
+    parser.add_argument("--verbose", action="store_true", help="print more details")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
+    parser.add_argument("--no-posit", action="store_true", help="omit posit-sdk")
     parser.add_argument(
         "--posit-python",
         type=Path,
         metavar="PATH",
-        help="a Python that has posit-sdk; by default one is made in .benchmarks",
+        help="a Python that has posit-sdk; by default one is created in .benchmarks",
     )
     parser.add_argument("--rows", type=int, metavar="N", help="visits; 1,000,000 by default")
     parser.add_argument(

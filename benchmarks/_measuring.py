@@ -1,7 +1,7 @@
-"""How two ways of doing the same work are compared: by turns, in pairs, by the median.
+"""Compare two implementations of the same work: alternately, in pairs, by the median.
 
-A machine that others use is now fast, now slow; the two halves of a pair see nearly the same
-machine, so their ratio is worth more than any absolute time.
+The speed of a shared machine varies; both halves of a pair run under nearly the same conditions, so
+their ratio is more reliable than any absolute time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Span(NamedTuple):
-    """How long something took, in seconds."""
+    """Elapsed times, in seconds."""
 
     wall: float
     cpu: float
@@ -28,7 +28,7 @@ Work = Callable[[], Awaitable[Span]]
 
 
 def timed(work: Callable[[], Awaitable[object]]) -> Work:
-    """Have a piece of work say how long it took."""
+    """Return an awaitable that measures a piece of work."""
 
     async def run() -> Span:
         cpu, wall = time.process_time(), time.perf_counter()
@@ -39,7 +39,7 @@ def timed(work: Callable[[], Awaitable[object]]) -> Work:
 
 
 async def alternate(rounds: int, **sides: Work) -> dict[str, list[Span]]:
-    """Run all sides by turns, in the other direction every second round."""
+    """Run all sides alternately, in reverse order every second round."""
     spans: dict[str, list[Span]] = {name: [] for name in sides}
     names = list(sides)
     for _ in range(rounds):
@@ -51,7 +51,7 @@ async def alternate(rounds: int, **sides: Work) -> dict[str, list[Span]]:
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle of several measurements, and how far apart they lie."""
+    """The median of several measurements, and their range."""
 
     median: float
     low: float
@@ -67,36 +67,37 @@ class Spread:
 
 
 def speed_ratio(ours: Sequence[Span], theirs: Sequence[Span], *, cpu: bool = False) -> Spread:
-    """Say how many times as fast ours is, pair by pair; above 1 is faster."""
+    """Return how many times as fast ours is, pair by pair; above 1 is faster."""
     if cpu:
         return Spread.of(b.cpu / a.cpu for a, b in zip(ours, theirs, strict=True))
     return Spread.of(b.wall / a.wall for a, b in zip(ours, theirs, strict=True))
 
 
 def best_ratio(ours: Sequence[Span], theirs: Sequence[Span]) -> str:
-    """Compare the quickest rounds; other users of the machine can only make a round slower."""
+    """Compare the fastest rounds; other users of the machine can only make a round slower."""
     return f"{min(b.wall for b in theirs) / min(a.wall for a in ours):.2f}"
 
 
 def extra_cpu(ours: Sequence[Span], theirs: Sequence[Span], count: int) -> Spread:
-    """Give the microseconds of CPU that one of `count` calls costs more with ours."""
+    """Return the additional CPU time of ours per call, in microseconds."""
     return Spread.of((a.cpu - b.cpu) / count * 1e6 for a, b in zip(ours, theirs, strict=True))
 
 
 def rate(spans: Sequence[Span], count: int) -> float:
-    """Give the median speed, in units of `count` per second."""
+    """Return the median speed, in units of `count` per second."""
     return statistics.median(count / span.wall for span in spans)
 
 
 def busy(spans: Sequence[Span]) -> float:
-    """Give the part of the time that this process used its CPU; 1 means it was the bottleneck."""
+    """Return the share of the time in which this process used the CPU; 1 means it was the
+    bottleneck."""
     return statistics.median(span.cpu / span.wall for span in spans)
 
 
 async def fan_out(
     get: Callable[[T], Awaitable[object]], arguments: Iterable[T], workers: int
 ) -> None:
-    """Make a call per argument, with as many in flight as there are workers."""
+    """Make a call per argument, with one call in flight per worker."""
     todo = iter(arguments)
 
     async def work() -> None:

@@ -1,6 +1,6 @@
-"""Iterates visits in a fresh process and prints by how many bytes its peak has grown.
+"""Iterates over visits in a new process and prints the growth of its peak memory in bytes.
 
-Arguments: the server's address, the key, how many rows, and `uvloop` if that is to be used.
+Arguments: the server's address, the key, the number of rows, and optionally `uvloop`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from benchmarks._server import PAGE, last_time
 
 async def _iterate(url: str, api_key: str, rows: int) -> int:
     async with Client(url, api_key=api_key) as client:
-        # One page warms up what every use costs once: connections, decoders, buffers.
+        # The first page includes one-time costs: connections, decoders, buffers.
         await client.instrumentation.visits(to=last_time(PAGE))
         before = peak_bytes()
         count = 0
@@ -27,7 +27,7 @@ async def _iterate(url: str, api_key: str, rows: int) -> int:
 
 
 def main() -> None:
-    """Read the arguments and iterate."""
+    """Parse the arguments and iterate."""
     url, api_key, rows, *loop = sys.argv[1:]
     factory = importlib.import_module("uvloop").new_event_loop if loop else None
     with asyncio.Runner(loop_factory=factory) as runner:

@@ -1,4 +1,4 @@
-"""How much memory this process has used at most.
+"""The peak memory of this process.
 
 Standard library only, because the process that runs posit-sdk imports it too.
 """
@@ -10,9 +10,9 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak_bytes() -> int:
-    """Give the largest resident size so far, in bytes."""
-    # Linux hands `ru_maxrss` down from the parent through fork and exec, so that a child of a
-    # bigger process would seem never to grow. VmHWM belongs to this program alone.
+    """Return the largest resident size so far, in bytes."""
+    # On Linux, `ru_maxrss` is inherited through fork and exec, so that the child of a larger
+    # process would seem never to grow. VmHWM is that of this program only.
     if _STATUS.exists():
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):

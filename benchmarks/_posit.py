@@ -1,4 +1,4 @@
-"""posit-sdk in an environment of its own: making it, and having it do work there."""
+"""posit-sdk in an environment of its own: creating it, and running work in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FOLDER = ROOT / ".benchmarks" / "posit-sdk"
 
 
 def posit_python(given: Path | None) -> Path | None:
-    """Find or make a Python that has posit-sdk; None, with the reason printed, if that fails."""
+    """Find or create a Python with posit-sdk; print the reason and return None if that fails."""
     if given is not None:
         if _has_posit(given):
             return given
@@ -50,7 +50,7 @@ def _has_posit(python: Path) -> bool:
 
 
 class PositWorker:
-    """A process that works with posit-sdk, one job at a time."""
+    """A process that runs jobs with posit-sdk, one at a time."""
 
     def __init__(self, jobs: IO[str], outcomes: IO[str]) -> None:
         self._jobs = jobs
@@ -75,16 +75,16 @@ class PositWorker:
         return Span(outcome["wall"], outcome["cpu"])
 
     def growth(self, to: str) -> int:
-        """List the visits until a time, and give the bytes by which the peak has grown."""
+        """List the visits until a time, and return the growth of the peak memory in bytes."""
         growth: int = self._do(do="visits", to=to)["growth"]
         return growth
 
 
 @contextmanager
 def posit_worker(python: Path, server: Server) -> Iterator[PositWorker]:
-    """Start a worker that knows the server."""
+    """Start a worker for the server."""
     command = [str(python), "-m", "benchmarks._posit_worker", server.url, server.api_key]
-    # The worker must find nothing of our own environment.
+    # The worker must not import from our own environment.
     variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     with subprocess.Popen(
         command,

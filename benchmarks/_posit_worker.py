@@ -1,7 +1,7 @@
-"""Does the same work with posit-sdk; runs in an environment that has posit-sdk and nothing else.
+"""Does the same work with posit-sdk, in an environment that has only posit-sdk.
 
-Arguments: the server's address and the key. Each line on standard input is a job in JSON, each line
-on standard output its outcome.
+Arguments: the server's address and the key. Each line of standard input is a job as JSON, each line
+of standard output its result.
 """
 
 import importlib
@@ -25,8 +25,8 @@ def _gets(client: Any, guids: list[str], threads: int) -> None:
 
 
 def _visits(client: Any, to: str) -> int:
-    # `client.metrics.usage.find()` wraps every row once more and asks for Shiny usage too; this is
-    # the quickest way to visits that the package has.
+    # `client.metrics.usage.find()` wraps every row again and also requests Shiny usage; this is the
+    # fastest way to get visits that the package has.
     visits = importlib.import_module("posit.connect.metrics.visits").Visits(
         client._ctx  # noqa: SLF001  posit-sdk has no public way
     )
@@ -37,7 +37,7 @@ def _visits(client: Any, to: str) -> int:
 
 
 def main() -> None:
-    """Carry out jobs until standard input ends."""
+    """Run jobs until standard input ends."""
     url, api_key = sys.argv[1:]
     client = importlib.import_module("posit.connect").Client(url, api_key)
     for line in sys.stdin:

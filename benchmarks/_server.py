@@ -22,7 +22,7 @@ _BETWEEN_VISITS = timedelta(seconds=7)
 
 @dataclass(frozen=True)
 class Server:
-    """Where the simulated server is."""
+    """The address of the simulated server and its key."""
 
     url: str
     api_key: str
@@ -30,10 +30,10 @@ class Server:
 
 @contextmanager
 def simulated_server(visits: int) -> Iterator[Server]:
-    """Run a server with that many visits; all their pages stay encoded once asked for."""
+    """Run a server with this many visits, whose pages stay encoded after the first request."""
     command = [sys.executable, "-m", "aconnect.testing", "--port", "0"]
     command += ["--visits", str(visits), "--users", str(USERS), "--content", str(CONTENT)]
-    # Each of two queries walks through all pages.
+    # Each of two queries requests all pages.
     command += ["--page-cache", str(2 * (visits // PAGE + 2))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:
@@ -47,6 +47,6 @@ def simulated_server(visits: int) -> Iterator[Server]:
 
 
 def last_time(rows: int) -> str:
-    """Give the time of visit number `rows`, to end a query there."""
+    """Return the time of visit number `rows`, to end a query there."""
     time = _FIRST_VISIT + _BETWEEN_VISITS * (rows - 1)
     return time.isoformat().replace("+00:00", "Z")

@@ -20,7 +20,7 @@ IN_FLIGHT = 64
 
 
 class FourFields(Struct):
-    """What a script that needs little decodes of a content item."""
+    """The fields of a content item that a small script decodes."""
 
     guid: str
     name: str
@@ -29,7 +29,7 @@ class FourFields(Struct):
 
 
 async def canned_gets(run: Run) -> None:
-    """Get one content item again and again, with this library and with hand-written loops."""
+    """Get content items with this library and with hand-written loops."""
     count = 20 * IN_FLIGHT
     rounds = run.settings.size(101, 21)
     server = run.server

@@ -13,7 +13,7 @@ from benchmarks._server import CONTENT
 
 
 def _listed(client: Client) -> Work:
-    """Time a listing, and see that it was complete."""
+    """Measure a listing and check that it is complete."""
 
     async def run() -> None:
         if len(await client.content.find()) != CONTENT:
@@ -23,7 +23,7 @@ def _listed(client: Client) -> Work:
 
 
 async def content_list(run: Run) -> None:
-    """List all content, and do the same with an answer that is there already."""
+    """List all content, from the server and from a canned response."""
     server = run.server
     rounds = run.settings.size(51, 21)
     async with Client(server.url, api_key=server.api_key) as client, by_hand(server) as hand:

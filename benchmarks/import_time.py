@@ -13,17 +13,17 @@ from benchmarks._harness import Figure, Run, main
 from benchmarks._measuring import Span, alternate, speed_ratio
 from benchmarks._server import ROOT
 
-# The package's own names are loaded late, so the client is what counts.
+# `import aconnect` loads names late, so the client is what is imported.
 _CLIENT = "aconnect.connect"
 _DEPENDENCIES = "aiohttp, msgspec, anyio, tenacity"
 _SHOWN = 10
 
 
 async def import_time(run: Run) -> None:
-    """Import the library and its four dependencies, by turns."""
+    """Import the library and its four dependencies, alternately."""
     rounds = run.settings.size(21, 7)
     with TemporaryDirectory() as folder:
-        # An installed package has its bytecode, which a checkout may not have or may not write.
+        # An installed package has bytecode; a checkout may have none and may not be writable.
         variables = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         variables["PYTHONPYCACHEPREFIX"] = folder
         ours = partial(_import, _CLIENT, variables)
@@ -59,7 +59,7 @@ async def _import(modules: str, variables: dict[str, str]) -> Span:
 
 
 def _print_modules(variables: dict[str, str]) -> None:
-    """Print where the time goes: our modules by their own time, and foreign ones only we need."""
+    """Print our modules by their own time, and the other modules that only we import."""
     ours, theirs = _modules("aconnect", variables), _modules(_DEPENDENCIES, variables)
     own = {name: times for name, times in ours.items() if name.startswith("aconnect")}
     foreign = {n: t for n, t in ours.items() if n not in theirs and n not in own}
@@ -73,7 +73,7 @@ def _print_modules(variables: dict[str, str]) -> None:
 
 
 def _modules(modules: str, variables: dict[str, str]) -> dict[str, int]:
-    """Give each imported module's own time in µs."""
+    """Return the own time of each imported module in µs."""
     told = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", f"import {modules}"],
         check=True,

@@ -12,7 +12,7 @@ _MB = 1024 * 1024
 
 
 async def memory(run: Run) -> None:
-    """Iterate few and many rows, each in a fresh process."""
+    """Iterate over few and many rows, each in a new process."""
     few, many = run.settings.rows // 5, run.settings.rows
     growth = {rows: await _growth(run, rows) / _MB for rows in (few, many)}
     for rows, grown in growth.items():

@@ -1,4 +1,4 @@
-"""Small GETs, one at a time: what the library itself costs."""
+"""Small GETs, one at a time: the CPU time of the library itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks._measuring import alternate, extra_cpu, fan_out, rate, speed_rat
 
 
 async def one_at_a_time(run: Run) -> None:
-    """Get users one after the other, in many short rounds so that disturbances cancel out."""
+    """Get users one at a time, in many short rounds, so that disturbances cancel out."""
     count = 100
     rounds = run.settings.size(301, 61)
     server = run.server

@@ -21,13 +21,13 @@ from benchmarks._measuring import (
 )
 
 IN_FLIGHT = 64
-# What posit-sdk needs a second for is over too soon here to be timed well.
+# What takes posit-sdk a second takes too little time here to be measured well.
 _TIMES = 5
 
 
 async def small_gets(run: Run) -> None:
-    """Get users, as many at once as posit-sdk gets threads."""
-    # Short rounds, many of them: a disturbance then hits few.
+    """Get users, with as many calls in flight as posit-sdk has threads."""
+    # Many short rounds: a disturbance then affects few of them.
     count = 10 * IN_FLIGHT
     rounds = run.settings.size(101, 21)
     server = run.server

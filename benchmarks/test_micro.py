@@ -1,4 +1,4 @@
-"""The pure functions that every call or page runs through; `pytest benchmarks` runs these."""
+"""The pure functions of every call or page; `pytest benchmarks` runs these."""
 
 # ruff: noqa: S101  what was measured must also be right
 
@@ -108,7 +108,7 @@ def test_bind_a_body(benchmark: BenchmarkFixture, client: Client) -> None:
 
 
 def test_decode_one(benchmark: BenchmarkFixture, client: Client) -> None:
-    """Make a user of an answer, tied to its client."""
+    """Decode a user and bind it to its client."""
     declared, owner = operation_of(client.users.get)
     request, scope = declared.bind(owner.scope, (GUID,), {})
     user = benchmark(declared.decode, _response(USER), (client, scope), request)
@@ -116,7 +116,7 @@ def test_decode_one(benchmark: BenchmarkFixture, client: Client) -> None:
 
 
 def test_a_page(benchmark: BenchmarkFixture) -> None:
-    """Ask for a page of 500 visits, decode it, and find the next cursor."""
+    """Request a page of 500 visits, decode it, and find the next cursor."""
     body = {"results": [VISIT] * 500, "paging": {"cursors": {"next": "abc"}}}
     visits = CannedClient(msgspec.json.encode(body)).instrumentation.visits()
 
@@ -127,7 +127,7 @@ def test_a_page(benchmark: BenchmarkFixture) -> None:
 
 
 def test_a_list(benchmark: BenchmarkFixture) -> None:
-    """List 500 content items and tie them to their client."""
+    """List 500 content items and bind them to their client."""
     client = CannedClient(msgspec.json.encode([CONTENT] * 500))
 
     def rows() -> list[ContentItem]:
@@ -137,7 +137,7 @@ def test_a_list(benchmark: BenchmarkFixture) -> None:
 
 
 def test_query_string(benchmark: BenchmarkFixture) -> None:
-    """Encode a query of the usual kinds of values."""
+    """Encode a query with the usual types of values."""
     values = {"limit": 500, "next": "NDk5LjAuMA", "asc_order": True, "user_agent": None}
     expected = "limit=500&next=NDk5LjAuMA&asc_order=true"
     assert benchmark(query_string, values) == expected
@@ -152,7 +152,7 @@ def test_quote_segment(benchmark: BenchmarkFixture) -> None:
 def test_retry_decision(
     benchmark: BenchmarkFixture, policy: RetryPolicy, *, repeated: bool
 ) -> None:
-    """Decide after a 503 whether and when to try again."""
+    """Decide after a 503 whether and when to retry."""
     error = ServerError("down", status=503, method="GET", url="http://127.0.0.1/")
 
     def decide() -> float | None:

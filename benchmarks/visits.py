@@ -1,4 +1,4 @@
-"""Iterating visits."""
+"""Iterating over visits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def _raw(visits: Paged[ContentVisit]) -> int:
 
 
 def _counted(rows: int, count: Callable[[], Awaitable[int]]) -> Work:
-    """Time an iteration, and see that it was complete."""
+    """Measure an iteration and check that it is complete."""
 
     async def run() -> None:
         came = await count()
@@ -45,14 +45,14 @@ def _counted(rows: int, count: Callable[[], Awaitable[int]]) -> Work:
 
 
 async def visits(run: Run) -> None:
-    """Iterate all rows, in the ways that there are."""
+    """Iterate over all rows, in each of the possible ways."""
     rows, rounds = run.settings.rows, run.settings.size(7, 7)
     server = run.server
     async with Client(server.url, api_key=server.api_key) as client, by_hand(server) as hand:
         query = client.instrumentation.visits()
         ours = _counted(rows, partial(_rows, query))
         theirs = _counted(rows, hand.count_visits)
-        # The server encodes each page once; that time is nobody's.
+        # The server encodes each page once, before the measurement.
         await hand.count_visits()
         spans = await alternate(rounds, ours=ours, theirs=theirs)
         ratio = speed_ratio(spans["ours"], spans["theirs"])
