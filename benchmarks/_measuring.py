@@ -89,8 +89,7 @@ def rate(spans: Sequence[Span], count: int) -> float:
 
 
 def busy(spans: Sequence[Span]) -> float:
-    """Return the share of the time in which this process used the CPU; 1 means it was the
-    bottleneck."""
+    """Return the share of the time that this process was on the CPU; at 1 it is the bottleneck."""
     return statistics.median(span.cpu / span.wall for span in spans)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
+from aconnect._client.bound import ChannelOwner
 from aconnect._client.endpoint import Resource
 from aconnect._client.operation import REGISTRY, Operation
 
@@ -39,7 +40,9 @@ class Scene(Generic[S, C]):
         ids = {**self.ids.get(group._name, {}), **self.ids.get(declared.name, {})}
         own = set(declared.signature.arguments)
         places = {name for name, *_ in declared.signature.path}
-        resource = group(self.client, {name: ids[name] for name in places - own})
+        resource = group(
+            cast("ChannelOwner", self.client), {name: ids[name] for name in places - own}
+        )
         given = dict(self.bodies.get(declared.name, {}))
         for name in declared.signature.required - given.keys():
             if name not in ids:

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from urllib.parse import parse_qs
 
 from aconnect._client.paged import Paged
 from aconnect._core.dialect import Dialect
-from aconnect._core.message import NO_OPTIONS, CallOptions, Request, Response
+from aconnect._core.message import NO_OPTIONS, CallOptions, Request, Response, StreamingResponse
 from aconnect.testing import VirtualClock
 
 
@@ -48,6 +49,11 @@ class FakePager:
 
     def redact(self, text: str, secrets: object = ()) -> str:
         return text
+
+    def stream(
+        self, request: Request, options: CallOptions = NO_OPTIONS
+    ) -> AbstractAsyncContextManager[StreamingResponse]:
+        raise AssertionError("pages are not streamed")
 
     def find(self, style, row=dict, target="/v1/things", bind=None):
         """Return the items of a query of this style."""

@@ -1,11 +1,13 @@
 """Following something to its end: patient with passing failures, bounded by its deadline."""
 
+from typing import cast
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aconnect import errors
 from aconnect._client.polling import PollPolicy, ResumeInfo, follow
+from aconnect._core.channel import Channel
 from aconnect.connect._base.dialect import ConnectDialect
 from aconnect.testing import VirtualClock
 
@@ -55,7 +57,7 @@ class Script:
     async def run(self):
         """Follow it to the end."""
         got = []
-        states = follow(self, self, self.policy)
+        states = follow(self, cast("Channel", self), self.policy)
         try:
             async for state in states:
                 got.append(state)  # noqa: PERF401  what precedes an error counts

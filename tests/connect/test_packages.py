@@ -1,8 +1,11 @@
 """Packages of content and of all content, and the lock file of Python's."""
 
+from typing import cast
+
 import pytest
 
 from aconnect import Client, errors
+from aconnect._client.bound import ChannelOwner
 from aconnect._core.message import Response
 from aconnect.connect import Lockfile
 from aconnect.testing import Seed
@@ -110,5 +113,7 @@ async def test_no_lockfile_without_python(of, mode):
 def test_the_version_of_a_lockfile(header, version):
     """A header without a version of Python, or no header, costs the version only."""
     headers = {} if header is None else {"Generated-By": header}
-    lock = Lockfile.from_response("a==1\n", Response(status=200, headers=headers), None, {})
+    lock = Lockfile.from_response(
+        "a==1\n", Response(status=200, headers=headers), cast("ChannelOwner", None), {}
+    )
     assert (lock.generated_by, lock.python_version, lock.text) == (header, version, "a==1\n")

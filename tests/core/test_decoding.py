@@ -4,14 +4,14 @@ import json
 import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aconnect import errors
-from aconnect._client.bound import Bound, binder_for
+from aconnect._client.bound import Bound, ChannelOwner, binder_for
 from aconnect._core.decoding import decode
 from aconnect._core.message import Response
 from aconnect._core.model import Model
@@ -281,7 +281,7 @@ def test_parts_are_tied_as_well(kind, body, leaves):
     bind = binder_for(kind)
     assert bind is not None
     value = read(body, kind)
-    bind(value, ("the client", {"guid": "g"}))
+    bind(value, (cast("ChannelOwner", "the client"), {"guid": "g"}))
     assert [part.origin for part in leaves(value)] == [("the client", {"guid": "g"})] * len(
         leaves(value)
     )

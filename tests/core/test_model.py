@@ -6,17 +6,18 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from inspect import getmembers, isclass
 from itertools import product
+from typing import cast
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from msgspec import inspect as mi
 from rich.pretty import pretty_repr
 
 import aconnect.cloudendure
 import aconnect.connect
 import aconnect.looker.session
+from aconnect._client.bound import ChannelOwner
 from aconnect._core.decoding import decode, encode
 from aconnect._core.message import Response
 from aconnect._core.model import Id, Model, OpenEnum, OpenIntEnum, Row, id_text
@@ -228,7 +229,7 @@ def test_bound_without_client():
 def test_to_dict():
     """A model becomes plain values with real times; what it is tied to is not among them."""
     item = ContentItem(guid="g", created_time=datetime(2026, 1, 1, tzinfo=UTC))
-    item.bind("client", {"guid": "g"})
+    item.bind(cast("ChannelOwner", "client"), {"guid": "g"})
     data = item.to_dict()
     assert data["created_time"] == datetime(2026, 1, 1, tzinfo=UTC)
     assert data["guid"] == "g"
