@@ -13,8 +13,9 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 import msgspec
 from msgspec import Struct
 
-from aconnect._client.endpoint import Resource, operation_of
+from aconnect._client.endpoint import operation_of
 from aconnect._client.files import save
+from aconnect._client.resource import Resource
 from aconnect._core import decoding
 from aconnect._core.channel import Channel
 from aconnect._core.clock import Clock

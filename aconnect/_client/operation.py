@@ -194,7 +194,7 @@ class Operation:
         signature, options = self.signature, self._options
         own = [name for name, *_ in signature.path if name in signature.arguments]
         simple = (
-            set(own) == signature.required
+            frozenset(own) == signature.required
             and tuple(own) == signature.arguments[: len(own)]
             and not options.keys() & {"secret", "authorization", "query"}
             and not signature.has_body

@@ -134,33 +134,19 @@ def compile_signature(
     if body is not None:
         required |= _required_keys(body)
     names = placeholders(template)
-    texts = _PLACEHOLDER.split(template)[::2]
     wire_names = {name: wire_name(name, rename, naming) for name in arguments}
     argument_of = {wire: name for name, wire in wire_names.items()}
     elsewhere = {*names, *placeholders(authorization or ""), "body"}
     query = {name: wire for name, wire in wire_names.items() if wire not in elsewhere}
     factory, is_factory_optional = _factory(returns)
-    if factory is not None:
-        response_type, bind = factory.response_type, None
-    elif is_paged:
-        (response_type,) = get_args(returns)
-        bind = list_binder_for(response_type)
-    else:
-        response_type, bind = returns, binder_for(returns)
+    response_type, bind = _decoded_type(returns, factory, is_paged=is_paged)
     body_hints = {} if body is None else get_type_hints(body)
     return OperationSignature(
         arguments=arguments,
         positional=sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters),
         required=frozenset(required),
-        prefix=texts[0],
-        path=tuple(
-            (
-                argument_of.get(name, name),
-                quote_segments if name in multi_segment else quote_segment,
-                text,
-            )
-            for name, text in zip(names, texts[1:], strict=True)
-        ),
+        prefix=template.partition("{")[0],
+        path=_path(template, argument_of, multi_segment),
         query=query,
         guids=tuple(name for name, wire in query.items() if wire.endswith("guid")),
         times=(
@@ -177,6 +163,33 @@ def compile_signature(
         factory=factory,
         is_factory_optional=is_factory_optional,
         keeps_scope=bind is not None or factory is not None,
+    )
+
+
+def _decoded_type(
+    returns: Any, factory: type[FromResponse] | None, *, is_paged: bool
+) -> tuple[Any, Binder | None]:
+    """Return the type that a response, or each item of it, is decoded to, and how it is bound."""
+    if factory is not None:
+        return factory.response_type, None
+    if is_paged:
+        (item,) = get_args(returns)
+        return item, list_binder_for(item)
+    return returns, binder_for(returns)
+
+
+def _path(
+    template: str, argument_of: Mapping[str, str], multi_segment: Collection[str]
+) -> tuple[tuple[str, Quote, str], ...]:
+    """Return the argument, the quoting and the following text of each placeholder."""
+    texts = _PLACEHOLDER.split(template)[2::2]
+    return tuple(
+        (
+            argument_of.get(name, name),
+            quote_segments if name in multi_segment else quote_segment,
+            text,
+        )
+        for name, text in zip(placeholders(template), texts, strict=True)
     )
 
 

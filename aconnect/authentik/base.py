@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from aconnect._client.bound import Bound
-from aconnect._client.endpoint import Resource
+from aconnect._client.resource import Resource
 
 if TYPE_CHECKING:
     from aconnect.authentik.client import Client

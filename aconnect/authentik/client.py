@@ -6,7 +6,7 @@ import os
 from typing import Final, Unpack
 
 from aconnect._client.client import BaseClient, setting
-from aconnect._client.endpoint import resource
+from aconnect._client.resource import resource
 from aconnect._core.redaction import Secret
 from aconnect._core.url import split_address
 from aconnect._transport.options import Connection, options_of

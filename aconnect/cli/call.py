@@ -16,8 +16,8 @@ from aconnect.cli.running import Command, report_retries, run
 
 if TYPE_CHECKING:
     from aconnect._client.client import BaseClient
-    from aconnect._client.endpoint import Resource
     from aconnect._client.operation import Operation
+    from aconnect._client.resource import Resource
 
 SERVICES: Final = ("connect", "looker", "authentik", "cloudendure")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
-from aconnect._client.endpoint import Resource
+from aconnect._client.resource import Resource
 from aconnect._client.signature import Naming, camel
 from aconnect._core.model import Model
 

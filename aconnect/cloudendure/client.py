@@ -6,7 +6,8 @@ import os
 from typing import Final, Unpack
 
 from aconnect._client.client import BaseClient
-from aconnect._client.endpoint import call_with, resource
+from aconnect._client.endpoint import call_with
+from aconnect._client.resource import resource
 from aconnect._core.message import CallOptions
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, options_of

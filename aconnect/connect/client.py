@@ -8,8 +8,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, ParamSpec, TypeVar, Unpack
 
 from aconnect._client.client import BaseClient, setting
-from aconnect._client.endpoint import resource
 from aconnect._client.polling import PollPolicy
+from aconnect._client.resource import resource
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, connection_of, options_of
 from aconnect.connect._base.address import API, api_root

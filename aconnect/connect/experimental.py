@@ -10,8 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, first_of, match_of, paged, resource, total_of
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
+from aconnect._client.resource import resource
 from aconnect._core.message import Upload
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged

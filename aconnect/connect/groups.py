@@ -6,17 +6,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, ClassVar, Final, Required, TypedDict, Unpack, cast
 
-from aconnect._client.endpoint import (
-    ResourceBelow,
-    endpoint,
-    first_of,
-    match_of,
-    paged,
-    resource,
-    total_of,
-)
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
+from aconnect._client.resource import ResourceBelow, resource
 from aconnect.concurrency import amap
 from aconnect.connect._base.codes import ApiErrorCode
 from aconnect.connect._base.paging import PageNumber, UnpagedEnvelope

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, first_of, match_of, resource, total_of
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint
 from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
+from aconnect._client.resource import resource
 from aconnect._core.model import Model
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.connect.instrumentation import ContentHit, ContentVisit, ShinyUsage

@@ -10,17 +10,11 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import (
-    ResourceBelow,
-    endpoint,
-    first_of,
-    match_of,
-    paged,
-    resource,
-    total_of,
-)
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
+from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.model import Id
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.codes import ApiErrorCode

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from aconnect._client.endpoint import first_of, match_of, paged, total_of
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import paged
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectResource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from aconnect._client.endpoint import Resource
+from aconnect._client.resource import Resource
 
 if TYPE_CHECKING:
     from aconnect.looker.client import Client

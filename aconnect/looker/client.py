@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Unpack
 
 from aconnect._client.client import BaseClient, setting
-from aconnect._client.endpoint import resource
+from aconnect._client.resource import resource
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, options_of
 from aconnect._transport.signin import Credentials, SignIn

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, is_typeddict
 from sphinx.util.docutils import SphinxDirective
 
 import aconnect.connect
-from aconnect._client.endpoint import Resource, ResourceBelow
+from aconnect._client.resource import Resource, ResourceBelow
 from aconnect.connect._base.resource import ConnectBound
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from msgspec import UNSET, Struct, UnsetType
 import aconnect.connect  # noqa: F401  declares the operations
 from aconnect import errors
 from aconnect._client.bound import Bound
-from aconnect._client.endpoint import Resource, endpoint, operation_of, paged
+from aconnect._client.endpoint import endpoint, operation_of, paged
 from aconnect._client.operation import REGISTRY, Operation
 from aconnect._client.paged import Paged
+from aconnect._client.resource import Resource
 from aconnect._client.signature import FromResponse
 from aconnect._core.message import Request, Response, Upload
 from aconnect.connect._base.paging import Keyset

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import aconnect.connect
-from aconnect._client.endpoint import Resource
+from aconnect._client.resource import Resource
 from tests.connect.surface import DELETER, SETTER, Library, Member, is_thing, walk
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "posit-sdk.md"

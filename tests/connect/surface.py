@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_overloads
 
-from aconnect._client.endpoint import ResourceBelow
+from aconnect._client.resource import ResourceBelow
 
 SETTER: Final = " (setter)"
 DELETER: Final = " (deleter)"

@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 from aconnect._client.bound import Bound
-from aconnect._client.endpoint import Resource
+from aconnect._client.resource import Resource
 from aconnect.errors import InvalidArgumentError, NotFoundError
 
 if TYPE_CHECKING:

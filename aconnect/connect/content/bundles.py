@@ -12,16 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from aconnect._client.endpoint import (
-    ResourceBelow,
-    endpoint,
-    first_of,
-    match_of,
-    paged,
-    resource,
-    total_of,
-)
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
+from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.decoding import Envelope
 from aconnect._core.message import CHUNK, Upload
 from aconnect._core.model import Id, Model

@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, Required, TypedDict,
 
 from msgspec import field
 
-from aconnect._client.endpoint import (
-    ResourceBelow,
-    endpoint,
-    first_of,
-    match_of,
-    paged,
-    resource,
-    total_of,
-)
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
+from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.paging import PageNumber

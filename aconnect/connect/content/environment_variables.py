@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
-from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectResource

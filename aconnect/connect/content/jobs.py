@@ -8,18 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Final
 
-from aconnect._client.endpoint import (
-    ResourceBelow,
-    call_with,
-    endpoint,
-    first_of,
-    match_of,
-    paged,
-    resource,
-    total_of,
-)
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import call_with, endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._client.polling import Reloader, ResumeInfo, final_state, follow
+from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.message import CallOptions
 from aconnect._core.model import Id, Model, OpenIntEnum, Row
 from aconnect._core.paging import Unpaged

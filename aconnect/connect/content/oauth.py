@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from aconnect._client.endpoint import endpoint, first_of, paged, resource, total_of
+from aconnect._client.derived import first_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
+from aconnect._client.resource import resource
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectResource, required
 from aconnect.connect.oauth.integrations import (

@@ -6,7 +6,8 @@ from typing import Final
 
 from msgspec import field
 
-from aconnect._client.endpoint import first_of, match_of, paged, total_of
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import paged
 from aconnect._client.paged import Paged
 from aconnect._core.model import Row, id_text
 from aconnect._core.paging import Unpaged

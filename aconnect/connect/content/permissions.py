@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Final, Literal, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, match_of, paged, resource, total_of
+from aconnect._client.derived import match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
+from aconnect._client.resource import resource
 from aconnect._core.model import Id, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.codes import ApiErrorCode

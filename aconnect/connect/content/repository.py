@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, resource
+from aconnect._client.endpoint import endpoint
+from aconnect._client.resource import resource
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
 

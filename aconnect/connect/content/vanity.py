@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, resource
+from aconnect._client.endpoint import endpoint
+from aconnect._client.resource import resource
 from aconnect.connect._base.resource import ConnectBound, ConnectResource, none_if_missing
 
 

@@ -10,7 +10,8 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
 
-from aconnect._client.endpoint import first_of, match_of, paged, total_of
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import paged
 from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
 from aconnect.connect._base.paging import PageNumber

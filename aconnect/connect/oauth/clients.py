@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id
 from aconnect.connect._base.paging import PageNumber

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Final, Unpack
 
-from aconnect._client.endpoint import endpoint, resource
+from aconnect._client.endpoint import endpoint
+from aconnect._client.resource import resource
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.connect.oauth.clients import OAuthClients
 from aconnect.connect.oauth.credentials import (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final, Literal, Required, TypedDict, Unpack, overload
 
-from aconnect._client.endpoint import endpoint, first_of, match_of, paged, resource, total_of
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
+from aconnect._client.resource import resource
 from aconnect.connect._base.paging import UnpagedEnvelope
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
 from aconnect.connect.tasks import Task, TaskStatus

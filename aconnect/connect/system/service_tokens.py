@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Final, Required, TypedDict, Unpack
 
-from aconnect._client.endpoint import endpoint, first_of, match_of, paged, total_of
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._core.model import Confidential, Model
 from aconnect._core.paging import Unpaged

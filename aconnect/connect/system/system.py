@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from aconnect._client.endpoint import endpoint, paged, resource
+from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
+from aconnect._client.resource import resource
 from aconnect._core.model import Model
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectResource
