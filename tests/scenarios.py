@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any, Generic, TypeVar, cast
 
 from aconnect._client.bound import ChannelOwner
-from aconnect._client.endpoint import Resource
 from aconnect._client.operation import REGISTRY, Operation
+from aconnect._client.resource import Resource
 
 S = TypeVar("S")
 C = TypeVar("C")
