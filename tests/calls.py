@@ -1,6 +1,6 @@
-"""One valid call of every declared operation, made from the registry and a few example values.
+"""One valid call of every declared operation, from the registry and a few example values.
 
-Who declares an operation gets it tested; who needs a new kind of argument adds its value here.
+A new operation is tested automatically; a new type of argument needs a value here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OAUTH_CONFIG = {
 }
 
 OLD = "2023.09.0"
-"""A version that has what later ones have not."""
+"""A version with the operations that later ones have removed."""
 SEED = Seed(visits=600, shiny_usage=600, audit_logs=600, hits=5, users=6, jobs=3, queue=4)
 
 
@@ -76,11 +76,11 @@ BODIES: dict[str, dict[str, Any]] = {
     "system.documentation.put": {"content": "# New"},
     "system.service_tokens.create": {"name": "new-token", "scopes": ["identity:manage"]},
 }
-"""Arguments that are no ids."""
+"""Arguments other than ids."""
 
 
 def archive(files: dict[str, bytes] | None = None) -> bytes:
-    """Make a small bundle."""
+    """Create a small bundle."""
     manifest = {"version": 1, "metadata": {"appmode": "static"}, "files": {}}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
@@ -97,10 +97,10 @@ PICTURE = b"\x89PNG\r\n\x1a\n and so on"
 
 
 class ConnectScene(Scene[FakeConnect, Client]):
-    """A Connect server with something of everything; the state is filled without any call."""
+    """A Connect server with objects of every type, written into its state without any call."""
 
     async def set_up(self) -> None:
-        """Make what the seed does not have."""
+        """Create what the seed does not have."""
         state = self.server.state
         self.bodies = dict(BODIES)
         content = next(iter(state.content))
@@ -114,7 +114,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
         self.bodies |= {name: {"token": token} for name in BOOTSTRAPS}
 
     def _add_content(self, state: State, guid: str) -> None:
-        """Make what content can have one of."""
+        """Create everything that belongs to content once."""
         here = {"guid": guid}
         time = state.seed.start
         state.content_tags[guid] = {"2", "3"}
@@ -135,9 +135,9 @@ class ConnectScene(Scene[FakeConnect, Client]):
         self.bodies["content.thumbnail.put"] = {"body": image_upload(PICTURE)}
 
     def _add_builds(self, state: State, guid: str) -> None:
-        """Make a task and a job that run, and a bundle that is not active."""
+        """Create a task and a running job, and a bundle that is not active."""
         item, owner = state.content[guid], next(iter(state.users))
-        # Something that can be rendered.
+        # Content that can be rendered.
         item["app_mode"] = "rmd-static"
         state.build_script = BuildScript(lines_per_poll=100, hang=True)
         task = start(state, item, "build", owner=owner)
@@ -160,7 +160,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
         }
 
     def _add_reports(self, state: State) -> None:
-        """Let a scheduled report come from Git."""
+        """Give a scheduled report a Git repository."""
         guid = next(iter(state.schedules))
         state.repositories[guid] = new_repository("https://example.com/it.git", state.seed.start)
         self.ids |= {
@@ -170,7 +170,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
         self.bodies["content.lockfile"] = {"guid": guid}
 
     def _add_people(self, state: State, content: str) -> None:
-        """Permit content to a user and a group, and make a key."""
+        """Create permissions for a user and a group, and an API key."""
         users, group = list(state.users), next(iter(state.groups))
         outsider = next(guid for guid in users if guid not in state.members[group])
         entry = state.permit(content, users[4], "viewer")
@@ -193,7 +193,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
         }
 
     def _add_oauth(self, state: State, content: str) -> None:
-        """Let content use a service account, and a user be logged in with it."""
+        """Associate content with a service account, and create a session of a user."""
         guid, session = guid_of("integration"), guid_of("oauth session")
         config = {"auth_type": "Service Account", **OAUTH_CONFIG}
         state.oauth_integrations[guid] = new_integration(
@@ -235,7 +235,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
         }
 
     def call(self, key: str) -> Callable[[], Awaitable[Any]]:
-        """Give the call of an operation; a server with users is not bootstrapped."""
+        """Return the call of an operation; a server with users is not bootstrapped."""
         if REGISTRY[key].name in BOOTSTRAPS:
             self.server.state.users.clear()
         return super().call(key)
@@ -245,7 +245,7 @@ BOOTSTRAPS = ("bootstrap.create", "experimental.bootstrap.create")
 
 
 def connect_server(declared: Operation) -> FakeConnect:
-    """Give a server that has an operation: the newest, or an old one for what is retired."""
+    """Return a server that has an operation: the latest version, or an old one."""
     return FakeConnect(seed=SEED, version=OLD) if declared.until else FakeConnect(seed=SEED)
 
 

@@ -1,4 +1,4 @@
-"""What the suites over all operations need of a service: a server with something of everything."""
+"""What the suites over all operations need: a server with objects of every type."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ C = TypeVar("C")
 
 
 class Scene(Generic[S, C]):
-    """A server with something of everything, and what its things are called."""
+    """A server with objects of every type, and their ids."""
 
     def __init__(self, server: S, client: C) -> None:
         self.server = server
         self.client = client
         self.ids: dict[str, dict[str, str]] = {}
-        """What names stand for, by resource group; by operation where that needs something else."""
+        """The values of path arguments, by resource or by operation."""
         self.bodies: dict[str, dict[str, Any]] = {}
-        """Arguments that are no ids, by operation."""
+        """Arguments other than ids, by operation."""
 
     async def set_up(self) -> None:
-        """Make what the seed does not have, and learn what things are called."""
+        """Create what the seed does not have, and record the ids."""
         raise AssertionError("each service has its own")
 
     def call(self, key: str) -> Callable[[], Awaitable[Any]]:
-        """Give the call of an operation, ready to be made."""
+        """Return the call of an operation."""
         declared = REGISTRY[key]
         group: type[Resource] = getattr(
             import_module(declared.function.__module__),
@@ -61,10 +61,10 @@ class Scene(Generic[S, C]):
 
 @dataclass(frozen=True)
 class Setting:
-    """How a service is simulated and called."""
+    """How to simulate a service and create its client."""
 
     server: Callable[[Operation], Any]
-    """Takes the operation: retired ones need an old server."""
+    """Takes the operation: removed ones need an old server."""
     client: Callable[..., Any]
     """Takes the server and options of the client."""
     scenario: Callable[[Any, Any], Scene[Any, Any]]

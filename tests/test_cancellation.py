@@ -1,7 +1,7 @@
-"""A call may be cancelled wherever it waits: it ends, leaves nothing behind, and harms nobody else.
+"""A call can be cancelled wherever it waits: it ends, leaves nothing behind, and affects no other.
 
-A driver cancels the same work at its first suspension, then at its second, and so on, until it is
-done before that.
+The same work is cancelled at its first suspension, then at its second, and so on, until it ends
+before that.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ SEED = Seed(visits=500, users=12)
 
 
 class Interrupted:
-    """Awaits a coroutine and has its task cancelled at a given suspension."""
+    """Awaits a coroutine and cancels its task at a given suspension."""
 
     def __init__(self, work: Awaitable[object], at: int) -> None:
         self.work = work
@@ -53,7 +53,7 @@ class Interrupted:
 
 
 class World:
-    """A server with everything that the works below need, and a fresh client for each try."""
+    """A server with everything that the cases below need, and a new client for each try."""
 
     def __init__(self, server: FakeConnect, folder: Path) -> None:
         self.server = server
@@ -114,7 +114,7 @@ async def failed_stream(world: World) -> object:
 
 
 def visits(world: World, *, most: int = 500) -> Any:
-    """Give that many visits, in four pages."""
+    """Seed this many visits, in four pages."""
     end = SEED.start + SEED.step * (most - 1)
     return world.client.instrumentation.visits(from_=SEED.start, to=end).page_size(most // 3)
 
@@ -221,7 +221,7 @@ async def crowded(world: World) -> object:
 
 
 async def paced(world: World) -> object:
-    """Calls wait for their turn."""
+    """Calls wait for the rate limit."""
     clock, limits = VirtualClock(), Limits(rate=1.0, burst=1)
     world.client = Client(world.server.url, world.server.api_key, limits=limits, clock=clock)
     return [await world.client.me() for _ in range(3)]
@@ -254,7 +254,7 @@ async def test_cancelled_anywhere(work: Work, world: World) -> None:
 
 
 async def _cancelled(work: Work, world: World, at: int) -> bool:
-    """Cancel one run; tell whether it was still running at that suspension."""
+    """Cancel one run; return whether it was still running at that suspension."""
     world.client = Client(world.server.url, world.server.api_key, clock=VirtualClock())
     interrupted = Interrupted(work(world), at)
     task = asyncio.ensure_future(interrupted)
@@ -282,7 +282,7 @@ async def _cancelled(work: Work, world: World, at: int) -> bool:
 
 
 async def _settled() -> None:
-    """Let threads and tasks that are about to end do so."""
+    """Let threads and tasks end that are about to."""
     for turn in range(500):
         await asyncio.sleep(0.001)
         if turn > 4 and not _left_tasks():
@@ -290,7 +290,7 @@ async def _settled() -> None:
 
 
 def _left_tasks() -> list[asyncio.Task[Any]]:
-    """Tasks that run the library's code, the simulated server's left out."""
+    """The tasks that run code of the library, except for the simulated server's."""
     return [
         task
         for task in asyncio.all_tasks() - {asyncio.current_task()}
@@ -306,7 +306,7 @@ def _file_of(task: asyncio.Task[Any]) -> str:
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("errors_", ["raise", "collect"])
 async def test_an_item_that_is_cancelled_is_not_lost(ordered: bool, errors_: Any) -> None:
-    """An item whose own work was cancelled is told of, not left out of the results."""
+    """An item that is cancelled is reported, not omitted from the results."""
 
     async def work(number: int) -> int:
         if number == 2:
@@ -320,7 +320,7 @@ async def test_an_item_that_is_cancelled_is_not_lost(ordered: bool, errors_: Any
         async with asyncio.timeout(5):
             async for value in amap(work, range(6), limit=2, ordered=ordered, errors=errors_):
                 got.append(value)  # noqa: PERF401  as above
-        # Without an error, nothing may be missing.
+        # Without an error, no result may be missing.
         assert len(got) == 6
         raise asyncio.CancelledError
     assert not _left_tasks()

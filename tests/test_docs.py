@@ -71,7 +71,7 @@ PAGES: Final = sorted(
 
 
 def seed() -> Seed:
-    """Make the seed of `aconnect serve`, so that readers who follow see the same."""
+    """Return the seed of `aconnect serve`, so that readers see the same output."""
     known = inspect.signature(Seed).parameters
     volumes: dict[str, Any] = {p.name: p.default for p in serve.params if p.name in known}
     return Seed(**volumes)
@@ -80,7 +80,7 @@ def seed() -> Seed:
 @pytest.fixture
 async def surroundings(tmp_path, monkeypatch) -> Any:
     """A server that the environment points to, an empty folder, and a namespace."""
-    # What a page sets, as Connect does for running content, is gone after it.
+    # Environment variables that a page sets, as Connect does for running content, are reset.
     with patch.dict(os.environ):
         async with FakeConnect(seed=seed()) as server:
             monkeypatch.setenv("CONNECT_SERVER", server.url)
@@ -110,7 +110,7 @@ async def test_page(page, surroundings, capsys):
 
 
 async def run_python(block: Block, namespace: dict[str, Any]) -> None:
-    """Run a block here if it awaits, or in a thread, where a script may run a loop of its own."""
+    """Run a block here if it awaits, else in a thread, where it can run its own event loop."""
     # Empty lines before it make tracebacks name the line of the page.
     code = compile(
         "\n" * (block.line - 1) + block.code,
@@ -126,7 +126,7 @@ async def run_python(block: Block, namespace: dict[str, Any]) -> None:
 
 
 def run_tests(block: Block) -> None:
-    """Run a block as a module of tests that uses the plugin."""
+    """Run a block as a module of tests with the plugin."""
     Path("test_page.py").write_text(block.code, encoding="utf-8")
     Path("pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n", encoding="utf-8")
     plugins = ("-p", "pytest_asyncio.plugin", "-p", "aconnect.testing.plugin")
@@ -143,7 +143,7 @@ def run_tests(block: Block) -> None:
 
 
 def run_console(block: Block) -> None:
-    """Run the commands of a block that are ours, and compare what they tell."""
+    """Run the commands of a block that are ours, and compare their output."""
     for part in re.split(r"^\$ ", block.code, flags=re.MULTILINE)[1:]:
         line, _, expected = part.partition("\n")
         program, *arguments = shlex.split(line, comments=True)
@@ -166,7 +166,7 @@ def run_console(block: Block) -> None:
 
 
 def resolve(arguments: list[str]) -> tuple[click.Command, list[str]]:
-    """Find the command that a line names, and what is left for it."""
+    """Return the command that a line names, and its arguments."""
     command: click.Command = app
     while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
         context = click.Context(command)
@@ -177,7 +177,7 @@ def resolve(arguments: list[str]) -> tuple[click.Command, list[str]]:
 
 
 def check(block: Block, expected: str, told: str) -> None:
-    """Compare what was printed with what the page says, where it says anything."""
+    """Compare the output with what the page says, if it says anything."""
     if expected.strip():
         pattern = re.escape(expected.strip()).replace(r"\.\.\.", ".*?")
         assert re.fullmatch(pattern, told.strip(), re.DOTALL), (
@@ -186,7 +186,7 @@ def check(block: Block, expected: str, told: str) -> None:
 
 
 def test_what_a_page_says_is_compared():
-    """A page whose example prints something else than it says is found out."""
+    """An example that prints something else than the page says is detected."""
     block = Block(ROOT / "README.md", 1, "python", "")
     check(block, "a ... c", "a b c\n")
     with pytest.raises(AssertionError):

@@ -21,12 +21,12 @@ from tests.calls import OPERATIONS, SETTINGS
 from tests.scenarios import Scene
 
 ATTEMPTS = 3
-# What differs between two servers with the same seed: ids made at run time, and the time.
+# What differs between two servers with the same seed: ids made at run time, and times.
 VOLATILE = re.compile(r"(^|_)(at|guid|id|key|pid|seen|time|timestamp|url|token)$")
 
-# The server says "not now", so even what must not happen twice may be tried again.
+# The server refused to act, so that even operations that are not idempotent may be retried.
 SIGN_IN = {"looker", "cloudendure"}
-"""The services whose clients sign in, and do so again if they are refused."""
+"""The services whose clients sign in, and do so again after a 401."""
 
 NOT_NOW: dict[str, Fault] = {
     "503": faults.status(503),
@@ -35,7 +35,7 @@ NOT_NOW: dict[str, Fault] = {
     "429 until a date": faults.status(429, retry_after=2, http_date=True),
     "429 with a code": faults.error(429, 277),
 }
-# The server may have acted, so only what may happen twice is tried again.
+# The server may have acted, so that only idempotent operations may be retried.
 UNCERTAIN: dict[str, Fault] = {
     "500": faults.status(500),
     "502": faults.status(502, body="<html>Bad gateway</html>", content_type="text/html"),
@@ -49,7 +49,7 @@ UNCERTAIN: dict[str, Fault] = {
 }
 SLOW = (UNCERTAIN["slow"], UNCERTAIN["stalled"])
 HAPPENED = (UNCERTAIN["reset, but done"], UNCERTAIN["reset in the body"], UNCERTAIN["stalled"])
-# Trying again would change nothing.
+# A retry would change nothing.
 FINAL: dict[str, tuple[Fault, type[errors.AconnectError]]] = {
     "400": (faults.error(400, 3), errors.BadRequestError),
     "401": (faults.error(401, 30), errors.AuthenticationError),
@@ -61,7 +61,7 @@ FINAL: dict[str, tuple[Fault, type[errors.AconnectError]]] = {
     "bomb": (faults.gzip_bomb(8 << 20), errors.BodyTooLargeError),
     "elsewhere": (faults.redirect(), errors.RedirectRefusedError),
 }
-# What only Connect's codes and texts tell.
+# What only Connect's error codes and texts determine.
 CONNECT_FINAL: dict[str, tuple[Fault, type[errors.AconnectError]]] = {
     "404 of an old server": (
         faults.status(404, body="404 page not found"),
@@ -73,9 +73,9 @@ CONNECT_FINAL: dict[str, tuple[Fault, type[errors.AconnectError]]] = {
 
 @asynccontextmanager
 async def scenario(operation: str, *, patience: float = 10) -> AsyncIterator[Scene[Any, Any]]:
-    """Give a scene whose client does not really wait, and check what it leaves behind.
+    """Return a scenario whose client does not sleep, and check what it leaves behind.
 
-    Only a server that is slow makes it wait: `patience` seconds, so they are few where it is.
+    Only a slow server makes it wait: `patience` seconds, so there are few such tests.
     """
     before = asyncio.all_tasks()
     declared = REGISTRY[operation]
@@ -92,7 +92,7 @@ async def scenario(operation: str, *, patience: float = 10) -> AsyncIterator[Sce
             it = setting.scenario(server, client)
             await it.set_up()
             yield it
-            # What the scene did not use must not meet a sign-out.
+            # A fault that was not used must not affect the sign-out.
             server.clear_script()
             assert client.in_flight == 0, "a permit was not returned"
             session = client._pipeline.session._aiohttp
@@ -104,19 +104,19 @@ async def scenario(operation: str, *, patience: float = 10) -> AsyncIterator[Sce
 
 
 def on(operation: str) -> str:
-    """Say which requests are an operation's, for a script: a sign-in on the way is not."""
+    """Return the pattern of an operation's requests for a script, without a sign-in."""
     declared = REGISTRY[operation]
     return f"{declared.method} {re.sub(r'{.*?}', '*', declared.template)}"
 
 
 def sent(it: Scene[Any, Any], operation: str) -> int:
-    """Count at the server how often an operation arrived."""
+    """Return how many requests of an operation the server received."""
     count: int = it.server.count(*on(operation).split(" ", 1))
     return count
 
 
 def shape(value: Any) -> Any:
-    """Reduce a result to what two servers with the same seed agree on."""
+    """Reduce a result to what two servers with the same seed have in common."""
     if isinstance(value, Task):
         return "a task"
     if isinstance(value, Model):
@@ -132,7 +132,7 @@ _expected: dict[str, tuple[Any, int]] = {}
 
 
 async def expected(operation: str) -> tuple[Any, int]:
-    """Give what an operation answers without faults, and in how many requests."""
+    """Return the result of an operation without faults, and its number of requests."""
     if operation not in _expected:
         async with scenario(operation) as it:
             value = await it.call(operation)()
@@ -143,7 +143,7 @@ async def expected(operation: str) -> tuple[Any, int]:
 @pytest.mark.parametrize("fault", NOT_NOW.values(), ids=NOT_NOW)
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_not_now_is_tried_again(operation: str, fault: Fault) -> None:
-    """A call that is told "not now" is made once more and gives the right answer."""
+    """A call that is refused with 429 or 503 is retried once and returns the right result."""
     value, requests = await expected(operation)
     async with scenario(operation) as it:
         it.server.script(fault, on=on(operation))
@@ -157,17 +157,17 @@ async def test_not_now_is_tried_again(operation: str, fault: Fault) -> None:
 async def test_an_uncertain_end_is_repeated_only_if_that_is_safe(
     operation: str, fault: Fault
 ) -> None:
-    """A lost answer is asked for again if the call is idempotent, else it is a typed error."""
+    """After a lost response, an idempotent call is retried; any other raises a typed error."""
     value, requests = await expected(operation)
     async with scenario(operation, patience=0.3 if fault in SLOW else 10) as it:
         it.server.script(fault, on=on(operation))
         if value is None and fault is UNCERTAIN["stalled"]:
-            # An answer without a body has nothing that could stall.
+            # A response without a body has nothing that could stall.
             assert await it.call(operation)() is None
             assert sent(it, operation) <= requests + 1
         elif REGISTRY[operation].idempotent:
             if operation == "connect:content.jobs.kill" and fault in HAPPENED:
-                # The order whose answer was lost has done its work.
+                # The request whose response was lost has taken effect.
                 with pytest.raises(errors.ConflictError, match="163"):
                     await it.call(operation)()
             else:
@@ -181,7 +181,7 @@ async def test_an_uncertain_end_is_repeated_only_if_that_is_safe(
 
 
 def finals() -> list[Any]:
-    """Give each operation with each final answer that it may meet."""
+    """Return each operation with each final response that it may get."""
     return [
         pytest.param(operation, fault, kind, id=f"{operation}-{name}")
         for operation in OPERATIONS
@@ -195,9 +195,9 @@ def finals() -> list[Any]:
 async def test_a_final_answer_is_not_asked_for_again(
     operation: str, fault: Fault, kind: type[errors.AconnectError]
 ) -> None:
-    """An answer that trying again cannot change is raised at once, by its meaning."""
+    """A response that a retry cannot change is raised at once, as the right error class."""
     async with scenario(operation) as it:
-        # Who can sign in again does so once when refused.
+        # A client that can sign in again does so once after a 401.
         declared = REGISTRY[operation]
         again = declared.service in SIGN_IN and not declared.anonymous
         times = 2 if again and kind is errors.AuthenticationError else 1
@@ -218,7 +218,7 @@ async def test_a_final_answer_is_not_asked_for_again(
 async def test_an_outage_is_given_up_by_policy(
     operation: str, fault: Fault, everyone: bool
 ) -> None:
-    """A call is sent as often as the policy says and not once more; the error tells of all."""
+    """A call is sent as often as the policy says; the error lists all attempts."""
     async with scenario(operation) as it:
         it.server.script(*[fault] * (ATTEMPTS + 2), on=on(operation))
         with pytest.raises((errors.ServerError, errors.TransportError)) as caught:
@@ -230,7 +230,7 @@ async def test_an_outage_is_given_up_by_policy(
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if REGISTRY[o].method == "GET"])
 async def test_truncated_json_is_a_typed_error(operation: str) -> None:
-    """JSON that ends half-way is a `DecodeError`; what is no JSON passes as it is."""
+    """Truncated JSON raises a `DecodeError`; a body that is not JSON is returned unchanged."""
     value, _ = await expected(operation)
     async with scenario(operation) as it:
         it.server.script(faults.truncated_json(), on=on(operation))
@@ -248,7 +248,7 @@ KEYSET = [o for o in OPERATIONS if "next" in getattr(REGISTRY[o].style, "control
 
 @pytest.mark.parametrize("operation", KEYSET)
 async def test_a_cursor_that_comes_again_ends_the_paging(operation: str) -> None:
-    """A server that repeats its cursor for ever is noticed."""
+    """A server that repeats its cursor for ever is detected."""
     async with scenario(operation) as it:
         it.server.script(*[faults.repeated_cursor()] * 3, on=on(operation))
         with pytest.raises(errors.PageLoopError):

@@ -1,4 +1,4 @@
-"""The ready subscribers, over a real socket."""
+"""The ready-made subscribers, over a real socket."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aconnect.testing import FakeConnect, VirtualClock, faults
 async def test_a_log_tells_of_failures_and_hides_secrets(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A failed attempt and the retry are warnings; neither key nor prefix is in the log."""
+    """A failed attempt and its retry are warnings; the log has neither the key nor its prefix."""
     caplog.set_level(logging.DEBUG, logger="aconnect")
     async with (
         FakeConnect() as server,
@@ -58,7 +58,7 @@ async def test_a_call_is_a_span_with_its_retries() -> None:
 
 
 async def test_a_subscription_can_be_ended() -> None:
-    """After `stop()` nothing is told any more."""
+    """After `stop()`, no event is reported."""
     told: list[object] = []
     async with (
         FakeConnect() as server,

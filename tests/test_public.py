@@ -1,4 +1,4 @@
-"""What the package offers under its own name."""
+"""The public names of the package."""
 
 import subprocess
 import sys
@@ -8,19 +8,19 @@ import aconnect
 
 
 def test_every_public_name_is_there():
-    """Each name of `__all__` can be had, and nothing else is listed."""
+    """Each name of `__all__` exists, and no other is listed."""
     assert all(getattr(aconnect, name) is not None for name in aconnect.__all__)
     assert dir(aconnect) == sorted(aconnect.__all__)
 
 
 def test_names_are_the_ones_of_their_homes():
-    """A name loaded late is the very object that its module has."""
+    """A name that is loaded late is the object of its module."""
     for home, names in aconnect._HOMES.items():
         for name in names:
             assert getattr(aconnect, name) is getattr(import_module(f"aconnect.{home}"), name)
 
 
 def test_importing_the_package_loads_no_http_client():
-    """`import aconnect` alone does not pay for what it offers."""
+    """`import aconnect` does not import what it loads late."""
     code = "import sys, aconnect; sys.exit('aiohttp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603

@@ -15,14 +15,14 @@ from tests.calls import OLD, SEED, ConnectScene
 
 OPERATIONS = sorted(key for key in REGISTRY if key.startswith("connect:"))
 TABLE = Path(__file__).parent / "contracts" / "connect-2023.09.json"
-# An old server takes the last word of the path for an id.
+# An old server takes the last segment of the path for an id.
 TAKEN_FOR_IDS = {"connect:content.storage.find"}
-# The simulated server has these on every version, as it is not known when they came.
+# The simulated server has these on every version, because it is unknown when they were added.
 UNKNOWN_SINCE = {"connect:content.render", "connect:instrumentation.hits"}
 
 
 def known_in_2023() -> set[str]:
-    """Give the operations that the old contract has."""
+    """Return the operations of the old contract."""
     known = json.loads(TABLE.read_text())["operations"]
     return {
         key
@@ -35,7 +35,7 @@ def known_in_2023() -> set[str]:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_on_an_old_server(operation: str) -> None:
-    """On a server of 2023.09 an operation works, or it says that the server does not know it."""
+    """On a server of 2023.09, an operation works or reports that the server lacks it."""
     async with (
         FakeConnect(seed=SEED, version=OLD) as server,
         Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
@@ -56,7 +56,7 @@ async def test_on_an_old_server(operation: str) -> None:
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if REGISTRY[o].until])
 async def test_what_is_retired(operation: str) -> None:
-    """On a new server a retired operation says that later versions do not have it any more."""
+    """On a new server, a removed operation reports that later versions lack it."""
     async with (
         FakeConnect(seed=SEED) as server,
         Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
@@ -70,7 +70,7 @@ async def test_what_is_retired(operation: str) -> None:
 
 
 async def test_the_version_is_read_once() -> None:
-    """A server is asked for its version once; the first three numbers count."""
+    """The version is requested once; the first three numbers count."""
     async with (
         FakeConnect(version="2023.11.0-dev+103-g1a2b") as server,
         Client(server.url, api_key=server.api_key) as client,
@@ -80,7 +80,7 @@ async def test_the_version_is_read_once() -> None:
 
 
 async def test_the_version_is_read_once_at_a_time() -> None:
-    """Those who ask for the version at the same time wait for one answer."""
+    """Concurrent requests for the version share one response."""
     async with FakeConnect() as server, Client(server.url, api_key=server.api_key) as client:
         versions = await asyncio.gather(*(client.version() for _ in range(20)))
         assert len(set(versions)) == 1
@@ -89,7 +89,7 @@ async def test_the_version_is_read_once_at_a_time() -> None:
 
 @pytest.mark.parametrize("hidden", [None, ""])
 async def test_a_hidden_version_can_be_told(hidden: str | None) -> None:
-    """Where the server hides its version it is None, unless the user says it."""
+    """If the server hides its version, it is None, unless the caller passes it."""
     async with FakeConnect(version=hidden) as server:
         async with Client(server.url, api_key=server.api_key) as client:
             assert await client.version() is None
@@ -101,7 +101,7 @@ async def test_a_hidden_version_can_be_told(hidden: str | None) -> None:
 
 @pytest.mark.parametrize("retry", [RetryPolicy(), NO_RETRY], ids=["retries", "no retries"])
 async def test_an_old_server_is_asked_again_without_the_vanity_url(retry: RetryPolicy) -> None:
-    """Who includes the vanity URL still gets the content of a server that refuses the word."""
+    """`include=vanity_url` still returns the content of a server that refuses the parameter."""
     async with (
         FakeConnect(version=OLD) as server,
         Client(server.url, api_key=server.api_key, retry=retry) as client,
@@ -116,7 +116,7 @@ async def test_an_old_server_is_asked_again_without_the_vanity_url(retry: RetryP
 
 
 async def test_other_words_are_refused_as_ever() -> None:
-    """A word that no server knows is an error, and is not asked for again."""
+    """A value that no server supports is an error, and is not retried."""
     async with FakeConnect() as server, Client(server.url, api_key=server.api_key) as client:
         with pytest.raises(errors.BadRequestError, match="INVALID_INCLUDE"):
             await client.content.find(include=["owner", "weather"])
@@ -124,7 +124,7 @@ async def test_other_words_are_refused_as_ever() -> None:
 
 
 async def test_groups_by_prefix_on_an_old_server_come_once() -> None:
-    """Servers that repeat the first page of groups for ever do not make rows appear twice."""
+    """If a server repeats the first page of groups for ever, no group is returned twice."""
     async with (
         FakeConnect(seed=Seed(groups=12), version=OLD) as server,
         Client(server.url, api_key=server.api_key) as client,

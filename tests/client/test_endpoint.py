@@ -1,4 +1,4 @@
-"""A declaration is its signature: what callers may pass, what is sent, and what comes back."""
+"""A declaration is its signature: what callers may pass, what is sent, and what is returned."""
 
 # mypy: disable-error-code="empty-body"
 
@@ -60,7 +60,7 @@ class Note(str, FromResponse):
 
 
 class Run(FromResponse):
-    """Something that may have been started."""
+    """A task that may have been started."""
 
     response_type = Patch
 
@@ -124,7 +124,7 @@ class Things(Resource, name="things"):
 
 
 class Below(Resource, name="things.below", scope=("guid",)):
-    """What is below one thing."""
+    """A resource below one thing."""
 
     service = "test"
 
@@ -132,13 +132,13 @@ class Below(Resource, name="things.below", scope=("guid",)):
     async def get(self, id: str) -> Thing: ...  # noqa: A002  the vendor's noun
 
 
-# Other tests go through the whole registry.
+# Other tests use the whole registry.
 for declared_here in [key for key in REGISTRY if key.startswith("test:")]:
     del REGISTRY[declared_here]
 
 
 class FakeClient:
-    """A client that is its own channel: records requests and returns a body."""
+    """A client that is its own channel: records requests and returns a canned body."""
 
     api_root = "http://x"
     redact = staticmethod(lambda text, _=(): text)
@@ -171,7 +171,7 @@ async def sent(client, call):
 
 
 async def test_path_query_and_rename(client, things):
-    """Arguments fill the path, quoted; the others are the query, under the wire's names."""
+    """Arguments fill the path, quoted; all others are the query, with the API's names."""
     when = datetime(2026, 1, 1, tzinfo=UTC)
     request = await sent(client, things.get("a/b", part="ü", max_lines=3, from_=when))
     assert request.method == "GET"
@@ -183,28 +183,28 @@ async def test_path_query_and_rename(client, things):
 
 
 async def test_nothing_optional(client, things):
-    """Without optional arguments there is no query at all."""
+    """Without optional arguments, there is no query."""
     request = await sent(client, things.get("a", "b"))
     assert request.target == "/v1/things/a/parts/b"
 
 
 @pytest.mark.parametrize("value", [None, UNSET])
 async def test_left_out_of_the_query(client, things, value):
-    """None and UNSET leave a query parameter out."""
+    """None and UNSET omit a query parameter."""
     request = await sent(client, things.get("a", "b", max_lines=value))
     assert request.target == "/v1/things/a/parts/b"
 
 
 @pytest.mark.parametrize("value", ["", ".", "..", None, UNSET, ["a"]], ids=stable_id)
 async def test_path_values_checked(client, things, value):
-    """What would lead elsewhere is refused by its name, and nothing is sent."""
+    """A path argument that would change the path is refused by its name, and nothing is sent."""
     with pytest.raises(errors.InvalidArgumentError, match="guid"):
         await things.get(value, "b")
     assert not client.requests
 
 
 async def test_naive_time_refused(client, things):
-    """A time without zone is refused by the name that the caller wrote, without underscore."""
+    """A time without a time zone is refused by the argument's name, without the underscore."""
     with pytest.raises(errors.InvalidArgumentError, match=r"^from="):
         await things.get("a", "b", from_=datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(errors.InvalidArgumentError, match=r"^from="):
@@ -213,7 +213,7 @@ async def test_naive_time_refused(client, things):
 
 
 async def test_fields(client, things):
-    """Fields are sent as JSON; None as null; UNSET not."""
+    """Fields are sent as JSON; None as null; UNSET is omitted."""
     request = await sent(client, things.create(name="n", title=None, size=UNSET))
     assert json.loads(request.body) == {"name": "n", "title": None}
     assert request.headers["Content-Type"] == "application/json"
@@ -225,21 +225,21 @@ async def test_fields(client, things):
     [(Patch(), {}), (Patch(name=None), {"name": None}), (Patch(name="a", size=0), None)],
 )
 async def test_struct_body(client, things, patch, body):
-    """A body of one's own is sent without its UNSET fields, and None as null."""
+    """A body object is sent without its UNSET fields, and None as null."""
     request = await sent(client, things.patch("g", patch))
     assert json.loads(request.body) == ({"name": "a", "size": 0} if body is None else body)
 
 
 @pytest.mark.parametrize("value", [object(), {1: object()}], ids=stable_id)
 async def test_body_that_is_no_json(client, things, value):
-    """A body that JSON cannot hold is refused by the operation's name."""
+    """A body that cannot be encoded is refused by the operation's name."""
     with pytest.raises(errors.InvalidArgumentError, match=r"things\.patch"):
         await things.patch("g", value)
     assert not client.requests
 
 
 async def test_upload_is_a_transfer(client, things):
-    """An archive is passed on as it is, without limit on the total time."""
+    """An archive is passed on unchanged, without a limit on the total time."""
     upload = archive_upload(b"x")
     request = await sent(client, things.send("g", upload))
     assert request.body is upload
@@ -270,7 +270,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "args", "kwargs", "said"), WRONG, ids=stable_id)
 async def test_wrong_arguments(client, things, name, args, kwargs, said):
-    """Unknown, missing, doubled and surplus arguments are a TypeError that names the operation."""
+    """Wrong arguments raise a TypeError with the operation's name."""
     with pytest.raises(TypeError, match=said) as caught:
         await called(getattr(things, name), *args, **kwargs)
     assert not client.requests
@@ -283,21 +283,21 @@ async def test_wrong_arguments(client, things, name, args, kwargs, said):
      ("create", {"name": "n", "tilte": "x"}, "title"), ("find", {"guidd": "x"}, "guid")],
 )  # fmt: skip
 async def test_misspelt_argument(things, name, kwargs, said):
-    """A misspelt argument brings up the right one."""
+    """A misspelt argument is reported with the right one."""
     with pytest.raises(TypeError, match=said) as caught:
         await called(getattr(things, name), **kwargs)
     assert f" {said}" in str(caught.value)
 
 
 async def test_argument_like_no_other(things):
-    """An argument that resembles none brings up all that there are, and guesses nothing."""
+    """An argument that resembles no other is reported with all accepted ones."""
     with pytest.raises(TypeError, match="'colour'; it accepts asc, guid") as caught:
         await called(things.find, colour="red")
     assert "did you mean" not in str(caught.value)
 
 
 def test_types_kept():
-    """Tools see the declared function: its signature, its documentation, and that it is async."""
+    """Tools see the declared signature and docstring, and that it is a coroutine function."""
     signature = inspect.signature(Things.get)
     assert list(signature.parameters) == ["self", "guid", "part", "max_lines", "from_"]
     assert signature.parameters["max_lines"].kind is inspect.Parameter.KEYWORD_ONLY
@@ -307,14 +307,14 @@ def test_types_kept():
 
 
 async def test_scope_fills_the_path(client):
-    """What a resource is below fills the names that its signatures leave out."""
+    """The scope of a resource fills the path arguments that its signatures omit."""
     below = Below(client, {"guid": "g/1"})
     request = await sent(client, below.get("7"))
     assert request.target == "/v1/things/g%2F1/below/7"
 
 
 async def test_results_remember_the_path(client):
-    """What comes back is tied to the client and knows the path arguments of its call."""
+    """The result is bound to the client and the path arguments of its call."""
     thing = await Below(client, {"guid": "g"}).get("7")
     assert thing.origin == (client, {"guid": "g", "id": "7"})
 
@@ -329,12 +329,12 @@ async def test_results_remember_the_path(client):
     ],
 )
 async def test_kinds_of_answers(name, body, kind, expected):
-    """Text, nothing, null and arrays come back as what they are."""
+    """Text, empty responses, null and arrays are returned as such."""
     assert await getattr(Things(FakeClient(body, kind)), name)() == expected
 
 
 async def test_rows_of_a_list_are_bound():
-    """Every item of an array is tied to the client, and one that may be missing too."""
+    """Every item of an array is bound to the client, and so is an optional object."""
     client = FakeClient([{"name": "a"}, {"name": "b"}])
     assert [t.origin[0] for t in await Things(client).many()] == [client] * 2
     client = FakeClient({"name": "a"})
@@ -344,7 +344,7 @@ async def test_rows_of_a_list_are_bound():
 
 
 def test_operation_of(things):
-    """An operation is found behind a bound method, and nothing else is taken for one."""
+    """An operation is found from a bound method, and from nothing else."""
     declared, owner = operation_of(things.get)
     assert isinstance(declared, Operation)
     assert (declared.name, owner) == ("things.get", things)
@@ -354,7 +354,7 @@ def test_operation_of(things):
 
 
 def test_registry():
-    """Every operation has one name, which says where to find it, and one address of its own."""
+    """Every operation has a unique name and a unique method and path."""
     declared = {k: v for k, v in REGISTRY.items() if k.startswith("connect:")}
     assert len(declared) > 50
     assert all(key == f"{each.service}:{each.name}" for key, each in declared.items())
@@ -365,7 +365,7 @@ def test_registry():
 
 
 def test_declared_twice(monkeypatch):
-    """Two operations of one name are refused, also within one module."""
+    """Two operations with the same name are refused, even in one module."""
     monkeypatch.setitem(REGISTRY, "test:twice.get", Operation(Things.get, "GET", "/v1/x"))
     with pytest.raises(RuntimeError, match=r"test:twice\.get is declared twice"):
 
@@ -378,7 +378,7 @@ def test_declared_twice(monkeypatch):
 
 @pytest.mark.parametrize("key", sorted(k for k in REGISTRY if k.startswith("connect:")))
 def test_every_declaration_compiles(key):
-    """Every declaration's names and types fit together."""
+    """Every declaration compiles."""
     declared = REGISTRY[key]
     signature = declared.signature
     if signature.response_type is not type(None):
@@ -393,14 +393,14 @@ def test_every_declaration_compiles(key):
     [("a.R", "a.R"), ("data/a b.csv", "data/a%20b.csv"), ("a/ä/%2F", "a/%C3%A4/%252F")],
 )
 async def test_deep_paths(client, things, path, quoted):
-    """A path of several segments keeps its slashes and nothing else."""
+    """A multi-segment path keeps its slashes; everything else is quoted."""
     request = await sent(client, things.file("g", path))
     assert request.target == f"/v1/things/g/files/{quoted}"
 
 
 @pytest.mark.parametrize("path", ["", "/a", "a/", "a//b", "../x", "a/./b", "a/.."])
 async def test_deep_paths_stay_where_they_are(client, things, path):
-    """A path that would lead elsewhere is refused before anything is sent."""
+    """A multi-segment path that would leave its place is refused before anything is sent."""
     with pytest.raises(errors.InvalidArgumentError, match="another resource"):
         await things.file("g", path)
     assert not client.requests
@@ -417,7 +417,7 @@ async def test_an_authorization_of_its_own(client, things):
 
 
 async def test_plain_answers_made_into_more():
-    """An answer that is no JSON can still become an object of its own."""
+    """A response that is not JSON can become an object."""
     note = await Things(FakeClient(b"text", "text/plain")).note()
     assert isinstance(note, Note)
     assert note == "text (text/plain)"
@@ -425,5 +425,5 @@ async def test_plain_answers_made_into_more():
 
 @pytest.mark.parametrize(("body", "value"), [({"name": "x"}, "x"), ({"size": 1}, None)])
 async def test_what_may_not_have_been_started(body, value):
-    """A class that makes itself is told where None is a possible outcome."""
+    """A `FromResponse` class is passed whether None is allowed."""
     assert await Things(FakeClient(body)).run() == value

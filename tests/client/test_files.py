@@ -1,4 +1,4 @@
-"""Files appear as a whole or not at all, whatever happens while they are written."""
+"""Files are written atomically, whatever happens."""
 
 import asyncio
 from pathlib import Path
@@ -10,7 +10,7 @@ from aconnect._client.files import atomic_file
 
 
 async def test_atomic_file(tmp_path):
-    """A file takes its name when its block ends well, and replaces what was there."""
+    """A file gets its name at the end of the block, and replaces the previous one."""
     path = tmp_path / "x"
     path.write_bytes(b"before")
     async with atomic_file(path) as file:
@@ -22,7 +22,7 @@ async def test_atomic_file(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, asyncio.CancelledError])
 async def test_atomic_file_fails(tmp_path, error):
-    """A block that does not end well leaves nothing behind."""
+    """A block that raises leaves nothing behind."""
     with pytest.raises(error):  # noqa: PT012  leaving the block is the point
         async with atomic_file(tmp_path / "x") as file:
             await file.write(b"part")
@@ -32,7 +32,7 @@ async def test_atomic_file_fails(tmp_path, error):
 
 @pytest.mark.parametrize("name", ["missing/x", "a-file/x", "a-folder", "", "x" * 300, "a\0b"])
 async def test_unwritable(client, archive, tmp_path, name):
-    """A place that cannot be written is a typed error that names it, and nothing is left."""
+    """A path that is not writable is a typed error that names it, and nothing is left."""
     (tmp_path / "a-file").touch()
     (tmp_path / "a-folder").mkdir()
     item = await client.content.create(name="item")

@@ -1,4 +1,4 @@
-"""The laws of paging: however a server cuts its rows, exactly those rows come, in order."""
+"""The laws of paging: however a server divides its rows, exactly these rows arrive, in order."""
 
 import asyncio
 from contextlib import aclosing
@@ -6,8 +6,7 @@ from itertools import count
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aconnect import errors
 from aconnect._core.message import Response
@@ -24,9 +23,9 @@ def rows_of(partition):
 
 
 def serving(style, pages):
-    """Give a style and a server that cuts its rows into these pages."""
+    """Return a style and a server that divides its rows into these pages."""
     rows = [row for page in pages for row in page]
-    # A server that counts cuts regularly.
+    # A server with page numbers has pages of equal size.
     size = max(map(len, pages)) or 1
 
     def keyset(query):
@@ -58,13 +57,13 @@ def plain(row):
 
 
 def numbered(query):
-    """Serve endless pages of one row, each the number of its page."""
+    """Serve endless pages of one row, the number of the page."""
     at = int(query.get("next", "0"))
     return {"results": [at], "paging": {"cursors": {"next": str(at + 1)}}}
 
 
 async def only_this_task():
-    """Let tasks that are about to end do so, and tell whether only the test is left."""
+    """Let other tasks end, and return whether only the test's task is left."""
     for _ in range(20):
         await asyncio.sleep(0)
     return asyncio.all_tasks() == {asyncio.current_task()}
@@ -89,7 +88,7 @@ async def test_all_rows_in_order(fake_pager, style, partition):
 
 @pytest.mark.parametrize("style", STYLES)
 async def test_no_content_is_no_rows(fake_pager, style):
-    """An answer without a body, and with the status for that, has no rows and is the last."""
+    """A response with status 204 has no rows and is the last page."""
     kind, _ = serving(style, [[]])
     pager = fake_pager(lambda _: Response(status=204, headers={}))
     assert await pager.find(kind) == await pager.find(kind).raw() == []
@@ -101,7 +100,7 @@ async def test_no_content_is_no_rows(fake_pager, style):
 @pytest.mark.parametrize("style", ["keyset", "number", "offset"])
 @given(partition=PARTITIONS)
 async def test_resumed_anywhere(fake_pager, style, partition):
-    """Resumed at the token of any page, exactly the rest comes, whatever the new page size."""
+    """Resuming at any token yields exactly the remaining rows, whatever the page size."""
     pages = rows_of(partition)
     rows = [row for page in pages for row in page]
     kind, serve = serving(style, pages)
@@ -119,7 +118,7 @@ async def test_resumed_anywhere(fake_pager, style, partition):
 
 @given(ahead=st.integers(1, 5), wanted=st.integers(1, 12))
 async def test_prefetch_bounds(fake_pager, ahead, wanted):
-    """As many pages as allowed are fetched ahead of the one being worked on, and no more."""
+    """At most the given number of pages is fetched ahead."""
     consumed = count()
     pager = fake_pager(numbered)
     async with aclosing(pager.find(Keyset(), row=int).prefetch(ahead).pages()) as pages:
@@ -128,7 +127,7 @@ async def test_prefetch_bounds(fake_pager, ahead, wanted):
                 await asyncio.sleep(0)
             number = next(consumed)
             assert page.items == [number]
-            # This page, and those ahead of it.
+            # This page, and those fetched ahead.
             assert len(pager.targets) == number + 1 + ahead
             if number == wanted:
                 break
@@ -138,7 +137,7 @@ async def test_prefetch_bounds(fake_pager, ahead, wanted):
 @pytest.mark.parametrize("ahead", [0, 2])
 @pytest.mark.parametrize("way", ["rows", "pages"])
 async def test_left_early(fake_pager, ahead, way):
-    """A consumer that leaves early leaves no task behind, and nothing more is asked for."""
+    """A consumer that stops early leaves no task behind, and no further request is made."""
     pager = fake_pager(numbered)
     found = pager.find(Keyset(), row=int).prefetch(ahead)
     async for _ in found if way == "rows" else found.pages():
@@ -151,7 +150,7 @@ async def test_left_early(fake_pager, ahead, way):
 
 @pytest.mark.parametrize("ahead", [0, 1, 4])
 async def test_error_comes_after_the_rows_before_it(fake_pager, ahead):
-    """An error on a page reaches the consumer after all rows before it, and ends everything."""
+    """An error on a page is raised after all rows before it, and ends the iteration."""
 
     def serve(query):
         if query.get("next") == "3":
@@ -170,7 +169,7 @@ async def test_error_comes_after_the_rows_before_it(fake_pager, ahead):
 @pytest.mark.parametrize("ahead", [0, 2])
 @pytest.mark.parametrize("loop", [1, 2, 3])
 async def test_repeated_cursor(fake_pager, loop, ahead):
-    """A cursor that comes twice is an error, however long the loop, and no page comes twice."""
+    """A repeated cursor is an error, however long the loop, and no page is yielded twice."""
 
     def serve(query):
         at = int(query.get("next", "0"))
@@ -187,7 +186,7 @@ async def test_repeated_cursor(fake_pager, loop, ahead):
 
 
 async def test_rows_of_the_page_with_the_repeated_cursor(fake_pager):
-    """The rows of a page are given before its cursor turns out to lead back."""
+    """The rows of a page are yielded before its repeated cursor is reported."""
 
     def serve(query):
         at = int(query.get("next", "0"))
@@ -213,7 +212,7 @@ async def test_rows_of_the_page_with_the_repeated_cursor(fake_pager):
     ids=["wrong page", "total", "empty page", "no number", "nothing but rows", "wrong first page"],
 )
 async def test_numbered_pages_end(fake_pager, responses, rows, calls):
-    """Numbered pages end at a wrong page, at an empty one, or when the total has come."""
+    """Numbered pages end at a wrong page number, at an empty page, or at the total."""
     served = iter(responses)
     pager = fake_pager(lambda _: {"results": [1, 2], **next(served)})
     assert len(await pager.find(PageNumber(), row=int)) == rows
@@ -225,7 +224,7 @@ async def test_numbered_pages_end(fake_pager, responses, rows, calls):
     [(Keyset(), "limit=1"), (Offset(), "limit=1"), (PageNumber(), "page_size=1")],
 )
 async def test_first_asks_for_one_row(fake_pager, style, asked):
-    """`first` asks once, for one row, with or without prefetching."""
+    """`first` makes one request for one row, with or without prefetching."""
     page = [7] if isinstance(style, Offset) else {"results": [7], "total": 9}
     pager = fake_pager(lambda _: page)
     assert await pager.find(style, row=int).prefetch(3).first() == 7
@@ -234,7 +233,7 @@ async def test_first_asks_for_one_row(fake_pager, style, asked):
 
 
 async def test_first_behind_an_empty_page(fake_pager):
-    """An empty page that has a next one is not the end."""
+    """An empty page with a next page is not the end."""
 
     def serve(query):
         at = int(query.get("next", "0"))
@@ -244,7 +243,7 @@ async def test_first_behind_an_empty_page(fake_pager):
 
 
 async def test_total_of_a_counting_server(fake_pager):
-    """Where the server counts, one small request gives the total."""
+    """If the server counts, one small request returns the total."""
     pager = fake_pager(lambda _: {"results": [1], "total": 12345, "current_page": 1})
     assert await pager.find(PageNumber(), row=int).total() == 12345
     assert len(pager.targets) == 1
@@ -252,13 +251,13 @@ async def test_total_of_a_counting_server(fake_pager):
 
 @pytest.mark.parametrize("size", [0, -1, 501])
 def test_sizes_checked(fake_pager, size):
-    """A page size that the server refuses is refused before it is sent."""
+    """A page size above the maximum is refused before it is sent."""
     with pytest.raises(errors.InvalidArgumentError, match="1 to 500"):
         fake_pager(numbered).find(Keyset()).page_size(size)
 
 
 async def test_bound_rows_and_events(fake_pager):
-    """Rows are tied to the client before they are given, and every page is an event."""
+    """Rows are bound to the client before they are yielded, and every page is an event."""
     pager = fake_pager(lambda _: [1, 2])
     bound = []
     await pager.find(Unpaged(), row=int, bind=lambda rows, origin: bound.append((rows, origin[0])))

@@ -1,10 +1,9 @@
-"""What paging does with tokens and pages that are not as they should be."""
+"""Paging with damaged tokens and pages."""
 
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from msgspec import Raw
 
 from aconnect import errors
@@ -37,7 +36,7 @@ async def test_token_is_plain_json(fake_pager):
     ids=repr,
 )
 async def test_token_of_another_query(fake_pager, other):
-    """A token of another query or server is refused before anything is asked."""
+    """A token of another query or server is refused before any request."""
     token = await token_of(fake_pager(endless).find(Keyset(), row=int))
     pager = fake_pager(endless, other.get("origin", "http://x"))
     found = pager.find(Keyset(), row=int, target=other.get("target", "/v1/things"))
@@ -70,7 +69,7 @@ async def test_damaged_token(fake_pager, token):
 
 @given(where=st.integers(0, 200), letter=st.sampled_from('a0"}{x'))
 async def test_token_with_one_wrong_letter(fake_pager, where, letter):
-    """Whatever letter of a token is changed, it is refused and not taken for another position."""
+    """A token with any changed character is refused."""
     found = fake_pager(endless).find(Keyset(), row=int)
     token = await token_of(found)
     where %= len(token)
@@ -101,7 +100,7 @@ def _loaded(text):
     ids=repr,
 )
 async def test_token_with_a_position_of_another_kind(fake_pager, at):
-    """A position that this style of paging never gives is refused before anything is asked."""
+    """A position that does not fit the page style is refused before any request."""
     pager = fake_pager(lambda _: {"results": [1], "total": 99})
     found = pager.find(PageNumber(), row=int)
     token = json.loads(await token_of(found))
@@ -113,7 +112,7 @@ async def test_token_with_a_position_of_another_kind(fake_pager, at):
 
 @pytest.mark.parametrize("cursor", [5, ["a"], {"x": 1}, True], ids=repr)
 async def test_cursor_of_another_type(fake_pager, cursor):
-    """A cursor that cannot be read is an error; it must not look like the end of the rows."""
+    """A cursor that cannot be decoded is an error, not the end of the rows."""
     pager = fake_pager(lambda _: {"results": [1], "paging": {"cursors": {"next": cursor}}})
     with pytest.raises(errors.DecodeError):
         await pager.find(Keyset(), row=int)
@@ -121,7 +120,7 @@ async def test_cursor_of_another_type(fake_pager, cursor):
 
 @pytest.mark.parametrize("paging", ["x", [], 5, {"cursors": "x"}], ids=repr)
 async def test_paging_of_another_shape(fake_pager, paging):
-    """A `paging` part that cannot be read is an error, likewise."""
+    """A `paging` part that cannot be decoded is an error as well."""
     pager = fake_pager(lambda _: {"results": [1], "paging": paging})
     with pytest.raises(errors.DecodeError):
         await pager.find(Keyset(), row=int)
@@ -146,12 +145,12 @@ async def test_no_paging_part(fake_pager, paging):
 )
 @pytest.mark.parametrize("row", [dict, Raw])
 async def test_null_is_no_rows(fake_pager, style, body, row):
-    """Null where the rows should be is how Go writes an empty array."""
+    """Null instead of rows is an empty array, as Go encodes it."""
     assert await fake_pager(lambda _: body).find(style, row=row) == []
 
 
 async def test_raw_rows_beside_an_odd_value(fake_pager):
-    """Rows passed on raw do not depend on how the values beside them are written."""
+    """Raw rows do not depend on how the rest of the page is formatted."""
     page = {"results": [{"a": 1.50}], "total": "1", "current_page": "1"}
     pager = fake_pager(lambda _: page)
     assert await pager.find(PageNumber()) == [{"a": 1.5}]
@@ -176,7 +175,7 @@ async def test_raw_rows_beside_an_odd_value(fake_pager):
 )
 @pytest.mark.parametrize("raw", [False, True])
 async def test_no_page_at_all(fake_pager, body, raw):
-    """What is no page is a `DecodeError` that names the call."""
+    """A response that is not a page raises a `DecodeError` that names the call."""
     if raw and body in {b'{"results": [5]}', b'{"results": [{"a": "\xff"}]}'}:
         pytest.skip("raw rows are passed on as they are")
     found = fake_pager(lambda _: body).find(Keyset())
@@ -185,7 +184,7 @@ async def test_no_page_at_all(fake_pager, body, raw):
 
 
 async def test_message_without_the_query(fake_pager):
-    """The message of a page that is none does not repeat the query, which may name people."""
+    """The message of an invalid page does not repeat the query, which may name people."""
     found = fake_pager(lambda _: b"{").find(Keyset(), target="/v1/things?prefix=priv4te")
     with pytest.raises(errors.DecodeError) as caught:
         await found
@@ -194,7 +193,7 @@ async def test_message_without_the_query(fake_pager):
 
 @pytest.mark.parametrize("total", [-1, 0, "-1", None])
 async def test_a_total_that_nobody_counted(fake_pager, total):
-    """A total that cannot be true ends nothing: all rows come, and are counted by themselves."""
+    """An implausible total is ignored: all rows are yielded and counted."""
 
     def page(query):
         number = int(query["page_number"])

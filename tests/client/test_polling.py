@@ -1,4 +1,4 @@
-"""Following something to its end: patient with passing failures, bounded by its deadline."""
+"""Following a task to its end: patient with transient failures, limited by its deadline."""
 
 from typing import cast
 
@@ -21,7 +21,7 @@ def busy(status=503):
 
 
 class Script:
-    """Something to follow: responds to polls from a list, whose last entry is repeated."""
+    """A `Pollable` that responds from a list, whose last entry is repeated."""
 
     can_wait = True
     title = "thing 1"
@@ -67,7 +67,7 @@ class Script:
 
 
 async def test_errors_say_how_to_resume():
-    """An error has the title, and what the thing says about resuming."""
+    """An error has the title and what is needed to resume."""
     with pytest.raises(errors.PollTimeoutError, match=r"thing 1 was still running.*later") as late:
         await Script("old", takes=1.0, policy=PollPolicy(timeout=5.0)).run()
     with pytest.raises(errors.TaskLostError, match="thing 1 not found; gone") as lost:
@@ -77,14 +77,14 @@ async def test_errors_say_how_to_resume():
 
 
 async def test_answers_in_order():
-    """Every answer is given, the finished one last, and nothing is asked after it."""
+    """Every response is yielded, including the last, and nothing is polled after it."""
     script = Script("old", "new", "end")
     assert await script.run() == ["old", "new", "end"]
     assert len(script.holds) == 3
 
 
 async def test_back_off():
-    """Pauses grow by half while nothing is new, up to the longest, and begin anew with news."""
+    """Pauses grow by half while nothing is new, up to the maximum, and restart with news."""
     policy = PollPolicy(interval=1.0, max_interval=3.0)
     script = Script("old", "old", "old", "old", "new", "old", "end", policy=policy)
     await script.run()
@@ -92,7 +92,7 @@ async def test_back_off():
 
 
 async def test_held_answers():
-    """A server that held the answer back has paused already: the next poll comes soon."""
+    """If the server held the response back, the next poll follows soon."""
     policy = PollPolicy(wait_seconds=20.0, interval=0.1)
     script = Script("old", "old", "old", "end", takes=None, policy=policy)
     await script.run()
@@ -101,7 +101,7 @@ async def test_held_answers():
 
 
 async def test_deadline():
-    """At the deadline it ends, and no poll is held beyond it."""
+    """The wait ends at the deadline, and no poll is held beyond it."""
     policy = PollPolicy(timeout=50.0, wait_seconds=20.0)
     script = Script("old", takes=None, policy=policy)
     with pytest.raises(errors.PollTimeoutError):
@@ -118,7 +118,7 @@ async def test_deadline():
     st.floats(0, 50),
 )
 async def test_deadline_bounds(timeout, hold, interval, takes):
-    """Whatever the policy, the end comes at most one poll after the deadline."""
+    """With any policy, the wait ends at most one poll after the deadline."""
     policy = PollPolicy(timeout=timeout, wait_seconds=hold, interval=interval, max_interval=10)
     script = Script("old", takes=takes, policy=policy)
     with pytest.raises(errors.PollTimeoutError):
@@ -128,19 +128,19 @@ async def test_deadline_bounds(timeout, hold, interval, takes):
 
 
 async def test_no_deadline():
-    """Without a deadline it goes on."""
+    """Without a deadline, the wait is unlimited."""
     script = Script(*["old"] * 500, "end", policy=PollPolicy(timeout=None, interval=100.0))
     assert len(await script.run()) == 501
 
 
 async def test_grace():
-    """Being unknown just after the start is taken for routing, also in between."""
+    """A missing task is taken for a routing problem, both at the start and later."""
     script = Script(not_found(), not_found(), "new", not_found(), "end")
     assert await script.run() == ["new", "end"]
 
 
 async def test_grace_ends():
-    """Being unknown for longer than the grace ends it, with the answer as the cause."""
+    """A task that is missing for longer than the grace period is lost; the 404 is the cause."""
     script = Script("old", not_found(), policy=PollPolicy(grace=30.0, interval=1.0))
     with pytest.raises(errors.TaskLostError) as caught:
         await script.run()
@@ -149,7 +149,7 @@ async def test_grace_ends():
 
 
 async def test_grace_begins_anew():
-    """An answer in between begins the grace anew."""
+    """A response in between restarts the grace period."""
     policy = PollPolicy(grace=10.0, interval=4.0, max_interval=4.0)
     script = Script(not_found(), not_found(), "old", not_found(), not_found(), "end", policy=policy)
     assert await script.run() == ["old", "end"]
@@ -167,13 +167,13 @@ PASSING = [
 
 @pytest.mark.parametrize("failure", PASSING, ids=repr)
 async def test_passing_failures(failure):
-    """A few failures in a row that pass do not end it, again and again."""
+    """A few transient failures in a row do not end the wait."""
     script = Script(*[*[failure] * 5, "old"] * 3, "end")
     assert await script.run() == ["old", "old", "old", "end"]
 
 
 async def test_patience_ends():
-    """One failure more than the patience is raised as it is."""
+    """One failure more than the patience is raised unchanged."""
     script = Script(busy(), policy=PollPolicy(patience=3))
     with pytest.raises(errors.ServerError):
         await script.run()
@@ -193,7 +193,7 @@ FINAL = [
 
 @pytest.mark.parametrize("failure", FINAL, ids=repr)
 async def test_final_failures(failure):
-    """A failure that waiting cannot mend is raised at once."""
+    """A permanent failure is raised at once."""
     script = Script("old", failure)
     with pytest.raises(type(failure)):
         await script.run()

@@ -1,4 +1,4 @@
-"""Answers that are not quite right cost as little as possible, and others say what came."""
+"""Responses with invalid values lose as little as possible; all others raise a clear error."""
 
 import json
 import pickle
@@ -52,7 +52,7 @@ def read(body, kind, content_type="application/json"):
     st.sampled_from(["Z", "+00:00", "-05:30", "+14:00"]),
 )
 def test_times(when, digits, offset):
-    """0 to 9 fractional digits and any offset give an aware time, exact to the microsecond."""
+    """A time with up to 9 fractional digits is aware, and exact to the microsecond."""
     text = when.strftime("%4Y-%m-%dT%H:%M:%S").rjust(19, "0") + (f".{digits}" if digits else "")
     got = read({"created_time": text + offset}, User).created_time
     minutes = {"Z": 0, "+00:00": 0, "-05:30": -330, "+14:00": 840}[offset]
@@ -75,7 +75,7 @@ def test_zero_time_of_go(name):
 
 @pytest.mark.parametrize("offset", ["Z", "+02:00", "-02:00"])
 def test_zero_time_of_a_row(offset):
-    """In the lean rows Go's zero time is a time like others, and can be printed and compared."""
+    """In rows, Go's zero time stays a time that can be compared and printed."""
     got = read({"time": f"0001-01-01T00:00:00{offset}"}, ContentVisit).time
     assert got.replace(tzinfo=UTC) == datetime(1, 1, 1, tzinfo=UTC)
     assert str(got).startswith("0001-01-01")
@@ -83,7 +83,7 @@ def test_zero_time_of_a_row(offset):
 
 @pytest.mark.parametrize("wrong", [NO_DATE, "", "yesterday", {}], ids=stable_id)
 def test_no_date(wrong, caplog):
-    """A time that is none costs that value only, and is logged."""
+    """An invalid time is omitted and logged; the other values are kept."""
     row = {"id": "7", "created_time": wrong, "size": 5}
     good = {"id": "8", "created_time": "2026-01-01T00:00:00Z"}
     bundles = read([good, row, good], list[Bundle])
@@ -96,7 +96,7 @@ def test_no_date(wrong, caplog):
 
 
 def test_no_date_in_a_page(caplog):
-    """The same for rows of a page, whose paging part is read all the same."""
+    """The same for the rows of a page; its paging part is still read."""
     page = {"results": [{"time": NO_DATE, "path": "/a"}], "paging": {"cursors": {"next": "c"}}}
     got = read(page, Keyset().response_type(ContentVisit))
     assert (got.results[0].time, got.results[0].path) == (None, "/a")
@@ -105,14 +105,14 @@ def test_no_date_in_a_page(caplog):
 
 
 def test_no_dates_in_an_inner_list():
-    """Misfits deep inside an answer are left out one by one, and the rest keeps its order."""
+    """Invalid values deep inside a response are omitted; the rest keeps its order."""
     entries = [{"data": str(i), "timestamp": NO_DATE if i % 2 else None} for i in range(20)]
     got = read({"entries": entries}, LogEntries)
     assert [entry.data for entry in got.entries] == [str(i) for i in range(20)]
 
 
 def test_many_misfits_take_linear_time(monkeypatch):
-    """A long log without one good time is not read again for each of its lines."""
+    """A long log without a single valid time is not decoded again for each of its lines."""
     converted = 0
     convert = msgspec.convert
 
@@ -128,14 +128,14 @@ def test_many_misfits_take_linear_time(monkeypatch):
 
 
 def test_log_is_not_flooded(caplog):
-    """A thousand rows with the same misfit are a few lines of log."""
+    """A thousand rows with the same invalid value are logged in a few lines."""
     rows = [{"time": NO_DATE}] * 1000
     assert len(read(rows, list[ContentVisit])) == 1000
     assert 1 <= len(caplog.records) <= 20
 
 
 def test_values_are_not_logged(caplog):
-    """The log names the place of a misfit, not its value, which may be private."""
+    """The log names the position of an invalid value, not the value, which may be private."""
     read({"username": "u", "created_time": "s3cret"}, User)
     assert "created_time" in caplog.text
     assert "s3cret" not in caplog.text
@@ -156,7 +156,7 @@ def test_values_are_not_logged(caplog):
     ids=stable_id,
 )
 def test_another_shape(body, kind):
-    """An answer or a row of another shape is an error, not an empty object."""
+    """A response or a row of another shape raises an error instead of becoming an empty object."""
     with pytest.raises(
         errors.DecodeError, match="GET /v1/x returned JSON that does not match"
     ) as caught:
@@ -184,7 +184,7 @@ BROKEN = [
 @pytest.mark.parametrize(("body", "kind", "said"), BROKEN, ids=lambda v: repr(v)[:30])
 @pytest.mark.parametrize("model", [User, list[User], Keyset().response_type(User)], ids=str)
 def test_no_json(body, kind, said, model):
-    """What is no JSON raises an error that names the call and says what came instead."""
+    """A body that is not JSON raises an error that names the call and describes the body."""
     with pytest.raises(
         errors.DecodeError, match=f"(?s)^GET /v1/x.*{said if model is User else ''}"
     ) as caught:
@@ -200,13 +200,13 @@ def recorded(pattern):
 
 @pytest.mark.parametrize("path", recorded("describe-content-*.json"), ids=str)
 def test_recorded_content(path):
-    """A recorded content item is read without losing a value."""
+    """A recorded content item is decoded without losing a value."""
     lossless(read(path.read_bytes(), ContentItem), json.loads(path.read_bytes()))
 
 
 @pytest.mark.parametrize("path", recorded("list-content.json"), ids=str)
 def test_recorded_list(path, caplog):
-    """A recorded list of content is read without losing a value."""
+    """A recorded list of content is decoded without losing a value."""
     raw = json.loads(path.read_bytes())
     for item, data in zip(read(raw, list[ContentItem]), raw, strict=True):
         lossless(item, data)
@@ -225,14 +225,14 @@ def test_recorded_user(path):
 
 @pytest.mark.parametrize("path", recorded("server_settings.json"), ids=str)
 def test_recorded_settings(path):
-    """Recorded server settings tell the version behind their odd text."""
+    """Recorded server settings contain the version, despite its unusual format."""
     settings = read(path.read_bytes(), ServerSettings)
     assert settings.server_version == ServerVersion.parse("2023.11.0")
     assert settings.hostname
 
 
 def lossless(value, raw):
-    """Check that every field that was sent is there with its value, times to the microsecond."""
+    """Check that every field that was sent has its value, times to the microsecond."""
     shown = {f.encode_name: getattr(value, f.name) for f in msgspec.structs.fields(value)}
     for name, sent in raw.items():
         assert name in shown, f"{type(value).__name__} has no field {name}"
@@ -243,13 +243,13 @@ def lossless(value, raw):
 
 
 class Leaf(Bound, kw_only=True):
-    """Something that makes calls."""
+    """An object that makes calls."""
 
     name: str = ""
 
 
 class Tree(Bound, kw_only=True):
-    """Something that makes calls and holds others, itself among them."""
+    """An object that makes calls and contains others, including its own type."""
 
     leaf: Leaf | None = None
     leaves: list[Leaf] | None = None
@@ -257,7 +257,7 @@ class Tree(Bound, kw_only=True):
 
 
 class Garden(Model, kw_only=True):
-    """Something that makes no calls but holds what does."""
+    """An object that makes no calls but contains one that does."""
 
     tree: Tree | None = None
 
@@ -277,7 +277,7 @@ class Garden(Model, kw_only=True):
     ids=stable_id,
 )
 def test_parts_are_tied_as_well(kind, body, leaves):
-    """What stands inside an answer can make calls like the answer itself."""
+    """Objects inside a response can make calls like the response itself."""
     bind = binder_for(kind)
     assert bind is not None
     value = read(body, kind)
@@ -289,7 +289,7 @@ def test_parts_are_tied_as_well(kind, body, leaves):
 
 @pytest.mark.parametrize("kind", [Model, list[Model], str, dict[str, int], ContentVisit])
 def test_what_makes_no_calls_is_not_tied(kind):
-    """Nothing is done for answers without behaviour."""
+    """Responses without bound objects are not traversed."""
     assert binder_for(kind) is None
 
 
@@ -304,7 +304,7 @@ def test_what_makes_no_calls_is_not_tied(kind):
     ],
 )
 def test_null(body, kind, expected, caplog):
-    """A null is an empty array, or no more than a missing field; nothing is said about it."""
+    """A null is an empty array or a missing field, without a message."""
     assert read(body, kind) == expected
     assert not caplog.records
 
@@ -314,7 +314,7 @@ def test_null(body, kind, expected, caplog):
 )
 @pytest.mark.parametrize("kind", [ApiKey, BootstrapSuccess, OAuthCredentials, ServiceToken])
 def test_an_error_keeps_no_answer_that_is_a_secret(kind, body):
-    """Where an answer as good as a password cannot be read, its error does not carry it on."""
+    """If a response with a credential cannot be decoded, the error does not repeat it."""
     with pytest.raises(errors.DecodeError) as caught:
         read(body, kind, "text/plain")
     assert b"S3CRET" not in pickle.dumps(caught.value)

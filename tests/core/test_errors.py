@@ -1,4 +1,4 @@
-"""The tree of errors is what its module says it is."""
+"""The error tree is the one that its module's docstring draws."""
 
 import inspect
 import pickle
@@ -12,7 +12,7 @@ from aconnect.errors import AconnectError, Attempt
 
 
 def drawn():
-    """Read the tree in the module's docstring: pairs of a class's name and its parent's."""
+    """Parse the tree in the module's docstring into pairs of a class's name and its parent's."""
     stack: list[str] = []
     pairs = []
     for line in errors.__doc__.splitlines():
@@ -34,14 +34,14 @@ def classes():
 
 
 def test_tree_as_drawn():
-    """The drawn tree and the classes are the same, parents included."""
+    """The drawn tree and the classes are the same, including parents."""
     pairs = drawn()
     assert len(pairs) > 25
     assert dict(pairs) == {name: kind.__mro__[1].__name__ for name, kind in classes().items()}
 
 
 def test_all_exported():
-    """Every class is public, in alphabetical order, and so is the module."""
+    """Every class is public, and `__all__` is in alphabetical order."""
     assert set(errors.__all__) == {*classes(), "Attempt"}
     assert errors.__all__ == sorted(errors.__all__)
     assert aconnect.errors is errors
@@ -49,13 +49,13 @@ def test_all_exported():
 
 @pytest.mark.parametrize("name", sorted(classes()))
 def test_documented(name):
-    """Every class says what it is for."""
+    """Every class has a docstring."""
     assert classes()[name].__doc__
 
 
 @pytest.mark.parametrize("kind", [errors.InvalidArgumentError, errors.ResumeError])
 def test_value_errors(kind):
-    """What the caller got wrong is a ValueError too."""
+    """Errors that the caller made are also ValueErrors."""
     assert issubclass(kind, ValueError)
 
 
@@ -70,7 +70,7 @@ def made(kind):
 @pytest.mark.parametrize("name", sorted(classes()))
 @pytest.mark.parametrize("count", [1, 2, 6])
 def test_attempts_shown(name, count):
-    """Earlier attempts are part of the text: how many, and how the latest three failed."""
+    """The text of an error has the number of attempts and the latest three failures."""
     error = made(classes()[name])
     assert isinstance(error, AconnectError)
     error.attempts = attempts(count)
@@ -83,7 +83,7 @@ def test_attempts_shown(name, count):
 
 
 def test_same_failures_shown_once():
-    """A failure that came again and again is told once."""
+    """A repeated failure is listed once."""
     error = AconnectError("it broke")
     error.attempts = tuple(Attempt(number=n, elapsed=0, failure="busy") for n in range(1, 5))
     assert str(error).count("busy") == 1
@@ -92,7 +92,7 @@ def test_same_failures_shown_once():
 
 @pytest.mark.parametrize("name", sorted(classes()))
 def test_pickled(name):
-    """Errors survive the way between processes, with everything they carry."""
+    """Errors can be pickled, with all their attributes."""
     error = made(classes()[name])
     error.attempts = attempts(3)
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301  our own bytes
@@ -102,7 +102,7 @@ def test_pickled(name):
 
 
 def test_api_error_text():
-    """An API error says what was tried, what came and what to do."""
+    """An API error says what was tried, what came back and what to do."""
     error = errors.ApiError(
         "name taken",
         status=409,
@@ -119,6 +119,6 @@ def test_api_error_text():
 
 
 def test_task_error_carries():
-    """A task's error carries what is needed to go on with it."""
+    """The error of a task contains what is needed to resume it."""
     error = errors.TaskFailedError("no", token="{}", code=1, lines=("a", "b"))
     assert (error.token, error.code, error.lines) == ("{}", 1, ("a", "b"))

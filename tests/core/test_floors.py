@@ -1,4 +1,4 @@
-"""The floors mean what they say: the core decides without waiting."""
+"""The floors: code in the core decides without waiting."""
 
 import ast
 from pathlib import Path
@@ -16,7 +16,7 @@ def is_protocol(node: ast.ClassDef) -> bool:
 
 
 def waiting(tree: ast.Module) -> list[str]:
-    """Return what waits in a module, except the methods of protocols."""
+    """Return the code in a module that awaits, except the methods of protocols."""
     declared = {
         id(method)
         for node in ast.walk(tree)
@@ -47,10 +47,10 @@ def test_the_core_does_not_wait(path):
     ],
 )
 def test_what_counts_as_waiting(text, found):
-    """Coroutines count, and what they await; declarations of protocols do not."""
+    """Coroutines and `await` count; methods of protocols do not."""
     assert waiting(ast.parse(text)) == found
 
 
 def test_all_modules_found():
-    """The whole core is looked at."""
+    """All modules of the core are checked."""
     assert len(MODULES) > 10

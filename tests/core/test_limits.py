@@ -1,8 +1,7 @@
-"""Budgets and limits keep within their bounds, whatever happens in whatever order."""
+"""Budgets and limits stay within their bounds for any sequence of calls."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aconnect._core.limits import AdaptiveLimit, Limits, RetryBudget, TokenBucket
 
@@ -16,7 +15,7 @@ STEPS = st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), max_size=2
     st.floats(0, 2),
 )
 def test_budget(steps, ratio, reserve, per_second):
-    """Retries are never more than a part of the calls, the reserve and what time refilled."""
+    """Retries are at most the given share of the calls, the reserve, and what time has refilled."""
     budget = RetryBudget(ratio=ratio, reserve=reserve, per_second=per_second)
     now = calls = retries = 0
     for step, elapsed in steps:
@@ -31,7 +30,7 @@ def test_budget(steps, ratio, reserve, per_second):
 
 
 def test_budget_refills_to_its_ceiling():
-    """Neither calls nor time save up more than the ceiling."""
+    """Neither calls nor time accumulate more than the maximum."""
     budget = RetryBudget(ratio=0.5, reserve=2, per_second=1)
     for _ in range(1000):
         budget.earn()
@@ -42,7 +41,7 @@ def test_budget_refills_to_its_ceiling():
 
 
 def test_budget_ends_and_comes_back():
-    """An empty budget refuses, and a little later allows one retry again."""
+    """An empty budget refuses a retry, and allows one a little later."""
     budget = RetryBudget(ratio=0.2, reserve=3, per_second=0.2)
     assert [budget.spend(0.0) for _ in range(4)] == [True, True, True, False]
     assert not budget.spend(4.9)
@@ -51,7 +50,7 @@ def test_budget_ends_and_comes_back():
 
 
 def test_budget_survives_a_clock_that_goes_back():
-    """Time that goes back refills nothing, and is not counted twice when it goes on."""
+    """A clock that goes backwards refills nothing, and its time is not counted twice."""
     budget = RetryBudget(ratio=0, reserve=1, per_second=1)
     assert budget.spend(100.0)
     assert not budget.spend(0.0)
@@ -71,7 +70,7 @@ LIMITS = st.tuples(*[st.integers(1, 50)] * 3).flatmap(
 
 @given(LIMITS, st.lists(st.tuples(st.sampled_from(["ok", "full", "over"]), st.floats(0, 3))))
 def test_adaptive(limits, steps):
-    """The limit stays in its bounds, grows only when it holds callers back, falls once a second."""
+    """The limit stays in its bounds, grows only if callers wait, falls once a second at most."""
     limit = AdaptiveLimit(limits)
     assert limit.limit == limits.initial
     now, fell = 0.0, None
@@ -92,7 +91,7 @@ def test_adaptive(limits, steps):
 
 
 def test_adaptive_grows_by_one_a_round():
-    """A full round of successes adds about one, up to the maximum, from the very bottom too."""
+    """A full round of successes adds about one, up to the maximum, even from the minimum."""
     limit = AdaptiveLimit(Limits(minimum=1, initial=10, maximum=12))
     for _ in range(11):
         limit.succeeded(saturated=True)
@@ -120,13 +119,13 @@ def test_adaptive_grows_by_one_a_round():
     ],
 )
 def test_limits_checked(wrong):
-    """Limits that cannot work are refused."""
+    """Invalid limits are refused."""
     with pytest.raises(ValueError, match="Limits"):
         Limits(**wrong)
 
 
 def windows_hold(sent, rate, burst):
-    """Check that no stretch of time has more calls than the burst and what the rate adds."""
+    """Check that any period has at most the burst and what the rate adds."""
     sent = sorted(sent)
     return all(
         j - i + 1 <= burst + rate * (sent[j] - sent[i]) + 1e-6
@@ -136,7 +135,7 @@ def windows_hold(sent, rate, burst):
 
 
 def wait(bucket, now):
-    """Take a token as a caller does who waits as long as told; give the time when it went."""
+    """Take a token like a caller that waits as long as it has to; return the time."""
     for _ in range(10):
         due = bucket.take(now)
         assert due >= 0
@@ -148,7 +147,7 @@ def wait(bucket, now):
 
 @given(st.floats(0.1, 100), st.integers(1, 10), st.lists(st.floats(0, 2), max_size=60))
 def test_bucket(rate, burst, gaps):
-    """Any stretch of time sees at most a burst and what the rate adds."""
+    """Any period has at most a burst and what the rate adds."""
     bucket = TokenBucket(rate, burst)
     now, sent = 0.0, []
     for gap in gaps:
@@ -159,7 +158,7 @@ def test_bucket(rate, burst, gaps):
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 2)), max_size=60), st.integers(1, 3))
 def test_bucket_with_callers_who_give_up(steps, burst):
-    """Who is told to wait has taken nothing, so giving up changes nothing for the others."""
+    """A caller that has to wait has taken no token, so giving up does not affect others."""
     bucket, undisturbed = TokenBucket(1.0, burst), TokenBucket(1.0, burst)
     now = 0.0
     for gives_up, gap in steps:
@@ -171,7 +170,7 @@ def test_bucket_with_callers_who_give_up(steps, burst):
 
 
 def test_bucket_is_not_wasted():
-    """Callers who wait reach the rate, not only keep it."""
+    """Callers that wait reach the full rate."""
     bucket = TokenBucket(10.0, 1)
     times = [0.0]
     for _ in range(3):

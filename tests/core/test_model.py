@@ -1,4 +1,4 @@
-"""Models take what any server version sends, and lose nothing of what they took."""
+"""Models accept the responses of any server version without losing values."""
 
 import copy
 import pickle
@@ -51,7 +51,7 @@ def read(body, kind):
 
 
 def values(info):
-    """Make the values that a type of msgspec may have."""
+    """Generate the values that a type of msgspec may have."""
     plain = {
         mi.NoneType: st.none(),
         mi.BoolType: st.booleans(),
@@ -79,7 +79,7 @@ def values(info):
 
 @cache
 def structs(cls):
-    """Make what a model may be; once each, as a model may hold models of its own kind."""
+    """Return a strategy for a model; cached, because models can contain their own type."""
     info = mi.type_info(cls)
     assert isinstance(info, mi.StructType)
     return st.deferred(lambda: st.builds(cls, **{f.name: values(f.type) for f in info.fields}))
@@ -97,14 +97,14 @@ def test_all_models_found():
 
 @every_model
 def test_missing_and_unknown_fields(kind):
-    """A model survives an answer without any field, and one with fields from the future."""
+    """A model can be decoded without any field, and with unknown fields."""
     empty = read(b"{}", kind)
     assert read({"field_from_2030": [{}], "another": None}, kind) == empty
 
 
 @every_model
 def test_round_trip(kind):
-    """What a model was read from can be written again, and reads the same."""
+    """A model that is encoded again decodes to an equal one."""
 
     @given(instances(kind))
     def law(value):
@@ -115,7 +115,7 @@ def test_round_trip(kind):
 
 @every_model
 def test_null_everywhere(kind):
-    """Null in any field costs that field at most."""
+    """Null in any field affects that field only."""
     fields = msgspec.structs.fields(kind)
     value = read({f.encode_name: None for f in fields}, kind)
     empty = kind()
@@ -125,7 +125,7 @@ def test_null_everywhere(kind):
 
 @every_model
 def test_another_type_anywhere(kind):
-    """A value of another type in one field costs that field at most, never the others."""
+    """A value of another type in a field affects that field only."""
     wrongs = [{}, [], [None], True, 1.5, -1, "x", {"a": {"b": 1}}]
     for field, wrong in product(msgspec.structs.fields(kind), wrongs):
         others = {"guid": "the-guid", "name": "the-name"}
@@ -137,7 +137,7 @@ def test_another_type_anywhere(kind):
 
 @every_model
 def test_lean_rows(kind):
-    """Rows of high-volume answers are immutable and unknown to the garbage collector."""
+    """Rows of high-volume responses are immutable and not tracked by the garbage collector."""
     assert kind.__struct_config__.frozen is issubclass(kind, Row)
     assert kind.__struct_config__.gc is not issubclass(kind, Row)
 
@@ -145,7 +145,7 @@ def test_lean_rows(kind):
 @pytest.mark.parametrize(("wire", "expected"), [(92, "92"), ("92", "92"), (2**70, str(2**70)),
                          ("7d59c5c7", "7d59c5c7"), ("", ""), (-1, "-1")])  # fmt: skip
 def test_ids(wire, expected):
-    """An id is text, whichever way a version writes it."""
+    """An id is a string, however a version encodes it."""
     item = read({"id": wire, "bundle_id": wire}, ContentItem)
     assert (item.id, item.bundle_id) == (expected, expected)
     assert type(item.id) is str
@@ -156,38 +156,38 @@ def test_ids(wire, expected):
 
 @pytest.mark.parametrize("wire", [True, False, 1.5, [], {}], ids=repr)
 def test_no_ids(wire, caplog):
-    """What cannot be an id is left out and logged, not turned into one."""
+    """A value that cannot be an id is omitted and logged."""
     item = read({"guid": "g", "id": wire}, ContentItem)
     assert (item.guid, item.id) == ("g", None)
     assert "invalid value" in caplog.text
 
 
 class Named(Model, kw_only=True):
-    """One id of a base class, one of its own."""
+    """One id in the base class, one in the class itself."""
 
     id: Id | None = None
 
 
 class NamedTwice(Named, kw_only=True):
-    """A class below another has the ids of both."""
+    """A subclass has the ids of both classes."""
 
     other_id: Id = ""
 
 
 def test_ids_below_others():
-    """The ids of a base class become text as well."""
+    """The ids of a base class are converted as well."""
     value = read({"id": 1, "other_id": 2}, NamedTwice)
     assert (value.id, value.other_id) == ("1", "2")
 
 
 def test_ids_of_rows():
-    """What a row makes of its ids when they are read."""
+    """A row converts its ids when they are read."""
     assert [id_text(value) for value in (1, "1", None)] == ["1", "1", None]
 
 
 @given(TEXT)
 def test_open_enum(text):
-    """A value that this version does not know is kept, equals its text, and can be sent."""
+    """An undeclared enum value is kept, equals its text, and can be sent."""
     value = read({"access_type": text}, ContentItem).access_type
     assert isinstance(value, AccessType)
     assert value == text
@@ -203,7 +203,7 @@ def test_open_enum(text):
 
 @given(st.integers(-(2**31), 2**31))
 def test_open_int_enum(number):
-    """The same for enums of numbers."""
+    """The same for integer enums."""
     value = read({"status": number}, Job).status
     assert isinstance(value, JobStatus)
     assert value == number
@@ -214,20 +214,20 @@ def test_open_int_enum(number):
 @pytest.mark.parametrize("wrong", [None, 1.5, [], b"x"], ids=repr)
 @pytest.mark.parametrize("kind", [AccessType, JobStatus])
 def test_enums_of_other_types(kind, wrong):
-    """An open enum is still of texts, or of numbers."""
+    """An open enum accepts only strings, or only integers."""
     assert issubclass(kind, OpenEnum | OpenIntEnum)
     with pytest.raises(ValueError, match=kind.__name__):
         kind(wrong)
 
 
 def test_bound_without_client():
-    """A model made by hand says why it cannot make calls."""
+    """A model that was created by the caller raises a clear error if it is asked to make a call."""
     with pytest.raises(RuntimeError, match="Group did not come from a client"):
         Group(guid="x").client  # noqa: B018  the property raises
 
 
 def test_to_dict():
-    """A model becomes plain values with real times; what it is tied to is not among them."""
+    """`to_dict` returns plain values with datetime objects, without the client."""
     item = ContentItem(guid="g", created_time=datetime(2026, 1, 1, tzinfo=UTC))
     item.bind(cast("ChannelOwner", "client"), {"guid": "g"})
     data = item.to_dict()
@@ -244,7 +244,7 @@ def test_copies(kind):
         assert way(value) == value
 
 
-# These ids are texts or numbers on every version.
+# These ids are strings or numbers on every version.
 FIXED = {"OAuthTemplate.id", "OAuthTemplateSection.id"}
 IDS = ("id", "app_id", "bundle_id", "content_id", "job_id", "pid", "rendering_id", "variant_id")
 
@@ -260,7 +260,7 @@ IDS = ("id", "app_id", "bundle_id", "content_id", "job_id", "pid", "rendering_id
 )
 @pytest.mark.parametrize("value", [7, "7"])
 def test_an_id_is_text_in_every_model(kind, name, value, caplog):
-    """An id is text, whether it comes as a number or not, and is lost in no model."""
+    """An id is a string even if it is sent as a number, in every model."""
     assert getattr(read({name: value}, kind), name) == "7"
     assert not caplog.records
 
@@ -282,7 +282,7 @@ def test_an_id_is_text_in_every_model(kind, name, value, caplog):
     ],
 )
 def test_a_secret_is_not_printed(kind, name):
-    """A field as good as a password stays out of every way of printing its object."""
+    """A credential in a field is not shown by any way of printing its object."""
     it = kind(**{name: "S3CRET"})
     for shown in (repr(it), str(it), f"{[it]}", pretty_repr(it)):
         assert "S3CRET" not in shown

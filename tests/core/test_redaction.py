@@ -1,4 +1,4 @@
-"""Secrets are never shown, and what is shown of a message is known to be harmless."""
+"""Secrets are never shown; of a message, only what is known to be harmless."""
 
 import copy
 import json
@@ -7,8 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from aconnect._core.message import CallOptions, Request, Response
 from aconnect._core.redaction import (
@@ -31,7 +30,7 @@ def shows(value, secret):
 
 @given(KEYS)
 def test_never_printed(key):
-    """No way of turning a secret into text shows it."""
+    """No conversion of a secret to text shows it."""
     secret = Secret(key)
     texts = [repr(secret), str(secret), f"{secret}", f"{secret!r:>60}", f"{secret:x}"]
     texts += ["%s %r" % (secret, secret), "{0} {0!r}".format(secret)]  # noqa: UP031, UP032
@@ -55,14 +54,14 @@ def test_never_printed(key):
     ],
 )
 def test_never_written(write):
-    """Writing a secret anywhere fails, and the failure does not show it either."""
+    """Encoding or pickling a secret fails, and the error does not show it."""
     with pytest.raises(TypeError) as caught:
         write(Secret("s3cret-key"))
     assert "s3cret-key" not in str(caught.value)
 
 
 def test_values_and_attributes():
-    """A secret compares and tests like its value, has no dictionary, and takes no attributes."""
+    """A secret compares and tests like its value, and has no `__dict__`."""
     assert Secret("a") == Secret("a") != Secret("b")
     assert Secret("a") != "a"
     assert hash(Secret("a")) == hash(Secret("a"))
@@ -82,13 +81,13 @@ def test_values_and_attributes():
     ids=["proxy", "proxy authorization", "call options", "headers", "response"],
 )
 def test_holders_of_secrets(holder):
-    """Values that hold credentials can be printed, in a debugger or a log, without them."""
+    """Objects that contain credentials can be printed in a debugger or a log without them."""
     assert "s3cret" not in repr(holder("s3cret"))
 
 
 @given(st.dictionaries(st.text(min_size=1), KEYS))
 def test_headers_by_allow_list(headers):
-    """Only values of headers known to be harmless are shown; every name is."""
+    """Only the values of harmless headers are shown, but all names."""
     shown = shown_headers(headers)
     assert list(shown) == list(headers)
     for name, value in shown.items():
@@ -108,7 +107,7 @@ def test_headers_by_allow_list(headers):
     ],
 )
 def test_credentials_are_no_harmless_headers(name):
-    """No header that carries credentials is on the list, in any case of letters."""
+    """No header that carries credentials is on the list, in upper or lower case."""
     assert shown_headers({name: "s3cret", name.upper(): "s3cret"}) == {
         name: HIDDEN,
         name.upper(): HIDDEN,
@@ -117,7 +116,7 @@ def test_credentials_are_no_harmless_headers(name):
 
 @given(st.dictionaries(st.sampled_from(["prefix", "q", "token", "x", "limit", "to"]), KEYS))
 def test_targets_by_allow_list(query):
-    """Only query values that page or filter by time are shown; every name is."""
+    """Only query values for paging or filtering by time are shown, but all names."""
     target = "/v1/users?" + "&".join(f"{k}={quote(v, safe='')}" for k, v in query.items())
     shown = shown_target(target)
     for name, value in query.items():
@@ -128,7 +127,7 @@ def test_targets_by_allow_list(query):
 
 @pytest.mark.parametrize("target", ["/x?s3cret", "/x?a=1&s3cret", "/x?s3cret=1", "/x?q=a=s3cret"])
 def test_odd_targets(target):
-    """What has no name is hidden as a whole; a name is not taken for a value."""
+    """A query without names is hidden as a whole."""
     shown = shown_target(target)
     assert HIDDEN in shown
     assert "s3cret" not in shown or target == "/x?s3cret=1"
@@ -136,7 +135,7 @@ def test_odd_targets(target):
 
 @given(st.text(), st.lists(KEYS, min_size=1, max_size=3), st.text())
 def test_scrub(before, keys, after):
-    """No secret is left of a foreign text, nor any part that hiding another one uncovered."""
+    """No secret remains in a redacted text, nor a part that another redaction uncovered."""
     assume(not any(key in HIDDEN for key in keys))
     text = before + after.join(keys) + after
     cleaned = redact(text, [Secret(key) for key in keys])
@@ -144,7 +143,7 @@ def test_scrub(before, keys, after):
 
 
 def test_scrub_nothing():
-    """An empty secret hides nothing, and a text without secrets stays as it is."""
+    """An empty secret redacts nothing, and a text without secrets is unchanged."""
     assert redact("text", [Secret("")]) == redact("text", []) == "text"
     assert redact("abcabcd", [Secret("abc"), Secret("abcd")]) == HIDDEN * 2
 
@@ -152,7 +151,7 @@ def test_scrub_nothing():
 @pytest.mark.parametrize("blanks", [480, 488, 495])
 @pytest.mark.parametrize("kind", ["text", "json"])
 def test_key_at_the_edge_of_a_message(blanks, kind):
-    """A key that a server repeats is hidden before a long message is cut, not after."""
+    """A key that a server repeats is redacted before a long message is truncated."""
     key = "s3cret-key-of-the-user-0123456789"
     said = "x" * blanks + key
     body = json.dumps({"code": 1, "error": said}).encode() if kind == "json" else said.encode()
@@ -163,7 +162,7 @@ def test_key_at_the_edge_of_a_message(blanks, kind):
 
 
 def test_key_in_a_payload():
-    """A key that a server repeats in the payload of an error is hidden there too."""
+    """A key that a server repeats in the payload of an error is redacted there, too."""
     body = b'{"code": 1, "error": "no", "payload": {"header": ["Key s3cret-key"], "n": 1}}'
     response = Response(status=500, headers={}, body=body)
     request = Request(operation="x", method="GET", target="/x")

@@ -1,11 +1,10 @@
-"""Retries are decided by what the server can have done, and waits keep within their bounds."""
+"""Retries depend on what the server may have done, and waits stay within their bounds."""
 
 import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from aconnect import errors
 from aconnect._core.retry import (
@@ -31,21 +30,21 @@ def api(status, code=None):
 @example(0)
 @example(120)
 def test_seconds(seconds):
-    """Whole seconds are read as they are, with blanks around them."""
+    """Whole seconds are parsed, with spaces around them."""
     assert retry_after(str(seconds), 0.0) == seconds
     assert retry_after(f" {seconds}\t", 0.0) == seconds
 
 
 @pytest.mark.parametrize("text", ["0.5", "1.25"])
 def test_fractions(text):
-    """Fractions of a second, which occur, are read too."""
+    """Fractions of a second, which occur in practice, are parsed."""
     assert retry_after(text, 0.0) == float(text)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @given(ahead=st.integers(-86400 * 300, 86400 * 300))
 def test_dates(spelling, ahead):
-    """A date in any of the three spellings of RFC 9110 is the time until then; the past is now."""
+    """A date in any of the three formats of RFC 9110 is the time until then; the past is zero."""
     value = (NOW + timedelta(seconds=ahead)).strftime(spelling)
     assert retry_after(value, NOW.timestamp()) == max(0, ahead)
 
@@ -57,14 +56,14 @@ def test_dates(spelling, ahead):
 @example("Sun, 06 Nov 99999999999 08:49:37 GMT", 0.0)
 @example("Mon, 01 Jan 0001 00:00:00 +2359", 0.0)
 def test_garbage(text, now):
-    """Garbage never raises: it counts as nothing, or as a time from now on."""
+    """Invalid values never raise: they count as missing, or as a wait."""
     seconds = retry_after(text, now)
     assert seconds is None or seconds >= 0
 
 
 @pytest.mark.parametrize("text", ["86400", "9999999999", "99999999999999999999"])
 def test_longer_than_anybody_waits(text):
-    """However long the wait asked for, it is understood as long, and the call is given up."""
+    """A very long wait is understood, and the call is not retried."""
     asked = retry_after(text, 0.0)
     delay = delay_before(RetryPolicy(), attempt=1, elapsed=0.0, asked=asked, random=random.random)
     assert delay is None
@@ -89,7 +88,7 @@ POLICIES = st.builds(
 
 @given(POLICIES, st.integers(1, 2000), st.floats(0, 1e4), st.none() | st.floats(0, 1e5), st.data())
 def test_wait_bounds(policy, attempt, elapsed, asked, data):
-    """No wait is negative, over its cap, shorter than asked for, or past the deadline."""
+    """No wait is negative, above its maximum, shorter than requested, or past the deadline."""
     delay = delay_before(
         policy,
         attempt=attempt,
@@ -110,7 +109,7 @@ def test_wait_bounds(policy, attempt, elapsed, asked, data):
 
 @pytest.mark.parametrize(("attempt", "most"), [(1, 1.0), (2, 2.0), (3, 4.0), (5, 10.0), (900, 10)])
 def test_full_jitter(attempt, most):
-    """A wait is any part of a bound that doubles up to the cap."""
+    """A wait is a random part of a bound that doubles up to the maximum."""
     policy = RetryPolicy(attempts=1000, base=1.0, cap=10.0)
     waits = [
         delay_before(policy, attempt=attempt, elapsed=0, asked=None, random=[part].pop)
@@ -138,7 +137,7 @@ def test_no_retry():
     ],
 )
 def test_policy_checked(wrong):
-    """A policy that cannot work is refused by the name of what is wrong."""
+    """An invalid policy is refused, and the error names the argument."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         RetryPolicy(**wrong)
 
@@ -165,7 +164,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("error", "expected"), TABLE, ids=repr)
 def test_may_repeat(error, expected):
-    """Idempotent calls are repeated when that can help, others when nothing can have happened."""
+    """Idempotent calls are retried if that can help, others if the server cannot have acted."""
     assert tuple(is_retryable(error, idempotent=i) for i in (True, False)) == expected
 
 
@@ -181,7 +180,7 @@ def test_may_repeat(error, expected):
     ],
 )
 def test_codes_of_connect(status, code, expected):
-    """Connect's codes say more than its statuses: 105 is final, 100 passes."""
+    """Connect's error codes say more than its statuses: 105 is final, 100 is transient."""
     is_transient = ConnectDialect().is_transient
     error = api(status, code)
     got = tuple(is_retryable(error, idempotent=i, is_transient=is_transient) for i in (True, False))

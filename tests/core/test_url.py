@@ -1,12 +1,11 @@
-"""Addresses and queries arrive as they were meant, whatever text is in them."""
+"""Any text in paths and queries arrives unchanged."""
 
 import enum
 from datetime import UTC, date, datetime, timedelta, timezone
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from msgspec import UNSET
 
 from aconnect._core.url import (
@@ -37,7 +36,7 @@ class Colour(enum.StrEnum):
 @example("%2e%2e")
 @example("...")
 def test_segment_round_trip(text):
-    """Any text is exactly one path segment, and comes back as it was."""
+    """Any text is exactly one path segment, and is decoded to the same text."""
     if text in {"", ".", ".."}:
         with pytest.raises(InvalidArgumentError, match=r"^guid is"):
             quote_segment("guid", text)
@@ -61,7 +60,7 @@ def test_segment_of_other_types(value, quoted):
 
 @pytest.mark.parametrize("value", [None, UNSET, b"x", [], {}, object(), "\ud800"])
 def test_segment_refused(value):
-    """What is no text, and text that no encoding knows, is refused by the argument's name."""
+    """Values that cannot be encoded as text are refused by the argument's name."""
     with pytest.raises(InvalidArgumentError, match="guid"):
         quote_segment("guid", value)
 
@@ -76,7 +75,7 @@ def as_sent(value):
 
 @given(st.dictionaries(NAMES, SCALARS))
 def test_query_round_trip(values):
-    """Every value arrives as it was; None and UNSET do not; booleans are lower-case."""
+    """Every value arrives unchanged; None and UNSET are omitted; booleans are lower-case."""
     expected = [(k, as_sent(v)) for k, v in values.items() if v is not None and v is not UNSET]
     query = query_string(values)
     assert parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)) == expected
@@ -85,7 +84,7 @@ def test_query_round_trip(values):
 
 @given(st.dictionaries(st.text(st.characters(codec="ascii"), min_size=1), TEXT, min_size=1))
 def test_query_names_round_trip(values):
-    """Names that a caller of `request` made up cannot smuggle in other parameters."""
+    """Parameter names passed to `request` cannot inject other parameters."""
     assert parse_qsl(query_string(values), keep_blank_values=True) == list(values.items())
 
 
@@ -121,7 +120,7 @@ def test_query_empty_list(empty):
     ids=stable_id,
 )
 def test_query_refused(value):
-    """What has no one meaning in a query is refused by its name, not sent as something else."""
+    """A value with no unambiguous form in a query is refused by its name."""
     with pytest.raises(InvalidArgumentError, match="when"):
         query_string({"when": value})
 
@@ -129,7 +128,7 @@ def test_query_refused(value):
 @given(TIMES)
 @example(datetime(1900, 1, 1, tzinfo=timezone(timedelta(seconds=1172))))
 def test_times_are_rfc3339(when):
-    """Any aware time is written in RFC 3339, which knows no seconds in an offset."""
+    """Any aware time is written in RFC 3339, which has no seconds in an offset."""
     text = rfc3339("from", when)
     assert timestamp("from", text) == text
     assert datetime.fromisoformat(text) == when
@@ -157,14 +156,14 @@ def test_time_in_utc():
     ],
 )
 def test_bad_times_refused(text):
-    """A text that is no time in RFC 3339 is refused with an example of one."""
+    """Text that is not a time in RFC 3339 is refused with an example of one."""
     with pytest.raises(InvalidArgumentError, match=r"to=.*2026-01-31T00:00:00Z"):
         timestamp("to", text)
 
 
 @pytest.mark.parametrize("digits", range(10))
 def test_times_keep_their_digits(digits):
-    """A time given as text goes out with all its digits."""
+    """A time given as text is sent with all its digits."""
     text = "2026-01-31T00:00:00" + ("." + "123456789"[:digits] if digits else "") + "+01:00"
     assert timestamp("to", text) == text
 
@@ -182,7 +181,7 @@ def test_times_keep_their_digits(digits):
     ],
 )
 def test_origin(url, origin):
-    """The origin is scheme, host and port, the default ports left out."""
+    """The origin is scheme, host and port, without default ports."""
     assert origin_of(url) == origin
     assert origin_of(origin) == origin
 
@@ -210,7 +209,7 @@ def test_origin(url, origin):
     ],
 )
 def test_no_origin(url):
-    """What is no web address is refused before anything is sent."""
+    """An invalid web address is refused before anything is sent."""
     with pytest.raises(InvalidArgumentError, match="web address"):
         origin_of(url)
 
@@ -230,7 +229,7 @@ def test_no_origin(url):
     ],
 )
 def test_credentials_not_repeated(url):
-    """A password in an address is refused and never repeated, whatever else is wrong with it."""
+    """A password in an address is refused and never repeated, whatever else is invalid."""
     with pytest.raises(InvalidArgumentError) as caught:
         origin_of(url)
     assert "s3cret" not in str(caught.value)
@@ -252,13 +251,13 @@ def test_credentials_not_repeated(url):
     ],
 )
 def test_loopback(host, local):
-    """Only this very machine counts as loopback, not names that look like it."""
+    """Only this machine counts as loopback, not names that look like it."""
     assert is_loopback(f"http://{host}:3939") is local
 
 
 @given(st.text())
 def test_header_check(value):
-    """A header value passes as it is, unless it holds a line break or NUL."""
+    """A header value is sent unchanged, unless it contains a line break or NUL."""
     if set(value) & set("\r\n\0"):
         with pytest.raises(InvalidArgumentError, match="header X"):
             check_header("X", value)

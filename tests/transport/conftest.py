@@ -1,4 +1,4 @@
-"""Servers and clients over real loopback sockets; retries take no time."""
+"""Servers and clients over real loopback sockets; retries do not sleep."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +14,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 class RawServer:
-    """A loopback server that speaks whatever bytes a test wants; counts connections."""
+    """A loopback server that sends the bytes of a test and counts connections."""
 
     def __init__(self, handler: Handler, **options: Any) -> None:
         self._handler = handler
@@ -38,13 +38,13 @@ class RawServer:
         try:
             await self._handler(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # The test ends, or the client has gone.
+            pass  # The test has ended, or the client has disconnected.
         finally:
             self._tasks.discard(task)
             writer.close()
 
     async def head(self, reader: asyncio.StreamReader) -> bytes:
-        """Read the head of a request and remember it."""
+        """Read and record the head of a request."""
         head = await reader.readuntil(b"\r\n\r\n")
         self.heads.append(head)
         return head
@@ -59,7 +59,7 @@ class RawServer:
 
 @pytest.fixture(scope="session")
 def until() -> Callable[[Callable[[], object]], Awaitable[None]]:
-    """Let the loop turn until something is the case."""
+    """Let the event loop run until a condition is true."""
 
     async def wait(condition: Callable[[], object]) -> None:
         async with asyncio.timeout(10):
@@ -78,7 +78,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 @pytest.fixture
 def raw_server(stack: AsyncExitStack) -> Callable[..., Awaitable[RawServer]]:
-    """Start servers of raw bytes."""
+    """Start servers that send raw bytes."""
 
     async def start(handler: Handler, **options: Any) -> RawServer:
         return await stack.enter_async_context(RawServer(handler, **options))
@@ -90,7 +90,7 @@ def raw_server(stack: AsyncExitStack) -> Callable[..., Awaitable[RawServer]]:
 def connect(
     stack: AsyncExitStack, server: FakeConnect, clock: VirtualClock
 ) -> Callable[..., Awaitable[Client]]:
-    """Make clients of the simulated server, or of another address, with any options."""
+    """Create clients of the simulated server, or of another address, with any options."""
 
     async def make(url: str | None = None, **options: Any) -> Client:
         options = {"api_key": server.api_key, "clock": clock, **options}

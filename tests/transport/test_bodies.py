@@ -25,7 +25,7 @@ async def item(client):
 
 
 async def test_cap(connect, server):
-    """An answer larger than accepted is refused, and the message says what to do."""
+    """A response larger than accepted is refused, and the message says what to do."""
     client = await connect(max_body=100)
     with pytest.raises(errors.BodyTooLargeError, match=r"more than 100 bytes; stream the response"):
         await client.me()
@@ -34,7 +34,7 @@ async def test_cap(connect, server):
 
 
 async def test_bomb_stays_small(connect, server):
-    """A small answer that inflates to 100 MiB is given up long before that."""
+    """A small response that decompresses to 100 MiB is refused long before that."""
     client = await connect(max_body=1 << 20, retry=ONCE)
     server.script(faults.gzip_bomb(100 << 20))
     tracemalloc.start()
@@ -75,7 +75,7 @@ asyncio.run(main())
 
 
 def test_bomb_in_a_process():
-    """Neither streaming a bomb nor refusing it makes the process grow by its size."""
+    """Neither streaming nor refusing a decompression bomb makes the process grow by its size."""
     done = subprocess.run(  # noqa: S603  our own code
         [sys.executable, "-c", _BOMB_AS_ERROR], capture_output=True, text=True, check=False
     )
@@ -84,7 +84,7 @@ def test_bomb_in_a_process():
 
 
 async def test_upload(item, server, archive):
-    """An archive arrives whole, with its length and checksum, from memory or a file."""
+    """An archive arrives complete, with its length and checksum, from memory or a file."""
     seen: list[int] = []
     bundle = await item.bundles.create(archive, progress=seen.append)
     request = server.requests[-1]
@@ -101,7 +101,7 @@ def checksum(data):
 
 
 async def test_upload_again(item, server, archive, tmp_path):
-    """An upload that is tried again reads its file from the beginning, checksum and all."""
+    """A retried upload reads its file from the beginning, including the checksum."""
     path = tmp_path / "bundle.tar.gz"
     path.write_bytes(archive)
     server.script(faults.status(503), faults.status(429), on="POST *bundles")
@@ -112,7 +112,7 @@ async def test_upload_again(item, server, archive, tmp_path):
 
 
 async def test_upload_not_repeated_after_a_loss(item, server, archive):
-    """An upload whose answer was lost is not sent again."""
+    """An upload whose response was lost is not sent again."""
     server.script(faults.after(faults.reset()), on="POST *bundles")
     with pytest.raises(errors.ConnectionLostError):
         await item.bundles.create(archive)
@@ -120,7 +120,7 @@ async def test_upload_not_repeated_after_a_loss(item, server, archive):
 
 
 async def test_upload_of_a_file_that_went(item, archive, tmp_path):
-    """A file that is gone when it is to be sent is named, and nothing is said of the server."""
+    """A file that was deleted before it is sent is reported as such."""
     path = tmp_path / "bundle.tar.gz"
     path.write_bytes(archive)
     upload = archive_upload(path)
@@ -130,7 +130,7 @@ async def test_upload_of_a_file_that_went(item, archive, tmp_path):
 
 
 async def test_upload_of_a_file_that_shrank(connect, archive, tmp_path):
-    """A file that has become shorter since its checksum is named; nobody waits for the rest."""
+    """A file that was truncated after its checksum was computed is reported without waiting."""
     client = await connect(timeout=Timeout(read=1.0), retry=ONCE)
     item = await client.content.create(name="item2")
     path = tmp_path / "bundle.tar.gz"
@@ -147,7 +147,7 @@ def open_files():
 
 
 async def test_file_of_a_failed_upload_is_closed(item, server, tmp_path):
-    """An upload that is refused before all is sent closes its file at once."""
+    """An upload that is refused before it is complete closes its file at once."""
     path = tmp_path / "bundle.tar.gz"
     path.write_bytes(b"x" * (8 << 20))
     upload = await asyncio.to_thread(archive_upload, path)
@@ -159,7 +159,7 @@ async def test_file_of_a_failed_upload_is_closed(item, server, tmp_path):
 
 @pytest.mark.parametrize("source", ["missing.tar.gz", ".", b""])
 async def test_archives_checked(item, server, tmp_path, source):
-    """An archive that cannot be read or is empty is refused before anything is sent."""
+    """An archive that is unreadable or empty is refused before anything is sent."""
     before = len(server.requests)
     path = source if isinstance(source, bytes) else tmp_path / source
     with pytest.raises(errors.InvalidArgumentError, match="archive"):
@@ -168,7 +168,7 @@ async def test_archives_checked(item, server, tmp_path, source):
 
 
 async def test_progress_that_fails(item, archive):
-    """A progress callback that raises has its own error raised, not one about the network."""
+    """An exception of a progress callback is raised unchanged."""
 
     def progress(_):
         raise KeyError("mine")
@@ -178,14 +178,14 @@ async def test_progress_that_fails(item, archive):
 
 
 async def test_slow_upload(connect, raw_server):
-    """A long upload is bound neither by the time to wait for an answer, nor by the deadline."""
+    """A long upload is limited neither by the read timeout nor by the deadline."""
     size = 24 << 20
 
     async def handler(reader, writer):
         await raw.head(reader)
         left = size
         while left:
-            # Slow enough for the deadline to pass many times before all is sent.
+            # Slow enough for the deadline to pass many times during the upload.
             await asyncio.sleep(0.005)
             left -= len(await reader.read(min(left, 256 << 10)))
         writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"1"}')
@@ -199,7 +199,7 @@ async def test_slow_upload(connect, raw_server):
 
 
 async def test_download(client, item, archive, tmp_path):
-    """A bundle arrives in its file as it was sent."""
+    """A downloaded bundle has the bytes that were sent."""
     bundle = await item.bundles.create(archive)
     path = await bundle.download(tmp_path / "out.tar.gz")
     assert path.read_bytes() == archive
@@ -213,7 +213,7 @@ async def test_download(client, item, archive, tmp_path):
     "fault", [faults.reset_mid_body(), faults.status(404), faults.login_page()], ids=repr
 )
 async def test_failed_download(item, server, archive, tmp_path, fault):
-    """A download that fails leaves what was there before, and nothing else."""
+    """A failed download leaves the previous file, and nothing else."""
     bundle = await item.bundles.create(archive)
     path = tmp_path / "out.tar.gz"
     path.write_bytes(b"before")
@@ -225,7 +225,7 @@ async def test_failed_download(item, server, archive, tmp_path, fault):
 
 
 async def test_failed_stream_is_repeated_before_it_begins(client, item, server, archive):
-    """Until an answer begins, a stream is tried again like any call."""
+    """Until its response begins, a stream is retried like any call."""
     bundle = await item.bundles.create(archive)
     server.script(faults.reset(), faults.status(503), on="GET *download")
     async with client.stream(item.bundles.download, bundle.id) as stream:
@@ -234,7 +234,7 @@ async def test_failed_stream_is_repeated_before_it_begins(client, item, server, 
 
 @pytest.mark.parametrize("how", ["left", "raised", "unread"])
 async def test_stream_left_early(connect, item, archive, how):
-    """A stream that is left early gives back its permit and leaves no task."""
+    """A stream that is closed early releases its permit and leaves no task."""
     client = await connect(limits=Limits(initial=1, maximum=1))
     bundle = await item.bundles.create(archive)
     download = client.content.handle(item.guid).bundles.download

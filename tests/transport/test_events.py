@@ -1,4 +1,4 @@
-"""Subscribers see what happens to a call, in order, and nothing secret."""
+"""Subscribers receive the events of a call in order, without secrets."""
 
 import asyncio
 
@@ -21,14 +21,14 @@ from aconnect.testing import BuildScript, faults
 
 @pytest.fixture
 def events(client):
-    """What a subscriber of `client` was told."""
+    """The events that a subscriber of `client` received."""
     told: list[Event] = []
     client.subscribe(told.append)
     return told
 
 
 async def test_good_call(client, events):
-    """A call that goes well begins and ends, with its operation and status."""
+    """A successful call starts and finishes, with its operation and status."""
     await client.users.get((await client.me()).guid)
     assert [type(e) for e in events] == [CallStarted, CallFinished] * 2
     start, end = events[2:]
@@ -39,7 +39,7 @@ async def test_good_call(client, events):
 
 
 async def test_repeated_call(client, events, server, clock):
-    """Each failed attempt is told, then the wait before the next."""
+    """Each failed attempt is an event, followed by the wait before the next one."""
     server.script(faults.status(503), faults.reset())
     await client.me()
     kinds = [CallStarted, AttemptFailed, RetryScheduled, AttemptFailed, RetryScheduled]
@@ -51,7 +51,7 @@ async def test_repeated_call(client, events, server, clock):
 
 
 async def test_failed_call(client, events, server):
-    """A call that fails ends with its failure and the status of the last answer."""
+    """A failed call finishes with its failure and the status of the last response."""
     server.script(faults.error(404, 4, "no such user"))
     with pytest.raises(errors.NotFoundError):
         await client.users.get("x")
@@ -61,7 +61,7 @@ async def test_failed_call(client, events, server):
 
 
 async def test_cancelled_call(client, events, server, until):
-    """A cancelled call ends as well."""
+    """A cancelled call finishes as well."""
     server.script(faults.slow_headers(60))
     call = asyncio.create_task(client.me())
     await until(lambda: server.requests)
@@ -73,7 +73,7 @@ async def test_cancelled_call(client, events, server, until):
 
 
 async def test_stream(client, events):
-    """A stream is a call as well; it ends when its answer has begun."""
+    """A stream is a call as well; it finishes when its response has begun."""
     async with client.stream(client.users.me) as stream:
         assert [chunk async for chunk in stream]
     assert [type(e) for e in events] == [CallStarted, CallFinished]
@@ -81,7 +81,7 @@ async def test_stream(client, events):
 
 
 async def test_pages(client, events):
-    """Each page is told, between its call and the next."""
+    """Each page is an event, between its call and the next."""
     await client.users.find().page_size(2)
     pages = [e for e in events if isinstance(e, PageFetched)]
     assert [(e.operation, e.number) for e in pages] == [("users.find", n + 1) for n in range(3)]
@@ -90,7 +90,7 @@ async def test_pages(client, events):
 
 
 async def test_task(client, events, server, archive):
-    """A task's news are told: every line once, and its end; nothing while there is none."""
+    """Every line of a task and its end are events; there is none while nothing is new."""
     item = await client.content.create(name="item")
     server.state.build_script = BuildScript(quiet_polls=2)
     task = await item.deploy(await item.bundles.create(archive))
@@ -102,7 +102,7 @@ async def test_task(client, events, server, archive):
 
 
 async def test_nothing_secret(client, events, server):
-    """No event holds the key, though a server repeats it, nor a query value that names people."""
+    """No event contains the key, even if repeated, nor a query value that names people."""
     server.script(faults.error(500, 1, f"bad key {server.api_key}"), faults.garbage())
     await client.users.find(prefix="priv4te")
     server.script(faults.status(400, body=f"Authorization: Key {server.api_key}"))
@@ -122,7 +122,7 @@ async def test_events_are_frozen(client, events):
 
 
 async def test_nothing_is_built_without_subscribers(client):
-    """While nobody listens, no event is even made."""
+    """Without subscribers, no event is created."""
     made = []
     client.channel.notify(lambda: made.append(1))
     stop = client.subscribe(lambda _: None)
@@ -133,7 +133,7 @@ async def test_nothing_is_built_without_subscribers(client):
 
 
 async def test_subscribing_and_stopping(client):
-    """Each subscriber is told until it is stopped; stopping twice does no harm."""
+    """Each subscriber receives events until it is stopped; stopping twice is harmless."""
     one: list[Event] = []
     two: list[Event] = []
     stop_one, _ = client.subscribe(one.append), client.subscribe(two.append)
@@ -145,7 +145,7 @@ async def test_subscribing_and_stopping(client):
 
 
 async def test_one_subscriber_twice(client):
-    """A function that subscribes twice is told twice, and stopping one leaves the other."""
+    """A function that subscribes twice is called twice; stopping one leaves the other."""
     told: list[Event] = []
     stop, _ = client.subscribe(told.append), client.subscribe(told.append)
     await client.me()
@@ -155,7 +155,7 @@ async def test_one_subscriber_twice(client):
 
 
 async def test_subscribers_of_other_options(client):
-    """A subscriber hears of the calls under other options too, whenever it came."""
+    """A subscriber also receives the events of clients made by `with_options`, before or after."""
     before: list[Event] = []
     after: list[Event] = []
     client.subscribe(before.append)
@@ -171,7 +171,7 @@ async def test_subscribers_of_other_options(client):
 @pytest.mark.parametrize("kind", [CallStarted, AttemptFailed, RetryScheduled, CallFinished])
 @pytest.mark.parametrize("way", ["call", "stream"])
 async def test_subscriber_that_raises(connect, server, kind, way):
-    """What a subscriber raises goes to the caller, and no permit is lost by it."""
+    """An exception of a subscriber is raised to the caller, and no permit is lost."""
     limits = Limits(initial=1, maximum=1)
     client = await connect(limits=limits, retry=RetryPolicy(attempts=2))
 

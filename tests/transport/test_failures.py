@@ -1,4 +1,4 @@
-"""What goes wrong on the way becomes one typed error that says what to do, and shows no secret."""
+"""Network failures become one typed error that says what to do and shows no secret."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ ONCE = RetryPolicy(attempts=1)
 
 @pytest.fixture
 def full_socket():
-    """A loopback port whose connections are never made: its queue is full."""
+    """A loopback port that accepts no connection, because its queue is full."""
     with socket.socket() as listening, socket.socket() as one, socket.socket() as two:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)
@@ -34,14 +34,14 @@ def free_port():
 
 
 async def test_connect_timeout(connect, full_socket):
-    """A connection that does not come about in time says so."""
+    """A connection that is not established in time raises a timeout."""
     client = await connect(full_socket, timeout=Timeout(connect=0.1), retry=ONCE)
     with pytest.raises(errors.ConnectTimeoutError, match=r"could not connect in time"):
         await client.me()
 
 
 async def test_read_timeout(connect, server):
-    """An answer that does not come in time says so."""
+    """A response that does not begin in time raises a timeout."""
     client = await connect(timeout=Timeout(read=0.1), retry=ONCE)
     server.script(faults.slow_headers(60))
     with pytest.raises(
@@ -51,7 +51,7 @@ async def test_read_timeout(connect, server):
 
 
 async def test_read_timeout_in_the_middle(connect, server):
-    """An answer that stops in the middle says that it had begun."""
+    """A response that stops in the middle is reported as such."""
     client = await connect(timeout=Timeout(read=0.1), retry=ONCE)
     server.script(faults.stalled_body(60))
     with pytest.raises(errors.ReadTimeoutError, match="rest of the response"):
@@ -60,7 +60,7 @@ async def test_read_timeout_in_the_middle(connect, server):
 
 @pytest.mark.parametrize("timeout", [Timeout(total=0.1), 0.1])
 async def test_total_timeout(connect, server, timeout):
-    """The time of one attempt may be limited as a whole; a plain number means that."""
+    """The total time of an attempt can be limited; a plain number means that."""
     client = await connect(timeout=timeout, retry=ONCE)
     server.script(faults.slow_headers(60))
     with pytest.raises(errors.ReadTimeoutError):
@@ -68,7 +68,7 @@ async def test_total_timeout(connect, server, timeout):
 
 
 async def test_slow_connection_is_no_lost_answer(connect, full_socket):
-    """However short the time for an answer, without a connection it says that nothing was sent."""
+    """Without a connection, even a very short read timeout reports that nothing was sent."""
     timeout = Timeout(connect=1, read=0.5)
     client = await connect(full_socket, timeout=timeout, retry=ONCE)
     with pytest.raises(errors.ConnectTimeoutError):
@@ -76,7 +76,7 @@ async def test_slow_connection_is_no_lost_answer(connect, full_socket):
 
 
 async def test_a_program_that_holds_up_the_loop(connect, raw_server):
-    """An answer that came while something else held up the loop is read, however late that is."""
+    """A response that arrived while other code blocked the loop is read, however late."""
 
     async def response(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
@@ -90,7 +90,7 @@ async def test_a_program_that_holds_up_the_loop(connect, raw_server):
 
 
 async def test_deadline_without_a_connection(connect, full_socket):
-    """A deadline that passes while there is no connection yet is a deadline."""
+    """A deadline that passes before there is a connection raises a deadline error."""
     retry = RetryPolicy(attempts=1, deadline=0.1)
     client = await connect(full_socket, retry=retry, clock=SYSTEM_CLOCK)
     with pytest.raises(errors.DeadlineExceededError):
@@ -100,13 +100,13 @@ async def test_deadline_without_a_connection(connect, full_socket):
 @pytest.mark.parametrize("wrong", [0, -1, float("nan")])
 @pytest.mark.parametrize("part", ["connect", "read", "total"])
 def test_timeouts_checked(part, wrong):
-    """A timeout that is no time is refused; none at all is written None."""
+    """An invalid timeout is refused; no limit is written as None."""
     with pytest.raises(ValueError, match=part):
         Timeout(**{part: wrong})
 
 
 async def test_hold_extends_the_read_timeout(connect, server, archive):
-    """A server that was asked to hold its answer back is given the time for that."""
+    """A server that was asked to hold its response back gets the time for that."""
     client = await connect(timeout=Timeout(read=0.05), retry=ONCE, clock=SYSTEM_CLOCK)
     item = await client.content.create(name="item")
     task = await item.deploy(await item.bundles.create(archive))
@@ -118,7 +118,7 @@ async def test_hold_extends_the_read_timeout(connect, server, archive):
 
 
 async def test_unknown_host(connect):
-    """A name that does not exist says so, and asks about the address."""
+    """A host that does not exist is reported with a hint to check the address."""
     client = await connect("https://no-such-host.invalid", retry=ONCE)
     with pytest.raises(
         errors.ConnectionFailedError, match=r"no-such-host\.invalid.*check the address"
@@ -127,7 +127,7 @@ async def test_unknown_host(connect):
 
 
 async def test_refused_port(connect, free_port):
-    """A port where nobody listens says so."""
+    """A port without a listener is reported."""
     client = await connect(f"http://127.0.0.1:{free_port}", retry=ONCE)
     with pytest.raises(errors.ConnectionFailedError, match=r"could not connect.*server is running"):
         await client.me()
@@ -137,7 +137,7 @@ async def test_refused_port(connect, free_port):
     "host", ["a" * 64 + ".example.com", "a..b", ".", "-.invalid", "ex_.invalid"]
 )
 async def test_impossible_hosts(connect, host):
-    """A name that cannot exist is a typed error as well, at once or at the first call."""
+    """An impossible host name is a typed error as well, at once or at the first call."""
     with pytest.raises((errors.InvalidArgumentError, errors.ConnectionFailedError)):
         await (await connect(f"https://{host}", retry=ONCE)).me()
 
@@ -160,7 +160,7 @@ async def test_messages_without_the_query(connect, server, fault):
 
 
 async def test_key_in_a_foreign_text(connect, server):
-    """A key that a proxy's text repeats with status 200 is hidden."""
+    """A key that a proxy repeats with status 200 is redacted."""
     client = await connect()
     server.script(faults.status(200, body=f"not for {server.api_key}"))
     with pytest.raises(errors.DecodeError, match="text/plain") as caught:
@@ -169,7 +169,7 @@ async def test_key_in_a_foreign_text(connect, server):
 
 
 async def test_key_in_a_task_answer(connect, server, archive):
-    """The same where a start of a task is answered with something else."""
+    """The same if the response to the start of a task is something else."""
     client = await connect()
     item = await client.content.create(name="item")
     bundle = await item.bundles.create(archive)
@@ -183,7 +183,7 @@ async def test_key_in_a_task_answer(connect, server, archive):
     "path", ["no-slash", "/v1/../../x", "/v1/x y", "/v1/x\r\nEvil: 1", "/v1/ü"]
 )
 async def test_raw_paths_checked(client, server, path):
-    """A path of one's own that would break the request or leave the API is refused."""
+    """A path passed to `request` that would break the request or leave the API is refused."""
     with pytest.raises(errors.InvalidArgumentError, match="path"):
         await client.request("GET", path)
     assert not server.requests
@@ -191,14 +191,14 @@ async def test_raw_paths_checked(client, server, path):
 
 @pytest.mark.parametrize("method", ["GET\r\nX: y", "G ET", ""])
 async def test_raw_methods_checked(client, server, method):
-    """A method that is none is refused."""
+    """An invalid method is refused."""
     with pytest.raises(errors.InvalidArgumentError):
         await client.request(method, "/v1/user")
     assert not server.requests
 
 
 async def test_raw_path_with_a_query(client, server):
-    """Parameters join a query that the path has already."""
+    """Parameters are appended to a query that the path already has."""
     await client.request("GET", "/v1/users?page_size=1", params={"prefix": "a"})
     assert server.requests[0].query == {"page_size": ["1"], "prefix": ["a"]}
 
@@ -208,7 +208,7 @@ async def test_raw_path_with_a_query(client, server):
     [{"X": "a\r\nY: b"}, {"X\r\nY": "b"}, {"X\0": "b"}, {"X": "\0"}, {"": "x"}, {"X Y": "z"}],
 )
 def test_headers_checked(headers):
-    """A header, its name or value, cannot smuggle in another one."""
+    """Neither the name nor the value of a header can inject another header."""
     with pytest.raises(errors.InvalidArgumentError, match="header"):
         Client("http://localhost", api_key="k", headers=headers)
 
@@ -225,7 +225,7 @@ def test_arguments_that_become_headers_checked(name):
 
 @pytest.mark.parametrize("name", ["authorization", "AUTHORIZATION", "Accept", "user-agent"])
 async def test_one_header_of_a_name(connect, server, name):
-    """A header of one's own does not come twice, and never replaces the credentials."""
+    """A custom header is not sent twice, and never replaces the credentials."""
     client = await connect(headers={name: "mine"})
     await client.me()
     values = server.requests[0].headers.getall(name)
@@ -234,7 +234,7 @@ async def test_one_header_of_a_name(connect, server, name):
 
 
 async def test_permits_after_failures(connect, free_port):
-    """Failed calls give their permits back."""
+    """Failed calls release their permits."""
     client = await connect(f"http://127.0.0.1:{free_port}", limits=Limits(initial=1, maximum=1))
     for _ in range(3):
         with pytest.raises(errors.ConnectionFailedError):
@@ -243,7 +243,7 @@ async def test_permits_after_failures(connect, free_port):
 
 
 async def test_prefix_is_sent_quoted(connect, stack):
-    """A server below a path with blanks or foreign letters is reached."""
+    """A server below a path with spaces or non-ASCII letters is reached."""
     server = await stack.enter_async_context(FakeConnect(prefix="/my%20r%C3%A4ume"))
     host = server.url.removesuffix("/my%20r%C3%A4ume")
     client = await connect(f"{host}/my räume/", api_key=server.api_key, retry=ONCE)

@@ -1,4 +1,4 @@
-"""Clients are opened, closed and shared without surprises."""
+"""Opening, closing and sharing clients."""
 
 import asyncio
 import gc
@@ -16,14 +16,14 @@ ONCE = RetryPolicy(attempts=1)
 
 
 async def test_nothing_before_the_first_call(server):
-    """Making and closing a client sends nothing."""
+    """Creating and closing a client sends nothing."""
     async with Client(server.url, server.api_key):
         pass
     assert not server.requests
 
 
 async def test_closed(client):
-    """A closed client says so; closing it again does no harm."""
+    """A closed client raises a clear error; closing it again is harmless."""
     await client.me()
     await client.aclose()
     await client.aclose()
@@ -35,7 +35,7 @@ async def test_closed(client):
 
 
 async def test_closed_before_use(server):
-    """A client that was closed before its first call is closed."""
+    """A client that was closed before its first call stays closed."""
     client = Client(server.url, server.api_key)
     await client.aclose()
     with pytest.raises(RuntimeError, match="closed"):
@@ -43,7 +43,7 @@ async def test_closed_before_use(server):
 
 
 async def test_closing_one_closes_all_options(client):
-    """Clients under other options share the connections, so they are closed with them."""
+    """Clients made by `with_options` share the connections, so they are closed together."""
     other = client.with_options(max_body=10_000)
     await client.aclose()
     with pytest.raises(RuntimeError, match="closed"):
@@ -51,7 +51,7 @@ async def test_closing_one_closes_all_options(client):
 
 
 async def test_calls_under_way_when_closed(client, server, until):
-    """Calls under way fail at once when the client is closed, with a word about it."""
+    """Calls in flight fail at once when the client is closed, and the error says so."""
     server.script(*[faults.slow_headers(60)] * 3)
     calls = [asyncio.create_task(client.me()) for _ in range(3)]
     await until(lambda: len(server.requests) == 3)
@@ -63,11 +63,11 @@ async def test_calls_under_way_when_closed(client, server, until):
 
 
 async def test_closed_while_backing_off(server):
-    """A call that waits to be tried again when the client is closed is not sent again."""
+    """A call that waits for a retry when the client is closed is not sent again."""
     waits, go_on = asyncio.Event(), asyncio.Event()
 
     class Held(VirtualClock):
-        """Sleeps until told."""
+        """A clock that sleeps until it is released."""
 
         async def sleep(self, seconds):
             waits.set()
@@ -85,7 +85,7 @@ async def test_closed_while_backing_off(server):
 
 
 async def test_without_async_with(server):
-    """A client that is not closed works, and is reported when it goes."""
+    """A client that is not closed works, and causes a ResourceWarning when it is collected."""
     client = Client(server.url, server.api_key)
     await client.me()
     with pytest.warns(ResourceWarning, match="Unclosed"):  # noqa: PT031  collecting is the point
@@ -95,7 +95,7 @@ async def test_without_async_with(server):
 
 
 async def test_closed_by_an_error(server):
-    """Leaving the block by an error closes the client and keeps the error."""
+    """Leaving the block by an exception closes the client and keeps the exception."""
     with pytest.raises(ZeroDivisionError):  # noqa: PT012  leaving the block is the point
         async with Client(server.url, server.api_key) as client:
             await client.me()
@@ -105,7 +105,7 @@ async def test_closed_by_an_error(server):
 
 
 def test_second_loop():
-    """In a second loop a client works, or says that its loop has ended; it does not break."""
+    """In a second event loop, a client works or raises an error that says so."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -124,7 +124,7 @@ def test_second_loop():
 
 
 def test_timeouts_in_a_second_loop():
-    """In a second loop time limits hold as in the first, or the loop is what the error is about."""
+    """In a second event loop, timeouts apply as in the first, or the error is about the loop."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -147,13 +147,13 @@ def test_timeouts_in_a_second_loop():
 
 
 async def test_repr(client):
-    """What is printed of a client is where it leads, without the key."""
+    """The repr of a client shows the address without the key."""
     assert repr(client).startswith("<aconnect.connect")
     assert "fake-" not in repr(client) + repr(vars(client)) + repr(client.users)
 
 
 async def test_detailed(client):
-    """A call's status, headers and raw body are there for whoever wants them."""
+    """`with_response` returns the status, the headers and the raw body of a call."""
     with_response = await client.with_response(client.users.me)
     assert (with_response.status, with_response.attempts) == (200, 1)
     assert with_response.value.username == "admin"
@@ -170,7 +170,7 @@ async def test_pages_are_not_streamed(client, server):
 
 
 async def test_other_cancel_scopes(client, server):
-    """Time limits of the caller's own, of asyncio or anyio, end a call as they should."""
+    """Timeouts of the caller, of asyncio or anyio, end a call as they should."""
     task = asyncio.current_task()
     assert task is not None
     server.script(*[faults.slow_headers(60)] * 3)
@@ -187,7 +187,7 @@ async def test_other_cancel_scopes(client, server):
 
 
 async def test_own_timeouts_leave_no_cancellation(connect, server):
-    """A call that timed out leaves its task as it was: no cancellation is pending or counted."""
+    """A call that timed out leaves no cancellation pending or counted in its task."""
     client = await connect(timeout=Timeout(read=0.05), retry=ONCE, clock=SYSTEM_CLOCK)
     task = asyncio.current_task()
     assert task is not None
@@ -205,7 +205,7 @@ async def test_own_timeouts_leave_no_cancellation(connect, server):
 
 
 async def test_cookies_per_task(connect, archive):
-    """A task's polls carry the cookies of the answer that started it; no other call has any."""
+    """The polls of a task send the cookies of the response that started it; no other call does."""
     async with FakeConnect(nodes=3) as cluster:
         client = await connect(cluster.url, api_key=cluster.api_key)
         item = await client.content.create(name="item")
@@ -224,7 +224,7 @@ async def test_cookies_per_task(connect, archive):
 
 
 async def test_no_cookies_are_kept(client, server):
-    """A cookie that a server sets is not sent back by other calls."""
+    """A cookie that a server sets is not sent by other calls."""
     server.nodes = 3
     for _ in range(4):
         await client.me()

@@ -1,4 +1,4 @@
-"""No more arrives at the server than the limits say, and permits always come back."""
+"""The server never receives more than the limits allow, and permits are always released."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ from aconnect.testing import VirtualClock, faults
 
 @pytest.fixture
 async def gate(raw_server):
-    """A server that answers when told to, and knows how many requests wait."""
+    """A server that responds when it is released, and counts waiting requests."""
 
     class Gate:
         waiting = most = served = 0
@@ -40,7 +40,7 @@ async def gate(raw_server):
 
 @pytest.fixture
 def arrived(until, gate):
-    """Wait until so many requests have arrived, and for any that are not held back."""
+    """Wait until this many requests have arrived, and for any that are not held back."""
 
     async def wait(count):
         await until(lambda: gate.waiting >= count)
@@ -52,7 +52,7 @@ def arrived(until, gate):
 
 @pytest.mark.parametrize("most", [1, 3, 8])
 async def test_calls_at_once(connect, gate, arrived, most):
-    """Never more calls arrive at once than the limit."""
+    """Never more calls than the limit arrive at once."""
     client = await connect(gate.server.url, limits=Limits(initial=most, maximum=most))
     calls = [asyncio.create_task(client.me()) for _ in range(30)]
     await arrived(most)
@@ -63,7 +63,7 @@ async def test_calls_at_once(connect, gate, arrived, most):
 
 
 async def test_limit_falls_and_grows(connect, gate, arrived):
-    """Overload lowers what arrives at once; success under pressure raises it again."""
+    """Overload lowers the limit; success under load raises it again."""
     limits = Limits(initial=10, maximum=12, backoff=0.5)
     client = await connect(gate.server.url, limits=limits, retry=RetryPolicy(attempts=1))
     gate.open.set()
@@ -82,7 +82,7 @@ async def test_limit_falls_and_grows(connect, gate, arrived):
 
 
 async def test_limit_falls_under_waiting_callers():
-    """A limit that falls while callers wait holds for them too."""
+    """A limit that falls while callers wait applies to them as well."""
     limiter = Limiter(Limits(initial=8, maximum=8, backoff=0.25), VirtualClock())
     release, most = asyncio.Event(), 0
 
@@ -109,7 +109,7 @@ async def test_limit_falls_under_waiting_callers():
 
 
 async def test_limit_does_not_grow_without_need(client):
-    """One call after the other leaves the limit as it is."""
+    """Sequential calls leave the limit unchanged."""
     before = client.max_in_flight
     for _ in range(20):
         await client.me()
@@ -132,7 +132,7 @@ async def test_limit_does_not_grow_without_need(client):
 )
 @pytest.mark.parametrize("way", ["call", "stream"])
 async def test_permits_after_failures(connect, server, fault, way):
-    """A failure of any kind gives its permit back, streamed or not."""
+    """A failure of any type releases its permit, streamed or not."""
     limits = Limits(initial=1, maximum=1)
     client = await connect(limits=limits, retry=RetryPolicy(attempts=1))
     for _ in range(3):
@@ -151,7 +151,7 @@ async def test_permits_after_failures(connect, server, fault, way):
 
 
 async def test_no_permit_while_backing_off(connect, server, clock):
-    """A call that waits to be tried again does not keep others from being sent."""
+    """A call that waits for a retry does not prevent others from being sent."""
     client = await connect(limits=Limits(initial=1, maximum=1))
     held = []
     sleep = clock.sleep
@@ -185,7 +185,7 @@ async def test_deadline_while_waiting_for_a_permit(connect, gate, arrived):
 
 
 async def test_rate(connect, server, clock):
-    """Calls are spread to the rate, after the burst."""
+    """Calls are spread out to the rate, after the burst."""
     client = await connect(limits=Limits(rate=10.0, burst=3))
     await asyncio.gather(*(client.me() for _ in range(13)))
     assert len(server.requests) == 13
@@ -193,7 +193,7 @@ async def test_rate(connect, server, clock):
 
 
 async def test_rate_counts_retries(connect, server, clock):
-    """A repeated attempt is a call to the server like any other."""
+    """A retry counts towards the rate like any call."""
     client = await connect(limits=Limits(rate=1.0, burst=1), retry=RetryPolicy(base=0.0, cap=0.0))
     server.script(faults.status(503), faults.status(503))
     await client.me()
@@ -201,7 +201,7 @@ async def test_rate_counts_retries(connect, server, clock):
 
 
 async def test_rate_and_deadline(connect, server, clock):
-    """A call whose turn comes after its deadline is not kept waiting for it."""
+    """A call whose turn would come after its deadline fails without waiting for it."""
     client = await connect(limits=Limits(rate=0.1, burst=1), retry=RetryPolicy(deadline=5.0))
     await client.me()
     with pytest.raises(errors.DeadlineExceededError):
@@ -211,7 +211,7 @@ async def test_rate_and_deadline(connect, server, clock):
 
 
 async def test_deadline_behind_a_caller_that_waits_long(connect, server, clock):
-    """A call that waits behind another one for its turn keeps its own deadline."""
+    """A call that waits behind another one keeps its own deadline."""
     client = await connect(limits=Limits(rate=0.01, burst=1), retry=RetryPolicy(deadline=None))
     await client.me()
     patient = asyncio.create_task(client.me())
@@ -224,7 +224,7 @@ async def test_deadline_behind_a_caller_that_waits_long(connect, server, clock):
 
 
 async def test_rate_after_cancellation(connect, clock):
-    """Callers that are cancelled while they wait for their turn do not use it up."""
+    """Callers that are cancelled while they wait do not use up their turn."""
     client = await connect(limits=Limits(rate=1.0, burst=1))
     await client.me()
     waiting = [asyncio.create_task(client.me()) for _ in range(50)]
@@ -237,7 +237,7 @@ async def test_rate_after_cancellation(connect, clock):
 
 
 async def test_shared_by_options(client):
-    """Clients under other options share connections, permits and rate."""
+    """Clients made by `with_options` share connections, permits and rate."""
     other = client.with_options(timeout=Timeout(read=1.0))
     async with client.stream(client.users.me):
         assert client.in_flight == other.in_flight == 1
@@ -247,7 +247,7 @@ async def test_shared_by_options(client):
 
 
 async def test_connections_are_shared(connect, raw_server):
-    """Calls of both go over the same connection."""
+    """Calls of both use the same connection."""
 
     async def handler(reader, writer):
         while await reader.readuntil(b"\r\n\r\n"):

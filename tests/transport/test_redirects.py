@@ -1,4 +1,4 @@
-"""The key goes to one origin only, wherever answers point."""
+"""The key is sent to one origin only, whatever redirects say."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from aconnect.testing import FakeConnect, faults
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 async def test_same_origin_followed(client, server, code):
-    """A GET follows a redirect within the origin, and keeps its credentials there."""
+    """A GET follows a redirect within the origin and keeps its credentials."""
     server.script(faults.redirect("/__api__/v1/user?x=1", code), on="GET /v1/users")
     response = await client.request("GET", "/v1/users")
     assert response.status == 200
@@ -18,7 +18,7 @@ async def test_same_origin_followed(client, server, code):
 
 
 async def test_relative_location(client, server):
-    """A location may be relative to the address that was asked for."""
+    """A Location may be relative to the requested address."""
     server.script(faults.redirect("user"), on="GET /v1/users")
     assert (await client.request("GET", "/v1/users")).status == 200
 
@@ -26,7 +26,7 @@ async def test_relative_location(client, server):
 @pytest.mark.parametrize("code", [301, 302, 307, 308])
 @pytest.mark.parametrize("call", ["me", "create", "upload", "stream", "delete"])
 async def test_other_origin_refused(client, server, call, code):
-    """A redirect to another origin is refused; nothing arrives there, and nothing is repeated."""
+    """A redirect to another origin is refused; nothing is sent there, and nothing is retried."""
     server.script(faults.redirect(code=code))
     content = client.content.handle("x")
     with pytest.raises(errors.RedirectRefusedError) as caught:  # noqa: PT012  ways to call
@@ -49,7 +49,7 @@ async def test_other_origin_refused(client, server, call, code):
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 async def test_post_not_followed(client, server, code):
-    """Other methods follow nothing, because the body would be lost; the message names the place."""
+    """Other methods follow no redirect, which would lose the body; the error names the target."""
     server.script(faults.redirect("/__api__/v1/other?secret=1", code))
     with pytest.raises(errors.RedirectRefusedError, match="/v1/other") as caught:
         await client.groups.create(name="x")
@@ -70,7 +70,7 @@ async def test_post_not_followed(client, server, code):
     ],
 )
 async def test_odd_locations(client, server, location):
-    """A location that is no address within the origin is refused as well."""
+    """A Location that is not an address within the origin is refused as well."""
     server.script(faults.Redirect(location or " "))
     with pytest.raises(errors.RedirectRefusedError):
         await client.me()
@@ -78,7 +78,7 @@ async def test_odd_locations(client, server, location):
 
 
 async def test_loop_ends(client, server):
-    """A redirect that leads back ends after a few rounds."""
+    """A redirect loop ends after a few rounds."""
     server.script(*[faults.redirect("/__api__/v1/user")] * 20)
     with pytest.raises(errors.RedirectRefusedError, match="6 times"):
         await client.me()
@@ -86,7 +86,7 @@ async def test_loop_ends(client, server):
 
 
 async def test_cookies_stay(connect, archive):
-    """The cookies of a task do not go along to another origin either."""
+    """The cookies of a task are not sent to another origin either."""
     async with FakeConnect(nodes=3) as cluster:
         client = await connect(cluster.url, api_key=cluster.api_key)
         item = await client.content.create(name="item")

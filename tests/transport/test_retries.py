@@ -1,4 +1,4 @@
-"""Calls are repeated as the policy says, counted at the server, and no more."""
+"""Calls are retried as the policy says, counted at the server."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ LOST = [faults.reset(), faults.reset_mid_body(), faults.garbage()]
 
 @pytest.mark.parametrize("fault", [*LOST, faults.status(500), faults.status(502)], ids=str)
 async def test_idempotent_calls_are_repeated(client, server, fault):
-    """A GET whose answer was lost is repeated, and gives the right answer."""
+    """A GET whose response was lost is retried and succeeds."""
     server.script(fault, fault)
     with_response = await client.with_response(client.users.me)
     assert with_response.value.username == "admin"
@@ -21,7 +21,7 @@ async def test_idempotent_calls_are_repeated(client, server, fault):
 
 @pytest.mark.parametrize("fault", [*LOST, faults.status(500), faults.status(502)], ids=str)
 async def test_others_are_not(client, server, fault):
-    """A POST that may have happened is sent once."""
+    """A POST that may have reached the server is sent once."""
     server.script(fault)
     with pytest.raises((errors.ConnectionLostError, errors.ServerError)):
         await client.groups.create(name="x")
@@ -30,7 +30,7 @@ async def test_others_are_not(client, server, fault):
 
 @pytest.mark.parametrize("status", [429, 503])
 async def test_not_now(client, server, status):
-    """A POST that was refused with "not now" is repeated."""
+    """A POST that was refused with 429 or 503 is retried."""
     server.script(faults.status(status), faults.status(status))
     assert (await client.groups.create(name="x")).name == "x"
     assert server.count("POST", "/v1/groups") == 3
@@ -38,7 +38,7 @@ async def test_not_now(client, server, status):
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST"])
 async def test_dead_pooled_connection(connect, raw_server, method):
-    """A connection that died in the pool is not silently tried again by anybody else."""
+    """A request on a dead pooled connection is not silently retried by aiohttp."""
     requests = 0
 
     async def handler(reader, writer):
@@ -47,7 +47,7 @@ async def test_dead_pooled_connection(connect, raw_server, method):
             head = await raw.head(reader)
             requests += 1
             if requests > 1:
-                # The second request on the connection finds it dead.
+                # The second request on the connection finds it closed.
                 return
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
             assert head
@@ -62,7 +62,7 @@ async def test_dead_pooled_connection(connect, raw_server, method):
 
 
 async def test_attempts_on_the_error(client, server):
-    """An error that remains knows the attempts before it, oldest first."""
+    """The final error lists the attempts before it, oldest first."""
     server.script(faults.reset(), faults.status(503), *[faults.error(500, 1, "broken")] * 3)
     with pytest.raises(errors.ServerError, match="after 5 attempts") as caught:
         await client.me()
@@ -75,7 +75,7 @@ async def test_attempts_on_the_error(client, server):
 
 
 async def test_no_retry(connect, server):
-    """`NO_RETRY` sends once, and its error has no attempts before it."""
+    """`NO_RETRY` sends once, and its error has no earlier attempts."""
     client = await connect(retry=NO_RETRY)
     server.script(faults.status(503))
     with pytest.raises(errors.ServerError) as caught:
@@ -85,7 +85,7 @@ async def test_no_retry(connect, server):
 
 
 async def test_with_options(client, server):
-    """Options for one call are used by its retries, and leave the client as it was."""
+    """The options of `with_options` apply to retries, and leave the client unchanged."""
     server.script(faults.status(503), faults.status(503))
     with pytest.raises(errors.ServerError):
         await client.with_options(retry=RetryPolicy(attempts=2)).me()
@@ -96,7 +96,7 @@ async def test_with_options(client, server):
 
 @pytest.mark.parametrize("http_date", [False, True])
 async def test_retry_after(client, server, clock, http_date):
-    """A wait that the server asks for is kept, in both spellings."""
+    """`Retry-After` is honoured in both formats."""
     server.script(faults.status(429, retry_after=30, http_date=http_date))
     await client.me()
     (delay,) = clock.slept
@@ -105,7 +105,7 @@ async def test_retry_after(client, server, clock, http_date):
 
 @pytest.mark.parametrize("text", ["soon", "-1", "", "1e9"])
 async def test_retry_after_garbage(client, server, clock, text):
-    """A Retry-After that says nothing is as good as none."""
+    """An invalid `Retry-After` is ignored."""
     server.script(faults.status(503, retry_after=text))
     await client.me()
     assert all(delay <= 0.25 for delay in clock.slept)
@@ -113,7 +113,7 @@ async def test_retry_after_garbage(client, server, clock, text):
 
 @pytest.mark.parametrize("seconds", [121.0, 86400.0, "99999999999999"])
 async def test_retry_after_too_long(client, server, clock, seconds):
-    """A server that asks for too long a wait gets its error raised, and is left alone."""
+    """If the server asks for too long a wait, its error is raised without a retry."""
     server.script(faults.status(429, retry_after=seconds))
     with pytest.raises(errors.RateLimitedError):
         await client.me()
@@ -122,14 +122,14 @@ async def test_retry_after_too_long(client, server, clock, seconds):
 
 
 async def test_retry_after_zero(client, server, clock):
-    """A server that asks for no wait at all is not hammered: the usual back-off is kept."""
+    """`Retry-After: 0` does not cause a busy loop: the usual backoff applies."""
     server.script(*[faults.status(503, retry_after=0)] * 4)
     await client.me()
     assert sum(clock.slept) > 0
 
 
 async def test_back_off_has_jitter(client, server, clock):
-    """Waits are drawn anew each time, under a bound that doubles."""
+    """Waits are random, below a bound that doubles."""
     server.script(*[faults.status(503)] * 4)
     await client.me()
     assert len(clock.slept) == 4
@@ -138,7 +138,7 @@ async def test_back_off_has_jitter(client, server, clock):
 
 
 async def test_deadline(connect, server, clock):
-    """No attempt is begun after the deadline, and no wait that would end there."""
+    """No attempt starts after the deadline, and no wait that would end after it."""
     client = await connect(retry=RetryPolicy(attempts=1000, deadline=100.0))
     server.script(*[faults.status(429, retry_after=30)] * 10)
     with pytest.raises(errors.RateLimitedError, match="after 4 attempts"):
@@ -148,7 +148,7 @@ async def test_deadline(connect, server, clock):
 
 
 async def test_deadline_passed_during_an_attempt(connect, raw_server, clock):
-    """A call whose time ran out says so, with the last failure as the cause."""
+    """A call whose deadline passed says so, with the last failure as the cause."""
 
     async def handler(reader, _):
         await raw.head(reader)
@@ -163,7 +163,7 @@ async def test_deadline_passed_during_an_attempt(connect, raw_server, clock):
 
 
 async def test_deadline_ends_a_hanging_attempt(connect, server):
-    """The deadline ends an attempt that hangs, retries or not."""
+    """The deadline ends a hanging attempt, with retries or without."""
     from aconnect._transport.clock import SYSTEM_CLOCK
 
     client = await connect(retry=RetryPolicy(deadline=0.1), clock=SYSTEM_CLOCK)
@@ -174,14 +174,14 @@ async def test_deadline_ends_a_hanging_attempt(connect, server):
 
 
 async def test_budget_ends_retries(connect, server):
-    """In an outage only a fraction of calls is repeated, so that it is not amplified."""
+    """In an outage only a fraction of the calls is retried, so that it is not amplified."""
     client = await connect()
     calls = 200
     server.script(*[faults.status(500)] * 2000)
     outcomes = await asyncio.gather(*(client.me() for _ in range(calls)), return_exceptions=True)
     assert all(isinstance(each, errors.ServerError) for each in outcomes)
     extra = len(server.requests) - calls
-    # A fifth of the calls, the reserve of ten, and a little for the time that passed.
+    # A fifth of the calls, the reserve of ten, and a little for the elapsed time.
     assert 0 < extra <= 0.2 * calls + 10 + 5
     notes = [note for each in outcomes for note in getattr(each, "__notes__", ())]
     assert any("retry budget is exhausted" in note for note in notes)
@@ -189,7 +189,7 @@ async def test_budget_ends_retries(connect, server):
 
 
 async def test_budget_is_shared(client, server):
-    """Clients under other options have the same budget."""
+    """Clients made by `with_options` share the retry budget."""
     other = client.with_options(timeout=5.0)
     server.script(*[faults.status(500)] * 2000)
     await asyncio.gather(
@@ -200,7 +200,7 @@ async def test_budget_is_shared(client, server):
 
 
 async def test_deleting_twice(client, server):
-    """A deletion whose answer was lost has happened; not finding it again is no failure."""
+    """A DELETE whose response was lost has happened; a 404 on the retry is success."""
     group = await client.groups.create(name="x")
     server.script(faults.after(faults.reset()), on="DELETE *")
     await group.delete()
@@ -211,7 +211,7 @@ async def test_deleting_twice(client, server):
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 413, 422, 501])
 async def test_answers_that_stay(client, server, code):
-    """An answer that waiting does not change is raised at once."""
+    """A response that waiting cannot change is raised at once."""
     server.script(faults.status(code))
     with pytest.raises(errors.ApiError):
         await client.me()
@@ -219,7 +219,7 @@ async def test_answers_that_stay(client, server, code):
 
 
 async def test_login_page_is_no_success(client, server, tmp_path):
-    """A login page with status 200 is never taken for what was asked for, not even a deletion."""
+    """A login page with status 200 is never taken for a result, not even of a DELETE."""
     item = client.content.handle("x")
     for call in (
         client.me,

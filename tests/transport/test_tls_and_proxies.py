@@ -1,4 +1,4 @@
-"""TLS is checked unless switched off by name; proxies carry calls and keep their secrets."""
+"""TLS is verified unless switched off by name; proxies forward calls and secrets stay secret."""
 
 import base64
 import ssl
@@ -25,14 +25,14 @@ async def answering(reader, writer):
 
 @pytest.fixture
 async def secure(authority, raw_server):
-    """A TLS server whose certificate comes from a private authority."""
+    """A TLS server with a certificate of a private authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     return await raw_server(answering, ssl=context)
 
 
 async def test_private_authority(connect, secure, authority):
-    """A context that knows the authority makes the call work."""
+    """An SSL context with the authority makes the call succeed."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     client = await connect(secure.url, ssl=context)
@@ -40,7 +40,7 @@ async def test_private_authority(connect, secure, authority):
 
 
 async def test_unknown_authority(connect, secure, clock):
-    """Without it nothing is sent, once is enough, and the message says how to pass one."""
+    """Without it, nothing is sent or retried, and the message says how to pass one."""
     client = await connect(secure.url)
     with pytest.raises(
         errors.ConnectionFailedError, match=r"could not establish a secure connection.*ssl="
@@ -51,7 +51,7 @@ async def test_unknown_authority(connect, secure, clock):
 
 
 async def test_wrong_name(connect, raw_server, authority):
-    """A certificate for another name is refused as well."""
+    """A certificate for another host is refused as well."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("other.example.com").configure_cert(context)
     server = await raw_server(answering, ssl=context)
@@ -65,19 +65,19 @@ async def test_wrong_name(connect, raw_server, authority):
 
 
 async def test_insecure_by_name(connect, secure):
-    """The certificate goes unchecked only where that is asked for by name."""
+    """The certificate is not verified only with `insecure_tls=True`."""
     client = await connect(secure.url, insecure_tls=True)
     assert (await client.me()).username == "admin"
 
 
 def test_insecure_and_a_context():
-    """To ask for both is a contradiction."""
+    """Passing both is refused."""
     with pytest.raises(errors.InvalidArgumentError, match="insecure_tls"):
         Client("https://h", "k", ssl=ssl.create_default_context(), insecure_tls=True)
 
 
 async def test_tls_to_a_plain_port(connect, server):
-    """TLS to a port that speaks plain HTTP is a failure to establish a secure connection."""
+    """TLS to a port that speaks plain HTTP fails as a TLS handshake."""
     client = await connect(server.url.replace("http:", "https:"), retry=ONCE)
     with pytest.raises(
         errors.ConnectionFailedError, match="could not establish a secure connection"
@@ -98,7 +98,7 @@ async def test_tls_to_a_plain_port(connect, server):
     ],
 )
 def test_key_in_the_clear(url, warned):
-    """A key that goes over plain http to another machine is worth a warning, at the caller."""
+    """Sending a key to another machine over plain HTTP causes a warning at the caller's line."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         Client(url, "s3cret")
@@ -111,7 +111,7 @@ def test_key_in_the_clear(url, warned):
 
 @pytest.fixture
 async def proxy(stack):
-    """A plain HTTP proxy that answers for everybody, or refuses; it records what it was asked."""
+    """A plain HTTP proxy that responds itself or refuses, and records the requests."""
 
     class Proxy:
         status = 200
@@ -136,7 +136,7 @@ async def proxy(stack):
 
 
 async def test_proxy(connect, proxy):
-    """Calls go through the proxy, with its authorization and the server's own."""
+    """Calls go through the proxy, with its authorization and the server's."""
     client = await connect(
         "http://localhost:1",
         proxy=f"http://127.0.0.1:{proxy.port}",
@@ -152,7 +152,7 @@ async def test_proxy(connect, proxy):
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("own", [None, "Basic c2VjcmV0"])
 async def test_no_key_for_the_proxy(connect, raw_server, scheme, own):
-    """The proxy is never given the key as its own credentials, nor anything but a tunnel's target.
+    """The proxy never receives the key as its own credentials, and only the target of a tunnel.
 
     Over plain http it sees the whole request; to an https server it sees the CONNECT only.
     """
@@ -182,7 +182,7 @@ async def test_no_key_for_the_proxy(connect, raw_server, scheme, own):
 
 
 async def test_proxy_from_the_environment(connect, proxy, monkeypatch):
-    """The environment's proxy is used only where that is asked for."""
+    """The proxy of the environment is used only on request."""
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -193,7 +193,7 @@ async def test_proxy_from_the_environment(connect, proxy, monkeypatch):
 
 
 async def test_netrc_does_not_replace_the_key(connect, server, monkeypatch, tmp_path):
-    """Credentials of `.netrc` never take the place of the key."""
+    """Credentials of `.netrc` never replace the key."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login user password pass\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -202,7 +202,7 @@ async def test_netrc_does_not_replace_the_key(connect, server, monkeypatch, tmp_
 
 
 async def test_refusing_proxy(connect, proxy):
-    """A proxy that refuses a tunnel is what the error is about; nothing was sent to the server."""
+    """A refused tunnel is reported as such; nothing was sent to the server."""
     proxy.status = 407
     client = await connect(
         "https://localhost:1", proxy=f"http://user:s3cret@127.0.0.1:{proxy.port}", retry=ONCE
@@ -214,7 +214,7 @@ async def test_refusing_proxy(connect, proxy):
 
 
 async def test_unreachable_proxy(connect):
-    """A proxy that is not there is named as what could not be reached."""
+    """An unreachable proxy is named in the error."""
     client = await connect("http://localhost:1", proxy="http://user:s3cret@127.0.0.1:1", retry=ONCE)
     with pytest.raises(errors.ConnectionFailedError, match="proxy") as caught:
         await client.me()
@@ -223,6 +223,6 @@ async def test_unreachable_proxy(connect):
 
 @pytest.mark.parametrize("proxy", ["proxy", "proxy:3128", "socks5://proxy:1080", "ftp://p", ""])
 def test_proxy_checked(proxy):
-    """A proxy that is no http address is refused before the first call."""
+    """An invalid proxy address is refused before the first call."""
     with pytest.raises(errors.InvalidArgumentError, match="proxy"):
         Client("http://localhost", "k", proxy=proxy)
