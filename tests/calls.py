@@ -22,8 +22,8 @@ from aconnect.connect import OAuthGrantType, OAuthTokenType, archive_upload, boo
 from aconnect.connect.content.thumbnail import image_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed, State
 from aconnect.testing.connect.archives import Archive
+from aconnect.testing.connect.routes.content._runs import start
 from aconnect.testing.connect.routes.content.bundles import store
-from aconnect.testing.connect.routes.content.deployment import start
 from aconnect.testing.connect.routes.content.repository import new_repository
 from aconnect.testing.connect.routes.oauth.integrations import new_integration
 from aconnect.testing.connect.state import guid_of

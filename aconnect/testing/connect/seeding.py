@@ -10,15 +10,15 @@ from aconnect.testing.connect.routes import environments, examples, groups, queu
 from aconnect.testing.connect.routes.content import (
     bundles,
     content,
-    deployment,
     jobs,
     schedule as schedules,
+    variants,
 )
 from aconnect.testing.connect.routes.oauth import (
+    clients as oauth_clients,
     integrations as oauth_integrations,
-    sessions as oauth_sessions,
 )
-from aconnect.testing.connect.routes.system import checks, service_tokens, system
+from aconnect.testing.connect.routes.system import caches, checks, service_tokens, system
 from aconnect.testing.connect.state import Seed, State, guid_of
 from aconnect.testing.connect.versions import Features
 
@@ -29,14 +29,15 @@ _SEEDS = (
     tags.seed,
     content.seed,
     bundles.seed,
-    deployment.seed,
+    variants.seed,
     schedules.seed,
     jobs.seed,
     oauth_integrations.seed,
-    oauth_sessions.seed,
+    oauth_clients.seed,
     examples.seed,
     queue.seed,
     environments.seed,
+    caches.seed,
     system.seed,
     checks.seed,
     service_tokens.seed,

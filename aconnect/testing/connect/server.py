@@ -14,7 +14,7 @@ from aconnect.testing.connect import dialect
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
 from aconnect.testing.connect.routes import ROUTES
 from aconnect.testing.connect.routes.oauth import (
-    credentials as oauth_credentials,
+    oauth as oauth_credentials,
     sessions as oauth_sessions,
 )
 from aconnect.testing.connect.routes.users import ADMIN_KEY

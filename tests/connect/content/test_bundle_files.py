@@ -6,7 +6,7 @@ from aconnect import errors
 from aconnect.connect import BundleFile
 from aconnect.connect.content.bundles import FileList
 from aconnect.testing import faults
-from aconnect.testing.connect.routes.content.bundle_files import SHOWN
+from aconnect.testing.connect.routes.content.bundles import SHOWN
 from tests.calls import archive as packed
 
 FILES = {

@@ -16,7 +16,7 @@ from aconnect.connect import (
     OAuthTokenType,
 )
 from aconnect.testing import faults
-from aconnect.testing.connect.routes.oauth.sessions import new_client
+from aconnect.testing.connect.routes.oauth.clients import new_client
 
 CUSTOM = {
     "client_id": "the-client",

@@ -5,21 +5,25 @@ state.
 """
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from aconnect.testing.connect.dialect import Call, R, route
 from aconnect.testing.connect.paging import offset
+from aconnect.testing.connect.progress import JobState
+from aconnect.testing.connect.routes import tasks
 from aconnect.testing.connect.routes._checks import existing, missing
-from aconnect.testing.connect.routes.content import bundles, content, deployment
-from aconnect.testing.connect.routes.content._items import LIMITS, content_of
+from aconnect.testing.connect.routes.content import bundles, content
+from aconnect.testing.connect.routes.content._items import LIMITS, content_of, may_edit
+from aconnect.testing.connect.routes.content.jobs import METRICS, window
 from aconnect.testing.wire import Response, Row, ok
 
 # The document of 2023.09 has the operations and that of 2026 has not; between them is unknown.
 _GONE = (2023, 12, 0)
-
 _RENAMED = {"parameterized": "has_parameters", "content_url": "url", "app_role": "role"}
+
 _CONTENT = (
     "guid",
     "name",
@@ -45,6 +49,7 @@ _CONTENT = (
     "content_url",
     "app_role",
 )
+
 _BUNDLE = (
     "id",
     "content_guid",
@@ -57,9 +62,20 @@ _BUNDLE = (
     "active",
     "size",
 )
+
 _TASK = ("id", "output", "finished", "code", "error", "last")
+
 _GROUP_ROLES = {"owner": "publisher", "viewer": "viewer"}
 """What the content of a group calls the roles of permissions."""
+
+_SKIPPED = 3
+_SPANS = (
+    (timedelta(days=1), timedelta(minutes=5)),
+    (timedelta(days=7), timedelta(hours=1)),
+    (timedelta(days=180), timedelta(days=1)),
+    (timedelta.max, timedelta(days=30)),
+)
+"""How long a window may be for each length of its spans; only the first and last are known."""
 
 
 def _old(
@@ -124,7 +140,7 @@ async def upload_bundle(call: Call) -> Response:
 @_old("POST", "/content/{guid}/deploy", "/v1/content/{guid}/deploy", role="publisher")
 async def deploy_content(call: Call) -> Response:
     """Start a deployment."""
-    return await deployment.deploy_content(call)
+    return await content.deploy_content(call)
 
 
 @_old("GET", "/content/{guid}/bundles", "/v1/content/{guid}/bundles")
@@ -158,7 +174,7 @@ def download_bundle(call: Call) -> Response:
 @_old("GET", "/tasks/{id}", "/v1/tasks/{id}")
 async def get_task(call: Call) -> Response:
     """Answer with the state of a task."""
-    return ok(_only(_object(await deployment.get_task(call)), _TASK))
+    return ok(_only(_object(await tasks.get_task(call)), _TASK))
 
 
 @route("GET", "/v1/experimental/groups/{guid}/content", role="administrator")
@@ -204,3 +220,63 @@ def _permissions(call: Call, row: Row) -> list[Row]:
         }
         for guid, role, kind in found
     ]
+
+
+@route("GET", "/v1/experimental/jobs/summary", role="publisher", since=METRICS)
+def get_jobs_summary(call: Call) -> Response:
+    """Count the scheduled jobs of the content that the caller may change."""
+    state = call.state
+    start, end = window(call)
+    jobs = [
+        job
+        for guid, jobs in state.jobs.items()
+        if may_edit(call, state.content[guid])
+        for job in jobs.values()
+        if job.scheduled and start <= job.row["start_time"] <= end
+    ]
+    waiting = [
+        row
+        for row in state.queue.values()
+        if row["job_type"] == "ScheduledRender" and row.get("started_time") is None
+    ]
+    ended = _outcomes(jobs)
+    return ok(
+        {
+            "totals": {
+                "waiting": len(waiting) if end >= state.now() else 0,
+                "running": sum(job.row["status"] == 0 for job in jobs),
+                **{name: len(times) for name, times in ended.items()},
+            },
+            "buckets": _buckets(ended),
+        }
+    )
+
+
+def _outcomes(jobs: list[JobState]) -> dict[str, list[datetime]]:
+    """Sort the starts of jobs that ended by how they ended."""
+    found: dict[str, list[datetime]] = {"failed": [], "succeeded": [], "skipped": []}
+    for job in jobs:
+        row = job.row
+        if row["status"] == _SKIPPED:
+            found["skipped"].append(row["start_time"])
+        elif row["status"] != 0:
+            found["failed" if row["exit_code"] else "succeeded"].append(row["start_time"])
+    return found
+
+
+def _buckets(ended: dict[str, list[datetime]]) -> list[Row]:
+    """Count by spans, leaving out those without jobs."""
+    times = [time for each in ended.values() for time in each]
+    if not times:
+        return []
+    first, length = min(times), max(times) - min(times)
+    span = next(span for most, span in _SPANS if length <= most)
+    counts: dict[int, Row] = {}
+    for name, each in ended.items():
+        for time in each:
+            i = (time - first) // span
+            bucket = counts.setdefault(
+                i, {"timestamp": first + i * span, **dict.fromkeys(ended, 0)}
+            )
+            bucket[name] += 1
+    return [counts[i] for i in sorted(counts)]

@@ -26,17 +26,3 @@ def get_active_users(call: Call) -> Response:
             "viewer": roles.count("viewer"),
         }
     return ok({"windows": windows})
-
-
-@route("GET", "/v1/feature-usage", role="publisher", since=_NEW)
-def get_feature_usage(call: Call) -> Response:
-    """List the features, and whether anything of theirs is there."""
-    state = call.state
-    used = {
-        "api-keys": bool(state.api_keys),
-        "groups": bool(state.groups),
-        "scheduled-content": False,
-        "tags": any(state.content_tags.values()),
-        "vanity-urls": bool(state.vanities),
-    }
-    return ok([{"name": name, "used": value} for name, value in used.items()])

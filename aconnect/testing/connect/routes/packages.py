@@ -5,14 +5,14 @@ Decides which packages an item has: some of a fixed few, always the same for the
 
 from zlib import crc32
 
-from aconnect.testing.connect.dialect import Call, not_found, route
+from aconnect.testing.connect.dialect import Call, route
 from aconnect.testing.connect.paging import offset
-from aconnect.testing.connect.routes.content._items import content_of, may_view
-from aconnect.testing.wire import Response, Row, empty, ok
+from aconnect.testing.connect.routes.content._items import may_view
+from aconnect.testing.wire import Response, Row, empty
 
 MAX_PAGE = 1_000_000
+VERSIONS = {"python": "3.11.10", "r": "4.4.2"}
 
-_VERSIONS = {"python": "3.11.10", "r": "4.4.2"}
 _INSTALLED = {
     "python": {
         "anyio": "4.6.2",
@@ -55,7 +55,7 @@ def packages_of(content: Row) -> list[Row]:
     return [
         {
             "language": language,
-            "language_version": _VERSIONS[language],
+            "language_version": VERSIONS[language],
             "name": name,
             "version": version,
             "hash": f"{crc32(name.encode()):08x}" if language == "r" else None,
@@ -90,25 +90,3 @@ def find_packages(call: Call) -> Response:
         reverse=not call.flag("asc_order", default=True),
     )
     return offset(call, rows, high=MAX_PAGE)
-
-
-@route("GET", "/v1/content/{guid}/packages", role="publisher", since=(2024, 11, 0))
-def get_content_packages(call: Call) -> Response:
-    """List the packages of an item; one that was never deployed has no body."""
-    content = content_of(call)
-    return empty() if content["bundle_id"] is None else ok(packages_of(content))
-
-
-@route("GET", "/v1/content/{guid}/lockfile", since=(2025, 12, 0))
-def get_lockfile(call: Call) -> Response:
-    """Answer with the exact Python packages of an item, as a file."""
-    content = content_of(call, edit=True)
-    rows = [row for row in packages_of(content) if row["language"] == "python"]
-    if not rows:
-        raise not_found("The lock file of this content item")
-    version = content["py_version"] or _VERSIONS["python"]
-    return Response(
-        "".join(f"{row['name']}=={row['version']}\n" for row in rows).encode(),
-        content_type="text/plain; charset=utf-8",
-        headers={"Generated-By": f"connect; python={version}"},
-    )

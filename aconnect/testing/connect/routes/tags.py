@@ -4,7 +4,7 @@ from datetime import datetime
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, not_found, route
 from aconnect.testing.connect.routes._checks import TEXT, TEXT_NULL, chosen, existing, remove_from
-from aconnect.testing.connect.routes.content._items import content_of, may_view, sent_content
+from aconnect.testing.connect.routes.content._items import may_view, sent_content
 from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Response, Row, empty, ok
 
@@ -149,39 +149,3 @@ def list_tag_content(call: Call) -> Response:
             if tag_id in call.state.content_tags.get(guid, ()) and may_view(call, row)
         ]
     )
-
-
-@route("GET", "/v1/content/{guid}/tags")
-def list_content_tags(call: Call) -> Response:
-    """List the tags of a content item."""
-    return ok(_tags_of(call, content_of(call)["guid"]))
-
-
-@route("POST", "/v1/content/{guid}/tags")
-async def add_tag(call: Call) -> Response:
-    """Put a tag and its ancestors, except their category, on content."""
-    guid = content_of(call, edit=True)["guid"]
-    tag_id = (await call.fields("tag_id"))["tag_id"]
-    tags = call.state.tags
-    if existing(tags, tag_id, "The tag")["parent_id"] is None:
-        raise bad_request("A category cannot be put on content.")
-    new = {tag_id, *ancestors(tags, tag_id)[:-1]}
-    call.state.content_tags.setdefault(guid, set()).update(new)
-    return ok(_tags_of(call, guid))
-
-
-@route("DELETE", "/v1/content/{guid}/tags/{id}")
-def remove_tag(call: Call) -> Response:
-    """Take a tag and its descendants off content."""
-    guid = content_of(call, edit=True)["guid"]
-    tag_id = call.args["id"]
-    kept = call.state.content_tags.setdefault(guid, set())
-    if tag_id not in kept:
-        raise not_found("The tag of this content item")
-    kept -= {tag_id, *descendants(call.state.tags, tag_id)}
-    return ok(_tags_of(call, guid))
-
-
-def _tags_of(call: Call, guid: str) -> list[Row]:
-    kept = call.state.content_tags.get(guid, set())
-    return [row for tag_id, row in call.state.tags.items() if tag_id in kept]

@@ -20,22 +20,25 @@ from aconnect.testing.connect.routes._checks import (
     WHOLE_NULL,
     Kinds,
     chosen,
+    existing,
     is_guid,
     remove_from,
 )
 from aconnect.testing.connect.routes.content._items import (
     LIMITS,
+    RENDERED,
     content_of,
     included,
     may_view,
     new_content,
     sent_content,
 )
+from aconnect.testing.connect.routes.content._runs import start
+from aconnect.testing.connect.routes.content.variants import variants_of
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.wire import Response, Row, empty, ok
 
 _SEEDED_MODES = ("python-shiny", "quarto-static", "python-fastapi", "shiny", "rmd-static", "static")
-
 _NAME = re.compile(r"[A-Za-z0-9_-]{3,64}", re.ASCII)
 
 _CREATABLE: Kinds = {
@@ -70,6 +73,7 @@ _CREATABLE: Kinds = {
         TEXT_NULL,
     ),
 }
+
 _CHANGEABLE: Kinds = {
     **_CREATABLE,
     "owner_guid": TEXT_NULL,
@@ -77,7 +81,6 @@ _CHANGEABLE: Kinds = {
     "locked_message": TEXT_NULL,
     "content_category": TEXT_NULL,
 }
-
 
 _NEVER_NULL = frozenset(
     {
@@ -230,3 +233,62 @@ def test_access(call: Call) -> Response:
             "message": "" if public else "The content is not open to everybody.",
         }
     )
+
+
+@route("POST", "/v1/content/{guid}/deploy", role="publisher")
+async def deploy_content(call: Call) -> Response:
+    """Start a deployment."""
+    return ok({"task_id": await _build_bundle(call)}, 202)
+
+
+@route("POST", "/v1/content/{guid}/build", role="publisher")
+async def build_content(call: Call) -> Response:
+    """Start a build."""
+    return ok({"task_id": await _build_bundle(call)})
+
+
+async def _build_bundle(call: Call) -> str:
+    """Build the bundle that is meant, by default the active one, and perhaps activate it."""
+    content = content_of(call, edit=True)
+    # Older servers do not ask for a body.
+    given = await call.fields() if call.request.can_read_body else {}
+    body = chosen(given, {"bundle_id": TEXT_NULL, "activate": FLAG_NULL})
+    number = body.get("bundle_id") or content["bundle_id"]
+    if number is None:
+        raise bad_request("The content has no bundle yet; name one in bundle_id.")
+    bundle = existing(call.state.bundles.get(content["guid"], {}), number, "The bundle")
+    activate = body.get("activate") is not False or not call.features.deploy_activate
+    task = start(
+        call.state,
+        content,
+        "build",
+        owner=call.user["guid"],
+        node=call.node,
+        bundle=bundle,
+        activate=activate,
+    )
+    return task.id
+
+
+@route("POST", "/v1/content/{guid}/render", role="publisher")
+async def render_content(call: Call) -> Response:
+    """Render a variant, by default the default one; old servers answer in an old form."""
+    content = content_of(call, edit=True)
+    body = chosen(await call.fields(), {"variant_key": TEXT_NULL})
+    if content["bundle_id"] is None or content["app_mode"] not in RENDERED:
+        raise bad_request("Only deployed documents can be rendered.")
+    variants = variants_of(call, content)
+    default = next(key for key, row in variants.items() if row["is_default"])
+    variant = existing(variants, body.get("variant_key") or default, "The variant")
+    task = start(
+        call.state,
+        content,
+        "render",
+        owner=call.user["guid"],
+        node=call.node,
+        variant=variant,
+    )
+    if call.features.render_task_id:
+        return ok({"task_id": task.id}, 202)
+    old: Row = {"id": task.id, "user_id": 1, "status": [], "result": None, "finished": False}
+    return ok({**old, "code": 0, "error": "", "last_status": 0}, 202)

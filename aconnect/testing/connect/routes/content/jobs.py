@@ -1,9 +1,10 @@
 """Jobs of content and their logs."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from aconnect.testing.connect.dialect import ApiFault, Call, route
+from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
+from aconnect.testing.connect.paging import time_of
 from aconnect.testing.connect.progress import BuildScript, JobState, Run
 from aconnect.testing.connect.routes._checks import existing
 from aconnect.testing.connect.routes.content._items import RENDERED, content_of
@@ -12,8 +13,12 @@ from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Response, Row, empty, ok
 
 _ACTIVE = 0
+
 _UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\]')
 """What cannot stand in a quoted file name."""
+
+METRICS = (2023, 12, 0)
+_EVERY = timedelta(seconds=10)
 
 
 def new_job(key: str, number: int, content: Row, tag: str, time: datetime) -> Row:
@@ -154,3 +159,40 @@ def download_job_log(call: Call) -> Response:
         content_type="text/plain; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def window(call: Call) -> tuple[datetime, datetime]:
+    """Read the ends of the window, which belong to it."""
+    start, end = time_of(call, "from"), time_of(call, "to")
+    if start is not None and end is not None and end < start:
+        raise bad_request("The interval ends before it starts.", 138)
+    return start or datetime.min.replace(tzinfo=UTC), end or datetime.max.replace(tzinfo=UTC)
+
+
+@route("GET", "/v1/content/{guid}/jobs/{key}/metrics", since=METRICS)
+def get_job_metrics(call: Call) -> Response:
+    """Answer with a sample for each ten seconds that a job ran."""
+    row = job_of(call).row
+    start, end = window(call)
+    samples: list[Row] = []
+    if content_of(call)["metrics_collection_enabled"] is not False:
+        until = row["end_time"] or row["last_heartbeat_time"]
+        number = int((until - row["start_time"]) / _EVERY) + 1
+        samples = [_sample(row, i) for i in range(number)]
+    return ok(
+        {
+            "content_guid": row["content_guid"],
+            "job_key": row["key"],
+            "samples": [sample for sample in samples if start <= sample["timestamp"] <= end],
+        }
+    )
+
+
+def _sample(row: Row, i: int) -> Row:
+    return {
+        "timestamp": row["start_time"] + i * _EVERY,
+        "cpu_fraction": (i % 5) / 4,
+        "memory_bytes": (64 + i) << 20,
+        "connections": i % 3,
+        "process_id": int(row["pid"]),
+    }

@@ -1,20 +1,16 @@
 """The search of content and of variants."""
 
 from collections.abc import Callable
-from datetime import datetime
 from operator import itemgetter
 
-from aconnect.testing.connect import searching
-from aconnect.testing.connect.dialect import Call, bad_request, route
-from aconnect.testing.connect.paging import cut, parse_time
+from aconnect.testing.connect.dialect import Call, route
+from aconnect.testing.connect.paging import cut
 from aconnect.testing.connect.routes._checks import is_descending, one_of
 from aconnect.testing.connect.routes.content._items import included, may_view, sent_content
-from aconnect.testing.connect.routes.content.deployment import variants_of
 from aconnect.testing.connect.searching import Filters, Misfit, Test, select, truth
 from aconnect.testing.wire import Response, Row, ok
 
 _CONTENT_SORTS = {"name", "title", "created_time", "last_deployed_time", "app_mode"}
-_VARIANT_SORTS = {"content_name", "variant_name", "created_time", "render_time", "failures"}
 
 
 @route("GET", "/v1/search/content", since=(2024, 4, 0))
@@ -23,12 +19,12 @@ def search_content(call: Call) -> Response:
     include = included(call)
     rows = [row for row in call.state.content.values() if may_view(call, row)]
     rows, warnings = select(rows, call.value("q") or "", _content_filters(call), _content_text)
-    page = _page(call, rows, _CONTENT_SORTS, "name")
+    page = sorted_page(call, rows, _CONTENT_SORTS, "name")
     page["results"] = [sent_content(call, row, include) for row in page["results"]]
     return ok({**page, "warnings": warnings} if warnings else page)
 
 
-def _page(call: Call, rows: list[Row], sorts: set[str], sort: str) -> Row:
+def sorted_page(call: Call, rows: list[Row], sorts: set[str], sort: str) -> Row:
     """Sort the rows found and cut the page that is asked for."""
     sort = one_of(call, "sort", sorts, sort)
     known = [row for row in rows if row[sort] is not None]
@@ -115,81 +111,3 @@ def _tags_at(call: Call, path: str) -> list[str]:
         if (row["name"] == name and not parents) or row["name"] == path:
             found.append(guid)
     return found
-
-
-@route("GET", "/v1/search/variants", since=(2023, 12, 0))
-def search_variants(call: Call) -> Response:
-    """Search the variants of the content that the caller sees, by page number."""
-    include = call.value("include")
-    if include not in {None, "", "schedule"}:
-        raise bad_request(f"include knows schedule only; got {include!r}.", 161)
-    state = call.state
-    since: dict[str, datetime] = {}
-    query = call.value("q") or ""
-    filters = {name: _since(name, since) for name in ("failed", "skipped")}
-    for term in searching.read(query, {*filters}):
-        if term.name in filters and not term.negated:
-            filters[term.name](term.values)
-    rows = [
-        _sent_variant(call, content, row, since)
-        for content in state.content.values()
-        if may_view(call, content)
-        for row in variants_of(call, content).values()
-    ]
-    rows, _ = select(rows, query, filters, _variant_text)
-    page = _page(call, rows, _VARIANT_SORTS, "content_name")
-    if include:
-        for row in page["results"]:
-            row.update(_schedule(call, row))
-    return ok(page)
-
-
-def _variant_text(row: Row) -> str:
-    return "\n".join(row[name] or "" for name in ("content_name", "content_title", "variant_name"))
-
-
-def _since(name: str, since: dict[str, datetime]) -> Callable[[tuple[str, ...]], Test]:
-    """Read `failed:>=<time>`: variants with failures since then, which the counts then tell."""
-    count = "failures" if name == "failed" else "skips"
-
-    def make(values: tuple[str, ...]) -> Test:
-        if not values[0].startswith(">="):
-            raise bad_request(f"{name} takes >= and a time; got {values[0]!r}.")
-        since[count] = parse_time(values[0].removeprefix(">="), name)
-        return lambda row: row[count] > 0
-
-    return make
-
-
-def _sent_variant(call: Call, content: Row, row: Row, since: dict[str, datetime]) -> Row:
-    jobs = [
-        job.row
-        for job in call.state.jobs.get(content["guid"], {}).values()
-        if job.row["variant_key"] == row["variant_key"]
-    ]
-    failed = _times(jobs, "end_time", since.get("failures"), lambda job: bool(job["exit_code"]))
-    skipped = _times(jobs, "queued_time", since.get("skips"), lambda job: job["status"] == 3)
-    return {
-        "content_guid": content["guid"],
-        "content_name": content["name"],
-        "content_title": content["title"],
-        **row,
-        "failures": len(failed),
-        "last_failed": max(failed, default=None),
-        "skips": len(skipped),
-        "last_skipped": max(skipped, default=None),
-    }
-
-
-def _times(jobs: list[Row], field: str, since: datetime | None, test: Test) -> list[datetime]:
-    times = [job[field] for job in jobs if job[field] is not None and test(job)]
-    return [time for time in times if since is None or time >= since]
-
-
-def _schedule(call: Call, row: Row) -> Row:
-    """Return a variant's schedule as the answer spells it; nothing where there is none."""
-    content = call.state.content[row["content_guid"]]
-    for schedule in sent_content(call, content, frozenset({"schedule"}))["schedules"]:
-        if schedule["variant"]["key"] == row["variant_key"]:
-            return {"schedule": {name: schedule[name] for name in schedule if name != "variant"}}
-    return {}

@@ -1,4 +1,4 @@
-"""What bundles take up, by the sizes of the archives that are really there."""
+"""The storage of content, from the sizes of its stored bundles."""
 
 from aconnect.testing.connect.dialect import Call, route
 from aconnect.testing.connect.paging import MAX_LIMIT, cut
@@ -10,11 +10,13 @@ _SINCE = (2026, 6, 0)
 _SORTS = ("bytes_total", "bytes_active", "bytes_inactive", "count")
 
 
-def _bundles(call: Call, guid: str) -> list[Row]:
+def bundle_rows(call: Call, guid: str) -> list[Row]:
+    """Return the bundles of a content item."""
     return [bundle.row for bundle in call.state.bundles.get(guid, {}).values()]
 
 
-def _sums(rows: list[Row]) -> Row:
+def bundle_sums(rows: list[Row]) -> Row:
+    """Add up the sizes of bundles, in bytes."""
     total = sum(row["size"] for row in rows)
     active = sum(row["size"] for row in rows if row["active"])
     return {
@@ -33,14 +35,6 @@ def _owner(call: Call, content: Row) -> Row:
     }
 
 
-@route("GET", "/v1/system/storage", role="administrator", since=_SINCE)
-def get_server_storage(call: Call) -> Response:
-    """Add up all bundles."""
-    found = [rows for guid in call.state.content if (rows := _bundles(call, guid))]
-    sums = _sums([row for rows in found for row in rows])
-    return ok({"bundles": {**sums, "content_count": len(found)}})
-
-
 @route("GET", "/v1/content/storage", role="administrator", since=_SINCE)
 def list_content_storage(call: Call) -> Response:
     """List content with what its bundles take up; the most first, unless asked otherwise."""
@@ -53,7 +47,7 @@ def list_content_storage(call: Call) -> Response:
             "content_title": content["title"],
             **_owner(call, content),
             "app_mode": content["app_mode"],
-            "bundles": _sums(_bundles(call, guid)),
+            "bundles": bundle_sums(bundle_rows(call, guid)),
         }
         for guid, content in call.state.content.items()
     ]
@@ -66,8 +60,8 @@ def list_content_storage(call: Call) -> Response:
 def get_content_storage(call: Call) -> Response:
     """List the bundles of an item with their sizes, newest first."""
     content = content_of(call)
-    rows = _bundles(call, content["guid"])
-    sums = _sums(rows)
+    rows = bundle_rows(call, content["guid"])
+    sums = bundle_sums(rows)
     return ok(
         {
             "content_guid": content["guid"],

@@ -1,7 +1,7 @@
 """OAuth integrations with their templates, permissions and associations with content."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import Call, bad_request, forbidden, route
@@ -15,8 +15,8 @@ from aconnect.testing.connect.routes._checks import (
     is_among,
     remove_from,
 )
-from aconnect.testing.connect.routes.content._items import content_of
-from aconnect.testing.connect.routes.oauth._templates import (
+from aconnect.testing.connect.routes.oauth.templates import (
+    SERVICE_ACCOUNT,
     TEMPLATES,
     VIEWER,
     VISITOR_API_KEY,
@@ -77,12 +77,13 @@ def seed(state: State) -> None:
 def integration_of(call: Call) -> Row:
     """Return the integration named in the path, if the caller may use it."""
     row = existing(call.state.oauth_integrations, call.args["guid"], "The OAuth integration")
-    if not _may_use(call, row):
+    if not may_use(call, row):
         raise forbidden()
     return row
 
 
-def _may_use(call: Call, row: Row) -> bool:
+def may_use(call: Call, row: Row) -> bool:
+    """Return True if the caller may use an integration."""
     return is_among(call, row["permissions"])
 
 
@@ -90,7 +91,7 @@ def _may_use(call: Call, row: Row) -> bool:
 def list_integrations(call: Call) -> Response:
     """List the integrations that the caller may use."""
     rows = call.state.oauth_integrations.values()
-    return ok([sent_integration(call.state, row) for row in rows if _may_use(call, row)])
+    return ok([sent_integration(call.state, row) for row in rows if may_use(call, row)])
 
 
 @route("POST", "/v1/oauth/integrations", role="administrator", since=_SINCE)
@@ -188,54 +189,11 @@ def list_integration_associations(call: Call) -> Response:
     """List the content that uses an integration."""
     guid = integration_of(call)["guid"]
     used = call.state.oauth_associations
-    return ok([_association(call, content, guid) for content in used if guid in used[content]])
+    return ok([association(call, content, guid) for content in used if guid in used[content]])
 
 
-@route(
-    "GET",
-    "/v1/content/{guid}/oauth/integrations/associations",
-    role="publisher",
-    since=_SINCE,
-)
-def list_associations(call: Call) -> Response:
-    """List the integrations that content uses."""
-    guid = content_of(call)["guid"]
-    return ok(
-        [_association(call, guid, one) for one in call.state.oauth_associations.get(guid, ())]
-    )
-
-
-@route(
-    "PUT",
-    "/v1/content/{guid}/oauth/integrations/associations",
-    role="publisher",
-    since=_SINCE,
-)
-async def set_associations(call: Call) -> Response:
-    """Replace the integrations that content uses; each must exist."""
-    content = content_of(call, edit=True)["guid"]
-    body = await call.json()
-    if not isinstance(body, list):
-        raise bad_request("The integrations must be a list.", 208)
-    guids: list[str] = []
-    for entry in cast("list[object]", body):
-        match entry:
-            case {"oauth_integration_guid": str(guid)} if guid in call.state.oauth_integrations:
-                guids.append(guid)
-            case _:
-                raise bad_request(f"There is no OAuth integration {entry!r}.", 207)
-        if not _may_use(call, call.state.oauth_integrations[guid]):
-            raise forbidden()
-    if len(set(guids)) < len(guids):
-        raise bad_request("An OAuth integration is named more than once.", 258)
-    before = call.state.oauth_associations.get(content, {})
-    call.state.oauth_associations[content] = {
-        guid: before.get(guid) or call.state.now() for guid in guids
-    }
-    return empty()
-
-
-def _association(call: Call, content: str, integration: str) -> Row:
+def association(call: Call, content: str, integration: str) -> Row:
+    """Return the association of a content item with an integration."""
     row = call.state.oauth_integrations[integration]
     return {
         "app_guid": content,
@@ -249,13 +207,9 @@ def _association(call: Call, content: str, integration: str) -> Row:
     }
 
 
-@route("GET", "/v1/oauth/templates", role="publisher", since=_SINCE)
-def list_templates(_: Call) -> Response:
-    """List the templates."""
-    return ok([*TEMPLATES.values()])
-
-
-@route("GET", "/v1/oauth/templates/{key}", role="publisher", since=_SINCE)
-def get_template(call: Call) -> Response:
-    """Get one template."""
-    return ok(existing(TEMPLATES, call.args["key"], "The OAuth template"))
+@route("POST", "/v1/oauth/integrations/{guid}/verify", role="administrator", since=(2024, 8, 0))
+def verify_integration(call: Call) -> Response:
+    """Try a service account; there is no other kind that could be tried."""
+    if integration_of(call)["auth_type"] != SERVICE_ACCOUNT:
+        raise bad_request("Only integrations with a service account can be verified.", 240)
+    return empty(200)

@@ -9,7 +9,6 @@ from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.wire import Response, Row, empty, ok
 
 _NEW = (2023, 12, 0)
-
 SCOPES = {
     "identity:manage": "Manage users and groups via SCIM",
     "nameservice:read": "Read user and group information for the nameservice",

@@ -1,6 +1,6 @@
-"""The exchange of session tokens for credentials, and the trial of service accounts.
+"""The exchange of session tokens for credentials.
 
-Decides who gets what for which token. No refusal repeats the token.
+Decides which credentials a token is exchanged for. No refusal repeats the token.
 """
 
 from base64 import b64encode
@@ -9,10 +9,9 @@ from datetime import timedelta
 import msgspec
 
 from aconnect.testing.connect.dialect import Call, bad_request, forbidden, route
-from aconnect.testing.connect.routes.oauth._templates import SERVICE_ACCOUNT, VISITOR_API_KEY
-from aconnect.testing.connect.routes.oauth.integrations import integration_of
+from aconnect.testing.connect.routes.oauth.templates import SERVICE_ACCOUNT, VISITOR_API_KEY
 from aconnect.testing.connect.state import SessionToken, State, guid_of
-from aconnect.testing.wire import Response, Row, empty, ok
+from aconnect.testing.wire import Response, Row, ok
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 USER_TOKEN = "urn:posit:connect:user-session-token"  # noqa: S105  the name of a kind
@@ -42,14 +41,6 @@ def _issue(state: State, kind: str, meaning: SessionToken) -> str:
     token = f"fake-{kind}-session-{guid_of('session token', number)}"
     state.session_tokens[token] = meaning
     return token
-
-
-@route("POST", "/v1/oauth/integrations/{guid}/verify", role="administrator", since=(2024, 8, 0))
-def verify_integration(call: Call) -> Response:
-    """Try a service account; there is no other kind that could be tried."""
-    if integration_of(call)["auth_type"] != SERVICE_ACCOUNT:
-        raise bad_request("Only integrations with a service account can be verified.", 240)
-    return empty(200)
 
 
 @route("POST", "/v1/oauth/integrations/credentials", role="publisher", since=(2024, 8, 0))

@@ -1,19 +1,21 @@
 """Templates of OAuth integrations.
 
-Decides which there are, and what a configuration by them must have. They are of the vendor's form;
-of their contents only `custom` follows a source.
+Decides which exist, and what a configuration by them must have. They have the vendor's form; of
+their contents, only `custom` follows a source.
 """
 
 import re
 from collections.abc import Iterator
 
-from aconnect.testing.connect.dialect import bad_request
-from aconnect.testing.wire import Row
+from aconnect.testing.connect.dialect import Call, bad_request, route
+from aconnect.testing.connect.routes._checks import (
+    existing,
+)
+from aconnect.testing.wire import Response, Row, ok
 
 VIEWER, SERVICE_ACCOUNT, VISITOR_API_KEY = "Viewer", "Service Account", "Visitor API Key"
-
-
 _ROLES = ("Viewer", "Publisher", "Admin")
+_SINCE = (2024, 8, 0)
 
 
 def _when(name: str, value: str) -> Row:
@@ -156,3 +158,15 @@ def checked_config(template: str, config: Row) -> Row:
             raise bad_request(f"{row['validation_description']} It is {value!r}.", 228)
         found[name] = value
     return found
+
+
+@route("GET", "/v1/oauth/templates", role="publisher", since=_SINCE)
+def list_templates(_: Call) -> Response:
+    """List the templates."""
+    return ok([*TEMPLATES.values()])
+
+
+@route("GET", "/v1/oauth/templates/{key}", role="publisher", since=_SINCE)
+def get_template(call: Call) -> Response:
+    """Get one template."""
+    return ok(existing(TEMPLATES, call.args["key"], "The OAuth template"))

@@ -1,0 +1,34 @@
+"""Where operations are simulated: the module follows from the name, as in the client."""
+
+import re
+
+import pytest
+
+from aconnect._client.operation import REGISTRY
+from aconnect.testing.connect.routes import ROUTES, __name__ as package
+from tests.connect.test_rooms import KEYS, module_of
+
+ELSEWHERE = {
+    # One handler, because the operation was only renamed.
+    "connect:experimental.bootstrap.create": "bootstrap",
+}
+
+
+def shape(template: str) -> str:
+    """Return a path without the names of its parameters."""
+    return re.sub(r"\{[^}]*\}", "{}", template)
+
+
+HANDLERS = {
+    (route.method, shape(route.template)): route.handler.__module__ for route in ROUTES.entries
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_route_is_in_the_module_of_its_operation(key):
+    """Operation `a.b.c` is simulated in `routes/a/b.py`, or in `routes/a/b/c.py` if that exists."""
+    operation = REGISTRY[key]
+    handler = HANDLERS[operation.method, shape(operation.template)]
+    room = module_of(operation.name.rpartition(".")[0]).removeprefix("aconnect.connect.")
+    own = f"{package}.{operation.name}"
+    assert handler in {f"{package}.{ELSEWHERE.get(key, room)}", own}
