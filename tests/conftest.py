@@ -1,7 +1,7 @@
-"""What all tests share."""
+"""Fixtures and settings of all tests."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,12 @@ from aconnect.connect import ContentItem
 from aconnect.testing import FakeConnect, Seed, VirtualClock
 from aconnect.testing.connect.routes.content.bundles import small_archive
 
-# Behind everything else, so that an installed aconnect is what gets tested, not the checkout.
+# Last on the path, so that the installed aconnect is tested, not the checkout.
 sys.path.append(str(Path(__file__).parents[1]))
 
-# Machines that run tests are busy, so how long an example takes says nothing. The same tree gets
-# the same examples, so that a failure belongs to the change it is seen with; new ones are looked
-# for with `--hypothesis-profile=search`.
+# Examples have no deadline, because the speed of shared machines varies. The examples are the same
+# in each run, so that a failure belongs to the change that is tested; `--hypothesis-profile=search`
+# tries new ones.
 settings.register_profile(
     "aconnect",
     deadline=None,
@@ -30,19 +30,35 @@ settings.register_profile(
 )
 settings.load_profile("aconnect")
 
-_SUMMARY = pytest.StashKey[list[str]]()
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    # An archive contains the time, but ids must be the same in every process of pytest-xdist.
+    return argname if isinstance(val, bytes) and len(val) > 16 else None
+
+
+_SUMMARY = "summary"
 
 
 @pytest.fixture
-def summary(pytestconfig: pytest.Config) -> list[str]:
-    """Lines to be shown at the end of the run, whether or not output is captured."""
-    return pytestconfig.stash.setdefault(_SUMMARY, [])
+def summary(record_property: Callable[[str, object], None]) -> Iterator[list[str]]:
+    """Lines to print at the end of the run, whether or not output is captured."""
+    lines: list[str] = []
+    yield lines
+    # The report of the test carries them to the terminal, from a process of pytest-xdist as well.
+    for line in lines:
+        record_property(_SUMMARY, line)
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    for line in config.stash.get(_SUMMARY, []):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    lines = {
+        str(value)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport)
+        for name, value in report.user_properties
+        if name == _SUMMARY
+    }
+    for line in sorted(lines):
         terminalreporter.write_line(line)
 
 
@@ -54,7 +70,7 @@ def archive() -> bytes:
 
 @pytest.fixture
 def seed() -> Seed:
-    """What the server holds."""
+    """The data of the server."""
     return Seed()
 
 
@@ -78,5 +94,5 @@ async def client(server: FakeConnect, clock: VirtualClock) -> AsyncIterator[Clie
 
 @pytest.fixture
 async def item(client: Client) -> ContentItem:
-    """Content of the client's own, without a bundle."""
+    """Content of the client's user, without a bundle."""
     return await client.content.create(name="item")

@@ -1,7 +1,7 @@
-"""Every declaration agrees with the vendor's contract, or says why not.
+"""Every declaration agrees with the vendor's contract, or the difference is listed with its reason.
 
-The contracts are the compact tables in `contracts/`; they check the declarations, and are no source
-of them. What differs rightly is listed in `contracts/differences.txt`, one line each.
+The contracts are the compact tables in `contracts/`; they check the declarations, and are not their
+source. Intended differences are listed in `contracts/differences.txt`, one line each.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ EDITIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "connect": ("2026", "2023.09"),
     "looker": ("4.0",),
 }
-"""By service, and the newest first."""
+"""By service, the newest first."""
 OPERATIONS: Final[Mapping[str, int]] = {
     "authentik": 13,
     "cloudendure": 15,
     "connect": 165,
     "looker": 26,
 }
-"""How many operations all editions of a service know together."""
+"""The number of operations in all editions of a service together."""
 
 LIST: Final = Path(__file__).parent / "contracts" / "differences.txt"
 PACKAGE: Final = aconnect.connect.__name__.partition(".")[0]
 # Tests may declare operations of their own.
 DECLARATIONS: Final = sorted(
     key
-    for key, one in REGISTRY.items()
-    if one.service in EDITIONS and one.function.__module__.startswith(f"{PACKAGE}.")
+    for key, operation in REGISTRY.items()
+    if operation.service in EDITIONS and operation.function.__module__.startswith(f"{PACKAGE}.")
 )
 
 
 @cache
 def listed() -> dict[tuple[str, str], str]:
-    """Read the reasons of the differences that are right."""
+    """Read the intended differences and their reasons."""
     reasons: dict[tuple[str, str], str] = {}
     for number, line in enumerate(LIST.read_text(encoding="utf-8").splitlines(), 1):
         if line.startswith("#"):
@@ -59,7 +59,7 @@ def listed() -> dict[tuple[str, str], str]:
         assert len(columns) == 3, f"{where}: write `subject | what | why`"
         assert all(columns), f"{where}: a column is empty; each difference needs its reason"
         subject, what, why = columns
-        assert (subject, what) not in reasons, f"{where}: is there already; take one out"
+        assert (subject, what) not in reasons, f"{where}: listed twice; remove one of the lines"
         reasons[subject, what] = why
     return reasons
 
@@ -71,47 +71,47 @@ def editions(service: str) -> list[Table]:
 
 @cache
 def found(key: str) -> dict[tuple[str, str], Difference]:
-    """Compare one declaration, and name its differences as the list does."""
-    endpoint = REGISTRY[key]
-    compared = differences(declared(endpoint), editions(endpoint.service))
-    return {(f"{endpoint.service}:{one.subject}", one.what): one for one in compared}
+    """Compare one declaration; return its differences by the columns of the list."""
+    operation = REGISTRY[key]
+    compared = differences(declared(operation), editions(operation.service))
+    return {(f"{operation.service}:{each.subject}", each.what): each for each in compared}
 
 
 @pytest.mark.parametrize("key", DECLARATIONS)
 def test_a_declaration_agrees_with_the_contract(key: str) -> None:
-    """Method, path, parameters, body and answer are the contract's, but for what is listed."""
-    endpoint = REGISTRY[key]
-    wrong = {name: one for name, one in found(key).items() if name not in listed()}
-    told = [
-        f"  {subject} | {what}   (edition {', '.join(one.editions)})"
-        for (subject, what), one in wrong.items()
+    """Method, path, parameters, body and response are the contract's, except for listed ones."""
+    operation = REGISTRY[key]
+    wrong = {name: each for name, each in found(key).items() if name not in listed()}
+    lines = [
+        f"  {subject} | {what}   (edition {', '.join(each.editions)})"
+        for (subject, what), each in wrong.items()
     ]
     message = [
-        f"{key} ({endpoint.method} {endpoint.template}) differs from its contract:",
-        *told,
-        f"Mend the declaration in {endpoint.function.__module__} or its types. Where it is right",
-        f"as it is, add the line to {LIST.name}, with ` | ` and the reason after it.",
+        f"{key} ({operation.method} {operation.template}) differs from its contract:",
+        *lines,
+        f"Fix the declaration in {operation.function.__module__} or its types. If the",
+        f"difference is intended, add the line to {LIST.name}, then ` | ` and the reason.",
     ]
     assert not wrong, "\n".join(message)
 
 
-def test_every_listed_difference_is_there() -> None:
-    """The list of differences holds nothing that has been mended or is misspelt."""
+def test_every_listed_difference_exists() -> None:
+    """The list of differences has no line that was fixed or is misspelt."""
     occurring = {name for key in DECLARATIONS for name in found(key)}
     stale = [f"  {subject} | {what}" for subject, what in listed().keys() - occurring]
-    message = [f"{LIST.name} lists what no longer differs; take it out:", *sorted(stale)]
+    message = [f"{LIST.name} lists differences that no longer exist; remove them:", *sorted(stale)]
     assert not stale, "\n".join(message)
 
 
 @pytest.mark.parametrize("service", EDITIONS)
 def test_how_much_of_the_contract_is_declared(service: str, summary: list[str]) -> None:
-    """The run tells how many of all operations of a service are declared."""
-    known = frozenset[str]().union(*(one.keys for one in editions(service)))
+    """The run reports how many of the operations of a service are declared."""
+    documented = frozenset[str]().union(*(edition.keys for edition in editions(service)))
     ours = {
-        operation_key(one.method, one.template)
-        for one in (REGISTRY[key] for key in DECLARATIONS)
-        if one.service == service
+        operation_key(operation.method, operation.template)
+        for operation in (REGISTRY[key] for key in DECLARATIONS)
+        if operation.service == service
     }
-    summary.append(f"{service}: declared {len(ours & known)} of {len(known)}")
-    assert len(known) == OPERATIONS[service]
-    assert not known - ours, "declare these operations too"
+    summary.append(f"{service}: declared {len(ours & documented)} of {len(documented)}")
+    assert len(documented) == OPERATIONS[service]
+    assert not documented - ours, "declare these operations too"

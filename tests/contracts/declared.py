@@ -1,4 +1,4 @@
-"""Puts a declaration into the words of the contracts' tables, so that the two can be compared."""
+"""Describe a declaration in the terms of the contracts' tables, so that the two can be compared."""
 
 from __future__ import annotations
 
@@ -47,49 +47,49 @@ _FORM: Final = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True)
 class Body:
-    """What a declaration sends."""
+    """The request body of a declaration."""
 
     media: str
     type: Type
     headers: frozenset[str] = frozenset()
-    """Beyond what HTTP itself asks for; in lower case."""
+    """The headers that are specific to this body, in lower case."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """A declaration in the words of the tables."""
+    """A declaration in the terms of the tables."""
 
     name: str
     method: str
     template: str
     path: Mapping[str, Type]
-    """The placeholders that are arguments; others come from the object it is below."""
+    """The placeholders that are arguments; the others come from the parent object."""
     query: Mapping[str, Field]
     controls: tuple[str, ...]
-    """The query parameters that its style of paging sends."""
+    """The query parameters that the page style sends."""
     body: Body | None
     response: Type | None
-    """None where nothing is expected."""
+    """None if no response body is expected."""
 
 
-def declared(endpoint: Operation) -> Declared:
+def declared(operation: Operation) -> Declared:
     """Describe a declaration."""
-    signature = endpoint.signature
-    hints = _hints(endpoint)
+    signature = operation.signature
+    hints = _hints(operation)
     response_type = signature.response_type
-    if endpoint.style is not None:
-        response_type = endpoint.style.response_type(response_type)
-        # A style takes null for no rows, which no contract mentions.
+    if operation.style is not None:
+        response_type = operation.style.response_type(response_type)
+        # A page style accepts null as an empty page, which no contract mentions.
         if NoneType in get_args(response_type):
             (response_type,) = set(get_args(response_type)) - {NoneType}
     return Declared(
-        name=endpoint.name,
-        method=endpoint.method,
-        template=endpoint.template,
+        name=operation.name,
+        method=operation.method,
+        template=operation.template,
         path={
-            place: type_of(hints[name])
-            for place, (name, *_) in zip(
-                placeholders(endpoint.template), signature.path, strict=True
+            placeholder: type_of(hints[name])
+            for placeholder, (name, *_) in zip(
+                placeholders(operation.template), signature.path, strict=True
             )
             if name in hints
         },
@@ -98,23 +98,23 @@ def declared(endpoint: Operation) -> Declared:
             for argument, name in signature.query.items()
         }
         | {
-            name: Field(type_of(Literal[value]), required=True)
-            for name, value in endpoint.constant_query.items()
+            name: Field(type_of(Literal[value]), required=True, constant=True)
+            for name, value in operation.constant_query.items()
         },
-        controls=endpoint.style.controls if endpoint.style is not None else (),
-        body=_body(endpoint, hints),
+        controls=operation.style.controls if operation.style is not None else (),
+        body=_body(operation, hints),
         response=None if response_type is NoneType else type_of(response_type),
     )
 
 
-def _hints(endpoint: Operation) -> dict[str, Any]:
-    package = sys.modules[endpoint.function.__module__.rpartition(".")[0]]
-    names = {**vars(package), **endpoint.function.__globals__}
-    return get_type_hints(endpoint.function, globalns=names, include_extras=True)
+def _hints(operation: Operation) -> dict[str, Any]:
+    package = sys.modules[operation.function.__module__.rpartition(".")[0]]
+    names = {**vars(package), **operation.function.__globals__}
+    return get_type_hints(operation.function, globalns=names, include_extras=True)
 
 
-def _body(endpoint: Operation, hints: Mapping[str, Any]) -> Body | None:
-    signature = endpoint.signature
+def _body(operation: Operation, hints: Mapping[str, Any]) -> Body | None:
+    signature = operation.signature
     if signature.fields is not None:
         wire_names = signature.fields
         (fields,) = (hint for hint in map(_unpacked, hints.values()) if is_typeddict(hint))
@@ -126,12 +126,14 @@ def _body(endpoint: Operation, hints: Mapping[str, Any]) -> Body | None:
                 for name, field in _entries(fields, signature.required).items()
             },
         )
-        return Body(_FORM if endpoint.form else _JSON, Type((kind,)))
+        return Body(_FORM if operation.form else _JSON, Type((kind,)))
     if not signature.has_body:
         return None
     if hints["body"] is Upload:
-        assert endpoint.upload is not None, f"{endpoint.name} does not say what makes its upload"
-        sample = endpoint.upload(Path(__file__))
+        assert operation.upload is not None, (
+            f"{operation.name} has a body of type Upload, but no upload="
+        )
+        sample = operation.upload(Path(__file__))
         own = {name.lower() for name in sample.headers} - {"content-type", "content-length"}
         return Body(sample.content_type, type_of(Upload), frozenset(own))
     return Body(_JSON, type_of(hints["body"]))
@@ -142,7 +144,7 @@ def _unpacked(hint: Any) -> Any:
 
 
 def type_of(hint: Any) -> Type:
-    """Describe what an annotation means in JSON."""
+    """Describe the JSON that an annotation stands for."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in {Union, UnionType}:
         members = [type_of(one) for one in arguments if one not in {NoneType, msgspec.UnsetType}]
@@ -151,7 +153,7 @@ def type_of(hint: Any) -> Type:
     if origin in {Annotated, Required, NotRequired}:
         return type_of(arguments[0])
     if origin is Literal:
-        return Type((Kind("string", values=tuple(map(str, arguments))),))
+        return Type((Kind("string", values=tuple(map(str, arguments)), literal=True),))
     if hint in {Any, object}:
         return Type((Kind("any"),), nullable=True)
     return Type(_PLAIN.get(hint) or (_kind(hint, origin, arguments),))
@@ -170,11 +172,11 @@ def _kind(hint: Any, origin: Any, arguments: tuple[Any, ...]) -> Kind:
         name = "string" if issubclass(plain, str) else "integer"
         return Kind(name, values=tuple(str(one.value) for one in plain))
     if issubclass(plain, msgspec.Struct):
-        # The envelopes of pages are read for what paging needs, and for nothing else.
+        # The envelope of a page declares only the fields that paging needs.
         envelope = issubclass(plain, Envelope)
         title = plain.__name__
         return Kind("fields", title=title, load=lambda: _fields(hint), partial=envelope)
-    raise TypeError(f"{hint!r} has no counterpart in a contract; teach {__name__} what it means")
+    raise TypeError(f"{hint!r} has no counterpart in a contract; describe it in {__name__}")
 
 
 def _fields(model: Any) -> dict[str, Field]:

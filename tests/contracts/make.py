@@ -2,25 +2,25 @@
 
     python tests/contracts/make.py connect 2026 path/to/connect-2026.json
 
-writes `connect-2026.json` beside this file: one line per operation, one line per schema, sorted, so
-that the difference between two editions, or after making one again, is a difference of lines.
-Only facts are kept: method, path, parameters, body, answers, and the fields of the schemas that
-these lead to. The tests read the tables alone and never the document.
+writes `connect-2026.json` beside this file: one line per operation and one line per schema, sorted,
+so that two editions, or two runs, can be compared line by line. Only facts are kept: method, path,
+parameters, body, responses, enums, and the fields of the schemas that these refer to. The tests
+read only the tables, never the document.
 
-To add an edition, or another service, make its table and name it in `EDITIONS` of
-`tests/test_contract.py`; the test then lists what the declarations lack.
+To add an edition or another service, make its table and list it in `EDITIONS` of
+`tests/test_contract.py`; the test then reports what the declarations lack.
 
-A type is one short text:
+A type is a short string:
 
-    string  integer  number  boolean  object  any     the JSON types; `any` where none is said
-    string:date-time                                  with its format, where that changes the value
+    string  integer  number  boolean  object  any     the JSON types; `any` if there is none
+    string:date-time                                  with its format, if that changes the value
     string(asc,desc)                                  one of these values
-    [T]  {T}                                          an array, an object of any names
-    A|B  T?                                           either, may be null
-    #Name                                             the schema of that name
+    [T]  {T}                                          an array, an object with any keys
+    A|B  T?                                           either, nullable
+    #Name                                             the schema with that name
 
-A `!` after the name of a field or parameter says that it is required. A schema that the document
-leaves without a name is called after where it stands, such as `Schedule.variant`.
+A `!` after the name of a field or parameter marks it as required. A schema without a name in the
+document is named after its position, such as `Schedule.variant`.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from typing import Any, Final
 Json = dict[str, Any]
 
 _METHODS: Final = ("get", "put", "post", "delete", "patch", "head")
-_PLACES: Final = ("path", "query", "header")
+_LOCATIONS: Final = ("path", "query", "header")
 _USAGE: Final = "usage: make.py SERVICE EDITION DOCUMENT [FOLDER]"
-# How wide a number is makes no difference in Python.
+# The width of a number makes no difference in Python.
 _WIDTHS: Final = frozenset({"int32", "int64", "float", "double"})
 _PLAIN: Final = re.compile(r"[\w.:/-]+")
 _REFERENCE: Final = "#/components/schemas/"
@@ -61,17 +61,17 @@ class Tables:
         name = operation.get("operationId", key.replace(" ", ""))
         facts: Json = {}
         parameters = [self._follow(p) for p in [*shared, *operation.get("parameters", [])]]
-        for place in _PLACES:
-            found = {
+        for location in _LOCATIONS:
+            typed = {
                 p["name"] + "!" * bool(p.get("required")): self.type_of(p["schema"], name)
                 for p in parameters
-                if p["in"] == place
+                if p["in"] == location
             }
-            if found:
-                facts[place] = found
+            if typed:
+                facts[location] = typed
         if "requestBody" in operation:
             facts["body"] = self._content(operation["requestBody"], f"{name}.body")
-        facts["answers"] = {
+        facts["responses"] = {
             status: self._content(response, f"{name}.{status}")
             for status, response in sorted(operation["responses"].items())
         }
@@ -82,7 +82,7 @@ class Tables:
         return {kind: self.type_of(one.get("schema", {}), name) for kind, one in content.items()}
 
     def type_of(self, schema: Json, name: str) -> str:
-        """Write a schema as a type; `name` is what to call it should it need a line of its own."""
+        """Write a schema as a type; `name` is used if the schema needs a line of its own."""
         bare, nullable = _without_null(schema)
         text = self._bare_type(bare, name)
         return text + "?" * (nullable and not text.endswith("?"))
@@ -117,7 +117,7 @@ class Tables:
     def _reference(self, reference: str) -> str:
         name = reference.removeprefix(_REFERENCE)
         if name not in self.schemas:
-            # Entered before it is known, because schemas may contain themselves.
+            # Entered before it is read, because schemas may contain themselves.
             self.schemas[name] = {}
             schema = self._document["components"]["schemas"][name]
             if _is_fields(schema):
@@ -127,7 +127,7 @@ class Tables:
         return f"#{name}"
 
     def _fields(self, schema: Json, name: str) -> dict[str, str]:
-        """Give the fields of an object, those of all its parts together."""
+        """Return the fields of an object, including those of all its parts."""
         fields: dict[str, str] = {}
         for part in map(self._follow, schema.get("allOf", [])):
             fields |= self._fields(part, name)
@@ -150,7 +150,7 @@ def _is_fields(schema: Json) -> bool:
 
 
 def _without_null(schema: Json) -> tuple[Json, bool]:
-    """Take null out of a schema, however its edition of OpenAPI spells that."""
+    """Remove null from a schema, regardless of how its version of OpenAPI writes it."""
     nullable = bool(schema.get("nullable"))
     for key in ("oneOf", "anyOf"):
         rest = [one for one in schema.get(key, []) if one.get("type") != "null"]
@@ -169,12 +169,14 @@ def _without_null(schema: Json) -> tuple[Json, bool]:
 def _plain(value: object) -> str:
     text = str(value)
     if not _PLAIN.fullmatch(text):
-        raise ValueError(f"{value!r} cannot be written in a table; let its types quote values")
+        raise ValueError(
+            f"{value!r} cannot be written in a table; extend the notation to quote values"
+        )
     return text
 
 
 def lines(service: str, edition: str, tables: Tables) -> Iterator[str]:
-    """Write the table as JSON, one line for each operation and each schema."""
+    """Yield the table as JSON, one line for each operation and each schema."""
     yield f'{{"service": {json.dumps(service)}, "edition": {json.dumps(edition)},'
     yield '"operations": {'
     yield from _entries(tables.operations)
@@ -196,7 +198,7 @@ def _by_path(entry: tuple[str, object]) -> tuple[str, str]:
 
 
 def main(arguments: list[str]) -> str:
-    """Make the table that the arguments ask for and give the line to print."""
+    """Write the table that the arguments describe; return the line to print."""
     if len(arguments) not in {3, 4}:
         raise SystemExit(_USAGE)
     service, edition, document = arguments[:3]

@@ -1,4 +1,7 @@
-"""Decides whether what one side sends is what the other side takes, one type against another."""
+"""Decide whether one side accepts what the other side sends, by comparing two types.
+
+Which values a declaration offers for an enum is not decided here, but in `compare`.
+"""
 
 from __future__ import annotations
 
@@ -16,26 +19,26 @@ class Match(enum.IntEnum):
 
     NO = 0
     LOOSE = 1
-    """It is understood, but one side says less than the other: a text for a time, say."""
+    """Accepted, but one side is less specific than the other, such as a string for a time."""
     EXACT = 2
 
 
-def is_any(one: Type) -> bool:
-    """Tell whether a type says nothing."""
-    return any(kind.name == "any" for kind in one.kinds)
+def is_any(type_: Type) -> bool:
+    """Return True if a type allows any value."""
+    return any(kind.name == "any" for kind in type_.kinds)
 
 
 def match_types(theirs: Type, ours: Type, *, sending: bool) -> Match:
-    """Tell whether all that is sent is understood; ids may be texts and numbers at once."""
+    """Compare two types; an id may be declared as both a string and a number."""
     if sending:
         matches = [_best(theirs.kinds, our, sending=True) for our in ours.kinds]
-        # What one alternative says exactly, the others may say loosely: a time, or its text.
+        # If one alternative matches exactly, the others may be looser: a time, or its text.
         return max(matches) if min(matches) is not Match.NO else Match.NO
     return min(_best(ours.kinds, their, sending=False) for their in theirs.kinds)
 
 
-def _best(takers: Iterable[Kind], given: Kind, *, sending: bool) -> Match:
-    pairs = [(taker, given) if sending else (given, taker) for taker in takers]
+def _best(candidates: Iterable[Kind], kind: Kind, *, sending: bool) -> Match:
+    pairs = [(candidate, kind) if sending else (kind, candidate) for candidate in candidates]
     return max(_match(their, our, sending=sending) for their, our in pairs)
 
 
@@ -44,11 +47,11 @@ def _match(theirs: Kind, ours: Kind, *, sending: bool) -> Match:
     if theirs.name == "any":
         return Match.EXACT
     if ours.name == "any":
-        # What has no shape in the contract needs none in the declaration.
+        # An object without a schema in the contract needs none in the declaration.
         return Match.EXACT if theirs.name == "object" else Match.LOOSE
     if theirs.name in _OBJECTS and ours.name in _OBJECTS:
         same = theirs.name in {"object", ours.name}
-        # An open object takes fields of known names, but then nobody sees them.
+        # An open object accepts fields with known names, but the declaration does not show them.
         return Match.EXACT if same else Match.LOOSE if ours.name == "object" else Match.NO
     if theirs.name != ours.name:
         narrow, wide = (ours, theirs) if sending else (theirs, ours)
@@ -60,7 +63,7 @@ def _match(theirs: Kind, ours: Kind, *, sending: bool) -> Match:
 
 
 def _values_fit(theirs: Kind, ours: Kind, *, sending: bool) -> bool:
-    """Tell whether the known values of a contract are the declaration's too; enums stay open."""
+    """Return True if the receiving side lists every value of the sending side; enums stay open."""
     if not theirs.values:
         return True
     if sending:

@@ -1,4 +1,4 @@
-"""A contract and declarations that agree with it, for tests to plant differences in."""
+"""A contract and declarations that agree with it, in which tests plant differences."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import copy
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, Literal, Required, TypedDict, Unpack
 
-from aconnect._client.operation import Operation
+from aconnect._client.operation import Method, Operation
 from aconnect._client.paged import Paged
 from aconnect._client.signature import FromResponse, Naming, as_written
 from aconnect._core.message import Upload
@@ -23,22 +23,25 @@ FIRST = "POST /things/{guid}"
 Spec = dict[str, Any]
 
 
+Sort = Literal["name", "date"] | str
+
+
 class State(OpenEnum):
-    """An enum as models have them."""
+    """An enum of a model."""
 
     ON = "on"
     OFF = "off"
 
 
 class Part(Model, kw_only=True):
-    """A model that holds the one that holds it."""
+    """A model that contains the one that contains it."""
 
     size: float | None = None
     whole: "Thing | None" = None  # noqa: UP037  defined below
 
 
 class Thing(Model, kw_only=True):
-    """A model with every kind of field."""
+    """A model with every type of field."""
 
     id: Id = ""
     count: int | None = None
@@ -54,6 +57,8 @@ class Draft(TypedDict, total=False):
 
     name: Required[str]
     note: str | None
+    colour: Literal["red", "green"] | str
+    sizes: Sequence[Literal["small", "large"] | str]
 
 
 class Title(TypedDict):
@@ -63,41 +68,41 @@ class Title(TypedDict):
 
 
 class Handle(FromResponse):
-    """A return type that makes itself from an answer."""
+    """A return type that creates itself from a response."""
 
     response_type = Part
 
     @classmethod
     def from_response(cls, *_: Any, **__: Any) -> Handle:
-        """Make one."""
+        """Create a handle."""
         return cls()
 
 
 class Things:
-    """Stands for a resource, without entering the registry."""
+    """A resource that is not in the registry."""
 
     async def change(
         self,
         guid: str,
         *,
-        sort: str | Sequence[str] | None = None,
+        sort: Sort | Sequence[Sort] | None = None,
         since: datetime | str | None = None,
         **fields: Unpack[Draft],
     ) -> Thing:
-        """Have every kind of argument."""
+        """Take every type of argument."""
         raise AssertionError
 
     async def rename(self, thing_id: str, *, sort_by: list[str], **fields: Unpack[Title]) -> None:
-        """Have names of several words."""
+        """Take names of several words."""
 
     async def remove(self, guid: str) -> None:
-        """Have no answer."""
+        """Expect no response body."""
 
     async def seek(self, guid: str) -> Thing | None:
-        """Have an answer or none."""
+        """Expect a response body or none."""
 
     async def start(self, guid: str) -> Handle:
-        """Start something."""
+        """Return a handle."""
         raise AssertionError
 
     async def send(self, guid: str, body: Upload) -> list[str]:
@@ -109,11 +114,11 @@ class Things:
         raise AssertionError
 
     def find(self) -> Paged[Thing]:
-        """Answer in pages."""
+        """Return pages."""
         raise AssertionError
 
 
-def answering(kind: str, media: str = JSON) -> Spec:
+def responding(kind: str, media: str = JSON) -> Spec:
     return {"200": {media: kind}}
 
 
@@ -123,11 +128,16 @@ CONTRACT: Spec = {
             "path": {"guid!": "string:uuid"},
             "query": {"sort": "string(name,date)", "since": "string:date-time"},
             "body": {JSON: "#NewThing"},
-            "answers": {**answering("#AnyThing"), "404": {}},
+            "responses": {**responding("#AnyThing"), "404": {}},
         }
     },
     "schemas": {
-        "NewThing": {"name!": "string", "note": "string?"},
+        "NewThing": {
+            "name!": "string",
+            "note": "string?",
+            "colour": "string(red,green)",
+            "sizes": "[string(small,large)]",
+        },
         "AnyThing": {
             "id": "integer",
             "count": "integer?",
@@ -147,33 +157,33 @@ def edition(spec: Spec, name: str = "1") -> Table:
 
 
 def changed(steps: tuple[str, ...], value: Any) -> Spec:
-    """Copy the contract with one place changed, or, with None, taken out."""
+    """Copy the contract with one entry changed, or, with None, removed."""
     spec = copy.deepcopy(CONTRACT)
-    place = spec
+    entry = spec
     for step in steps[:-1]:
-        place = place[step]
-    place.pop(steps[-1], None)
+        entry = entry[step]
+    entry.pop(steps[-1], None)
     if value is not None:
-        place[steps[-1]] = value
+        entry[steps[-1]] = value
     return spec
 
 
-def told(
+def compared(
     *specs: Spec,
     function: Callable[..., Any] = Things.change,
-    method: str = "POST",
+    method: Method = "POST",
     template: str = "/things/{guid}",
     naming: Naming = as_written,
     **options: Any,
 ) -> list[str]:
-    """Compare a declaration with the editions, and give each difference as one text."""
-    endpoint = Operation(function, method, template, **options)
-    endpoint.naming = naming
+    """Compare a declaration with the editions, and return each difference as one text."""
+    operation = Operation(function, method, template, **options)
+    operation.naming = naming
     tables = [edition(spec, str(number)) for number, spec in enumerate(specs, 1)]
-    found = differences(declared(endpoint), tables)
+    result = differences(declared(operation), tables)
     return [
-        f"{one.subject.removeprefix('Things.')} {','.join(one.editions)} {one.what}"
-        for one in found
+        f"{found.subject.removeprefix('Things.')} {','.join(found.editions)} {found.what}"
+        for found in result
     ]
 
 

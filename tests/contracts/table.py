@@ -1,4 +1,4 @@
-"""Reads the compact tables that `make.py` writes; knows nothing of declarations."""
+"""Read the compact tables that `make.py` writes; declarations are not handled here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 _TOKEN: Final = re.compile(r"#[\w.]+|\w+(?::[\w.:/-]+)?(?:\([^)]*\))?|[\[\]{}|?]")
 _NAMED: Final = re.compile(r"(?P<name>\w+)(?::(?P<format>[^(]+))?(?:\((?P<values>.*)\))?")
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)(?:\.\.\.)?\}")
-# Other formats say how a text looks, but what comes to hand is a text all the same.
+# Other formats restrict the text of a string, but the value is a string all the same.
 _FORMATS: Final = frozenset({"date-time", "binary"})
 
 
@@ -23,6 +23,8 @@ class Field:
 
     type: Type
     required: bool = False
+    constant: bool = False
+    """A parameter that a declaration always sends with the same value."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +32,20 @@ class Kind:
     """One alternative of a type."""
 
     name: str
-    """A JSON type, `any`, `map` for an object of any names, or `fields` for one of known names."""
+    """A JSON type, `any`, `map` (an object with any keys) or `fields` (one with known keys)."""
     format: str = ""
     values: tuple[str, ...] = ()
     item: Type | None = None
     title: str = ""
     load: Callable[[], Mapping[str, Field]] | None = field(default=None, compare=False, repr=False)
     partial: bool = False
-    """An object of which only the named fields are looked at."""
+    """An object of which only the listed fields are compared."""
+    literal: bool = False
+    """Values declared as a `Literal`, which editors offer, and not as an enum class."""
 
     @property
     def fields(self) -> Mapping[str, Field]:
-        """The fields of an object of known names; read when asked for, as objects may nest."""
+        """The fields of an object with known keys; read on demand, because schemas may recurse."""
         return self.load() if self.load else {}
 
     def __str__(self) -> str:
@@ -55,7 +59,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Type:
-    """What a value may be."""
+    """The type of a value: one or more alternatives."""
 
     kinds: tuple[Kind, ...]
     nullable: bool = False
@@ -82,17 +86,17 @@ class Operation:
 
     @property
     def successes(self) -> Mapping[int, Content]:
-        """The answers with a status of 2xx."""
+        """The responses with a status of 2xx."""
         return {status: one for status, one in self.responses.items() if 200 <= status < 300}
 
 
 def operation_key(method: str, template: str) -> str:
-    """Name an operation whatever its placeholders are called."""
+    """Return a name for an operation that does not depend on the names of its placeholders."""
     return f"{method} {_PLACEHOLDER.sub('{}', template)}"
 
 
 def placeholders(template: str) -> list[str]:
-    """Give the names in a template, in order."""
+    """Return the placeholder names of a template, in order."""
     return _PLACEHOLDER.findall(template)
 
 
@@ -112,11 +116,11 @@ class Table:
 
     @property
     def keys(self) -> frozenset[str]:
-        """Every operation, as `operation_key` names it."""
+        """Every operation, by `operation_key`."""
         return frozenset(self._by_key)
 
     def find(self, method: str, template: str) -> Operation | None:
-        """Find an operation, preferably by its very template; None where the edition lacks it."""
+        """Return an operation, preferably with the same template; None if the edition lacks it."""
         names = self._by_key.get(operation_key(method, template), [])
         if not names:
             return None
@@ -124,7 +128,7 @@ class Table:
         return self._operation(exact if exact in names else names[0])
 
     def methods(self, template: str) -> frozenset[str]:
-        """Give the methods of the operations at a path."""
+        """Return the methods of the operations at a path."""
         path = operation_key("", template)
         return frozenset(key.split(" ")[0] for key in self._by_key if key.endswith(path))
 
@@ -140,7 +144,7 @@ class Table:
             body=self._content(facts["body"]) if "body" in facts else None,
             responses={
                 int(status): self._content(content)
-                for status, content in facts["answers"].items()
+                for status, content in facts["responses"].items()
                 if status.isdigit()
             },
         )
@@ -155,23 +159,23 @@ class Table:
         }
 
     def type_of(self, text: str) -> Type:
-        """Read a type; schemas that are no objects of known names are put in their place."""
+        """Parse a type; schemas other than objects with known keys are expanded in place."""
         tokens = _TOKEN.findall(text)
         if "".join(tokens) != text:
-            raise ValueError(f"{text!r} is no type; `make.py` says how types are written")
+            raise ValueError(f"{text!r} is not a type; see `make.py` for the notation")
         reader = iter([*tokens, ""])
-        found, rest = self._union(next(reader), reader)
+        type_, rest = self._union(next(reader), reader)
         if rest:
-            raise ValueError(f"{text!r} is a type up to {rest!r}")
-        return found
+            raise ValueError(f"{text!r} is not a type from {rest!r} on")
+        return type_
 
     def _union(self, token: str, rest: Iterator[str]) -> tuple[Type, str]:
         kinds: list[Kind] = []
         nullable = False
         while True:
-            one = self._one(token, rest)
-            kinds += one.kinds
-            nullable |= one.nullable
+            alternative = self._alternative(token, rest)
+            kinds += alternative.kinds
+            nullable |= alternative.nullable
             token = next(rest)
             if token == "?":
                 nullable = True
@@ -180,20 +184,20 @@ class Table:
                 return Type(tuple(kinds), nullable), token
             token = next(rest)
 
-    def _one(self, token: str, rest: Iterator[str]) -> Type:
+    def _alternative(self, token: str, rest: Iterator[str]) -> Type:
         if token in {"[", "{"}:
             item, end = self._union(next(rest), rest)
             if end != {"[": "]", "{": "}"}[token]:
-                raise ValueError(f"{token!r} has no end in a type")
+                raise ValueError(f"{token!r} is not closed in a type")
             return Type((Kind("array" if token == "[" else "map", item=item),))
         if token.startswith("#"):
             return self._schema(token[1:])
         parts = _NAMED.fullmatch(token)
         if parts is None:
-            raise ValueError(f"{token!r} is no type")
-        written = parts["format"] or ""
+            raise ValueError(f"{token!r} is not a type")
+        format_ = parts["format"] or ""
         values = tuple(parts["values"].split(",")) if parts["values"] else ()
-        return Type((Kind(parts["name"], written if written in _FORMATS else "", values),))
+        return Type((Kind(parts["name"], format_ if format_ in _FORMATS else "", values),))
 
     def _schema(self, name: str) -> Type:
         schema = self._schemas[name]

@@ -1,14 +1,15 @@
-"""The comparison finds each kind of difference, and none where there is none."""
+"""The comparison finds each type of difference, and none if there is none."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import pytest
 
 from aconnect._client.signature import camel
+from aconnect._core.model import OpenEnum
 from aconnect._core.paging import PageStyle
 from aconnect.connect import archive_upload
 from aconnect.connect._base.paging import Keyset, PageNumber
@@ -18,23 +19,23 @@ from tests.contracts.samples import (
     JSON,
     Spec,
     Things,
-    answering,
     changed,
+    compared,
+    responding,
     single,
-    told,
 )
 
 
 def test_agreement_is_silent() -> None:
-    """A declaration that says what the contract says has no differences."""
-    assert told(CONTRACT) == []
+    """A declaration that agrees with the contract has no differences."""
+    assert compared(CONTRACT) == []
 
 
 FORM = "application/x-www-form-urlencoded"
 OPERATION = CONTRACT["operations"][FIRST]
 QUERY = ("operations", FIRST, "query")
 BODY = ("operations", FIRST, "body")
-ANSWERS = ("operations", FIRST, "answers")
+RESPONSES = ("operations", FIRST, "responses")
 NEW = ("schemas", "NewThing")
 THING = ("schemas", "AnyThing")
 PART = ("schemas", "AnyPart")
@@ -75,6 +76,21 @@ PART = ("schemas", "AnyPart")
         ((*NEW, "note"), "string", "Draft 1 note: contract string, declared string?"),
         ((*NEW, "name!"), "string?", "Draft 1 name: contract string?, declared string"),
         ((*NEW, "note"), None, "Draft 1 note: contract nothing, declared string?"),
+        (
+            (*NEW, "colour"),
+            "string(red,green,blue)",
+            "Draft 1 colour: contract string(red,green,blue), declared string|string(red,green)",
+        ),
+        (
+            (*NEW, "colour"),
+            "string(red)",
+            "Draft 1 colour: contract string(red), declared string|string(red,green)",
+        ),
+        (
+            (*NEW, "sizes"),
+            "[string(small)]",
+            "Draft 1 sizes[]: contract string(small), declared string|string(small,large)",
+        ),
         ((*THING, "title"), "string", "Thing 1 title: contract string, declared nothing"),
         ((*THING, "count"), None, "Thing 1 count: contract nothing, declared integer?"),
         ((*THING, "count"), "number", "Thing 1 count: contract number, declared integer?"),
@@ -96,23 +112,31 @@ PART = ("schemas", "AnyPart")
         ((*PART, "size"), "boolean", "Part 1 size: contract boolean, declared number?"),
         ((*PART, "size"), "integer", "Part 1 size: contract integer, declared number?"),
         (
-            (*ANSWERS, "200", JSON),
+            (*RESPONSES, "200", JSON),
             "[#AnyThing]",
-            "change 1 answer: contract [#AnyThing], declared #Thing",
+            "change 1 response: contract [#AnyThing], declared #Thing",
         ),
-        ((*ANSWERS, "204"), {}, "change 1 answer: contract 204 without a body as well, declared"),
-        ((*ANSWERS, "200"), {}, "change 1 answer: contract 200 without a body, declared #Thing"),
-        (ANSWERS, {"404": {}}, "change 1 answer: contract no success without a body, declared"),
         (
-            (*ANSWERS, "200"),
+            (*RESPONSES, "204"),
+            {},
+            "change 1 response: contract 204 without a body as well, declared",
+        ),
+        (
+            (*RESPONSES, "200"),
+            {},
+            "change 1 response: contract 200 without a body, declared #Thing",
+        ),
+        (RESPONSES, {"404": {}}, "change 1 response: contract no success without a body, declared"),
+        (
+            (*RESPONSES, "200"),
             {"text/csv": "string:binary"},
-            "change 1 answer: contract 200 text/csv string:binary, declared #Thing",
+            "change 1 response: contract 200 text/csv string:binary, declared #Thing",
         ),
     ],
 )
 def test_a_planted_difference_is_found(steps: tuple[str, ...], value: Any, difference: str) -> None:
-    """Each kind of difference is found, alone, and said with both sides."""
-    (found,) = told(changed(steps, value))
+    """Each type of difference is found, alone, and is described with both sides."""
+    (found,) = compared(changed(steps, value))
     assert found.startswith(difference)
 
 
@@ -130,7 +154,7 @@ def test_a_planted_difference_is_found(steps: tuple[str, ...], value: Any, diffe
 def test_an_operation_under_another_name_is_found(operation: str, difference: str) -> None:
     """A wrong method, path or placeholder is a difference."""
     facts = {**OPERATION, "path": {"id!": "string"}}
-    assert told(single(facts, operation)) == [difference]
+    assert compared(single(facts, operation)) == [difference]
 
 
 @pytest.mark.parametrize(
@@ -144,40 +168,40 @@ def test_an_operation_under_another_name_is_found(operation: str, difference: st
 def test_what_may_be_left_out_is_compared(required: str, optional: str, difference: str) -> None:
     """Parameters and fields of bodies are required on both sides or on neither."""
     text = json.dumps(CONTRACT).replace(f'"{optional}":', f'"{required}":')
-    assert told(json.loads(text)) == [difference]
+    assert compared(json.loads(text)) == [difference]
 
 
 @pytest.mark.parametrize(
     ("function", "facts", "difference"),
     [
-        (Things.remove, {"answers": {"204": {}}}, None),
+        (Things.remove, {"responses": {"204": {}}}, None),
         (
             Things.remove,
-            {"answers": answering("#AnyThing")},
-            "remove 1 answer: contract 200 application/json #AnyThing, declared nothing",
+            {"responses": responding("#AnyThing")},
+            "remove 1 response: contract 200 application/json #AnyThing, declared nothing",
         ),
         (
             Things.remove,
-            {"answers": {"204": {}}, "body": {JSON: "#NewThing"}},
+            {"responses": {"204": {}}, "body": {JSON: "#NewThing"}},
             "remove 1 body: contract application/json #NewThing, declared nothing",
         ),
-        (Things.seek, {"answers": {**answering("#AnyThing"), "204": {}}}, None),
+        (Things.seek, {"responses": {**responding("#AnyThing"), "204": {}}}, None),
         (
             Things.seek,
-            {"answers": answering("#AnyThing")},
-            "seek 1 answer: contract always a body, declared #Thing?",
+            {"responses": responding("#AnyThing")},
+            "seek 1 response: contract always a body, declared #Thing?",
         ),
-        (Things.start, {"answers": {"202": {JSON: "#AnyPart"}}}, None),
+        (Things.start, {"responses": {"202": {JSON: "#AnyPart"}}}, None),
         (
             Things.start,
-            {"answers": {"202": {JSON: "[#AnyPart]"}}},
-            "start 1 answer: contract [#AnyPart], declared #Part",
+            {"responses": {"202": {JSON: "[#AnyPart]"}}},
+            "start 1 response: contract [#AnyPart], declared #Part",
         ),
-        (Things.fetch, {"answers": answering("string:binary", "application/gzip")}, None),
+        (Things.fetch, {"responses": responding("string:binary", "application/gzip")}, None),
         (
             Things.fetch,
-            {"answers": answering("string")},
-            "fetch 1 answer: contract 200 application/json string, declared string:binary",
+            {"responses": responding("string")},
+            "fetch 1 response: contract 200 application/json string, declared string:binary",
         ),
         (
             Things.send,
@@ -187,29 +211,29 @@ def test_what_may_be_left_out_is_compared(required: str, optional: str, differen
                     "application/gzip": "string:binary",
                     "application/x-gzip": "string:binary",
                 },
-                "answers": answering("[string]"),
+                "responses": responding("[string]"),
             },
             None,
         ),
         (
             Things.send,
-            {"body": {JSON: "object"}, "answers": answering("[string]")},
+            {"body": {JSON: "object"}, "responses": responding("[string]")},
             f"send 1 body: contract {JSON} object, declared application/gzip string:binary",
         ),
     ],
 )
-def test_every_way_to_send_and_answer_is_compared(
+def test_every_type_of_request_and_response_is_compared(
     function: Callable[..., Any], facts: Spec, difference: str | None
 ) -> None:
-    """No answer, perhaps an answer, a handle, bytes and uploads have their counterparts."""
+    """No response body, an optional one, a handle, bytes and uploads have their counterparts."""
     upload = archive_upload if function is Things.send else None
-    found = told(single(facts, "POST /things/{guid}"), function=function, upload=upload)
+    found = compared(single(facts, "POST /things/{guid}"), function=function, upload=upload)
     assert found == ([difference] if difference else [])
 
 
 PAGES: Spec = {
     "query": {"page_number": "integer", "page_size": "integer"},
-    "answers": answering("#Page"),
+    "responses": responding("#Page"),
 }
 
 
@@ -250,7 +274,7 @@ PAGES: Spec = {
 def test_pages_are_compared_for_what_paging_needs(
     style: PageStyle, query: Spec, page: Spec, found: list[str]
 ) -> None:
-    """The style's parameters and its envelope are the contract's, and so are the rows."""
+    """The parameters of the page style, its envelope and the items agree with the contract."""
     schemas = {
         **CONTRACT["schemas"],
         "Page": page,
@@ -258,9 +282,9 @@ def test_pages_are_compared_for_what_paging_needs(
         "Cursors": {"next": "integer"},
     }
     spec = {"operations": {"GET /things": {**PAGES, "query": query}}, "schemas": schemas}
-    said = told(spec, function=Things.find, method="GET", template="/things", style=style)
-    assert set(found) <= set(said)
-    assert bool(found) == bool(said)
+    listed = compared(spec, function=Things.find, method="GET", template="/things", style=style)
+    assert set(found) <= set(listed)
+    assert bool(found) == bool(listed)
 
 
 @pytest.mark.parametrize(
@@ -278,9 +302,9 @@ def test_pages_are_compared_for_what_paging_needs(
 def test_what_another_edition_has_is_no_difference(steps: tuple[str, ...], value: Any) -> None:
     """A declaration may have more than one edition, if another edition agrees with it."""
     other = changed(steps, value)
-    assert told(CONTRACT, other) == []
-    assert told(other, CONTRACT) == []
-    (both,) = told(other, other)
+    assert compared(CONTRACT, other) == []
+    assert compared(other, CONTRACT) == []
+    (both,) = compared(other, other)
     assert " 1,2 " in both
 
 
@@ -290,34 +314,132 @@ def test_what_another_edition_has_is_no_difference(steps: tuple[str, ...], value
         ((*QUERY, "limit"), "integer", "change 2 query limit"),
         ((*THING, "title"), "string", "Thing 2 title"),
         ((*THING, "count"), "string", "Thing 2 count"),
-        ((*ANSWERS, "204"), {}, "change 2 answer"),
+        ((*RESPONSES, "204"), {}, "change 2 response"),
     ],
 )
 def test_what_any_edition_has_must_be_declared(
     steps: tuple[str, ...], value: Any, difference: str
 ) -> None:
-    """No edition excuses that another one is not understood."""
-    (found,) = told(CONTRACT, changed(steps, value))
+    """What one edition has is not excused by another edition that lacks it."""
+    (found,) = compared(CONTRACT, changed(steps, value))
     assert found.startswith(difference)
 
 
-def test_an_edition_without_the_operation_has_no_say() -> None:
-    """Only the editions that know an operation are compared."""
-    assert told(CONTRACT, {"operations": {}, "schemas": {}}) == []
+class Order(OpenEnum):
+    """The values of `sort`, as an enum class."""
+
+    NAME = "name"
+    DATE = "date"
+
+
+class Sorted:
+    """Operations that declare the enum `sort` in different ways."""
+
+    async def plain(self, guid: str, *, sort: str | None = None) -> None:
+        """Offer no values."""
+
+    async def lists(self, guid: str, *, sort: Sequence[str] | None = None) -> None:
+        """Offer no values for a list."""
+
+    async def by_class(self, guid: str, *, sort: Order | str | None = None) -> None:
+        """Offer the members of a class."""
+
+    async def closed(self, guid: str, *, sort: Literal["name", "date"] | None = None) -> None:
+        """Accept no other text."""
+
+    async def less(self, guid: str, *, sort: Literal["name"] | str | None = None) -> None:
+        """Offer one value only."""
+
+    async def more(
+        self, guid: str, *, sort: Literal["name", "date", "size"] | str | None = None
+    ) -> None:
+        """Offer a value of another edition."""
+
+    async def exact(
+        self, guid: str, *, sort: Literal["date", "name"] | str | list[Order | str] | None = None
+    ) -> None:
+        """Offer the values of the contract."""
+
+    async def fixed(self, guid: str) -> None:
+        """Send a constant."""
+
+
+SORT: Spec = {
+    "path": {"guid!": "string"},
+    "query": {"sort": "string(name,date)"},
+    "responses": {"204": {}},
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "declared"),
+    [
+        (Sorted.plain, "string"),
+        (Sorted.lists, "string"),
+        (Sorted.by_class, "string|string(name,date) as an enum class"),
+        (Sorted.closed, "string(name,date) and no other text"),
+        (Sorted.less, "string|string(name)"),
+        (Sorted.more, "string|string(name,date,size)"),
+        (Sorted.exact, None),
+    ],
+)
+def test_an_enum_is_offered_in_full_and_stays_open(
+    function: Callable[..., Any], declared: str | None
+) -> None:
+    """A parameter with an enum is a Literal of exactly its values, or any other text."""
+    found = compared(single(SORT, FIRST), function=function)
+    what = f"query sort: contract string(name,date), declared {declared}"
+    assert found == ([] if declared is None else [f"Sorted.{function.__name__} 1 {what}"])
+
+
+@pytest.mark.parametrize(
+    ("older", "settled"),
+    [
+        ("string(name)", True),
+        ("string", True),
+        ("string(name,size)", False),
+        ("string(name,date,size)", False),
+    ],
+)
+def test_values_of_every_edition_are_offered(older: str, settled: bool) -> None:
+    """An older edition may lack values or the enum, but none of its values may be missing."""
+    previous = single({**SORT, "query": {"sort": older}}, FIRST)
+    found = compared(single(SORT, FIRST), previous, function=Sorted.exact)
+    assert bool(found) is not settled
+    assert all(" 2 query sort: " in line for line in found)
+
+
+def test_a_value_of_an_older_edition_may_be_offered() -> None:
+    """Values beyond one edition are no difference if another edition has exactly them."""
+    previous = single({**SORT, "query": {"sort": "string(name,date,size)"}}, FIRST)
+    assert compared(single(SORT, FIRST), previous, function=Sorted.more) == []
+
+
+@pytest.mark.parametrize(("value", "agrees"), [("name", True), ("size", False)])
+def test_a_constant_is_one_value_of_the_enum(value: str, agrees: bool) -> None:
+    """A parameter that is always sent with the same value need not offer the others."""
+    facts = single(SORT, FIRST)
+    found = compared(facts, function=Sorted.fixed, query={"sort": value})
+    assert bool(found) is not agrees
+
+
+def test_an_edition_without_the_operation_is_ignored() -> None:
+    """Only the editions that have an operation are compared."""
+    assert compared(CONTRACT, {"operations": {}, "schemas": {}}) == []
 
 
 def test_the_same_template_is_preferred() -> None:
-    """Where an edition has one operation under two templates, the declared one counts."""
+    """If an edition has an operation under two templates, the declared one counts."""
     twin = "POST /things/{path}"
-    operations = {twin: {"answers": {"204": {}}}, **CONTRACT["operations"]}
-    assert told({**CONTRACT, "operations": operations}) == []
+    operations = {twin: {"responses": {"204": {}}}, **CONTRACT["operations"]}
+    assert compared({**CONTRACT, "operations": operations}) == []
 
 
 RENAMING: Spec = {
     "path": {"thingId!": "string"},
     "query": {"sortBy!": "[string]"},
     "body": {FORM: "#Title"},
-    "answers": {"204": {}},
+    "responses": {"204": {}},
 }
 
 
@@ -341,10 +463,10 @@ RENAMING: Spec = {
         ),
     ],
 )
-def test_names_and_bodies_as_the_service_writes_them(options: Spec, found: list[str]) -> None:
-    """A declaration is compared as it is sent: spelled names, forms, lists in the address."""
+def test_names_and_bodies_are_compared_as_they_are_sent(options: Spec, found: list[str]) -> None:
+    """A declaration is compared as it is sent: names, forms, lists in the URL."""
     spec = {
         "operations": {"POST /{thingId}": RENAMING},
         "schemas": {"Title": {"fullTitle!": "string"}},
     }
-    assert told(spec, function=Things.rename, template="/{thingId}", **options) == found
+    assert compared(spec, function=Things.rename, template="/{thingId}", **options) == found

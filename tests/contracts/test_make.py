@@ -1,4 +1,4 @@
-"""The tables made from a document hold its facts, one line each."""
+"""The tables made from a document contain its facts, one line each."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ SCHEMAS: dict[str, Any] = {
         ({"oneOf": [TEXT, NUMBER], "nullable": True}, "integer|string?"),
         ({"type": "string", "enum": ["asc", "desc"]}, "string(asc,desc)"),
         ({"type": "array", "items": {"type": "array", "items": TEXT}}, "[[string]]"),
+        ({"type": "array", "items": {"type": "string", "enum": ["a", "b"]}}, "[string(a,b)]"),
         ({"type": "object", "additionalProperties": NUMBER}, "{integer}"),
         ({"type": "object", "additionalProperties": True}, "object"),
         ({"allOf": [ref("Node")], "nullable": True}, "#Node?"),
@@ -52,14 +53,14 @@ SCHEMAS: dict[str, Any] = {
         ({"properties": {"a": TEXT}}, "#here"),
     ],
 )
-def test_each_way_to_say_a_type_has_one_short_form(schema: dict[str, Any], written: str) -> None:
-    """A type is written the same, however its edition of OpenAPI spells it."""
+def test_each_type_has_one_short_form(schema: dict[str, Any], written: str) -> None:
+    """A type is written the same, regardless of the version of OpenAPI."""
     tables = Tables({"paths": {}, "components": {"schemas": SCHEMAS}})
     assert tables.type_of(schema, "here") == written
 
 
 def test_a_document_becomes_a_table_that_can_be_read(tmp_path: Path) -> None:
-    """Parameters, body, answers and every schema that they lead to arrive; nothing else does."""
+    """The table has the parameters, body, responses and the schemas they use, and nothing else."""
     response = {"content": {"application/json": {"schema": ref("Nodes")}}}
     where = {"name": "id", "in": "path", "required": True, "schema": TEXT}
     sort = {"name": "sort", "in": "query", "schema": ref("Colour")}
@@ -75,29 +76,30 @@ def test_a_document_becomes_a_table_that_can_be_read(tmp_path: Path) -> None:
     document = tmp_path / "full.json"
     document.write_text(json.dumps({"paths": paths, "components": {"schemas": SCHEMAS}}))
 
-    said = main(["some", "1.0", str(document), str(tmp_path)])
+    line = main(["some", "1.0", str(document), str(tmp_path)])
 
     text = (tmp_path / "some-1.0.json").read_text()
-    assert "1 operations, 4 schemas" in said
+    assert "1 operations, 4 schemas" in line
     assert "prose" not in text
     assert "Unused" not in text
-    found = Table(text).find("PUT", "/nodes/{id}")
-    assert found is not None
-    assert found.body is not None
-    assert [*found.path, *found.query, *found.responses] == ["id", "sort", 200, 404]
-    (sent,) = found.body["application/json"].kinds
+    changed = Table(text).find("PUT", "/nodes/{id}")
+    assert changed is not None
+    assert changed.body is not None
+    assert [*changed.path, *changed.query, *changed.responses] == ["id", "sort", 200, 404]
+    (sent,) = changed.body["application/json"].kinds
     assert [*sent.fields] == ["name"]
-    (page,) = found.successes[200]["application/json"].kinds
-    (row,) = page.fields["results"].type.kinds
-    assert {name: str(one.type) for name, one in row.fields.items()} == {
+    (page,) = changed.successes[200]["application/json"].kinds
+    assert [kind.values for kind in changed.query["sort"].type.kinds] == [("red", "green")]
+    (item,) = page.fields["results"].type.kinds
+    assert {name: str(field.type) for name, field in item.fields.items()} == {
         "id": "integer",
         "children": "[#Node]",
     }
-    assert [name for name, one in row.fields.items() if one.required] == ["id"]
+    assert [name for name, field in item.fields.items() if field.required] == ["id"]
 
 
 def test_a_value_that_would_break_the_notation_is_refused() -> None:
-    """An enum value with a comma is an error, not another value."""
+    """An enum value with a comma raises an error instead of becoming two values."""
     tables = Tables({"paths": {}})
     with pytest.raises(ValueError, match="cannot be written"):
         tables.type_of({"type": "string", "enum": ["a,b"]}, "here")
@@ -105,13 +107,13 @@ def test_a_value_that_would_break_the_notation_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["[string", "string]", "{string", "str ing", "#", ""])
 def test_a_type_that_is_misspelt_is_refused(text: str) -> None:
-    """A table edited by hand cannot hold what nobody can read."""
+    """A table that was edited by hand is rejected if a type cannot be parsed."""
     empty = Table('{"service": "s", "edition": "e", "operations": {}, "schemas": {}}')
     with pytest.raises(ValueError, match="type"):
         empty.type_of(text)
 
 
-def test_too_few_arguments_give_the_usage() -> None:
-    """The script says how it is called."""
+def test_too_few_arguments_print_the_usage() -> None:
+    """The script prints its usage."""
     with pytest.raises(SystemExit, match="usage"):
         main(["connect"])
