@@ -167,12 +167,27 @@ class _Run(Generic[I, T]):
         finally:
             for worker in self._workers:
                 worker.cancel()
-            await asyncio.wait(self._workers)
-            await self._source.aclose()
+            try:
+                await _wait_for_end(self._workers)
+            finally:
+                await self._source.aclose()
 
     def taken(self) -> None:
         """Start another item: the consumer has taken one outcome."""
         self._places.release()
+
+
+async def _wait_for_end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Wait until tasks have ended, even if this one is cancelled (again) meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    pending = set(tasks)
+    while pending:
+        try:
+            _, pending = await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 async def _outcomes(

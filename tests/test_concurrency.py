@@ -486,6 +486,41 @@ async def test_cancellation_from_outside(
     assert len(calls.started) == started
 
 
+async def test_a_second_cancellation_from_outside() -> None:
+    """A caller that is cancelled twice still ends after all calls, with the items closed."""
+    closed = False
+    ending = asyncio.Event()
+
+    async def source() -> AsyncIterator[int]:
+        nonlocal closed
+        try:
+            for item in count():
+                yield item
+        finally:
+            closed = True
+
+    async def call(_: int) -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await ending.wait()
+
+    async def consume() -> None:
+        await amap(call, source(), limit=3)
+
+    caller = asyncio.ensure_future(consume())
+    await spin(10)
+    for _ in range(2):
+        caller.cancel()
+        await spin(10)
+        assert not caller.done()
+    ending.set()
+    await asyncio.wait([caller])
+    assert caller.cancelled()
+    assert closed
+    assert tasks() == set()
+
+
 async def _all(calls: Calls, limit: int, ordered: bool) -> list[int]:
     return sorted(await amap(calls, range(12), limit=limit, ordered=ordered))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
@@ -28,7 +28,7 @@ class LazySequence(Generic[T_co]):
         async with aclosing(self._stream()) as items:
             return [item async for item in items]
 
-    def __aiter__(self) -> AsyncIterator[T_co]:
+    def __aiter__(self) -> AsyncGenerator[T_co, None]:  # noqa: PYI058  `aclosing` takes it
         return self._stream()
 
     def _stream(self) -> AsyncGenerator[T_co, None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, ClassVar, Final, Required, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, ClassVar, Final, Required, TypedDict, Unpack
 
 from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
@@ -173,8 +173,7 @@ class UserGroups(ConnectResource, name="users.groups", scope=("user_guid",)):
             return None
 
         async def rows() -> AsyncGenerator[Group, None]:
-            found = aiter(amap(if_member, groups.find()))
-            async with aclosing(cast("AsyncGenerator[Group | None, None]", found)) as searched:
+            async with aclosing(aiter(amap(if_member, groups.find()))) as searched:
                 async for group in searched:
                     if group is not None:
                         yield group
