@@ -1,11 +1,11 @@
 """A simulated Posit Connect server for tests, demonstrations and benchmarks.
 
-It knows nothing of the client, so that it checks it independently:
+It imports nothing of the client, so that it checks it independently:
 
     async with FakeConnect(seed=Seed(visits=1000)) as server:
         client = Client(server.url, api_key=server.api_key)
 
-Names are imported when first used, because pytest loads the plugin in this package in every run.
+Names are imported on first use, because pytest loads the plugin in this package in every run.
 """
 
 from importlib import import_module

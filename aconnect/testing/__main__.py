@@ -52,7 +52,7 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
 
 
 def main() -> None:
-    """Read the arguments and serve."""
+    """Parse the arguments and serve."""
     given = _arguments()
     volumes = {name.replace("-", "_"): getattr(given, name.replace("-", "_")) for name in _VOLUMES}
     _runner()(

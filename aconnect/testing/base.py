@@ -2,17 +2,17 @@
 
 Decides what happens to a request before and after its operation, for any service. It is built on
 aiohttp's low-level server, since an application with its router and middlewares would cost more
-than most of the simulated operations. What a service is, its subclass says:
+than most of the simulated operations. A subclass defines the service:
 
     @dataclass
     class Shelf:
         books: dict[str, Row] = field(default_factory=dict[str, Row])
 
-    Asked: TypeAlias = Call[Shelf]
-    ROUTES: RouteTable[Asked] = RouteTable()
+    LibraryCall: TypeAlias = Call[Shelf]
+    ROUTES: RouteTable[LibraryCall] = RouteTable()
 
     @ROUTES.route("GET", "/books/{id}/")
-    def get_book(call: Asked) -> Answer:
+    def get_book(call: LibraryCall) -> Response:
         if call.args["id"] not in call.state.books:
             raise ServiceFault(404, "No such book.")
         return ok(call.state.books[call.args["id"]])
@@ -24,15 +24,15 @@ than most of the simulated operations. What a service is, its subclass says:
         def __init__(self, **options: Unpack[Options]) -> None:
             super().__init__(Shelf(), **options)
 
-        def admit(self, call: Asked, route: Route) -> None:
+        def admit(self, call: LibraryCall, route: Route) -> None:
             if not route.public and call.request.headers.get("Authorization") != "Bearer token":
-                raise ServiceFault(401, "Who are you?")
+                raise ServiceFault(401, "Unknown token.")
 
-        def error(self, fault: ServiceFault) -> Answer:
+        def error(self, fault: ServiceFault) -> Response:
             return ok({"detail": fault.message}, fault.status)
 
 Handlers may be coroutines; `Call` reads queries, JSON and forms for them. A path below `root`
-without a route comes to `unknown`, any other to `outside`; both answer 404 unless overridden.
+without a route is passed to `unknown`, any other to `outside`; both return 404 unless overridden.
 Handlers that need more than a state get a subclass of `Call` from `make_call`, as Connect's do.
 """
 
@@ -53,7 +53,7 @@ S = TypeVar("S")
 
 
 class Options(TypedDict, total=False):
-    """What every simulated server takes, for a service that passes it on.
+    """The keyword arguments of every simulated server, for a service that passes them on.
 
     See the arguments of `FakeServer`.
     """
@@ -107,29 +107,29 @@ class FakeServer(ABC, Generic[S]):
 
     @abstractmethod
     def admit(self, call: Call[S], route: Route) -> None:
-        """Find out who calls, and raise a `ServiceFault` at those who may not."""
+        """Authenticate the caller, and raise a `ServiceFault` if it may not call the route."""
 
     @abstractmethod
     def error(self, fault: ServiceFault) -> Response:
-        """Answer in the service's error form."""
+        """Return an error in the service's format."""
 
     def unknown(self, call: Call[S], allowed: list[str]) -> Response:
-        """Answer a request without a route; `allowed` are the methods that its path has."""
+        """Respond to a request without a route; `allowed` are the methods that its path has."""
         del call, allowed
         return text("404 page not found\n", 404)
 
     def outside(self, call: Call[S]) -> Response:
-        """Answer a request that is not below `root`; its path begins below the prefix."""
+        """Respond to a request outside `root`; its path begins below the prefix."""
         del call
         return text("404 page not found\n", 404)
 
     def make_call(self, request: web.BaseRequest, path: str, query_string: str) -> Call[S]:
-        """Make what handlers get; for a service whose calls are a class of their own."""
+        """Create the call that handlers get; for a service with a call class of its own."""
         return Call(self, request, path, query_string)
 
     @property
     def url(self) -> str:
-        """Address of the server with its prefix, without a slash at the end."""
+        """The address of the server with its prefix, without a trailing slash."""
         return self._url
 
     @property
@@ -138,11 +138,11 @@ class FakeServer(ABC, Generic[S]):
 
     @property
     def elsewhere(self) -> str:
-        """Address of a second listener, another origin, that only records."""
+        """The address of a second listener, another origin, which only records requests."""
         return self._elsewhere
 
     async def start(self) -> None:
-        """Begin to listen."""
+        """Start to listen."""
         self._stopping.clear()
         host, port = self._address
         self._url = await self._listen(self._handle, host, port) + self.prefix
@@ -164,7 +164,7 @@ class FakeServer(ABC, Generic[S]):
         return f"http://{f'[{host}]' if ':' in host else host}:{bound}"
 
     async def stop(self) -> None:
-        """End all connections, also those that wait, and stop listening."""
+        """Close all connections, including those that wait, and stop listening."""
         self._stopping.set()
         for runner in self._runners:
             await runner.cleanup()
@@ -178,7 +178,7 @@ class FakeServer(ABC, Generic[S]):
         await self.stop()
 
     def script(self, *faults: Fault, on: str = "*") -> None:
-        """Let the next requests that match `on` meet these faults, one each, in order.
+        """Apply these faults to the next requests that match `on`, one each, in order.
 
         Args:
             faults: What happens to them.
@@ -190,17 +190,17 @@ class FakeServer(ABC, Generic[S]):
         self._script.extend((method, path, fault) for fault in faults)
 
     def clear_script(self) -> None:
-        """Forget the scripted faults that were not used yet."""
+        """Discard the scripted faults that were not used."""
         self._script.clear()
 
     def assert_script_used(self) -> None:
-        """Fail if a scripted fault was not met."""
+        """Raise AssertionError if a scripted fault was not used."""
         left = [f"{fault!r} on {method} {path}" for method, path, fault in self._script]
         if left:
             raise AssertionError("These scripted faults were not met:\n" + "\n".join(left))
 
     def count(self, method: str, path: str) -> int:
-        """Count recorded requests; the path may have wild-cards."""
+        """Count recorded requests; the path may contain wildcards."""
         return sum(r.method == method and fnmatchcase(r.path, path) for r in self.requests)
 
     async def hold(self, seconds: float) -> None:
@@ -241,7 +241,7 @@ class FakeServer(ABC, Generic[S]):
         return None
 
     async def serve(self, call: Call[S], *, inside: bool) -> Response:
-        """Let an operation happen and return its answer, also if it is an error."""
+        """Perform an operation and return its response, even if that is an error."""
         if not inside:
             return self.outside(call)
         found = self._router.find(call.request.method, call.path)

@@ -1,4 +1,4 @@
-"""A clock for tests, whose sleepers wake at once but in the right order.
+"""A clock for tests whose sleepers wake immediately, but in the right order.
 
 Decides when simulated time moves: as soon as the loop has had a few turns, it jumps to the
 earliest deadline. It does not touch the loop's own clock, so real sockets and timeouts of the loop
@@ -11,11 +11,12 @@ import time
 from itertools import count
 
 TURNS = 5
-"""Turns of the loop before time moves, so that tasks in progress may also fall asleep."""
+"""Turns of the event loop before time advances, so that tasks in progress can also start to
+sleep."""
 
 
 class VirtualClock:
-    """Time that passes only while somebody sleeps.
+    """Time that advances only while a task sleeps.
 
     Args:
         start: First value of `monotonic`.
@@ -29,7 +30,7 @@ class VirtualClock:
         self._order = count()
         self._moving = False
         self.slept: list[float] = []
-        """Every delay asked for, in order."""
+        """Every requested delay, in order."""
 
     def monotonic(self) -> float:
         return self._now
@@ -38,7 +39,7 @@ class VirtualClock:
         return self._now + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Let time pass without sleeping; sleepers whose deadline passes wake up."""
+        """Advance the time; sleepers whose deadline passes wake up."""
         self._now += seconds
         self._wake()
 
@@ -57,7 +58,7 @@ class VirtualClock:
         await waker
 
     def _turn(self, loop: asyncio.AbstractEventLoop, left: int) -> None:
-        """Let the loop turn, then jump to the earliest deadline."""
+        """Let the event loop run, then advance to the earliest deadline."""
         if left > 0:
             loop.call_soon(self._turn, loop, left - 1)
             return

@@ -1,7 +1,7 @@
-"""One request and its answer on the wire, whole or spoilt.
+"""One request and its response on the connection, complete or damaged.
 
-Decides how answers become responses and how connections are cut. Which fault spoils an answer, and
-how, is decided in `faults`; what the answer is, by the operation.
+Decides how responses are sent and how connections are closed. Which fault damages a response, and
+how, is decided in `faults`; the response itself, by the operation.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(slots=True, eq=False)
 class ServedExchange:
-    """One request on its way through a fault or straight to its answer."""
+    """One request and the connection it came from."""
 
     host: "FakeServer[Any]"
     call: Call[Any]
@@ -50,7 +50,7 @@ class ServedExchange:
         return await fault.apply(self)
 
     async def _settle(self) -> None:
-        """Read a body that no operation has read, so that it is recorded."""
+        """Read a body that no operation has read, to record it."""
         if self._answer is None and not self.call.request.content.at_eof():
             await self.call.drain()
 
@@ -93,7 +93,7 @@ class ServedExchange:
     async def hold(self, seconds: float) -> None:
         await self.host.hold(seconds)
         if self.host.stopping:
-            # Ends the connection without an answer, as aiohttp does with handlers that are late.
+            # Ends the connection without a response, as aiohttp does with late handlers.
             raise asyncio.CancelledError
 
     async def cut(self, raw: bytes = b"", *, reset: bool = True) -> web.StreamResponse:
@@ -111,7 +111,7 @@ class ServedExchange:
 
 
 def _arm_reset(transport: asyncio.Transport) -> None:
-    """Make closing a connection reset it."""
+    """Close a connection with a TCP reset."""
     # A duplicate, since uvloop's socket object cannot set options.
     with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as copy:
         copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

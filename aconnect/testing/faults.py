@@ -1,9 +1,10 @@
-"""Everything that can go wrong on the way to a Connect server, as values for `FakeConnect.script`.
+"""Faults on the way to a Connect server, as values for `FakeConnect.script`.
 
 Decides what each fault does to one request. It does not decide which request meets it: the script
-does. Faults that need no answer act before the operation, which then does not happen; those that
-spoil an answer (`reset_mid_body`, `truncated_json`, `stalled_body`, `repeated_cursor`) let it
-happen. `after` makes the first kind act behind the operation, so that only the answer is lost.
+does. Faults that need no response act instead of the operation, which is then not performed; those
+that damage a response (`reset_mid_body`, `truncated_json`, `stalled_body`, `repeated_cursor`) act
+after it. With `after`, the first type acts after the operation too, so that only its response is
+lost.
 """
 
 import math
@@ -27,7 +28,7 @@ Body: TypeAlias = "bytes | str | Mapping[str, object] | None"
 
 
 class Exchange(Protocol):
-    """One request and what a fault may do with it."""
+    """One request, and what a fault can do with it."""
 
     path: str
     query_string: str
@@ -39,16 +40,16 @@ class Exchange(Protocol):
 
     @property
     def root(self) -> str:
-        """Path of the API on any server, such as `/__api__`."""
+        """The path of the API on any server, such as `/__api__`."""
         ...
 
     async def response(self) -> Response:
-        """Let the operation happen, once, and return its answer."""
+        """Perform the operation, once, and return its response."""
         ...
 
     async def send(self, response: Response) -> web.StreamResponse: ...
     async def begin(self, response: Response, length: int) -> web.StreamResponse:
-        """Send the headers of an answer of `length` bytes."""
+        """Send the headers of a response of `length` bytes."""
         ...
 
     async def hold(self, seconds: float) -> None:
@@ -56,21 +57,21 @@ class Exchange(Protocol):
         ...
 
     async def cut(self, raw: bytes = b"", *, reset: bool = True) -> web.StreamResponse:
-        """Write raw bytes and end the connection, by a TCP reset or in order."""
+        """Write raw bytes and close the connection, with a TCP reset or normally."""
         ...
 
 
 class Fault(Protocol):
-    """What may be scripted."""
+    """A fault that can be scripted."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
-        """Answer, spoil or end the exchange."""
+        """Respond, damage the response or close the connection."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Answer with a status instead of doing anything."""
+    """Return a status instead of performing the operation."""
 
     code: int
     retry_after: float | str | None = None
@@ -83,7 +84,7 @@ class Status:
         if isinstance(self.retry_after, str):
             headers["Retry-After"] = self.retry_after
         elif self.retry_after is not None and self.http_date:
-            # Rounded up: an HTTP date knows whole seconds only.
+            # Rounded up: an HTTP date has whole seconds only.
             headers["Retry-After"] = formatdate(math.ceil(time() + self.retry_after), usegmt=True)
         elif self.retry_after is not None:
             headers["Retry-After"] = f"{self.retry_after:g}"
@@ -115,7 +116,7 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class ResetMidBody:
-    """Send the headers and half of the true body, then reset."""
+    """Send the headers and half of the body, then reset the connection."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         response = await exchange.response()
@@ -130,7 +131,7 @@ class ResetMidBody:
 
 @dataclass(frozen=True, slots=True)
 class TruncatedJson:
-    """Answer completely as HTTP goes, with JSON that ends half-way."""
+    """Send a complete HTTP response with truncated JSON."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         response = await exchange.response()
@@ -141,7 +142,7 @@ class TruncatedJson:
 
 @dataclass(frozen=True, slots=True)
 class LoginPage:
-    """Answer with the HTML of a proxy's login page and status 200."""
+    """Return the HTML of a proxy's login page with status 200."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         page = b"<!DOCTYPE html><html><title>Sign in</title><body><form></form></body></html>"
@@ -150,7 +151,7 @@ class LoginPage:
 
 @dataclass(frozen=True, slots=True)
 class SlowHeaders:
-    """Wait before doing anything, then answer as usual."""
+    """Wait, then respond as usual."""
 
     seconds: float
 
@@ -161,7 +162,7 @@ class SlowHeaders:
 
 @dataclass(frozen=True, slots=True)
 class StalledBody:
-    """Send the headers and half of the body, nothing for a while, then the rest."""
+    """Send the headers and half of the body, pause, then send the rest."""
 
     seconds: float
 
@@ -179,7 +180,7 @@ class StalledBody:
 
 @dataclass(frozen=True, slots=True)
 class GzipBomb:
-    """Answer with a small gzip body that inflates to `size` bytes of white space and `{}`."""
+    """Return a small gzip body that decompresses to `size` bytes of white space and `{}`."""
 
     size: int
 
@@ -212,13 +213,13 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedCursor:
-    """Answer a keyset page whose next cursor is the one just asked for."""
+    """Return a keyset page whose next cursor is the requested one."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         response = await exchange.response()
         page: dict[str, Any] = msgspec.json.decode(response.whole())
         asked = parse_qs(exchange.query_string).get("next")
-        # The first page was asked for without one: give one that leads back to the first page.
+        # The first page has no cursor: return one that leads back to the first page.
         cursor = asked[0] if asked else cursor_of(START)
         page["paging"]["cursors"]["next"] = cursor
         response.body = msgspec.json.encode(page)
@@ -227,7 +228,7 @@ class RepeatedCursor:
 
 @dataclass(frozen=True, slots=True)
 class Vanish:
-    """Answer as for a task that this node does not know."""
+    """Respond as if this node did not have the task."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         body = (
@@ -238,7 +239,7 @@ class Vanish:
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """Answer with something that is not HTTP."""
+    """Return something that is not HTTP."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         return await exchange.cut(b"!! this is not HTTP at all\r\n\r\n", reset=False)
@@ -246,7 +247,7 @@ class Garbage:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """Let the operation happen, then apply a fault to its answer."""
+    """Perform the operation, then apply a fault to its response."""
 
     fault: Fault
 
@@ -263,12 +264,12 @@ def status(
     body: Body = None,
     content_type: str | None = None,
 ) -> Status:
-    """Answer with a status; `retry_after` is seconds, sent as a date if asked, or literal text."""
+    """Return a status; `retry_after` is in seconds, sent as a date on request, or literal text."""
     return Status(code, retry_after, http_date, body, content_type)
 
 
 def error(code: int, api_code: int, message: str = "A scripted error.") -> Status:
-    """Answer with a status and the API's own error body."""
+    """Return a status and the API's own error body."""
     return Status(code, body={"code": api_code, "error": message, "payload": None})
 
 
@@ -278,22 +279,22 @@ def reset() -> Reset:
 
 
 def reset_mid_body() -> ResetMidBody:
-    """Send full headers and half of the true body, then reset the connection."""
+    """Send all headers and half of the body, then reset the connection."""
     return ResetMidBody()
 
 
 def truncated_json() -> TruncatedJson:
-    """Answer completely, but with JSON that is cut half-way."""
+    """Return a complete response with truncated JSON."""
     return TruncatedJson()
 
 
 def login_page() -> LoginPage:
-    """Answer with an HTML login page and status 200, as a proxy does."""
+    """Return an HTML login page with status 200, as a proxy does."""
     return LoginPage()
 
 
 def slow_headers(seconds: float) -> SlowHeaders:
-    """Wait before the operation, then answer as usual."""
+    """Wait before the operation, then respond as usual."""
     return SlowHeaders(seconds)
 
 
@@ -303,30 +304,30 @@ def stalled_body(seconds: float) -> StalledBody:
 
 
 def gzip_bomb(size: int = 200 << 20) -> GzipBomb:
-    """Answer with a small gzip body that inflates to about `size` bytes of valid JSON."""
+    """Return a small gzip body that decompresses to about `size` bytes of valid JSON."""
     return GzipBomb(size)
 
 
 def redirect(location: str | None = None, code: int = 302) -> Redirect:
-    """Redirect, by default to `FakeConnect.elsewhere`, which records what arrives there."""
+    """Redirect, by default to `FakeConnect.elsewhere`, which records the requests."""
     return Redirect(location, code)
 
 
 def repeated_cursor() -> RepeatedCursor:
-    """Answer a keyset page whose next cursor is the one asked for (on page 1: one back to it)."""
+    """Return a keyset page whose next cursor is the requested one (page 1: one back to it)."""
     return RepeatedCursor()
 
 
 def vanish() -> Vanish:
-    """Answer 404 with code 141, as another node does to a poll of a task."""
+    """Return 404 with code 141, as another node does to a poll of a task."""
     return Vanish()
 
 
 def garbage() -> Garbage:
-    """Answer with bytes that are not HTTP and close the connection."""
+    """Return bytes that are not HTTP and close the connection."""
     return Garbage()
 
 
 def after(fault: Fault) -> After:
-    """Let the operation happen first, so that `fault` loses only its answer."""
+    """Perform the operation first, so that `fault` affects only its response."""
     return After(fault)

@@ -22,7 +22,7 @@ else:
 
     @pytest_asyncio.fixture
     async def connect_server(request: pytest.FixtureRequest) -> AsyncIterator["FakeConnect"]:
-        """A simulated Connect server, started; `@pytest.mark.connect(...)` shapes it."""
+        """A running simulated Connect server; configure it with `@pytest.mark.connect(...)`."""
         from aconnect.testing.connect.server import FakeConnect  # noqa: PLC0415 - late, see above
 
         marker = request.node.get_closest_marker("connect")

@@ -14,7 +14,7 @@ from aconnect.testing.wire import Route, RouteTable
 def router_for(
     table: RouteTable[Any], version: tuple[int, int, int] | None, entries: int
 ) -> "Router":
-    """Return the one router of a table's `entries` routes for all servers of a version."""
+    """Return the router of a table's `entries` routes, shared by all servers of a version."""
     del entries
     return Router(table, version)
 
@@ -26,12 +26,12 @@ class _Branch:
         self.literal: dict[str, _Branch] = {}
         self.any: _Branch | None = None
         self.rest: _Branch | None = None
-        """Where a variable leads that takes all segments left."""
+        """The branch of a variable that takes all remaining segments."""
         self.leaves: dict[str, Route] = {}
 
 
 class Router:
-    """Finds the route of a path among those that a version has; None has all."""
+    """Finds the route of a path among those of a version; None stands for all versions."""
 
     def __init__(self, table: RouteTable[Any], version: tuple[int, int, int] | None = None) -> None:
         self._root = _Branch()
@@ -53,7 +53,7 @@ class Router:
         branch.leaves[entry.method] = entry
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """Return the route and its decoded arguments; a literal segment wins over a variable."""
+        """Return the route and its decoded arguments; a literal segment takes precedence."""
         values: list[str] = []
         branch = self._follow(path, values)
         entry = branch.leaves.get(method) if branch is not None else None

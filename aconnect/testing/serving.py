@@ -1,4 +1,4 @@
-"""Running a simulated server until it is told to stop.
+"""Running a simulated server until a signal arrives.
 
 Decides how signals end it. It parses no arguments and prints nothing: the callers do.
 """
@@ -25,7 +25,7 @@ async def serve(
     seconds_per_line: float = 0.0,
     ready: Callable[[FakeConnect], None] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is called once requests can come."""
+    """Serve until SIGINT or SIGTERM; `ready` is called when the server accepts requests."""
     server = FakeConnect(
         seed,
         version=version,

@@ -1,8 +1,8 @@
-"""The vocabulary of a simulated operation: routes, calls, answers, errors and records of requests.
+"""The types of a simulated operation: routes, calls, responses, errors and records of requests.
 
-Decides how handlers are declared and what they see and return. It does not know sockets, faults,
-any service or any operation: `base` moves bytes, and each service has its own states, table of
-routes and form of errors. Connect's are in `dialect`.
+Decides how handlers are declared, what they receive and what they return. Sockets and faults are in
+`base`; each service has its own state, table of routes and format of errors. Connect's are in
+`dialect`.
 """
 
 import inspect
@@ -16,10 +16,10 @@ import msgspec
 from aiohttp import web
 
 Row: TypeAlias = dict[str, Any]
-"""One object as it goes over the wire."""
+"""A JSON object as it is sent."""
 
 KEPT_BODY = 1 << 20
-"""How many bytes of a request's body a record keeps."""
+"""The number of bytes of a request body that a record keeps."""
 
 MAX_JSON = 16 << 20
 
@@ -29,14 +29,14 @@ C = TypeVar("C", bound="Call[Any]")
 R = TypeVar("R", bound="Response | Awaitable[Response]")
 
 
-class ServiceFault(Exception):  # noqa: N818 - it is an answer, not a failure
-    """An answer of the service's error form, raised by a handler or by what reads a request.
+class ServiceFault(Exception):  # noqa: N818 - it is a response, not a failure
+    """An error response in the service's format, raised by a handler or while parsing a request.
 
     Args:
         status: HTTP status.
-        message: What the caller is told.
+        message: The message for the caller.
         code: The service's own code, if it has codes.
-        details: Whatever else the service's error body needs.
+        details: Further values of the service's error body.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class ServiceFault(Exception):  # noqa: N818 - it is an answer, not a failure
 
 
 class MalformedFault(ServiceFault):
-    """The body is not what its kind says, or no object."""
+    """The body does not match its content type, or is not an object."""
 
 
 @dataclass(slots=True)
 class Response:
-    """What a handler answers: a whole body, or pieces of a long one."""
+    """The response of a handler: a complete body, or the pieces of a long one."""
 
     body: bytes = b""
     status: int = 200
@@ -68,7 +68,7 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     pieces: Iterator[bytes] | None = None
     length: int | None = None
-    """Size of all pieces, when known."""
+    """The size of all pieces, if known."""
 
     def whole(self) -> bytes:
         """Return the complete body, joining the pieces."""
@@ -82,37 +82,37 @@ _encode = msgspec.json.Encoder().encode
 
 
 def ok(value: object, status: int = 200) -> Response:
-    """Answer with JSON."""
+    """Return a JSON response."""
     return Response(_encode(value), status)
 
 
 def empty(status: int = 204) -> Response:
-    """Answer without a body."""
+    """Return a response without a body."""
     return Response(b"", status, None)
 
 
 def text(body: str, status: int) -> Response:
-    """Answer with plain text."""
+    """Return a plain text response."""
     return Response(body.encode(), status, "text/plain; charset=utf-8")
 
 
 @dataclass(slots=True)
 class Recorded:
-    """One request that arrived."""
+    """One recorded request."""
 
     number: int
     method: str
     path: str
-    """Below the root of the API, percent-encoded as it came."""
+    """The path below the API root, percent-encoded as received."""
     query_string: str
     headers: Mapping[str, str]
     """Case-insensitive."""
     body: bytes = b""
-    """The first MiB of what was read of the body."""
+    """The first MiB of the body that was read."""
     size: int = 0
-    """How many bytes of the body were read."""
+    """The number of bytes of the body that were read."""
     fault: str | None = None
-    """Name of the scripted fault that answered it."""
+    """The name of the scripted fault that responded to it."""
 
     @property
     def query(self) -> dict[str, list[str]]:
@@ -129,7 +129,7 @@ class Recorded:
 
 
 class Host(Protocol[S_co]):
-    """What a call may ask of its server."""
+    """What a call needs of its server."""
 
     @property
     def state(self) -> S_co: ...
@@ -141,7 +141,7 @@ class Host(Protocol[S_co]):
 
 
 class Call(Generic[S]):
-    """One request on its way to a handler, of a service whose state is an `S`."""
+    """One request to a handler, of a service whose state is an `S`."""
 
     __slots__ = (
         "_query",
@@ -173,7 +173,7 @@ class Call(Generic[S]):
         return self.host.state
 
     def set_cookie(self, cookie: str) -> None:
-        """Send a cookie with the answer, whatever that is: `name=value; Path=/`."""
+        """Send a cookie with any response: `name=value; Path=/`."""
         self.cookies = (*self.cookies, cookie)
 
     def values(self, name: str) -> list[str]:
@@ -183,12 +183,12 @@ class Call(Generic[S]):
         return self._query.get(name, [])
 
     def value(self, name: str) -> str | None:
-        """Return a query parameter; of a repeated one only the first counts."""
+        """Return a query parameter; of a repeated one, the first."""
         values = self.values(name)
         return values[0] if values else None
 
     def integer(self, name: str, default: int, low: int = 0, high: int | None = None) -> int:
-        """Return a query parameter as a number within bounds."""
+        """Return a query parameter as an integer within bounds."""
         given = self.value(name)
         if given is None or given == "":
             return default
@@ -202,7 +202,7 @@ class Call(Generic[S]):
         return number
 
     def flag(self, name: str, default: bool) -> bool:
-        """Return a query boolean, which must be lower-case."""
+        """Return a boolean query parameter, which must be lower-case."""
         given = self.value(name)
         if given is None:
             return default
@@ -211,7 +211,7 @@ class Call(Generic[S]):
         return given == "true"
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes, recording its beginning and size."""
+        """Yield the chunks of the body, recording its beginning and size."""
         request = self.request
         if not request.can_read_body:
             return
@@ -226,7 +226,7 @@ class Call(Generic[S]):
             yield chunk
 
     async def drain(self) -> None:
-        """Read the body away, for its record."""
+        """Read the body to record it."""
         async for _ in self.chunks():
             pass
 
@@ -250,7 +250,7 @@ class Call(Generic[S]):
             raise MalformedFault(400, f"The request body is not valid JSON: {cause}.") from cause
 
     async def fields(self, *required: str) -> Row:
-        """Decode a JSON object whose required members are texts, none of them empty."""
+        """Decode a JSON object whose required members are non-empty strings."""
         found = await self.json()
         if not isinstance(found, dict):
             raise MalformedFault(400, "The request body must be a JSON object.")
@@ -261,7 +261,7 @@ class Call(Generic[S]):
         return body
 
     async def form(self) -> dict[str, str]:
-        """Decode a body of `application/x-www-form-urlencoded`; of a repeated field the last."""
+        """Decode an `application/x-www-form-urlencoded` body; of a repeated field, the last."""
         body = await self.read()
         try:
             return dict(parse_qsl(body.decode(), keep_blank_values=True))
@@ -285,7 +285,7 @@ class Route:
     headers: Mapping[str, str]
 
     def is_in(self, version: tuple[int, int, int]) -> bool:
-        """Tell whether a version has the operation."""
+        """Return True if a version has the operation."""
         return self.since <= version and (self.until is None or version < self.until)
 
 

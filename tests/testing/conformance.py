@@ -1,4 +1,4 @@
-"""Requests that schemathesis makes from the vendor's contract, and the judgement of their answers.
+"""Requests that schemathesis makes from the vendor's contract, and the check of the responses.
 
 Decides which requests one operation gets and what counts as a violation. Which violations are right
 as they are, and why, is listed in the test.
@@ -38,7 +38,7 @@ from tests.contracts.table import operation_key, placeholders
 from tests.testing.contract import Contract
 
 POSITIVE, RANDOM, NEGATIVE = 6, 2, 6
-"""How many requests of each kind an operation gets: with real ids, with any ids, and wrong ones.
+"""The number of requests of each type for an operation: with real, random and invalid ids.
 
 They are for hypothesis's usual 100 examples, and grow with the profile's number of them.
 """
@@ -50,7 +50,7 @@ CHECKS: Final = [
     response_schema_conformance,
 ]
 
-# How the simulated server refuses what has not the form that the contract gives it.
+# How the simulated server refuses values that do not have the form in the contract.
 _MALFORMED: Final = re.compile(
     r"wrong type|must be an integer|must be true or false|not valid JSON|must be a JSON object"
 )
@@ -58,13 +58,13 @@ _MALFORMED: Final = re.compile(
 
 @schemathesis.serializer("application/gzip", "application/x-gzip")
 def raw(_: SerializationContext, value: Any) -> Any:
-    """Send an archive as it is."""
+    """Send an archive unchanged."""
     return value if isinstance(value, bytes) else str(value).encode()
 
 
 @dataclass(frozen=True)
 class Known:
-    """Arguments of an operation that are right for a server as it stands."""
+    """Arguments of an operation that are valid for a server in its current state."""
 
     path: Mapping[str, str]
     query: Mapping[str, Any]
@@ -83,7 +83,7 @@ def declared_as(label: str) -> str | None:
 
 
 async def learn(server: FakeConnect, label: str) -> Known | None:
-    """Fill a server with something of everything, and learn the valid call of an operation."""
+    """Create objects of every type, and return the valid call of an operation."""
     path = label.partition(" ")[2]
     key = declared_as(label)
     async with Client(server.url, api_key=server.api_key) as client:
@@ -91,13 +91,13 @@ async def learn(server: FakeConnect, label: str) -> Known | None:
         await scenario.set_up()
         if key is None:
             return None
-        # Refused before it happens, since only the request is wanted.
+        # Refused before it is performed, because only the request is needed.
         server.script(faults.error(400, 3), on=re.sub(r"{.*?}", "*", label))
         with suppress(errors.AconnectError):
             await scenario.call(key)()
         server.assert_script_used()
     sent = server.requests[-1]
-    # The last placeholder may hold slashes.
+    # The last placeholder may contain slashes.
     pattern = re.sub(r"{\w+}", "([^/]+)", re.sub(r"{\w+}$", "(.+)", path))
     match = re.fullmatch(pattern, sent.path)
     assert match is not None, f"{sent.path} is no {path}"
@@ -114,20 +114,20 @@ async def learn(server: FakeConnect, label: str) -> Known | None:
 
 @dataclass
 class Report:
-    """What was seen of one operation."""
+    """The results of one operation."""
 
     violations: dict[str, str] = field(default_factory=dict[str, str])
-    """By name, each with the shortest request that shows it."""
+    """Violations by name, each with the shortest request that causes it."""
     statuses: set[int] = field(default_factory=set[int])
 
     def add(self, what: str, told: str) -> None:
-        """Keep a violation, if it is new or its request shorter."""
+        """Record a violation, if it is new or its request is shorter."""
         if what not in self.violations or len(told) < len(self.violations[what]):
             self.violations[what] = told
 
 
 class Examination:
-    """One operation, examined on servers of one version that run in the thread of a portal."""
+    """One operation, checked on servers of one version that run in the thread of a portal."""
 
     def __init__(
         self, portal: BlockingPortal, contract: Contract, label: str, version: str
@@ -143,7 +143,7 @@ class Examination:
         self._report = Report()
 
     def run(self) -> Report:
-        """Make all requests and tell what was seen."""
+        """Make all requests and return the results."""
         with self._session:
             try:
                 self._renew()
@@ -155,7 +155,7 @@ class Examination:
         return self._report
 
     def _renew(self) -> None:
-        """Begin with a fresh server, so that what one request removes is there for the next."""
+        """Start with a new server, so that the deletion by one request does not affect the next."""
         self._stop()
         self._server = FakeConnect(seed=SEED, version=self._version)
         self._portal.call(self._server.start)
@@ -176,7 +176,7 @@ class Examination:
                 )
             )
             self._generate(GenerationMode.POSITIVE, POSITIVE, known.path)
-            # Some operations take nothing that could be wrong.
+            # Some operations have no value that could be invalid.
             with suppress(Unsatisfiable):
                 self._generate(GenerationMode.NEGATIVE, NEGATIVE, known.path)
         if known is None or known.path:
@@ -188,7 +188,7 @@ class Examination:
         fixed = None if path is None else dict(path)
         strategy = self._operation.as_strategy(generation_mode=mode, path_parameters=fixed)
 
-        # No shrinking: the shortest request of those made is told, and all violations matter.
+        # No shrinking: the shortest request is reported, and all violations matter.
         @settings(
             database=None,
             max_examples=count * settings().max_examples // 100,
@@ -198,10 +198,10 @@ class Examination:
         @given(strategy)
         def each(case: Case[Any]) -> None:
             if path is not None and self._known is not None:
-                # The fresh server may have given other ids.
+                # The new server may have assigned other ids.
                 case.path_parameters = dict(self._known.path)
             if mode is GenerationMode.NEGATIVE and case.body is not NOT_SET:
-                # What a server does not know, it ignores.
+                # Servers ignore unknown fields.
                 case.body = self._contract.known(self._label, case.media_type, case.body)
             self._send(case, generated=mode)
 
@@ -226,7 +226,7 @@ class Examination:
         checks = list(CHECKS)
         bodied = case.body is not NOT_SET and self._contract.judges(case.body)
         if generated is GenerationMode.NEGATIVE and bodied:
-            # Servers ignore what they do not know in a query, but look at bodies.
+            # Servers ignore unknown query parameters, but check bodies.
             checks.append(negative_data_rejection)
         try:
             case.validate_response(response, checks=checks)
@@ -246,7 +246,7 @@ class Examination:
 
 
 def _error(response: Response) -> str | None:
-    """Return the message of an answer, if that has the form of Connect's errors."""
+    """Return the message of a response, if it is one of Connect's errors."""
     try:
         body = response.json()
     except ValueError:
@@ -258,7 +258,7 @@ def _error(response: Response) -> str | None:
 
 
 def _name(failure: Failure) -> str:
-    """Name a failure as the list of exceptions does."""
+    """Return a failure as the list of exceptions names it."""
     match failure:
         case UndefinedStatusCode():
             return f"answers {failure.status_code}"

@@ -12,7 +12,7 @@ from aconnect.testing import FakeConnect
 
 
 class Reply(NamedTuple):
-    """One complete answer."""
+    """A complete response."""
 
     status: int
     headers: Any
@@ -27,11 +27,11 @@ class Reply(NamedTuple):
 
 
 class Caller:
-    """Calls one server with one key over fresh connections, so that aiohttp resends nothing."""
+    """Calls one server with one key over new connections, so that aiohttp retries nothing."""
 
     def __init__(self, server: FakeConnect, session: aiohttp.ClientSession) -> None:
         self.server = server
-        # A request that fails is not to be sent again behind the test's back.
+        # aiohttp must not retry a failed request.
         session._retry_connection = False
         self.session = session
 
@@ -51,7 +51,7 @@ class Caller:
 
 @asynccontextmanager
 async def calling(server: FakeConnect) -> AsyncIterator[Caller]:
-    """Start a server and give a caller for it."""
+    """Start a server and return a caller for it."""
     jar = aiohttp.DummyCookieJar()
     async with (
         server,

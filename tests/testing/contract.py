@@ -1,4 +1,4 @@
-"""One edition of the vendor's contract, read so that it can be tested against.
+"""One edition of the vendor's contract, prepared for tests.
 
 Decides what is corrected in it, and which fields an answer should have. The contract itself is no
 part of this project.
@@ -23,25 +23,25 @@ Json: TypeAlias = dict[str, Any]
 
 
 class Contract:
-    """One edition of the vendor's contract, and what schemathesis makes of it."""
+    """One edition of the vendor's contract, and its schemathesis schema."""
 
     def __init__(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
         document = json.loads(text)
         self._schemas: Json = document["components"]["schemas"]
-        # The old edition tells neither which fields may be null nor which errors there are.
+        # The old edition specifies neither nullable fields nor errors.
         self._lenient = '"nullable"' not in text
         self._document: Json = self._merged(document)
         self._schemas = self._document["components"]["schemas"]
-        # A configuration of its own, since the default one is looked for in files.
+        # A configuration of its own, because the default one is looked up in files.
         schema = schemathesis.openapi.from_dict(self._document, config=schemathesis.Config())
-        # The key is ours; one made up would only be refused.
+        # A valid key; a generated one would only be refused.
         schema.config.generation.update(with_security_parameters=False)
         found = [cast("Any", one).ok() for one in schema.get_all_operations()]
         self.operations: Mapping[str, Any] = {one.label: one for one in found}
 
     def _merged(self, node: Any) -> Any:
-        """Write each `allOf` as one schema: the vendor's bases refuse what is added to them."""
+        """Merge each `allOf` into one schema: the vendor's bases refuse additional properties."""
         if isinstance(node, list):
             return [self._merged(each) for each in node]
         if not isinstance(node, dict):
@@ -61,7 +61,7 @@ class Contract:
         return schema
 
     def silent_on(self, failure: BaseException) -> bool:
-        """Tell whether this edition says nothing of what a failure is about."""
+        """Return True if this edition does not specify errors."""
         match failure:
             case UndefinedStatusCode():
                 return self._lenient and 400 <= failure.status_code < 500
@@ -70,15 +70,15 @@ class Contract:
         return False
 
     def judges(self, body: Any) -> bool:
-        """Tell whether this edition says what is wrong with a body that it calls wrong."""
+        """Return True if this edition specifies the error for an invalid body."""
         return not (self._lenient and isinstance(body, dict) and None in body.values())
 
     def known(self, label: str, media_type: str | None, body: Any) -> Any:
-        """Return what this edition knows of an operation's body, at any depth."""
+        """Return the schema of an operation's body in this edition, at any depth."""
         return self._known(self._body(label, media_type), body)
 
     def required(self, label: str) -> frozenset[str]:
-        """Name the fields that this edition requires of an operation's JSON body."""
+        """Return the fields that this edition requires of an operation's JSON body."""
         return frozenset(self._body(label, "application/json").get("required", ()))
 
     def _body(self, label: str, media_type: str | None) -> Json:
@@ -96,7 +96,7 @@ class Contract:
         return value
 
     def missing(self, label: str, response: Response) -> Iterator[str]:
-        """Name the fields of the contract that an answer leaves out, each with its schema."""
+        """Return the fields of the contract that a response lacks, each with its schema."""
         method, _, path = label.partition(" ")
         told = self._document["paths"][path][method.lower()]["responses"]
         kinds = told.get(str(response.status_code), {}).get("content", {})
@@ -120,7 +120,7 @@ class Contract:
 
 
 def simulated(label: str, version: str) -> bool:
-    """Tell whether the simulated server of a version has an operation."""
+    """Return True if the simulated server of a version has an operation."""
     wanted = operation_key(*label.split(" ", 1))
     return any(
         operation_key(entry.method, entry.template) == wanted

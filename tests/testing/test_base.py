@@ -1,4 +1,4 @@
-"""What any simulated service has, shown with a small one."""
+"""What every simulated service has, with a small one as the example."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from aconnect.testing.wire import Call, Response, Route, RouteTable, Row, Servic
 
 @dataclass
 class Shelf:
-    """What the library holds."""
+    """The books of the library."""
 
     books: dict[str, Row] = field(default_factory=lambda: {"a b": {"title": "Emma"}})
 
 
-Asked: TypeAlias = Call[Shelf]
-ROUTES: RouteTable[Asked] = RouteTable()
+LibraryCall: TypeAlias = Call[Shelf]
+ROUTES: RouteTable[LibraryCall] = RouteTable()
 
 
 @ROUTES.route("GET", "/books/{id}/")
-def get_book(call: Asked) -> Response:
+def get_book(call: LibraryCall) -> Response:
     if call.args["id"] not in call.state.books:
         raise ServiceFault(404, "No such book.", details={"id": call.args["id"]})
     return ok(call.state.books[call.args["id"]])
 
 
 @ROUTES.route("GET", "/shelves/{name}/{path...}")
-def get_path(call: Asked) -> Response:
+def get_path(call: LibraryCall) -> Response:
     return ok(call.args)
 
 
 @ROUTES.route("POST", "/login", public=True)
-async def login(call: Asked) -> Response:
+async def login(call: LibraryCall) -> Response:
     call.set_cookie("session=1; Path=/")
     call.set_cookie("csrf=2; Path=/")
     return ok(await call.form())
 
 
 @ROUTES.route("POST", "/books")
-async def add_book(call: Asked) -> Response:
+async def add_book(call: LibraryCall) -> Response:
     return ok(await call.fields("title"), 201)
 
 
@@ -60,14 +60,14 @@ class FakeLibrary(FakeServer[Shelf]):
     def __init__(self, **options: Unpack[Options]) -> None:
         super().__init__(Shelf(), **options)
 
-    def admit(self, call: Asked, route: Route) -> None:
+    def admit(self, call: LibraryCall, route: Route) -> None:
         if not route.public and call.request.headers.get("Authorization") != "Bearer token":
             raise ServiceFault(401, "Who are you?")
 
     def error(self, fault: ServiceFault) -> Response:
         return ok({"detail": fault.message, "more": fault.details}, fault.status)
 
-    def unknown(self, call: Asked, allowed: list[str]) -> Response:
+    def unknown(self, call: LibraryCall, allowed: list[str]) -> Response:
         return text(",".join(allowed), 405) if allowed else super().unknown(call, allowed)
 
 
@@ -83,7 +83,7 @@ async def library(**options: Unpack[Options]) -> AsyncGenerator[tuple[FakeLibrar
 
 @pytest.mark.parametrize("prefix", ["", "/far/away"])
 async def test_a_service_has_its_own_root_and_records_below_it(prefix: str):
-    """Operations live below prefix and root; records and scripts speak of what is below both."""
+    """Operations are below prefix and root; records and scripts use paths below both."""
     async with library(prefix=prefix) as (server, session):
         server.script(faults.status(503), on="GET /books/*")
         found = [await session.get(f"{server.url}/api/v3/books/a%20b/") for _ in range(2)]
@@ -107,7 +107,7 @@ async def test_a_service_has_its_own_root_and_records_below_it(prefix: str):
 async def test_a_service_refuses_in_its_own_form(
     method: str, path: str, headers: dict[str, str], status: int, body: str
 ):
-    """Refusals of handlers, of admission and of what reads bodies have the service's form."""
+    """Refusals of handlers, of admission and of parsing have the service's format."""
     async with library() as (server, session):
         response = await session.request(method, server.url + path, headers=headers)
         assert response.status == status
@@ -124,7 +124,7 @@ async def test_a_service_refuses_in_its_own_form(
     ],
 )
 async def test_a_route_may_take_the_rest_of_a_path(path: str, args: dict[str, str] | None):
-    """A last placeholder with dots takes one segment or more, decoded."""
+    """A last placeholder with dots takes one or more segments, decoded."""
     async with library() as (server, session):
         response = await session.get(URL(f"{server.url}/api/v3{path}", encoded=True))
         assert response.status == (200 if args else 404)
@@ -145,7 +145,7 @@ async def test_a_form_is_read_and_several_cookies_are_set():
 
 
 async def test_a_redirect_keeps_the_root_of_the_service():
-    """The fault leads to the same path on the other origin."""
+    """The fault redirects to the same path on another origin."""
     async with library() as (server, session):
         server.script(faults.redirect())
         await session.get(f"{server.url}/api/v3/books/x/?a=1")

@@ -6,7 +6,7 @@ from aconnect.testing import VirtualClock
 
 
 async def test_hours_pass_at_once():
-    """A long sleep takes no time, and both clocks move by it."""
+    """A long sleep takes no time, and advances both clocks."""
     clock = VirtualClock(epoch=1000.0)
     async with asyncio.timeout(1):
         await clock.sleep(7200)
@@ -14,7 +14,7 @@ async def test_hours_pass_at_once():
 
 
 async def test_sleepers_wake_in_order():
-    """Sleepers share one time line."""
+    """Sleepers share one timeline."""
     clock = VirtualClock()
     woken = []
 
@@ -31,7 +31,7 @@ async def test_sleepers_wake_in_order():
 
 
 async def test_cancelled_sleepers_do_not_move_time():
-    """Time does not jump to a deadline nobody waits for."""
+    """Time does not jump to the deadline of a cancelled sleeper."""
     clock = VirtualClock()
     task = asyncio.ensure_future(clock.sleep(1000))
     await asyncio.sleep(0)
@@ -42,7 +42,7 @@ async def test_cancelled_sleepers_do_not_move_time():
 
 
 async def test_no_sleep_at_all():
-    """Sleeping for nothing only yields."""
+    """Sleeping for zero seconds only yields."""
     clock = VirtualClock()
     await clock.sleep(0)
     await clock.sleep(-1)
@@ -50,7 +50,7 @@ async def test_no_sleep_at_all():
 
 
 async def test_advance():
-    """Time may be moved by hand."""
+    """Time can be advanced explicitly."""
     clock = VirtualClock()
     task = asyncio.ensure_future(clock.sleep(10))
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The simulated Connect server keeps the vendor's contract, whatever it is asked.
+"""The simulated Connect server conforms to the vendor's contract, for any request.
 
 The contract is no part of this project. Where its files are at hand, schemathesis makes requests
 from them; elsewhere these tests are skipped.
@@ -52,7 +52,7 @@ EXCEPTIONS: Final[Mapping[tuple[str, str, str], str]] = {
     ("2023.09", "GET */jobs/{key}/error", "answers 204"): "known for jobs without an error",
     ("2023.09", "POST */deploy", "answers 202"): "the edition itself names its answer 202",
 }
-"""What is right though the contract says otherwise, by edition, operation and violation (both may
+"""Violations that are intended, by edition, operation and violation (both may
 have wild-cards), each with its reason."""
 
 MISSING: Final = [name for name in VERSIONS if not (FOLDER / f"connect-{name}.json").is_file()]
@@ -72,14 +72,14 @@ def contract(edition: str) -> Contract:
 
 @pytest.fixture(scope="module")
 def portal() -> Iterator[BlockingPortal]:
-    """A thread with a loop in which the servers run, since schemathesis waits for answers."""
+    """A thread with an event loop for the servers, because schemathesis blocks."""
     with start_blocking_portal() as started:
         yield started
 
 
 @pytest.fixture(scope="module")
 def examine(portal: BlockingPortal) -> Any:
-    """What examines an operation, once."""
+    """A function that checks an operation, once."""
 
     @cache
     def examined(edition: str, label: str) -> Report:
@@ -97,7 +97,7 @@ every_operation = pytest.mark.parametrize(
 
 
 def excepted(edition: str, label: str, what: str) -> bool:
-    """Tell whether a violation is listed."""
+    """Return True if a violation is listed."""
     return any(
         edition == of and fnmatchcase(label, labels) and fnmatchcase(what, listed)
         for of, labels, listed in EXCEPTIONS
@@ -106,7 +106,7 @@ def excepted(edition: str, label: str, what: str) -> bool:
 
 @every_operation
 def test_an_operation_keeps_the_contract(edition: str, label: str, examine: Any) -> None:
-    """Valid requests succeed and strange ones are refused as the contract or the list says."""
+    """Valid requests succeed and others are refused, as the contract or the list says."""
     if not simulated(label, VERSIONS[edition]):
         pytest.skip("the simulated server does not have it")
     report: Report = examine(edition, label)
@@ -125,7 +125,7 @@ def test_an_operation_keeps_the_contract(edition: str, label: str, examine: Any)
 
 @pytest.mark.parametrize("row", EXCEPTIONS, ids=" ".join)
 def test_an_exception_is_needed(row: tuple[str, str, str], examine: Any) -> None:
-    """What is listed as an exception occurs, or the contract still denies it."""
+    """Every listed exception occurs, or the contract still excludes it."""
     edition, labels, what = row
     status = what.removeprefix("answers ")
     meant = {

@@ -1,4 +1,4 @@
-"""Bundles, tasks and jobs behave like the real server's."""
+"""Bundles, tasks and jobs behave like those of the real server."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,7 @@ async def upload(call, path, data, **headers):
 
 
 async def test_upload_and_download(call, path):
-    """An archive comes back byte by byte."""
+    """An archive is returned unchanged."""
     data, _ = small_archive("python-dash")
     checksum = b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
     reply = await upload(call, path, data, **{"X-Content-Checksum": checksum})
@@ -53,7 +53,7 @@ async def test_upload_and_download(call, path):
 
 
 async def test_large_upload(call, path):
-    """A large archive goes through a file; its record keeps the first MiB only."""
+    """A large archive is stored in a file; its record keeps the first MiB only."""
     noise = b"".join(hashlib.sha256(i.to_bytes(4)).digest() for i in range(300_000))
     data = packed(**{"manifest.json": b"{}", "noise": noise})
     assert len(data) > 9_000_000
@@ -76,7 +76,7 @@ async def test_large_upload(call, path):
     ],
 )
 async def test_bad_uploads(call, path, data, headers, code):
-    """Each way to spoil an upload has its code, and leaves no bundle."""
+    """Each type of invalid upload has its code, and leaves no bundle."""
     reply = await upload(call, path, data, **headers)
     assert (reply.status, reply.code) == (400, code)
     assert len(await call.json("GET", path + "/bundles")) == 1
@@ -92,7 +92,7 @@ async def test_upload_without_length(call, path):
 
 
 async def test_expect_continue(call, path):
-    """A client that waits for leave to send its body gets it."""
+    """A client that sends `Expect: 100-continue` gets it."""
     async with asyncio.timeout(2):
         reply = await call(
             "POST",
@@ -104,7 +104,7 @@ async def test_expect_continue(call, path):
 
 
 async def test_multipart_upload(call, old, path):
-    """A form with metadata is taken from 2025.12; older servers take it for a bad archive."""
+    """A form with metadata is accepted from 2025.12; older servers take it for a bad archive."""
 
     def form():
         found = aiohttp.FormData()
@@ -128,7 +128,7 @@ async def test_multipart_upload(call, old, path):
     ids=["no boundary", "no header", "another boundary"],
 )
 async def test_broken_form(call, path, kind, body):
-    """A form that cannot be read is refused."""
+    """A malformed form is refused."""
     headers = {"Authorization": f"Key {call.server.api_key}", "Content-Type": kind}
     reply = await call("POST", f"{path}/bundles", data=body, headers=headers)
     assert (reply.status, reply.code) == (400, 3)
@@ -153,7 +153,7 @@ async def follow(call, task_id):
 
 
 async def test_deploy(call, path):
-    """A deployment puts out lines poll by poll, then activates its bundle and its app mode."""
+    """A deployment prints lines poll by poll, then activates its bundle and its app mode."""
     bundle = (await upload(call, path, small_archive("python-dash")[0])).json()["id"]
     reply = await call("POST", f"{path}/deploy", json={"bundle_id": bundle})
     assert reply.status == 202
@@ -171,7 +171,7 @@ async def test_deploy(call, path):
 
 
 async def test_failed_build(call, path):
-    """A failing build says so only at its end, and activates nothing."""
+    """A failing build reports it only at its end, and activates nothing."""
     call.server.state.build_script = BuildScript(
         ("a", "b", "c"), code=1, error="boom", quiet_polls=1
     )
@@ -190,7 +190,7 @@ async def test_failed_build(call, path):
 
 @pytest.mark.parametrize(("version", "active"), [("2025.06.0", "1"), ("2025.05.0", "4")])
 async def test_activate(serving, version, active):
-    """`activate: false` is heeded from 2025.06."""
+    """`activate: false` is supported from 2025.06."""
     call = await serving(version=version)
     path = f"/v1/content/{next(iter(call.server.state.content))}"
     bundle = (await upload(call, path, small_archive("shiny")[0])).json()["id"]
@@ -208,7 +208,7 @@ async def test_deploy_refusals(call, path):
 
 
 async def test_render(call, old):
-    """Documents render; old servers answer with the task in its old form."""
+    """Documents can be rendered; old servers return the task in its old form."""
     guids = list(call.server.state.content)
     assert (await call("POST", f"/v1/content/{guids[0]}/render", json={})).status == 400
     task = await call.json("POST", f"/v1/content/{guids[1]}/render", json={})
@@ -220,7 +220,7 @@ async def test_render(call, old):
 
 
 async def test_hanging_task(call, path):
-    """A task may hang; `wait` is held only where the state says so."""
+    """A task may hang; `wait` holds the request only if the state says so."""
     call.server.state.build_script = BuildScript(("a",), hang=True)
     task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
     async with asyncio.timeout(1):
@@ -239,7 +239,7 @@ async def test_hanging_task(call, path):
 
 
 async def test_timed_task(call, path):
-    """A timed task comes by the clock, and `wait` ends with the next line."""
+    """A timed task advances with the clock, and `wait` ends with the next line."""
     call.server.state.build_script = BuildScript(("a", "b"), seconds_per_line=0.01)
     task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
     async with asyncio.timeout(2):
@@ -248,7 +248,7 @@ async def test_timed_task(call, path):
 
 
 async def test_job_log_follows_the_task(call, path):
-    """The log of a running job grows with each look at it."""
+    """The log of a running job grows with each request."""
     await call("POST", f"{path}/deploy", json={})
     job = (await call.json("GET", path + "/jobs"))[0]
     assert (job["status"], job["end_time"]) == (0, None)
@@ -270,7 +270,7 @@ async def test_job_log_follows_the_task(call, path):
 
 
 async def test_kill(call, path):
-    """An active job is killed, and with it its task; killing again is code 163."""
+    """An active job is killed, with its task; killing it again is code 163."""
     task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
     job = (await call.json("GET", path + "/jobs"))[0]
     one = f"{path}/jobs/{job['key']}"
@@ -283,7 +283,7 @@ async def test_kill(call, path):
 
 
 async def test_old_jobs(serving):
-    """Old servers send ids of jobs as numbers and leave out later fields."""
+    """Old servers send ids of jobs as numbers and omit later fields."""
     call = await serving(Seed(jobs=30), version="2023.09.0")
     path = f"/v1/content/{next(iter(call.server.state.content))}"
     jobs = await call.json("GET", path + "/jobs")
@@ -296,7 +296,7 @@ async def test_old_jobs(serving):
 
 
 async def test_deleted_content_takes_everything(call, path):
-    """Bundles and jobs go with their content, also while it is deployed."""
+    """Bundles and jobs are deleted with their content, even during a deployment."""
     task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
     assert (await call("DELETE", path)).status == 204
     assert (await call("GET", f"{path}/bundles")).code == 4

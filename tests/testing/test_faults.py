@@ -1,4 +1,4 @@
-"""Every fault does to a request what its name says, and nothing else."""
+"""Every fault does what its name says, and nothing else."""
 
 import asyncio
 import zlib
@@ -19,7 +19,7 @@ def made(call):
 
 
 async def test_status_before(call):
-    """A scripted status is answered instead of doing the operation."""
+    """A scripted status is returned instead of performing the operation."""
     call.server.script(faults.status(503, retry_after=2))
     reply = await call(*CREATE, **BODY)
     assert (reply.status, reply.headers["Retry-After"]) == (503, "2")
@@ -29,14 +29,14 @@ async def test_status_before(call):
 
 
 async def test_status_after(call):
-    """After the operation only its answer is lost."""
+    """After the operation, only its response is lost."""
     call.server.script(faults.after(faults.status(502)))
     assert (await call(*CREATE, **BODY)).status == 502
     assert made(call)
 
 
 async def test_retry_after_spellings(call):
-    """Retry-After comes as seconds, as a date, or as any text."""
+    """Retry-After is sent as seconds, as a date, or as any text."""
     call.server.script(
         faults.status(429, retry_after=0.5),
         faults.status(429, retry_after=30, http_date=True),
@@ -53,7 +53,7 @@ async def test_retry_after_spellings(call):
 
 
 async def test_reset(call):
-    """A reset comes before any header, and the operation did not happen."""
+    """A reset precedes any header, and the operation was not performed."""
     call.server.script(faults.reset())
     with pytest.raises((aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)):
         await call(*CREATE, **BODY)
@@ -61,7 +61,7 @@ async def test_reset(call):
 
 
 async def test_reset_after(call):
-    """A reset after the operation loses its answer."""
+    """A reset after the operation loses its response."""
     call.server.script(faults.after(faults.reset()))
     with pytest.raises((aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)):
         await call(*CREATE, **BODY)
@@ -69,7 +69,7 @@ async def test_reset_after(call):
 
 
 async def test_reset_mid_body(call):
-    """Headers and half of the body come, then the connection is reset."""
+    """Headers and half of the body arrive, then the connection is reset."""
     call.server.script(faults.reset_mid_body())
     headers = {"Authorization": f"Key {call.server.api_key}"}
     url = call.server.url + "/__api__/v1/users"
@@ -81,7 +81,7 @@ async def test_reset_mid_body(call):
 
 
 async def test_truncated_json(call):
-    """The HTTP answer is complete, its JSON is not."""
+    """The HTTP response is complete, its JSON is not."""
     whole = await call("GET", "/v1/users")
     call.server.script(faults.truncated_json())
     cut = await call("GET", "/v1/users")
@@ -99,7 +99,7 @@ async def test_login_page(call):
 
 
 async def test_slow_headers(call):
-    """Slow headers are late, but right."""
+    """Slow headers arrive late, but correct."""
     call.server.script(faults.slow_headers(0.02))
     started = asyncio.get_running_loop().time()
     assert (await call.json("GET", "/v1/user"))["username"] == "admin"
@@ -107,7 +107,7 @@ async def test_slow_headers(call):
 
 
 async def test_slow_headers_given_up(call):
-    """If the client gives up on slow headers, the operation does not happen and nothing stays."""
+    """If the client stops waiting for headers, the operation is not performed."""
     before = asyncio.all_tasks()
     call.server.script(faults.slow_headers(60))
     with pytest.raises(TimeoutError):
@@ -125,7 +125,7 @@ async def test_stalled_body(call):
 
 
 async def test_stalled_body_given_up(call):
-    """If the client gives up during a stall, nothing stays behind."""
+    """If the client stops waiting during a stall, nothing is left behind."""
     before = asyncio.all_tasks()
     call.server.script(faults.stalled_body(60))
     with pytest.raises(TimeoutError):
@@ -136,7 +136,7 @@ async def test_stalled_body_given_up(call):
 
 
 async def test_gzip_bomb(call):
-    """A bomb is small on the wire and large when inflated."""
+    """A decompression bomb is small when sent and large when decompressed."""
     call.server.script(faults.gzip_bomb(3_000_000))
     async with call.session.get(call.server.url + "/__ping__", auto_decompress=False) as response:
         assert response.headers["Content-Encoding"] == "gzip"
@@ -146,7 +146,7 @@ async def test_gzip_bomb(call):
 
 
 async def test_redirect(call):
-    """A redirect leads to another origin, which records what arrives, with its headers."""
+    """A redirect points to another origin, which records the requests with their headers."""
     call.server.script(faults.redirect(code=307))
     assert (await call(*CREATE, **BODY)).status == 200
     (arrived,) = call.server.elsewhere_requests
@@ -157,7 +157,7 @@ async def test_redirect(call):
 
 
 async def test_redirect_location(call):
-    """A location of one's own is used as it is."""
+    """A custom Location is used unchanged."""
     call.server.script(faults.redirect("/x", 301))
     reply = await call("GET", "/v1/user", allow_redirects=False)
     assert (reply.status, reply.headers["Location"]) == (301, "/x")
@@ -165,7 +165,7 @@ async def test_redirect_location(call):
 
 @pytest.mark.parametrize("path", ["/v1/audit_logs", "/v1/instrumentation/content/visits"])
 async def test_repeated_cursor(call, path):
-    """The next cursor is the one asked for; on page 1, one that leads to page 1 again."""
+    """The next cursor is the requested one; on page 1, one that leads to page 1 again."""
     call.server.script(faults.repeated_cursor(), faults.repeated_cursor())
     first = await call.json("GET", path)
     cursor = first["paging"]["cursors"]["next"]
@@ -189,7 +189,7 @@ async def test_garbage(call):
 
 
 async def test_script_order(call):
-    """Faults meet matching requests in order; when they are used up, requests are served."""
+    """Faults apply to matching requests in order; later requests are served."""
     call.server.script(faults.status(500), faults.status(501), on="GET /v1/users*")
     call.server.script(faults.status(502), on="/v1/user")
     assert (await call("GET", "/v1/groups")).status == 200
@@ -202,7 +202,7 @@ async def test_script_order(call):
 
 
 async def test_faulted_requests_are_recorded(call):
-    """Requests that met a fault are recorded like all others."""
+    """Requests with a fault are recorded like all others."""
     call.server.script(faults.status(500), faults.reset())
     await call("GET", "/v1/user")
     with pytest.raises(aiohttp.ClientError):

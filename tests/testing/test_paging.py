@@ -52,7 +52,7 @@ async def test_pages_cover_everything_once(busy, limit):
 
 
 async def test_default_limit(busy):
-    """A page has 20 rows unless told otherwise."""
+    """A page has 20 rows by default."""
     assert len((await busy.json("GET", VISITS))["results"]) == 20
 
 
@@ -66,7 +66,7 @@ async def test_limit_out_of_range(busy, path, limit):
 
 @pytest.mark.parametrize(("path", "order"), [(VISITS, "asc_order"), (AUDIT, "ascOrder")])
 async def test_descending(busy, path, order):
-    """Descending pages are the ascending rows backwards."""
+    """Descending pages are the ascending rows in reverse."""
     up = await rows(busy, path, limit=10)
     down = await rows(busy, path, limit=10, **{order: "false"})
     assert down == up[::-1]
@@ -74,7 +74,7 @@ async def test_descending(busy, path, order):
 
 @pytest.mark.parametrize("ascending", ["true", "false"])
 async def test_previous_leads_back(busy, ascending):
-    """From the last page, previous cursors lead back over the same pages."""
+    """From the last page, the previous cursors lead back over the same pages."""
     query = {"limit": 10, "asc_order": ascending}
     there = await pages(busy, VISITS, **query)
     assert there[0]["paging"]["cursors"]["previous"] is None
@@ -88,7 +88,7 @@ async def test_previous_leads_back(busy, ascending):
 
 
 async def test_links(busy):
-    """Links are absolute, keep the filters, and may be wrong behind a proxy."""
+    """Links are absolute, keep the filters, and can be wrong behind a proxy."""
     page = await busy.json("GET", VISITS, params={"limit": 5, "from": stamp(3)})
     paging = page["paging"]
     assert paging["first"].startswith(busy.server.url + "/__api__" + VISITS)
@@ -122,7 +122,7 @@ async def test_end_spellings(busy):
 
 
 async def test_window_is_inclusive(busy):
-    """From and to both include their own instant."""
+    """`from` and `to` are both inclusive."""
     found = await rows(busy, VISITS, **{"from": stamp(5), "to": stamp(8)})
     assert [row["id"] for row in found] == ["6", "7", "8", "9"]
 
@@ -136,19 +136,19 @@ async def test_window_is_inclusive(busy):
     ],
 )
 async def test_fine_times(busy, begin, expected):
-    """Windows take nanoseconds and offsets."""
+    """Windows accept nanoseconds and offsets."""
     page = await busy.json("GET", VISITS, params={"from": begin})
     assert page["results"][0]["time"] == stamp(expected)
 
 
 @pytest.mark.parametrize("given", ["yesterday", "2025-01-01", "2025-13-01T00:00:00Z"])
 async def test_bad_times(busy, given):
-    """What is no timestamp is refused."""
+    """An invalid timestamp is refused."""
     assert (await busy("GET", VISITS, params={"from": given})).status == 400
 
 
 async def test_content_filter(busy):
-    """Several guids are joined by a bar; of repeated parameters only the first counts."""
+    """Several GUIDs are joined by a bar; of a repeated parameter, the first counts."""
     guids = list(busy.server.state.content)
     everything = await rows(busy, VISITS, limit=500)
     wanted = [row for row in everything if row["content_guid"] in guids[1:3]]
@@ -162,7 +162,7 @@ async def test_content_filter(busy):
 
 
 async def test_filter_backwards(serving):
-    """Filters hold across the repetition of seeded rows, in both directions."""
+    """Filters apply across the repetition of seeded rows, in both directions."""
     call = await serving(Seed(visits=9000, content=50))
     guid = list(call.server.state.content)[7]
     found = await rows(call, VISITS, limit=100, content_guid=guid)
@@ -176,7 +176,7 @@ async def test_filter_backwards(serving):
 
 
 async def test_data_versions(busy):
-    """Old rows come only when asked for."""
+    """Old rows are returned only on request."""
     for version, more in ((3, 0), (2, 1), (1, 2), (0, 3), (4, -137)):
         found = await rows(busy, VISITS, limit=500, min_data_version=version)
         assert len(found) == 137 + more
@@ -192,7 +192,7 @@ async def test_some_are_anonymous(busy):
 
 
 async def test_usage_overlaps(busy):
-    """Usage returns every session that overlaps the window, also the one still open."""
+    """Usage contains every session that overlaps the window, including the open one."""
     everything = await rows(busy, USAGE, limit=500)
     begin, end = stamp(20), stamp(30)
     wanted = [
@@ -208,7 +208,7 @@ async def test_usage_overlaps(busy):
 
 
 async def test_bursts(serving):
-    """Rows may share a time; windows and cursors keep them together and apart."""
+    """Rows can share a time; windows and cursors handle them correctly."""
     call = await serving(Seed(visits=20, burst=4))
     found = await rows(call, VISITS, limit=3)
     assert [row["time"] for row in found] == [stamp(i // 4) for i in range(20)]
@@ -217,7 +217,7 @@ async def test_bursts(serving):
 
 
 async def test_no_step(serving):
-    """All rows may share one time."""
+    """All rows can share one time."""
     call = await serving(Seed(visits=5, step=timedelta(0)))
     assert len(await rows(call, VISITS, limit=2)) == 5
     assert len(await rows(call, VISITS, **{"from": stamp(0), "to": stamp(0)})) == 5
@@ -225,7 +225,7 @@ async def test_no_step(serving):
 
 
 async def test_added_rows(busy):
-    """Rows of one's own take their place by time, among cached pages too."""
+    """Added rows are sorted by time, among cached pages too."""
     await rows(busy, VISITS, limit=10)
     series = busy.server.state.visits
     for i, seconds in enumerate((0, 1, 10**6, 1, -100)):
@@ -254,7 +254,7 @@ async def test_same_seed_same_rows(serving, busy):
 
 
 async def test_a_million_rows(serving):
-    """A million rows cost nothing until asked for, and the last is as near as the first."""
+    """A million rows take no memory, and the last is as fast as the first."""
     call = await serving(Seed(visits=1_000_000, audit_logs=1_000_000))
     page = await call.json("GET", VISITS, params={"asc_order": "false", "limit": 1})
     assert page["results"][0]["id"] == "1000000"
@@ -266,7 +266,7 @@ async def test_a_million_rows(serving):
 
 
 async def test_page_cache_is_bounded(serving):
-    """Only so many encoded pages are kept, and they are the same as fresh ones."""
+    """The cache of encoded pages is limited; cached pages are the same as new ones."""
     call = await serving(Seed(visits=100), page_cache=3)
     first = await rows(call, VISITS, limit=10)
     assert len(call.server.state.pages) == 3
@@ -274,7 +274,7 @@ async def test_page_cache_is_bounded(serving):
 
 
 async def test_bad_cursor(busy):
-    """A cursor that no page gave is refused."""
+    """An invented cursor is refused."""
     for cursor in ("x", "!!!", "bm9uc2Vuc2U"):
         assert (await busy("GET", VISITS, params={"next": cursor})).status == 400
 
@@ -295,7 +295,7 @@ async def test_hits(busy, serving):
 
 
 async def test_hits_in_pieces(serving):
-    """Many hits come as one valid array."""
+    """Many hits are one valid array."""
     call = await serving(Seed(hits=5001))
     assert len(await call.json("GET", "/v1/instrumentation/content/hits")) == 5001
 
@@ -311,7 +311,7 @@ async def test_hits_in_pieces(serving):
     ],
 )
 async def test_audit_search(busy, q, test):
-    """The q language filters, negates and windows; pages go by number with a total."""
+    """The query language filters, negates and selects windows; pages are numbered."""
     everything = await rows(busy, AUDIT, limit=500)
     wanted = [row for row in everything if test(row)][::-1]
     found = []
@@ -326,12 +326,12 @@ async def test_audit_search(busy, q, test):
 
 @pytest.mark.parametrize("q", ["from:never", "colour:red", "-from:2025-01-01T00:00:00Z", '"'])
 async def test_bad_audit_search(busy, q):
-    """A query that cannot be read is refused."""
+    """A malformed query is refused."""
     assert (await busy("GET", "/v1/search/auditlogs", params={"q": q})).status == 400
 
 
 async def test_old_visits(serving):
-    """Old servers send ids as numbers and leave out later fields."""
+    """Old servers send ids as numbers and omit later fields."""
     call = await serving(Seed(visits=20), version="2023.09.0")
     found = await rows(call, VISITS, limit=20)
     assert all(isinstance(row["bundle_id"], int) for row in found)
@@ -340,7 +340,7 @@ async def test_old_visits(serving):
 
 
 async def test_users_by_page(serving):
-    """Users come by page number, up to 500 at once; with a prefix page 2 is empty."""
+    """Users are paged by number, up to 500 at once; with a prefix, page 2 is empty."""
     call = await serving(Seed(users=45))
     found = []
     for number in (1, 2, 3, 4):
@@ -357,7 +357,7 @@ async def test_users_by_page(serving):
 
 @pytest.mark.parametrize(("version", "empty"), [("2025.04.0", True), ("2025.03.0", False)])
 async def test_groups_by_prefix(serving, version, empty):
-    """Before 2025.04 groups found by prefix repeat page 1 for ever."""
+    """Before 2025.04, groups found by prefix repeat page 1 for ever."""
     call = await serving(Seed(groups=5), version=version)
     query = {"prefix": "Group", "page_size": 5}
     first = await call.json("GET", "/v1/groups", params=query)

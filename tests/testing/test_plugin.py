@@ -45,7 +45,7 @@ def run(tmp_path, code, *arguments):
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 def test_fixture_and_marker(tmp_path, mode):
-    """The server fixture heeds the marker, and the client fixture talks to that server."""
+    """The server fixture uses the marker, and the client fixture calls that server."""
     options = ("-p", "pytest_asyncio.plugin", "--asyncio-mode", mode, "--strict-markers")
     scope = ("-o", "asyncio_default_fixture_loop_scope=function")
     done = run(tmp_path, TEST, *options, *scope)
@@ -53,7 +53,7 @@ def test_fixture_and_marker(tmp_path, mode):
 
 
 def test_without_pytest_asyncio(tmp_path):
-    """Where pytest-asyncio is absent the plugin does no harm."""
+    """Without pytest-asyncio, the plugin is harmless."""
     (tmp_path / "pytest_asyncio.py").write_text("raise ImportError")
     code = "def test_it(): pass\n"
     done = run(tmp_path, code, "--strict-markers")

@@ -1,4 +1,4 @@
-"""Users, groups, content, tags and environment variables behave like the real server's."""
+"""Users, groups, content, tags and environment variables behave like the real ones."""
 
 import pytest
 
@@ -35,7 +35,7 @@ async def test_find_users(call):
 
 
 async def test_create_user(call):
-    """A user is created once; the name is then taken (8); a name is needed."""
+    """A user is created once; then the name is taken (8); a name is required."""
     body = {"username": "new", "email": "n@example.com", "user_role": "publisher", "password": "x"}
     made = await call.json("POST", "/v1/users", json=body)
     assert (made["username"], made["user_role"]) == ("new", "publisher")
@@ -50,7 +50,7 @@ async def test_create_user(call):
 
 @pytest.mark.parametrize(("path", "code"), [("/v1/users", 119), ("/v1/groups", 120)])
 async def test_directory(call, path, code):
-    """With a directory, POST answers 119/120; the ticket of a search creates with PUT."""
+    """With a directory, POST returns 119/120; PUT creates from the ticket of a search."""
     call.server.state.authentication = "ldap"
     name = {"username": "x"} if code == 119 else {"name": "x"}
     assert (await call("POST", path, json=name)).code == code
@@ -86,7 +86,7 @@ async def test_update_and_lock_user(call):
 
 
 async def test_group_life(call):
-    """A group is made, changed, filled, emptied and deleted; each conflict has its code."""
+    """A group is created, changed, filled, emptied and deleted; each conflict has its code."""
     made = await call.json("POST", "/v1/groups", json={"name": "data", "gid": 7})
     path = f"/v1/groups/{made['guid']}"
     assert (made["gid"], made["member_count"]) == (7, 0)
@@ -121,7 +121,7 @@ async def test_old_groups(old):
 
 
 async def test_content_life(call):
-    """Content is made, changed and deleted; deleting again is code 17."""
+    """Content is created, changed and deleted; deleting it again is code 17."""
     made = await call.json("POST", "/v1/content", json={"name": "my-app", "title": None, "new": 1})
     path = f"/v1/content/{made['guid']}"
     assert (made["app_mode"], made["bundle_id"], made["app_role"]) == ("unknown", None, "owner")
@@ -138,7 +138,7 @@ async def test_content_life(call):
 
 
 async def test_content_names(call):
-    """Names have 3 to 64 known characters and are unique per owner."""
+    """Names have 3 to 64 valid characters and are unique per owner."""
     for name in ("ab", "x" * 65, "a b c", "käse"):
         assert (await call("POST", "/v1/content", json={"name": name})).status == 400
     bad: object
@@ -158,7 +158,7 @@ async def test_content_names(call):
 
 
 async def test_content_rights(call, guid):
-    """Others see shared content only, and only owners and administrators change it."""
+    """Other users see shared content only; only owners and administrators change it."""
     assert (await call("GET", f"/v1/content/{guid}", user="viewer")).status == 403
     seen = await call.json("GET", "/v1/content", user="viewer")
     assert {row["access_type"] for row in seen} == {"logged_in", "all"}
@@ -170,7 +170,7 @@ async def test_content_rights(call, guid):
 
 @pytest.mark.parametrize("name", ["description", "locked_message", "run_as_current_user"])
 async def test_content_nulls(call, guid, name):
-    """Null leaves what answers never have null as it is."""
+    """Null leaves fields unchanged that are never null in responses."""
     before = await call.json("GET", f"/v1/content/{guid}")
     assert await call.json("PATCH", f"/v1/content/{guid}", json={name: None}) == before
     made = await call.json("POST", "/v1/content", json={"name": "new-content", name: None})
@@ -188,13 +188,13 @@ async def test_content_nulls(call, guid, name):
     ids=["32 bits", "64 bits", "guid", "deep"],
 )
 async def test_content_bounds(call, guid, body, code):
-    """What no server could hold is refused."""
+    """Values that no server can store are refused."""
     reply = await call("PATCH", f"/v1/content/{guid}", data=body)
     assert (reply.status, reply.code) == (400, code)
 
 
 async def test_include(call, old, guid):
-    """Include adds owner, tags and, from 2024.06, a vanity url; other words are code 161."""
+    """`include` adds owner, tags and, from 2024.06, the vanity URL; others are code 161."""
     query = {"include": "owner,tags,vanity_url"}
     row = (await call.json("GET", "/v1/content", params=query))[0]
     assert (row["owner"]["username"], row["tags"]) == ("admin", [])
@@ -209,7 +209,7 @@ async def test_include(call, old, guid):
 
 
 async def test_environment(call, guid):
-    """Values are never shown; PATCH with null deletes, PUT replaces."""
+    """Values are never returned; PATCH with null deletes, PUT replaces."""
     path = f"/v1/content/{guid}/environment"
     pairs = [{"name": "B", "value": "secret"}, {"name": "A", "value": "x"}]
     assert await call.json("PATCH", path, json=pairs) == ["A", "B"]
@@ -243,7 +243,7 @@ async def test_tags(call):
 
 
 async def test_content_tags(call, guid):
-    """Adding a tag adds its ancestors, removing one removes its descendants; no categories."""
+    """Adding a tag adds its ancestors, removing it removes its descendants; no categories."""
     path = f"/v1/content/{guid}/tags"
     assert (await call("POST", path, json={"tag_id": "1"})).status == 400
     added = await call.json("POST", path, json={"tag_id": "3"})
@@ -255,7 +255,7 @@ async def test_content_tags(call, guid):
 
 
 async def test_delete_tag(call, guid):
-    """Deleting a tag deletes its descendants, also from content."""
+    """Deleting a tag deletes its descendants, from content as well."""
     await call("POST", f"/v1/content/{guid}/tags", json={"tag_id": "3"})
     assert (await call("DELETE", "/v1/tags/2")).status == 204
     assert {tag["id"] for tag in await call.json("GET", "/v1/tags")} == {"1", "4"}
@@ -264,7 +264,7 @@ async def test_delete_tag(call, guid):
 
 
 def test_seed_makes_the_same_state():
-    """Two servers of the same seed hold the same users, groups and content."""
+    """Two servers with the same seed have the same users, groups and content."""
     first, second = FakeConnect().state, FakeConnect().state
     assert (first.users, first.groups) == (second.users, second.groups)
     assert first.content == second.content
@@ -281,7 +281,7 @@ def test_seed_makes_the_same_state():
     ],
 )
 async def test_execution_environment(call, sent, kept):
-    """Of a language only its installations are kept, and of a mount only what the contract has."""
+    """Of a language only its installations are stored, of a mount only the contract's fields."""
     mount = {"source": {"volume_type": "pvc", "x": 1}, "target": {"path": "/mnt"}, "x": 1}
     body = {"name": "image", "cluster_name": "Kubernetes", "r": sent, "volume_mounts": [mount]}
     made = await call.json("POST", "/v1/environments", json=body)
@@ -301,21 +301,21 @@ async def test_execution_environment(call, sent, kept):
     ],
 )
 async def test_execution_environment_of_another_form(call, wrong):
-    """What stands inside an execution environment is looked at, not only its fields."""
+    """Objects inside an execution environment are checked, not only its fields."""
     body = {"name": "image", "cluster_name": "Kubernetes", **wrong}
     assert (await call("POST", "/v1/environments", json=body)).status == 400
 
 
 @pytest.mark.parametrize("wrong", [{"user_role": ""}, {"expires_at": ""}])
 async def test_key_with_an_empty_word(call, wrong):
-    """An empty word is no word: a key is not made with what the caller did not mean."""
+    """An empty role is invalid: no key is created with an unintended role."""
     own = (await call.json("GET", "/v1/user"))["guid"]
     reply = await call("POST", f"/v1/users/{own}/keys", json={"name": "x", **wrong})
     assert reply.status == 400
 
 
 async def test_integration_permission_of_another_form(call):
-    """Who may use an integration is named by text; anything else is refused, and breaks nothing."""
+    """Permissions of an integration are strings; anything else is refused."""
     guid = next(iter(call.server.state.oauth_integrations))
     body = {"permissions": [{"user_guid": ["x"]}]}
     reply = await call("PATCH", f"/v1/oauth/integrations/{guid}", json=body)
@@ -330,14 +330,14 @@ async def test_integration_permission_of_another_form(call):
     ],
 )
 async def test_empty_choice(call, path, body):
-    """An empty word is none of those to choose from; only null leaves the choice to the server."""
+    """An empty value is not a valid choice; only null leaves the choice to the server."""
     body = {"title": "x", **body}
     assert (await call("POST", path, json=body)).status == 400
     assert (await call("POST", path, json={**body, [*body][-1]: None})).status == 200
 
 
 async def test_group_without_a_name(call):
-    """PATCH takes null for what stays as it is; POST does not take it."""
+    """PATCH accepts null for unchanged fields; POST does not."""
     guid = next(iter(call.server.state.groups))
     path, body = f"/v1/groups/{guid}", {"name": None}
     assert (await call("POST", path, json=body)).status == 400

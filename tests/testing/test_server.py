@@ -14,7 +14,7 @@ from aconnect.testing import FakeConnect, Seed, faults
 
 
 async def test_keys(call):
-    """Only a known key is let in, and the error names code 30."""
+    """Only a valid key is accepted, and the error has code 30."""
     assert (await call("GET", "/v1/user")).status == 200
     for headers in ({}, {"Authorization": "Key wrong"}, {"Authorization": "Bearer x"}):
         reply = await call("GET", "/v1/user", headers=headers)
@@ -25,7 +25,7 @@ async def test_keys(call):
 
 
 async def test_moved_key(call):
-    """Behind Snowflake the key is taken from X-RSC-Authorization."""
+    """Behind Snowflake, the key is read from X-RSC-Authorization."""
     headers = {
         "Authorization": 'Snowflake Token="x"',
         "X-RSC-Authorization": f"Key {call.server.api_key}",
@@ -44,7 +44,7 @@ async def test_public_operations(call):
 
 
 async def test_unknown_path_is_plain_text(call):
-    """An operation that does not exist is a text 404, unlike an object."""
+    """A missing operation is a text 404, unlike a missing object."""
     reply = await call("GET", "/v1/nothing")
     assert (reply.status, reply.body) == (404, b"404 page not found\n")
     assert reply.headers["Content-Type"].startswith("text/plain")
@@ -52,7 +52,7 @@ async def test_unknown_path_is_plain_text(call):
 
 
 async def test_prefix(serving):
-    """A server under a prefix answers there and only there."""
+    """A server below a prefix responds only there."""
     call = await serving(prefix="/rsc")
     assert call.server.url.endswith("/rsc")
     assert (await call("GET", "/v1/user")).status == 200
@@ -62,7 +62,7 @@ async def test_prefix(serving):
 
 
 async def test_records(call):
-    """Everything that arrived is recorded, with its query, cookies, headers and body."""
+    """Every request is recorded, with its query, cookies, headers and body."""
     await call("POST", "/v1/groups?a=1&a=2", json={"name": "new"}, cookies={"x": "y"})
     record = call.server.requests[0]
     assert (record.number, record.method, record.path) == (1, "POST", "/v1/groups")
@@ -76,27 +76,27 @@ async def test_records(call):
 
 
 async def test_recording_off(serving):
-    """Benchmarks can do without records."""
+    """Recording can be switched off."""
     call = await serving(record=False)
     await call("GET", "/v1/user")
     assert call.server.requests == []
 
 
 async def test_hidden_version(serving):
-    """A hidden version is empty, and the server behaves like the newest."""
+    """A hidden version is empty, and the server behaves like the latest."""
     call = await serving(version=None)
     assert (await call.json("GET", "/server_settings"))["version"] == ""
     assert (await call("GET", "/v1/audit/actions")).status == 200
 
 
 def test_wrong_version():
-    """A version that is none is refused at once."""
+    """An invalid version is refused at once."""
     with pytest.raises(ValueError, match="no version of Connect"):
         FakeConnect(version="latest")
 
 
 async def test_roles(call):
-    """Viewers may not do what administrators may."""
+    """Viewers may not call operations of administrators."""
     user = call.server.state.user_named("viewer")["guid"]
     for method, path in (
         ("GET", "/v1/audit_logs"),
@@ -126,7 +126,7 @@ async def test_locked_account(call):
     ],
 )
 async def test_later_operations(call, old, path):
-    """Operations that came later do not exist on an old server."""
+    """Operations that were added later do not exist on an old server."""
     assert (await call("GET", path)).status == 200
     assert (await old("GET", path)).body == b"404 page not found\n"
 
@@ -153,7 +153,7 @@ async def test_single_node_sets_no_cookie(call):
 
 @pytest.mark.parametrize(("version", "code"), [("2026.03.0", 141), ("2023.09.0", 4)])
 async def test_task_lives_on_its_node(serving, version, code):
-    """Another node does not know a task."""
+    """Another node does not have the task."""
     call = await serving(nodes=2, version=version)
     guid = next(iter(call.server.state.content))
     started = await call("POST", f"/v1/content/{guid}/deploy", json={})
@@ -167,7 +167,7 @@ async def test_task_lives_on_its_node(serving, version, code):
 
 
 async def test_stop_ends_waiting_requests():
-    """Stopping the server does not wait for faults that wait."""
+    """Stopping the server does not wait for pending faults."""
     server = FakeConnect()
     await server.start()
     server.script(faults.slow_headers(60))
@@ -183,7 +183,7 @@ async def test_stop_ends_waiting_requests():
 
 
 async def test_many_at_once(serving):
-    """Concurrent callers are all answered."""
+    """All concurrent requests are answered."""
     call = await serving(Seed(users=50))
     replies = await asyncio.gather(*(call("GET", "/v1/user") for _ in range(50)))
     assert {reply.status for reply in replies} == {200}
@@ -191,7 +191,7 @@ async def test_many_at_once(serving):
 
 
 async def test_module_serves():
-    """`python -m aconnect.testing` says where it is, serves, and ends on SIGTERM."""
+    """`python -m aconnect.testing` prints its address, serves, and ends on SIGTERM."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "aconnect.testing", "--visits", "7", "--version", "2024.06.0"),

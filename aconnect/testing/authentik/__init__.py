@@ -1,6 +1,6 @@
-"""A simulated authentik: its remote access (RAC), and whose token may do what.
+"""A simulated authentik: its remote access (RAC), and the rights of tokens.
 
-As the server does, it answers 403 and not 401 where it does not know a token.
+Like the server, it returns 403 instead of 401 for an unknown token.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Unpack, cast
 
 from aconnect.testing.authentik.routes import ROUTES
-from aconnect.testing.authentik.state import Asked, AuthentikState, seeded
+from aconnect.testing.authentik.state import AuthentikCall, AuthentikState, seeded
 from aconnect.testing.base import FakeServer, Options
 from aconnect.testing.wire import MalformedFault, Response, Route, Row, ServiceFault, ok
 
@@ -36,7 +36,7 @@ class FakeAuthentik(FakeServer[AuthentikState]):
         self.token = "fake-authentik-token"  # noqa: S105  no secret
         self.reader_token = "fake-reader-token"  # noqa: S105  no secret
 
-    def admit(self, call: Asked, route: Route) -> None:
+    def admit(self, call: AuthentikCall, route: Route) -> None:
         given = call.request.headers.get("Authorization", "")
         if not given.startswith("Bearer "):
             raise ServiceFault(
@@ -61,7 +61,7 @@ class FakeAuthentik(FakeServer[AuthentikState]):
         body = {"detail": fault.message}
         return ok(body if fault.code is None else {**body, "code": fault.code}, fault.status)
 
-    def unknown(self, call: Asked, allowed: list[str]) -> Response:
+    def unknown(self, call: AuthentikCall, allowed: list[str]) -> Response:
         if allowed:
             detail = f'Method "{call.request.method}" not allowed.'
             return ok({"detail": detail, "code": "method_not_allowed"}, 405)

@@ -1,4 +1,4 @@
-"""What the fields of a body may be, and what a simulated authentik says of those that are wrong."""
+"""The checks of body fields, and the errors that a simulated authentik returns."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
-from aconnect.testing.authentik.state import Asked, AuthentikState
+from aconnect.testing.authentik.state import AuthentikCall, AuthentikState
 from aconnect.testing.wire import Row, ServiceFault
 
 Check: TypeAlias = Callable[[AuthentikState, Any], str]
-"""Says what is wrong with a value; nothing where it is right."""
+"""Returns the errors of a value; none if it is valid."""
 
 _NULL: Final = "This field may not be null."
 
 
-async def fields(call: Asked, checks: dict[str, Check], required: set[str]) -> Row:
-    """Read the known fields of a body and check each; all that is wrong is told at once."""
+async def fields(call: AuthentikCall, checks: dict[str, Check], required: set[str]) -> Row:
+    """Check the known fields of a body; all errors are reported together."""
     body = await call.json()
     if not isinstance(body, dict):
         kind = type(body).__name__
@@ -33,7 +33,7 @@ async def fields(call: Asked, checks: dict[str, Check], required: set[str]) -> R
 
 
 def text(state: AuthentikState, value: Any) -> str:
-    """Expect a text that is not blank."""
+    """Expect a string that is not blank."""
     del state
     if value is None:
         return _NULL
@@ -43,7 +43,7 @@ def text(state: AuthentikState, value: Any) -> str:
 
 
 def choice(*choices: str) -> Check:
-    """Expect one of a few words."""
+    """Expect one of several values."""
 
     def check(state: AuthentikState, value: Any) -> str:
         del state
@@ -76,7 +76,7 @@ def uuid(state: AuthentikState, value: Any) -> str:
 
 
 def is_uuid(value: Any) -> bool:
-    """Tell whether a value is the text of a UUID."""
+    """Return True if a value is a UUID as a string."""
     try:
         UUID(value)
     except (ValueError, TypeError, AttributeError):
@@ -85,12 +85,12 @@ def is_uuid(value: Any) -> bool:
 
 
 def integer(state: AuthentikState, value: Any) -> str:
-    """Expect a whole number."""
+    """Expect an integer."""
     del state
     return "" if isinstance(value, int) else "A valid integer is required."
 
 
 def anything(state: AuthentikState, value: Any) -> str:
-    """Take any value."""
+    """Accept any value."""
     del state, value
     return ""

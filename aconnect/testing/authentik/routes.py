@@ -1,4 +1,4 @@
-"""What the operations of a simulated authentik answer, and what they refuse.
+"""The operations of a simulated authentik.
 
 It follows the server's sources where the contract is silent: the list of endpoints pages only its
 count unless a superuser asks for the full list, and `ordering` by an unknown field is ignored.
@@ -22,13 +22,13 @@ from aconnect.testing.authentik.checks import (
     text,
     uuid,
 )
-from aconnect.testing.authentik.state import Asked, AuthentikState
+from aconnect.testing.authentik.state import AuthentikCall, AuthentikState
 from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
 PAGE_SIZE: Final = 20
 MAX_PAGE_SIZE: Final = 100
 
-ROUTES: RouteTable[Asked] = RouteTable()
+ROUTES: RouteTable[AuthentikCall] = RouteTable()
 
 
 def _shown_endpoint(state: AuthentikState, row: Row) -> Row:
@@ -47,8 +47,8 @@ def _shown_token(state: AuthentikState, row: Row) -> Row:
     }
 
 
-def _page(call: Asked, rows: list[Row], shown: list[Row] | None = None) -> Response:
-    """Answer with the page that was asked for; `shown` are the rows of every page instead."""
+def _page(call: AuthentikCall, rows: list[Row], shown: list[Row] | None = None) -> Response:
+    """Return the requested page; `shown` are the rows of every page instead."""
     size = _positive(call.value("page_size")) or PAGE_SIZE
     size = min(size, MAX_PAGE_SIZE)
     pages = max(1, ceil(len(rows) / size))
@@ -73,7 +73,7 @@ def _positive(text: str | None) -> int | None:
     return int(text) if text and text.isdecimal() and int(text) > 0 else None
 
 
-def _ordered(call: Asked, rows: list[Row], default: str, known: set[str]) -> list[Row]:
+def _ordered(call: AuthentikCall, rows: list[Row], default: str, known: set[str]) -> list[Row]:
     asked = (call.value("ordering") or default).split(",")
     names = [name for name in asked if name.lstrip("-") in known] or default.split(",")
     for name in reversed(names):
@@ -92,7 +92,7 @@ def _sort_key(name: str) -> Callable[[Row], Any]:
     return key
 
 
-def _found(call: Asked, *texts: str) -> bool:
+def _found(call: AuthentikCall, *texts: str) -> bool:
     wanted = (call.value("search") or "").lower().split()
     return all(any(word in text.lower() for text in texts) for word in wanted)
 
@@ -125,8 +125,8 @@ _ENDPOINT: Final[dict[str, Check]] = {
 _ENDPOINT_REQUIRED: Final = {"name", "provider", "protocol", "host", "auth_mode"}
 
 
-def _filter(call: Asked, name: str) -> int | None:
-    """Read a filter by the key of another object."""
+def _filter(call: AuthentikCall, name: str) -> int | None:
+    """Parse a filter by the key of another object."""
     value = call.value(name)
     if not value:
         return None
@@ -135,14 +135,14 @@ def _filter(call: Asked, name: str) -> int | None:
     return int(value)
 
 
-def _token(call: Asked) -> Row:
+def _token(call: AuthentikCall) -> Row:
     row = call.state.connection_tokens.get(call.args["uuid"])
     if row is None:
         raise ServiceFault(404, "No ConnectionToken matches the given query.")
     return row
 
 
-def _endpoint(call: Asked) -> Row:
+def _endpoint(call: AuthentikCall) -> Row:
     row = call.state.endpoints.get(call.args["uuid"])
     if row is None:
         raise ServiceFault(404, "No Endpoint matches the given query.")
@@ -150,7 +150,7 @@ def _endpoint(call: Asked) -> Row:
 
 
 @ROUTES.route("GET", "/rac/connection_tokens/")
-def list_tokens(call: Asked) -> Response:
+def list_tokens(call: AuthentikCall) -> Response:
     """List connection tokens by endpoint, provider, user or search."""
     state = call.state
     endpoint = call.value("endpoint")
@@ -173,48 +173,48 @@ _NAMED: Final = ("endpoint", "provider")
 
 
 @ROUTES.route("GET", "/rac/connection_tokens/{uuid}/")
-def get_token(call: Asked) -> Response:
-    """Show one token."""
+def get_token(call: AuthentikCall) -> Response:
+    """Return a token."""
     return ok(_shown_token(call.state, _token(call)))
 
 
 @ROUTES.route("PUT", "/rac/connection_tokens/{uuid}/")
-async def put_token(call: Asked) -> Response:
-    """Change a token; provider and endpoint must be given."""
+async def put_token(call: AuthentikCall) -> Response:
+    """Update a token; provider and endpoint are required."""
     return await _change_token(call, {"provider", "endpoint"})
 
 
 @ROUTES.route("PATCH", "/rac/connection_tokens/{uuid}/")
-async def patch_token(call: Asked) -> Response:
-    """Change what is given of a token."""
+async def patch_token(call: AuthentikCall) -> Response:
+    """Update the given fields of a token."""
     return await _change_token(call, set())
 
 
-async def _change_token(call: Asked, required: set[str]) -> Response:
+async def _change_token(call: AuthentikCall, required: set[str]) -> Response:
     before = _token(call)
     row = {**before, **await fields(call, _TOKEN, required)}
-    # Django saves an object under another key as another object; the first one stays.
+    # Django saves an object with a changed key as a new one; the old one remains.
     call.state.connection_tokens[row["pk"]] = row
     return ok(_shown_token(call.state, row))
 
 
 @ROUTES.route("DELETE", "/rac/connection_tokens/{uuid}/")
-def delete_token(call: Asked) -> Response:
+def delete_token(call: AuthentikCall) -> Response:
     """Delete a token."""
     del call.state.connection_tokens[_token(call)["pk"]]
     return empty()
 
 
 @ROUTES.route("GET", "/rac/connection_tokens/{uuid}/used_by/")
-def token_used_by(call: Asked) -> Response:
-    """List what uses a token: nothing does."""
+def token_used_by(call: AuthentikCall) -> Response:
+    """List the objects that use a token: none."""
     _token(call)
     return ok([])
 
 
 @ROUTES.route("GET", "/rac/endpoints/")
-def list_endpoints(call: Asked) -> Response:
-    """List the endpoints that the caller may open, or all of them."""
+def list_endpoints(call: AuthentikCall) -> Response:
+    """List the endpoints that the caller may open, or all."""
     state = call.state
     name, provider = call.value("name"), _filter(call, "provider")
     rows = [
@@ -233,7 +233,7 @@ def list_endpoints(call: Asked) -> Response:
 
 
 @ROUTES.route("POST", "/rac/endpoints/")
-async def create_endpoint(call: Asked) -> Response:
+async def create_endpoint(call: AuthentikCall) -> Response:
     """Create an endpoint."""
     given = await fields(call, _ENDPOINT, _ENDPOINT_REQUIRED)
     row: Row = {
@@ -248,32 +248,32 @@ async def create_endpoint(call: Asked) -> Response:
 
 
 @ROUTES.route("GET", "/rac/endpoints/{uuid}/")
-def get_endpoint(call: Asked) -> Response:
-    """Show one endpoint."""
+def get_endpoint(call: AuthentikCall) -> Response:
+    """Return an endpoint."""
     return ok(_shown_endpoint(call.state, _endpoint(call)))
 
 
 @ROUTES.route("PUT", "/rac/endpoints/{uuid}/")
-async def put_endpoint(call: Asked) -> Response:
-    """Change an endpoint; all required fields must be given."""
+async def put_endpoint(call: AuthentikCall) -> Response:
+    """Update an endpoint; all required fields must be present."""
     return await _change_endpoint(call, _ENDPOINT_REQUIRED)
 
 
 @ROUTES.route("PATCH", "/rac/endpoints/{uuid}/")
-async def patch_endpoint(call: Asked) -> Response:
-    """Change what is given of an endpoint."""
+async def patch_endpoint(call: AuthentikCall) -> Response:
+    """Update the given fields of an endpoint."""
     return await _change_endpoint(call, set())
 
 
-async def _change_endpoint(call: Asked, required: set[str]) -> Response:
+async def _change_endpoint(call: AuthentikCall, required: set[str]) -> Response:
     row = _endpoint(call)
     row.update(await fields(call, _ENDPOINT, required))
     return ok(_shown_endpoint(call.state, row))
 
 
 @ROUTES.route("DELETE", "/rac/endpoints/{uuid}/")
-def delete_endpoint(call: Asked) -> Response:
-    """Delete an endpoint, and the tokens to it."""
+def delete_endpoint(call: AuthentikCall) -> Response:
+    """Delete an endpoint and its tokens."""
     state, pk = call.state, _endpoint(call)["pk"]
     del state.endpoints[pk]
     for token in [t for t, row in state.connection_tokens.items() if row["endpoint"] == pk]:
@@ -282,8 +282,8 @@ def delete_endpoint(call: Asked) -> Response:
 
 
 @ROUTES.route("GET", "/rac/endpoints/{uuid}/used_by/")
-def endpoint_used_by(call: Asked) -> Response:
-    """List the tokens to an endpoint."""
+def endpoint_used_by(call: AuthentikCall) -> Response:
+    """List the tokens of an endpoint."""
     pk = _endpoint(call)["pk"]
     rows = call.state.connection_tokens.values()
     return ok([_used_by(row) for row in rows if row["endpoint"] == pk])

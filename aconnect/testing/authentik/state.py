@@ -1,4 +1,4 @@
-"""What a simulated authentik holds: providers, endpoints, connection tokens and users."""
+"""The state of a simulated authentik: providers, endpoints, connection tokens and users."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aconnect.testing.wire import Call, Row
 
 @dataclass
 class AuthentikState:
-    """What the server knows; look at it and change it at will."""
+    """The objects of the server; tests may read and change them."""
 
     providers: dict[int, Row] = field(default_factory=dict[int, Row])
     endpoints: dict[str, Row] = field(default_factory=dict[str, Row])
@@ -19,10 +19,10 @@ class AuthentikState:
     """Rows of `pk`, `provider`, `endpoint` and `user`, the last three as keys."""
     users: dict[int, Row] = field(default_factory=dict[int, Row])
     forbidden: set[str] = field(default_factory=set[str])
-    """The endpoints that the tokens' owners may not open."""
+    """The endpoints that the owners of the tokens may not open."""
 
     made: int = 0
-    """How many keys were given out."""
+    """The number of keys assigned so far."""
 
     def new_key(self) -> str:
         """Make a key; the same calls get the same ones on every server."""
@@ -46,7 +46,7 @@ class AuthentikState:
         return row
 
     def add_connection_token(self, endpoint: str, user: int = 1) -> Row:
-        """Give a user's session the right to open an endpoint."""
+        """Create a connection token for a user's session and an endpoint."""
         number = len(self.connection_tokens)
         row: Row = {
             "pk": str(uuid5(NAMESPACE_DNS, f"connection token {number}")),
@@ -58,7 +58,7 @@ class AuthentikState:
         return row
 
 
-Asked: TypeAlias = Call[AuthentikState]
+AuthentikCall: TypeAlias = Call[AuthentikState]
 
 
 def seeded(endpoints: int, connection_tokens: int) -> AuthentikState:

@@ -10,7 +10,7 @@ from typing import Unpack
 
 from aconnect.testing.base import FakeServer, Options
 from aconnect.testing.cloudendure.routes import ROUTES, check_xsrf
-from aconnect.testing.cloudendure.state import EPOCH, AccountState, Asked
+from aconnect.testing.cloudendure.state import EPOCH, AccountState, CloudEndureCall
 from aconnect.testing.wire import Response, Route, ServiceFault, ok
 
 __all__ = ["AccountState", "FakeCloudEndure"]
@@ -42,15 +42,15 @@ class FakeCloudEndure(FakeServer[AccountState]):
 
     @property
     def user_api_token(self) -> str:
-        """The owner's API token, as it is now."""
+        """The owner's current API token."""
         token: str = self.state.users["user-1"]["apiToken"]
         return token
 
     def end_sessions(self) -> None:
-        """Let every session end, as time does."""
+        """End all sessions, as if they had expired."""
         self.state.sessions.clear()
 
-    def admit(self, call: Asked, route: Route) -> None:
+    def admit(self, call: CloudEndureCall, route: Route) -> None:
         if route.public:
             return
         known = call.state.sessions.get(call.request.cookies.get("session", ""))

@@ -1,6 +1,6 @@
 """The operations of the simulated CloudEndure.
 
-Decides what they do to the state. A user who is invited again while pending answers 202.
+Decides what they do to the state. Inviting a pending user again returns 202.
 """
 
 import csv
@@ -9,24 +9,24 @@ import secrets
 from datetime import datetime
 from typing import Any, cast
 
-from aconnect.testing.cloudendure.state import Asked, time_of
+from aconnect.testing.cloudendure.state import CloudEndureCall, time_of
 from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
 MOST_ENTRIES = 1500
 ROLES = frozenset({"USER", "ACCOUNT_ADMIN", "ACCOUNT_OWNER", "GLOBAL_READONLY"})
 _COLUMNS = ("timestamp", "username", "eventName", "description")
 
-ROUTES: RouteTable[Asked] = RouteTable()
+ROUTES: RouteTable[CloudEndureCall] = RouteTable()
 
 
-def check_xsrf(call: Asked, xsrf: str) -> None:
-    """Refuse a call without the token of its session."""
+def check_xsrf(call: CloudEndureCall, xsrf: str) -> None:
+    """Refuse a call without the XSRF token of its session."""
     if call.request.headers.get("X-XSRF-TOKEN") != xsrf:
         raise ServiceFault(403, "The XSRF token is missing or wrong.", code="XSRF")
 
 
 @ROUTES.route("POST", "/login", public=True)
-async def login(call: Asked) -> Response:
+async def login(call: CloudEndureCall) -> Response:
     """Open a session for a token, or for a user name and password."""
     given = await call.fields()
     state = call.state
@@ -35,7 +35,7 @@ async def login(call: Asked) -> Response:
         by_token = token is not None and user["apiToken"] == token
         by_name = user["username"] == name and state.passwords.get(key) == given.get("password")
         if user["status"] == "CONFIRMED" and (by_token or by_name):
-            # Quoted and with an equals sign, as real cookies are.
+            # Quoted and with an equals sign, like real cookies.
             cookie, xsrf = secrets.token_urlsafe(16) + "==", secrets.token_urlsafe(16)
             state.sessions[cookie] = (key, xsrf)
             call.set_cookie(f"session={cookie}; Path=/; Secure; HttpOnly; SameSite=Lax")
@@ -45,8 +45,8 @@ async def login(call: Asked) -> Response:
 
 
 @ROUTES.route("POST", "/logout", public=True)
-def logout(call: Asked) -> Response:
-    """End the session of the call; one that has ended already is as good."""
+def logout(call: CloudEndureCall) -> Response:
+    """End the session of the call; one that has ended already is accepted."""
     cookie = call.request.cookies.get("session", "")
     if cookie in call.state.sessions:
         check_xsrf(call, call.state.sessions[cookie][1])
@@ -55,14 +55,14 @@ def logout(call: Asked) -> Response:
 
 
 @ROUTES.route("GET", "/me")
-def me(call: Asked) -> Response:
-    """Show the user whose session it is."""
+def me(call: CloudEndureCall) -> Response:
+    """Return the user of the session."""
     return ok(call.user)
 
 
 @ROUTES.route("GET", "/accounts/{accountId}/access")
-def access(call: Asked) -> Response:
-    """Send a user a temporary access token."""
+def access(call: CloudEndureCall) -> Response:
+    """Send a temporary access token to a user."""
     name = call.value("username")
     if name is None:
         raise ServiceFault(400, "username is required.")
@@ -74,8 +74,8 @@ def access(call: Asked) -> Response:
 
 
 @ROUTES.route("GET", "/extendedAccountInfo")
-def extended_account_info(call: Asked) -> Response:
-    """Show the account and what belongs to it."""
+def extended_account_info(call: CloudEndureCall) -> Response:
+    """Return the account and its objects."""
     state = call.state
     return ok(
         {
@@ -93,7 +93,7 @@ def extended_account_info(call: Asked) -> Response:
     )
 
 
-async def _items(call: Asked) -> list[Row]:
+async def _items(call: CloudEndureCall) -> list[Row]:
     items: object = (await call.fields()).get("items")
     if not isinstance(items, list):
         raise ServiceFault(400, "items is required and must be a list.")
@@ -106,8 +106,8 @@ def _found(known: dict[str, Row], key: object, what: str) -> Row:
     return known[key]
 
 
-async def _users_of_projects(call: Asked) -> list[tuple[Row, list[str]]]:
-    """Read which users are meant in which projects; all are known, or nothing is done."""
+async def _users_of_projects(call: CloudEndureCall) -> list[tuple[Row, list[str]]]:
+    """Parse users and projects; all must exist, or nothing is changed."""
     found: list[tuple[Row, list[str]]] = []
     for item in await _items(call):
         project = _found(call.state.projects, item.get("projectId"), "project")
@@ -117,7 +117,7 @@ async def _users_of_projects(call: Asked) -> list[tuple[Row, list[str]]]:
 
 
 @ROUTES.route("POST", "/projects/assignUsers")
-async def assign_users(call: Asked) -> Response:
+async def assign_users(call: CloudEndureCall) -> Response:
     """Assign users to projects."""
     for project, users in await _users_of_projects(call):
         project["usersIDs"] = list(dict.fromkeys([*project["usersIDs"], *users]))
@@ -125,16 +125,16 @@ async def assign_users(call: Asked) -> Response:
 
 
 @ROUTES.route("POST", "/projects/removeUsers")
-async def remove_users(call: Asked) -> Response:
-    """Take users out of projects."""
+async def remove_users(call: CloudEndureCall) -> Response:
+    """Remove users from projects."""
     for project, users in await _users_of_projects(call):
         project["usersIDs"] = [key for key in project["usersIDs"] if key not in users]
     return empty(200)
 
 
 @ROUTES.route("GET", "/projects/{projectId}/storage")
-def storage(call: Asked) -> Response:
-    """Show how much a project stores."""
+def storage(call: CloudEndureCall) -> Response:
+    """Return the storage of a project."""
     project = _found(call.state.projects, call.args["projectId"], "project")
     return ok(
         {
@@ -148,8 +148,8 @@ def storage(call: Asked) -> Response:
 
 
 @ROUTES.route("GET", "/projects/{projectId}/auditLog")
-def audit_log(call: Asked) -> Response:
-    """Show the newest entries of the log, or of a window of it."""
+def audit_log(call: CloudEndureCall) -> Response:
+    """Return the latest entries of the log, or of a window of it."""
     project = _found(call.state.projects, call.args["projectId"], "project")
     limit = call.integer("limit", MOST_ENTRIES, 1, MOST_ENTRIES)
     entries = call.state.audit_logs[project["id"]]
@@ -164,7 +164,7 @@ def audit_log(call: Asked) -> Response:
     return ok({"items": newest, "hasMoreResults": len(entries) > limit})
 
 
-def _inside(call: Asked, entry: Row, begin: str, end: str) -> bool:
+def _inside(call: CloudEndureCall, entry: Row, begin: str, end: str) -> bool:
     try:
         first, last = datetime.fromisoformat(begin), datetime.fromisoformat(end)
     except ValueError as cause:
@@ -184,8 +184,8 @@ def _csv(entries: list[Row]) -> bytes:
 
 
 @ROUTES.route("POST", "/projects/{projectId}/machines/{machineId}/forceRescan")
-def force_rescan(call: Asked) -> Response:
-    """Read the volumes of a machine again."""
+def force_rescan(call: CloudEndureCall) -> Response:
+    """Rescan the volumes of a machine."""
     project = _found(call.state.projects, call.args["projectId"], "project")
     machine = call.args["machineId"]
     if machine not in call.state.machines[project["id"]]:
@@ -195,16 +195,16 @@ def force_rescan(call: Asked) -> Response:
 
 
 @ROUTES.route("POST", "/replaceApiToken")
-def replace_api_token(call: Asked) -> Response:
-    """Make the caller's API token void and give another."""
+def replace_api_token(call: CloudEndureCall) -> Response:
+    """Replace the caller's API token and return the new one."""
     call.state.tokens += 1
     call.user["apiToken"] = f"fake-token-{call.state.tokens}-of-{call.user['username']}"
     return ok({"apiToken": call.user["apiToken"]})
 
 
 @ROUTES.route("POST", "/setPassword", public=True)
-async def set_password(call: Asked) -> Response:
-    """Take an invitation for a password."""
+async def set_password(call: CloudEndureCall) -> Response:
+    """Accept an invitation and set the password."""
     given = await call.fields("token", "newPassword")
     key = call.state.invitations.pop(given["token"], None)
     if key is None:
@@ -215,7 +215,7 @@ async def set_password(call: Asked) -> Response:
 
 
 @ROUTES.route("POST", "/users")
-async def create_user(call: Asked) -> Response:
+async def create_user(call: CloudEndureCall) -> Response:
     """Invite a user, or invite it again."""
     name: str = (await call.fields("username"))["username"]
     for user in call.state.users.values():
@@ -226,8 +226,8 @@ async def create_user(call: Asked) -> Response:
     return ok(call.state.add_user(name))
 
 
-async def _roles_of_users(call: Asked) -> list[tuple[Row, list[str]]]:
-    """Read which roles are meant of which users; all are known, or nothing is done."""
+async def _roles_of_users(call: CloudEndureCall) -> list[tuple[Row, list[str]]]:
+    """Parse roles and users; all must exist, or nothing is changed."""
     found: list[tuple[Row, list[str]]] = []
     for item in await _items(call):
         roles: list[str] = item.get("roles", [])
@@ -238,8 +238,8 @@ async def _roles_of_users(call: Asked) -> list[tuple[Row, list[str]]]:
 
 
 @ROUTES.route("POST", "/users/assignRoles")
-async def assign_roles(call: Asked) -> Response:
-    """Give roles to users."""
+async def assign_roles(call: CloudEndureCall) -> Response:
+    """Add roles to users."""
     changed = await _roles_of_users(call)
     for user, roles in changed:
         user["roles"] = list(dict.fromkeys([*user["roles"], *roles]))
@@ -247,8 +247,8 @@ async def assign_roles(call: Asked) -> Response:
 
 
 @ROUTES.route("POST", "/users/revokeRoles")
-async def revoke_roles(call: Asked) -> Response:
-    """Take roles from users."""
+async def revoke_roles(call: CloudEndureCall) -> Response:
+    """Remove roles from users."""
     changed = await _roles_of_users(call)
     for user, roles in changed:
         user["roles"] = [role for role in user["roles"] if role not in roles]

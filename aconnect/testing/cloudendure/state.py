@@ -1,4 +1,4 @@
-"""What the simulated CloudEndure knows: one account with users, projects and audit logs."""
+"""The state of a simulated CloudEndure: an account with users, projects and audit logs."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -8,19 +8,19 @@ from typing import Literal, TypeAlias
 from aconnect.testing.wire import Call, Row
 
 EPOCH = datetime(2021, 3, 1, tzinfo=UTC)
-"""Time of the first entry of an audit log."""
+"""The time of the first entry of an audit log."""
 
 
 @dataclass
 class AccountState:
-    """One account. Ids are keys; entries of audit logs are in order of time."""
+    """One account. Keys are ids; entries of audit logs are in order of time."""
 
     account: str = "account-1"
     users: dict[str, Row] = field(default_factory=dict[str, Row])
     passwords: dict[str, str] = field(default_factory=dict[str, str])
     """By user id."""
     invitations: dict[str, str] = field(default_factory=dict[str, str])
-    """User ids by the token that was sent to them."""
+    """User ids by the token of their invitation."""
     projects: dict[str, Row] = field(default_factory=dict[str, Row])
     machines: dict[str, list[str]] = field(
         default_factory=lambda: defaultdict[str, list[str]](list)
@@ -33,18 +33,18 @@ class AccountState:
     sessions: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     """User id and XSRF token, by cookie."""
     mails: list[str] = field(default_factory=list[str])
-    """User names that a temporary access token was sent to."""
+    """The names of users that a temporary access token was sent to."""
     rescans: list[str] = field(default_factory=list[str])
-    """Machines, as often as they were rescanned."""
+    """Machines, once per rescan."""
     tokens: int = 0
-    """How many API tokens were replaced."""
+    """The number of replaced API tokens."""
     now: datetime = EPOCH + timedelta(days=1)
     """The server's time."""
     ends: Literal["[]", "[)", "(]"] = "[]"
-    """Which ends of a window of the audit log belong to it."""
+    """Which ends of a window of the audit log are included."""
 
     def add_user(self, username: str, password: str | None = None, **fields: object) -> Row:
-        """Add a user; without a password it is invited only."""
+        """Add a user, which is only invited if it has no password."""
         key = f"user-{len(self.users) + 1}"
         user: Row = {
             "id": key,
@@ -101,8 +101,8 @@ class AccountState:
 
 
 def time_of(entry: Row) -> datetime:
-    """Return when an entry happened."""
+    """Return the time of an entry."""
     return datetime.fromisoformat(entry["timestamp"])
 
 
-Asked: TypeAlias = Call[AccountState]
+CloudEndureCall: TypeAlias = Call[AccountState]

@@ -1,4 +1,4 @@
-"""Bytes of bundles.
+"""The bytes of bundles.
 
 Decides where they are kept. What is in them is the business of the routes that read them.
 """
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import IO
 
 IN_MEMORY = 8 << 20
-"""Archives larger than this go to a temporary file."""
+"""Larger archives are stored in a temporary file."""
 
 PIECE = 1 << 18
 
 
 class Archive:
-    """Bytes of a bundle, in memory or, if many, in a temporary file."""
+    """The bytes of a bundle, in memory or, if there are many, in a temporary file."""
 
     def __init__(self) -> None:
         self.size: int = 0
@@ -40,7 +40,7 @@ class Archive:
             self._file.write(chunk)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes; several readers do not disturb each other."""
+        """Yield the bytes; several readers can do so at the same time."""
         if self._file is None:
             yield bytes(self._memory)
             return
@@ -50,7 +50,7 @@ class Archive:
             yield os.pread(number, PIECE, begin)
 
     def open(self) -> IO[bytes]:
-        """Return a file at the first byte, for one reader that closes it."""
+        """Return a file positioned at the start, for one reader that closes it."""
         # The reader closes it.
         copy: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
         for piece in self.pieces():

@@ -19,24 +19,24 @@ ROLES = {"viewer": 0, "publisher": 1, "administrator": 2}
 
 
 class ApiFault(ServiceFault):
-    """An answer of Connect's error form, with one of its codes."""
+    """An error response of Connect, with one of its codes."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(status, message, code=code)
 
 
 def bad_request(message: str, code: int = 3) -> ApiFault:
-    """Refuse what was sent; 3 is this simulation's code for any invalid value."""
+    """Refuse the request; 3 is this simulation's code for any invalid value."""
     return ApiFault(400, code, message)
 
 
 def not_found(what: str = "The requested object") -> ApiFault:
-    """Say that an object does not exist."""
+    """Report that an object does not exist."""
     return ApiFault(404, 4, f"{what} does not exist.")
 
 
 def already_gone(what: str) -> ApiFault:
-    """Say that what is to be deleted was deleted before."""
+    """Report that an object was already deleted."""
     return ApiFault(404, 17, f"{what} has already been deleted.")
 
 
@@ -46,7 +46,7 @@ def forbidden() -> ApiFault:
 
 
 def error(fault: ServiceFault) -> Response:
-    """Answer in Connect's error form."""
+    """Return an error in Connect's format."""
     code = fault.code
     if code is None:
         code = 2 if isinstance(fault, MalformedFault) else 3
@@ -74,14 +74,14 @@ class Call(wire.Call["State"]):
         self.version: str | None = version
         self.features: Features = features
         self.role: str = ""
-        """What the caller may do, with the key that it uses."""
+        """The caller's role, limited by the role of its key."""
 
     @property
     def is_admin(self) -> bool:
         return self.role == "administrator"
 
     def needs(self, role: str) -> None:
-        """Refuse callers below `role`."""
+        """Refuse callers with a lower role than `role`."""
         if ROLES[self.role] < ROLES[role]:
             raise forbidden()
 
@@ -101,7 +101,7 @@ def route(
     public: bool = False,
     deprecated: str | None = None,
 ) -> Callable[[Callable[[Call], R]], Callable[[Call], R]]:
-    """Declare the handler of an operation; `role` is the least one that may call it.
+    """Declare the handler of an operation; `role` is the least that may call it.
 
     `deprecated` names the path to use instead, or is "n/a".
     """

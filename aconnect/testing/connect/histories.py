@@ -1,4 +1,4 @@
-"""What the high-volume series hold: visits, Shiny sessions, audit entries and hits.
+"""The rows of the high-volume series: visits, Shiny sessions, audit entries and hits.
 
 Decides the fields of row `i` of each, from tables of `PERIOD` choices. The same seed makes the same
 rows, so the tables are drawn once for all servers with as many users and content items.
@@ -27,7 +27,7 @@ ACTIONS: dict[str, str] = {
     "add_tag": "Tag created",
     "api_key_created": "API key created",
 }
-"""Audit actions and what they mean."""
+"""Audit actions and their descriptions."""
 
 _AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36",
@@ -41,16 +41,16 @@ _Build = Callable[[int, datetime], Row]
 
 
 class _Views(NamedTuple):
-    """Who looked at which item, and with what."""
+    """Which user visited which item, and with which user agent."""
 
     items: list[int]
     users: list[int | None]
-    """None is anonymous."""
+    """None for anonymous visitors."""
     agents: list[int]
 
 
 class _Draws(NamedTuple):
-    """The choices of all series, as numbers of users, items, agents and actions."""
+    """The choices of all series, as indexes of users, items, user agents and actions."""
 
     visits: _Views
     session_items: list[int]
@@ -69,7 +69,7 @@ def _draws(users: int, content: int) -> _Draws:
         return random.choices(range(size), k=PERIOD)
 
     def visitors() -> list[int | None]:
-        """Draw users, of whom one in eight is anonymous."""
+        """Choose users, one in eight of them anonymous."""
         return [
             None if random.random() < 1 / 8 else random.choice(range(users)) for _ in range(PERIOD)
         ]
@@ -108,7 +108,7 @@ def _series(
 
 
 def visits(seed: Seed, users: Sequence[str], content: Sequence[str], features: Features) -> Series:
-    """Make the visits of content that is rendered or served."""
+    """Return the visits of content that is rendered or served."""
     items, visitors, agents = _draws(len(users), len(content)).visits
 
     def build(i: int, time: datetime) -> Row:
@@ -133,7 +133,7 @@ def visits(seed: Seed, users: Sequence[str], content: Sequence[str], features: F
 
 
 def shiny_usage(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Series:
-    """Make the sessions of interactive content, the last of which is still open."""
+    """Return the sessions of interactive content, the last of which is still open."""
     drawn = _draws(len(users), len(content))
     items, visitors, lengths = drawn.session_items, drawn.session_users, drawn.session_lengths
     last = seed.shiny_usage - 1
@@ -162,7 +162,7 @@ def shiny_usage(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Ser
 def audit_logs(
     seed: Seed, users: Sequence[str], content: Sequence[str], name: Callable[[int], str]
 ) -> Series:
-    """Make the entries of the audit log; `name` gives a user's name."""
+    """Return the entries of the audit log; `name` returns the name of a user."""
     drawn = _draws(len(users), len(content))
     actors, actions = drawn.actors, drawn.actions
     names = list(ACTIONS)
@@ -184,7 +184,7 @@ def audit_logs(
 
 
 def hits(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Series:
-    """Make the single requests to content."""
+    """Return the requests to content."""
     items, visitors, agents = _draws(len(users), len(content)).hits
 
     def build(i: int, time: datetime) -> Row:

@@ -1,7 +1,7 @@
-"""Pages as the real server cuts them: by keyset, with cursors, and by page number.
+"""Pages as on the real server: by keyset, with cursors, and by page number.
 
 Decides cursors, links and the form of both kinds of page, and keeps encoded keyset pages for re-
-use. It does not decide which rows there are (`series`) nor which filters an operation knows
+use. It does not decide which rows exist (`series`) nor which filters an operation has
 (`routes`).
 """
 
@@ -27,7 +27,7 @@ _TIME = re.compile(
 
 
 class PageCache:
-    """The most recently used encoded pages, up to a number of them."""
+    """A cache of the most recently used encoded pages."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -52,12 +52,12 @@ class PageCache:
 
 
 def cursor_of(place: Key) -> str:
-    """Write a place as an opaque cursor."""
+    """Encode a position as an opaque cursor."""
     return urlsafe_b64encode(".".join(map(str, place)).encode()).decode().rstrip("=")
 
 
 def split_address(cursor: str) -> Key:
-    """Read a cursor made by `cursor_of`."""
+    """Decode a cursor made by `cursor_of`."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         first, second, third = urlsafe_b64decode(padded).decode().split(".")
@@ -67,13 +67,13 @@ def split_address(cursor: str) -> Key:
 
 
 def time_of(call: Call, name: str) -> datetime | None:
-    """Read an RFC 3339 query parameter, if it is there."""
+    """Parse an RFC 3339 query parameter, if it is present."""
     given = call.value(name)
     return None if not given else parse_time(given, name)
 
 
 def parse_time(given: str, name: str) -> datetime:
-    """Read an RFC 3339 time; `from` rounds up to microseconds, everything else down."""
+    """Parse an RFC 3339 time; `from` rounds up to microseconds, everything else down."""
     match = _TIME.fullmatch(given)
     if match is None:
         raise bad_request(f"{name} must be an RFC 3339 timestamp; got {given!r}.")
@@ -91,7 +91,7 @@ def parse_time(given: str, name: str) -> datetime:
 def keyset(
     call: Call, series: Series, selection: Selection, *, ascending: bool, limit: int
 ) -> Response:
-    """Answer with the page that the query's cursor asks for."""
+    """Return the page of the query's cursor."""
     state = call.state
     following, preceding = call.value("next"), call.value("previous")
     if following and preceding:
@@ -151,7 +151,7 @@ def _links(call: Call, following: str | None, preceding: str | None, *, ascendin
 
 
 def origin(call: Call) -> str:
-    """Return the server's address as a proxy may have distorted it, which links are built from."""
+    """Return the address on which links are based, which a proxy may have changed."""
     if call.state.public_url is not None:
         return call.state.public_url
     host = call.request.headers.get("X-Forwarded-Host")
@@ -164,14 +164,14 @@ def origin(call: Call) -> str:
 def offset(
     call: Call, rows: Sequence[Row], *, size: int = 20, high: int = MAX_LIMIT, single: bool = False
 ) -> Response:
-    """Answer with a page by number; see `cut`."""
+    """Return a page by number; see `cut`."""
     return ok(cut(call, rows, size=size, high=high, single=single))
 
 
 def cut(
     call: Call, rows: Sequence[Row], *, size: int = 20, high: int = MAX_LIMIT, single: bool = False
 ) -> Row:
-    """Cut a page by number out of all rows.
+    """Return a page by number, out of all rows.
 
     Args:
         call: Its query says which page.

@@ -1,4 +1,4 @@
-"""How simulated work advances: scripts, runs, tasks and jobs.
+"""How simulated tasks advance: scripts, runs, tasks and jobs.
 
 Decides when a line of output appears and when a run ends. By default a run advances with every
 poll, so that tests never wait; a script with `seconds_per_line` advances with time instead. It
@@ -14,13 +14,13 @@ from aconnect.testing.wire import Row
 
 
 def utc_now() -> datetime:
-    """Return the present time, aware."""
+    """Return the current time, aware."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class BuildScript:
-    """What the next started runs put out, and how they end."""
+    """The output of the runs started next, and how they end."""
 
     lines: tuple[str, ...] = (
         "Building application...",
@@ -31,25 +31,25 @@ class BuildScript:
         "Completed application build",
     )
     lines_per_poll: int = 2
-    """How many lines a poll brings."""
+    """The number of lines that become visible with each poll."""
     quiet_polls: int = 0
-    """How many polls at the beginning bring nothing."""
+    """The number of polls at the start without output."""
     seconds_per_line: float = 0.0
     """Advance by time instead of by poll."""
     code: int = 0
-    """Exit code; anything but 0 is a failure."""
+    """The exit code; anything but 0 is a failure."""
     error: str = ""
     hang: bool = False
-    """Put out the lines but never finish."""
+    """Print the lines but never finish."""
 
 
 def nothing(_: "Run") -> None:
-    """End a run without consequences."""
+    """Do nothing at the end of a run."""
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """One piece of work in progress, shared by its task and its job."""
+    """A run in progress, shared by its task and its job."""
 
     script: BuildScript
     on_end: Callable[["Run"], None]
@@ -65,7 +65,7 @@ class Run:
 
     @classmethod
     def ended(cls, script: BuildScript, time: datetime) -> "Run":
-        """Give a run that was over before the server began."""
+        """Return a run that finished before the server started."""
         run = cls(script, nothing, started=time)
         run.visible = len(script.lines)
         run.stamps = [time] * run.visible
@@ -77,7 +77,7 @@ class Run:
         return self.script.seconds_per_line > 0
 
     def poll(self) -> None:
-        """Advance by one poll, or to the present when the script is timed."""
+        """Advance by one poll, or to the current time if the script is timed."""
         if self.finished:
             return
         self.polls += 1
@@ -95,7 +95,7 @@ class Run:
             self.end(script.code, script.error)
 
     def due(self) -> float | None:
-        """Return the seconds until a timed run's next line; None if nothing comes by itself."""
+        """Return the seconds until the next line of a timed run; None if there is none."""
         if self.finished or not self.timed or self.visible == len(self.script.lines):
             return None
         following = self.began + (self.visible + 1) * self.script.seconds_per_line
@@ -116,7 +116,7 @@ class Run:
 
 @dataclass(slots=True, eq=False)
 class TaskState:
-    """A task, which only the node that started it knows."""
+    """A task; only the node that started it has it."""
 
     id: str
     node: int
@@ -133,7 +133,7 @@ class JobState:
     run: Run
     logged_error: Row | None = None
     scheduled: bool = False
-    """Whether a schedule started it, and nobody by hand."""
+    """Whether it was started by a schedule."""
 
     def entries(self) -> list[Row]:
         """Return the visible part of the log."""
@@ -153,14 +153,14 @@ SYSTEM_CHECKS = BuildScript(
         "mail/configuration",
     )
 )
-"""The tests that a server makes of itself, as `group/name`."""
+"""The checks that a server runs on itself, as `group/name`."""
 
 
 @dataclass(slots=True, eq=False)
 class CheckState:
-    """A run of system checks; each line of its script is a test, written `group/name`.
+    """A run of system checks; each line of its script is a check, as `group/name`.
 
-    The script's code says how many of the last tests fail.
+    The script's code is the number of the last checks that fail.
     """
 
     id: str
@@ -169,7 +169,7 @@ class CheckState:
     canceled: bool = False
 
     def row(self) -> Row:
-        """Return the run as it is now."""
+        """Return the current state of the run."""
         results = self.results()
         failed = sum(not result["passed"] for result in results)
         if self.canceled:
@@ -188,7 +188,7 @@ class CheckState:
         }
 
     def results(self) -> list[Row]:
-        """Return what the tests that have run say."""
+        """Return the results of the checks that have run."""
         script = self.run.script
         good = len(script.lines) - script.code
         found: list[Row] = []

@@ -1,4 +1,4 @@
-"""The query language of content and variants, as the real server documents it.
+"""The query language of content and variants, as the vendor documents it.
 
 Decides how a query is read, and which rows its terms match. Where rows come from, and what each
 field of one means, is the routes' business.
@@ -16,7 +16,7 @@ _SEPARATORS = re.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One term: a filter with its values, or text with an empty name."""
+    """A term: a filter with its values, or text with an empty name."""
 
     name: str
     values: tuple[str, ...]
@@ -24,16 +24,16 @@ class Term:
 
 
 class Misfit(Exception):  # noqa: N818 - it becomes a warning, not a failure
-    """A filter's value that means nothing."""
+    """A filter has an invalid value."""
 
 
 Test = Callable[[Row], bool]
 Filters = Mapping[str, Callable[[tuple[str, ...]], Test]]
-"""What makes a test from a filter's values, by the filter's name; it may raise `Misfit`."""
+"""Functions that make a test of a filter's values, by name; they may raise `Misfit`."""
 
 
 def read(query: str, names: frozenset[str] | set[str]) -> list[Term]:
-    """Read a query into terms; what begins like no filter of these names is text."""
+    """Parse a query into terms; what does not begin with a filter's name is text."""
     terms: list[Term] = []
     at = 0
     while at < len(query):
@@ -70,7 +70,7 @@ def _values(query: str, at: int) -> tuple[tuple[str, ...], int]:
 
 
 def _value(query: str, at: int, *, ends: str) -> tuple[str, int]:
-    """Read one value, in quotes or up to a blank or one of `ends`.
+    """Parse one value, in quotes or up to a space or one of `ends`.
 
     A backslash makes a quote or a backslash after it literal, and is literal before anything else.
     """
@@ -93,14 +93,14 @@ def _value(query: str, at: int, *, ends: str) -> tuple[str, int]:
 
 
 def words(text: str) -> str:
-    """Reduce a text to what a search compares: case and kinds of separators do not count."""
+    """Normalize text for a search: case and separators are ignored."""
     return _SEPARATORS.sub(" ", text).lower()
 
 
 def select(
     rows: list[Row], query: str, filters: Filters, text_of: Callable[[Row], str]
 ) -> tuple[list[Row], list[str]]:
-    """Return the rows that match, and a warning for each filter that means nothing."""
+    """Return the rows that match, and a warning for each filter with an invalid value."""
     warnings: list[str] = []
     tests: list[tuple[Test, bool]] = []
     for term in read(query, {*filters}):
@@ -122,7 +122,7 @@ def _holds(term: Term, text_of: Callable[[Row], str]) -> Test:
 
 
 def truth(name: str, values: tuple[str, ...]) -> bool:
-    """Read the value of a filter that is true or false."""
+    """Parse the value of a boolean filter."""
     if values not in {("true",), ("false",)}:
         shown = ",".join(values)
         raise Misfit(f"Invalid value for '{name}' filter: '{shown}'. Expected true or false")

@@ -22,7 +22,7 @@ from aconnect.testing.connect.routes.system import caches, checks, service_token
 from aconnect.testing.connect.state import Seed, State, guid_of
 from aconnect.testing.connect.versions import Features
 
-# Who needs the objects of others comes after them.
+# A seed that needs the objects of others comes after them.
 _SEEDS = (
     users.seed,
     groups.seed,
@@ -45,7 +45,7 @@ _SEEDS = (
 
 
 def seeded_state(seed: Seed, features: Features, page_cache: int = 2100) -> State:
-    """Make the state that a server begins with."""
+    """Create the state of a new server."""
     people = [guid_of("user", i) for i in range(max(3, seed.users))]
     items = [guid_of("content", i) for i in range(max(1, seed.content))]
     state = State(

@@ -1,7 +1,7 @@
-"""Rows of the high-volume operations, made on demand from their number.
+"""Rows of the high-volume operations, created on demand from their number.
 
-Decides what row `i` of a series is and which rows a page holds; nothing is stored, so a million
-rows cost no memory. It does not parse queries and does not build answers: `paging` does.
+Decides what row `i` of a series is and which rows a page has; nothing is stored, so a million
+rows take no memory. It does not parse queries or build responses: `paging` does.
 """
 
 from bisect import bisect_left
@@ -14,10 +14,11 @@ from typing import NamedTuple, TypeAlias
 from aconnect.testing.wire import Row
 
 PERIOD = 4096
-"""Fields other than time and id repeat after this many rows, which makes filters cheap."""
+"""Fields other than time and id repeat after this many rows, which makes filters fast."""
 
 Key: TypeAlias = tuple[int, int, int]
-"""Place of a row: (number, 0, 0) if seeded, (number before it, microseconds, order) if added."""
+"""The position of a row: (number, 0, 0) if seeded, (previous number, microseconds, order) if
+added."""
 
 Test: TypeAlias = Callable[[Row], bool]
 
@@ -26,21 +27,21 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Selection(NamedTuple):
-    """Which rows of a series are asked for."""
+    """A selection of rows of a series."""
 
     start: datetime | None = None
     end: datetime | None = None
     min_version: int = 0
     filter_key: str = ""
-    """Names `test`, so that its result can be remembered."""
+    """Identifies `test`, so that its result can be cached."""
     test: Test | None = None
-    """Must look at repeating fields only, not at time or id."""
+    """Must depend on repeating fields only, not on time or id."""
     overlap: bool = False
-    """Sessions count when they overlap the window, not only when they begin in it."""
+    """Sessions match if they overlap the window, not only if they start in it."""
 
 
 class Series:
-    """A sequence of rows, ordered by time, that exists only as a function of the row's number.
+    """A sequence of rows, ordered by time, computed from the number of the row.
 
     `old` rows with negative numbers lie before the first one and carry old data versions.
     """
@@ -75,7 +76,7 @@ class Series:
         return bool(self._extra)
 
     def append(self, row: Row) -> None:
-        """Add a row of one's own; its time, an aware datetime, decides its place."""
+        """Add a row; its time, an aware datetime, determines its position."""
         time: datetime = row[self.time_field]
         order = len(self._extra) + 1
         place = (self._after(time) - 1, (time - _EPOCH) // _MICROSECOND, order)
@@ -86,7 +87,7 @@ class Series:
         return self.start + self.step * (number // self.burst)
 
     def row(self, number: int) -> Row:
-        """Make row `number`."""
+        """Return row `number`."""
         row = self._build(number, self.time(number))
         if number < 0 and "data_version" in row:
             row["data_version"] = self._old_version(number)
@@ -99,7 +100,7 @@ class Series:
     def after(
         self, place: Key | None, selection: Selection, *, ascending: bool
     ) -> Iterator[tuple[Key, Row]]:
-        """Yield the selected rows beyond `place`, with their own places."""
+        """Yield the selected rows after `place`, with their positions."""
         seeded = self._seeded(place, selection, ascending=ascending)
         if not self._extra:
             return seeded
@@ -117,11 +118,11 @@ class Series:
     def page(
         self, place: Key | None, selection: Selection, *, ascending: bool, limit: int
     ) -> list[tuple[Key, Row]]:
-        """Return up to `limit` + 1 rows, so that the caller sees whether there are more."""
+        """Return up to `limit` + 1 rows, so that the caller can tell whether there are more."""
         return list(islice(self.after(place, selection, ascending=ascending), limit + 1))
 
     def total(self, selection: Selection) -> int:
-        """Count the selected rows without making them."""
+        """Count the selected rows without creating them."""
         low, high = self._range(selection)
         offsets = self._matching(selection)
         count = sum(self._wanted(row, selection) for _, row in self._extra)
@@ -154,7 +155,7 @@ class Series:
             if ascending:
                 low = max(low, place[0] + 1)
             else:
-                # An added row lies after the seeded row whose number it carries.
+                # An added row comes after the seeded row with its number.
                 high = min(high, place[0] + (1 if place[1:] != (0, 0) else 0))
         for number in _numbers(low, high, self._matching(selection), ascending=ascending):
             row = self.row(number)
@@ -175,7 +176,7 @@ class Series:
             begin = selection.start - (self.longest if selection.overlap else timedelta(0))
             low = max(low, self._from(begin))
             if selection.overlap and self.count:
-                # The last session is still open, so it overlaps every window after its beginning.
+                # The last session is still open, so it overlaps every later window.
                 low = min(low, self.count - 1)
         if selection.end is not None:
             high = min(high, self._after(selection.end))

@@ -1,6 +1,6 @@
-"""The simulated Connect server: keys, nodes, versions and what lies outside its API.
+"""The simulated Connect server: keys, nodes, versions and paths outside its API.
 
-Decides what makes a server Connect. It knows no operation: `routes` does; `base` has the sockets,
+Decides what makes a server Connect. The operations are in `routes`; `base` has the sockets,
 the records and the scripts of faults.
 """
 
@@ -69,12 +69,12 @@ class FakeConnect(FakeServer[State]):
         self._turn = 0
 
     async def stop(self) -> None:
-        """End all connections, also those that wait, and stop listening."""
+        """Close all connections, including those that wait, and stop listening."""
         await super().stop()
         self.state.close()
 
     def api_key_for(self, username: str) -> str:
-        """Return a user's key, making one if the user has none."""
+        """Return a user's key, creating one if there is none."""
         row = self.state.known_user(username)
         for key, guid in self.state.keys.items():
             if guid == row["guid"]:
@@ -84,19 +84,19 @@ class FakeConnect(FakeServer[State]):
         return key
 
     def user_session_token(self, username: str, content_guid: str) -> str:
-        """Return a token that content gets with a request of this viewer."""
+        """Return the token that content receives with a request of this viewer."""
         return oauth_credentials.user_session_token(self.state, username, content_guid)
 
     def content_session_token(self, content_guid: str) -> str:
-        """Return a token of running content's own."""
+        """Return the token of running content itself."""
         return oauth_credentials.content_session_token(self.state, content_guid)
 
     def oauth_login(self, username: str, integration_guid: str) -> str:
-        """Log a user in to the service behind an integration, and return the session's guid."""
+        """Create a session of a user with the service behind an integration; return its GUID."""
         return oauth_sessions.log_in(self.state, username, integration_guid)
 
     def make_call(self, request: web.BaseRequest, path: str, query_string: str) -> Call:
-        """Let one node serve a request, and tell the client which if it does not know."""
+        """Assign a request to a node, and set a cookie if the client has none."""
         node, fresh = self._node(request) if self.nodes > 1 else (1, False)
         call = Call(
             self,
@@ -112,7 +112,7 @@ class FakeConnect(FakeServer[State]):
         return call
 
     def _node(self, request: web.BaseRequest) -> tuple[int, bool]:
-        """Return the node that serves a request, and whether the client is to be told."""
+        """Return the node that serves a request, and whether to set a cookie."""
         given = request.cookies.get("rscid", "")
         if given.isdecimal() and 1 <= int(given) <= self.nodes:
             return int(given), False
@@ -125,12 +125,12 @@ class FakeConnect(FakeServer[State]):
         return super().outside(call)
 
     def admit(self, call: wire.Call[State], route: Route) -> None:
-        """Find out who calls, and refuse those who may not."""
+        """Authenticate the caller, and refuse it if its role is too low."""
         headers = call.request.headers
-        # Behind Snowflake the platform takes Authorization and the key moves.
+        # Behind Snowflake, the platform uses Authorization, and the key is in another header.
         given = headers.get("X-RSC-Authorization") or headers.get("Authorization")
         scheme, _, key = (given or "").partition(" ")
-        # Whoever bootstraps a server has a token instead of a key, which the operation judges.
+        # Bootstrapping uses a token instead of a key, which the operation checks.
         if route.public and (given is None or scheme == "Connect-Bootstrap"):
             return
         guid = self.state.keys.get(key) if scheme.lower() == "key" else None
@@ -150,7 +150,7 @@ class FakeConnect(FakeServer[State]):
             raise forbidden()
 
     def error(self, fault: ServiceFault) -> Response:
-        """Answer in Connect's error form."""
+        """Return an error in Connect's format."""
         return dialect.error(fault)
 
 

@@ -1,4 +1,4 @@
-"""What a simulated server knows: its objects, its settings for tests, and the seed it begins with.
+"""The state of a simulated server: its objects, its settings for tests, and its seed.
 
 Decides where things are kept. Rows are plain dicts in the newest form of the API; routes make them,
 and take away what an older version does not send.
@@ -28,14 +28,14 @@ from aconnect.testing.wire import Row
 
 
 def guid_of(*parts: object) -> str:
-    """Make the same GUID from the same parts."""
+    """Return a GUID that depends only on the parts."""
     digest = blake2b(":".join(map(str, parts)).encode(), digest_size=16).digest()
     return str(UUID(bytes=digest, version=4))
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """How much a server holds when it begins; the same seed makes the same data.
+    """The number of objects of a new server; the same seed creates the same data.
 
     Visits, Shiny usage, audit logs and hits are made on demand and cost nothing at the start.
     """
@@ -49,17 +49,18 @@ class Seed:
     groups: int = 2
     content: int = 3
     jobs: int = 0
-    """Finished jobs, dealt over the content in turn."""
+    """Finished jobs, distributed over the content."""
     queue: int = 0
-    """Items that wait in the queue, dealt over its kinds in turn."""
+    """Waiting items, distributed over the queues."""
     start: datetime = datetime(2025, 1, 1, tzinfo=UTC)
-    """Time of the first row of each series."""
+    """The time of the first row of each series."""
     step: timedelta = timedelta(seconds=7)
-    """Time between rows."""
+    """The time between rows."""
     burst: int = 1
-    """How many consecutive rows share a time."""
+    """The number of consecutive rows with the same time."""
     old_rows: int = 3
-    """Rows of old data versions before the first visit and session, on top of their numbers."""
+    """Rows with old data versions before the first visit and session, in addition to their
+    numbers."""
 
 
 @dataclass(slots=True, eq=False)
@@ -73,16 +74,16 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class SessionToken:
-    """What a token of running content stands for."""
+    """The meaning of a token of running content."""
 
     content_guid: str
     user_guid: str | None = None
-    """The viewer; None where it is the content's own token."""
+    """The viewer; None for the content's own token."""
 
 
 @dataclass(slots=True, eq=False)
 class State:
-    """Everything a simulated server knows; tests may look and change at will."""
+    """All objects of a simulated server; tests may read and change them."""
 
     seed: Seed
     features: Features
@@ -92,102 +93,102 @@ class State:
     hits: Series
 
     users: dict[str, Row] = field(default_factory=dict[str, Row])
-    """By guid."""
+    """By GUID."""
     keys: dict[str, str] = field(default_factory=dict[str, str])
-    """Guid of the user by API key."""
+    """User GUIDs by API key."""
     api_keys: dict[str, Row] = field(default_factory=dict[str, Row])
-    """What is known of API keys, by key; one that is only in `keys` works and is not listed."""
+    """Details of API keys, by key; a key that is only in `keys` works and is not listed."""
     groups: dict[str, Row] = field(default_factory=dict[str, Row])
     members: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """Guids of users by guid of their group."""
+    """User GUIDs by GUID of the group."""
     content: dict[str, Row] = field(default_factory=dict[str, Row])
     environment: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    """Environment variables by guid of the content."""
+    """Environment variables by GUID of the content."""
     content_tags: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    """Ids of tags by guid of the content."""
+    """Tag ids by GUID of the content."""
     vanities: dict[str, Row] = field(default_factory=dict[str, Row])
-    """By guid of the content."""
+    """By GUID of the content."""
     permissions: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
-    """By guid of the content, then by id."""
+    """By GUID of the content, then by id."""
     bookmarks: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
-    """By guid of the content, then by guid of the user."""
+    """By GUID of the content, then by GUID of the user."""
     thumbnails: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    """By guid of the content."""
+    """By GUID of the content."""
     bundles: dict[str, dict[str, Bundle]] = field(default_factory=dict[str, dict[str, Bundle]])
-    """By guid of the content, then by id."""
+    """By GUID of the content, then by id."""
     tasks: dict[str, TaskState] = field(default_factory=dict[str, TaskState])
     jobs: dict[str, dict[str, JobState]] = field(default_factory=dict[str, dict[str, JobState]])
-    """By guid of the content, then by key."""
+    """By GUID of the content, then by key."""
     repositories: dict[str, Row] = field(default_factory=dict[str, Row])
-    """Git locations by guid of the content."""
+    """Git repositories by GUID of the content."""
     schedules: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
-    """The schedules of variants with their history, by guid of the content."""
+    """The schedules of variants with their history, by GUID of the content."""
     queue: dict[str, Row] = field(default_factory=dict[str, Row])
-    """What the server is to do, by id; an item without `started_time` waits."""
+    """The queue, by id; an item without `started_time` is waiting."""
     tags: dict[str, Row] = field(default_factory=dict[str, Row])
     """By id."""
     oauth_integrations: dict[str, Row] = field(default_factory=dict[str, Row])
-    """By guid, with the secrets that are never sent."""
+    """By GUID, with the secrets that are never sent."""
     oauth_associations: dict[str, dict[str, datetime]] = field(
         default_factory=dict[str, dict[str, datetime]]
     )
-    """When they were made, by guid of the content, then of the integration."""
+    """The creation times, by GUID of the content, then of the integration."""
     oauth_sessions: dict[str, Row] = field(default_factory=dict[str, Row])
     oauth_clients: dict[str, Row] = field(default_factory=dict[str, Row])
     """By client id."""
     session_tokens: dict[str, SessionToken] = field(default_factory=dict[str, SessionToken])
-    """What running content and its viewers were given, by token."""
+    """The tokens of running content and its viewers, by token."""
     variants: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
-    """By guid of the content, then by key."""
+    """By GUID of the content, then by key."""
     remote_users: dict[str, Row] = field(default_factory=dict[str, Row])
-    """What the directory behind the server knows, by ticket."""
+    """Users and groups of the directory, by ticket."""
     remote_groups: dict[str, Row] = field(default_factory=dict[str, Row])
     environments: dict[str, Row] = field(default_factory=dict[str, Row])
-    """Execution environments by guid."""
+    """Execution environments by GUID."""
     environment_permissions: dict[str, dict[str, Row]] = field(
         default_factory=dict[str, dict[str, Row]]
     )
-    """By guid of the execution environment, then by their own."""
+    """By GUID of the execution environment, then of the permission."""
     runtime_caches: list[Row] = field(default_factory=list[Row])
     checks: dict[str, CheckState] = field(default_factory=dict[str, CheckState])
     """Runs of system checks by id."""
     documentation: Row | None = None
-    """What the administrators have written about their server."""
+    """The custom documentation."""
     hosts: list[Row] = field(default_factory=list[Row])
-    """Hosts of the server; one whose `last_seen` is None is always heard of."""
+    """The hosts of the server; one whose `last_seen` is None is always active."""
     service_accounts: Row = field(default_factory=dict[str, object])
     service_tokens: dict[str, Row] = field(default_factory=dict[str, Row])
-    """By guid, without their keys."""
+    """By GUID, without their keys."""
     deleted: set[str] = field(default_factory=set[str])
-    """Guids and ids of what was deleted, so that deleting again is code 17."""
+    """GUIDs and ids of deleted objects; deleting them again returns code 17."""
     examples: dict[str, Row] = field(default_factory=dict[str, Row])
     """By name."""
     settings: Row = field(default_factory=dict[str, object])
-    """Merged over the answer of `/server_settings`."""
+    """Merged into the response of `/server_settings`."""
 
     build_script: BuildScript = field(default_factory=BuildScript)
-    """What deployments, builds and renderings do from now on."""
+    """The script of deployments, builds and renderings that start from now on."""
     check_script: BuildScript = field(default_factory=lambda: SYSTEM_CHECKS)
-    """What runs of system checks do from now on; see `CheckState`."""
+    """The script of system checks that start from now on; see `CheckState`."""
     hold_waits: bool = False
-    """Whether `wait` of a task really holds a request when nothing will come by itself."""
+    """Whether `wait` holds a request to a task even if nothing will happen by itself."""
     authentication: Literal["password", "ldap", "google"] = "password"
-    """With a directory, `POST` of users and groups answers 119 and 120."""
+    """With a directory, `POST` of users and groups returns 119 and 120."""
     bootstrap_secret: bytes = b"the secret of a simulated server"
-    """What a server is bootstrapped with; it can be once `users` is empty."""
+    """The secret for bootstrapping, which works if `users` is empty."""
     license_expired: bool = False
     end_cursor: Literal["null", "absent"] = "null"
-    """How the last keyset page spells that there is no next one."""
+    """How the last keyset page encodes that there is no next one."""
     empty_last_page: bool = False
     """Whether keyset paging ends with an empty page."""
     public_url: str | None = None
-    """Address that the links in pages begin with, if not the real one."""
+    """The address on which links in pages are based, if not the real one."""
     pages: PageCache = field(default_factory=lambda: PageCache(2100))
     now: Callable[[], datetime] = utc_now
     counters: dict[str, int] = field(default_factory=dict[str, int])
 
     def next_number(self, kind: str) -> int:
-        """Return 1, 2, 3 and so on for each kind."""
+        """Return 1, 2, 3 and so on for each type."""
         self.counters[kind] = number = self.counters.get(kind, 0) + 1
         return number
 
@@ -201,7 +202,7 @@ class State:
         *,
         expires_at: datetime | None = None,
     ) -> Row:
-        """Let a key work, and list it."""
+        """Add a key to the working and the listed ones."""
         self.keys[key] = user_guid
         row = self.api_keys[key] = {
             "id": str(self.next_number("key")),
@@ -217,14 +218,14 @@ class State:
         return next((row for row in self.users.values() if row["username"] == username), None)
 
     def known_user(self, username: str) -> Row:
-        """Return a user that a test takes to be there."""
+        """Return a user by name, or raise KeyError."""
         row = self.user_named(username)
         if row is None:
             raise KeyError(f"the server has no user {username!r}")
         return row
 
     def permit(self, content_guid: str, principal_guid: str, role: str) -> Row:
-        """Give a user or group a role with content, with none of the checks of the API."""
+        """Add a permission for a user or group, without the checks of the API."""
         entries = self.permissions.setdefault(content_guid, {})
         for row in entries.values():
             if row["principal_guid"] == principal_guid:
@@ -242,7 +243,7 @@ class State:
         return row
 
     def forbid(self, principal_guid: str, *content_guids: str) -> None:
-        """Take away the permissions of a user or group with these content items."""
+        """Remove the permissions of a user or group for these content items."""
         for guid in content_guids:
             entries = self.permissions.get(guid, {})
             for number, row in list(entries.items()):
@@ -262,17 +263,17 @@ class State:
         return [task for task in self.tasks.values() if not task.run.finished]
 
     def start_run(self, on_end: Callable[[Run], None]) -> Run:
-        """Begin work according to the present `build_script`."""
+        """Start a run with the current `build_script`."""
         return Run(self.build_script, on_end, self.now, started=self.now())
 
     def add_task(self, run: Run, node: int, owner_guid: str) -> TaskState:
-        """Let a run be followed as a task of a node."""
+        """Add a run as a task of a node."""
         task = TaskState(uuid4().hex[:16], node, run, owner_guid)
         self.tasks[task.id] = task
         return task
 
     def close(self) -> None:
-        """Let go of temporary files."""
+        """Close temporary files."""
         for bundles in self.bundles.values():
             for bundle in bundles.values():
                 bundle.archive.close()

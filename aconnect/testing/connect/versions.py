@@ -1,4 +1,4 @@
-"""What a server of a given version can do.
+"""What servers of each version support.
 
 Decides which behaviours, fields and spellings of ids a version has. It does not decide which
 operations exist: each route says since when and until when (`dialect.route`).
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from aconnect.testing.wire import Row
 
 NEWEST = (9999, 0, 0)
-"""Stands for a server that hides its version: it behaves like the newest."""
+"""The version of a server that hides it: it behaves like the latest."""
 
 
 def parse_version(text: str | None) -> tuple[int, int, int]:
-    """Read the first three numbers of a version such as `2023.11.0-dev+103-g1a2b`."""
+    """Parse the first three numbers of a version such as `2023.11.0-dev+103-g1a2b`."""
     if not text:
         return NEWEST
     match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
@@ -26,28 +26,28 @@ def parse_version(text: str | None) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What changed between versions, as seen by one server."""
+    """The differences between versions."""
 
     string_ids: bool
     """Ids of jobs, and those inside visits, are strings instead of numbers."""
     modern_fields: bool
-    """Fields that came after 2023 are sent."""
+    """Fields that were added after 2023 are sent."""
     task_code_141: bool
     """A task on another node is code 141 instead of 4."""
     render_task_id: bool
-    """Render answers `task_id` instead of the old task."""
+    """Rendering returns `task_id` instead of the old task."""
     vanity_include: bool
     group_prefix_pages: bool
     """Groups found by prefix end; older servers repeat page 1 for ever."""
     permission_upsert: bool
-    """Adding a permission that is there changes it; older servers refuse."""
+    """Adding an existing permission changes it; older servers refuse."""
     deploy_activate: bool
     multipart_upload: bool
     hits_filter: bool
 
     @classmethod
     def of(cls, version: tuple[int, int, int]) -> "Features":
-        """Tell what `version` can do; thresholds no source states are put at 2024.01."""
+        """Return the features of `version`; changes without a source are assumed for 2024.01."""
         modern = version >= (2024, 1, 0)
         return cls(
             string_ids=modern,
@@ -86,7 +86,7 @@ LATER_FIELDS: Mapping[str, frozenset[str]] = {
     "job": frozenset({"content_id", "content_guid", "variant_key", "error", "skip_reason"}),
     "visit": frozenset({"id", "path", "user_agent"}),
 }
-"""Fields of each kind that came after 2023."""
+"""Fields of each type that were added after 2023."""
 
 
 NUMERIC_IDS: Mapping[str, frozenset[str]] = {

@@ -1,4 +1,4 @@
-"""A simulated Looker instance: its role administration, as far as the API 4.0 describes it.
+"""A simulated Looker instance: role administration, as the API 4.0 describes it.
 
 Decides who is signed in, and what Looker's errors look like. The operations are in `routes`.
 """
@@ -13,7 +13,7 @@ from aconnect.testing.looker.state import (
     CLIENT_ID,
     CLIENT_SECRET,
     DOCUMENTATION,
-    Asked,
+    LookerCall,
     LookerState,
     given_token,
     seeded,
@@ -52,14 +52,14 @@ class FakeLooker(FakeServer[LookerState]):
 
     @property
     def logins(self) -> int:
-        """How many logins were tried."""
+        """The number of attempted logins."""
         return self.count("POST", "/login")
 
     def invalidate(self) -> None:
-        """End all sessions, as an administrator of Looker can."""
+        """End all sessions, as a Looker administrator can."""
         self.state.tokens.clear()
 
-    def admit(self, call: Asked, route: Route) -> None:
+    def admit(self, call: LookerCall, route: Route) -> None:
         if not route.public and self.state.tokens.get(given_token(call), 0) <= self.state.clock():
             raise ServiceFault(401, "Requires authentication.")
 
@@ -69,5 +69,5 @@ class FakeLooker(FakeServer[LookerState]):
             body["errors"] = fault.details
         return ok(body, fault.status)
 
-    def unknown(self, call: Asked, allowed: list[str]) -> Response:
+    def unknown(self, call: LookerCall, allowed: list[str]) -> Response:
         return self.error(ServiceFault(404, "Not found"))

@@ -1,16 +1,16 @@
-"""What all of Looker's objects are asked for, and how a simulated instance refuses."""
+"""What the operations on all of Looker's objects share: checks and refusals."""
 
 from typing import cast
 
-from aconnect.testing.looker.state import DOCUMENTATION, Asked
+from aconnect.testing.looker.state import DOCUMENTATION, LookerCall
 from aconnect.testing.wire import Row, ServiceFault
 
 Problems = list[tuple[str, str, str]]
-"""What is wrong with a body: field, code and message of each."""
+"""The errors in a body: field, code and message of each."""
 
 
 def existing_ids(body: object, known: dict[str, Row], kind: str) -> list[str]:
-    """Read a list of ids, each of which must exist."""
+    """Parse a list of ids, each of which must exist."""
     if not texts(body):
         raise ServiceFault(400, "The request body must be a list of ids.")
     ids = cast("list[str]", body)
@@ -19,12 +19,12 @@ def existing_ids(body: object, known: dict[str, Row], kind: str) -> list[str]:
 
 
 def not_found() -> ServiceFault:
-    """Say that there is no such object."""
+    """Report that the object does not exist."""
     return ServiceFault(404, "Not found")
 
 
-def existing(rows: dict[str, Row], call: Asked, *, changes: bool = False) -> Row:
-    """Give the row that the path names; refuse to change what is Looker's own."""
+def existing(rows: dict[str, Row], call: LookerCall, *, changes: bool = False) -> Row:
+    """Return the row in the path; refuse to change what is built in."""
     row = rows.get(call.args["id"])
     if row is None:
         raise not_found()
@@ -34,12 +34,12 @@ def existing(rows: dict[str, Row], call: Asked, *, changes: bool = False) -> Row
 
 
 def texts(value: object) -> bool:
-    """Tell whether a value is a list of texts."""
+    """Return True if a value is a list of strings."""
     return isinstance(value, list) and all(isinstance(v, str) for v in cast("list[object]", value))
 
 
 def name_problems(row: Row, known: Row | None) -> Problems:
-    """Say what is wrong with a name, which a new object must have."""
+    """Return the errors in a name, which a new object must have."""
     if known is not None and "name" not in row:
         return []
     name = row.get("name")
@@ -49,7 +49,7 @@ def name_problems(row: Row, known: Row | None) -> Problems:
 
 
 def refuse(problems: Problems) -> None:
-    """Refuse a body, if anything is wrong with it."""
+    """Refuse a body with errors."""
     if problems:
         details = [
             {"field": f, "code": c, "message": m, "documentation_url": DOCUMENTATION}
@@ -63,6 +63,6 @@ def refuse_taken(rows: dict[str, Row], row: Row, known: Row | None) -> None:
     for other in rows.values():
         if other is not known and other["name"] == row.get("name"):
             if known is not None:
-                # An update does not answer 409 by the contract.
+                # By the contract, an update does not return 409.
                 refuse([("name", "already_exists", "is already in use.")])
             raise ServiceFault(409, f"{row['name']} already exists.")

@@ -14,7 +14,7 @@ from aconnect.testing.looker.checks import (
 from aconnect.testing.looker.searching import found, listed, with_fields
 from aconnect.testing.looker.state import (
     PERMISSIONS,
-    Asked,
+    LookerCall,
     LookerState,
     add_role,
     add_set,
@@ -22,12 +22,12 @@ from aconnect.testing.looker.state import (
 )
 from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
-ROUTES: RouteTable[Asked] = RouteTable()
+ROUTES: RouteTable[LookerCall] = RouteTable()
 
 
 @ROUTES.route("POST", "/login", public=True)
-async def login(call: Asked) -> Response:
-    """Looker takes the credentials from the form or the query, and knows none it does not like."""
+async def login(call: LookerCall) -> Response:
+    """Looker reads the credentials from the form or the query, and refuses any others."""
     form = await call.form()
     client_id = form.get("client_id") or call.value("client_id") or ""
     secret = form.get("client_secret") or call.value("client_secret")
@@ -45,14 +45,14 @@ async def login(call: Asked) -> Response:
 
 
 @ROUTES.route("DELETE", "/logout")
-def logout(call: Asked) -> Response:
+def logout(call: LookerCall) -> Response:
     """End the session of the token."""
     del call.state.tokens[given_token(call)]
     return empty()
 
 
 @ROUTES.route("GET", "/permissions")
-def all_permissions(call: Asked) -> Response:
+def all_permissions(call: LookerCall) -> Response:
     """List what permission sets may allow."""
     del call
     rows: list[Row] = [
@@ -62,15 +62,15 @@ def all_permissions(call: Asked) -> Response:
     return ok(rows)
 
 
-def _sets(call: Asked) -> tuple[str, str, dict[str, Row]]:
-    """Tell which kind of set the path is about, what such sets contain, and which there are."""
+def _sets(call: LookerCall) -> tuple[str, str, dict[str, Row]]:
+    """Return which type of set the path is about, what such sets contain, and which exist."""
     kind = call.path.split("/")[1]
     if kind == "model_sets":
         return kind, "models", call.state.model_sets
     return kind, "permissions", call.state.permission_sets
 
 
-async def _checked_set(call: Asked, known: Row | None) -> Row:
+async def _checked_set(call: LookerCall, known: Row | None) -> Row:
     _, content, sets = _sets(call)
     body = await call.fields()
     row: Row = {name: body[name] for name in ("name", content) if name in body}
@@ -88,8 +88,8 @@ async def _checked_set(call: Asked, known: Row | None) -> Row:
 
 @ROUTES.route("GET", "/model_sets/search")
 @ROUTES.route("GET", "/permission_sets/search")
-def search_sets(call: Asked) -> Response:
-    """Search sets of one kind."""
+def search_sets(call: LookerCall) -> Response:
+    """Search sets of one type."""
     _, content, sets = _sets(call)
     filters = ("id", "name", "all_access", "built_in", content)
     return found(call, sets.values(), {name: name for name in filters})
@@ -97,21 +97,21 @@ def search_sets(call: Asked) -> Response:
 
 @ROUTES.route("GET", "/model_sets")
 @ROUTES.route("GET", "/permission_sets")
-def all_sets(call: Asked) -> Response:
-    """List the sets of one kind."""
+def all_sets(call: LookerCall) -> Response:
+    """List the sets of one type."""
     return listed(call, _sets(call)[2].values())
 
 
 @ROUTES.route("GET", "/model_sets/{id}")
 @ROUTES.route("GET", "/permission_sets/{id}")
-def get_set(call: Asked) -> Response:
-    """Answer one set."""
+def get_set(call: LookerCall) -> Response:
+    """Return a set."""
     return ok(with_fields(call, [existing(_sets(call)[2], call)])[0])
 
 
 @ROUTES.route("POST", "/model_sets")
 @ROUTES.route("POST", "/permission_sets")
-async def create_set(call: Asked) -> Response:
+async def create_set(call: LookerCall) -> Response:
     """Create a set."""
     kind, content, sets = _sets(call)
     row = await _checked_set(call, None)
@@ -121,7 +121,7 @@ async def create_set(call: Asked) -> Response:
 
 @ROUTES.route("PATCH", "/model_sets/{id}")
 @ROUTES.route("PATCH", "/permission_sets/{id}")
-async def update_set(call: Asked) -> Response:
+async def update_set(call: LookerCall) -> Response:
     """Change a set that is not built in."""
     found = existing(_sets(call)[2], call, changes=True)
     found.update(await _checked_set(call, found))
@@ -130,7 +130,7 @@ async def update_set(call: Asked) -> Response:
 
 @ROUTES.route("DELETE", "/model_sets/{id}")
 @ROUTES.route("DELETE", "/permission_sets/{id}")
-def delete_set(call: Asked) -> Response:
+def delete_set(call: LookerCall) -> Response:
     """Delete a set that is neither built in nor in use."""
     kind, _, sets = _sets(call)
     found = existing(sets, call, changes=True)
@@ -156,7 +156,7 @@ _ROLE_FILTERS = {"id": "id", "name": "name", "built_in": "internal"}
 
 
 @ROUTES.route("GET", "/roles")
-def all_roles(call: Asked) -> Response:
+def all_roles(call: LookerCall) -> Response:
     """List all roles, or those with the given ids."""
     wanted = call.value("ids")
     roles = _roles(call.state)
@@ -167,23 +167,23 @@ def all_roles(call: Asked) -> Response:
 
 
 @ROUTES.route("GET", "/roles/search")
-def search_roles(call: Asked) -> Response:
+def search_roles(call: LookerCall) -> Response:
     """Search roles."""
     sets = {"model_set_ids": "model_set_id", "permission_set_ids": "permission_set_id"}
     return found(call, _roles(call.state), {**_ROLE_FILTERS, **sets})
 
 
 @ROUTES.route("GET", "/roles/search/with_user_count")
-def search_roles_with_user_count(call: Asked) -> Response:
-    """Search roles; users through groups count too."""
+def search_roles_with_user_count(call: LookerCall) -> Response:
+    """Search roles, including the users that have them through groups."""
     state = call.state
     roles = [{**role, "user_count": len(_users(state, role["id"]))} for role in _roles(state)]
     return found(call, roles, _ROLE_FILTERS)
 
 
 @ROUTES.route("GET", "/roles/{id}")
-def get_role(call: Asked) -> Response:
-    """Answer one role."""
+def get_role(call: LookerCall) -> Response:
+    """Return a role."""
     return ok(_shown(call.state, existing(call.state.roles, call)))
 
 
@@ -203,7 +203,7 @@ def _checked_role(state: LookerState, body: Row, known: Row | None) -> Row:
 
 
 @ROUTES.route("POST", "/roles")
-async def create_role(call: Asked) -> Response:
+async def create_role(call: LookerCall) -> Response:
     """Create a role."""
     row = _checked_role(call.state, await call.fields(), None)
     role_id = add_role(call.state, row["name"], row["permission_set_id"], row["model_set_id"])
@@ -211,7 +211,7 @@ async def create_role(call: Asked) -> Response:
 
 
 @ROUTES.route("PATCH", "/roles/{id}")
-async def update_role(call: Asked) -> Response:
+async def update_role(call: LookerCall) -> Response:
     """Change a role that is not internal."""
     role = existing(call.state.roles, call, changes=True)
     role.update(_checked_role(call.state, await call.fields(), role))
@@ -219,7 +219,7 @@ async def update_role(call: Asked) -> Response:
 
 
 @ROUTES.route("DELETE", "/roles/{id}")
-def delete_role(call: Asked) -> Response:
+def delete_role(call: LookerCall) -> Response:
     """Delete a role that is not internal."""
     state = call.state
     role_id = existing(state.roles, call, changes=True)["id"]
@@ -237,7 +237,7 @@ def _users(state: LookerState, role_id: str, *, direct: bool = False) -> list[Ro
 
 
 @ROUTES.route("GET", "/roles/{id}/groups")
-def role_groups(call: Asked) -> Response:
+def role_groups(call: LookerCall) -> Response:
     """List the groups that have a role."""
     role_id = existing(call.state.roles, call)["id"]
     return listed(call, _role_groups(call.state, role_id))
@@ -252,7 +252,7 @@ def _role_groups(state: LookerState, role_id: str) -> list[Row]:
 
 
 @ROUTES.route("PUT", "/roles/{id}/groups")
-async def set_role_groups(call: Asked) -> Response:
+async def set_role_groups(call: LookerCall) -> Response:
     """Replace the groups that have a role."""
     state = call.state
     role_id = existing(state.roles, call)["id"]
@@ -261,15 +261,15 @@ async def set_role_groups(call: Asked) -> Response:
 
 
 @ROUTES.route("GET", "/roles/{id}/users")
-def role_users(call: Asked) -> Response:
-    """List the users that have a role, directly or at all."""
+def role_users(call: LookerCall) -> Response:
+    """List the users that have a role, directly or through groups."""
     role_id = existing(call.state.roles, call)["id"]
     direct = call.flag("direct_association_only", default=False)
     return listed(call, _users(call.state, role_id, direct=direct))
 
 
 @ROUTES.route("PUT", "/roles/{id}/users")
-async def set_role_users(call: Asked) -> Response:
+async def set_role_users(call: LookerCall) -> Response:
     """Replace the users that have a role directly."""
     state = call.state
     role_id = existing(state.roles, call)["id"]
@@ -278,7 +278,7 @@ async def set_role_users(call: Asked) -> Response:
 
 
 @ROUTES.route("GET", "/users/search")
-def search_users(call: Asked) -> Response:
-    """Search users, which is no role administration, but gives the ids for it."""
+def search_users(call: LookerCall) -> Response:
+    """Search users, which is not role administration but returns the ids for it."""
     users = call.state.users.values()
     return found(call, users, {name: name for name in ("id", "email", "first_name", "last_name")})

@@ -1,21 +1,21 @@
-"""Lists and searches, as all kinds of Looker's objects have them."""
+"""Lists and searches, shared by all of Looker's objects."""
 
 import re
 from collections.abc import Callable, Iterable
 
-from aconnect.testing.looker.state import Asked
+from aconnect.testing.looker.state import LookerCall
 from aconnect.testing.wire import Response, Row, ok
 
 _TRUTHS = frozenset({"all_access", "built_in", "internal"})
 
 
-def listed(call: Asked, rows: Iterable[Row]) -> Response:
-    """Answer with all rows."""
+def listed(call: LookerCall, rows: Iterable[Row]) -> Response:
+    """Return all rows."""
     return ok(with_fields(call, rows))
 
 
-def with_fields(call: Asked, rows: Iterable[Row]) -> list[Row]:
-    """Leave only the fields that were asked for."""
+def with_fields(call: LookerCall, rows: Iterable[Row]) -> list[Row]:
+    """Keep only the requested fields."""
     fields = call.value("fields")
     if not fields:
         return list(rows)
@@ -23,8 +23,8 @@ def with_fields(call: Asked, rows: Iterable[Row]) -> list[Row]:
     return [{name: row[name] for name in row if name in names} for row in rows]
 
 
-def found(call: Asked, rows: Iterable[Row], filters: dict[str, str]) -> Response:
-    """Search: filters, order, then the part that `limit` and `offset` cut out."""
+def found(call: LookerCall, rows: Iterable[Row], filters: dict[str, str]) -> Response:
+    """Search: filter, sort, then apply `limit` and `offset`."""
     for name, field in filters.items():
         if field in _TRUTHS:
             call.flag(name, default=False)
@@ -45,7 +45,7 @@ def found(call: Asked, rows: Iterable[Row], filters: dict[str, str]) -> Response
 
 
 def _test(field: str, wanted: str) -> Callable[[Row], bool]:
-    """Make the test of one filter: NULL, a list of ids, a truth, or a pattern."""
+    """Return the test of a filter: NULL, a list of ids, a boolean, or a pattern."""
     if wanted.upper() in {"IS NULL", "NOT NULL"}:
         return lambda row: (row.get(field) is None) is (wanted.upper() == "IS NULL")
     if field == "id" or field.endswith("_id"):

@@ -1,4 +1,4 @@
-"""What the simulated Looker instance holds, and what it holds when it begins."""
+"""The state of a simulated Looker instance, and its initial data."""
 
 import time
 from collections.abc import Callable
@@ -20,53 +20,53 @@ PERMISSIONS: dict[str, str | None] = {
     "save_content": "see_looks",
     "administer": None,
 }
-"""Each permission with the one that it needs."""
+"""Each permission with the one that it requires."""
 
 
 @dataclass
 class LookerState:
-    """What the instance holds, by id; rows are as they go over the wire."""
+    """The objects of the instance, by id; rows are as they are sent."""
 
     model_sets: dict[str, Row] = field(default_factory=dict[str, Row])
     permission_sets: dict[str, Row] = field(default_factory=dict[str, Row])
     roles: dict[str, Row] = field(default_factory=dict[str, Row])
-    """With the ids of their sets; the sets themselves are put in on the way out."""
+    """With the ids of their sets, which are replaced by the sets when a role is sent."""
     groups: dict[str, Row] = field(default_factory=dict[str, Row])
     users: dict[str, Row] = field(default_factory=dict[str, Row])
     role_groups: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     role_users: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """Those who have the role directly."""
+    """The users that have the role directly."""
     clients: dict[str, str] = field(default_factory=dict[str, str])
     """The secrets of the API credentials."""
     tokens: dict[str, float] = field(default_factory=dict[str, float])
-    """The access tokens, each with its end."""
+    """The access tokens, each with its expiry."""
     last_id: int = 0
     expires_in: int = 3600
     clock: Callable[[], float] = time.monotonic
 
     def new_id(self) -> str:
-        """Give an id that nothing has."""
+        """Return an unused id."""
         self.last_id += 1
         return str(self.last_id)
 
     def new_token(self) -> str:
-        """Sign somebody in."""
+        """Create an access token."""
         token = f"fake-looker-token-{self.new_id()}"
         self.tokens[token] = self.clock() + self.expires_in
         return token
 
 
-Asked: TypeAlias = Call[LookerState]
+LookerCall: TypeAlias = Call[LookerState]
 
 
-def given_token(call: Asked) -> str:
-    """Give the access token of a call; Looker takes two words for the scheme."""
+def given_token(call: LookerCall) -> str:
+    """Return the access token of a call; Looker accepts two names of the scheme."""
     scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
     return token if scheme.lower() in {"token", "bearer"} else ""
 
 
 def seeded(users: int, groups: int) -> LookerState:
-    """Make a state with Looker's own role and sets, one of our own, and people."""
+    """Create a state with Looker's own role and sets, a custom one, and users."""
     state = LookerState(clients={CLIENT_ID: CLIENT_SECRET})
     admin = _set(state, state.permission_sets, "Admin", permissions=[*PERMISSIONS], own=True)
     viewer = _set(
@@ -117,7 +117,7 @@ def _set(state: LookerState, sets: dict[str, Row], name: str, *, own: bool, **mo
 
 
 def add_set(state: LookerState, sets: dict[str, Row], row: Row, kind: str) -> str:
-    """Put a set into the state and give its id."""
+    """Add a set and return its id."""
     set_id = state.new_id()
     sets[set_id] = {
         "can": {"show": True, "update": not row.get("built_in", False)},
@@ -138,7 +138,7 @@ def add_role(
     *,
     internal: bool = False,
 ) -> str:
-    """Put a role into the state and give its id."""
+    """Add a role and return its id."""
     role_id = state.new_id()
     state.roles[role_id] = {
         "can": {"show": True, "update": not internal},
