@@ -90,6 +90,11 @@ def amap(
     Results are in the order of the items, or as completed with `ordered=False`. A failure is raised
     and stops the rest; with `errors="collect"`, every item returns an `Outcome`. Items are consumed
     one by one, so they can be infinite.
+
+    Raises:
+        InvalidArgumentError: An argument is invalid; raised at once.
+        Exception: The first failure of a call, unless errors are collected, or a failure of the
+        items.
     """
     if limit < 1:
         raise InvalidArgumentError(f"amap() got limit={limit}; pass 1 or more")
@@ -276,6 +281,10 @@ def results(
 
     `timeout` is for each task, in seconds from its first poll; at most `limit` are followed at
     once.
+
+    Raises:
+        InvalidArgumentError: An argument is invalid; raised at once.
+        TaskError: The first failure of a task, unless errors are collected.
     """
     known = list(tasks)
 

@@ -88,6 +88,11 @@ async def deploy(
         title: The title that users see; updated if the content has another.
         max_size: The maximum total size of the files, in bytes.
         progress: Called with the bytes sent so far and the total; a retry restarts the count.
+
+    Raises:
+        InvalidArgumentError: The name, the directory or its manifest is invalid; no request was
+        made.
+        AconnectError: The upload or the start of the deployment failed; notes say what was created.
     """
     if name is None and guid is None:
         raise InvalidArgumentError("pass name= or guid=")

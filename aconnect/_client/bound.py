@@ -38,7 +38,11 @@ class _OriginSlot:
 
 
 class Bound(_OriginSlot, Model, kw_only=True):
-    """A model with behaviour: it can make calls through the client it came from."""
+    """A model with behaviour: it can make calls through the client it came from.
+
+    Its methods raise the errors of the operations with the same names, and `InvalidArgumentError`
+    if the object lacks what a call needs, such as its id.
+    """
 
     def bind(self, client: ChannelOwner, scope: Scope) -> Self:
         """Bind the object to a client and a scope, and return it."""

@@ -174,7 +174,11 @@ class BaseClient:
         retry: RetryPolicy | None = None,
         max_body: int | None = None,
     ) -> Self:
-        """Return this client with other options; connections and limits are shared."""
+        """Return this client with other options; connections and limits are shared.
+
+        Raises:
+            InvalidArgumentError: A timeout is invalid.
+        """
         options = self._pipeline.options
         if timeout is not None:
             options = msgspec.structs.replace(options, timeout=as_timeout(timeout))
@@ -220,6 +224,11 @@ class BaseClient:
         """Call an operation and read the response body chunk by chunk, whatever its size.
 
         Use it with `async with`; the rest of the body is not fetched at the end of the block.
+
+        Raises:
+            InvalidArgumentError: It is not an operation, or returns pages; no request was made.
+            AconnectError: As the operation, until the response begins.
+            TransportError: The body was interrupted; it is not retried.
         """
         operation, owner = operation_of(call)
         async with operation.stream(owner, args, kwargs) as stream:
@@ -234,7 +243,12 @@ class BaseClient:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Path:
-        """Stream the response of an operation into a file, which is written atomically."""
+        """Stream the response of an operation into a file, which is written atomically.
+
+        Raises:
+            AconnectError: As the operation. The file is then unchanged.
+            InvalidArgumentError: The file cannot be written.
+        """
         return await save(self.stream(call, *args, **kwargs), path)
 
     async def request(
@@ -249,6 +263,11 @@ class BaseClient:
         """Send any request below the API root, with retries, limits and events.
 
         `path` is sent unchanged: percent-encode what you insert into it.
+
+        Raises:
+            InvalidArgumentError: The method or the path is invalid; no request was made.
+            ApiError: The server refused the request.
+            TransportError: The request could not be sent, or its response was lost or late.
         """
         check_path(path)
         method = check_method(method)

@@ -31,7 +31,7 @@ class _Derived(Generic[P, T_co]):
         summary: str,
         returns: str,
     ) -> None:
-        call.__doc__ = summary
+        call.__doc__ = f"{summary}\n\nRaises:\n    AconnectError: As `find`."
         call.__module__ = find.__module__
         # What tools see: the arguments of `find`, and what this method returns.
         item = str(find.__annotations__.get("return", "")).partition("[")[2].removesuffix("]")

@@ -35,14 +35,22 @@ class LazySequence(Generic[T_co]):
         return self._make()
 
     async def first(self) -> T_co | None:
-        """Return the first item, or None."""
+        """Return the first item, or None.
+
+        Raises:
+            AconnectError: As the operations that list the items.
+        """
         async with aclosing(self._stream()) as items:
             async for item in items:
                 return item
         return None
 
     async def total(self) -> int:
-        """Return the number of items."""
+        """Return the number of items.
+
+        Raises:
+            AconnectError: As the operations that list the items.
+        """
         async with aclosing(self._stream()) as items:
             return sum([1 async for _ in items])
 

@@ -156,6 +156,32 @@ class Operation:
             raise RuntimeError(f"{key} is declared twice")
         REGISTRY[key] = self
 
+    @property
+    def raises(self) -> dict[str, str]:
+        """The errors of a call, by class name: when each is raised."""
+        raises = {"InvalidArgumentError": "An argument is invalid; no request was made."}
+        if placeholders(self.template):
+            raises["NotFoundError"] = "There is no such object, or the caller cannot see it."
+        if self.role is not None:
+            raises["PermissionDeniedError"] = f"The caller is not allowed to; role: {self.role}."
+        if self.until is not None:
+            raises["EndpointMissingError"] = "The version of the server no longer has it."
+        elif self.since is not None:
+            raises["EndpointMissingError"] = f"The server is older than {self.since}."
+        if self.style is not None and self.style.controls:
+            raises["PageLoopError"] = "The server returned the same page twice."
+        raises["ApiError"] = "The server refused the request for another reason."
+        raises["TransportError"] = (
+            "The request could not be sent, or its response was lost or late."
+        )
+        raises["DecodeError"] = "The response does not have the declared type."
+        return raises
+
+    def docstring(self, text: str) -> str:
+        """Return the docstring of the declaration with a section about the errors."""
+        lines = [f"    {name}: {when}" for name, when in self.raises.items()]
+        return "\n".join([inspect.cleandoc(text), "", "Raises:", *lines])
+
     def _check_path(self, scope: Collection[str]) -> None:
         code = self.function.__code__
         names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]

@@ -136,7 +136,11 @@ class Paged(LazySequence[T_co]):
         )
 
     def page_size(self, size: int) -> Self:
-        """Request pages of this many items; by default as many as the server allows."""
+        """Request pages of this many items; by default as many as the server allows.
+
+        Raises:
+            InvalidArgumentError: The server does not allow pages of this size.
+        """
         most = self._style.max_size
         if size < 1 or (most is not None and size > most):
             raise InvalidArgumentError(
@@ -145,7 +149,11 @@ class Paged(LazySequence[T_co]):
         return self._with(size=size)
 
     def prefetch(self, pages: int = 1) -> Self:
-        """Fetch up to this many pages ahead while the items of a page are processed."""
+        """Fetch up to this many pages ahead while the items of a page are processed.
+
+        Raises:
+            InvalidArgumentError: The number is negative.
+        """
         if pages < 0:
             raise InvalidArgumentError(f"cannot prefetch {pages} pages; pass 0 or more")
         return self._with(prefetch=pages)
@@ -169,7 +177,11 @@ class Paged(LazySequence[T_co]):
         return self._with(size=None if self._size is None else 1, prefetch=0)
 
     async def first(self) -> T_co | None:
-        """Return the first item, or None; requests one item only."""
+        """Return the first item, or None; requests one item only.
+
+        Raises:
+            AconnectError: As the operation.
+        """
         async with aclosing(self._single().pages()) as pages:
             async for page in pages:
                 if page.items:
@@ -177,7 +189,11 @@ class Paged(LazySequence[T_co]):
         return None
 
     async def total(self) -> int:
-        """Return the number of items; one small request if the server counts, else all pages."""
+        """Return the number of items; one small request if the server counts, else all pages.
+
+        Raises:
+            AconnectError: As the operation.
+        """
         async with aclosing(self._single().pages()) as pages:
             async for page in pages:
                 if page.total is not None:
@@ -186,7 +202,12 @@ class Paged(LazySequence[T_co]):
         return sum([len(page) async for page in self.raw().pages()])
 
     def pages(self, token: str | None = None) -> AsyncGenerator[Page[T_co], None]:
-        """Stream whole pages, from the start or after the page that `token` is from."""
+        """Stream whole pages, from the start or after the page that `token` is from.
+
+        Raises:
+            ResumeError: The token is damaged, or belongs to another query or server.
+            AconnectError: As the operation, after the pages before the failure.
+        """
         position = self._position(token) if token is not None else {}
         pages = self._fetch(position)
         return fetch_ahead(pages, self._prefetch) if self._prefetch else pages

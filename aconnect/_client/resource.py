@@ -66,6 +66,9 @@ class Resource:
                 operation.register(
                     cls.service, cls._name, attribute, naming=cls.naming, scope=cls.scope_names
                 )
+                # A private operation has a public method that makes it more convenient.
+                method = vars(cls).get(attribute.lstrip("_"), value)
+                method.__doc__ = operation.docstring(method.__doc__ or "")
 
     @property
     def client(self) -> ChannelOwner:

@@ -147,6 +147,9 @@ class Client(BaseClient):
         `await client.ensure_deleted(client.content.delete, guid)`, or a bound object's method:
         `await client.ensure_deleted(item.delete)`. Only Connect's own errors for missing objects
         (codes 4 and 17) count; others are raised.
+
+        Raises:
+            AconnectError: As the operation, except for a missing object.
         """
         try:
             await call(*args, **kwargs)

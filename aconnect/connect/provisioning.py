@@ -64,6 +64,12 @@ async def bootstrap(
         secret: The value of `Bootstrap.SecretKey`: the bytes, or the path of a file with them as
         Base64 text; by default such text in CONNECT_BOOTSTRAP_SECRETKEY.
         connection: See `Connection`.
+
+    Raises:
+        InvalidArgumentError: There is no secret, or it is invalid; no request was made.
+        EndpointMissingError: The server is older than 2022.10, or bootstrapping is disabled.
+        ApiError: The server refused the token, or has users already.
+        TransportError: The request failed; a note says if the administrator may exist now.
     """
     root = api_root(url if url is not None else os.environ.get("CONNECT_SERVER", ""))
     options = options_of(connection)

@@ -114,7 +114,11 @@ class Task(FromResponse, Generic[T_co]):
 
     @classmethod
     def from_token(cls, client: Client, token: str) -> Task[TaskStatus]:
-        """Return a task to follow further, perhaps in another process; its result is its status."""
+        """Return a task to follow further, perhaps in another process; its result is its status.
+
+        Raises:
+            ResumeError: The token is damaged or belongs to another server.
+        """
         try:
             decoded = msgspec.json.decode(token, type=_Token)
         except (ValueError, RecursionError) as error:
@@ -143,13 +147,21 @@ class Task(FromResponse, Generic[T_co]):
         return self.result().__await__()
 
     async def status(self, first: int | None = None) -> TaskStatus:
-        """Poll once, without waiting; `output` begins with line `first`."""
+        """Poll once, without waiting; `output` begins with line `first`.
+
+        Raises:
+            NotFoundError: The server, or this node of a cluster, does not have the task.
+        """
         return await self.poll(self._first if first is None else first, CallOptions())
 
     async def wait(self, timeout: float | None = None) -> TaskStatus:
         """Wait until the task ends, successfully or not, and return its final status.
 
         `timeout` is in seconds, by default that of the client's polling policy.
+
+        Raises:
+            TaskLostError: The server no longer has the task.
+            PollTimeoutError: The task did not end in time.
         """
         status = TaskStatus()
         poller = _TaskPoller(self, self._first)
@@ -161,7 +173,13 @@ class Task(FromResponse, Generic[T_co]):
         return status
 
     async def result(self, timeout: float | None = None) -> T_co:
-        """Wait until the task ends and return its result; `TaskFailedError` if it failed."""
+        """Wait until the task ends and return its result; `TaskFailedError` if it failed.
+
+        Raises:
+            TaskFailedError: The task failed.
+            TaskLostError: The server no longer has the task.
+            PollTimeoutError: The task did not end in time.
+        """
         status = await self.wait(timeout)
         if status.code or status.error:
             lines = tuple(self._last_lines)
@@ -184,6 +202,10 @@ class Task(FromResponse, Generic[T_co]):
         """Yield the lines of output as they arrive, from line number `first`, until the task ends.
 
         A task that fails does not raise here, but when it is awaited.
+
+        Raises:
+            TaskLostError: The server no longer has the task.
+            PollTimeoutError: The task did not end in time.
         """
         poller = _TaskPoller(self, first)
         client = self.client

@@ -142,6 +142,9 @@ async def select(
 
     Makes a request only for audit logs in a window, which old servers cannot search: there the
     whole log is read from the newest entry back to the start of the window.
+
+    Raises:
+        InvalidArgumentError: The series cannot be filtered by content.
     """
     window = window or Window()
     if kind == "audit-logs":

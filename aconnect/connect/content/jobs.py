@@ -147,6 +147,10 @@ class Job(ConnectBound, kw_only=True):
         """Wait until the job is no longer active, and return its final state.
 
         `timeout` is in seconds, by default that of the client's polling policy.
+
+        Raises:
+            TaskLostError: The server no longer has the job.
+            PollTimeoutError: The job did not end in time.
         """
         client = self.client
         poller = Reloader(
@@ -155,7 +159,12 @@ class Job(ConnectBound, kw_only=True):
         return await final_state(poller, client.channel, client.polling, timeout)
 
     async def follow(self, timeout: float | None = None) -> AsyncGenerator[LogEntry, None]:
-        """Yield the lines of the log as they arrive, from the first one, until the job ends."""
+        """Yield the lines of the log as they arrive, from the first one, until the job ends.
+
+        Raises:
+            TaskLostError: The server no longer has the job.
+            PollTimeoutError: The job did not end in time.
+        """
         client, yielded = self.client, 0
         poller = _LogPoller(self)
         async with aclosing(follow(poller, client.channel, client.polling, timeout)) as states:

@@ -46,6 +46,10 @@ class SystemCheckRun(ConnectBound, kw_only=True):
         """Wait until the run is done or canceled, and return its final state.
 
         `timeout` is in seconds, by default that of the client's polling policy.
+
+        Raises:
+            TaskLostError: The server no longer has the run.
+            PollTimeoutError: The run did not end in time.
         """
         client = self.client
         checks = client.system.checks
