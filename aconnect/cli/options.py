@@ -111,15 +111,9 @@ def with_client(command: Callable[Concatenate[Client, P], T]) -> Callable[P, T]:
 def _client(server: str | None, key_file: IO[str] | None) -> Client:
     from aconnect import Client
 
-    if not server:
-        raise click.UsageError("no server: set CONNECT_SERVER or pass --server URL")
-    key = os.environ.get("CONNECT_API_KEY", "") if key_file is None else key_file.read()
-    if not key.strip():
-        reason = f"{key_file.name} is empty" if key_file is not None else "no API key"
-        raise click.UsageError(
-            f"{reason}: set CONNECT_API_KEY, or pass --api-key-file FILE ('-' reads the key from "
-            "standard input)"
-        )
+    key = None if key_file is None else key_file.read()
+    if key_file is not None and not (key and key.strip()):
+        raise click.UsageError(f"no API key: {key_file.name} is empty")
     with echo_warnings():
         return Client(server, api_key=key, user_agent="aconnect-cli")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ARGUMENT: Final = re.compile(r"(?<!\S)([a-z_]+)=(True)?(?=[\s,;.)]|$)")
-_OPTIONS: Final = {"overwrite": "restart", "api_key": "api-key-file", "secret": "secret-file"}
+_OPTIONS: Final = {"overwrite": "restart", "api_key": "api-key-file", "url": "server"}
 """Options that have another name than the argument of the library."""
 
 

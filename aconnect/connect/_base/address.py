@@ -19,7 +19,7 @@ def server_root(address: str) -> str:
     address = address.strip()
     if not address:
         raise InvalidArgumentError(
-            "no server address: pass it as Client('https://connect.example.com') or set "
+            "no server address: pass url= (such as 'https://connect.example.com') or set "
             "CONNECT_SERVER"
         )
     origin, segments = split_address(address)
