@@ -190,7 +190,7 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         Client()
     with pytest.raises(errors.InvalidArgumentError, match="not both"):
         Client(user_api_token="x", username="y")
-    with pytest.raises(errors.InvalidArgumentError, match="nothing to sign in with"):
+    with pytest.raises(errors.InvalidArgumentError, match="no credentials"):
         Client(user_api_token=" ")
     monkeypatch.setenv("CLOUDENDURE_USERNAME", "who")
     with pytest.raises(errors.InvalidArgumentError, match="CLOUDENDURE_PASSWORD"):

@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aconnect import errors
 from aconnect.cloudendure import AuditLog, AuditLogEntry, Client, TooManyAtOnceError

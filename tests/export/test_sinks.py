@@ -5,8 +5,7 @@ import io
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aconnect.connect import AuditLog, ContentHit, ContentVisit, ShinyUsage
 from aconnect.errors import DecodeError, InvalidArgumentError
