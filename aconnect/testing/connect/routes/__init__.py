@@ -1,6 +1,6 @@
 """The simulated operations; operation `a.b.c` of the API is in `routes/a/b.py`.
 
-Importing this package imports all its modules, and so registers their operations in `ROUTES`. A new
+Importing this package imports all its modules, which registers their operations in `ROUTES`. A new
 operation is one decorated function in its module; a new group is one module.
 """
 

@@ -1,6 +1,6 @@
 """Checks that several resource groups share.
 
-Decides how words of a query and fields of a body are judged, and how objects are looked up and
+Decides how query parameters and body fields are checked, and how objects are looked up and
 deleted.
 """
 
@@ -16,7 +16,7 @@ from aconnect.testing.wire import Row
 T = TypeVar("T")
 
 Kinds = Mapping[str, tuple[type, ...]]
-"""Types that each known field of a body may have."""
+"""The types that each field of a body may have."""
 
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
@@ -30,7 +30,7 @@ NUMBER_NULL = (int, float, NULL)
 
 
 def chosen(body: Row, kinds: Kinds, *, short: Collection[str] = ()) -> Row:
-    """Return the known fields of a body, refusing wrong types; unknown fields are ignored.
+    """Return the known fields of a body; wrong types are refused, unknown fields ignored.
 
     Numbers have 64 bits, those of the `short` fields 32.
     """
@@ -60,7 +60,7 @@ def each_chosen(name: str, values: Iterable[object], kinds: Kinds) -> list[Row]:
 
 
 def is_guid(value: str | None) -> bool:
-    """Tell whether a field that may be null holds a GUID."""
+    """Return True if a nullable field has a GUID."""
     return value is None or _GUID.fullmatch(value) is not None
 
 
@@ -73,14 +73,14 @@ def existing(objects: Mapping[str, T], key: str, what: str) -> T:
 
 
 def missing(call: Call, mark: str, what: str) -> ApiFault:
-    """Say that what is to be deleted does not exist, or with code 17 that it does no more."""
+    """Report that an object does not exist, or with code 17 that it was deleted before."""
     return already_gone(what) if mark in call.state.deleted else not_found(what)
 
 
 def remove_from(
     call: Call, objects: dict[str, T], key: str, what: str, *, mark: str | None = None
 ) -> T:
-    """Take an object out of its table; deleting it again is code 17.
+    """Remove an object from its table; deleting it again is code 17.
 
     Args:
         call: Knows what was deleted before.
@@ -98,7 +98,7 @@ def remove_from(
 
 
 def is_among(call: Call, entries: Iterable[Row]) -> bool:
-    """Tell whether entries of users and groups name the caller; where nobody is named, all are."""
+    """Return True if the entries include the caller; without entries, every caller is included."""
     own, members = call.user["guid"], call.state.members
     found = [
         one["user_guid"] == own or own in members.get(one["group_guid"], ()) for one in entries
@@ -107,7 +107,7 @@ def is_among(call: Call, entries: Iterable[Row]) -> bool:
 
 
 def one_of(call: Call, name: str, allowed: Collection[str], default: str) -> str:
-    """Return a query parameter that is one of a few words."""
+    """Return a query parameter that is one of several values."""
     given = call.value(name) or default
     if given not in allowed:
         raise bad_request(f"{name} must be one of {', '.join(sorted(allowed))}; got {given!r}.")
@@ -115,12 +115,12 @@ def one_of(call: Call, name: str, allowed: Collection[str], default: str) -> str
 
 
 def is_descending(call: Call, default: str) -> bool:
-    """Read `order`."""
+    """Parse `order`."""
     return one_of(call, "order", ("asc", "desc"), default) == "desc"
 
 
 def expiry(call: Call, body: Row) -> datetime | None:
-    """Read when what is to be made ends: `expires_at`, in the future, or never."""
+    """Parse `expires_at`, which must be in the future; None if it is missing."""
     given = body.get("expires_at")
     if given is None:
         return None
@@ -131,7 +131,7 @@ def expiry(call: Call, body: Row) -> datetime | None:
 
 
 def remote_prefix(call: Call) -> str:
-    """Read the `prefix` of a search of the directory, which older servers need."""
+    """Return the `prefix` of a search of the directory, which older servers require."""
     prefix = call.value("prefix")
     if prefix is None and not call.features.modern_fields:
         raise bad_request("The parameter prefix is required.")

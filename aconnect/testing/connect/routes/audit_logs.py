@@ -16,7 +16,7 @@ _FIELDS = ("action", "user_guid", "user_id")
 
 @route("GET", "/v1/audit_logs", role="administrator")
 def get_audit_logs(call: Call) -> Response:
-    """Answer with a keyset page of all entries."""
+    """Return a keyset page of all entries."""
     limit = call.integer("limit", 20, 1, MAX_LIMIT)
     ascending = call.flag("ascOrder", default=True)
     return keyset(call, call.state.audit_logs, Selection(), ascending=ascending, limit=limit)
@@ -30,7 +30,7 @@ def get_audit_actions(_: Call) -> Response:
 
 @route("GET", "/v1/search/auditlogs", role="administrator", since=_NEW)
 def search_audit_logs(call: Call) -> Response:
-    """Search with the `q` language, by page number."""
+    """Search with the query language, by page number."""
     selection = _parse(call.value("q") or "")
     size = call.integer("page_size", 20, 1, MAX_LIMIT)
     skip = (call.integer("page_number", 1, 1) - 1) * size
@@ -40,7 +40,7 @@ def search_audit_logs(call: Call) -> Response:
 
 
 def _parse(q: str) -> Selection:
-    """Read terms such as `from:2025-01-01T00:00:00Z -action:user_login text`; all must hold."""
+    """Parse terms such as `from:2025-01-01T00:00:00Z -action:user_login text`; all must match."""
     start: datetime | None = None
     end: datetime | None = None
     terms: list[tuple[str, str, bool]] = []

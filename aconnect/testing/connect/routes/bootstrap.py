@@ -1,6 +1,6 @@
 """The first administrator of a server without users.
 
-Decides which tokens are taken: those signed with `State.bootstrap_secret` that have not ended.
+Decides which tokens are accepted: those signed with `State.bootstrap_secret` that have not expired.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _RENAMED = (2024, 5, 0)
 )
 @route("POST", "/v1/experimental/bootstrap", until=_RENAMED, public=True)
 def bootstrap(call: Call) -> Response:
-    """Create an administrator, where there is no user at all, and answer with its key."""
+    """Create an administrator, if there is no user, and return its key."""
     scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
     if scheme != "Connect-Bootstrap" or not _is_good(token, call.state.bootstrap_secret):
         raise ApiFault(401, 30, "The bootstrap token is missing or not valid.")
@@ -42,7 +42,7 @@ def bootstrap(call: Call) -> Response:
 
 
 def _is_good(token: str, secret: bytes) -> bool:
-    """Tell whether a token is signed with the secret, meant for this, and still good."""
+    """Return True if a token is signed with the secret, for this purpose, and has not expired."""
     try:
         head, claims, signature = token.split(".")
         header, said = _object(head), _object(claims)

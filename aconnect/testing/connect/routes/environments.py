@@ -1,4 +1,4 @@
-"""Execution environments, and who may use them."""
+"""Execution environments and their permissions."""
 
 import re
 from datetime import datetime
@@ -27,7 +27,7 @@ from aconnect.testing.connect.versions import aged
 from aconnect.testing.wire import Response, Row, empty, ok
 
 LANGUAGES = ("python", "nodejs", "quarto", "r", "tensorflow")
-"""What an environment may have installed."""
+"""The languages that an environment can have installed."""
 
 _SINCE = (2023, 5, 0)
 _PERMISSIONS = (2023, 12, 0)
@@ -50,7 +50,7 @@ _TARGET = {"path": TEXT, "read_only": FLAG_NULL}
 
 
 def new_environment(guid: str, number: int, name: str, time: datetime, **more: Any) -> Row:
-    """Make an execution environment."""
+    """Return a new execution environment."""
     return {
         "id": str(number),
         "guid": guid,
@@ -66,7 +66,7 @@ def new_environment(guid: str, number: int, name: str, time: datetime, **more: A
 
 
 def changeable_environment() -> Row:
-    """Make what an execution environment is where nothing else is said."""
+    """Return the default values of an execution environment."""
     return {
         "title": None,
         "description": None,
@@ -78,7 +78,7 @@ def changeable_environment() -> Row:
 
 
 def seed(state: State) -> None:
-    """Add one environment for all, and one for the second user that a file manages."""
+    """Add an environment for all users, and one for the second user that a file manages."""
     versions = (("4.4.2", "3.12.7"), ("4.3.3", "3.11.10"))
     for i, (r, python) in enumerate(versions):
         guid = guid_of("environment", i)
@@ -105,7 +105,7 @@ def seed(state: State) -> None:
 
 
 def _may_use(call: Call, row: Row) -> bool:
-    """Tell whether the caller may use an environment."""
+    """Return True if the caller may use an environment."""
     return is_among(call, call.state.environment_permissions[row["guid"]].values())
 
 
@@ -119,7 +119,7 @@ def _environment(call: Call, *, edit: bool = False) -> Row:
 
 
 def _judged(call: Call, body: Row) -> Row:
-    """Return the changeable fields of a body, with what the others are where nothing is said."""
+    """Return the changeable fields of a body, with defaults for the others."""
     given = chosen(body, _CHANGEABLE)
     title = given.get("title")
     if (title is None and not call.features.modern_fields) or (
@@ -204,7 +204,7 @@ def get_environment(call: Call) -> Response:
 
 @route("PUT", "/v1/environments/{guid}", role="administrator", since=_SINCE)
 async def update_environment(call: Call) -> Response:
-    """Replace what can be changed of an environment."""
+    """Replace the changeable fields of an environment."""
     row = _environment(call, edit=True)
     row.update(_judged(call, await call.fields()), updated_time=call.state.now())
     return ok(aged("environment", row, call.features))
@@ -212,7 +212,7 @@ async def update_environment(call: Call) -> Response:
 
 @route("DELETE", "/v1/environments/{guid}", role="administrator", since=_SINCE)
 def delete_environment(call: Call) -> Response:
-    """Delete an environment and who may use it."""
+    """Delete an environment and its permissions."""
     guid = call.args["guid"]
     if guid in call.state.environments:
         _environment(call, edit=True)
@@ -227,13 +227,13 @@ def _permissions(call: Call) -> dict[str, Row]:
 
 @route("GET", "/v1/environments/{guid}/permissions", role="administrator", since=_PERMISSIONS)
 def list_environment_permissions(call: Call) -> Response:
-    """List who may use an environment."""
+    """List the permissions of an environment."""
     return ok(list(_permissions(call).values()))
 
 
 @route("POST", "/v1/environments/{guid}/permissions", role="administrator", since=_PERMISSIONS)
 async def add_environment_permission(call: Call) -> Response:
-    """Let a user or a group use an environment."""
+    """Add a permission for a user or a group."""
     permissions = _permissions(call)
     body = chosen(await call.fields(), {"user_guid": TEXT_NULL, "group_guid": TEXT_NULL})
     user, group = body.get("user_guid"), body.get("group_guid")
@@ -274,6 +274,6 @@ def get_environment_permission(call: Call) -> Response:
     since=_PERMISSIONS,
 )
 def delete_environment_permission(call: Call) -> Response:
-    """Take a right away."""
+    """Delete a permission."""
     remove_from(call, _permissions(call), call.args["permission_guid"], "The permission")
     return empty()

@@ -1,4 +1,4 @@
-"""Examples that the server offers for a first try; deprecated without a replacement."""
+"""Examples for new users; deprecated without a replacement."""
 
 import io
 import zipfile
@@ -13,7 +13,7 @@ _PICTURE = b"\x89PNG\r\n\x1a\n"
 
 
 def new_example(name: str) -> Row:
-    """Make an example; no document tells what it really has beside a name."""
+    """Return a new example; only its name is documented."""
     return {
         "name": name,
         "title": name.replace("-", " ").title(),
@@ -38,16 +38,16 @@ def find_examples(call: Call) -> Response:
 
 @route("GET", "/v1/examples/{name}/thumbnail", since=_NEW, deprecated="n/a")
 def get_thumbnail(call: Call) -> Response:
-    """Answer with a picture."""
+    """Return an image."""
     return Response(_PICTURE + _example(call)["name"].encode(), content_type="image/png")
 
 
 @route("GET", "/v1/examples/{name}/zip", since=_NEW, deprecated="n/a")
 def get_zip(call: Call) -> Response:
-    """Answer with an archive that has one file."""
+    """Return an archive with one file."""
     name = _example(call)["name"]
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w") as archive:
-        # Without a time of its own, the same example gives the same bytes.
+        # Without a modification time, the same example gives the same bytes.
         archive.writestr(zipfile.ZipInfo(f"{name}/README.md"), f"# {name}\n")
     return Response(raw.getvalue(), content_type="application/zip")

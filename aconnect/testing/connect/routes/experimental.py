@@ -1,6 +1,6 @@
-"""Experimental operations: those that old servers have beside their successors, and what is left.
+"""Experimental operations: those that newer servers have replaced, and those that remain.
 
-Decides how the old answers are spelled. What is done is the work of the successors, on the same
+Decides the format of the old responses. The operations themselves are those that replaced them, on
 state.
 """
 
@@ -20,7 +20,7 @@ from aconnect.testing.connect.routes.content._items import LIMITS, content_of, m
 from aconnect.testing.connect.routes.content.jobs import METRICS, window
 from aconnect.testing.wire import Response, Row, ok
 
-# The document of 2023.09 has the operations and that of 2026 has not; between them is unknown.
+# The document of 2023.09 has the operations, that of 2026 does not; the version between is unknown.
 _GONE = (2023, 12, 0)
 _RENAMED = {"parameterized": "has_parameters", "content_url": "url", "app_role": "role"}
 
@@ -66,7 +66,7 @@ _BUNDLE = (
 _TASK = ("id", "output", "finished", "code", "error", "last")
 
 _GROUP_ROLES = {"owner": "publisher", "viewer": "viewer"}
-"""What the content of a group calls the roles of permissions."""
+"""The names of permission roles in the content of a group."""
 
 _SKIPPED = 3
 _SPANS = (
@@ -75,13 +75,13 @@ _SPANS = (
     (timedelta(days=180), timedelta(days=1)),
     (timedelta.max, timedelta(days=30)),
 )
-"""How long a window may be for each length of its spans; only the first and last are known."""
+"""The longest window for each length of a bucket; only the first and last are documented."""
 
 
 def _old(
     method: str, template: str, successor: str, *, role: str | None = None
 ) -> Callable[[Callable[[Call], R]], Callable[[Call], R]]:
-    """Declare an operation that has gone, and the path to use instead."""
+    """Declare a removed operation, and the path to use instead."""
     return route(
         method, f"/v1/experimental{template}", role=role, until=_GONE, deprecated=successor
     )
@@ -92,12 +92,12 @@ def _only(row: Row, names: tuple[str, ...]) -> Row:
 
 
 def _object(response: Response) -> Any:
-    """Read what a successor answered, to spell it in the old way."""
+    """Decode the response of the operation that replaced this one."""
     return msgspec.json.decode(response.whole())
 
 
 def _find_bundle(call: Call) -> None:
-    """Note the content that the bundle belongs to, which its old path does not name."""
+    """Set the content that the bundle belongs to, which the old path does not contain."""
     number = call.args["id"]
     for guid, own in call.state.bundles.items():
         if number in own:
@@ -132,7 +132,7 @@ def delete_content(call: Call) -> Response:
 
 @_old("POST", "/content/{guid}/upload", "/v1/content/{guid}/bundles", role="publisher")
 async def upload_bundle(call: Call) -> Response:
-    """Take an archive."""
+    """Upload an archive."""
     row = _object(await bundles.upload_bundle(call))
     return ok({"bundle_id": row["id"], "size": row["size"]})
 
@@ -145,7 +145,7 @@ async def deploy_content(call: Call) -> Response:
 
 @_old("GET", "/content/{guid}/bundles", "/v1/content/{guid}/bundles")
 def get_bundles(call: Call) -> Response:
-    """List bundles by id; unlike its successor, in pages."""
+    """List bundles by id, in pages, unlike the operation that replaced this one."""
     found = call.state.bundles.get(content_of(call, edit=True)["guid"], {}).values()
     return offset(call, [_only(bundle.row, _BUNDLE) for bundle in found])
 
@@ -166,14 +166,14 @@ def delete_bundle(call: Call) -> Response:
 
 @_old("GET", "/bundles/{id}/download", "/v1/content/{guid}/bundles/{id}/download")
 def download_bundle(call: Call) -> Response:
-    """Answer with the bytes that were uploaded."""
+    """Return the uploaded bytes."""
     _find_bundle(call)
     return bundles.download_bundle(call)
 
 
 @_old("GET", "/tasks/{id}", "/v1/tasks/{id}")
 async def get_task(call: Call) -> Response:
-    """Answer with the state of a task."""
+    """Return the state of a task."""
     return ok(_only(_object(await tasks.get_task(call)), _TASK))
 
 
@@ -202,7 +202,7 @@ def get_group_content(call: Call) -> Response:
 
 
 def _permissions(call: Call, row: Row) -> list[Row]:
-    """List who may do what with an item; the owner is its author and always there."""
+    """List the permissions of an item; the owner is always included, as author."""
     state = call.state
     found = [(row["owner_guid"], "author", "user")]
     found += [
@@ -224,7 +224,7 @@ def _permissions(call: Call, row: Row) -> list[Row]:
 
 @route("GET", "/v1/experimental/jobs/summary", role="publisher", since=METRICS)
 def get_jobs_summary(call: Call) -> Response:
-    """Count the scheduled jobs of the content that the caller may change."""
+    """Count the scheduled jobs of the content that the caller may edit."""
     state = call.state
     start, end = window(call)
     jobs = [
@@ -253,7 +253,7 @@ def get_jobs_summary(call: Call) -> Response:
 
 
 def _outcomes(jobs: list[JobState]) -> dict[str, list[datetime]]:
-    """Sort the starts of jobs that ended by how they ended."""
+    """Group the start times of finished jobs by their outcome."""
     found: dict[str, list[datetime]] = {"failed": [], "succeeded": [], "skipped": []}
     for job in jobs:
         row = job.row
@@ -265,7 +265,7 @@ def _outcomes(jobs: list[JobState]) -> dict[str, list[datetime]]:
 
 
 def _buckets(ended: dict[str, list[datetime]]) -> list[Row]:
-    """Count by spans, leaving out those without jobs."""
+    """Count jobs per bucket of time, omitting buckets without jobs."""
     times = [time for each in ended.values() for time in each]
     if not times:
         return []

@@ -8,7 +8,7 @@ _NEW = (2023, 12, 0)
 
 @route("GET", "/v1/feature-usage", role="publisher", since=_NEW)
 def get_feature_usage(call: Call) -> Response:
-    """List the features, and whether anything of theirs is there."""
+    """List the features, and whether they have been used."""
     state = call.state
     used = {
         "api-keys": bool(state.api_keys),

@@ -28,12 +28,12 @@ from aconnect.testing.wire import Response, Row, empty, ok
 
 
 def new_group(guid: str, name: str, owner_guid: str | None, gid: int | None = None) -> Row:
-    """Make a group."""
+    """Return a new group."""
     return {"guid": guid, "name": name, "owner_guid": owner_guid, "gid": gid}
 
 
 def seed(state: State) -> None:
-    """Add groups with a third of the users each, and some that only the directory has."""
+    """Add groups with a third of the users each, and some that exist in the directory only."""
     users = [*state.users]
     for i in range(state.seed.groups):
         guid = guid_of("group", i)
@@ -63,7 +63,7 @@ def _refuse_taken(call: Call, name: str, own: Row | None = None) -> None:
 
 @route("GET", "/v1/groups")
 def find_groups(call: Call) -> Response:
-    """Find groups; before 2025.04 a prefix made the server answer page 1 to any page."""
+    """Find groups; before 2025.04, with a prefix, every page is page 1."""
     prefix = (call.value("prefix") or "").lower()
     rows = [row for row in call.state.groups.values() if row["name"].lower().startswith(prefix)]
     rows.sort(key=lambda row: row["name"].lower(), reverse=not call.flag("asc_order", default=True))
@@ -77,7 +77,7 @@ def find_groups(call: Call) -> Response:
 
 @route("POST", "/v1/groups", role="publisher")
 async def create_group(call: Call) -> Response:
-    """Create a group, which a directory does not allow."""
+    """Create a group, which a server with a directory refuses."""
     body = chosen(await call.fields("name"), {"name": TEXT, "unique_id": TEXT, "gid": WHOLE_NULL})
     if call.state.authentication != "password":
         raise ApiFault(
@@ -137,7 +137,7 @@ async def patch_group(call: Call) -> Response:
 
 @route("POST", "/v1/groups/{guid}")
 async def update_group(call: Call) -> Response:
-    """Change the given fields; the older spelling."""
+    """Change the given fields; the older operation."""
     return await _change(call, {"name": TEXT, "owner_guid": TEXT})
 
 
@@ -171,7 +171,7 @@ def delete_group(call: Call) -> Response:
 
 @route("GET", "/v1/groups/{group_guid}/members")
 def get_members(call: Call) -> Response:
-    """List members; older servers have no pages here and send all."""
+    """List members; older servers do not page them."""
     members = call.state.members[_group(call, "group_guid")["guid"]]
     rows = [call.state.users[guid] for guid in members if guid in call.state.users]
     sort = call.value("sort") or "username"
@@ -202,7 +202,7 @@ async def add_member(call: Call) -> Response:
 
 @route("DELETE", "/v1/groups/{group_guid}/members/{user_guid}")
 def remove_member(call: Call) -> Response:
-    """Take a user out of a group."""
+    """Remove a user from a group."""
     members = call.state.members[_group(call, "group_guid", edit=True)["guid"]]
     if call.args["user_guid"] not in members:
         raise already_gone("The membership")

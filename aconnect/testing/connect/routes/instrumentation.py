@@ -11,25 +11,25 @@ from aconnect.testing.connect.series import Selection, Series, Test
 from aconnect.testing.wire import Response, Row
 
 MOST_GUIDS = 40
-"""How many guids `content_guid` takes."""
+"""The maximum number of GUIDs in `content_guid`."""
 
 _CHUNK = 2000
 
 
 @route("GET", "/v1/instrumentation/content/visits", role="publisher")
 def get_visits(call: Call) -> Response:
-    """Answer with a keyset page of visits."""
+    """Return a keyset page of visits."""
     return _cached(call, call.state.visits, min_version=3)
 
 
 @route("GET", "/v1/instrumentation/shiny/usage", role="publisher")
 def get_shiny_usage(call: Call) -> Response:
-    """Answer with a keyset page of sessions that overlap the window."""
+    """Return a keyset page of sessions that overlap the window."""
     return _cached(call, call.state.shiny_usage, min_version=1, overlap=True)
 
 
 def _cached(call: Call, series: Series, *, min_version: int, overlap: bool = False) -> Response:
-    """Answer with a page, encoded once for all equal requests unless rows were added."""
+    """Return a page, encoded once for all equal requests unless rows were added."""
     state = call.state
     if series.has_extra:
         return _page(call, series, min_version, overlap=overlap)
@@ -83,7 +83,7 @@ def _test(guids: str | None, agent: str | None = None) -> Test | None:
 
 @route("GET", "/v1/instrumentation/content/hits", role="publisher")
 def get_hits(call: Call) -> Response:
-    """Answer with all hits at once; before 2026.01 `content_guid` is ignored."""
+    """Return all hits at once; before 2026.01, `content_guid` is ignored."""
     guids = call.value("content_guid") if call.features.hits_filter else None
     selection = Selection(
         time_of(call, "from"), time_of(call, "to"), filter_key=guids or "", test=_test(guids)
@@ -92,7 +92,7 @@ def get_hits(call: Call) -> Response:
 
 
 def _array(rows: Iterator[Row]) -> Iterator[bytes]:
-    """Encode an array of any length a piece at a time."""
+    """Encode an array of any length in pieces."""
     lead = b"["
     while chunk := list(islice(rows, _CHUNK)):
         yield lead + msgspec.json.encode(chunk)[1:-1]

@@ -1,4 +1,4 @@
-"""How many users were active, and which features were used."""
+"""The number of active users."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ _NEW = (2023, 12, 0)
 
 @route("GET", "/v1/metrics/users/active", role="administrator", since=_NEW)
 def get_active_users(call: Call) -> Response:
-    """Count the users who were active within each window, as their own rows tell."""
+    """Count the users that were active within each window, by their own rows."""
     state = call.state
     now = state.now()
     licensed = [row for row in state.users.values() if row["active_time"] and not row["locked"]]

@@ -1,4 +1,4 @@
-"""Packages installed for content, and the lock file that lists Python's.
+"""Packages that are installed for content.
 
 Decides which packages an item has: some of a fixed few, always the same for the same item.
 """
@@ -49,7 +49,7 @@ def languages(content: Row) -> tuple[str, ...]:
 
 
 def packages_of(content: Row) -> list[Row]:
-    """Return what is installed for an item, by language and name."""
+    """Return the packages of an item, by language and name."""
     if content["bundle_id"] is None:
         return []
     return [
@@ -67,14 +67,14 @@ def packages_of(content: Row) -> list[Row]:
         }
         for language in languages(content)
         for name, version in _INSTALLED[language].items()
-        # Every item has most of them, and not every item the same.
+        # Every item has most of them, and different ones are missing.
         if crc32(f"{content['guid']} {name}".encode()) % 4
     ]
 
 
 @route("GET", "/v1/packages", role="publisher", since=(2024, 11, 0))
 def find_packages(call: Call) -> Response:
-    """Find the packages of all content; without any there is no body."""
+    """Find the packages of all content; if there are none, there is no body."""
     name = call.value("name")
     rows = [
         row

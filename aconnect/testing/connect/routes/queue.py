@@ -1,4 +1,4 @@
-"""The queue of background work; what waits there can be taken out."""
+"""The queue of background work, from which waiting items can be removed."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,11 +18,11 @@ QUEUES: Mapping[str, str] = {
     "memberships": "MembershipUpdate",
     "job-finalizer": "JobFinalizer",
 }
-"""What the items of each queue are for."""
+"""The type of the items of each queue."""
 
 
 def new_queue_item(number: int, name: str, time: datetime, *, started: bool = False) -> Row:
-    """Make an item of a queue; one that was not started waits."""
+    """Return a new item of a queue; one that was not started is waiting."""
     row = {
         "id": str(number),
         "name": name,
@@ -34,7 +34,7 @@ def new_queue_item(number: int, name: str, time: datetime, *, started: bool = Fa
 
 
 def seed(state: State) -> None:
-    """Add items that wait, dealt over the queues in turn."""
+    """Add waiting items, distributed over the queues."""
     for i in range(state.seed.queue):
         number = state.next_number("queue")
         name = tuple(QUEUES)[i % len(QUEUES)]
@@ -43,7 +43,7 @@ def seed(state: State) -> None:
 
 @route("GET", "/v1/queue", role="administrator", since=_SINCE)
 def find_queue_items(call: Call) -> Response:
-    """Find items, oldest first unless asked otherwise, perhaps only of some queues."""
+    """Find items, by default oldest first, of all or some queues."""
     names = {name for name in (call.value("queue_names") or "").split(",") if name}
     rows = [row for row in call.state.queue.values() if not names or row["name"] in names]
     if not call.flag("asc_order", default=True):
@@ -53,7 +53,7 @@ def find_queue_items(call: Call) -> Response:
 
 @route("DELETE", "/v1/queue/{id}", role="administrator", since=_SINCE)
 def delete_queue_item(call: Call) -> Response:
-    """Take out an item that is not being worked on."""
+    """Remove an item that is not in progress."""
     number = call.args["id"]
     row = call.state.queue.get(number)
     if row is not None and row.get("started_time") is not None:

@@ -1,4 +1,4 @@
-"""Settings of the server and what is installed on it."""
+"""Settings of the server and its installed languages."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _NEW = (2024, 1, 0)
 
 @route("GET", "/server_settings", public=True)
 def get_server_settings(call: Call) -> Response:
-    """Answer with the settings, and the version unless it is hidden."""
+    """Return the settings, with the version unless it is hidden."""
     version = call.version or ""
     settings: Row = {
         "hostname": "connect",
@@ -81,7 +81,7 @@ def _installations(*versions: str, **more: bool) -> Response:
 
 @route("GET", "/v1/server_settings/public", since=_NEW, public=True)
 def get_public_settings(call: Call) -> Response:
-    """Answer with what the login page needs."""
+    """Return the settings for the login page."""
     return ok(
         {
             "authentication": _authentication(call),

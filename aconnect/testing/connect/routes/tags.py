@@ -1,4 +1,4 @@
-"""Tags, and tags on content."""
+"""Tags."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from aconnect.testing.wire import Response, Row, empty, ok
 
 
 def new_tag(number: int, name: str, parent_id: str | None, time: datetime) -> Row:
-    """Make a tag; one without parent is a category."""
+    """Return a new tag; one without a parent is a category."""
     return {
         "id": str(number),
         "name": name,
@@ -33,7 +33,7 @@ def seed(state: State) -> None:
 
 
 def _tag(call: Call) -> Row:
-    """Return the tag of an id, or of a comma-joined path of names from its category down."""
+    """Return a tag by id, or by a comma-separated path of names from its category down."""
     tags = call.state.tags
     given = call.args["id"]
     if given in tags:
@@ -93,7 +93,7 @@ def list_tags(call: Call) -> Response:
 
 @route("POST", "/v1/tags", role="administrator")
 async def create_tag(call: Call) -> Response:
-    """Create a tag; one without parent is a category."""
+    """Create a tag; one without a parent is a category."""
     body = chosen(await call.fields("name"), {"name": TEXT, "parent_id": TEXT_NULL})
     parent = body.get("parent_id") or None
     _refuse_parent(call, parent)
@@ -126,7 +126,7 @@ async def update_tag(call: Call) -> Response:
 
 @route("DELETE", "/v1/tags/{id}", role="administrator")
 def delete_tag(call: Call) -> Response:
-    """Delete a tag with its descendants, also from content."""
+    """Delete a tag with its descendants, from content as well."""
     given = call.args["id"]
     tags = call.state.tags
     gone = {given, *descendants(tags, given)} if given in tags else {given}

@@ -7,7 +7,7 @@ from aconnect.testing.wire import Response, ok
 
 @route("GET", "/v1/tasks/{id}")
 async def get_task(call: Call) -> Response:
-    """Advance a task by one poll and answer with what it put out since `first`."""
+    """Advance a task by one poll and return its output from line `first` on."""
     task = call.state.tasks.get(call.args["id"])
     if task is None or task.node != call.node:
         code = 141 if call.features.task_code_141 else 4
@@ -34,7 +34,7 @@ async def get_task(call: Call) -> Response:
 
 
 async def _hold(call: Call, run: Run, wait: int) -> None:
-    """Wait for news of a timed run; others get news from polls alone, so wait only if told to."""
+    """Wait for news of a timed run; other runs advance with polls only, so wait only on request."""
     due = run.due()
     if due is not None:
         await call.host.hold(min(wait, due))

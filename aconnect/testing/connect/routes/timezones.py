@@ -38,7 +38,7 @@ _TIME_ZONES = {
     "Pacific/Honolulu": "-10:00",
     "UTC": "+00:00",
 }
-"""Offsets as in January; the simulated server knows no summer time."""
+"""Offsets in January; the simulated server has no daylight saving time."""
 
 
 @route("GET", "/v1/timezones", since=(2024, 9, 0))

@@ -1,4 +1,4 @@
-"""Users, the current user, and the directory they may come from."""
+"""Users, their keys, the current user, and the directory."""
 
 from datetime import datetime, timedelta
 from secrets import token_hex
@@ -36,7 +36,7 @@ ADMIN_KEY = "fake-administrator-key"
 _EDITABLE = ("email", "username", "first_name", "last_name", "user_role")
 
 _UNSEEN = ("password", "unique_id", "user_must_set_password")
-"""Fields that are taken and never shown."""
+"""Fields that are accepted and never returned."""
 
 _CREATABLE: Kinds = {
     **dict.fromkeys((*_EDITABLE, *_UNSEEN, "external_id"), TEXT),
@@ -51,11 +51,11 @@ _STATUSES = {"locked", "licensed", "inactive"}
 _NEW = (2023, 12, 0)
 
 _SHOWN = 4
-"""How many characters of a key are told later."""
+"""The number of characters of a key that are shown later."""
 
 
 def new_user(guid: str, username: str, role: str, time: datetime, **more: Any) -> Row:
-    """Make a user."""
+    """Return a new user."""
     return {
         "guid": guid,
         "email": f"{username}@example.com",
@@ -79,7 +79,7 @@ def seeded_name(i: int) -> str:
 
 
 def seed(state: State) -> None:
-    """Add users of all roles, each with a key, and some that only the directory has."""
+    """Add users of all roles, each with a key, and some that exist in the directory only."""
     start = state.seed.start
     roles = ("administrator", "publisher", "viewer")
     for i in range(max(3, state.seed.users)):
@@ -102,12 +102,12 @@ def seed(state: State) -> None:
 
 
 def _user(call: Call) -> Row:
-    """Return the user named in the path."""
+    """Return the user in the path."""
     return existing(call.state.users, call.args["guid"], "The user")
 
 
 def _matches_prefix(row: Row, prefix: str) -> bool:
-    """Tell whether any name of a user begins with the prefix; case is ignored."""
+    """Return True if any name of a user begins with the prefix, ignoring case."""
     return any(
         row[name].lower().startswith(prefix)
         for name in ("username", "first_name", "last_name", "email")
@@ -116,7 +116,7 @@ def _matches_prefix(row: Row, prefix: str) -> bool:
 
 @route("GET", "/v1/user")
 def get_current_user(call: Call) -> Response:
-    """Get the caller."""
+    """Return the caller."""
     return ok(aged("user", call.user, call.features))
 
 
@@ -128,7 +128,7 @@ def get_user(call: Call) -> Response:
 
 @route("GET", "/v1/users")
 def find_users(call: Call) -> Response:
-    """Find users; with a prefix only page 1 has rows, as on the real server."""
+    """Find users; with a prefix, only page 1 has rows, as on the real server."""
     rows: list[Row] = list(call.state.users.values())
     prefix = (call.value("prefix") or "").lower()
     if prefix:
@@ -159,7 +159,7 @@ def _status(row: Row) -> str:
 
 
 def _order(value: str | datetime | None) -> tuple[bool, str | float]:
-    """Order values of one column, missing ones first."""
+    """Return the sort key of a column's value; missing ones come first."""
     if isinstance(value, datetime):
         return True, value.timestamp()
     return value is not None, (value or "").lower() if value is not None else 0.0
@@ -167,7 +167,7 @@ def _order(value: str | datetime | None) -> tuple[bool, str | float]:
 
 @route("GET", "/v1/users/remote", role="publisher")
 def search_remote_users(call: Call) -> Response:
-    """Search the server's users and its directory; only those not yet here have no guid."""
+    """Search the server's users and its directory; those not on the server have no GUID."""
     prefix = remote_prefix(call)
     limit = call.integer("limit", 20, 1, 500)
     found = [
@@ -186,7 +186,7 @@ def search_remote_users(call: Call) -> Response:
 
 @route("POST", "/v1/users", role="administrator")
 async def create_user(call: Call) -> Response:
-    """Create a user from given data, which only password authentication allows."""
+    """Create a user from its fields, which only password authentication allows."""
     body = await call.fields("username")
     if call.state.authentication != "password":
         raise ApiFault(
@@ -205,7 +205,7 @@ async def create_user(call: Call) -> Response:
 
 @route("PUT", "/v1/users", role="administrator")
 async def create_remote_user(call: Call) -> Response:
-    """Create a user from the ticket of a directory search; a known one is returned as it is."""
+    """Create a user from the ticket of a directory search; existing users are unchanged."""
     ticket = (await call.fields("temp_ticket"))["temp_ticket"]
     row = call.state.remote_users.get(ticket)
     if row is None:
@@ -278,7 +278,7 @@ def get_key(call: Call) -> Response:
 
 @route("POST", "/v1/users/{guid}/keys", since=_NEW)
 async def create_key(call: Call) -> Response:
-    """Make a key for the caller, with at most its role; only this answer tells it."""
+    """Create a key for the caller, with at most its role; only this response contains it."""
     if call.args["guid"] != call.user["guid"]:
         raise forbidden()
     body = chosen(
@@ -298,7 +298,7 @@ async def create_key(call: Call) -> Response:
 
 @route("DELETE", "/v1/users/{guid}/keys/{id}", since=_NEW)
 def delete_key(call: Call) -> Response:
-    """Delete a key, which is refused from then on."""
+    """Delete a key, which becomes invalid."""
     number = call.args["id"]
     secret, _ = remove_from(call, _keys(call), number, "The API key", mark=f"key:{number}")
     del call.state.keys[secret], call.state.api_keys[secret]
@@ -306,7 +306,7 @@ def delete_key(call: Call) -> Response:
 
 
 def _keys(call: Call) -> dict[str, tuple[str, Row]]:
-    """Return a user's keys by id, each with its secret; others' are for administrators alone."""
+    """Return a user's keys by id, each with its secret; those of others for administrators only."""
     guid = call.args["guid"]
     if guid not in call.state.users or (guid != call.user["guid"] and not call.is_admin):
         raise not_found("The user")

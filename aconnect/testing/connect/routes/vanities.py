@@ -1,6 +1,7 @@
 """Vanity URLs.
 
-Decides which paths there may be. They lead nowhere: the simulated server shows no content.
+Their paths are checked in `content.vanity`. They lead nowhere: the simulated server shows no
+content.
 """
 
 from aconnect.testing.connect.dialect import Call, route

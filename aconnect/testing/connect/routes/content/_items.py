@@ -1,6 +1,6 @@
-"""Content items as rows, for all groups that show them or stand below them.
+"""Content items as rows, for all modules that return them or are below them.
 
-Decides who may see and change an item, and how it is sent.
+Decides which callers may view and edit an item, and how it is sent.
 """
 
 from datetime import datetime
@@ -24,7 +24,7 @@ LIMITS = (
     "min_processes",
     "max_conns_per_process",
 )
-"""What a process may take and how many there may be, as small numbers."""
+"""Limits of processes, as small numbers."""
 
 _CONTENT_NULLS = (
     "title",
@@ -60,7 +60,7 @@ _CONTENT_NULLS = (
 def new_content(
     guid: str, number: int, name: str, owner_guid: str, time: datetime, **more: Any
 ) -> Row:
-    """Make a content item that has no bundle yet."""
+    """Return a new content item without a bundle."""
     return {
         "guid": guid,
         "name": name,
@@ -84,7 +84,7 @@ def new_content(
 
 
 def may_edit(call: Call, row: Row) -> bool:
-    """Tell whether the caller may change a content item."""
+    """Return True if the caller may edit a content item."""
     user = call.user["guid"]
     return (
         call.is_admin
@@ -94,7 +94,7 @@ def may_edit(call: Call, row: Row) -> bool:
 
 
 def may_view(call: Call, row: Row) -> bool:
-    """Tell whether the caller may see a content item."""
+    """Return True if the caller may view a content item."""
     return (
         row["access_type"] != "acl"
         or may_edit(call, row)
@@ -103,7 +103,7 @@ def may_view(call: Call, row: Row) -> bool:
 
 
 def content_of(call: Call, *, edit: bool = False) -> Row:
-    """Return the content item named in the path, if the caller may see or edit it."""
+    """Return the content item in the path, if the caller may view or edit it."""
     row = existing(call.state.content, call.args["guid"], "The content item")
     if not (may_edit(call, row) if edit else may_view(call, row)):
         raise forbidden()
@@ -111,7 +111,7 @@ def content_of(call: Call, *, edit: bool = False) -> Row:
 
 
 def included(call: Call) -> frozenset[str]:
-    """Read `include`, which old servers know fewer words of."""
+    """Parse `include`, for which old servers accept fewer values."""
     given = call.value("include")
     if not given:
         return frozenset()
@@ -127,7 +127,7 @@ def included(call: Call) -> frozenset[str]:
 
 
 def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) -> Row:
-    """Return a content item as this caller sees it on this server."""
+    """Return a content item as this caller receives it from this server."""
     state, guid, url = call.state, row["guid"], call.host.url
     sent = aged("content", row, call.features)
     owns = row["owner_guid"] == call.user["guid"]

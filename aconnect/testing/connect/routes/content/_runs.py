@@ -19,7 +19,7 @@ def start(
     activate: bool = False,
     variant: Row | None = None,
 ) -> TaskState:
-    """Begin a run, seen both as a task of a node and as a job of the content.
+    """Start a run, which is both a task of a node and a job of the content.
 
     Args:
         state: Where it is noted.

@@ -1,4 +1,4 @@
-"""Bookmarks: each user's own, one for each content item."""
+"""Bookmarks: one per user and content item."""
 
 from aconnect.testing.connect.dialect import ApiFault, Call, route
 from aconnect.testing.connect.routes._checks import existing, remove_from
@@ -12,13 +12,13 @@ def _bookmarks(call: Call) -> dict[str, Row]:
 
 @route("GET", "/v1/content/{guid}/bookmark", since=(2023, 12, 0))
 def get_bookmark(call: Call) -> Response:
-    """Get the caller's."""
+    """Return the caller's bookmark."""
     return ok(existing(_bookmarks(call), call.user["guid"], "The bookmark"))
 
 
 @route("POST", "/v1/content/{guid}/bookmark", since=(2023, 12, 0))
 def create_bookmark(call: Call) -> Response:
-    """Put the caller's on; a second one is refused."""
+    """Add the caller's bookmark; a second one is refused."""
     bookmarks = _bookmarks(call)
     if call.user["guid"] in bookmarks:
         raise ApiFault(409, 267, "The content item is already bookmarked.")
@@ -28,7 +28,7 @@ def create_bookmark(call: Call) -> Response:
 
 @route("DELETE", "/v1/content/{guid}/bookmark", since=(2023, 12, 0))
 def delete_bookmark(call: Call) -> Response:
-    """Take the caller's off."""
+    """Delete the caller's bookmark."""
     user = call.user["guid"]
     mark = f"bookmark:{call.args['guid']}:{user}"
     remove_from(call, _bookmarks(call), user, "The bookmark", mark=mark)

@@ -28,19 +28,19 @@ _MANIFEST_LIMIT = 5 << 20
 _UNPACKED_LIMIT = 4 << 30
 
 _INLINE = 1 << 20
-"""Archives up to this size are read without a thread."""
+"""Smaller archives are read without a thread."""
 
 _UNREADABLE = (AssertionError, HttpProcessingError, RuntimeError, ValueError)
-"""What aiohttp raises at forms that are none."""
+"""The errors of aiohttp for malformed forms."""
 
 SHOWN = 1 << 20
-"""Files larger than this are oversize; the real cap is not known."""
+"""Larger files are oversize; the real limit is not documented."""
 
 _SINCE = (2026, 6, 0)
 
 
 def new_bundle(number: int, content_guid: str, created_by: str, size: int, time: datetime) -> Row:
-    """Make a bundle that is not active."""
+    """Return a new bundle that is not active."""
     return {
         "id": str(number),
         "content_guid": content_guid,
@@ -68,7 +68,7 @@ def new_bundle(number: int, content_guid: str, created_by: str, size: int, time:
 
 
 def small_archive(appmode: str) -> tuple[bytes, Row]:
-    """Make a minimal bundle and return it with its manifest; the same mode gives the same bytes."""
+    """Return a minimal bundle and its manifest; the same mode gives the same bytes."""
     return _packed(appmode), _small_manifest(appmode)
 
 
@@ -83,7 +83,7 @@ def _small_manifest(appmode: str) -> Row:
 @cache
 def _packed(appmode: str) -> bytes:
     raw = io.BytesIO()
-    # GzipFile instead of "w:gz", so that no time gets into the header.
+    # GzipFile instead of "w:gz", because its header then has no time.
     with (
         GzipFile(fileobj=raw, mode="wb", mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w") as tar,
@@ -99,7 +99,7 @@ def _packed(appmode: str) -> bytes:
 
 
 def seed(state: State) -> None:
-    """Give each content item its active bundle."""
+    """Add an active bundle to each content item."""
     for content in state.content.values():
         data, manifest = small_archive(content["app_mode"])
         row = store(
@@ -117,7 +117,7 @@ def seed(state: State) -> None:
 def store(
     state: State, content: Row, created_by: str, archive: Archive, manifest: Row, time: datetime
 ) -> Row:
-    """Keep a bundle that is not active, and return its row."""
+    """Store a bundle that is not active, and return its row."""
     number = state.next_number("bundle")
     row = new_bundle(number, content["guid"], created_by, archive.size, time)
     state.bundles.setdefault(content["guid"], {})[str(number)] = Bundle(row, archive, manifest)
@@ -125,12 +125,12 @@ def store(
 
 
 def _bundles(call: Call) -> dict[str, Bundle]:
-    """Return the bundles of the content named in the path, if the caller may edit it."""
+    """Return the bundles of the content in the path, if the caller may edit it."""
     return call.state.bundles.get(content_of(call, edit=True)["guid"], {})
 
 
 def bundle_of(call: Call) -> Bundle:
-    """Return the bundle named in the path, if the caller may edit its content."""
+    """Return the bundle in the path, if the caller may edit its content."""
     return existing(_bundles(call), call.args["id"], "The bundle")
 
 
@@ -159,7 +159,7 @@ def delete_bundle(call: Call) -> Response:
 
 @route("GET", "/v1/content/{guid}/bundles/{id}/download")
 def download_bundle(call: Call) -> Response:
-    """Answer with the bytes that were uploaded."""
+    """Return the uploaded bytes."""
     bundle = bundle_of(call)
     return Response(
         content_type="application/gzip",
@@ -171,7 +171,7 @@ def download_bundle(call: Call) -> Response:
 
 @route("POST", "/v1/content/{guid}/bundles", role="publisher")
 async def upload_bundle(call: Call) -> Response:
-    """Take the raw archive, or, on newer servers, a form with archive and metadata."""
+    """Upload an archive, either raw or, on newer servers, in a form with metadata."""
     content = content_of(call, edit=True)
     if content["guid"] in call.state.repositories:
         raise ApiFault(409, 144, "Content that comes from Git takes no bundles.")
@@ -207,7 +207,7 @@ def _check_length(call: Call) -> None:
 
 
 async def _read(chunks: AsyncIterator[bytes], archive: Archive, checksum: str | None) -> None:
-    """Keep the archive, and compare it with the checksum if there is one."""
+    """Store the archive, and compare it with the checksum if there is one."""
     digest = hashlib.md5(usedforsecurity=False)
     async for chunk in chunks:
         digest.update(chunk)
@@ -219,7 +219,7 @@ async def _read(chunks: AsyncIterator[bytes], archive: Archive, checksum: str | 
 async def _read_form(call: Call, archive: Archive) -> Row:
     """Read the parts of a form; the record of the request has the archive's size, not its bytes."""
     metadata: Row = {}
-    # The checksum is that of the archive, not of the form around it.
+    # The checksum is that of the archive, not of the form.
     checksum = call.request.headers.get("X-Content-Checksum")
     seen = False
     try:
@@ -254,7 +254,7 @@ def _decode_metadata(data: bytes) -> Row:
 
 
 def read_manifest(archive: Archive) -> Row:
-    """Return the manifest at the top of an archive, unpacking nothing else."""
+    """Return the manifest at the top of an archive, without unpacking anything else."""
     source: IO[bytes]
     try:
         with archive.open() as source, tarfile.open(fileobj=source, mode="r|gz") as tar:
@@ -283,7 +283,7 @@ async def list_bundle_files(call: Call) -> Response:
 
 @route("GET", "/v1/content/{guid}/bundles/{id}/files/{path...}", since=_SINCE)
 async def get_bundle_file(call: Call) -> Response:
-    """Answer with one file, its text only if it is one and not too large."""
+    """Return one file, with its text only if it is text and not too large."""
     found = await asyncio.to_thread(_read_file, bundle_of(call).archive, call.args["path"])
     if found is None:
         raise ApiFault(404, 278, "The bundle has no such file.")
@@ -322,7 +322,7 @@ def _read_file(archive: Archive, path: str) -> Row | None:
 
 def _shown(head: bytes, *, oversize: bool) -> Row:
     try:
-        # A character that the cap cuts in two is no sign of a binary file.
+        # A character that is split at the limit does not make a file binary.
         text = head.decode("utf-8", "ignore" if oversize else "strict")
     except UnicodeDecodeError:
         text = "\0"

@@ -92,11 +92,11 @@ _NEVER_NULL = frozenset(
         "run_as_current_user",
     }
 )
-"""Fields that take null and never answer with it; it leaves them as they are."""
+"""Fields that accept null, which leaves them unchanged, and are never null."""
 
 
 def seed(state: State) -> None:
-    """Add content of several kinds, of the first two users."""
+    """Add content of several types, owned by the first two users."""
     owners = [*state.users][:2]
     for i in range(state.seed.content):
         guid = guid_of("content", i)
@@ -124,7 +124,7 @@ def _given(body: Row, kinds: Kinds) -> Row:
 
 @route("GET", "/v1/content")
 def list_content(call: Call) -> Response:
-    """List all content that the caller sees, not paged."""
+    """List all content that the caller may view, not paged."""
     include = included(call)
     name, owner = call.value("name"), call.value("owner_guid")
     return ok(
@@ -154,7 +154,7 @@ async def create_content(call: Call) -> Response:
 
 
 def _judge(call: Call, body: Row, owner: str, own: Row | None) -> None:
-    """Refuse bad names, names that this owner already uses, and unknown access types."""
+    """Refuse invalid names, names that this owner already uses, and unknown access types."""
     name = body.get("name")
     if name is not None and _NAME.fullmatch(name) is None:
         raise bad_request("A content name has 3 to 64 characters of letters, digits, _ and -.")
@@ -188,14 +188,14 @@ async def update_content(call: Call) -> Response:
             raise not_found("The new owner")
     _judge(call, body, owner, row)
     row.update(body, owner_guid=owner)
-    # The owner has every right without an entry.
+    # The owner has all permissions without an entry.
     call.state.forbid(owner, row["guid"])
     return ok(sent_content(call, row))
 
 
 @route("DELETE", "/v1/content/{guid}")
 def delete_content(call: Call) -> Response:
-    """Delete a content item and all that belongs to it."""
+    """Delete a content item and everything that belongs to it."""
     state, guid = call.state, call.args["guid"]
     if guid in state.content:
         content_of(call, edit=True)
@@ -221,7 +221,7 @@ def delete_content(call: Call) -> Response:
 
 @route("POST", "/v1/content/{guid}/access-test", since=(2023, 12, 0))
 def test_access(call: Call) -> Response:
-    """Tell whether the content is open to everybody; nothing is fetched."""
+    """Return whether the content is public; no request is made."""
     row = content_of(call, edit=True)
     public = row["access_type"] == "all"
     return ok(
@@ -248,9 +248,9 @@ async def build_content(call: Call) -> Response:
 
 
 async def _build_bundle(call: Call) -> str:
-    """Build the bundle that is meant, by default the active one, and perhaps activate it."""
+    """Build the given bundle, by default the active one, and activate it unless told not to."""
     content = content_of(call, edit=True)
-    # Older servers do not ask for a body.
+    # Older servers do not require a body.
     given = await call.fields() if call.request.can_read_body else {}
     body = chosen(given, {"bundle_id": TEXT_NULL, "activate": FLAG_NULL})
     number = body.get("bundle_id") or content["bundle_id"]
@@ -272,7 +272,7 @@ async def _build_bundle(call: Call) -> str:
 
 @route("POST", "/v1/content/{guid}/render", role="publisher")
 async def render_content(call: Call) -> Response:
-    """Render a variant, by default the default one; old servers answer in an old form."""
+    """Render a variant, by default the default one; old servers respond in an old format."""
     content = content_of(call, edit=True)
     body = chosen(await call.fields(), {"variant_key": TEXT_NULL})
     if content["bundle_id"] is None or content["app_mode"] not in RENDERED:

@@ -1,6 +1,6 @@
-"""Environment variables of content: their names are told, their values never.
+"""Environment variables of content: their names are returned, their values never.
 
-Decides which names there may be.
+Decides which names are valid.
 """
 
 import re
@@ -48,7 +48,7 @@ def _names(call: Call, row: Row) -> Response:
 
 
 async def _variables(call: Call) -> list[tuple[str, str | None]]:
-    """Read the body's list of names and values; duplicates are code 106, bad names 108."""
+    """Parse the body's list of names and values; duplicates are code 106, invalid names 108."""
     body = await call.json()
     if not isinstance(body, list):
         raise bad_request("The environment must be a list of names and values.", 2)

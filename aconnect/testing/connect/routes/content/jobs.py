@@ -15,14 +15,14 @@ from aconnect.testing.wire import Response, Row, empty, ok
 _ACTIVE = 0
 
 _UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\]')
-"""What cannot stand in a quoted file name."""
+"""Characters that cannot be in a quoted file name."""
 
 METRICS = (2023, 12, 0)
 _EVERY = timedelta(seconds=10)
 
 
 def new_job(key: str, number: int, content: Row, tag: str, time: datetime) -> Row:
-    """Make an active job."""
+    """Return a new active job."""
     return {
         "id": str(number),
         "ppid": str(20000 + number),
@@ -53,7 +53,7 @@ def new_job(key: str, number: int, content: Row, tag: str, time: datetime) -> Ro
 
 
 def seed(state: State) -> None:
-    """Add finished jobs, dealt over the content in turn; one in ten failed."""
+    """Add finished jobs, distributed over the content; one in ten failed."""
     content = [*state.content.values()]
     for i in range(state.seed.jobs if content else 0):
         item = content[i % len(content)]
@@ -75,12 +75,12 @@ def seed(state: State) -> None:
 
 
 def _jobs(call: Call) -> dict[str, JobState]:
-    """Return the jobs of the content named in the path, if the caller may edit it."""
+    """Return the jobs of the content in the path, if the caller may edit it."""
     return call.state.jobs.get(content_of(call, edit=True)["guid"], {})
 
 
 def job_of(call: Call, *, poll: bool = False) -> JobState:
-    """Return the job named in the path; looking at its log advances one that runs."""
+    """Return the job in the path; each request to its log advances a running one."""
     job = existing(_jobs(call), call.args["key"], "The job")
     if poll or job.run.timed:
         job.run.poll()
@@ -102,7 +102,7 @@ def get_job(call: Call) -> Response:
 
 @route("DELETE", "/v1/content/{guid}/jobs/{key}")
 def kill_job(call: Call) -> Response:
-    """Register a kill order, which this server carries out at once."""
+    """Register a kill order, which this server carries out immediately."""
     job = job_of(call)
     row = job.row
     if row["status"] != _ACTIVE:
@@ -129,7 +129,7 @@ def _old_order(order: Row) -> Row:
 
 @route("GET", "/v1/content/{guid}/jobs/{key}/log")
 def get_job_log(call: Call) -> Response:
-    """Answer with the log, or its last `maxLogLines` lines."""
+    """Return the log, or its last `maxLogLines` lines."""
     entries = job_of(call, poll=True).entries()
     most = call.integer("maxLogLines", 0)
     return ok({"entries": entries[-most:] if most else entries})
@@ -137,21 +137,21 @@ def get_job_log(call: Call) -> Response:
 
 @route("GET", "/v1/content/{guid}/jobs/{key}/tail")
 def tail_job_log(call: Call) -> Response:
-    """Answer with the last log entry."""
+    """Return the last log entry."""
     entries = job_of(call, poll=True).entries()
     return ok(entries[-1] if entries else {"source": "stdout", "timestamp": None, "data": ""})
 
 
 @route("GET", "/v1/content/{guid}/jobs/{key}/error")
 def get_job_error(call: Call) -> Response:
-    """Answer with the job's error, if there is one."""
+    """Return the job's error, if there is one."""
     found = job_of(call).logged_error
     return empty() if found is None else ok(found)
 
 
 @route("GET", "/v1/content/{guid}/jobs/{key}/download")
 def download_job_log(call: Call) -> Response:
-    """Answer with the log as a text file."""
+    """Return the log as a text file."""
     job = job_of(call, poll=True)
     name = _UNQUOTABLE.sub("", call.value("filename") or f"{job.row['key']}.log")
     return Response(
@@ -162,7 +162,7 @@ def download_job_log(call: Call) -> Response:
 
 
 def window(call: Call) -> tuple[datetime, datetime]:
-    """Read the ends of the window, which belong to it."""
+    """Parse the start and the end of the window, which are both inclusive."""
     start, end = time_of(call, "from"), time_of(call, "to")
     if start is not None and end is not None and end < start:
         raise bad_request("The interval ends before it starts.", 138)
@@ -171,7 +171,7 @@ def window(call: Call) -> tuple[datetime, datetime]:
 
 @route("GET", "/v1/content/{guid}/jobs/{key}/metrics", since=METRICS)
 def get_job_metrics(call: Call) -> Response:
-    """Answer with a sample for each ten seconds that a job ran."""
+    """Return a sample for each ten seconds that a job ran."""
     row = job_of(call).row
     start, end = window(call)
     samples: list[Row] = []

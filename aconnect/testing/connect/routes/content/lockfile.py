@@ -8,7 +8,7 @@ from aconnect.testing.wire import Response
 
 @route("GET", "/v1/content/{guid}/lockfile", since=(2025, 12, 0))
 def get_lockfile(call: Call) -> Response:
-    """Answer with the exact Python packages of an item, as a file."""
+    """Return the exact Python packages of an item, as a file."""
     content = content_of(call, edit=True)
     rows = [row for row in packages_of(content) if row["language"] == "python"]
     if not rows:

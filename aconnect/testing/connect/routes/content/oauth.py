@@ -17,7 +17,7 @@ _SINCE = (2024, 8, 0)
     since=_SINCE,
 )
 def list_associations(call: Call) -> Response:
-    """List the integrations that content uses."""
+    """List the integrations of a content item."""
     guid = content_of(call)["guid"]
     return ok([association(call, guid, one) for one in call.state.oauth_associations.get(guid, ())])
 
@@ -29,7 +29,7 @@ def list_associations(call: Call) -> Response:
     since=_SINCE,
 )
 async def set_associations(call: Call) -> Response:
-    """Replace the integrations that content uses; each must exist."""
+    """Replace the integrations of a content item; each must exist."""
     content = content_of(call, edit=True)["guid"]
     body = await call.json()
     if not isinstance(body, list):

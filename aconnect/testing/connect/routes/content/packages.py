@@ -8,6 +8,6 @@ from aconnect.testing.wire import Response, empty, ok
 
 @route("GET", "/v1/content/{guid}/packages", role="publisher", since=(2024, 11, 0))
 def get_content_packages(call: Call) -> Response:
-    """List the packages of an item; one that was never deployed has no body."""
+    """List the packages of an item; the response has no body if it was never deployed."""
     content = content_of(call)
     return empty() if content["bundle_id"] is None else ok(packages_of(content))

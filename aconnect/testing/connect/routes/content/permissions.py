@@ -1,6 +1,7 @@
 """Permissions of content: one entry for each user or group, and none for the owner.
 
-Decides who may be given what. What an entry allows is decided where content is seen and changed.
+Decides which permissions are valid. What an entry allows is decided where content is viewed or
+edited.
 """
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
@@ -10,12 +11,12 @@ from aconnect.testing.wire import Response, Row, empty, ok
 
 
 def _entries(call: Call) -> dict[str, Row]:
-    """Return the entries of the content named in the path, if the caller may edit it."""
+    """Return the entries of the content in the path, if the caller may edit it."""
     return call.state.permissions.get(content_of(call, edit=True)["guid"], {})
 
 
 async def _asked(call: Call, content: Row) -> tuple[str, str]:
-    """Read who is to have which role, and refuse whom it cannot be given to."""
+    """Parse the user or group and the role, and refuse those that cannot have it."""
     body = await call.fields("principal_guid", "principal_type", "role")
     guid, kind, role = body["principal_guid"], body["principal_type"], body["role"]
     if kind not in {"user", "group"}:
@@ -46,7 +47,7 @@ def list_permissions(call: Call) -> Response:
 
 @route("POST", "/v1/content/{guid}/permissions")
 async def add_permission(call: Call) -> Response:
-    """Add an entry, or change the one there is; before 2025.11 a second one was refused."""
+    """Add an entry, or change the existing one; before 2025.11, a second one was refused."""
     content = content_of(call, edit=True)
     principal, role = await _asked(call, content)
     known = any(row["principal_guid"] == principal for row in _entries(call).values())
@@ -66,7 +67,7 @@ def get_permission(call: Call) -> Response:
 
 @route("PUT", "/v1/content/{guid}/permissions/{id}")
 async def update_permission(call: Call) -> Response:
-    """Change the role of an entry, which stays that of its user or group."""
+    """Change the role of an entry, whose user or group cannot be changed."""
     row = existing(_entries(call), call.args["id"], "The permission")
     principal, role = await _asked(call, content_of(call))
     if principal != row["principal_guid"]:

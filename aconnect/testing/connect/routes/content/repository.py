@@ -1,4 +1,4 @@
-"""Git locations of content, which exclude bundles that were sent by hand."""
+"""Git repositories of content, which exclude uploaded bundles."""
 
 from datetime import datetime
 from hashlib import sha1
@@ -14,7 +14,7 @@ _KINDS = {"repository": TEXT, "branch": TEXT, "directory": TEXT, "polling": FLAG
 
 
 def new_repository(repository: str, time: datetime, **more: Any) -> Row:
-    """Make a Git location that was fetched without trouble."""
+    """Return a new Git repository that was fetched successfully."""
     return {
         "repository": repository,
         "branch": "main",
@@ -29,14 +29,14 @@ def new_repository(repository: str, time: datetime, **more: Any) -> Row:
 
 @route("GET", "/v1/content/{guid}/repository")
 def get_repository(call: Call) -> Response:
-    """Get the location, if there is one."""
+    """Return the repository, if there is one."""
     guid = content_of(call, edit=True)["guid"]
     return ok(existing(call.state.repositories, guid, "The Git repository of this content item"))
 
 
 @route("PUT", "/v1/content/{guid}/repository", role="publisher")
 async def put_repository(call: Call) -> Response:
-    """Set the location of content that has no bundles of its own, or replace it."""
+    """Set or replace the repository of content without uploaded bundles."""
     content = content_of(call, edit=True)
     guid = content["guid"]
     body = chosen(await call.fields("repository"), _KINDS)
@@ -50,7 +50,7 @@ async def put_repository(call: Call) -> Response:
 
 @route("PATCH", "/v1/content/{guid}/repository", role="publisher")
 async def update_repository(call: Call) -> Response:
-    """Change the location; the next fetch is told of as if it had been at once."""
+    """Change the repository; it is reported as fetched immediately."""
     row = call.state.repositories.get(content_of(call, edit=True)["guid"])
     body = chosen(await call.fields(), _KINDS)
     _judge(body)
@@ -62,7 +62,7 @@ async def update_repository(call: Call) -> Response:
 
 @route("DELETE", "/v1/content/{guid}/repository", role="publisher")
 def delete_repository(call: Call) -> Response:
-    """Forget the location, and leave what was deployed."""
+    """Remove the repository, and keep deployed bundles."""
     guid = content_of(call, edit=True)["guid"]
     if call.state.repositories.pop(guid, None) is None:
         raise not_found("The Git repository of this content item")

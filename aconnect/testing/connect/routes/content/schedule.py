@@ -1,4 +1,4 @@
-"""How schedules of content were changed."""
+"""The history of schedules of content."""
 
 from datetime import datetime, timedelta
 
@@ -8,11 +8,11 @@ from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Response, Row, ok
 
 _MOST = 100
-"""How many changes are told of one variant."""
+"""The maximum number of changes of one variant."""
 
 
 def new_schedule(user: Row, time: datetime) -> Row:
-    """Make the schedule of a default variant that was created and changed since."""
+    """Return the schedule of a default variant that was created and then changed."""
     changes = (
         ("updated", time + timedelta(days=1), "RRULE:FREQ=WEEKLY;INTERVAL=1"),
         ("created", time, "RRULE:FREQ=DAILY;INTERVAL=2"),
@@ -43,7 +43,7 @@ def _recurrence(time: datetime, rule: str) -> Row:
 
 
 def seed(state: State) -> None:
-    """Schedule all content that can be rendered."""
+    """Add a schedule to all content that can be rendered."""
     for guid, content in state.content.items():
         if content["app_mode"] in RENDERED:
             owner = state.users[content["owner_guid"]]

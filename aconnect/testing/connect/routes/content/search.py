@@ -1,4 +1,4 @@
-"""The search of content and of variants."""
+"""The search of content."""
 
 from collections.abc import Callable
 from operator import itemgetter
@@ -15,7 +15,7 @@ _CONTENT_SORTS = {"name", "title", "created_time", "last_deployed_time", "app_mo
 
 @route("GET", "/v1/search/content", since=(2024, 4, 0))
 def search_content(call: Call) -> Response:
-    """Search the content that the caller sees, by page number."""
+    """Search the content that the caller may view, by page number."""
     include = included(call)
     rows = [row for row in call.state.content.values() if may_view(call, row)]
     rows, warnings = select(rows, call.value("q") or "", _content_filters(call), _content_text)
@@ -25,7 +25,7 @@ def search_content(call: Call) -> Response:
 
 
 def sorted_page(call: Call, rows: list[Row], sorts: set[str], sort: str) -> Row:
-    """Sort the rows found and cut the page that is asked for."""
+    """Sort the rows and return the requested page."""
     sort = one_of(call, "sort", sorts, sort)
     known = [row for row in rows if row[sort] is not None]
     known.sort(key=itemgetter(sort), reverse=is_descending(call, "asc"))
@@ -37,7 +37,7 @@ def _content_text(row: Row) -> str:
 
 
 def _content_filters(call: Call) -> Filters:
-    """Name the filters of content; what only some fields of an answer tell is read from there."""
+    """Return the filters of content; some use the fields of a response."""
     users = call.state.users
 
     def owner(values: tuple[str, ...]) -> Test:
@@ -87,7 +87,7 @@ def _flag(name: str, holds: Test) -> Callable[[tuple[str, ...]], Test]:
 
 
 def _version(field: str) -> Callable[[tuple[str, ...]], Test]:
-    """Compare as many numbers of a version as are given; `is:python` asks for any."""
+    """Compare as many numbers of a version as are given; `is:python` matches any."""
 
     def make(values: tuple[str, ...]) -> Test:
         if values == ("true",):

@@ -37,7 +37,7 @@ def _owner(call: Call, content: Row) -> Row:
 
 @route("GET", "/v1/content/storage", role="administrator", since=_SINCE)
 def list_content_storage(call: Call) -> Response:
-    """List content with what its bundles take up; the most first, unless asked otherwise."""
+    """List content with the size of its bundles; by default the largest first."""
     sort = one_of(call, "sort", _SORTS, "bytes_total")
     descending = is_descending(call, "desc")
     rows: list[Row] = [

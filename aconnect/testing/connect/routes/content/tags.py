@@ -15,7 +15,7 @@ def list_content_tags(call: Call) -> Response:
 
 @route("POST", "/v1/content/{guid}/tags")
 async def add_tag(call: Call) -> Response:
-    """Put a tag and its ancestors, except their category, on content."""
+    """Add a tag and its ancestors, except their category, to a content item."""
     guid = content_of(call, edit=True)["guid"]
     tag_id = (await call.fields("tag_id"))["tag_id"]
     tags = call.state.tags
@@ -28,7 +28,7 @@ async def add_tag(call: Call) -> Response:
 
 @route("DELETE", "/v1/content/{guid}/tags/{id}")
 def remove_tag(call: Call) -> Response:
-    """Take a tag and its descendants off content."""
+    """Remove a tag and its descendants from a content item."""
     guid = content_of(call, edit=True)["guid"]
     tag_id = call.args["id"]
     kept = call.state.content_tags.setdefault(guid, set())

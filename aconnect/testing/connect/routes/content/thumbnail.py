@@ -1,4 +1,4 @@
-"""Thumbnails of content: pictures are recognised by how they begin, and kept as they came."""
+"""Thumbnails of content: image types are recognized by their first bytes."""
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
 from aconnect.testing.connect.routes._checks import remove_from
@@ -13,7 +13,7 @@ _BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"<svg")
 
 @route("PUT", "/v1/content/{guid}/thumbnail", since=(2024, 9, 0))
 async def set_thumbnail(call: Call) -> Response:
-    """Keep a picture."""
+    """Store an image."""
     guid = content_of(call, edit=True)["guid"]
     image = await call.read()
     if len(image) > LARGEST:
@@ -26,7 +26,7 @@ async def set_thumbnail(call: Call) -> Response:
 
 @route("DELETE", "/v1/content/{guid}/thumbnail", since=(2024, 9, 0))
 def delete_thumbnail(call: Call) -> Response:
-    """Forget the picture."""
+    """Delete the image."""
     guid = content_of(call, edit=True)["guid"]
     remove_from(call, call.state.thumbnails, guid, "The thumbnail", mark=f"thumbnail:{guid}")
     return empty()

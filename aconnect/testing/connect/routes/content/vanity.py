@@ -33,18 +33,18 @@ _RESERVED = frozenset(
         "welcome",
     }
 )
-"""What the first segment of a path must not be, as the vendor's reference lists it."""
+"""Reserved first segments of a path, as listed in the vendor's reference."""
 
 
 @route("GET", "/v1/content/{guid}/vanity")
 def get_vanity(call: Call) -> Response:
-    """Get the one of a content item."""
+    """Return the vanity URL of a content item."""
     return ok(existing(call.state.vanities, content_of(call)["guid"], "The vanity URL"))
 
 
 @route("PUT", "/v1/content/{guid}/vanity", role="publisher")
 async def set_vanity(call: Call) -> Response:
-    """Give content a path, perhaps taking it from other content."""
+    """Set the path of a content item; with `force`, take it from other content."""
     guid = content_of(call, edit=True)["guid"]
     body = await call.fields("path")
     force = body.get("force", False)
@@ -65,14 +65,14 @@ async def set_vanity(call: Call) -> Response:
 
 @route("DELETE", "/v1/content/{guid}/vanity", role="publisher")
 def delete_vanity(call: Call) -> Response:
-    """Take the path from content."""
+    """Remove the path of a content item."""
     guid = content_of(call, edit=True)["guid"]
     remove_from(call, call.state.vanities, guid, "The vanity URL", mark=f"vanity:{guid}")
     return empty()
 
 
 def _proper(given: str) -> str:
-    """Return a path with a slash at both ends, refusing those that cannot be."""
+    """Return a path with a slash at both ends, refusing invalid ones."""
     path = f"/{given.strip('/')}/"
     first = path.split("/")[1]
     if _PATH.fullmatch(path) is None or first in _RESERVED or first.startswith("__"):
@@ -81,5 +81,5 @@ def _proper(given: str) -> str:
 
 
 def _collide(one: str, other: str) -> bool:
-    """Tell whether paths are the same, or one lies below the other."""
+    """Return True if paths are equal, or one is below the other."""
     return one.startswith(other) or other.startswith(one)

@@ -21,7 +21,7 @@ _VARIANT_SORTS = {"content_name", "variant_name", "created_time", "render_time",
 
 
 def new_variant(content: Row, key: str, time: datetime, **more: Any) -> Row:
-    """Make a variant of a report."""
+    """Return a new variant of a report."""
     return {
         "variant_key": key,
         "variant_name": content["title"] or content["name"],
@@ -42,7 +42,7 @@ def seed(state: State) -> None:
 
 
 def variants_of(call: Call, content: Row) -> dict[str, Row]:
-    """Return the variants of a content item by key; whatever is rendered has a default one."""
+    """Return the variants of a content item by key; rendered content has a default one."""
     rows = call.state.variants.setdefault(content["guid"], {})
     renders = content["app_mode"] in RENDERED and content["bundle_id"] is not None
     if renders and not any(row["is_default"] for row in rows.values()):
@@ -53,7 +53,7 @@ def variants_of(call: Call, content: Row) -> dict[str, Row]:
 
 @route("GET", "/v1/search/variants", since=(2023, 12, 0))
 def search_variants(call: Call) -> Response:
-    """Search the variants of the content that the caller sees, by page number."""
+    """Search the variants of the content that the caller may view, by page number."""
     include = call.value("include")
     if include not in {None, "", "schedule"}:
         raise bad_request(f"include knows schedule only; got {include!r}.", 161)
@@ -83,7 +83,7 @@ def _variant_text(row: Row) -> str:
 
 
 def _since(name: str, since: dict[str, datetime]) -> Callable[[tuple[str, ...]], Test]:
-    """Read `failed:>=<time>`: variants with failures since then, which the counts then tell."""
+    """Parse `failed:>=<time>`: variants with failures since then, which are counted."""
     count = "failures" if name == "failed" else "skips"
 
     def make(values: tuple[str, ...]) -> Test:
@@ -121,7 +121,7 @@ def _times(jobs: list[Row], field: str, since: datetime | None, test: Test) -> l
 
 
 def _schedule(call: Call, row: Row) -> Row:
-    """Return a variant's schedule as the answer spells it; nothing where there is none."""
+    """Return a variant's schedule as it is sent; None if there is none."""
     content = call.state.content[row["content_guid"]]
     for schedule in sent_content(call, content, frozenset({"schedule"}))["schedules"]:
         if schedule["variant"]["key"] == row["variant_key"]:

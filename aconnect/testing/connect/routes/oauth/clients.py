@@ -12,7 +12,7 @@ _SINCE = (2024, 8, 0)
 
 
 def new_client(client_id: str, number: int, name: str | None, time: datetime) -> Row:
-    """Make a client that was never used."""
+    """Return a new client that was never used."""
     return {
         "id": str(number),
         "client_id": client_id,
@@ -48,7 +48,7 @@ def delete_client(call: Call) -> Response:
 
 
 def seed(state: State) -> None:
-    """Add the editors that every new server lets in."""
+    """Add the editors that every new server allows."""
     for i, name in enumerate(("Visual Studio Code", "Positron")):
         guid = guid_of("oauth-client", i)
         number = state.next_number("oauth client")

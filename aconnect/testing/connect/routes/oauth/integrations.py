@@ -1,4 +1,4 @@
-"""OAuth integrations with their templates, permissions and associations with content."""
+"""OAuth integrations and their permissions."""
 
 from datetime import datetime
 from typing import Any
@@ -38,7 +38,7 @@ _CHANGEABLE: Kinds = {
 def new_integration(
     guid: str, number: int, template: str, config: Row, time: datetime, **more: Any
 ) -> Row:
-    """Make an integration that everybody may use."""
+    """Return a new integration that all users may use."""
     config = checked_config(template, config)
     default = VISITOR_API_KEY if template == "connect" else VIEWER
     return {
@@ -75,7 +75,7 @@ def seed(state: State) -> None:
 
 
 def integration_of(call: Call) -> Row:
-    """Return the integration named in the path, if the caller may use it."""
+    """Return the integration in the path, if the caller may use it."""
     row = existing(call.state.oauth_integrations, call.args["guid"], "The OAuth integration")
     if not may_use(call, row):
         raise forbidden()
@@ -96,7 +96,7 @@ def list_integrations(call: Call) -> Response:
 
 @route("POST", "/v1/oauth/integrations", role="administrator", since=_SINCE)
 async def create_integration(call: Call) -> Response:
-    """Create an integration by a template."""
+    """Create an integration from a template."""
     body = await call.fields("template")
     template = body["template"]
     if template not in TEMPLATES:
@@ -126,7 +126,7 @@ def get_integration(call: Call) -> Response:
 
 @route("PATCH", "/v1/oauth/integrations/{guid}", role="administrator", since=_SINCE)
 async def update_integration(call: Call) -> Response:
-    """Change the given fields; a configuration is completed by the one there was."""
+    """Change the given fields; missing configuration fields keep their values."""
     row = integration_of(call)
     body = chosen(await call.fields(), _CHANGEABLE)
     _refuse_empty_name(body)
@@ -147,7 +147,7 @@ def _refuse_empty_name(body: Row) -> None:
 
 
 def _permissions(call: Call, integration: str, given: list[object] | None) -> list[Row]:
-    """Make the entries of users and groups, each of which must exist."""
+    """Return the permissions of users and groups, each of which must exist."""
     rows: list[Row] = []
     kinds = {"user_guid": TEXT_NULL, "group_guid": TEXT_NULL}
     for body in each_chosen("permissions", given or (), kinds):
@@ -209,7 +209,7 @@ def association(call: Call, content: str, integration: str) -> Row:
 
 @route("POST", "/v1/oauth/integrations/{guid}/verify", role="administrator", since=(2024, 8, 0))
 def verify_integration(call: Call) -> Response:
-    """Try a service account; there is no other kind that could be tried."""
+    """Verify a service account; other types cannot be verified."""
     if integration_of(call)["auth_type"] != SERVICE_ACCOUNT:
         raise bad_request("Only integrations with a service account can be verified.", 240)
     return empty(200)

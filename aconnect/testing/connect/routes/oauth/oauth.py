@@ -21,16 +21,16 @@ AWS = "urn:ietf:params:aws:token-type:credentials"
 API_KEY = "urn:posit:connect:api-key"
 
 LIFETIME = 3600
-"""Seconds that credentials last."""
+"""The lifetime of credentials, in seconds."""
 
 
 def user_session_token(state: State, username: str, content_guid: str) -> str:
-    """Issue a token that content gets with a request of this viewer."""
+    """Issue a token that content receives with a request of this viewer."""
     return _issue(state, "user", SessionToken(content_guid, state.known_user(username)["guid"]))
 
 
 def content_session_token(state: State, content_guid: str) -> str:
-    """Issue a token of running content's own."""
+    """Issue the token of running content itself."""
     return _issue(state, "content", SessionToken(content_guid))
 
 
@@ -53,7 +53,7 @@ async def exchange(call: Call) -> Response:
     if requested not in {ACCESS_TOKEN, AWS, API_KEY}:
         raise bad_request("The requested token type is not accepted.", 242)
     subject = _subject(call, form)
-    # Not even an administrator may do it for the content of others.
+    # Not even an administrator may do so for the content of others.
     if call.state.content[subject.content_guid]["owner_guid"] != call.user["guid"]:
         raise forbidden()
     row = _integration(call, subject.content_guid, form.get("audience"))
@@ -72,7 +72,7 @@ async def exchange(call: Call) -> Response:
 
 
 def _subject(call: Call, form: dict[str, str]) -> SessionToken:
-    """Find out what the token stands for, which must be of the kind it is said to be."""
+    """Return the session of the token, which must be of the given type."""
     kind = form.get("subject_token_type")
     if kind not in {USER_TOKEN, CONTENT_TOKEN}:
         raise bad_request("The subject token type is not accepted.", 214)
@@ -85,7 +85,7 @@ def _subject(call: Call, form: dict[str, str]) -> SessionToken:
 
 
 def _integration(call: Call, content: str, audience: str | None) -> Row:
-    """Find the integration that is meant among those of the content."""
+    """Return the given integration of the content."""
     used = [*call.state.oauth_associations.get(content, ())]
     if not used:
         raise bad_request("The content has no OAuth integration.", 212)
@@ -101,7 +101,7 @@ def _integration(call: Call, content: str, audience: str | None) -> Row:
 def _credential(call: Call, row: Row, subject: SessionToken, requested: str) -> str:
     state, user = call.state, subject.user_guid
     if user is None:
-        # A service account gets a fresh token each time.
+        # A service account gets a new token each time.
         secret = guid_of("credential", row["guid"], state.next_number("credential"))
     else:
         if row["auth_type"] != VISITOR_API_KEY:

@@ -11,7 +11,7 @@ _SINCE = (2024, 8, 0)
 
 
 def log_in(state: State, username: str, integration_guid: str) -> str:
-    """Log a user in to the service behind an integration, and return the session's guid."""
+    """Create a session of a user with the service behind an integration; return its GUID."""
     user = state.known_user(username)["guid"]
     if integration_guid not in state.oauth_integrations:
         raise KeyError(f"the server has no integration {integration_guid!r}")
@@ -55,7 +55,7 @@ def get_session(call: Call) -> Response:
 
 @route("DELETE", "/v1/oauth/sessions/{guid}", since=_SINCE)
 def delete_session(call: Call) -> Response:
-    """Delete a session: one's own, or as administrator any."""
+    """Delete a session of the caller, or, as an administrator, any session."""
     _refuse_foreign_session(call)
     remove_from(call, call.state.oauth_sessions, call.args["guid"], "The OAuth session")
     return empty()

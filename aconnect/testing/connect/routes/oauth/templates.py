@@ -1,6 +1,6 @@
 """Templates of OAuth integrations.
 
-Decides which exist, and what a configuration by them must have. They have the vendor's form; of
+Decides which exist, and which configurations they allow. They have the vendor's format; of
 their contents, only `custom` follows a source.
 """
 
@@ -136,7 +136,7 @@ TEMPLATES: dict[str, Row] = {row["id"]: row for row in _templates()}
 
 
 def checked_config(template: str, config: Row) -> Row:
-    """Return a configuration with its defaults, refusing what the template does not allow."""
+    """Return a configuration with its defaults; values outside the template are refused."""
     known = TEMPLATES[template]
     names = {row["name"] for row in (*known["options"], *known["fields"])}
     if unknown := sorted(config.keys() - names):
@@ -154,7 +154,7 @@ def checked_config(template: str, config: Row) -> Row:
             continue
         value = config.get(name, row["default"])
         if not isinstance(value, str) or re.fullmatch(row["validation"], value) is None:
-            # With the value, as a careless server might; it may be a secret.
+            # With the value, which may be a secret, to test that the client does not show it.
             raise bad_request(f"{row['validation_description']} It is {value!r}.", 228)
         found[name] = value
     return found

@@ -9,7 +9,7 @@ from aconnect.testing.wire import Response, Row, ok
 _CACHES = (2023, 5, 0)
 
 LANGUAGES = {"Python", "R"}
-"""What has runtime caches."""
+"""Languages with runtime caches."""
 
 
 def seed(state: State) -> None:
@@ -33,7 +33,7 @@ def list_runtime_caches(call: Call) -> Response:
 
 @route("DELETE", "/v1/system/caches/runtime", role="administrator", since=_CACHES)
 async def delete_runtime_cache(call: Call) -> Response:
-    """Start a task that removes a cache when it ends; a dry run only looks for the cache."""
+    """Start a task that deletes a cache when it ends; a dry run only looks it up."""
     body = chosen(
         await call.fields(),
         {"language": TEXT, "version": TEXT, "image_name": TEXT, "dry_run": FLAG},
@@ -50,7 +50,7 @@ async def delete_runtime_cache(call: Call) -> Response:
         return ok({**cache, "task_id": None})
 
     def end(run: Run) -> None:
-        # Another task may have been faster.
+        # Another task may have deleted it before.
         if run.code == 0 and cache in caches:
             caches.remove(cache)
 

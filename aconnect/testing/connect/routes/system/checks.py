@@ -1,4 +1,4 @@
-"""System checks: runs that advance with every look at them, as tasks do."""
+"""System checks: runs that advance with every request, as tasks do."""
 
 from aconnect.testing.connect.dialect import Call, not_found, route
 from aconnect.testing.connect.progress import SYSTEM_CHECKS, CheckState, Run, nothing
@@ -10,7 +10,7 @@ _NEW = (2023, 12, 0)
 
 
 def seed(state: State) -> None:
-    """Add a run that has ended."""
+    """Add a finished run."""
     number = str(state.next_number("check"))
     state.checks[number] = CheckState(number, "connect", Run.ended(SYSTEM_CHECKS, state.seed.start))
 
@@ -41,7 +41,7 @@ async def start_checks(call: Call) -> Response:
 
 @route("GET", "/v1/system/checks/{id}", role="administrator", since=_NEW)
 def get_check(call: Call) -> Response:
-    """Advance a run by one poll, unless it was canceled, and answer with it."""
+    """Advance a run by one poll, unless it was canceled, and return it."""
     check = _check(call)
     if not check.canceled:
         check.run.poll()
@@ -50,7 +50,7 @@ def get_check(call: Call) -> Response:
 
 @route("GET", "/v1/system/checks/{id}/results", role="administrator", since=_NEW)
 def get_check_results(call: Call) -> Response:
-    """Answer with what the tests of a run have said so far."""
+    """Return the results of a run so far."""
     check = _check(call)
     return ok({"run": check.row(), "results": check.results()})
 

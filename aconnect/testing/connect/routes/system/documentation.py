@@ -15,7 +15,7 @@ MOST_DOCUMENTATION = 500_000
 
 @route("GET", "/v1/system/documentation", since=_NEW)
 def get_documentation(call: Call) -> Response:
-    """Answer with the documentation, if there is any."""
+    """Return the documentation, if there is any."""
     if call.state.documentation is None:
         raise not_found("The custom documentation")
     return ok(call.state.documentation)
@@ -27,7 +27,7 @@ async def set_documentation(call: Call) -> Response:
     body = chosen(await call.fields(), _DOCUMENTATION)
     content: str = body.get("content", "")
     if "created_time" in body:
-        # It may be sent, but the server's own time counts.
+        # It may be sent, but the server's own time is used.
         parse_time(body["created_time"], "created_time")
     if not 0 < len(content) <= MOST_DOCUMENTATION:
         raise bad_request(f"The content must have 1 to {MOST_DOCUMENTATION} characters.", 255)

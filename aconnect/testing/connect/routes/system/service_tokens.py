@@ -1,4 +1,4 @@
-"""Service tokens; they open no operation of this API, so nobody can call with one."""
+"""Service tokens, which allow no operation of this API."""
 
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -13,17 +13,17 @@ SCOPES = {
     "identity:manage": "Manage users and groups via SCIM",
     "nameservice:read": "Read user and group information for the nameservice",
 }
-"""What tokens can be good for, and what that means."""
+"""The scopes of tokens and their descriptions."""
 
 
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
-"""How Go writes the time of something that has not happened."""
+"""Go's zero time, for something that has not happened."""
 
 
 def new_service_token(
     guid: str, name: str, scopes: list[str], time: datetime, expires_at: datetime | None = None
 ) -> Row:
-    """Make a service token that was never used; its key is not part of it."""
+    """Return a new service token that was never used; its key is not part of it."""
     return {
         "guid": guid,
         "name": name,
@@ -53,7 +53,7 @@ def list_service_tokens(call: Call) -> Response:
 
 @route("POST", "/v1/system/service-tokens", role="administrator", since=_NEW)
 async def create_service_token(call: Call) -> Response:
-    """Create a token, and tell its key this once."""
+    """Create a token and return its key, this once."""
     body = chosen(
         await call.fields("name"), {"name": TEXT, "scopes": (list,), "expires_at": TEXT_NULL}
     )
@@ -68,7 +68,7 @@ async def create_service_token(call: Call) -> Response:
 
 @route("GET", "/v1/system/service-tokens/scopes", role="administrator", since=_NEW)
 def list_service_token_scopes(_: Call) -> Response:
-    """List what tokens can be good for."""
+    """List the scopes of tokens."""
     return ok({"scopes": [{"name": name, "description": SCOPES[name]} for name in SCOPES]})
 
 

@@ -10,7 +10,7 @@ _NEW = (2023, 12, 0)
 
 
 HEARD_OF = timedelta(seconds=60)
-"""For how long a host that was heard of counts as active."""
+"""How long a host counts as active after it was last seen."""
 
 
 def seed(state: State) -> None:
@@ -28,7 +28,7 @@ def seed(state: State) -> None:
 
 @route("GET", "/v1/system/hosts", role="administrator", since=_NEW)
 def list_hosts(call: Call) -> Response:
-    """List the hosts, or only those heard of lately."""
+    """List the hosts, or only the active ones."""
     now = call.state.now()
     rows: list[Row] = [
         {"version": call.version or "", **host, "last_seen": host["last_seen"] or now}
@@ -41,5 +41,5 @@ def list_hosts(call: Call) -> Response:
 
 @route("GET", "/v1/system/offhost/service-accounts", role="publisher", since=_NEW)
 def get_service_accounts(call: Call) -> Response:
-    """Answer with the service accounts of Kubernetes."""
+    """Return the service accounts of Kubernetes."""
     return ok(call.state.service_accounts)
