@@ -1,4 +1,4 @@
-"""One valid call of every operation of authentik, for the suites that go through all services."""
+"""One valid call of every operation of authentik, for the tests of all services."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class AuthentikScene(Scene[FakeAuthentik, Client]):
     """A server with three endpoints and four connection tokens."""
 
     async def set_up(self) -> None:
-        """Learn what things are called."""
+        """Record the ids."""
         state = self.server.state
         endpoint, *_, other = state.endpoints
         self.ids = {

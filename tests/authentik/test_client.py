@@ -1,4 +1,4 @@
-"""Where authentik is, who asks, and which error an answer becomes."""
+"""The address, the token, and the error classes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ INVALID = "this is no uuid"
 @pytest.mark.parametrize("tail", ["", "/", "/api/v3", "/api/v3/", "//api/v3//"])
 @pytest.mark.parametrize("root", ["https://auth.example.com", "https://example.com:9443/sso"])
 def test_all_spellings_of_the_address(root: str, tail: str) -> None:
-    """The server's address and the API's are the same to the client."""
+    """The server's address and the API's are equivalent."""
     client = Client(f" {root}{tail}\n", "t")
     assert client.url == root
     assert client.api_root == f"{root}/api/v3"
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Address and token come from the environment; arguments go first."""
+    """Address and token are read from the environment; arguments take precedence."""
     monkeypatch.setenv("AUTHENTIK_URL", "https://one.example.com/")
     monkeypatch.setenv("AUTHENTIK_TOKEN", " token\n")
     assert Client().url == "https://one.example.com"
@@ -34,7 +34,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("missing", ["AUTHENTIK_URL", "AUTHENTIK_TOKEN"])
 def test_nothing_to_go_by(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    """Without address or token the message says where to put it."""
+    """Without an address or token, the message says how to pass it."""
     monkeypatch.setenv("AUTHENTIK_URL", "https://one.example.com/")
     monkeypatch.setenv("AUTHENTIK_TOKEN", "token")
     monkeypatch.delenv(missing)
@@ -43,7 +43,7 @@ def test_nothing_to_go_by(monkeypatch: pytest.MonkeyPatch, missing: str) -> None
 
 
 async def test_a_prefix() -> None:
-    """A server below a path is reached, by its own address and the API's."""
+    """A server below a path is reached by its own address and the API's."""
     async with FakeAuthentik(prefix="/sso") as server:
         for address in (server.url, f"{server.url}/api/v3/"):
             async with Client(address, server.token) as client:
@@ -57,7 +57,7 @@ async def test_the_token_goes_out(server: FakeAuthentik, client: Client) -> None
 
 
 async def test_a_refused_token(server: FakeAuthentik) -> None:
-    """A token that the server does not know is no lack of permission, whatever the status."""
+    """An unknown token is an authentication error, whatever the status."""
     async with Client(server.url, "another-token") as client:
         with pytest.raises(errors.AuthenticationError, match="AUTHENTIK_TOKEN") as caught:
             await client.endpoints.find()
@@ -68,7 +68,7 @@ async def test_a_refused_token(server: FakeAuthentik) -> None:
 
 
 async def test_no_permission(server: FakeAuthentik) -> None:
-    """What the token's owner may not do is told with the server's detail and code."""
+    """A missing permission is reported with the server's detail and code."""
     async with Client(server.url, server.reader_token) as client:
         tokens = await client.connection_tokens.find()
         with pytest.raises(errors.PermissionDeniedError) as caught:
@@ -78,7 +78,7 @@ async def test_no_permission(server: FakeAuthentik) -> None:
 
 
 async def test_every_field_that_is_wrong(client: Client) -> None:
-    """All messages about fields are in the message, and as they came in the payload."""
+    """All errors of fields are in the message, and unchanged in the payload."""
     with pytest.raises(errors.BadRequestError) as caught:
         await client.endpoints.create(
             name=" ", provider=99, protocol="telnet", host="h", auth_mode="prompt"
@@ -94,7 +94,7 @@ async def test_every_field_that_is_wrong(client: Client) -> None:
 
 
 async def test_an_endpoint_that_does_not_exist(client: Client) -> None:
-    """A token cannot be handed to what is not there."""
+    """A token cannot be moved to a missing object."""
     token = await client.connection_tokens.find().first()
     assert token is not None
     with pytest.raises(errors.BadRequestError, match=f"endpoint: .{INVALID}. is not a valid UUID"):
@@ -102,7 +102,7 @@ async def test_an_endpoint_that_does_not_exist(client: Client) -> None:
 
 
 async def test_errors_about_no_single_field(client: Client) -> None:
-    """What is wrong with the body as a whole comes without a field's name."""
+    """Errors of the whole body have no field name."""
     with pytest.raises(errors.BadRequestError) as caught:
         await client.request("POST", "/rac/endpoints/", json=[])
     assert caught.value.message == "Invalid data. Expected a dictionary, but got list."
@@ -154,7 +154,7 @@ async def test_error_bodies(
     message: str | None,
     code: str | None,
 ) -> None:
-    """An error body gives class, message, code, and itself as the payload."""
+    """An error has class, message and code, and the body as its payload."""
     server.script(faults.status(status, body=body))
     async with Client(server.url, server.token, retry=NO_RETRY) as client:
         with pytest.raises(kind) as caught:
@@ -168,6 +168,6 @@ async def test_error_bodies(
 
 
 async def test_a_page_of_the_web_server(client: Client) -> None:
-    """An address that is not the API's is named as what is probably wrong."""
+    """An address that is not the API's is named as the likely cause."""
     with pytest.raises(errors.NotFoundError, match="AUTHENTIK_URL"):
         await client.request("GET", "/rac/nothing/")

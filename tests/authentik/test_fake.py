@@ -1,4 +1,4 @@
-"""The simulated authentik refuses what the server refuses, without the client's help."""
+"""The simulated authentik refuses what the server refuses, tested without the client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENDPOINTS = "/rac/endpoints/"
 async def ask(
     server: FakeAuthentik, method: str, path: str, token: str | None = None, **options: Any
 ) -> tuple[int, Any]:
-    """Send a request and give status and body."""
+    """Send a request and return status and body."""
     headers = {"Authorization": f"Bearer {server.token if token is None else token}"}
     async with (
         aiohttp.ClientSession() as session,
@@ -99,7 +99,7 @@ async def test_refusals(
 
 
 async def test_a_body_that_is_no_json(server: FakeAuthentik) -> None:
-    """What cannot be parsed is told as the server does."""
+    """Malformed requests are refused as by the server."""
     status, body = await ask(server, "POST", ENDPOINTS, data=b"{")
     assert status == 400
     assert body["code"] == "parse_error"
@@ -107,7 +107,7 @@ async def test_a_body_that_is_no_json(server: FakeAuthentik) -> None:
 
 
 async def test_null_is_no_provider_and_no_endpoint(server: FakeAuthentik) -> None:
-    """A token cannot lose its provider or endpoint; all that is wrong is told at once."""
+    """A token cannot lose its provider or endpoint; all errors are reported together."""
     pk = next(iter(server.state.connection_tokens))
     body = {"provider": None, "endpoint": None, "pk": "x"}
     status, told = await ask(server, "PATCH", f"{TOKENS}{pk}/", json=body)
@@ -119,7 +119,7 @@ async def test_null_is_no_provider_and_no_endpoint(server: FakeAuthentik) -> Non
 
 
 async def test_page_sizes(server: FakeAuthentik) -> None:
-    """Pages have 20 rows unless asked otherwise, and 100 at most."""
+    """Pages have 20 rows by default, and 100 at most."""
     for number in range(150):
         server.state.add_connection_token(server.state.add_endpoint(f"more-{number}")["pk"])
     for query, rows in (
@@ -142,13 +142,13 @@ async def test_page_sizes(server: FakeAuthentik) -> None:
 
 
 async def test_ordering_by_an_unknown_field(server: FakeAuthentik) -> None:
-    """It is ignored, and the usual order stays."""
+    """An unknown order is ignored."""
     _, usual = await ask(server, "GET", ENDPOINTS)
     assert await ask(server, "GET", ENDPOINTS + "?ordering=-nothing") == (200, usual)
 
 
 async def test_the_same_calls_make_the_same_state() -> None:
-    """Two servers that were asked the same are the same."""
+    """Two servers with the same requests are the same."""
     fields = {"name": "n", "provider": 1, "protocol": "ssh", "host": "h", "auth_mode": "prompt"}
     responses: list[tuple[object, object]] = []
     for _ in range(2):

@@ -34,7 +34,7 @@ async def endpoint(client: Client) -> Endpoint:
 
 @pytest.fixture
 async def other(client: Client) -> Endpoint:
-    """An endpoint that is not the first."""
+    """An endpoint other than the first."""
     return (await client.endpoints.find())[-1]
 
 
@@ -56,7 +56,7 @@ async def test_a_token_comes_with_its_objects(client: Client, token: ConnectionT
 async def test_a_partial_update_sends_only_what_was_given(
     server: FakeAuthentik, client: Client, token: ConnectionToken, other: Endpoint
 ) -> None:
-    """The body of a partial update has the given fields and no others, on token and endpoint."""
+    """A partial update sends the given fields only."""
     changed = await client.connection_tokens.patch(token.pk, endpoint=other.pk)
     assert server.requests[-1].json() == {"endpoint": other.pk}
     assert (changed.pk, changed.provider, changed.endpoint) == (token.pk, token.provider, other.pk)
@@ -72,14 +72,14 @@ async def test_a_partial_update_sends_only_what_was_given(
 
 
 async def test_tokens_are_updated(client: Client, token: ConnectionToken, other: Endpoint) -> None:
-    """A full update gives the token as it is then."""
+    """A full update returns the updated token."""
     changed = await token.update(provider=2, endpoint=other.pk)
     assert (changed.pk, changed.provider, changed.endpoint) == (token.pk, 2, other.pk)
     assert await client.connection_tokens.get(token.pk) == changed
 
 
 async def test_tokens_are_deleted(client: Client, token: ConnectionToken) -> None:
-    """A deleted token is gone; nothing used it."""
+    """A deleted token is gone; no object used it."""
     assert await token.used_by() == []
     await token.delete()
     with pytest.raises(errors.NotFoundError, match="No ConnectionToken"):
@@ -97,14 +97,14 @@ async def test_tokens_are_deleted(client: Client, token: ConnectionToken) -> Non
 async def test_tokens_are_filtered(
     server: FakeAuthentik, client: Client, query: dict[str, int], sent: str, count: int
 ) -> None:
-    """Filters go out under their names on the wire."""
+    """Filters are sent under the API's names."""
     found = await client.connection_tokens.find(**query)  # type: ignore[arg-type]
     assert server.requests[-1].query_string == f"{sent}&page=1&page_size=100"
     assert len(found) == count
 
 
 async def test_tokens_of_an_endpoint_in_order(client: Client, token: ConnectionToken) -> None:
-    """Tokens are found by endpoint, and come in the order asked for."""
+    """Tokens are found by endpoint, in the given order."""
     found = await client.connection_tokens.find(endpoint=token.endpoint, ordering="-pk")
     assert {one.endpoint for one in found} == {token.endpoint}
     assert [one.pk for one in found] == sorted((one.pk for one in found), reverse=True)
@@ -112,7 +112,7 @@ async def test_tokens_of_an_endpoint_in_order(client: Client, token: ConnectionT
 
 
 async def test_the_life_of_an_endpoint(server: FakeAuthentik, client: Client) -> None:
-    """An endpoint is created, read, changed in whole and in part, and deleted."""
+    """An endpoint is created, read, updated in whole and in part, and deleted."""
     made = await client.endpoints.create(
         name="new",
         provider=1,
@@ -138,7 +138,7 @@ async def test_the_life_of_an_endpoint(server: FakeAuthentik, client: Client) ->
 async def test_an_endpoint_and_what_uses_it(
     server: FakeAuthentik, client: Client, endpoint: Endpoint
 ) -> None:
-    """What uses an endpoint is told, and goes with it."""
+    """The objects that use an endpoint are listed, and deleted with it."""
     users = await endpoint.used_by()
     assert {one.action for one in users} == {UsedByAction.CASCADE}
     assert {one.pk for one in users} <= server.state.connection_tokens.keys()
@@ -149,19 +149,19 @@ async def test_an_endpoint_and_what_uses_it(
 
 
 async def test_the_endpoint_of_a_token_can_make_calls(token: ConnectionToken) -> None:
-    """What came inside of another object makes calls like any other."""
+    """Objects inside another object can make calls."""
     assert token.endpoint_obj is not None
     assert await token.endpoint_obj.used_by()
 
 
 async def test_an_endpoint_of_nobody_cannot_make_calls() -> None:
-    """An endpoint that came from no client says so."""
+    """An endpoint without a client raises a clear error."""
     with pytest.raises(RuntimeError, match="did not come from a client"):
         await Endpoint(pk="x").delete()
 
 
 async def test_values_of_later_versions(server: FakeAuthentik, client: Client) -> None:
-    """Protocols and fields that this version does not know are no failure."""
+    """Unknown protocols and fields are accepted."""
     row = next(iter(server.state.endpoints.values()))
     row.update(protocol="spice", later={"x": 1})
     found = await client.endpoints.get(row["pk"])

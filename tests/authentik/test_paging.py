@@ -1,4 +1,4 @@
-"""authentik's pages: no row is lost or doubled, whatever the size and however the server cuts."""
+"""authentik's pages: no row is lost or repeated, for any page size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.client.pager import FakePager
 
 
 def serve(count: int, *, number: type = int, repeats: bool = False, cap: int = 100):
-    """Answer pages as authentik does."""
+    """Return pages as authentik does."""
 
     def response(query: dict[str, str]) -> dict[str, object]:
         page, size = int(query["page"]), min(int(query["page_size"]), cap)
@@ -49,7 +49,7 @@ def serve(count: int, *, number: type = int, repeats: bool = False, cap: int = 1
 async def test_all_rows_once_in_order(
     count: int, size: int, number: type, repeats: bool, cap: int
 ) -> None:
-    """All rows come once and in order; in as many requests as there are pages."""
+    """All rows arrive once and in order, with one request per page."""
     pager = FakePager(serve(count, number=number, cap=cap))
     rows = await pager.find(Pages(repeats=repeats)).page_size(size)
     assert [row["n"] for row in rows] == list(range(count))
@@ -60,7 +60,7 @@ async def test_all_rows_once_in_order(
 async def test_a_server_that_answers_all_rows_to_every_page(
     count: int, size: int, hidden: int
 ) -> None:
-    """Rows that come with every page are given once, also where others are counted."""
+    """Rows that are on every page are yielded once, even if others are counted."""
     whole = serve(count + hidden)
 
     def response(query: dict[str, str]) -> dict[str, object]:
@@ -75,7 +75,7 @@ async def test_a_server_that_answers_all_rows_to_every_page(
 
 @given(st.integers(1, 40), st.integers(1, 10), st.integers(1, 10), st.booleans())
 async def test_going_on_with_a_token(count: int, size: int, other: int, repeats: bool) -> None:
-    """After any page the rest can be fetched later, also by a query with another size."""
+    """The remaining rows can be fetched later, even with another page size."""
     pager = FakePager(serve(count))
     style = Pages(repeats=repeats)
     seen: list[int] = []
@@ -90,7 +90,7 @@ async def test_going_on_with_a_token(count: int, size: int, other: int, repeats:
 
 
 async def test_pages_that_do_not_say_what_they_hold() -> None:
-    """Where only the next page is told, that is enough."""
+    """The number of the next page is enough."""
     whole = serve(10)
 
     def response(query: dict[str, str]) -> dict[str, object]:
@@ -104,7 +104,7 @@ async def test_pages_that_do_not_say_what_they_hold() -> None:
 
 
 async def test_the_count_is_one_small_request() -> None:
-    """The total comes from the server's own count."""
+    """The total is the server's count."""
     pager = FakePager(serve(250))
     assert await pager.find(Pages()).total() == 250
     assert pager.targets == ["/v1/things?page=1&page_size=1"]
@@ -112,7 +112,7 @@ async def test_the_count_is_one_small_request() -> None:
 
 @pytest.mark.parametrize("after", [1, 2])
 async def test_a_page_that_comes_again_ends_the_paging(after: int) -> None:
-    """A server that names the same next page for ever is noticed."""
+    """A server that repeats the next page for ever is detected."""
     response = serve(10)
 
     def again(query: dict[str, str]) -> dict[str, object]:
@@ -128,13 +128,13 @@ async def test_a_page_that_comes_again_ends_the_paging(after: int) -> None:
     [b"[]", b"{}", b'{"results": []}', b'{"results": [], "pagination": {"next": "two"}}'],
 )
 async def test_a_page_of_another_shape_is_an_error(body: bytes) -> None:
-    """Without rows or the place among the pages, nothing is guessed."""
+    """Without rows or pagination data, the response is an error."""
     with pytest.raises(errors.DecodeError):
         await FakePager(lambda _: body).find(Pages())
 
 
 async def test_over_a_socket(server: FakeAuthentik, client: Client) -> None:
-    """Tokens are paged by a real server too, and endpoints of a superuser."""
+    """Tokens are paged by the simulated server too, and endpoints of a superuser."""
     for number in range(230):
         endpoint = server.state.add_endpoint(f"more-{number:03}")
         server.state.add_connection_token(endpoint["pk"])
@@ -150,7 +150,7 @@ async def test_over_a_socket(server: FakeAuthentik, client: Client) -> None:
 
 @pytest.mark.parametrize("hidden", [0, 1, 5, 30, 150, 230])
 async def test_endpoints_that_the_owner_may_open(hidden: int) -> None:
-    """Each endpoint is given once, though the server answers all of them to every page."""
+    """Each endpoint is yielded once, though every page has all of them."""
     async with FakeAuthentik(endpoints=230) as server:
         server.state.forbidden.update(list(server.state.endpoints)[:hidden])
         async with Client(server.url, server.reader_token, clock=VirtualClock()) as client:

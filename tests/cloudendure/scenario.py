@@ -1,4 +1,4 @@
-"""How CloudEndure is simulated and called by the suites that know no service."""
+"""CloudEndure in the tests of all services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class CloudEndureScene(Scene[FakeCloudEndure, Client]):
     """An account with an invited user and a project with machines and an audit log."""
 
     async def set_up(self) -> None:
-        """Name what the seed has; nothing is sent."""
+        """Record the ids of the seed; makes no request."""
         project = next(iter(self.server.state.projects))
         (machine, *_) = self.server.state.machines[project]
         (invitation, *_) = self.server.state.invitations

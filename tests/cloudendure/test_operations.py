@@ -1,4 +1,4 @@
-"""Every operation over a socket, and what goes over it."""
+"""Every operation over a real socket."""
 
 import msgspec
 import pytest
@@ -26,7 +26,7 @@ async def test_access(client: Client, server: FakeCloudEndure) -> None:
 
 
 async def test_a_mail_is_not_sent_twice(client: Client, server: FakeCloudEndure) -> None:
-    """A lost answer of the GET that sends a mail is not asked for again."""
+    """A lost response of the GET that sends a mail is not retried."""
     server.script(faults.after(faults.reset()), on="GET /accounts/*")
     with pytest.raises(errors.ConnectionLostError):
         await client.accounts.access("account-1", username="user@example.com")
@@ -34,7 +34,7 @@ async def test_a_mail_is_not_sent_twice(client: Client, server: FakeCloudEndure)
 
 
 async def test_extended_info(client: Client) -> None:
-    """The account comes with its user, projects, clouds and configurations, names ours."""
+    """The account contains its user, projects, clouds and configurations."""
     info = await client.accounts.extended_info()
     assert info.account is not None
     assert info.account.owner_id == "user-1"
@@ -49,7 +49,7 @@ async def test_extended_info(client: Client) -> None:
 
 
 async def test_users_of_projects(client: Client, server: FakeCloudEndure) -> None:
-    """Users come to projects and leave them; what is written is the vendor's shape."""
+    """Users are added to projects and removed, in the vendor's format."""
     await client.projects.assign_users({PROJECT: ["user-2", "user-3"]})
     assert server.state.projects[PROJECT]["usersIDs"] == ["user-1", "user-2", "user-3"]
     assert server.requests[-1].json() == {
@@ -69,7 +69,7 @@ async def test_storage(client: Client) -> None:
 
 
 async def test_force_rescan(client: Client, server: FakeCloudEndure) -> None:
-    """A rescan is begun; an unknown machine is a bad request, as documented."""
+    """A rescan is started; an unknown machine is a bad request, as documented."""
     await client.machines.force_rescan(PROJECT, "project-1-machine-1")
     assert server.state.rescans == ["project-1-machine-1"]
     with pytest.raises(errors.BadRequestError, match="no machine"):
@@ -77,7 +77,7 @@ async def test_force_rescan(client: Client, server: FakeCloudEndure) -> None:
 
 
 async def test_create_user(client: Client) -> None:
-    """A user comes of 200 and of 202 alike; one who is there already is a conflict."""
+    """Both 200 and 202 return a user; an existing user is a conflict."""
     made = await client.users.create(username="new@example.com")
     assert (made.username, made.status) == ("new@example.com", UserStatus.PENDING)
     again = await client.with_response(client.users.create, username="new@example.com")
@@ -87,7 +87,7 @@ async def test_create_user(client: Client) -> None:
 
 
 async def test_roles(client: Client, server: FakeCloudEndure) -> None:
-    """Roles are given and taken, and the changed users come back."""
+    """Roles are assigned and revoked, and the changed users returned."""
     (user,) = await client.users.assign_roles({"user-2": [Role.ACCOUNT_ADMIN]})
     assert user.roles == [Role.USER, Role.ACCOUNT_ADMIN]
     assert server.requests[-1].json() == {
@@ -117,7 +117,7 @@ async def test_me(client: Client) -> None:
 
 
 async def test_an_unknown_role_is_kept(client: Client, server: FakeCloudEndure) -> None:
-    """What a later version adds does not break an answer."""
+    """Unknown fields of later versions are ignored."""
     server.state.users["user-1"].update(roles=["LATER"], later={"x": 1})
     assert (await client.users.me()).roles == [Role("LATER")]
 
@@ -145,13 +145,13 @@ async def test_errors(
 
 
 async def test_an_error_without_a_body(client: Client, server: FakeCloudEndure) -> None:
-    """An error that is not CloudEndure's says so."""
+    """An error that is not CloudEndure's is reported as such."""
     server.script(faults.status(404), on="GET /me")
     with pytest.raises(errors.NotFoundError, match="base_url"):
         await client.users.me()
 
 
 async def test_models_go_both_ways(client: Client) -> None:
-    """What was read can be written, in the vendor's spelling."""
+    """Decoded objects can be encoded again, in the vendor's format."""
     user = await client.users.me()
     assert msgspec.to_builtins(user)["selfLink"] == "/api/latest/users/user-1"

@@ -33,7 +33,7 @@ async def test_the_simulation_is_strict(client: Client, server: FakeCloudEndure)
 
 
 async def test_token_login(client: Client, server: FakeCloudEndure) -> None:
-    """A client signs in with its token before its first call, and once."""
+    """A client signs in with its token before its first call, once."""
     await client.users.me()
     await client.users.me()
     assert paths(server) == ["/login", "/me", "/me"]
@@ -42,14 +42,14 @@ async def test_token_login(client: Client, server: FakeCloudEndure) -> None:
 
 
 async def test_password_login(make_client: MakeClient, server: FakeCloudEndure) -> None:
-    """User name and password do as well."""
+    """User name and password are accepted as well."""
     client = make_client(username=server.username, password=server.password)
     assert (await client.users.me()).username == server.username
     assert server.requests[0].json() == {"username": server.username, "password": server.password}
 
 
 async def test_headers_of_a_session(client: Client, server: FakeCloudEndure) -> None:
-    """Each call carries the cookies and the XSRF token that the login gave."""
+    """Each call sends the cookies and the XSRF token of the login."""
     await client.projects.assign_users({"project-1": ["user-2"]})
     ((cookie, (_, xsrf)),) = server.state.sessions.items()
     headers = server.requests[-1].headers
@@ -58,7 +58,7 @@ async def test_headers_of_a_session(client: Client, server: FakeCloudEndure) -> 
 
 
 async def test_a_session_that_ends(client: Client, server: FakeCloudEndure) -> None:
-    """After the session's end a call signs in once and is repeated, whatever it does."""
+    """After the session ends, a call signs in once and is repeated, whatever it does."""
     await client.users.me()
     server.end_sessions()
     await client.machines.force_rescan("project-1", "project-1-machine-1")
@@ -68,7 +68,7 @@ async def test_a_session_that_ends(client: Client, server: FakeCloudEndure) -> N
 
 
 async def test_many_calls_sign_in_once(client: Client, server: FakeCloudEndure) -> None:
-    """One call signs in while the others wait, at the beginning and after the session's end."""
+    """One call signs in while the others wait, at the start and after the session ends."""
     await asyncio.gather(*[client.users.me() for _ in range(20)])
     assert server.count("POST", "/login") == 1
     server.end_sessions()
@@ -77,7 +77,7 @@ async def test_many_calls_sign_in_once(client: Client, server: FakeCloudEndure) 
 
 
 async def test_a_refusal_is_final(client: Client, server: FakeCloudEndure) -> None:
-    """A call that is refused with a fresh session too is an error, and no loop."""
+    """A call that is refused with a new token is an error."""
     server.script(*[faults.status(401)] * 9, on="GET /me")
     with pytest.raises(errors.AuthenticationError):
         await client.users.me()
@@ -85,7 +85,7 @@ async def test_a_refusal_is_final(client: Client, server: FakeCloudEndure) -> No
 
 
 async def test_wrong_credentials(make_client: MakeClient, server: FakeCloudEndure) -> None:
-    """Wrong credentials are an error at once, which says where they come from."""
+    """Wrong credentials are an error at once, which names their source."""
     client = make_client(username=server.username, password="wrong-password")
     with pytest.raises(errors.AuthenticationError, match="CLOUDENDURE_PASSWORD") as caught:
         await client.users.me()
@@ -94,14 +94,14 @@ async def test_wrong_credentials(make_client: MakeClient, server: FakeCloudEndur
 
 
 async def test_a_login_without_cookies(client: Client, server: FakeCloudEndure) -> None:
-    """A login that gives no session is an error of its own and not one of the next call."""
+    """A login without a session is an error of the login, not of the next call."""
     server.script(faults.status(200, body={"id": "x"}), on="POST /login")
     with pytest.raises(errors.DecodeError, match="session cookie"):
         await client.users.me()
 
 
 async def test_logout_on_close(server: FakeCloudEndure) -> None:
-    """Closing signs out, but only who was signed in, and opens no session to close it."""
+    """Closing signs out if signed in, and opens no session to close it."""
     async with Client(base_url=server.url, user_api_token=server.user_api_token):
         pass
     assert not server.requests
@@ -116,7 +116,7 @@ async def test_logout_on_close(server: FakeCloudEndure) -> None:
 
 
 async def test_explicit_login_and_logout(client: Client, server: FakeCloudEndure) -> None:
-    """Credentials can be checked, and a session ended; the next call opens another."""
+    """Credentials can be checked and a session ended; the next call opens another."""
     user = await client.session.login(username="user@example.com", password="another-fake-password")
     assert user.username == "user@example.com"
     assert (await client.users.me()).username == server.username
@@ -126,7 +126,7 @@ async def test_explicit_login_and_logout(client: Client, server: FakeCloudEndure
 
 
 async def test_the_token_is_replaced(client: Client, server: FakeCloudEndure) -> None:
-    """A new token takes the old one's place, in this client and those made of it."""
+    """A new token replaces the old one, in this client and those made by `with_options`."""
     other = client.with_options(timeout=5)
     old = server.user_api_token
     new = await client.users.replace_api_token()
@@ -138,7 +138,7 @@ async def test_the_token_is_replaced(client: Client, server: FakeCloudEndure) ->
 
 
 async def test_a_replacement_without_a_token(client: Client, server: FakeCloudEndure) -> None:
-    """An answer that lacks the new token is an error, and the client keeps what it has."""
+    """A response without the new token is an error, and the client keeps the old one."""
     server.script(faults.status(200, body={}), on="POST /replaceApiToken")
     with pytest.raises(errors.DecodeError, match="apiToken"):
         await client.users.replace_api_token()
@@ -149,7 +149,7 @@ async def test_a_replacement_without_a_token(client: Client, server: FakeCloudEn
 async def test_a_lost_new_token_is_not_asked_for_twice(
     client: Client, server: FakeCloudEndure
 ) -> None:
-    """A replacement whose answer was lost is not repeated behind the caller's back."""
+    """A replacement whose response was lost is not retried."""
     server.script(faults.after(faults.reset()), on="POST /replaceApiToken")
     with pytest.raises(errors.ConnectionLostError):
         await client.users.replace_api_token()
@@ -185,7 +185,7 @@ async def test_no_secret_is_shown(
 
 
 def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not passed comes from the environment; without anything the error names both."""
+    """Missing arguments are read from the environment; without any, the error names both."""
     with pytest.raises(errors.InvalidArgumentError, match="CLOUDENDURE_USER_API_TOKEN"):
         Client()
     with pytest.raises(errors.InvalidArgumentError, match="not both"):
@@ -204,7 +204,7 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("address", [CONSOLE, f"{CONSOLE}/", f"{CONSOLE}/api/latest/"])
 def test_addresses(address: str) -> None:
-    """The console's and the API's address mean the same."""
+    """The console's and the API's address are equivalent."""
     client = Client(base_url=address, user_api_token="x")
     assert client.url == CONSOLE
     assert client.api_root == f"{CONSOLE}/api/latest"

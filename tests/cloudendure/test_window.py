@@ -1,4 +1,4 @@
-"""The audit log: one answer of it, and all of it through time windows."""
+"""The audit log: one response, and all entries of time windows."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -19,7 +19,7 @@ Ends = Literal["[]", "[)", "(]"]
 
 
 async def test_one_answer(client: Client, server: FakeCloudEndure) -> None:
-    """An answer has the newest entries and says whether there are more."""
+    """A response has the newest entries and says whether there are more."""
     log = await client.projects.audit_log(PROJECT, limit=3)
     assert [entry.description for entry in log.items] == ["Event 10", "Event 9", "Event 8"]
     assert log.has_more_results
@@ -34,7 +34,7 @@ async def test_one_answer(client: Client, server: FakeCloudEndure) -> None:
 
 
 async def test_csv(client: Client) -> None:
-    """CSV comes as the server's text."""
+    """CSV is returned as the server's text."""
     text = await client.projects.audit_log_csv(PROJECT, limit=1)
     assert text.splitlines()[0].startswith("timestamp,username")
     assert len(text.splitlines()) == 2
@@ -62,7 +62,7 @@ async def test_what_is_refused(client: Client, server: FakeCloudEndure, name: st
 
 @pytest.mark.parametrize("ends", ["[]", "[)", "(]"])
 async def test_all_of_it(client: Client, server: FakeCloudEndure, ends: Ends) -> None:
-    """All entries come once, the oldest first, whichever ends belong to a window."""
+    """All entries arrive once, oldest first, whichever ends of a window are inclusive."""
     server.state.ends = ends
     for n in range(200):
         server.state.add_event(PROJECT, START + timedelta(seconds=n // 4, days=1))
@@ -75,14 +75,14 @@ async def test_all_of_it(client: Client, server: FakeCloudEndure, ends: Ends) ->
 
 
 async def test_until_now(client: Client) -> None:
-    """Without an end the window ends now, and one answer is one request."""
+    """Without an end, the window ends now, and one response is one request."""
     begin = "2021-03-01t00:00:00z"
     found = [e async for e in client.projects.audit_log_events(PROJECT, from_date_time=begin)]
     assert len(found) == 10
 
 
 class Log:
-    """A server's log: which entries an answer has is up to it, and so are the ends of windows."""
+    """A server's log, which decides the entries of a response and the ends of windows."""
 
     def __init__(self, times: list[datetime], limit: int, ends: Ends, keep: str) -> None:
         self.entries = [AuditLogEntry(timestamp=t, job_id=str(n)) for n, t in enumerate(times)]
@@ -125,7 +125,7 @@ _TIMES = st.builds(
 async def test_nothing_is_lost_or_doubled(
     times: list[datetime], limit: int, ends: Ends, keep: str, begin: datetime, length: int
 ) -> None:
-    """Each entry of a window comes once and in order, or one instant holds more than a limit."""
+    """Each entry of a window arrives once and in order, or an instant has too many entries."""
     log = Log(sorted(times), limit, ends, keep)
     end = begin + timedelta(seconds=length)
     expected = log.inside(begin, end)
@@ -146,7 +146,7 @@ async def test_nothing_is_lost_or_doubled(
 
 
 async def test_too_many_at_once() -> None:
-    """More entries at one instant than an answer gives are an error that says when."""
+    """More entries at one instant than a response can have are an error with the time."""
     log = Log([START] * 5, 4, "[]", "newest")
     with pytest.raises(TooManyAtOnceError, match=r"more than 4 entries .* 2021-03-01T00:00:00Z"):
         async for _ in events(log.ask, START - timedelta(days=1), END, "the log"):
@@ -155,7 +155,7 @@ async def test_too_many_at_once() -> None:
 
 @pytest.mark.parametrize(("count", "limit"), [(10_000, 100), (1500, 1500), (3000, 1500)])
 async def test_cost(count: int, limit: int) -> None:
-    """The number of requests grows with the answers it takes, not with the length of time."""
+    """The number of requests depends on the number of entries, not on the length of time."""
     log = Log([START + timedelta(seconds=n) for n in range(count)], limit, "[]", "newest")
     begin, end = START, START + timedelta(seconds=count)
     assert len([e async for e in events(log.ask, begin, end, "the log")]) == count

@@ -1,6 +1,6 @@
-"""Compares what posit-sdk offers with what stands here, and reads the table of what differs.
+"""The comparison with posit-sdk, and the table of differences in the docs.
 
-It decides what counts as the same: the path and the name, with `await` in front. An attribute that
+Decides what counts as the same: the path and the name, with `await` in front. An attribute that
 asks the server may be a method without arguments here. Every parameter that posit-sdk names can be
 given here by that name.
 """
@@ -24,7 +24,7 @@ HEAD: Final = "| posit-sdk | here | why |"
 
 THEIRS: Final = Library(
     "posit",
-    # Nothing says what comes of these.
+    # Their results are not annotated.
     gives={
         "Client.cfg": "Config",
         "OAuth.integrations": "Integrations",
@@ -36,14 +36,15 @@ OURS: Final = Library("aconnect", through=frozenset({"LazySequence", "Paged"}))
 PLAIN: Final = frozenset(
     {"Active", "BaseResource", "ContextManager", "Resource", "Resources", "ResourceSequence"}
 )
-"""What makes mappings and sequences of posit-sdk's classes; the table has one line for all that."""
+"""Members that make mappings and sequences of posit-sdk's classes; the table has one line for
+all."""
 NOUNS: Final[Mapping[str, str]] = {
     "ContentItem": "content",
     "ContentItemOAuth": "content.oauth",
     "ContentItemRepository": "repository",
 }
 COUNTERPARTS: Final[Mapping[str, str]] = {"Task": "Task", "Vanity": "Vanity"}
-"""What stands for a class of posit-sdk where no common path leads to it, or to something else."""
+"""The class for one of posit-sdk, if no common path leads to it."""
 
 _CODE: Final = re.compile(r"`([^`]+)`")
 _SUBJECT: Final = re.compile(r"^(\w+(?:\.\w+)+)(?:\((\w+(?:, \w+)*)\))?( \(\w+\))?$")
@@ -51,17 +52,17 @@ _SUBJECT: Final = re.compile(r"^(\w+(?:\.\w+)+)(?:\((\w+(?:, \w+)*)\))?( \(\w+\)
 
 @dataclass(slots=True)
 class Comparison:
-    """What posit-sdk offers, and how it stands here."""
+    """A name of posit-sdk, and its counterpart."""
 
     theirs: Mapping[str, Member]
     differing: dict[str, str] = field(default_factory=dict)
-    """Paths, and `path(parameter)`, with what is wrong."""
+    """Paths, and `path(parameter)`, with what is missing."""
     nouns: dict[str, tuple[type, ...]] = field(default_factory=dict)
-    """What is called `client`, `content`, `group`, ... in the paths, here."""
+    """The classes for `client`, `content`, `group`, ... in the paths."""
 
     @property
     def covered(self) -> list[str]:
-        """The paths that are here."""
+        """The paths that exist here."""
         return [path for path in self.theirs if path not in self.differing]
 
 
@@ -131,7 +132,7 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
-    """Read the table of the page."""
+    """Parse the table of the page."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     assert HEAD in lines, f"{PAGE.name} has no table that begins with {HEAD}"
     for number, line in enumerate(lines[lines.index(HEAD) + 2 :], lines.index(HEAD) + 3):
@@ -144,7 +145,7 @@ def rows() -> Iterator[Row]:
 
 
 def _subjects(cell: str) -> Iterator[str]:
-    """Name the paths that a line is about; `path(a, b)` is about two parameters."""
+    """Return the paths of a line; `path(a, b)` stands for two parameters."""
     for code in _CODE.findall(cell):
         if found := _SUBJECT.match(code):
             path, parameters, rest = found.groups(default="")
@@ -153,7 +154,7 @@ def _subjects(cell: str) -> Iterator[str]:
 
 
 def unknown(text: str, nouns: Mapping[str, tuple[type, ...]]) -> Iterator[str]:
-    """Find what a line says is here and is not: each dotted name in its code is looked up."""
+    """Return the dotted names in a line's code that do not exist."""
     for code in _CODE.findall(text):
         for one in ast.walk(ast.parse(code)):
             if isinstance(one, ast.Attribute) and _at(one, nouns) is None:
@@ -161,7 +162,7 @@ def unknown(text: str, nouns: Mapping[str, tuple[type, ...]]) -> Iterator[str]:
 
 
 def _at(node: ast.expr, nouns: Mapping[str, tuple[type, ...]]) -> tuple[type, ...] | None:
-    """Give the classes of an expression's value; none where it is not ours, None if it is wrong."""
+    """Return the classes of an expression's value; none if it is not ours, None if it is wrong."""
     match node:
         case ast.Name(id=name):
             return nouns.get(name, ())

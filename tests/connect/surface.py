@@ -1,7 +1,7 @@
-"""Reads from its classes what a library offers: a client, and what that gives.
+"""The public surface of a library, read from its classes: a client and what it returns.
 
-It decides which members count and how they are named. It knows posit-sdk's shapes as well as this
-library's, but compares nothing; `parity.py` does.
+Decides which members count and how they are named, for posit-sdk and for this library. The
+comparison is in `parity.py`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a method takes."""
+    """The parameters of a method."""
 
     names: tuple[str, ...] = ()
-    """What can be given by name."""
+    """The parameters that can be passed by name."""
     positional: int = 0
-    """How many can be given by position."""
+    """The number of parameters that can be passed by position."""
     nameless: tuple[str, ...] = ()
-    """What can be given by position only, in its order from the first on."""
+    """Positional-only parameters, in order."""
     any_name: bool = False
 
 
@@ -47,7 +47,7 @@ class Member:
     name: str
     called: bool
     gives: tuple[type, ...] = ()
-    """The library's own classes that come of it."""
+    """The library's own classes that it returns."""
     parameters: Parameters = field(default_factory=Parameters)
     settable: bool = False
     deletable: bool = False
@@ -55,16 +55,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """How to read the classes of one package."""
+    """How to read the classes of a package."""
 
     package: str
     through: frozenset[str] = frozenset()
-    """Generic classes that only hold what they give, such as pages."""
+    """Generic classes that only contain what they return, such as pages."""
     gives: Mapping[str, str] = field(default_factory=dict)
-    """What comes of members that are not annotated: `Class.member` to the name of a class."""
+    """The results of members without annotations: `Class.member` to the name of a class."""
 
     def member(self, holder: type, name: str) -> Member | None:
-        """Read one member, however it was made; None where there is none."""
+        """Return a member, however it was defined; None if there is none."""
         value = inspect.getattr_static(holder, name, None)
         origin, annotation = _annotated(holder, name)
         known = self._known(holder, name)
@@ -102,7 +102,7 @@ class Library:
         return (base for base in holder.__mro__ if self.holds(base))
 
     def holds(self, kind: type) -> bool:
-        """Tell whether a class belongs to the library."""
+        """Return True if a class belongs to the library."""
         return f"{kind.__module__}.".startswith(f"{self.package}.")
 
     def _known(self, holder: type, name: str) -> tuple[type, ...]:
@@ -122,7 +122,7 @@ class Library:
     def _resolve(
         self, annotation: Any, origin: Any, nested: Mapping[str, Any] = MappingProxyType({})
     ) -> Any:
-        """Evaluate an annotation where it stands, with what is imported for type checkers only."""
+        """Evaluate an annotation in its module, with imports for type checkers."""
         if not isinstance(annotation, str):
             return annotation
         module = sys.modules[origin.__module__]
@@ -155,8 +155,8 @@ class Library:
     def _fields(
         self, annotation: Any, function: Callable[..., Any], holder: type
     ) -> Sequence[str] | None:
-        """Give the names of `**fields: Unpack[SomeTypedDict]`; None where any name goes."""
-        # A TypedDict may stand in the class whose method uses it.
+        """Return the names of `**fields: Unpack[SomeTypedDict]`; None if any name is accepted."""
+        # A TypedDict can be defined in the class whose method uses it.
         nested = {name: kind for base in self.own(holder) for name, kind in vars(base).items()}
         hint = self._resolve(annotation, function, nested)
         # `typing_extensions` has an Unpack of its own.
@@ -176,7 +176,7 @@ def _annotated(holder: type, name: str) -> tuple[type, Any]:
 
 @functools.cache
 def _late(module: ModuleType) -> dict[str, Any]:
-    """Import what a module imports only while types are checked."""
+    """Import what a module imports for type checkers only."""
     names: dict[str, Any] = {}
     for block in ast.walk(ast.parse(inspect.getsource(module))):
         if not isinstance(block, ast.If) or "TYPE_CHECKING" not in ast.dump(block.test):
@@ -193,7 +193,7 @@ def _late(module: ModuleType) -> dict[str, Any]:
 
 
 def _joined(forms: Sequence[Parameters]) -> Parameters:
-    """Join what the forms of an overloaded method take."""
+    """Merge the parameters of the overloads of a method."""
     return Parameters(
         names=tuple(dict.fromkeys(name for one in forms for name in one.names)),
         positional=max(one.positional for one in forms),
@@ -203,9 +203,9 @@ def _joined(forms: Sequence[Parameters]) -> Parameters:
 
 
 def _set_at_birth(holder: type) -> list[str]:
-    """Find the public attributes that a class's own constructor sets."""
+    """Return the public attributes that a class's own constructor sets."""
     made = vars(holder).get("__init__")
-    # The constructor of a protocol or a dataclass is not written there.
+    # The constructor of a protocol or a dataclass is not written in the class.
     written = sys.modules[holder.__module__].__file__
     if not inspect.isfunction(made) or made.__code__.co_filename != written:
         return []
@@ -253,12 +253,12 @@ def walk(
 
 
 def is_thing(kind: type) -> bool:
-    """Tell whether a class of posit-sdk is an object of the server, and not a group of calls."""
+    """Return True if a class of posit-sdk is an object of the server, not a resource."""
     return issubclass(kind, dict) or any(base.__name__ == "Resource" for base in kind.__mro__)
 
 
 def is_keyed(kind: type) -> bool:
-    """Tell whether a class is a TypedDict, which has keys and no attributes."""
+    """Return True if a class is a TypedDict, which has keys and no attributes."""
     return hasattr(kind, "__optional_keys__")
 
 
@@ -268,7 +268,7 @@ def public(library: Library, holder: type, plain: Collection[str] = ()) -> list[
     for base in library.own(holder):
         if base.__name__ in plain:
             continue
-        # Classes within a class, and other names of types, are no members.
+        # Nested classes and type aliases are not members.
         members = [name for name in vars(base) if not name[:1].isupper()]
         fields = inspect.get_annotations(base)
         names |= dict.fromkeys([*members, *fields, *_set_at_birth(base)])

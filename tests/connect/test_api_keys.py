@@ -1,4 +1,4 @@
-"""API keys work until they end, and tell themselves once; users know their content and groups."""
+"""API keys work until they expire, and are returned once; users have content and groups."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ def seed():
 
 
 async def test_a_key_lives_and_ends(server, client):
-    """A new key signs in, tells itself only when it is made, and is refused once deleted."""
+    """A new key works, is returned only when it is created, and is refused once deleted."""
     me = await client.me()
     key = await me.keys.create(name="night job", user_role=UserRole.VIEWER)
     assert key.key is not None
@@ -36,7 +36,7 @@ async def test_a_key_lives_and_ends(server, client):
 
 
 async def test_a_key_is_not_printed(client):
-    """A key stays out of every way of printing its object; its own attribute gives it."""
+    """A key is not shown by any way of printing its object, only by its attribute."""
     key = await (await client.me()).keys.create(name="secret")
     assert key.key is not None
     for shown in (repr(key), str(key), f"{[key]}", pretty_repr(key)):
@@ -46,7 +46,7 @@ async def test_a_key_is_not_printed(client):
 
 
 async def test_a_key_expires(server, client):
-    """A key is refused from the time on that it was made to end at."""
+    """A key is refused after it expires."""
     now = server.state.now()
     me = await client.me()
     key = await me.keys.create(name="short", expires_at=now + timedelta(hours=1))
@@ -59,7 +59,7 @@ async def test_a_key_expires(server, client):
 
 
 async def test_keys_of_others(server, client):
-    """A key is made for oneself only, and never with a higher role than one has."""
+    """A key is created for its owner only, and never with a higher role."""
     publisher = server.state.user_named("publisher")["guid"]
     with pytest.raises(errors.PermissionDeniedError):
         await client.users.handle(publisher).keys.create(name="for another")
@@ -73,7 +73,7 @@ async def test_keys_of_others(server, client):
 
 
 async def test_content_of_a_user(server, client):
-    """A user's content is found below the user."""
+    """The content of a user is listed."""
     me = await client.me()
     mine = [row["guid"] for row in server.state.content.values() if row["owner_guid"] == me.guid]
     assert [item.guid for item in await me.content.find()] == mine
@@ -85,7 +85,7 @@ async def test_content_of_a_user(server, client):
 
 
 async def test_groups_of_a_user(server, client):
-    """A user's groups are found by one request for each group, and joined and left by one."""
+    """The groups of a user are found with one request per group, and joined and left with one."""
     user = await client.users.find_one(prefix="viewer")
     assert user is not None
     state = server.state

@@ -1,4 +1,4 @@
-"""What the server calls deprecated is warned of: once for an operation, at the caller's line."""
+"""Deprecated operations cause one warning per operation, at the caller's line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLES = "GET /v1/examples"
 
 
 class World:
-    """A new server and one that has what is retired, each with a client."""
+    """A new server and an old one with removed operations, each with a client."""
 
     def __init__(self, server: FakeConnect, client: Client, old: Client, guid: str) -> None:
         self.server = server
@@ -28,7 +28,7 @@ class World:
         self.line = 0
 
     def here(self) -> None:
-        """Note the line that calls this: the next one is to be pointed at."""
+        """Record the calling line: a warning is expected at the next one."""
         self.line = sys._getframe(1).f_lineno + 1
 
 
@@ -45,7 +45,7 @@ async def world() -> AsyncIterator[World]:
 
 @contextmanager
 def told() -> Iterator[list[warnings.WarningMessage]]:
-    """Collect every warning, also those that Python would show only once."""
+    """Collect every warning, including those that Python would show only once."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield caught
@@ -145,7 +145,7 @@ WAYS: dict[Callable[[World], Awaitable[None]], str] = {
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_the_callers_line(world: World, way: Callable[[World], Awaitable[None]]) -> None:
-    """Whichever way an operation is called, the warning names it and points at that line."""
+    """The warning names the operation and points at the caller's line, however it is called."""
     with told() as caught:
         await way(world)
     (one,) = caught
@@ -155,7 +155,7 @@ async def test_the_callers_line(world: World, way: Callable[[World], Awaitable[N
 
 
 async def test_in_a_task(world: World) -> None:
-    """In a task there is no caller's line; the warning points at what runs the loop."""
+    """In a task, there is no caller's line; the warning points at what runs the loop."""
     with told() as caught:
         rows = world.old.experimental.bundles.find(world.guid).prefetch(1)
         assert [row.id async for row in rows]
@@ -165,7 +165,7 @@ async def test_in_a_task(world: World) -> None:
 
 
 async def operations(client: Client) -> list[str]:
-    """Call two operations twice, and give what was warned of."""
+    """Call two operations twice, and return the warnings."""
     with told() as caught:
         for _ in range(2):
             await client.examples.find()
@@ -174,7 +174,7 @@ async def operations(client: Client) -> list[str]:
 
 
 async def test_once_for_an_operation(world: World) -> None:
-    """Each operation is warned of once, and again by a client of its own."""
+    """Each operation causes one warning, and another one with another client."""
     both = ["examples.find", "examples.zip"]
     assert await operations(world.client) == both
     assert await operations(world.client) == []
@@ -183,14 +183,14 @@ async def test_once_for_an_operation(world: World) -> None:
 
 
 async def test_with_options(world: World) -> None:
-    """Clients made by `with_options` are one client in this."""
+    """Clients made by `with_options` count as one client."""
     assert await operations(world.client.with_options(timeout=5.0)) != []
     assert await operations(world.client) == []
     assert await operations(world.client.with_options(timeout=6.0)) == []
 
 
 async def test_many_pages(world: World) -> None:
-    """A list of many pages is warned of once."""
+    """A list of many pages causes one warning."""
     with told() as caught:
         await world.old.experimental.bundles.find(world.guid).page_size(1)
     assert len(caught) == 1
@@ -198,7 +198,7 @@ async def test_many_pages(world: World) -> None:
 
 @pytest.mark.parametrize("ask", ["me", "version"])
 async def test_nothing_else_is(world: World, ask: str) -> None:
-    """What the server does not call deprecated is not warned of."""
+    """Other operations cause no warning."""
     with told() as caught:
         await getattr(world.client, ask)()
     assert caught == []
@@ -206,7 +206,7 @@ async def test_nothing_else_is(world: World, ask: str) -> None:
 
 @pytest.mark.parametrize(("version", "times"), [("2023.09.0", 0), ("2024.05.0", 1)])
 async def test_since_when(version: str, times: int) -> None:
-    """The older bootstrap is deprecated from the version on that brought its replacement."""
+    """The older bootstrap is deprecated from the version that added its replacement."""
     async with FakeConnect(version=version) as server, Client(server.url, "none") as client:
         server.state.users.clear()
         token = bootstrap_token(server.state.bootstrap_secret, time.time()).reveal()
@@ -216,7 +216,7 @@ async def test_since_when(version: str, times: int) -> None:
 
 
 async def test_a_refusal_is_not_warned_of(world: World) -> None:
-    """A call that failed is told by its error alone."""
+    """A failed call raises its error without a warning."""
     world.server.script(faults.error(404, 4), on=f"{EXAMPLES}/*")
     with told() as caught, pytest.raises(Exception, match="returned 404"):
         await world.client.examples.zip("shiny-demo")
@@ -224,7 +224,7 @@ async def test_a_refusal_is_not_warned_of(world: World) -> None:
 
 
 async def test_as_an_error(world: World) -> None:
-    """Where warnings are errors the call raises, with no permit or connection kept."""
+    """If warnings are errors, the call raises, and keeps no permit or connection."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(DeprecationWarning, match=r"examples\.zip"):

@@ -1,4 +1,4 @@
-"""Packages of content and of all content, and the lock file of Python's."""
+"""Packages of one item and of all content, and the Python lock file."""
 
 from typing import cast
 
@@ -18,7 +18,7 @@ def seed():
 
 @pytest.fixture
 def of(server, client):
-    """Give an item of a kind."""
+    """Return an item of a type."""
 
     def find(mode):
         guids = [g for g, row in server.state.content.items() if row["app_mode"] == mode]
@@ -48,13 +48,13 @@ async def test_of_one_item(of, mode, languages):
 
 
 async def test_none_before_the_first_deployment(client):
-    """Content without a deployment has no packages; the server says so without a body."""
+    """Content without a deployment has no packages; the response has no body."""
     item = await client.content.create(name="fresh")
     assert await item.packages.find() == []
 
 
 async def test_of_all_content(server, client):
-    """All packages come, over several pages as over one, and by name the uses of that one."""
+    """All packages are listed, over one or several pages, and the uses of one by name."""
     everything = await client.packages.find()
     assert len(everything) == await client.packages.find().total() > 50
     server.requests.clear()
@@ -71,7 +71,7 @@ async def test_of_all_content(server, client):
 
 
 async def test_unmanaged_libraries_are_not_listed(server, client, of):
-    """Content whose library the server does not manage is left out."""
+    """Content whose library the server does not manage is omitted."""
     item = of("python-shiny")
     server.state.content[item.guid]["py_environment_management"] = False
     assert item.guid not in {package.content_guid async for package in client.packages.find()}
@@ -85,7 +85,7 @@ async def test_for_publishers(server):
 
 
 async def test_lockfile(of, tmp_path):
-    """A lock file tells its version of Python, has the item's packages, and can be written."""
+    """A lock file has the version of Python and the item's packages, and can be written."""
     item = of("python-shiny")
     lock = await item.get_lockfile()
     assert lock.generated_by == f"connect; python={lock.python_version}"
@@ -96,7 +96,7 @@ async def test_lockfile(of, tmp_path):
 
 @pytest.mark.parametrize("mode", ["shiny", "static"])
 async def test_no_lockfile_without_python(of, mode):
-    """What does not use Python has no lock file."""
+    """Content without Python has no lock file."""
     with pytest.raises(errors.NotFoundError):
         await of(mode).get_lockfile()
 
@@ -111,7 +111,7 @@ async def test_no_lockfile_without_python(of, mode):
     ],
 )
 def test_the_version_of_a_lockfile(header, version):
-    """A header without a version of Python, or no header, costs the version only."""
+    """A header without a version of Python, or no header, affects the version only."""
     headers = {} if header is None else {"Generated-By": header}
     lock = Lockfile.from_response(
         "a==1\n", Response(status=200, headers=headers), cast("ChannelOwner", None), {}

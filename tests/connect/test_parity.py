@@ -1,4 +1,4 @@
-"""Every public name of posit-sdk's client is here, or stands in the table of the migration page."""
+"""Every public name of posit-sdk's client exists here, or is in the table of the migration page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.test_docs import seed
 pytest.importorskip("posit.connect")
 
 AT_LEAST: Final = 200
-"""How many names posit-sdk 0.17 has; the walk must not lose its way."""
+"""The number of names of posit-sdk 0.17, to notice an incomplete walk."""
 
 _THEIRS: Final = re.compile(r"^```py\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -31,7 +31,7 @@ def compared() -> Comparison:
 
 @cache
 def listed() -> dict[str, Row]:
-    """Read what the table is about, and by which line."""
+    """Parse the names that the table covers, and the line of each."""
     found: dict[str, Row] = {}
     for row in parity.rows():
         for subject in row.subjects:
@@ -41,7 +41,7 @@ def listed() -> dict[str, Row]:
 
 
 def test_every_name_is_here_or_in_the_table(summary: list[str]) -> None:
-    """A user of posit-sdk finds each name here, or its replacement in the table."""
+    """Each name of posit-sdk exists here, or the table has its replacement."""
     result = compared()
     names = len(result.theirs)
     covered = len(result.covered)
@@ -64,7 +64,7 @@ def test_every_name_is_here_or_in_the_table(summary: list[str]) -> None:
 
 
 def test_the_table_is_not_stale() -> None:
-    """The table lists nothing that is here by now, or that posit-sdk does not have."""
+    """The table lists no name that exists here, or that posit-sdk does not have."""
     stale = [
         f"  line {row.line}: {subject}"
         for subject, row in listed().items()
@@ -74,7 +74,7 @@ def test_the_table_is_not_stale() -> None:
 
 
 def test_what_the_table_offers_is_here() -> None:
-    """Each name that the table offers instead exists."""
+    """Each replacement in the table exists."""
     nouns = compared().nouns
     wrong = [
         f"  line {row.line}: {name}"

@@ -33,7 +33,7 @@ def part(text: str) -> dict[str, Any]:
 
 
 def test_the_token() -> None:
-    """The token is a JWT signed with HS256, for this purpose and a few minutes."""
+    """The token is a JWT signed with HS256, valid for a few minutes."""
     token = bootstrap_token(SECRET, 1_700_000_000.9)
     head, claims, signature = token.reveal().split(".")
     assert part(head) == {"alg": "HS256", "typ": "JWT"}
@@ -51,7 +51,7 @@ def test_the_token() -> None:
 
 @pytest.mark.parametrize("version", ["2023.09.0", "2024.05.0", "2026.03.0"])
 async def test_the_key(version: str) -> None:
-    """The key that comes back is that of an administrator; older servers need no other call."""
+    """The key is that of an administrator; older servers need no other call."""
     async with FakeConnect(version=version) as server:
         server.state.users.clear()
         key = await bootstrap(server.url, server.state.bootstrap_secret)
@@ -73,7 +73,7 @@ async def test_secrets_from_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
     write: Callable[[bytes], bytes],
 ) -> None:
-    """The secret may be in a file or in the environment, as Base64 with any breaks of lines."""
+    """The secret is read from a file or the environment, as Base64 with any line breaks."""
     path = tmp_path / "secret"
     path.write_bytes(write(SECRET))
     monkeypatch.setenv("CONNECT_SERVER", server.url)
@@ -97,7 +97,7 @@ async def test_secrets_from_elsewhere(
 async def test_bad_secrets(
     server: FakeConnect, tmp_path: Path, text: bytes | None, words: str
 ) -> None:
-    """A secret that cannot be right is refused before anything is sent, and is not repeated."""
+    """An invalid secret is refused before anything is sent, and is not repeated."""
     path = tmp_path / "secret"
     if text is not None:
         path.write_bytes(text)
@@ -115,7 +115,7 @@ async def test_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_done_already(server: FakeConnect) -> None:
-    """A server with users refuses, and the error says whom to ask."""
+    """A server with users refuses, and the error says what to do."""
     await bootstrap(server.url, SECRET)
     with pytest.raises(errors.PermissionDeniedError, match="once, while it has no users") as caught:
         await bootstrap(server.url, SECRET)
@@ -123,20 +123,20 @@ async def test_done_already(server: FakeConnect) -> None:
 
 
 async def test_another_secret(server: FakeConnect) -> None:
-    """A token that the server does not accept is told with what to check; the key is not it."""
+    """A rejected token is reported with what to check, which is not an API key."""
     with pytest.raises(errors.AuthenticationError, match=r"Bootstrap\.SecretKey") as caught:
         await bootstrap(server.url, SECRET[::-1])
     assert "CONNECT_API_KEY" not in str(caught.value)
 
 
 async def test_wrong_clock(server: FakeConnect) -> None:
-    """The token's time is the client's clock's."""
+    """The time of the token is that of the client's clock."""
     with pytest.raises(errors.AuthenticationError, match="clocks of both machines"):
         await bootstrap(server.url, SECRET, clock=VirtualClock(epoch=1_000_000_000))
 
 
 async def test_not_there(server: FakeConnect) -> None:
-    """Where both spellings are missing, the setting that may be off is named."""
+    """If both paths are missing, the error names the setting that may be off."""
     missing = faults.status(404, body="404 page not found")
     server.script(missing, missing)
     with pytest.raises(errors.EndpointMissingError) as caught:
@@ -154,7 +154,7 @@ async def test_not_there(server: FakeConnect) -> None:
     ],
 )
 async def test_a_lost_answer(server: FakeConnect, fault: Any, noted: bool) -> None:
-    """It is not asked for again; the error says that the key may be lost, where it may."""
+    """It is not retried; the error says if the key may be lost."""
     server.script(fault)
     with pytest.raises(errors.AconnectError) as caught:
         await bootstrap(server.url, SECRET, clock=VirtualClock())
@@ -165,7 +165,7 @@ async def test_a_lost_answer(server: FakeConnect, fault: Any, noted: bool) -> No
 
 
 async def test_unreachable() -> None:
-    """Where nothing was sent, nothing is said of a lost key."""
+    """If nothing was sent, the error does not mention a lost key."""
     with pytest.raises(errors.ConnectionFailedError) as caught:
         await bootstrap("http://127.0.0.1:1", SECRET, clock=VirtualClock())
     assert not hasattr(caught.value, "__notes__")
@@ -179,7 +179,7 @@ async def test_no_key(server: FakeConnect) -> None:
 
 
 async def test_an_echo(server: FakeConnect) -> None:
-    """A token that a proxy repeats in its error is hidden, whichever client sent it."""
+    """A token that a proxy repeats is redacted, whichever client sent it."""
     token = bootstrap_token(SECRET, 0).reveal()
     async with Client(server.url, server.api_key) as client:
         for call in (client.bootstrap.create, client.experimental.bootstrap.create):

@@ -1,4 +1,4 @@
-"""The queue is listed and thinned out."""
+"""Listing the queue and removing items."""
 
 import pytest
 
@@ -22,7 +22,7 @@ async def client(server):
 
 
 async def test_find(server, client):
-    """All items come, over several pages as over one, in either order."""
+    """All items are listed, over one or several pages, in either order."""
     found = await client.queue.find()
     assert [item.id for item in found] == [str(n) for n in range(1, 11)]
     assert {item.name for item in found} == {"default", "git", "memberships", "job-finalizer"}
@@ -35,14 +35,14 @@ async def test_find(server, client):
 
 @pytest.mark.parametrize("names", ["git", ["git"], ["git", "default"], ("none",)])
 async def test_some_queues(client, names):
-    """One name or several choose the queues."""
+    """One or several names select the queues."""
     wanted = {names} if isinstance(names, str) else set(names)
     expected = [item for item in await client.queue.find() if item.name in wanted]
     assert await client.queue.find(queue_names=names) == expected
 
 
 async def test_delete(client):
-    """An item takes itself out of the queue; to do it again says that it was gone."""
+    """An item is removed from the queue; removing it again reports that it was gone."""
     first, *others = await client.queue.find()
     await first.delete()
     assert await client.queue.find() == others
@@ -51,7 +51,7 @@ async def test_delete(client):
 
 
 async def test_what_is_worked_on_stays(server, client):
-    """An item in progress is tried for as long as the policy says, and is then an error."""
+    """The removal of an item in progress is retried as the policy says, then an error."""
     server.state.queue["99"] = new_queue_item(99, "git", server.state.now(), started=True)
     *_, item = await client.queue.find()
     assert item.started_time is not None

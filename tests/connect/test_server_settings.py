@@ -1,4 +1,4 @@
-"""What the server says of itself, and of its use, comes typed."""
+"""The server's settings and usage are typed."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ def seed():
 
 
 async def test_settings(client):
-    """Installed versions come as they are, and the public settings."""
+    """Installed versions and public settings are returned."""
     nodejs = await client.server_settings.nodejs()
     assert (nodejs.enabled, nodejs.installations[0].version) == (True, "22.11.0")
     tensorflow = await client.server_settings.tensorflow()
@@ -33,7 +33,7 @@ async def test_time_zones(client):
 
 
 async def test_features(client):
-    """Features tell whether they have been used."""
+    """Features report whether they have been used."""
     item = await client.content.find_one()
     assert item is not None
     before = {feature.name: feature.used for feature in await client.feature_usage.find()}
@@ -59,7 +59,7 @@ async def test_active_users(server, client):
 
 
 async def test_usage_by_its_other_names(client):
-    """`client.metrics` finds the same rows as `client.instrumentation`, in its own words."""
+    """`client.metrics` finds the same rows as `client.instrumentation`, under posit-sdk's names."""
     start, end = SEED.start + SEED.step * 5, SEED.start + SEED.step * 9
     window = {"from_": start, "to": end}
     usage, metrics = client.instrumentation, client.metrics
@@ -83,7 +83,7 @@ async def test_usage_by_its_other_names(client):
 
 
 async def test_usage_of_sessions_only():
-    """Where nobody visited anything, the first usage is a session."""
+    """Without visits, the first usage is a session."""
     async with (
         FakeConnect(Seed(shiny_usage=3)) as server,
         Client(server.url, server.api_key) as client,

@@ -1,4 +1,4 @@
-"""Deploying finds or creates the content, and never leaves the user in the dark."""
+"""Deploying finds or creates the content, and reports what was done on failure."""
 
 import json
 
@@ -37,7 +37,7 @@ async def client(server):
 
 
 async def test_new_and_again(server, client, folder):
-    """The first deployment creates the content, the second one uses it."""
+    """The first deployment creates the content, the second uses it."""
     first = await (await deploy(client, folder, name="my-site", title="Mine"))
     again = await (await deploy(client, folder, name="my-site", title="Ours"))
     by_guid = await (await deploy(client, folder, guid=first.guid, name="my-site"))
@@ -48,7 +48,7 @@ async def test_new_and_again(server, client, folder):
 
 
 async def test_name_of_another(server, client, folder):
-    """Content of the same name that belongs to somebody else is not touched."""
+    """Content with the same name of another user is not changed."""
     async with Client(server.url, api_key=server.api_key_for("publisher")) as other:
         theirs = await other.content.create(name="my-site")
     item = await (await deploy(client, folder, name="my-site"))
@@ -56,7 +56,7 @@ async def test_name_of_another(server, client, folder):
 
 
 async def test_progress(server, client, folder):
-    """Progress ends with all bytes, and begins anew when the upload is tried again."""
+    """Progress ends at all bytes, and restarts if the upload is retried."""
     (folder / "index.html").write_bytes(bytes(range(256)) * 4096)
     seen = []
     server.script(faults.after(faults.status(503)), on="POST /v1/content/*/bundles")
@@ -69,7 +69,7 @@ async def test_progress(server, client, folder):
 
 @pytest.mark.parametrize("name", ["", "ab", "a b", "x" * 65, "a/b", "äöü", None])
 async def test_bad_name(server, client, folder, name):
-    """A name that the server would refuse, or none, is refused before anything is sent."""
+    """An invalid or missing name is refused before anything is sent."""
     with pytest.raises(InvalidArgumentError):
         await deploy(client, folder, name=name)
     assert server.requests == []
@@ -83,7 +83,7 @@ async def test_bad_directory(server, client, tmp_path):
 
 
 async def test_wrong_guid(server, client, folder):
-    """Unknown content, and content of another name, are errors that change nothing."""
+    """Unknown content, and content with another name, are errors that change nothing."""
     with pytest.raises(NotFoundError):
         await deploy(client, folder, guid="nope")
     guid = next(iter(server.state.content))
@@ -93,7 +93,7 @@ async def test_wrong_guid(server, client, folder):
 
 
 async def test_upload_fails(server, client, folder):
-    """When the upload fails, the error says which content exists now."""
+    """If the upload fails, the error says which content exists."""
     server.script(faults.error(400, 104), on="POST /v1/content/*/bundles")
     with pytest.raises(BadRequestError) as caught:
         await deploy(client, folder, name="my-site")
@@ -106,7 +106,7 @@ async def test_upload_fails(server, client, folder):
 
 @pytest.mark.parametrize("new", [True, False])
 async def test_start_fails(server, client, folder, new):
-    """When the deployment does not start, the error says which bundle lies there."""
+    """If the deployment does not start, the error says which bundle exists."""
     guid = next(iter(server.state.content))
     server.script(*[faults.status(500)] * 5, on="POST /v1/content/*/deploy")
     where = {"name": "my-site"} if new else {"guid": guid}
@@ -119,7 +119,7 @@ async def test_start_fails(server, client, folder, new):
 
 
 async def test_build_fails(server, client, folder):
-    """A build that fails is the task's failure, with its last lines."""
+    """A failed build raises TaskFailedError with its last lines."""
     server.state.build_script = BuildScript(lines=("one", "two"), code=1, error="boom")
     with pytest.raises(TaskFailedError, match="boom") as caught:
         await (await deploy(client, folder, name="my-site"))

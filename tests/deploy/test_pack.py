@@ -1,4 +1,4 @@
-"""A bundle holds what its manifest lists, and nothing from elsewhere."""
+"""A bundle contains the files of its manifest, and nothing from elsewhere."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ async def test_contents(tmp_path):
 
 
 async def test_reproducible(tmp_path):
-    """The same files make the same bytes, at any time and in any order."""
+    """The same files give the same bytes, at any time and in any order."""
     first = site(tmp_path / "1", a="x", b="y")
     second = site(tmp_path / "2", b="y", a="x")
     (second / "manifest.json").write_bytes((first / "manifest.json").read_bytes())
@@ -78,7 +78,7 @@ async def test_reproducible(tmp_path):
     ],
 )
 async def test_refused(tmp_path, listed, words):
-    """A listed name that is no regular file inside the directory is refused by name."""
+    """A listed name that is not a regular file inside the directory is refused."""
     (tmp_path / "outside").write_text("secret")
     folder = site(tmp_path / "s", "a", listed, a="1")
     (folder / "link").symlink_to("../outside")
@@ -102,7 +102,7 @@ async def test_link_inside(tmp_path):
 
 @pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"files": []}'])
 async def test_no_manifest(tmp_path, text):
-    """Without a sound manifest the error says that one is needed."""
+    """Without a valid manifest, the error says that one is required."""
     if text is not None:
         (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(InvalidArgumentError, match="manifest"):
@@ -122,7 +122,7 @@ async def test_too_large(tmp_path):
 
 @pytest.mark.parametrize("scope", ["asyncio", "anyio"])
 async def test_cancelled(tmp_path, monkeypatch, scope):
-    """Cancelled in the middle of a file, packing ends and leaves nothing."""
+    """A cancelled packing ends and leaves nothing behind."""
     folder = site(tmp_path / "s", a="x" * 1_000_000)
     reading, reads = asyncio.Event(), []
     loop = asyncio.get_running_loop()

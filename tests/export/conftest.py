@@ -1,4 +1,4 @@
-"""A server with every series on it, and the crash of a process."""
+"""A server with every series, and a simulated crash."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ def saves_each_page(monkeypatch):
 
 
 class Crashes:
-    """Keeps what is on the disk after every page, as a crash would leave it."""
+    """Copies the files after every page, as a crash would leave them."""
 
     def __init__(self, place: Path) -> None:
         self.place = place

@@ -1,4 +1,4 @@
-"""Files are complete or absent, and what was broken off goes on without losing a row."""
+"""Files are written atomically, and an interrupted collection resumes without losing a row."""
 
 import asyncio
 import csv
@@ -44,7 +44,7 @@ def left(path):
 
 
 async def test_json_lines(visits, expected, tmp_path):
-    """Rows arrive as the server wrote them; each page is reported; nothing else is left."""
+    """Rows are written as received; each page is reported; nothing else is left."""
     seen: list[Collected] = []
     path = tmp_path / "visits.jsonl"
     done = await collect(visits, path, progress=seen.append)
@@ -55,7 +55,7 @@ async def test_json_lines(visits, expected, tmp_path):
 
 
 async def test_csv(visits, tmp_path):
-    """CSV has one line per row, with the values that the models have."""
+    """CSV has one line per row, with the values of the models."""
     path = tmp_path / "visits.csv"
     await collect(visits, path, format="csv")
     read = list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
@@ -68,7 +68,7 @@ async def test_csv(visits, tmp_path):
 @pytest.mark.parametrize("format_", ["jsonl", "csv"])
 @pytest.mark.parametrize("saving", [True, False])
 async def test_crash(visits, tmp_path, crashes, format_, saving, request):
-    """Killed after any page, whenever it was last saved, the next run makes the same file."""
+    """After a crash on any page, the next run completes the same file."""
     if saving:
         request.getfixturevalue("saves_each_page")
     whole = tmp_path / "a"
@@ -85,7 +85,7 @@ async def test_crash(visits, tmp_path, crashes, format_, saving, request):
 @pytest.mark.parametrize("scope", ["asyncio", "anyio"])
 @pytest.mark.parametrize("turns", range(0, 60, 7))
 async def test_cancelled(visits, expected, tmp_path, scope, turns):
-    """Cancelled anywhere, it leaves the file complete or a part that goes on, never half a row."""
+    """After a cancellation, there is a complete file or a resumable part, never half a row."""
     path = tmp_path / "a"
     seen: list[Collected] = []
     if scope == "asyncio":
@@ -120,7 +120,7 @@ async def test_cancelled(visits, expected, tmp_path, scope, turns):
     ],
 )
 async def test_server_fails(server, visits, expected, tmp_path, fault, error):
-    """When the server fails in the middle, the error says what is kept, and the next run ends."""
+    """If the server fails, the error says what is kept, and the next run completes the file."""
     path = tmp_path / "a"
     server.script(*[faults.slow_headers(0)] * 4, *fault, on=VISITS)
     with pytest.raises(error) as caught:
@@ -135,7 +135,7 @@ async def test_server_fails(server, visits, expected, tmp_path, fault, error):
 
 
 async def test_nothing_came(server, visits, tmp_path):
-    """Where not one page came, nothing is left behind."""
+    """Without a single page, nothing is left behind."""
     server.state.keys.clear()
     with pytest.raises(AuthenticationError) as caught:
         await collect(visits, tmp_path / "a")
@@ -145,7 +145,7 @@ async def test_nothing_came(server, visits, tmp_path):
 
 @pytest.fixture
 async def broken_off(server, visits, tmp_path):
-    """A collection that was broken off after 200 rows."""
+    """A collection that was interrupted after 200 rows."""
     path = tmp_path / "a"
     server.script(*[faults.slow_headers(0)] * 4, faults.login_page(), on=VISITS)
     with pytest.raises(DecodeError):
@@ -155,7 +155,7 @@ async def broken_off(server, visits, tmp_path):
 
 @pytest.mark.parametrize("what", ["query", "format", "keep", "damaged", "short"])
 async def test_not_the_same(client, visits, expected, broken_off, what):
-    """A part of something else is left alone, and the error says what to do; `restart` does it."""
+    """A part of another query is kept, and the error says what to do; `restart` replaces it."""
     path, mark = broken_off, broken_off.with_name("a.part.json")
     paged = visits
     more: dict[str, Any] = {}
@@ -178,20 +178,20 @@ async def test_not_the_same(client, visits, expected, broken_off, what):
 
 
 async def test_another_page_size(client, broken_off, expected):
-    """How many rows a page has does not matter for going on."""
+    """The page size can change between runs."""
     done = await collect(client.instrumentation.visits().page_size(7), broken_off)
     assert (done.resumed, broken_off.read_bytes()) == (200, expected)
 
 
 async def test_lost_checkpoint(visits, broken_off, expected):
-    """Without its checkpoint a part is worth nothing and is made anew."""
+    """A part without its checkpoint is replaced."""
     broken_off.with_name("a.part.json").unlink()
     done = await collect(visits, broken_off)
     assert (done.resumed, broken_off.read_bytes()) == (0, expected)
 
 
 async def test_exists(server, visits, tmp_path):
-    """A complete file is never touched unless asked; nothing is fetched for it."""
+    """A complete file is replaced only on request; otherwise nothing is fetched."""
     path = tmp_path / "a"
     path.write_text("mine")
     with pytest.raises(InvalidArgumentError, match="exists already"):
@@ -202,7 +202,7 @@ async def test_exists(server, visits, tmp_path):
 
 
 async def test_unwritable(server, visits, tmp_path):
-    """A folder that cannot be written to is an error before anything is fetched."""
+    """A folder that is not writable is an error before anything is fetched."""
     (tmp_path / "file").write_text("")
     for folder in ("file", "absent"):
         with pytest.raises(InvalidArgumentError, match="cannot write"):
@@ -211,7 +211,7 @@ async def test_unwritable(server, visits, tmp_path):
 
 
 async def test_two_processes(visits, tmp_path):
-    """Two runs do not write the same part; the second one is told."""
+    """Two runs do not write the same part; the second raises."""
     source = Source(server="", query="", format="jsonl")
     first = PartFile(tmp_path / "a", source, JsonLines())
     first.open(restart=False, overwrite=False)
@@ -222,7 +222,7 @@ async def test_two_processes(visits, tmp_path):
 
 
 async def test_full_disk(visits, expected, tmp_path, monkeypatch):
-    """When the disk is full, what was written before is kept for the next run."""
+    """If the disk is full, what was written before is kept for the next run."""
     append = PartFile.append
 
     def fail(self, rows, token, *, ended):
@@ -242,7 +242,7 @@ async def test_full_disk(visits, expected, tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["visits", "shiny-usage", "hits", "audit-logs"])
 @pytest.mark.parametrize("format_", ["jsonl", "csv"])
 async def test_nothing_in_the_window(client, tmp_path, kind, format_):
-    """An empty window makes a file without rows."""
+    """An empty window creates a file without rows."""
     window = Window(to=datetime(1999, 1, 1, tzinfo=UTC))
     selected = await select(client, kind, window)
     done = await collect(selected.paged, tmp_path / "a", keep=selected.keep, format=format_)

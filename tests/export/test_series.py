@@ -44,13 +44,13 @@ def within(order=None, contents=None):
     ],
 )
 def test_edges(time, kept):
-    """The beginning belongs to a window, the end does not; unreadable times are kept."""
+    """The start is inclusive, the end exclusive; invalid times are kept."""
     assert bool(within()([row(time)])) is kept
 
 
 @given(st.lists(st.integers(-30, 30), max_size=12), st.integers(-25, 25), st.integers(1, 20))
 def test_ordered_pages(hours, start, length):
-    """Looking only at the ends of an ordered page keeps the same rows as looking at all."""
+    """Checking only the ends of an ordered page keeps the same rows as checking all."""
     begin = BEGIN + timedelta(hours=start)
     window = Window(from_=begin, to=begin + timedelta(hours=length))
     for order in ("ascending", "descending"):
@@ -63,14 +63,14 @@ def test_ordered_pages(hours, start, length):
 
 @pytest.mark.parametrize(("order", "days"), [("ascending", 3), ("descending", -3)])
 def test_beyond(order, days):
-    """An ordered page that lies beyond the window says that nothing more will come."""
+    """An ordered page after the window ends the collection."""
     assert within(order)([row((BEGIN + timedelta(days=days)).isoformat())]) is None
     assert within(order)([row((BEGIN - timedelta(days=days)).isoformat())]) == []
     assert within(order)([]) == []
 
 
 def test_contents():
-    """Rows about other content than asked for are dropped, though the server sends them."""
+    """Rows of other content are dropped, even if the server sends them."""
     rows = [row("2025-01-01T01:00:00Z", c) for c in ("a", "b", None)]
     assert within(contents=frozenset({"a"}))(rows) == rows[:1]
 
@@ -80,7 +80,7 @@ def test_contents():
     [(BEGIN, BEGIN), (BEGIN + STEP, BEGIN), (datetime(2025, 1, 1), None)],  # noqa: DTZ001
 )
 def test_impossible_windows(from_, to):
-    """An empty window and a time without zone are refused."""
+    """An empty window and a time without a zone are refused."""
     with pytest.raises(InvalidArgumentError):
         Window(from_=from_, to=to)
 
@@ -88,7 +88,7 @@ def test_impossible_windows(from_, to):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", ["2026.03.0", "2025.06.0", "2023.09.0"])
 async def test_partition(kind, version, tmp_path):
-    """Adjoining windows, cut on and between events, hold every event once."""
+    """Adjoining windows, split on and between events, have every event once."""
     if kind == "hits" and version < "2025.04":
         pytest.skip("these servers know no hits")
     seed = Seed(visits=60, shiny_usage=60, audit_logs=60, hits=60, burst=3, old_rows=0)
@@ -113,7 +113,7 @@ async def test_partition(kind, version, tmp_path):
 
 
 async def test_old_audit_logs_stop_early(tmp_path):
-    """Where audit logs cannot be searched, no more is read than from now to the window."""
+    """If audit logs cannot be searched, only the entries back to the window are read."""
     async with (
         FakeConnect(Seed(audit_logs=5000), version="2023.09.0") as server,
         Client(server.url, api_key=server.api_key) as client,
@@ -126,7 +126,7 @@ async def test_old_audit_logs_stop_early(tmp_path):
 
 
 async def test_hits_of_some_content(tmp_path):
-    """Hits of one content are collected also from servers that cannot choose them."""
+    """Hits of one item are collected even from servers that cannot filter them."""
     async with (
         FakeConnect(Seed(hits=60), version="2025.06.0") as server,
         Client(server.url, api_key=server.api_key) as client,

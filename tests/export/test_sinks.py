@@ -43,7 +43,7 @@ DEEP = st.recursive(
     ],
 )
 def test_columns(row, columns):
-    """Columns have the wire's names, in a fixed order."""
+    """Columns have the API's names, in a fixed order."""
     assert columns_of(row) == tuple(columns.split())
 
 
@@ -52,7 +52,7 @@ def test_columns(row, columns):
     st.sampled_from([None, 0, 2]),
 )
 def test_json_lines(rows, indent):
-    """Every row is one line with the same value, also one that came over several lines."""
+    """Every row is one line with the same value, even if it was received over several lines."""
     texts = [msgspec.json.encode(row) for row in rows]
     if indent is not None:
         texts = [msgspec.json.format(t, indent=indent).replace(b"\n", b"\r\n") for t in texts]
@@ -63,7 +63,7 @@ def test_json_lines(rows, indent):
 
 @given(st.lists(st.fixed_dictionaries({}, optional={"a": VALUES, "b": st.text()}), max_size=5))
 def test_csv(rows):
-    """What is read back from CSV is what came, with absent and null values empty."""
+    """CSV is read back as the same values, with missing and null values empty."""
     sink = sink_for("csv", None, ["b", "a"])
     text = (sink.head + sink.encode([msgspec.Raw(msgspec.json.encode(r)) for r in rows])).decode()
     read = list(csv.reader(io.StringIO(text, newline="")))
@@ -88,13 +88,13 @@ def test_csv(rows):
     ],
 )
 def test_csv_cells(row, cells):
-    """Times keep all their digits, nested data is spread over columns, text is never touched."""
+    """Times keep all digits, nested data has its own columns, text is unchanged."""
     sink = sink_for("csv", None, ["t", "d.path", "d.q"])
     assert sink.encode([msgspec.Raw(row)]).decode() == cells + "\n"
 
 
 def test_no_row():
-    """A row that is no object is an error that says what to do."""
+    """A row that is not an object is an error that says what to do."""
     with pytest.raises(DecodeError, match="JSON lines"):
         sink_for("csv", None, ["a"]).encode([msgspec.Raw(b"17")])
 
@@ -104,6 +104,6 @@ def test_no_row():
     [("xml", None), ("jsonl", ["a"]), ("csv", []), ("csv", ["a", "a"]), ("csv", None)],
 )
 def test_impossible_formats(format_, columns):
-    """Unknown formats and impossible columns are refused."""
+    """Unknown formats and invalid columns are refused."""
     with pytest.raises(InvalidArgumentError):
         sink_for(format_, msgspec.Raw, columns)

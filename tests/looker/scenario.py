@@ -1,4 +1,4 @@
-"""Looker in the suites over all operations."""
+"""Looker in the tests of all operations."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tests.scenarios import Scene, Setting
 
 
 class LookerScene(Scene[FakeLooker, Client]):
-    """A Looker instance with a role and sets that can be changed and are in nobody's way."""
+    """A Looker instance with a role and sets that can be changed."""
 
     async def set_up(self) -> None:
-        """Make sets that no role uses."""
+        """Create sets that no role uses."""
         client, state = self.client, self.server.state
         permission_set = await client.permission_sets.create(name="Spare", permissions=[])
         model_set = await client.model_sets.create(name="Spare", models=[])

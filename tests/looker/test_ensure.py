@@ -12,7 +12,7 @@ from aconnect.testing.looker import FakeLooker
 
 
 def changes(server: FakeLooker) -> list[str]:
-    """Give the requests that changed something."""
+    """Return the requests that changed something."""
     return [
         f"{r.method} {r.path}"
         for r in server.requests
@@ -21,7 +21,7 @@ def changes(server: FakeLooker) -> list[str]:
 
 
 async def test_from_nothing(client: Client, server: FakeLooker) -> None:
-    """Role and sets are created, after they were shown; a second time there is nothing to do."""
+    """Role and sets are created after the changes were shown; a second run changes nothing."""
     group, user = next(iter(server.state.groups)), next(iter(server.state.users))
     described: dict[str, Any] = {
         "permission_set": "Analysts can",
@@ -57,7 +57,7 @@ async def test_from_nothing(client: Client, server: FakeLooker) -> None:
 
 
 async def test_in_part(client: Client, server: FakeLooker) -> None:
-    """Only what differs is changed, and users through groups are left to their groups."""
+    """Only differences are changed, and users through groups are kept."""
     (role,) = await client.roles.search(name="Sales viewer")
     (direct,) = server.state.role_users[role.id]
     other = list(server.state.users)[4]
@@ -86,7 +86,7 @@ async def test_in_part(client: Client, server: FakeLooker) -> None:
 
 
 async def test_what_is_not_described_stays(client: Client, server: FakeLooker) -> None:
-    """A name alone asks for nothing; an empty list takes the role from everyone."""
+    """A name alone changes nothing; an empty list removes the role from everyone."""
     assert not await client.ensure_role("Sales viewer")
     assert not await client.ensure_role("Sales viewer", permission_set="Viewer", model_set="Sales")
     change = await client.ensure_role("Sales viewer", users=[], groups=[])
@@ -96,7 +96,7 @@ async def test_what_is_not_described_stays(client: Client, server: FakeLooker) -
 
 
 async def test_a_changed_set_is_in_the_role(client: Client, server: FakeLooker) -> None:
-    """Where only the set changes, the role that comes back has it as it is then."""
+    """If only the set changes, the returned role has the changed set."""
     change = await client.ensure_role("Sales viewer", models=["sales", "costs"])
     assert str(change).endswith("change the model set 'Sales': + costs")
     role = await change.apply()
@@ -116,7 +116,7 @@ async def test_a_changed_set_is_in_the_role(client: Client, server: FakeLooker) 
 async def test_refused_descriptions(
     client: Client, server: FakeLooker, described: dict[str, Any], message: str
 ) -> None:
-    """What cannot be done is said before anything is changed."""
+    """Impossible changes are refused before anything is changed."""
     with pytest.raises(errors.InvalidArgumentError, match=message):
         await client.ensure_role("New", **described)
     assert changes(server) == []

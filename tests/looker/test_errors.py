@@ -1,4 +1,4 @@
-"""Looker's errors: which class they become, and what they say."""
+"""Looker's errors: their class and message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aconnect.testing.looker import FakeLooker
 
 
 async def test_validation_names_the_fields(client: Client) -> None:
-    """422 says what is wrong with which field, in the message and as data."""
+    """422 has the field and the problem, in the message and as data."""
     with pytest.raises(errors.UnprocessableError) as caught:
         await client.roles.create(name=" ", model_set_id="0")
     message = str(caught.value)
@@ -25,7 +25,7 @@ async def test_validation_names_the_fields(client: Client) -> None:
 
 
 async def test_an_id_of_nobody(client: Client) -> None:
-    """Whoever is given a role must exist; the refusal names the list and the id."""
+    """Users and groups of a role must exist; the error names the list and the id."""
     (role, *_) = await client.roles.search(built_in=False)
     with pytest.raises(errors.UnprocessableError, match="group_ids 0 does not exist"):
         await client.roles.set_groups(role.id, ["0"])
@@ -34,13 +34,13 @@ async def test_an_id_of_nobody(client: Client) -> None:
 
 
 async def test_conflict(client: Client) -> None:
-    """409 where there is one of that name."""
+    """409 if the name is taken."""
     with pytest.raises(errors.ConflictError, match="Sales already exists"):
         await client.model_sets.create(name="Sales")
 
 
 async def test_what_is_built_in(client: Client) -> None:
-    """405 for what Looker does not let anyone modify."""
+    """405 for built-in objects."""
     (role,) = await client.roles.search(built_in=True)
     assert role.permission_set_id is not None
     assert role.model_set_id is not None
@@ -55,7 +55,7 @@ async def test_what_is_built_in(client: Client) -> None:
 
 
 async def test_bad_request_and_not_found(client: Client) -> None:
-    """400 for what cannot be read, 404 for what is not there."""
+    """400 for a malformed request, 404 for a missing object."""
     with pytest.raises(errors.BadRequestError, match="all_access must be true or false"):
         await client.request("GET", "/model_sets/search", params={"all_access": "maybe"})
     with pytest.raises(errors.NotFoundError, match="Not found"):
@@ -88,7 +88,7 @@ async def test_bad_request_and_not_found(client: Client) -> None:
 async def test_other_errors(
     server: FakeLooker, fault: faults.Fault, kind: type[errors.ApiError], message: str
 ) -> None:
-    """Each status has its class; odd details are no trouble."""
+    """Each status has its class; unexpected details are harmless."""
     server.script(fault, on="GET /permissions")
     async with Client(server.url, server.client_id, server.client_secret, retry=NO_RETRY) as client:
         with pytest.raises(kind, match=message):

@@ -22,7 +22,7 @@ def test_all_operations_are_declared() -> None:
 
 @pytest.mark.parametrize("kind", ["model_sets", "permission_sets"])
 async def test_sets(client: Client, server: FakeLooker, kind: str) -> None:
-    """A set is created, found in every way, changed and deleted."""
+    """A set is created, found, changed and deleted."""
     sets: Any = getattr(client, kind)
     content = "models" if kind == "model_sets" else "permissions"
     made = await sets.create(name="Mine", **{content: ["explore"]})
@@ -50,13 +50,13 @@ async def test_sets(client: Client, server: FakeLooker, kind: str) -> None:
 
 
 async def test_permissions(client: Client) -> None:
-    """All permissions, each with the one that it needs."""
+    """All permissions, each with the one it requires."""
     found = {p.permission: p.parent for p in await client.permissions.all()}
     assert found["explore"] == "see_looks"
 
 
 async def test_roles(client: Client, server: FakeLooker) -> None:
-    """A role is created, found in every way, changed and deleted."""
+    """A role is created, found, changed and deleted."""
     permission_set = (await client.permission_sets.search(name="Viewer"))[0].id
     model_set = (await client.model_sets.search(name="Sales"))[0].id
     everything = (await client.model_sets.search(built_in=True))[0].id
@@ -85,7 +85,7 @@ async def test_roles(client: Client, server: FakeLooker) -> None:
 
 
 async def test_who_has_a_role(client: Client, server: FakeLooker) -> None:
-    """A role's groups and users are read and replaced; users through groups count where asked."""
+    """Groups and users of a role are read and replaced; users through groups on request."""
     (role,) = await client.roles.search_with_user_count(name="sales%")
     first, second = server.state.groups
     assert [group.id for group in await client.roles.groups(role.id)] == [first]
@@ -101,7 +101,7 @@ async def test_who_has_a_role(client: Client, server: FakeLooker) -> None:
 
 
 async def test_search_reads_all_pages(client: Client, server: FakeLooker) -> None:
-    """Searches go on with the next offset until a short page comes."""
+    """Searches continue with the next offset until a short page."""
     for number in range(7):
         await client.model_sets.create(name=f"Set {number}")
     server.requests.clear()

@@ -13,7 +13,7 @@ from aconnect.testing.looker import FakeLooker
 
 
 async def test_one_login_for_all(client: Client, server: FakeLooker) -> None:
-    """Fifty callers at once sign in once; the login is a form, without credentials."""
+    """Fifty concurrent callers sign in once; the login is a form, without credentials."""
     assert server.logins == 0
     await asyncio.gather(*(client.permissions.all() for _ in range(50)))
     assert server.logins == 1
@@ -27,7 +27,7 @@ async def test_one_login_for_all(client: Client, server: FakeLooker) -> None:
 async def test_renewed_before_the_end(
     client: Client, server: FakeLooker, clock: VirtualClock
 ) -> None:
-    """A token is renewed a minute before it ends, so that no call meets its end."""
+    """A token is renewed a minute before it expires."""
     await client.permissions.all()
     clock.advance(3530)
     await client.permissions.all()
@@ -38,7 +38,7 @@ async def test_renewed_before_the_end(
 
 
 async def test_renewed_after_a_refusal(client: Client, server: FakeLooker) -> None:
-    """Where the token is not taken any more, one caller signs in and all calls are repeated."""
+    """If the token is refused, one caller signs in and all calls are repeated."""
     await client.permissions.all()
     server.invalidate()
     await asyncio.gather(*(client.permissions.all() for _ in range(50)))
@@ -56,7 +56,7 @@ async def test_refused_again(client: Client, server: FakeLooker) -> None:
 
 
 async def test_logout_on_close(server: FakeLooker) -> None:
-    """Closing the client ends its session; without a call there is none."""
+    """Closing the client signs out, if it was signed in."""
     client = Client(server.url, server.client_id, server.client_secret)
     async with client:
         await client.permissions.all()
@@ -78,7 +78,7 @@ async def test_logout_by_hand(client: Client, server: FakeLooker) -> None:
 
 
 async def test_login_by_hand(client: Client, server: FakeLooker) -> None:
-    """A token can be had for other uses, and does not show in its text."""
+    """A token can be obtained for other uses, and is not shown."""
     token = await client.session.login(
         client_id=server.client_id, client_secret=server.client_secret
     )
@@ -88,7 +88,7 @@ async def test_login_by_hand(client: Client, server: FakeLooker) -> None:
 
 
 async def test_wrong_secret(server: FakeLooker) -> None:
-    """Looker's 404 to a login is an authentication error, which tells what to check."""
+    """Looker's 404 to a login is an authentication error, which says what to check."""
     async with Client(server.url, server.client_id, "not-the-secret") as client:
         with pytest.raises(errors.AuthenticationError, match="LOOKERSDK_CLIENT_SECRET") as caught:
             await client.permissions.all()
@@ -101,7 +101,7 @@ async def test_wrong_secret(server: FakeLooker) -> None:
 async def test_settings_from_the_environment(
     server: FakeLooker, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    """The variables of Looker's own SDK are read; the address may have the API's path or not."""
+    """The variables of Looker's own SDK are read; the address may include the API's path."""
     monkeypatch.setenv("LOOKERSDK_BASE_URL", server.url + ending)
     monkeypatch.setenv("LOOKERSDK_CLIENT_ID", server.client_id)
     monkeypatch.setenv("LOOKERSDK_CLIENT_SECRET", server.client_secret)
@@ -120,6 +120,6 @@ async def test_settings_from_the_environment(
     ],
 )
 def test_refused_settings(arguments: tuple[str, str, str], message: str) -> None:
-    """What is missing or wrong is said before anything is sent."""
+    """Missing or invalid settings are reported before anything is sent."""
     with pytest.raises(errors.InvalidArgumentError, match=message):
         Client(*arguments)

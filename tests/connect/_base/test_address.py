@@ -1,4 +1,4 @@
-"""However users write the address of their server, its API is found."""
+"""The API is found from any form of the server's address."""
 
 from urllib.parse import urlsplit
 
@@ -35,7 +35,7 @@ TAILS = st.sampled_from(
 
 @given(HOSTS, PREFIXES, TAILS, st.sampled_from(["{}", " {}\n", "\t{}"]))
 def test_all_spellings(host, prefix, tail, around):
-    """Every spelling, below any prefix, leads to the same root."""
+    """Every form of an address, below any prefix, has the same API root."""
     root = host + "".join(f"/{segment}" for segment in prefix)
     address = around.format(root + tail)
     assert server_root(address) == root
@@ -55,13 +55,13 @@ def test_all_spellings(host, prefix, tail, around):
     ],
 )
 def test_prefix_called_connect(address, root):
-    """A server may live below a path that is itself called connect."""
+    """A server can be below a path that is itself called connect."""
     assert server_root(address) == root
 
 
 @pytest.mark.parametrize("address", ["https://host/a b", "https://host/ä/", "https://höst/rsc"])
 def test_address_is_ready_to_send(address):
-    """What goes into a request line has neither blanks nor foreign letters."""
+    """The request line has neither spaces nor non-ASCII letters."""
     root = api_root(address)
     assert root.isascii()
     assert " " not in urlsplit(root).path
@@ -78,7 +78,7 @@ def test_control_characters_refused(address):
 
 @pytest.mark.parametrize("address", ["", "  ", "\n"])
 def test_no_address(address, monkeypatch):
-    """Without an address the message says where to put one."""
+    """Without an address, the message says how to pass one."""
     with pytest.raises(InvalidArgumentError, match=r"url=.*CONNECT_SERVER"):
         api_root(address)
     monkeypatch.setenv("CONNECT_SERVER", address)
@@ -87,7 +87,7 @@ def test_no_address(address, monkeypatch):
 
 
 def test_environment(monkeypatch):
-    """Server and key come from the environment; arguments go first."""
+    """Server and key are read from the environment; arguments take precedence."""
     monkeypatch.setenv("CONNECT_SERVER", "https://one.example.com/connect/")
     monkeypatch.setenv("CONNECT_API_KEY", " key\n")
     assert Client().url == "https://one.example.com"
@@ -96,7 +96,7 @@ def test_environment(monkeypatch):
 
 @pytest.mark.parametrize("key", ["", " "])
 def test_no_key(key, monkeypatch):
-    """Without a key the message says where to put one."""
+    """Without a key, the message says how to pass one."""
     monkeypatch.delenv("CONNECT_API_KEY", raising=False)
     with pytest.raises(InvalidArgumentError, match="CONNECT_API_KEY"):
         Client("https://host", api_key=key)

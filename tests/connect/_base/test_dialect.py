@@ -1,4 +1,4 @@
-"""Which error an answer of Connect, or of what stands before it, becomes."""
+"""The error class of a response of Connect, or of a proxy in front of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ URL = "https://connect.example.com/__api__/v1/user"
 
 
 class Response(aiohttp.ClientResponse):
-    """A response that can be made as aioresponses 0.7.9 makes it, which knows no stream writer."""
+    """A response as aioresponses 0.7.9 creates it, without a stream writer."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
@@ -54,7 +54,7 @@ async def ask() -> Any:
 async def test_connects_own_errors(
     responses: aioresponses, status: int, kind: type[errors.ApiError]
 ) -> None:
-    """An error body gives the class of its status, with code, message and payload."""
+    """An error has the class of its status, and the code, message and payload of the body."""
     payload = {"code": 7, "error": "It says why.", "payload": {"field": "x"}}
     responses.get(URL, status=status, payload=payload, response_class=Response)
     with pytest.raises(errors.ApiError) as caught:
@@ -82,7 +82,7 @@ async def test_connects_own_errors(
 async def test_not_found_by_whom(
     responses: aioresponses, body: str, content_type: str, kind: type[errors.ApiError], said: str
 ) -> None:
-    """A 404 says whether the object, the operation or the server itself was not found."""
+    """A 404 distinguishes a missing object, a missing operation and another server."""
     responses.get(URL, status=404, body=body, content_type=content_type, response_class=Response)
     with pytest.raises(kind, match=said) as caught:
         await ask()
@@ -92,7 +92,7 @@ async def test_not_found_by_whom(
 
 @pytest.mark.parametrize("code", ["7", None, True, [7]])
 async def test_a_code_is_a_number(responses: aioresponses, code: Any) -> None:
-    """A body whose code is no number is not taken for Connect's own."""
+    """A body whose code is not a number is not taken for Connect's."""
     responses.get(URL, status=400, payload={"code": code, "error": "x"}, response_class=Response)
     with pytest.raises(errors.BadRequestError) as caught:
         await ask()
@@ -112,7 +112,7 @@ async def test_a_code_is_a_number(responses: aioresponses, code: Any) -> None:
 async def test_the_code_has_the_last_word(
     responses: aioresponses, status: int, code: ApiErrorCode, kind: type[errors.ApiError]
 ) -> None:
-    """Where the status says less than the code, the error class follows the code."""
+    """If the code says more than the status, the error class follows the code."""
     payload = {"code": int(code), "error": "It says why."}
     responses.get(URL, status=status, payload=payload, response_class=Response)
     with pytest.raises(errors.ApiError) as caught:
@@ -122,7 +122,7 @@ async def test_the_code_has_the_last_word(
 
 
 async def test_codes_of_the_future(responses: aioresponses) -> None:
-    """A code that is not known yet is kept as a number."""
+    """An unknown code is kept as a number."""
     responses.get(URL, status=400, payload={"code": 4711, "error": "New."}, response_class=Response)
     with pytest.raises(errors.BadRequestError, match="code 4711: New") as caught:
         await ask()
@@ -130,7 +130,7 @@ async def test_codes_of_the_future(responses: aioresponses) -> None:
 
 
 def test_all_codes() -> None:
-    """The codes are those from 1 to 278, each with a name of its own."""
+    """The codes are 1 to 278, each with a unique name."""
     assert [int(code) for code in ApiErrorCode] == list(range(1, 279))
     assert len(ApiErrorCode.__members__) == 278
 
@@ -146,7 +146,7 @@ def test_all_codes() -> None:
 async def test_an_operation_that_the_server_does_not_have(
     responses: aioresponses, monkeypatch: pytest.MonkeyPatch, operation: str, said: str
 ) -> None:
-    """Who asks too old or too new a server is told which version has the operation."""
+    """On a server that lacks the operation, the error names the version that has it."""
     options = {
         "later": {"since": "2031.01.0"},
         "earlier": {"until": "2021.05.0"},

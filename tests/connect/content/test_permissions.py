@@ -1,4 +1,4 @@
-"""Permissions: who gets them, how they change, and how they are made sure of."""
+"""Permissions: created, changed, removed and ensured."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ async def server(request):
 
 @pytest.fixture
 async def user(client):
-    """Somebody who may publish and owns nothing here."""
+    """A publisher who owns nothing here."""
     return await client.users.find_one(prefix="publisher")
 
 
@@ -35,7 +35,7 @@ def as_user(server, name):
 
 
 def between(client, operation, act):
-    """Do something when an operation is about to be sent for the first time."""
+    """Run a function before an operation is sent for the first time."""
 
     def see(event):
         if isinstance(event, CallStarted) and event.operation == operation:
@@ -46,7 +46,7 @@ def between(client, operation, act):
 
 
 async def test_life_of_a_permission(item, user, group):
-    """Users and groups are given roles, which can be changed, found and taken away."""
+    """Users and groups get roles, which can be changed, found and removed."""
     one = await item.permissions.create(user, role="viewer")
     two = await item.permissions.create(
         principal_guid=group.guid, principal_type="group", role="owner", send_email=False
@@ -62,7 +62,7 @@ async def test_life_of_a_permission(item, user, group):
 
 
 async def test_delete_by_whom_it_is_for(item, user, group):
-    """A permission is taken away by itself, by its id, or by its user or group."""
+    """A permission is removed by itself, by its id, or by its user or group."""
     for whom in (user, group, User(guid=user.guid), Group(guid=group.guid)):
         await item.permissions.create(whom, role="viewer")
         await item.permissions.delete(whom)
@@ -90,7 +90,7 @@ async def test_delete_by_whom_it_is_for(item, user, group):
     ids=str,
 )
 async def test_whom_is_said_once(item, user, wrong):
-    """A permission is created for an object, or for a guid and its kind, and for nothing else."""
+    """A permission is created for an object, or for a GUID and its type, only."""
     principal = user if wrong.pop("principal", False) else None
     with pytest.raises(errors.InvalidArgumentError, match="pass either"):
         await item.permissions.create(principal, role="viewer", **wrong)
@@ -99,7 +99,7 @@ async def test_whom_is_said_once(item, user, wrong):
 
 
 async def test_adding_twice(server, item, user):
-    """Adding who is there changes the role from 2025.11 on, and is code 154 before."""
+    """Adding an existing user changes the role from 2025.11 on, and is code 154 before."""
     first = await item.permissions.create(user, role="viewer")
     if server.version == UPSERT:
         assert (await item.permissions.create(user, role="owner")).id == first.id
@@ -122,7 +122,7 @@ async def test_adding_twice(server, item, user):
     ],
 )
 async def test_refusals(client, item, whom, role, kind, code):
-    """Who does not exist, may not publish or owns the content is refused, each by its code."""
+    """A user that does not exist, cannot publish or owns the content is refused with a code."""
     if isinstance(whom, str):
         whom = await client.users.find_one(prefix=whom)
     for call in (item.permissions.create(whom, role=role), item.ensure_permission(whom, role)):
@@ -134,7 +134,7 @@ async def test_refusals(client, item, whom, role, kind, code):
 
 
 async def test_ensure_permission(server, item, user, group):
-    """A role is given, changed where it is another, and left alone where it is right."""
+    """A role is added, changed if different, and kept if equal."""
     for whom in (user, group):
         first = await item.ensure_permission(whom, "viewer")
         changed = await item.ensure_permission(whom, PermissionRole.OWNER)
@@ -146,7 +146,7 @@ async def test_ensure_permission(server, item, user, group):
 
 @pytest.mark.parametrize("role", ["viewer", "owner"])
 async def test_ensure_permission_overtaken_by_adding(server, client, item, user, role):
-    """Somebody else who adds the same user at the same time does no harm."""
+    """Another client that adds the same user at the same time is harmless."""
     between(
         client,
         "content.permissions.create",
@@ -157,7 +157,7 @@ async def test_ensure_permission_overtaken_by_adding(server, client, item, user,
 
 
 async def test_ensure_permission_overtaken_by_deleting(server, client, item, user):
-    """Somebody else who takes the permission away at the same time does no harm."""
+    """Another client that removes the permission at the same time is harmless."""
     await item.permissions.create(user, role="viewer")
     between(client, "content.permissions.update", server.state.permissions[item.guid].clear)
     assert (await item.ensure_permission(user, "owner")).role == "owner"
@@ -165,7 +165,7 @@ async def test_ensure_permission_overtaken_by_deleting(server, client, item, use
 
 
 async def test_ensure_permission_gives_up(server, client, item, user):
-    """Where somebody undoes every step, the last refusal is raised."""
+    """If another client undoes every step, the last refusal is raised."""
     client.subscribe(lambda event: undo(event.operation))
 
     def undo(operation):
@@ -205,14 +205,14 @@ async def test_what_roles_allow(server, item, user, group):
 
 
 async def test_a_new_owner_needs_no_permission(item, user):
-    """Who becomes the owner loses the entry, for the owner has none."""
+    """A new owner loses the entry, because the owner has none."""
     await item.permissions.create(user, role="owner")
     await item.update(owner_guid=user.guid)
     assert await item.permissions.find() == []
 
 
 async def test_a_permission_whose_answer_was_lost(server, item, user):
-    """What is asked for again because the answer was lost is no conflict with itself."""
+    """A retry after a lost response does not conflict with itself."""
     server.script(faults.after(faults.reset()))
     made = await item.permissions.create(user, role="viewer")
     assert (made.principal_guid, made.role) == (user.guid, "viewer")
@@ -220,7 +220,7 @@ async def test_a_permission_whose_answer_was_lost(server, item, user):
 
 
 async def test_another_role_after_a_refusal(server, item, user):
-    """A call that is tried again and finds another role there has not done it."""
+    """A retried call that finds another role did not set it."""
     await item.permissions.create(user, role="owner")
     server.script(faults.error(503, 1))
     if server.version == UPSERT:
@@ -231,7 +231,7 @@ async def test_another_role_after_a_refusal(server, item, user):
 
 
 async def test_response_of_any_method(client, item):
-    """`with_response` takes any method that makes a request, with the method's own signature."""
+    """`with_response` accepts any method that makes a request, with its signature."""
     user = await client.users.find_one(prefix="viewer")
     created = await client.with_response(item.permissions.create, user, role="viewer")
     assert created.status in {200, 201}

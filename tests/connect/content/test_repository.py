@@ -1,4 +1,4 @@
-"""Content comes from Git or from bundles, and not from both."""
+"""Content is from Git or from bundles, not both."""
 
 import pytest
 
@@ -14,7 +14,7 @@ async def item(client):
 
 
 async def test_life_of_a_location(item):
-    """A location is set, seen, changed through itself, and given up; then there is none."""
+    """A repository is set, read, changed and removed."""
     with pytest.raises(errors.NotFoundError):
         await item.repository.get()
     put = await item.repository.put(repository=ADDRESS, directory="report")
@@ -33,14 +33,14 @@ async def test_life_of_a_location(item):
 
 
 async def test_put_replaces(item):
-    """Setting a location anew keeps nothing of the one before."""
+    """Setting a repository again keeps nothing of the previous one."""
     await item.repository.put(repository=ADDRESS, directory="report", polling=True)
     other = await item.repository.put(repository=ADDRESS)
     assert (other.directory, other.polling) == (".", False)
 
 
 async def test_git_and_bundles_exclude_each_other(client, item, archive):
-    """Content from Git takes no bundle (144), and content with bundles no location (143)."""
+    """Content from Git accepts no bundle (144), and content with bundles no repository (143)."""
     await item.repository.put(repository=ADDRESS)
     with pytest.raises(errors.ConflictError, match="144"):
         await item.bundles.create(archive)
@@ -63,7 +63,7 @@ async def test_git_and_bundles_exclude_each_other(client, item, archive):
     ],
 )
 async def test_addresses_that_cannot_be_fetched(item, address, code):
-    """What is no plain address with http or https is refused, and changes nothing."""
+    """An address that is not plain http or https is refused, and changes nothing."""
     await item.repository.put(repository=ADDRESS)
     with pytest.raises(errors.BadRequestError, match=str(code)):
         await item.repository.update(repository=address)
@@ -71,13 +71,13 @@ async def test_addresses_that_cannot_be_fetched(item, address, code):
 
 
 async def test_deleting_content_takes_its_location_along(server, item):
-    """Nothing stays of the location of deleted content."""
+    """The repository is deleted with its content."""
     await item.repository.put(repository=ADDRESS)
     await item.delete()
     assert not server.state.repositories
 
 
 def test_a_location_made_by_hand_makes_no_calls():
-    """Without a client it says so."""
+    """Without a client, it raises a clear error."""
     with pytest.raises(RuntimeError, match="Repository did not come from a client"):
         Repository(repository=ADDRESS).client  # noqa: B018  the property raises

@@ -1,4 +1,4 @@
-"""How content is found and shown: vanity URLs, bookmarks, thumbnails and the test of access."""
+"""Vanity URLs, bookmarks, thumbnails and the access test."""
 
 import pytest
 
@@ -15,7 +15,7 @@ async def other(client):
 
 @pytest.mark.parametrize("given", ["a/b", "/a/b", "a/b/", "/a/b/"])
 async def test_vanity(client, item, given):
-    """A path gets a slash at both ends, is listed and included, and goes again."""
+    """A path gets a slash at both ends, is listed and included, and is removed."""
     assert await item.vanity.find_one() is None
     made = await item.vanity.put(path=given)
     assert (made.path, made.content_guid) == ("/a/b/", item.guid)
@@ -32,7 +32,7 @@ async def test_vanity(client, item, given):
 
 
 async def test_a_vanity_in_use(item, other):
-    """A path that other content has is code 51, unless it is taken by force; one's own is not."""
+    """A path of other content is code 51, unless forced; one's own is accepted."""
     await item.vanity.put(path="/used/")
     assert (await item.vanity.put(path="/used/")).path == "/used/"
     with pytest.raises(errors.ConflictError, match="force=True") as caught:
@@ -47,14 +47,14 @@ async def test_a_vanity_in_use(item, other):
 
 @pytest.mark.parametrize("path", ["/", "/__x/", "connect/x", "a b", "ä", "a//b"])
 async def test_prohibited_vanities(item, path):
-    """A path that cannot be is code 52."""
+    """An invalid path is code 52."""
     with pytest.raises(errors.BadRequestError) as caught:
         await item.vanity.put(path=path)
     assert caught.value.code == 52
 
 
 async def test_who_may_do_what_with_vanities(server, item):
-    """Who may see the content sees its path; only administrators see all paths."""
+    """Viewers of the content see its path; only administrators see all paths."""
     await item.update(access_type="logged_in")
     await item.vanity.put(path="/x/")
     async with Client(server.url, server.api_key_for("publisher")) as other:
@@ -66,7 +66,7 @@ async def test_who_may_do_what_with_vanities(server, item):
 
 
 async def test_none_is_only_what_connect_says(server, item):
-    """A proxy's 404 is not taken for content without a vanity URL or bookmark."""
+    """A proxy's 404 is not taken for a missing vanity URL or bookmark."""
     server.script(faults.status(404, body="<html>"), faults.status(404, body="404 page not found"))
     with pytest.raises(errors.NotFoundError):
         await item.vanity.find_one()
@@ -76,7 +76,7 @@ async def test_none_is_only_what_connect_says(server, item):
 
 
 async def test_bookmark(server, client, item):
-    """A bookmark belongs to one user, is there once, and is included with the content."""
+    """A bookmark belongs to one user, exists once, and is included with the content."""
     assert await item.bookmark.find_one() is None
     await item.bookmark.create()
     assert (await item.bookmark.get()).created_time is not None
@@ -95,7 +95,7 @@ async def test_bookmark(server, client, item):
 
 @pytest.mark.parametrize("form", ["bytes", "path", "text"])
 async def test_thumbnail(server, item, tmp_path, form):
-    """A picture is sent from memory or a file, whole again after a lost answer, and taken off."""
+    """An image is sent from memory or a file, again after a lost response, and removed."""
     path = tmp_path / "picture.png"
     path.write_bytes(PNG)
     server.script(faults.reset(), on="PUT *")
@@ -110,7 +110,7 @@ async def test_thumbnail(server, item, tmp_path, form):
 
 
 async def test_pictures_that_are_none(server, item, tmp_path):
-    """What is no picture is the server's to refuse; a file that is not there is never sent."""
+    """Other files are refused by the server; a missing file is never sent."""
     with pytest.raises(errors.BadRequestError):
         await item.thumbnail.put(b"text")
     sent = len(server.requests)
@@ -121,14 +121,14 @@ async def test_pictures_that_are_none(server, item, tmp_path):
 
 @pytest.mark.parametrize(("access", "public"), [("all", True), ("acl", False)])
 async def test_test_access(item, access, public):
-    """The test of access says whether everybody reaches the content, and if not, why."""
+    """The access test reports whether the content is public, and if not, why."""
     await item.update(access_type=access)
     result = await item.test_access()
     assert (result.guid, result.accessible, bool(result.message)) == (item.guid, public, not public)
 
 
 async def test_deleting_content_frees_what_it_had(server, client, item, other):
-    """With content go its permissions, vanity URL, bookmarks and thumbnail."""
+    """Permissions, vanity URL, bookmarks and thumbnail are deleted with the content."""
     await item.vanity.put(path="/x/")
     await item.bookmark.create()
     await item.thumbnail.put(PNG)

@@ -1,4 +1,4 @@
-"""What bundles take up adds up, from the bundle to the server."""
+"""The storage of bundles adds up, from the bundle to the server."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def seed():
 
 
 async def test_sums(client, archive):
-    """An item's bundles make its sums, and those of all items make the server's."""
+    """The sum of an item is that of its bundles, and the server's that of all items."""
     item = await client.content.find().first()
     spare = await item.bundles.create(archive)
     detail = await item.storage()
@@ -55,7 +55,7 @@ async def test_for_administrators(server, client):
 
 
 async def test_an_older_server_says_since_when():
-    """A server that takes `storage` for an item's id is said to be older."""
+    """A server that takes `storage` for the id of an item is reported as older."""
     async with (
         FakeConnect(version="2026.03.0") as server,
         Client(server.url, server.api_key) as old,

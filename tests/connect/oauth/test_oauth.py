@@ -1,4 +1,4 @@
-"""Integrations and what uses them, and the exchange of session tokens for credentials."""
+"""Integrations, their associations, and the exchange of session tokens for credentials."""
 
 import json
 from base64 import b64encode
@@ -48,7 +48,7 @@ def _outside_of_connect(monkeypatch):
 
 @pytest.fixture
 def use(integrations, item):
-    """Have the content use a new integration."""
+    """Associate the content with a new integration."""
 
     async def use(template, config):
         one = await integrations.create(template=template, config=config)
@@ -59,7 +59,7 @@ def use(integrations, item):
 
 
 async def test_the_life_of_an_integration(integrations):
-    """An integration is made, changed, tried and deleted by itself, and keeps its secret."""
+    """An integration is created, changed, verified and deleted, and keeps its secret."""
     one = await integrations.create(name="first", template="custom", config=SERVICE)
     assert one.auth_type is OAuthIntegrationAuthType.SERVICE_ACCOUNT
     assert one.config is not None
@@ -91,7 +91,7 @@ async def test_the_life_of_an_integration(integrations):
     ],
 )
 async def test_find_by(integrations, criteria, found):
-    """The first integration that fits all criteria is found; texts are found by patterns."""
+    """The first integration that matches all criteria is found; strings are patterns."""
     await integrations.create(
         name="one of ours", description="The warehouse", template="custom", config=CUSTOM
     )
@@ -114,7 +114,7 @@ async def test_find_by(integrations, criteria, found):
     ],
 )
 async def test_refused_integrations(integrations, fields, code):
-    """What the template does not allow is refused, with the server's code for it."""
+    """A configuration that the template does not allow is refused with the server's code."""
     with pytest.raises(errors.BadRequestError) as caught:
         await integrations.create(**fields)
     assert caught.value.code == code
@@ -122,7 +122,7 @@ async def test_refused_integrations(integrations, fields, code):
 
 @pytest.mark.parametrize("missing", ["template", "config"])
 async def test_an_integration_needs_template_and_config(integrations, missing):
-    """Leaving out what an integration cannot be without is an error of the caller."""
+    """A missing required argument is an error of the caller."""
     fields = {"template": "custom", "config": CUSTOM}
     del fields[missing]
     with pytest.raises(TypeError, match=missing):
@@ -130,7 +130,7 @@ async def test_an_integration_needs_template_and_config(integrations, missing):
 
 
 async def test_only_a_service_account_is_verified(integrations):
-    """An integration for viewers cannot be tried, and its kind cannot be changed."""
+    """An integration for viewers cannot be verified, and its type cannot be changed."""
     one = await integrations.create(template="custom", config=CUSTOM)
     with pytest.raises(errors.BadRequestError) as caught:
         await one.verify()
@@ -159,7 +159,7 @@ async def test_permissions(server, integrations):
 
 
 async def test_associations(integrations, item):
-    """Content uses the integrations it was given, and each knows the content that uses it."""
+    """Content lists its integrations, and each integration its content."""
     first = await integrations.create(name="first", template="custom", config=CUSTOM)
     second = await integrations.create(name="second", template="aws", config=AWS)
     associations = item.oauth.associations
@@ -180,14 +180,14 @@ async def test_associations(integrations, item):
 
 
 async def test_associations_go_with_their_integration(use, item):
-    """No content uses an integration that was deleted."""
+    """A deleted integration has no associations."""
     await (await use("custom", CUSTOM)).delete()
     assert await item.oauth.associations.find() == []
 
 
 @pytest.mark.parametrize(("times", "code"), [(0, 207), (2, 258)])
 async def test_refused_associations(integrations, item, times, code):
-    """An unknown integration is refused, and so is one named twice; nothing changes."""
+    """An unknown or repeated integration is refused, and nothing changes."""
     known = [i.guid for i in await integrations.find()] * times
     with pytest.raises(errors.BadRequestError) as caught:
         await item.oauth.associations.update(known or ["unknown"])
@@ -196,7 +196,7 @@ async def test_refused_associations(integrations, item, times, code):
 
 
 async def test_sessions(server, client, integrations):
-    """Everybody sees and ends the own sessions; an administrator sees those of all."""
+    """Users see and delete their own sessions; an administrator those of all."""
     one = await integrations.create(template="custom", config=CUSTOM)
     own, others = (server.oauth_login(name, one.guid) for name in ("admin", "viewer"))
     sessions = client.oauth.sessions
@@ -217,7 +217,7 @@ async def test_sessions(server, client, integrations):
 
 
 async def test_clients(server, client):
-    """Clients come from all pages, in either order, and can be deleted."""
+    """Clients are listed over all pages, in either order, and can be deleted."""
     for i in range(248):
         time = server.state.seed.start + timedelta(days=i + 1)
         server.state.oauth_clients[f"client-{i}"] = new_client(f"client-{i}", i, None, time)
@@ -233,7 +233,7 @@ async def test_clients(server, client):
 
 
 async def test_templates(client):
-    """A template says what a configuration is made of, and which of it is secret."""
+    """A template lists the fields of a configuration, and which of them are secret."""
     assert {"aws", "connect", "custom"} <= {t.id for t in await client.oauth.templates.find()}
     custom = await client.oauth.templates.get("custom")
     secret = next(f for f in custom.fields if f.secret)
@@ -244,7 +244,7 @@ async def test_templates(client):
 
 
 async def test_credentials_of_a_viewer(server, client, item, use):
-    """A viewer's token gives the viewer's credentials, once the viewer has logged in."""
+    """A viewer's token is exchanged for the viewer's credentials, after the viewer's login."""
     one = await use("custom", CUSTOM)
     token = server.user_session_token("viewer", item.guid)
     with pytest.raises(errors.BadRequestError) as caught:
@@ -263,7 +263,7 @@ async def test_credentials_of_a_viewer(server, client, item, use):
 
 
 async def test_the_token_file_is_read_at_each_use(server, client, item, use, tmp_path, monkeypatch):
-    """Running content finds its token by itself, also after the server has renewed it."""
+    """Running content finds its token, even after the server has renewed it."""
     await use("custom", SERVICE)
     file = tmp_path / "token"
     monkeypatch.setenv("CONNECT_CONTENT_SESSION_TOKEN_FILE", str(file))
@@ -278,7 +278,7 @@ async def test_the_token_file_is_read_at_each_use(server, client, item, use, tmp
 
 @pytest.mark.parametrize("file", ["unset", "missing", "empty", "a folder", "no text"])
 async def test_no_content_token(server, client, item, use, tmp_path, monkeypatch, file):
-    """Where there is no token the error says why; the variable with the token itself helps."""
+    """Without a token, the error says why; the variable with the token itself is used."""
     await use("custom", SERVICE)
     path = tmp_path / "token"
     if file == "a folder":
@@ -296,7 +296,7 @@ async def test_no_content_token(server, client, item, use, tmp_path, monkeypatch
 
 
 async def test_empty_tokens(client):
-    """An empty token, as a missing header gives it, is refused before anything is sent."""
+    """An empty token, as from a missing header, is refused before anything is sent."""
     with pytest.raises(errors.InvalidArgumentError, match="Posit-Connect-User-Session-Token"):
         await client.oauth.get_credentials("")
     with pytest.raises(errors.InvalidArgumentError, match="content session token is empty"):
@@ -306,7 +306,7 @@ async def test_empty_tokens(client):
 
 
 async def test_keys_of_aws(server, client, item, use):
-    """An exchange for AWS gives typed keys, for viewers and for a service account."""
+    """An exchange for AWS returns typed keys, for viewers and for a service account."""
     one = await use("aws", AWS)
     server.oauth_login("viewer", one.guid)
     token = server.user_session_token("viewer", item.guid)
@@ -324,7 +324,7 @@ async def test_keys_of_aws(server, client, item, use):
      b64encode(b'{"accessKeyId": "x"}').decode()],
 )  # fmt: skip
 def test_no_keys_of_aws(token):
-    """Any other token is no set of AWS keys, and the error does not show it."""
+    """Any other token is not a set of AWS keys, and the error does not show it."""
     with pytest.raises(errors.DecodeError, match="AWS_CREDENTIALS") as caught:
         OAuthCredentials(access_token=token).aws()
     assert not token or f" {token} " not in str(caught.value)
@@ -343,7 +343,7 @@ def test_no_keys_of_aws(token):
     ],
 )
 async def test_refused_exchanges(server, client, item, use, change, code):
-    """An exchange that does not fit is refused, with the server's code for it."""
+    """An invalid exchange is refused with the server's code."""
     await use("custom", SERVICE)
     fields = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
@@ -357,7 +357,7 @@ async def test_refused_exchanges(server, client, item, use, change, code):
 
 
 async def test_exchanges_that_do_not_fit_the_content(server, client, integrations, item):
-    """Which integration is meant must be clear, suit the token, and belong to the key's owner."""
+    """The integration must be unambiguous, match the token, and belong to the key's owner."""
     user, own = server.user_session_token("viewer", item.guid), server.content_session_token
     for config, call, code in (
         ([], lambda: client.oauth.get_credentials(user), 212),
@@ -376,20 +376,20 @@ async def test_exchanges_that_do_not_fit_the_content(server, client, integration
 
 
 async def test_a_missing_token_is_an_error_of_the_caller(client):
-    """The open form of the exchange says what it misses."""
+    """The general exchange reports missing arguments."""
     with pytest.raises(TypeError, match="subject_token"):
         await client.oauth.exchange(grant_type="x", subject_token_type="y")
 
 
 @pytest.fixture
 def connect_api(server):
-    """The guid of the integration with Connect's own API."""
+    """The GUID of the integration with Connect's own API."""
     return next(iter(server.state.oauth_integrations))
 
 
 @pytest.mark.parametrize("others", [0, 1])
 async def test_acting_as_the_viewer(server, item, integrations, monkeypatch, connect_api, others):
-    """The new client is the viewer's, with the same options; the right integration is found."""
+    """The new client acts as the viewer, with the same options and the right integration."""
     made = [await integrations.create(template="custom", config=CUSTOM) for _ in range(others)]
     await item.oauth.associations.update([*made, connect_api])
     monkeypatch.setenv("CONNECT_CONTENT_GUID", item.guid)
@@ -414,7 +414,7 @@ async def test_acting_as_the_viewer(server, item, integrations, monkeypatch, con
 
 
 async def test_acting_as_the_viewer_when_told_how(server, client, item, integrations, connect_api):
-    """Where the content is not known the integration is told, or the server decides."""
+    """Without known content, the integration is passed, or the server decides."""
     other = await integrations.create(template="custom", config=CUSTOM)
     await item.oauth.associations.update([connect_api, other])
     token = server.user_session_token("viewer", item.guid)
@@ -427,20 +427,20 @@ async def test_acting_as_the_viewer_when_told_how(server, client, item, integrat
 
 @pytest.mark.parametrize("response", [b"{}", b'{"access_token": ""}'])
 async def test_no_key_for_the_viewer(server, client, item, response):
-    """An answer without a key is an error, and no client."""
+    """A response without a key is an error, and creates no client."""
     server.script(faults.status(200, body=response.decode(), content_type="application/json"))
     with pytest.raises(errors.DecodeError, match="no API key"):
         await client.with_user_session_token(server.user_session_token("viewer", item.guid))
 
 
 def echo(text):
-    """Make the answer of a server that repeats what it got."""
+    """Return the response of a server that repeats the request."""
     body = json.dumps({"code": 215, "error": f"{text} is bad", "payload": {text: [text]}})
     return faults.status(400, body=body, content_type="application/json")
 
 
 async def test_tokens_are_hidden_while_they_are_used(server, client, caplog):
-    """What a server repeats of a token or a secret reaches neither errors nor events nor logs."""
+    """A token or secret that a server repeats is in no error, event or log."""
     told = []
     client.subscribe(lambda event: told.append(repr(event)))
     for secret, call in (
@@ -472,7 +472,7 @@ async def test_tokens_are_hidden_while_they_are_used(server, client, caplog):
     ],
 )
 def test_credentials_are_not_printed(model):
-    """Neither repr nor rich shows a token; the rest is there, and so is the value for who asks."""
+    """Neither repr nor rich shows a token, but the other fields; `reveal` returns the value."""
     for shown in (repr(model), str(model), f"{[model]}", pretty_repr(model)):
         assert "hush-hush" not in shown
         assert "***" in shown

@@ -1,4 +1,4 @@
-"""Checks run to their end, caches go by tasks, and the keys of service tokens stay secret."""
+"""Checks run to their end, caches are deleted by tasks, and service tokens stay secret."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +26,7 @@ async def client(server, clock):
 
 
 async def test_check_runs_to_its_end(server, client):
-    """A run is waited for, by polls that the server is not asked to hold."""
+    """A run is followed with polls that the server is not asked to hold."""
     run = await client.system.checks.create()
     assert (run.status, run.passed, run.hostname) == (SystemCheckStatus.REQUESTED, 0, "connect")
     server.requests.clear()
@@ -38,7 +38,7 @@ async def test_check_runs_to_its_end(server, client):
 
 
 async def test_check_results(server, client):
-    """The results name each test, and what failed can be asked for alone."""
+    """The results name each check, and can be limited to the failed ones."""
     server.state.check_script = BuildScript(lines=TESTS, code=1)
     run = await (await client.system.checks.create(hostname="connect")).wait()
     assert (run.passed, run.failed) == (2, 1)
@@ -51,14 +51,14 @@ async def test_check_results(server, client):
 
 
 async def test_canceled_check(server, client):
-    """A canceled run is waited for no longer."""
+    """Waiting for a canceled run ends."""
     run = await client.system.checks.create()
     server.state.checks[run.id].canceled = True
     assert (await run.wait()).status is SystemCheckStatus.CANCELED
 
 
 async def test_check_in_trouble(server, client):
-    """A stretch of trouble, longer than one call's retries, does not end the wait."""
+    """A long series of failures does not end the wait."""
     run = await client.system.checks.create()
     server.script(*[faults.status(500)] * 5, on="GET /v1/system/checks/*")
     assert (await run.wait()).status is SystemCheckStatus.DONE
@@ -75,7 +75,7 @@ async def test_check_that_hangs(server, client, clock):
 
 
 async def test_deleted_check(client, clock):
-    """A run that is deleted is gone, and whoever waits for it is told so in time."""
+    """A deleted run is gone, and a wait for it ends with an error."""
     run = await client.system.checks.create()
     await run.delete()
     assert run.id not in {one.id for one in await client.system.checks.find()}
@@ -86,13 +86,13 @@ async def test_deleted_check(client, clock):
 
 
 async def test_check_elsewhere(client):
-    """A host that there is not cannot be checked."""
+    """A missing host cannot be checked."""
     with pytest.raises(errors.NotFoundError):
         await client.system.checks.create(hostname="nowhere")
 
 
 async def test_unknown_status_is_no_end(server, client):
-    """A status of later versions is kept, and is no reason to stop."""
+    """An unknown status is kept, and does not end the wait."""
     assert SystemCheckRun(status=SystemCheckStatus("paused")).status == "paused"
     run = await client.system.checks.create()
     server.script(faults.status(200, body='{"id": "1", "status": "paused"}'), on="GET *checks/*")
@@ -100,7 +100,7 @@ async def test_unknown_status_is_no_end(server, client):
 
 
 async def test_cache_goes_by_a_task(client):
-    """A cache goes when its task ends; a dry run starts none."""
+    """A cache is deleted when its task ends; a dry run starts none."""
     runtime = client.system.caches.runtime
     caches = await runtime.find()
     assert {(cache.language, cache.image_name) for cache in caches} == {
@@ -118,7 +118,7 @@ async def test_cache_goes_by_a_task(client):
 
 
 async def test_cache_that_fails_to_go(server, client):
-    """A deletion that fails leaves the cache, and says so."""
+    """A failed deletion keeps the cache and raises."""
     server.state.build_script = BuildScript(code=1)
     caches = await client.system.caches.runtime.find()
     with pytest.raises(errors.TaskFailedError):
@@ -127,7 +127,7 @@ async def test_cache_that_fails_to_go(server, client):
 
 
 async def test_deletion_without_a_task(server, client):
-    """A server that starts no task for a deletion is not believed to have done it."""
+    """A deletion for which the server starts no task is an error."""
     cache = (await client.system.caches.runtime.find())[0]
     server.script(faults.status(200, body='{"task_id": null}'), on="DELETE *caches*")
     with pytest.raises(errors.AconnectError, match="started no task"):
@@ -143,7 +143,7 @@ async def test_deletion_without_a_task(server, client):
     ],
 )
 async def test_no_such_cache(client, cache, kind, code):
-    """A cache that cannot be, or is not there, is not deleted, not even for show."""
+    """An invalid or missing cache is refused, even in a dry run."""
     language, version, image = cache
     with pytest.raises(kind) as caught:
         await client.system.caches.runtime.delete(
@@ -153,7 +153,7 @@ async def test_no_such_cache(client, cache, kind, code):
 
 
 async def test_documentation(client):
-    """There is none, or the one that was written last."""
+    """The documentation is None, or what was written last."""
     documentation = client.system.documentation
     for call in (documentation.get, documentation.delete):
         with pytest.raises(errors.NotFoundError):
@@ -169,28 +169,28 @@ async def test_documentation(client):
 
 @pytest.mark.parametrize("content", ["", "x" * 500_001])
 async def test_documentation_of_wrong_length(client, content):
-    """Documentation is neither empty nor endless."""
+    """Empty and oversize documentation is refused."""
     with pytest.raises(errors.BadRequestError) as caught:
         await client.system.documentation.put(content=content)
     assert caught.value.code == 255
 
 
 async def test_hosts(server, client):
-    """All hosts are found, or only those heard of lately."""
+    """All hosts are found, or only the active ones."""
     assert [host.hostname for host in await client.system.hosts()] == ["connect", "connect-retired"]
     (host,) = await client.system.hosts(active=True)
     assert (host.hostname, host.version) == ("connect", server.version)
 
 
 async def test_service_accounts(client):
-    """The service accounts of Kubernetes are named, with the default."""
+    """The service accounts of Kubernetes are listed, with the default."""
     found = await client.system.service_accounts()
     assert found.enabled is True
     assert found.default in found.accounts
 
 
 async def test_key_of_a_service_token(client):
-    """The key comes once, is not printed, and opens nothing of this API."""
+    """The key is returned once, is not printed, and gives no access to this API."""
     expiry = datetime.now(UTC) + timedelta(days=1)
     token = await client.system.service_tokens.create(
         name="scim", scopes=["identity:manage"], expires_at=expiry
@@ -210,7 +210,7 @@ async def test_key_of_a_service_token(client):
 
 
 async def test_service_token_that_was_never_used(server, client):
-    """A token that was never used was active at no time; the server writes the year 1 for that."""
+    """The last use of an unused token is None, though the server sends the year 1."""
     token = await client.system.service_tokens.create(name="new", scopes=["nameservice:read"])
     assert server.state.service_tokens[token.guid]["active_time"].year == 1
     assert token.active_time is None
@@ -221,7 +221,7 @@ async def test_service_token_that_was_never_used(server, client):
 
 
 async def test_expired_service_token(server, client):
-    """An expired token is not found any more."""
+    """An expired token is not listed."""
     expiry = datetime.now(UTC) + timedelta(days=1)
     token = await client.system.service_tokens.create(
         name="x", scopes=["identity:manage"], expires_at=expiry
@@ -236,7 +236,7 @@ async def test_expired_service_token(server, client):
     ids=["no scope", "unknown scope", "past"],
 )
 async def test_useless_service_token(client, fields):
-    """A token that is good for nothing is not made."""
+    """A token without scopes is refused."""
     with pytest.raises(errors.BadRequestError):
         await client.system.service_tokens.create(
             **{"name": "x", "scopes": ["identity:manage"], **fields}
@@ -244,7 +244,7 @@ async def test_useless_service_token(client, fields):
 
 
 async def test_time_without_a_zone(server, client):
-    """A time without its zone is refused before anything is sent."""
+    """A time without a time zone is refused before anything is sent."""
     with pytest.raises(errors.InvalidArgumentError, match="expires_at"):
         await client.system.service_tokens.create(
             name="x",
@@ -255,7 +255,7 @@ async def test_time_without_a_zone(server, client):
 
 
 async def test_scopes(client):
-    """The scopes that tokens may have say what they mean."""
+    """The scopes of tokens have descriptions."""
     scopes = await client.system.service_tokens.scopes()
     assert {scope.name for scope in scopes} == {"identity:manage", "nameservice:read"}
     assert all(scope.description for scope in scopes)
@@ -263,7 +263,7 @@ async def test_scopes(client):
 
 @pytest.mark.parametrize("user", ["publisher", "viewer"])
 async def test_the_system_is_for_administrators(server, user):
-    """Others may read the documentation, publishers see the service accounts, and that is all."""
+    """Other users may only read the documentation; publishers also the service accounts."""
     server.state.documentation = {"content": "# Hello"}
     async with Client(server.url, server.api_key_for(user)) as client:
         system = client.system

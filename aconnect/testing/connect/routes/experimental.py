@@ -1,7 +1,7 @@
 """Experimental operations: those that newer servers have replaced, and those that remain.
 
-Decides the format of the old responses. The operations themselves are those that replaced them, on
-state.
+Decides the format of the old responses. The work is done by the operations that replaced them, on
+the same state.
 """
 
 from collections.abc import Callable

@@ -26,7 +26,7 @@ async def bundle(client):
 
 
 async def test_list(bundle):
-    """Every file is listed with its size, the manifest as well."""
+    """Every file is listed with its size, including the manifest."""
     found = {file.path: file.size for file in await bundle.files.find()}
     assert found.pop("manifest.json")
     assert found == {name: len(data) for name, data in FILES.items()}
@@ -34,7 +34,7 @@ async def test_list(bundle):
 
 @pytest.mark.parametrize("path", FILES)
 async def test_read(bundle, path):
-    """Text comes as it is; what is no text, or too long, comes as a flag."""
+    """Text is returned as it is; binary or large files are flagged."""
     file = await bundle.files.get(path)
     assert (file.path, file.size) == (path, len(FILES[path]))
     assert file.binary is (b"\0" in FILES[path])
@@ -44,7 +44,7 @@ async def test_read(bundle, path):
 
 
 async def test_missing(bundle):
-    """A file that is not there has a code of its own; a path cannot lead elsewhere."""
+    """A missing file has its own code; a path cannot lead elsewhere."""
     with pytest.raises(errors.NotFoundError, match="278"):
         await bundle.files.get("data/none.csv")
     with pytest.raises(errors.InvalidArgumentError, match="path"):
@@ -52,7 +52,7 @@ async def test_missing(bundle):
 
 
 async def test_by_handle(client, bundle, server):
-    """A bundle of which only the id is known gives its files without being asked for itself."""
+    """A handle of a bundle lists its files without requesting the bundle."""
     server.requests.clear()
     handle = client.content.handle(bundle.content_guid).bundles.handle(bundle.id)
     assert await handle.files.find() == await bundle.files.find()
@@ -64,13 +64,13 @@ async def test_by_handle(client, bundle, server):
     [{"files": [{"path": "a", "size": 1}]}, {"results": [{"path": "a", "size": 1}], "total": 1}],
 )
 async def test_either_name_of_the_list(server, bundle, body):
-    """The list is found under both names that it may have."""
+    """The list is found under both names that it can have."""
     server.script(faults.status(200, body=body))
     assert await bundle.files.find() == [BundleFile(path="a", size=1)]
 
 
 async def test_another_name_of_the_list(server, bundle):
-    """A list under an unknown name is an error, and not a bundle without files."""
+    """A list under an unknown name is an error, not a bundle without files."""
     server.script(faults.status(200, body={"entries": []}))
     with pytest.raises(errors.DecodeError, match="neither `files` nor `results`"):
         await bundle.files.find()

@@ -1,4 +1,4 @@
-"""What jobs used, how scheduled ones went, and how their schedules were changed."""
+"""Metrics of jobs, the summary of scheduled jobs, and the history of schedules."""
 
 from datetime import timedelta
 
@@ -18,12 +18,12 @@ def seed():
 
 @pytest.fixture
 def report(server, client):
-    """An item that is rendered by schedule."""
+    """An item with scheduled rendering."""
     return client.content.handle(next(iter(server.state.schedules)))
 
 
 async def test_metrics(report):
-    """A job gives the samples of its time, and of a part of it, ends included."""
+    """A job returns the samples of its time, or of a window, both ends inclusive."""
     job = await report.jobs.find().first()
     metrics = await job.metrics()
     assert (metrics.content_guid, metrics.job_key) == (report.guid, job.key)
@@ -37,14 +37,14 @@ async def test_metrics(report):
 
 
 async def test_metrics_that_are_not_collected(server, report):
-    """Where collection is off there are no samples."""
+    """Without metrics collection, there are no samples."""
     server.state.content[report.guid]["metrics_collection_enabled"] = False
     job = await report.jobs.find().first()
     assert (await job.metrics()).samples == []
 
 
 async def test_a_window_has_a_direction(report):
-    """A window that ends before it begins is refused (138), as is a time without a zone."""
+    """A window that ends before it starts is refused (138), and so is a time without a zone."""
     job = await report.jobs.find().first()
     with pytest.raises(errors.BadRequestError, match="138"):
         await job.metrics(from_=job.end_time, to=job.start_time)
@@ -53,7 +53,7 @@ async def test_a_window_has_a_direction(report):
 
 
 async def test_summary(report, client):
-    """Scheduled jobs are counted by how they ended, in all and over time."""
+    """Scheduled jobs are counted by outcome, in total and over time."""
     jobs = await report.jobs.find()
     failed = sum(job.exit_code != 0 for job in jobs)
     well = len(jobs) - failed
@@ -70,7 +70,7 @@ async def test_summary(report, client):
 
 
 async def test_summary_of_a_window(report, client):
-    """Only jobs that started within the window count; nothing waits in the past."""
+    """Only jobs that started within the window count; none is waiting in the past."""
     *_, third, second, first = await report.jobs.find()
     window = {"from_": second.start_time, "to": third.start_time}
     ended = [third, second]
@@ -83,7 +83,7 @@ async def test_summary_of_a_window(report, client):
 
 
 async def test_summary_for_publishers(server):
-    """Publishers get the numbers of their own content, and viewers none."""
+    """Publishers get the numbers of their own content, viewers none."""
     async with Client(server.url, server.api_key_for("publisher")) as publisher:
         found = await ExperimentalJobs(publisher).summary()
         own = {item.guid async for item in publisher.content.find() if item.app_role == "owner"}
@@ -96,7 +96,7 @@ async def test_summary_for_publishers(server):
 
 
 async def test_schedule_history(report):
-    """Each variant tells its schedule and its changes, newest first."""
+    """Each variant has its schedule and its changes, newest first."""
     (found,) = await report.schedule.history()
     kinds = [change.change_type for change in found.history]
     assert kinds == ["updated", "created"]
@@ -111,6 +111,6 @@ async def test_schedule_history(report):
 
 
 async def test_no_schedule(server, client):
-    """What was never scheduled has no history."""
+    """Unscheduled content has no history."""
     guid = next(guid for guid in server.state.content if guid not in server.state.schedules)
     assert await client.content.handle(guid).schedule.history() == []
