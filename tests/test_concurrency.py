@@ -627,7 +627,7 @@ class Followed:
 
 
 @pytest.mark.parametrize("timeout", [None, 0.5, 600])
-async def test_the_timeout_is_each_tasks_own(timeout: float | None) -> None:
+async def test_each_task_has_the_whole_timeout(timeout: float | None) -> None:
     """Every task is followed once, with the whole timeout, whatever the others take."""
     followed = [Followed(number) for number in range(70)]
     assert await results(followed, timeout=timeout, limit=2) == list(range(70))

@@ -176,16 +176,16 @@ def resolve(arguments: list[str]) -> tuple[click.Command, list[str]]:
     return command, arguments
 
 
-def check(block: Block, expected: str, told: str) -> None:
+def check(block: Block, expected: str, output: str) -> None:
     """Compare the output with what the page says, if it says anything."""
     if expected.strip():
         pattern = re.escape(expected.strip()).replace(r"\.\.\.", ".*?")
-        assert re.fullmatch(pattern, told.strip(), re.DOTALL), (
-            f"{block.place} says\n\n{expected}\n\nbut this came:\n\n{told}"
+        assert re.fullmatch(pattern, output.strip(), re.DOTALL), (
+            f"{block.place} says\n\n{expected}\n\nbut this came:\n\n{output}"
         )
 
 
-def test_what_a_page_says_is_compared():
+def test_a_wrong_example_is_detected():
     """An example that prints something else than the page says is detected."""
     block = Block(ROOT / "README.md", 1, "python", "")
     check(block, "a ... c", "a b c\n")

@@ -192,7 +192,7 @@ def finals() -> list[Any]:
 
 
 @pytest.mark.parametrize(("operation", "fault", "kind"), finals())
-async def test_a_final_answer_is_not_asked_for_again(
+async def test_a_final_response_is_not_retried(
     operation: str, fault: Fault, kind: type[errors.AconnectError]
 ) -> None:
     """A response that a retry cannot change is raised at once, as the right error class."""

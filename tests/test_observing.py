@@ -15,7 +15,7 @@ from aconnect.observing import log_events, trace_calls
 from aconnect.testing import FakeConnect, VirtualClock, faults
 
 
-async def test_a_log_tells_of_failures_and_hides_secrets(
+async def test_the_log_has_failures_but_no_secrets(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A failed attempt and its retry are warnings; the log has neither the key nor its prefix."""
@@ -59,14 +59,14 @@ async def test_a_call_is_a_span_with_its_retries() -> None:
 
 async def test_a_subscription_can_be_ended() -> None:
     """After `stop()`, no event is reported."""
-    told: list[object] = []
+    events: list[object] = []
     async with (
         FakeConnect() as server,
         Client(server.url, api_key=server.api_key) as client,
     ):
-        stop = client.subscribe(told.append)
+        stop = client.subscribe(events.append)
         await client.me()
-        assert len(told) == 2
+        assert len(events) == 2
         stop()
         await client.me()
-        assert len(told) == 2
+        assert len(events) == 2

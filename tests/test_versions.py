@@ -55,7 +55,7 @@ async def test_on_an_old_server(operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if REGISTRY[o].until])
-async def test_what_is_retired(operation: str) -> None:
+async def test_removed_operations(operation: str) -> None:
     """On a new server, a removed operation reports that later versions lack it."""
     async with (
         FakeConnect(seed=SEED) as server,
@@ -88,7 +88,7 @@ async def test_the_version_is_read_once_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("hidden", [None, ""])
-async def test_a_hidden_version_can_be_told(hidden: str | None) -> None:
+async def test_a_hidden_version_can_be_passed(hidden: str | None) -> None:
     """If the server hides its version, it is None, unless the caller passes it."""
     async with FakeConnect(version=hidden) as server:
         async with Client(server.url, api_key=server.api_key) as client:
@@ -100,7 +100,7 @@ async def test_a_hidden_version_can_be_told(hidden: str | None) -> None:
 
 
 @pytest.mark.parametrize("retry", [RetryPolicy(), NO_RETRY], ids=["retries", "no retries"])
-async def test_an_old_server_is_asked_again_without_the_vanity_url(retry: RetryPolicy) -> None:
+async def test_an_old_server_without_the_vanity_url(retry: RetryPolicy) -> None:
     """`include=vanity_url` still returns the content of a server that refuses the parameter."""
     async with (
         FakeConnect(version=OLD) as server,

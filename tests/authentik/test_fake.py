@@ -98,7 +98,7 @@ async def test_refusals(
     assert await ask(server, method, path, **options) == (status, body)
 
 
-async def test_a_body_that_is_no_json(server: FakeAuthentik) -> None:
+async def test_a_body_other_than_json(server: FakeAuthentik) -> None:
     """Malformed requests are refused as by the server."""
     status, body = await ask(server, "POST", ENDPOINTS, data=b"{")
     assert status == 400
@@ -110,9 +110,9 @@ async def test_null_is_no_provider_and_no_endpoint(server: FakeAuthentik) -> Non
     """A token cannot lose its provider or endpoint; all errors are reported together."""
     pk = next(iter(server.state.connection_tokens))
     body = {"provider": None, "endpoint": None, "pk": "x"}
-    status, told = await ask(server, "PATCH", f"{TOKENS}{pk}/", json=body)
+    status, refusal = await ask(server, "PATCH", f"{TOKENS}{pk}/", json=body)
     null = ["This field may not be null."]
-    assert (status, told) == (
+    assert (status, refusal) == (
         400,
         {"pk": ["Must be a valid UUID."], "provider": null, "endpoint": null, "code": "invalid"},
     )
@@ -153,6 +153,6 @@ async def test_the_same_calls_make_the_same_state() -> None:
     responses: list[tuple[object, object]] = []
     for _ in range(2):
         async with FakeAuthentik() as server:
-            told = await ask(server, "POST", ENDPOINTS, json=fields)
-            responses.append((told, server.state))
+            refusal = await ask(server, "POST", ENDPOINTS, json=fields)
+            responses.append((refusal, server.state))
     assert responses[0] == responses[1]

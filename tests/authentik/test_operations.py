@@ -154,7 +154,7 @@ async def test_the_endpoint_of_a_token_can_make_calls(token: ConnectionToken) ->
     assert await token.endpoint_obj.used_by()
 
 
-async def test_an_endpoint_of_nobody_cannot_make_calls() -> None:
+async def test_an_endpoint_without_a_client() -> None:
     """An endpoint without a client raises a clear error."""
     with pytest.raises(RuntimeError, match="did not come from a client"):
         await Endpoint(pk="x").delete()

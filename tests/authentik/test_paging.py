@@ -57,7 +57,7 @@ async def test_all_rows_once_in_order(
 
 
 @given(st.integers(0, 40), st.integers(1, 25), st.integers(0, 40))
-async def test_a_server_that_answers_all_rows_to_every_page(
+async def test_a_server_that_returns_all_rows_on_every_page(
     count: int, size: int, hidden: int
 ) -> None:
     """Rows that are on every page are yielded once, even if others are counted."""
@@ -89,7 +89,7 @@ async def test_going_on_with_a_token(count: int, size: int, other: int, repeats:
         assert seen + late == list(range(count))
 
 
-async def test_pages_that_do_not_say_what_they_hold() -> None:
+async def test_pages_without_pagination_data() -> None:
     """The number of the next page is enough."""
     whole = serve(10)
 

@@ -49,7 +49,7 @@ async def test_rows_as_one_document(shell, prefix: str, least: int) -> None:
     assert bool(rows) is bool(least)
 
 
-async def test_what_is_no_json_stays_as_it_is(shell) -> None:
+async def test_other_bodies_than_json_are_unchanged(shell) -> None:
     """`--json` writes an archive unchanged."""
     guid, bundles = next(iter(shell.server.state.bundles.items()))
     (bundle,) = bundles
@@ -57,7 +57,7 @@ async def test_what_is_no_json_stays_as_it_is(shell) -> None:
     assert result.stdout_bytes == b"".join(bundles[bundle].archive.pieces())
 
 
-async def test_what_stands_below_an_object(shell) -> None:
+async def test_resources_below_an_object(shell) -> None:
     """The parameters of the path are positional, including those of the scope."""
     guid = next(iter(shell.server.state.content))
     assert (await shell("call", "content.bundles.find", guid)).exit_code == 0

@@ -87,7 +87,7 @@ async def test_deploy_stopped(server, shell):
     assert json.loads(found[1])["task"] == task
 
 
-async def test_nobody_reads(shell):
+async def test_closed_pipe(shell):
     """A command ends without an error when the reader of its pipe does."""
     process = await shell.start("content", "list")
     assert process.stdout is not None

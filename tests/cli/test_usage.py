@@ -77,7 +77,7 @@ def test_help(command):
     assert len(result.stdout.splitlines()) > 5
 
 
-def test_help_says_why():
+def test_help_explains_the_missing_option():
     """The help explains why there is no option for the key."""
     result = CliRunner().invoke(app, ["--help"])
     assert "no option for the key" in " ".join(result.stdout.split())

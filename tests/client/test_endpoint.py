@@ -231,7 +231,7 @@ async def test_struct_body(client, things, patch, body):
 
 
 @pytest.mark.parametrize("value", [object(), {1: object()}], ids=stable_id)
-async def test_body_that_is_no_json(client, things, value):
+async def test_body_other_than_json(client, things, value):
     """A body that cannot be encoded is refused by the operation's name."""
     with pytest.raises(errors.InvalidArgumentError, match=r"things\.patch"):
         await things.patch("g", value)
@@ -426,6 +426,6 @@ async def test_plain_answers_made_into_more():
 
 
 @pytest.mark.parametrize(("body", "value"), [({"name": "x"}, "x"), ({"size": 1}, None)])
-async def test_what_may_not_have_been_started(body, value):
+async def test_optional_tasks(body, value):
     """A `FromResponse` class is passed whether None is allowed."""
     assert await Things(FakeClient(body)).run() == value

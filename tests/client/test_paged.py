@@ -223,7 +223,7 @@ async def test_numbered_pages_end(fake_pager, responses, rows, calls):
     ("style", "asked"),
     [(Keyset(), "limit=1"), (Offset(), "limit=1"), (PageNumber(), "page_size=1")],
 )
-async def test_first_asks_for_one_row(fake_pager, style, asked):
+async def test_first_requests_one_row(fake_pager, style, asked):
     """`first` makes one request for one row, with or without prefetching."""
     page = [7] if isinstance(style, Offset) else {"results": [7], "total": 9}
     pager = fake_pager(lambda _: page)

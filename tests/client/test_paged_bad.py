@@ -192,7 +192,7 @@ async def test_message_without_the_query(fake_pager):
 
 
 @pytest.mark.parametrize("total", [-1, 0, "-1", None])
-async def test_a_total_that_nobody_counted(fake_pager, total):
+async def test_an_implausible_total(fake_pager, total):
     """An implausible total is ignored: all rows are yielded and counted."""
 
     def page(query):

@@ -66,7 +66,7 @@ class Script:
         return got
 
 
-async def test_errors_say_how_to_resume():
+async def test_errors_have_what_resumes():
     """An error has the title and what is needed to resume."""
     with pytest.raises(errors.PollTimeoutError, match=r"thing 1 was still running.*later") as late:
         await Script("old", takes=1.0, policy=PollPolicy(timeout=5.0)).run()
@@ -148,7 +148,7 @@ async def test_grace_ends():
     assert 30.0 <= script.clock.monotonic() <= 40.0
 
 
-async def test_grace_begins_anew():
+async def test_grace_restarts():
     """A response in between restarts the grace period."""
     policy = PollPolicy(grace=10.0, interval=4.0, max_interval=4.0)
     script = Script(not_found(), not_found(), "old", not_found(), not_found(), "end", policy=policy)

@@ -146,9 +146,7 @@ async def test_a_replacement_without_a_token(client: Client, server: FakeCloudEn
     assert (await client.users.me()).username == server.username
 
 
-async def test_a_lost_new_token_is_not_asked_for_twice(
-    client: Client, server: FakeCloudEndure
-) -> None:
+async def test_a_lost_replacement_is_not_retried(client: Client, server: FakeCloudEndure) -> None:
     """A replacement whose response was lost is not retried."""
     server.script(faults.after(faults.reset()), on="POST /replaceApiToken")
     with pytest.raises(errors.ConnectionLostError):

@@ -41,7 +41,7 @@ async def test_csv(client: Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["audit_log", "audit_log_csv"])
-async def test_what_is_refused(client: Client, server: FakeCloudEndure, name: str) -> None:
+async def test_refusals(client: Client, server: FakeCloudEndure, name: str) -> None:
     """Half a window and a limit out of bounds are refused before anything is sent."""
     ask = getattr(client.projects, name)
     with pytest.raises(errors.InvalidArgumentError, match="without to_date_time"):

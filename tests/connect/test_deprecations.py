@@ -44,7 +44,7 @@ async def world() -> AsyncIterator[World]:
 
 
 @contextmanager
-def told() -> Iterator[list[warnings.WarningMessage]]:
+def all_warnings() -> Iterator[list[warnings.WarningMessage]]:
     """Collect every warning, including those that Python would show only once."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -146,7 +146,7 @@ WAYS: dict[Callable[[World], Awaitable[None]], str] = {
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_the_callers_line(world: World, way: Callable[[World], Awaitable[None]]) -> None:
     """The warning names the operation and points at the caller's line, however it is called."""
-    with told() as caught:
+    with all_warnings() as caught:
         await way(world)
     (one,) = caught
     assert one.category is DeprecationWarning
@@ -156,7 +156,7 @@ async def test_the_callers_line(world: World, way: Callable[[World], Awaitable[N
 
 async def test_in_a_task(world: World) -> None:
     """In a task, there is no caller's line; the warning points at what runs the loop."""
-    with told() as caught:
+    with all_warnings() as caught:
         rows = world.old.experimental.bundles.find(world.guid).prefetch(1)
         assert [row.id async for row in rows]
     (one,) = caught
@@ -166,7 +166,7 @@ async def test_in_a_task(world: World) -> None:
 
 async def operations(client: Client) -> list[str]:
     """Call two operations twice, and return the warnings."""
-    with told() as caught:
+    with all_warnings() as caught:
         for _ in range(2):
             await client.examples.find()
             await client.examples.zip("shiny-demo")
@@ -191,7 +191,7 @@ async def test_with_options(world: World) -> None:
 
 async def test_many_pages(world: World) -> None:
     """A list of many pages causes one warning."""
-    with told() as caught:
+    with all_warnings() as caught:
         await world.old.experimental.bundles.find(world.guid).page_size(1)
     assert len(caught) == 1
 
@@ -199,7 +199,7 @@ async def test_many_pages(world: World) -> None:
 @pytest.mark.parametrize("ask", ["me", "version"])
 async def test_nothing_else_is(world: World, ask: str) -> None:
     """Other operations cause no warning."""
-    with told() as caught:
+    with all_warnings() as caught:
         await getattr(world.client, ask)()
     assert caught == []
 
@@ -210,7 +210,7 @@ async def test_since_when(version: str, times: int) -> None:
     async with FakeConnect(version=version) as server, Client(server.url, "none") as client:
         server.state.users.clear()
         token = bootstrap_token(server.state.bootstrap_secret, time.time()).reveal()
-        with told() as caught:
+        with all_warnings() as caught:
             await client.experimental.bootstrap.create(token)
         assert len(caught) == times
 
@@ -218,7 +218,7 @@ async def test_since_when(version: str, times: int) -> None:
 async def test_a_refusal_is_not_warned_of(world: World) -> None:
     """A failed call raises its error without a warning."""
     world.server.script(faults.error(404, 4), on=f"{EXAMPLES}/*")
-    with told() as caught, pytest.raises(Exception, match="returned 404"):
+    with all_warnings() as caught, pytest.raises(Exception, match="returned 404"):
         await world.client.examples.zip("shiny-demo")
     assert caught == []
 

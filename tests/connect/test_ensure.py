@@ -114,7 +114,7 @@ async def test_not_gone(server, client, fault, kind):
         await client.ensure_deleted(client.content.delete, "x")
 
 
-async def test_gone_is_said_of_a_deletion_only(client):
+async def test_gone_applies_to_deletions_only(client):
     """A 404 of another request is raised: it says nothing about the deleted object."""
 
     async def look_first():

@@ -22,7 +22,7 @@ async def environment(client):
     )
 
 
-async def test_what_is_sent_comes_back(client, environment):
+async def test_sent_fields_are_returned(client, environment):
     """A new environment has the given fields, and is matched automatically by default."""
     assert await client.environments.get(environment.guid) == environment
     assert msgspec.to_builtins(environment.python) == PYTHON
@@ -139,7 +139,7 @@ async def test_permissions(server, environment):
 
 
 @pytest.mark.parametrize("who", [{}, {"user_guid": "a", "group_guid": "b"}])
-async def test_permission_of_nobody_or_two(environment, who):
+async def test_permission_of_none_or_two(environment, who):
     """A permission is for a user or a group."""
     with pytest.raises(errors.BadRequestError) as caught:
         await environment.permissions.create(**who)

@@ -73,7 +73,7 @@ def test_the_table_is_not_stale() -> None:
     assert not stale, "\n".join([f"{parity.PAGE.name} lists what does not differ:", *stale])
 
 
-def test_what_the_table_offers_is_here() -> None:
+def test_replacements_exist() -> None:
     """Each replacement in the table exists."""
     nouns = compared().nouns
     wrong = [

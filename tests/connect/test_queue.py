@@ -50,7 +50,7 @@ async def test_delete(client):
         await first.delete()
 
 
-async def test_what_is_worked_on_stays(server, client):
+async def test_items_in_progress(server, client):
     """The removal of an item in progress is retried as the policy says, then an error."""
     server.state.queue["99"] = new_queue_item(99, "git", server.state.now(), started=True)
     *_, item = await client.queue.find()

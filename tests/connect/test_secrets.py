@@ -64,21 +64,21 @@ async def test_a_secret_that_the_server_repeats(
     caplog.set_level(logging.DEBUG)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", echo)
-    told: list[str] = []
+    texts: list[str] = []
     async with TestServer(app) as server:
         key = SECRET if call is CALLS["own key"] else "any-key"
         url = str(server.make_url("/"))
         async with Client(url, key, headers={"X-Answer": response}) as client:
             client.subscribe(log_events())
-            client.subscribe(lambda event: told.append(repr(event)))
+            client.subscribe(lambda event: texts.append(repr(event)))
             with pytest.raises(errors.AconnectError) as caught:
                 await call(client)
     error = caught.value
-    told += [caplog.text, str(error), repr(error), *traceback.format_exception(error)]
+    texts += [caplog.text, str(error), repr(error), *traceback.format_exception(error)]
     if isinstance(error, errors.ApiError):
         assert "***" in error.message
-        told += [repr(error.payload), repr(pickle.dumps(error))]
-    assert not [text for text in told if SECRET in text]
+        texts += [repr(error.payload), repr(pickle.dumps(error))]
+    assert not [text for text in texts if SECRET in text]
 
 
 async def test_details_of_a_secret_are_not_printed() -> None:

@@ -144,7 +144,7 @@ async def test_resumed(server, start):
             Task.from_token(stranger, token)
 
 
-async def test_server_is_asked_to_wait(server, start):
+async def test_polls_ask_the_server_to_wait(server, start):
     """Polls ask the server to hold the response, and start after the last line."""
     task = await start()
     server.requests.clear()

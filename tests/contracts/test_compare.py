@@ -165,7 +165,7 @@ def test_an_operation_under_another_name_is_found(operation: str, difference: st
         ("name", "name!", "Draft 1 name: contract optional, declared required"),
     ],
 )
-def test_what_may_be_left_out_is_compared(required: str, optional: str, difference: str) -> None:
+def test_optional_fields_are_compared(required: str, optional: str, difference: str) -> None:
     """Parameters and fields of bodies are required on both sides or on neither."""
     text = json.dumps(CONTRACT).replace(f'"{optional}":', f'"{required}":')
     assert compared(json.loads(text)) == [difference]
@@ -299,7 +299,9 @@ def test_pages_are_compared_for_what_paging_needs(
         ((*PART, "size"), "integer"),
     ],
 )
-def test_what_another_edition_has_is_no_difference(steps: tuple[str, ...], value: Any) -> None:
+def test_agreement_with_another_edition_is_no_difference(
+    steps: tuple[str, ...], value: Any
+) -> None:
     """A declaration may have more than one edition, if another edition agrees with it."""
     other = changed(steps, value)
     assert compared(CONTRACT, other) == []
@@ -317,7 +319,7 @@ def test_what_another_edition_has_is_no_difference(steps: tuple[str, ...], value
         ((*RESPONSES, "204"), {}, "change 2 response"),
     ],
 )
-def test_what_any_edition_has_must_be_declared(
+def test_fields_of_any_edition_must_be_declared(
     steps: tuple[str, ...], value: Any, difference: str
 ) -> None:
     """What one edition has is not excused by another edition that lacks it."""

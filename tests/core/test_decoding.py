@@ -288,7 +288,7 @@ def test_parts_are_tied_as_well(kind, body, leaves):
 
 
 @pytest.mark.parametrize("kind", [Model, list[Model], str, dict[str, int], ContentVisit])
-def test_what_makes_no_calls_is_not_tied(kind):
+def test_unbound_objects_are_not_traversed(kind):
     """Responses without bound objects are not traversed."""
     assert binder_for(kind) is None
 
@@ -313,7 +313,7 @@ def test_null(body, kind, expected, caplog):
     "body", [b"S3CRET-KEY", b'{"key": "S3CRET-KEY"', b'["S3CRET-KEY"]', b"\xff"]
 )
 @pytest.mark.parametrize("kind", [ApiKey, BootstrapSuccess, OAuthCredentials, ServiceToken])
-def test_an_error_keeps_no_answer_that_is_a_secret(kind, body):
+def test_an_error_does_not_keep_a_secret_response(kind, body):
     """If a response with a credential cannot be decoded, the error does not repeat it."""
     with pytest.raises(errors.DecodeError) as caught:
         read(body, kind, "text/plain")

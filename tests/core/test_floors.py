@@ -46,7 +46,7 @@ def test_the_core_does_not_wait(path):
         ("class C(Protocol):\n    async def f(self):\n        await g()", ["line 3"]),
     ],
 )
-def test_what_counts_as_waiting(text, found):
+def test_awaiting_code_is_found(text, found):
     """Coroutines and `await` count; methods of protocols do not."""
     assert waiting(ast.parse(text)) == found
 

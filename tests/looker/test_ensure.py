@@ -85,7 +85,7 @@ async def test_in_part(client: Client, server: FakeLooker) -> None:
     assert server.state.role_users[role.id] == [other]
 
 
-async def test_what_is_not_described_stays(client: Client, server: FakeLooker) -> None:
+async def test_undescribed_types_are_kept(client: Client, server: FakeLooker) -> None:
     """A name alone changes nothing; an empty list removes the role from everyone."""
     assert not await client.ensure_role("Sales viewer")
     assert not await client.ensure_role("Sales viewer", permission_set="Viewer", model_set="Sales")

@@ -24,7 +24,7 @@ async def test_validation_names_the_fields(client: Client) -> None:
     assert caught.value.code == "missing_field"
 
 
-async def test_an_id_of_nobody(client: Client) -> None:
+async def test_an_unknown_id(client: Client) -> None:
     """Users and groups of a role must exist; the error names the list and the id."""
     (role, *_) = await client.roles.search(built_in=False)
     with pytest.raises(errors.UnprocessableError, match="group_ids 0 does not exist"):
@@ -39,7 +39,7 @@ async def test_conflict(client: Client) -> None:
         await client.model_sets.create(name="Sales")
 
 
-async def test_what_is_built_in(client: Client) -> None:
+async def test_built_in_objects(client: Client) -> None:
     """405 for built-in objects."""
     (role,) = await client.roles.search(built_in=True)
     assert role.permission_set_id is not None

@@ -120,10 +120,10 @@ class Report:
     """Violations by name, each with the shortest request that causes it."""
     statuses: set[int] = field(default_factory=set[int])
 
-    def add(self, what: str, told: str) -> None:
+    def add(self, what: str, request: str) -> None:
         """Record a violation, if it is new or its request is shorter."""
-        if what not in self.violations or len(told) < len(self.violations[what]):
-            self.violations[what] = told
+        if what not in self.violations or len(request) < len(self.violations[what]):
+            self.violations[what] = request
 
 
 class Examination:
@@ -221,7 +221,7 @@ class Examination:
             self._renew()
 
     def _judge(self, case: Case[Any], response: Response, generated: GenerationMode | None) -> None:
-        told = f"{case!r}\n{response.status_code} {response.content[:600]!r}"
+        request = f"{case!r}\n{response.status_code} {response.content[:600]!r}"
         self._report.statuses.add(response.status_code)
         checks = list(CHECKS)
         bodied = case.body is not NOT_SET and self._contract.judges(case.body)
@@ -233,16 +233,16 @@ class Examination:
         except FailureGroup as group:
             for failure in group.exceptions:
                 if not self._contract.silent_on(failure):
-                    self._report.add(_name(failure), f"{told}\n{failure}")
+                    self._report.add(_name(failure), f"{request}\n{failure}")
         if response.status_code < 300:
             for what in self._contract.missing(self._label, response):
-                self._report.add(what, told)
+                self._report.add(what, request)
             return
         message = _error(response)
         if message is None:
-            self._report.add("an error of another form", told)
+            self._report.add("an error of another form", request)
         elif generated is GenerationMode.POSITIVE and _MALFORMED.search(message):
-            self._report.add("refused as malformed", told)
+            self._report.add("refused as malformed", request)
 
 
 def _error(response: Response) -> str | None:

@@ -98,8 +98,8 @@ class Contract:
     def missing(self, label: str, response: Response) -> Iterator[str]:
         """Return the fields of the contract that a response lacks, each with its schema."""
         method, _, path = label.partition(" ")
-        told = self._document["paths"][path][method.lower()]["responses"]
-        kinds = told.get(str(response.status_code), {}).get("content", {})
+        responses = self._document["paths"][path][method.lower()]["responses"]
+        kinds = responses.get(str(response.status_code), {}).get("content", {})
         schema = kinds.get("application/json", {}).get("schema")
         sent = response.headers.get("content-type", [""])[0]
         if schema is not None and sent.startswith("application/json"):

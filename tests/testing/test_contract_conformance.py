@@ -111,8 +111,8 @@ def test_an_operation_keeps_the_contract(edition: str, label: str, examine: Any)
         pytest.skip("the simulated server does not have it")
     report: Report = examine(edition, label)
     wrong = [
-        f"{what}:\n{told}\n"
-        for what, told in report.violations.items()
+        f"{what}:\n{request}\n"
+        for what, request in report.violations.items()
         if not excepted(edition, label, what)
     ]
     message = [

@@ -119,7 +119,7 @@ async def test_upload_not_repeated_after_a_loss(item, server, archive):
     assert server.count("POST", "*/bundles") == 1
 
 
-async def test_upload_of_a_file_that_went(item, archive, tmp_path):
+async def test_upload_of_a_deleted_file(item, archive, tmp_path):
     """A file that was deleted before it is sent is reported as such."""
     path = tmp_path / "bundle.tar.gz"
     path.write_bytes(archive)
@@ -129,7 +129,7 @@ async def test_upload_of_a_file_that_went(item, archive, tmp_path):
         await item.bundles.upload(upload)
 
 
-async def test_upload_of_a_file_that_shrank(connect, archive, tmp_path):
+async def test_upload_of_a_truncated_file(connect, archive, tmp_path):
     """A file that was truncated after its checksum was computed is reported without waiting."""
     client = await connect(timeout=Timeout(read=1.0), retry=ONCE)
     item = await client.content.create(name="item2")

@@ -22,9 +22,9 @@ from aconnect.testing import BuildScript, faults
 @pytest.fixture
 def events(client):
     """The events that a subscriber of `client` received."""
-    told: list[Event] = []
-    client.subscribe(told.append)
-    return told
+    seen: list[Event] = []
+    client.subscribe(seen.append)
+    return seen
 
 
 async def test_good_call(client, events):
@@ -95,10 +95,10 @@ async def test_task(client, events, server, archive):
     server.state.build_script = BuildScript(quiet_polls=2)
     task = await item.deploy(await item.bundles.create(archive))
     await task.result()
-    told = [e for e in events if isinstance(e, TaskProgress)]
-    assert [line for e in told for line in e.lines] == list(server.state.build_script.lines)
-    assert [e.finished for e in told] == [False] * (len(told) - 1) + [True]
-    assert all(e.lines or e.finished for e in told)
+    seen = [e for e in events if isinstance(e, TaskProgress)]
+    assert [line for e in seen for line in e.lines] == list(server.state.build_script.lines)
+    assert [e.finished for e in seen] == [False] * (len(seen) - 1) + [True]
+    assert all(e.lines or e.finished for e in seen)
 
 
 async def test_nothing_secret(client, events, server):
@@ -146,12 +146,12 @@ async def test_subscribing_and_stopping(client):
 
 async def test_one_subscriber_twice(client):
     """A function that subscribes twice is called twice; stopping one leaves the other."""
-    told: list[Event] = []
-    stop, _ = client.subscribe(told.append), client.subscribe(told.append)
+    seen: list[Event] = []
+    stop, _ = client.subscribe(seen.append), client.subscribe(seen.append)
     await client.me()
     stop()
     await client.me()
-    assert len(told) == 6
+    assert len(seen) == 6
 
 
 async def test_subscribers_of_other_options(client):

@@ -75,7 +75,7 @@ async def test_slow_connection_is_no_lost_answer(connect, full_socket):
         await client.me()
 
 
-async def test_a_program_that_holds_up_the_loop(connect, raw_server):
+async def test_a_blocked_event_loop(connect, raw_server):
     """A response that arrived while other code blocked the loop is read, however late."""
 
     async def response(reader, writer):

@@ -50,7 +50,7 @@ async def test_closing_one_closes_all_options(client):
         await other.me()
 
 
-async def test_calls_under_way_when_closed(client, server, until):
+async def test_calls_in_flight_when_closed(client, server, until):
     """Calls in flight fail at once when the client is closed, and the error says so."""
     server.script(*[faults.slow_headers(60)] * 3)
     calls = [asyncio.create_task(client.me()) for _ in range(3)]

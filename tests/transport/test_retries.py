@@ -210,7 +210,7 @@ async def test_deleting_twice(client, server):
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 413, 422, 501])
-async def test_answers_that_stay(client, server, code):
+async def test_final_responses(client, server, code):
     """A response that waiting cannot change is raised at once."""
     server.script(faults.status(code))
     with pytest.raises(errors.ApiError):

@@ -20,8 +20,8 @@ async def fields(call: AuthentikCall, checks: dict[str, Check], required: set[st
     body = await call.json()
     if not isinstance(body, dict):
         kind = type(body).__name__
-        told = f"Invalid data. Expected a dictionary, but got {kind}."
-        raise ServiceFault(400, told, details={"non_field_errors": [told]})
+        message = f"Invalid data. Expected a dictionary, but got {kind}."
+        raise ServiceFault(400, message, details={"non_field_errors": [message]})
     given = cast("Row", body)
     wrong = {name: ["This field is required."] for name in sorted(required - given.keys())}
     for name, check in checks.items():

@@ -2,7 +2,7 @@
 
 Decides when a line of output appears and when a run ends. By default a run advances with every
 poll, so that tests never wait; a script with `seconds_per_line` advances with time instead. It
-does not decide what a finished run changes: whoever starts a run gives it a function for that.
+does not decide what a finished run changes: the caller that starts a run passes a function for it.
 """
 
 import time

@@ -79,7 +79,7 @@ async def test_connects_own_errors(
     ],
     ids=["router", "proxy's page", "proxy's JSON", "nothing"],
 )
-async def test_not_found_by_whom(
+async def test_missing_user_or_group(
     responses: aioresponses, body: str, content_type: str, kind: type[errors.ApiError], said: str
 ) -> None:
     """A 404 distinguishes a missing object, a missing operation and another server."""

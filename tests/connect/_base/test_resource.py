@@ -58,7 +58,7 @@ NAMELESS: list[tuple[Any, Callable[[Any], Any]]] = [
 
 
 @pytest.mark.parametrize(("it", "act"), [*PARENTLESS, *NAMELESS])
-async def test_what_says_too_little(it: Any, act: Callable[[Any], Any]) -> None:
+async def test_incomplete_exchanges(it: Any, act: Callable[[Any], Any]) -> None:
     """A missing id raises an error before anything is sent."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
         it.bind(client, {})

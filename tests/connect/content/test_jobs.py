@@ -62,10 +62,10 @@ async def test_summary(report, client):
         waiting=1, running=0, succeeded=well, failed=failed, skipped=0
     )
     assert summary.buckets is not None
-    told = [bucket.to_dict() for bucket in summary.buckets]
-    assert sum(bucket["failed"] for bucket in told) == failed > 0
-    assert sum(bucket["succeeded"] for bucket in told) == well
-    times = [bucket["timestamp"] for bucket in told]
+    buckets = [bucket.to_dict() for bucket in summary.buckets]
+    assert sum(bucket["failed"] for bucket in buckets) == failed > 0
+    assert sum(bucket["succeeded"] for bucket in buckets) == well
+    times = [bucket["timestamp"] for bucket in buckets]
     assert times == sorted(set(times))
 
 

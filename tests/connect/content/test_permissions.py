@@ -61,7 +61,7 @@ async def test_life_of_a_permission(item, user, group):
     assert await item.permissions.find() == [await item.permissions.find_one(user)]
 
 
-async def test_delete_by_whom_it_is_for(item, user, group):
+async def test_delete_by_user_or_group(item, user, group):
     """A permission is removed by itself, by its id, or by its user or group."""
     for whom in (user, group, User(guid=user.guid), Group(guid=group.guid)):
         await item.permissions.create(whom, role="viewer")
@@ -89,7 +89,7 @@ async def test_delete_by_whom_it_is_for(item, user, group):
     ],
     ids=str,
 )
-async def test_whom_is_said_once(item, user, wrong):
+async def test_the_user_is_named_once(item, user, wrong):
     """A permission is created for an object, or for a GUID and its type, only."""
     principal = user if wrong.pop("principal", False) else None
     with pytest.raises(errors.InvalidArgumentError, match="pass either"):
@@ -164,7 +164,7 @@ async def test_ensure_permission_overtaken_by_deleting(server, client, item, use
     assert server.state.roles_of(item.guid, user.guid) == {"owner"}
 
 
-async def test_ensure_permission_gives_up(server, client, item, user):
+async def test_ensure_permission_raises_the_last_refusal(server, client, item, user):
     """If another client undoes every step, the last refusal is raised."""
     client.subscribe(lambda event: undo(event.operation))
 
@@ -182,7 +182,7 @@ async def test_ensure_permission_gives_up(server, client, item, user):
         assert server.count("POST", f"/v1/content/{item.guid}/permissions") == 3
 
 
-async def test_what_roles_allow(server, item, user, group):
+async def test_roles(server, item, user, group):
     """Viewers see content but not its permissions; collaborators change both, in groups too."""
     async with as_user(server, "publisher") as other:
         mine = other.content.handle(item.guid)

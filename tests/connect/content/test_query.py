@@ -126,7 +126,7 @@ async def test_search_pages_and_order(client, server):
     assert await search.total() == 12
 
 
-async def test_warnings_are_told(client, caplog):
+async def test_warnings_are_printed(client, caplog):
     """A filter that the server ignores is logged once, and is in the warnings of each page."""
     search = client.content.search("published:bogus").page_size(5)
     with caplog.at_level(logging.WARNING, logger="aconnect"):

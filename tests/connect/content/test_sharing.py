@@ -53,7 +53,7 @@ async def test_prohibited_vanities(item, path):
     assert caught.value.code == 52
 
 
-async def test_who_may_do_what_with_vanities(server, item):
+async def test_roles_for_vanities(server, item):
     """Viewers of the content see its path; only administrators see all paths."""
     await item.update(access_type="logged_in")
     await item.vanity.put(path="/x/")
@@ -65,7 +65,7 @@ async def test_who_may_do_what_with_vanities(server, item):
                 await call
 
 
-async def test_none_is_only_what_connect_says(server, item):
+async def test_none_only_for_connects_own_404(server, item):
     """A proxy's 404 is not taken for a missing vanity URL or bookmark."""
     server.script(faults.status(404, body="<html>"), faults.status(404, body="404 page not found"))
     with pytest.raises(errors.NotFoundError):
@@ -109,7 +109,7 @@ async def test_thumbnail(server, item, tmp_path, form):
         await item.thumbnail.delete()
 
 
-async def test_pictures_that_are_none(server, item, tmp_path):
+async def test_other_files_than_images(server, item, tmp_path):
     """Other files are refused by the server; a missing file is never sent."""
     with pytest.raises(errors.BadRequestError):
         await item.thumbnail.put(b"text")

@@ -54,7 +54,7 @@ async def test_for_administrators(server, client):
                 await call()
 
 
-async def test_an_older_server_says_since_when():
+async def test_an_older_server_names_the_version():
     """A server that takes `storage` for the id of an item is reported as older."""
     async with (
         FakeConnect(version="2026.03.0") as server,

@@ -413,7 +413,9 @@ async def test_acting_as_the_viewer(server, item, integrations, monkeypatch, con
         assert (await client.me()).username == "admin"
 
 
-async def test_acting_as_the_viewer_when_told_how(server, client, item, integrations, connect_api):
+async def test_acting_as_the_viewer_of_an_integration(
+    server, client, item, integrations, connect_api
+):
     """Without known content, the integration is passed, or the server decides."""
     other = await integrations.create(template="custom", config=CUSTOM)
     await item.oauth.associations.update([connect_api, other])
@@ -441,8 +443,8 @@ def echo(text):
 
 async def test_tokens_are_hidden_while_they_are_used(server, client, caplog):
     """A token or secret that a server repeats is in no error, event or log."""
-    told = []
-    client.subscribe(lambda event: told.append(repr(event)))
+    events = []
+    client.subscribe(lambda event: events.append(repr(event)))
     for secret, call in (
         ("the-token", lambda: client.oauth.get_credentials("the-token")),
         ("the-token", lambda: client.oauth.get_content_credentials("the-token")),
@@ -458,9 +460,9 @@ async def test_tokens_are_hidden_while_they_are_used(server, client, caplog):
         server.script(echo(secret))
         with pytest.raises(errors.BadRequestError, match=r"\*\*\* is bad") as caught:
             await call()
-        assert secret not in f"{caught.value!r} {caught.value.payload} {told} {caplog.text}"
+        assert secret not in f"{caught.value!r} {caught.value.payload} {events} {caplog.text}"
         assert client.channel.redact(secret) == secret, "secrets must not grow with the calls"
-    assert told
+    assert events
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ async def test_check_elsewhere(client):
         await client.system.checks.create(hostname="nowhere")
 
 
-async def test_unknown_status_is_no_end(server, client):
+async def test_unknown_status_does_not_end_the_wait(server, client):
     """An unknown status is kept, and does not end the wait."""
     assert SystemCheckRun(status=SystemCheckStatus("paused")).status == "paused"
     run = await client.system.checks.create()
@@ -117,7 +117,7 @@ async def test_cache_goes_by_a_task(client):
     assert await runtime.find() == caches[1:]
 
 
-async def test_cache_that_fails_to_go(server, client):
+async def test_failed_deletion_of_a_cache(server, client):
     """A failed deletion keeps the cache and raises."""
     server.state.build_script = BuildScript(code=1)
     caches = await client.system.caches.runtime.find()
@@ -209,7 +209,7 @@ async def test_key_of_a_service_token(client):
     assert token.guid not in {one.guid for one in await client.system.service_tokens.find()}
 
 
-async def test_service_token_that_was_never_used(server, client):
+async def test_unused_service_token(server, client):
     """The last use of an unused token is None, though the server sends the year 1."""
     token = await client.system.service_tokens.create(name="new", scopes=["nameservice:read"])
     assert server.state.service_tokens[token.guid]["active_time"].year == 1

@@ -60,7 +60,7 @@ def _content_filters(call: Call) -> Filters:
     def package(_: tuple[str, ...]) -> Test:
         raise Misfit("The simulated server does not search packages; 'package' was ignored")
 
-    def told(row: Row, word: str, field: str) -> bool:
+    def sent(row: Row, word: str, field: str) -> bool:
         return bool(sent_content(call, row, frozenset({word}))[field])
 
     return {
@@ -71,8 +71,8 @@ def _content_filters(call: Call) -> Filters:
         "package": package,
         "published": _flag("published", lambda row: row["bundle_id"] is not None),
         "locked": _flag("locked", itemgetter("locked")),
-        "bookmarked": _flag("bookmarked", lambda row: told(row, "bookmarked", "bookmarked")),
-        "scheduled": _flag("scheduled", lambda row: told(row, "schedule", "schedules")),
+        "bookmarked": _flag("bookmarked", lambda row: sent(row, "bookmarked", "bookmarked")),
+        "scheduled": _flag("scheduled", lambda row: sent(row, "schedule", "schedules")),
         "python": _version("py_version"),
         "r": _version("r_version"),
     }
