@@ -95,6 +95,7 @@ async def scenario(operation: str, *, patience: float = 10) -> AsyncIterator[Sce
             # A fault that was not used must not affect the sign-out.
             server.clear_script()
             assert client.in_flight == 0, "a permit was not returned"
+            # aiohttp has no public view of the connections in use.
             session = client._pipeline.session._aiohttp
             assert session is not None
             assert session.connector is not None
