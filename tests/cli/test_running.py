@@ -1,0 +1,69 @@
+"""How commands end: the library's arguments as options, and errors as exit codes."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from aconnect.cli.running import Command, Failure
+from aconnect.errors import InvalidArgumentError, ResumeError
+
+COMMAND = Command(
+    "try",
+    params=[
+        click.Option(["--name"]),
+        click.Option(["--guid"]),
+        click.Option(["--from", "from_"]),
+        click.Option(["--restart"], is_flag=True),
+        click.Option(["--server"]),
+        click.Option(["--api-key-file"]),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("pass name= or guid=", "pass --name or --guid"),
+        ("leave from_= out", "leave --from out"),
+        ("pass overwrite=True to replace it", "pass --restart to replace it"),
+        ("start again with restart=True", "start again with --restart"),
+        (
+            "no API key: pass api_key= or set CONNECT_API_KEY",
+            "no API key: pass --api-key-file or set CONNECT_API_KEY",
+        ),
+        ("pass url= (such as 'https://x')", "pass --server (such as 'https://x')"),
+        ("pass title= instead", "pass title= instead"),
+        ("GET https://x/__api__/v1/content?name=a&guid=b: refused", None),
+        ("name='a' was not found", None),
+    ],
+)
+def test_arguments_become_options(message, shown):
+    """Arguments in a message become options of the command, but nothing else is changed."""
+    assert COMMAND.with_options(message) == (shown or message)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (InvalidArgumentError("pass name="), 2, "Error: pass --name"),
+        (ResumeError("start again with restart=True"), 1, "Error: start again with --restart"),
+        (Failure("the build failed", hints=("look at the log",)), 1, "look at the log"),
+    ],
+)
+def test_errors_become_exit_codes(error, code, text):
+    """An invalid argument is a usage error; any other failure exits with 1."""
+
+    def fail():
+        raise error
+
+    command = Command(
+        "try",
+        callback=fail,
+        params=[
+            click.Option(["--name"], expose_value=False),
+            click.Option(["--restart"], is_flag=True, expose_value=False),
+        ],
+    )
+    result = CliRunner().invoke(command, [])
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert text in result.stderr
