@@ -50,7 +50,7 @@ KIND: Final = LibraryChoice("aconnect.export.series", "Kind")
 FORMAT: Final = LibraryChoice("aconnect.export.sinks", "Format")
 
 
-class Time(click.ParamType[datetime]):
+class Time(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.4
     """A date, which means midnight UTC, or a time in RFC 3339."""
 
     name = "time"
