@@ -36,6 +36,11 @@ class _OriginSlot:
 
     bound_to: Origin
 
+    def bind(self, client: ChannelOwner, scope: Scope) -> Self:
+        """Bind the object to a client and a scope, and return it."""
+        self.bound_to = (client, scope)
+        return self
+
 
 class Bound(_OriginSlot, Model, kw_only=True):
     """A model with behaviour: it can make calls through the client it came from.
@@ -43,11 +48,6 @@ class Bound(_OriginSlot, Model, kw_only=True):
     Its methods raise the errors of the operations with the same names, and `InvalidArgumentError`
     if the object lacks what a call needs, such as its id.
     """
-
-    def bind(self, client: ChannelOwner, scope: Scope) -> Self:
-        """Bind the object to a client and a scope, and return it."""
-        self.bound_to = (client, scope)
-        return self
 
     @property
     def origin(self) -> Origin:

@@ -50,7 +50,13 @@ KIND: Final = LibraryChoice("aconnect.export.series", "Kind")
 FORMAT: Final = LibraryChoice("aconnect.export.sinks", "Format")
 
 
-class Time(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.4
+if TYPE_CHECKING:
+    _TimeType = click.ParamType[datetime]
+else:
+    _TimeType = click.ParamType  # generic only since click 8.4
+
+
+class Time(_TimeType):
     """A date, which means midnight UTC, or a time in RFC 3339."""
 
     name = "time"
