@@ -66,10 +66,10 @@ def is_guid(value: str | None) -> bool:
 
 def existing(objects: Mapping[str, T], key: str, what: str) -> T:
     """Return an object from its table, which must have it."""
-    found = objects.get(key)
-    if found is None:
+    match = objects.get(key)
+    if match is None:
         raise not_found(what)
-    return found
+    return match
 
 
 def missing(call: Call, mark: str, what: str) -> ApiFault:
@@ -83,27 +83,28 @@ def remove_from(
     """Remove an object from its table; deleting it again is code 17.
 
     Args:
-        call: Knows what was deleted before.
+        call: The call, whose state records earlier deletions.
         objects: The table.
         key: The object's key in it.
-        what: What the object is called in the refusal.
-        mark: What is remembered of the deletion, where the key alone is not unique.
+        what: The name of the object in the error.
+        mark: The record of the deletion, if the key alone is not unique.
     """
     mark = mark or key
-    found = objects.pop(key, None)
-    if found is None:
+    removed = objects.pop(key, None)
+    if removed is None:
         raise missing(call, mark, what)
     call.state.deleted.add(mark)
-    return found
+    return removed
 
 
 def is_among(call: Call, entries: Iterable[Row]) -> bool:
     """Return True if the entries include the caller; without entries, every caller is included."""
     own, members = call.user["guid"], call.state.members
-    found = [
-        one["user_guid"] == own or own in members.get(one["group_guid"], ()) for one in entries
+    matches = [
+        entry["user_guid"] == own or own in members.get(entry["group_guid"], ())
+        for entry in entries
     ]
-    return call.is_admin or not found or any(found)
+    return call.is_admin or not matches or any(matches)
 
 
 def one_of(call: Call, name: str, allowed: Collection[str], default: str) -> str:
@@ -121,10 +122,10 @@ def is_descending(call: Call, default: str) -> bool:
 
 def expiry(call: Call, body: Row) -> datetime | None:
     """Parse `expires_at`, which must be in the future; None if it is missing."""
-    given = body.get("expires_at")
-    if given is None:
+    text = body.get("expires_at")
+    if text is None:
         return None
-    time = parse_time(given, "expires_at")
+    time = parse_time(text, "expires_at")
     if time <= call.state.now():
         raise bad_request("expires_at must be in the future.")
     return time

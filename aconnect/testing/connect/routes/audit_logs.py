@@ -35,8 +35,8 @@ def search_audit_logs(call: Call) -> Response:
     size = call.integer("page_size", 20, 1, MAX_LIMIT)
     skip = (call.integer("page_number", 1, 1) - 1) * size
     logs = call.state.audit_logs
-    found = logs.slice(selection, ascending=not is_descending(call, "desc"), skip=skip, limit=size)
-    return ok({"total": logs.total(selection), "results": found})
+    rows = logs.slice(selection, ascending=not is_descending(call, "desc"), skip=skip, limit=size)
+    return ok({"total": logs.total(selection), "results": rows})
 
 
 def _parse(q: str) -> Selection:

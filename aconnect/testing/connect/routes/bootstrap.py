@@ -45,17 +45,17 @@ def _is_good(token: str, secret: bytes) -> bool:
     """Return True if a token is signed with the secret, for this purpose, and has not expired."""
     try:
         head, claims, signature = token.split(".")
-        header, said = _object(head), _object(claims)
-        given = _bytes(signature)
+        header, payload = _object(head), _object(claims)
+        actual = _bytes(signature)
     except ValueError:
         return False
-    due = hmac.digest(secret, f"{head}.{claims}".encode(), hashlib.sha256)
-    ends = said.get("exp")
+    expected = hmac.digest(secret, f"{head}.{claims}".encode(), hashlib.sha256)
+    ends = payload.get("exp")
     return (
         header.get("alg") == "HS256"
-        and hmac.compare_digest(given, due)
-        and said.get("scope") == "bootstrap"
-        and said.get("aud") == "rsconnect"
+        and hmac.compare_digest(actual, expected)
+        and payload.get("scope") == "bootstrap"
+        and payload.get("aud") == "rsconnect"
         and isinstance(ends, int)
         and ends > time.time()
     )

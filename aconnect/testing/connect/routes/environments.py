@@ -142,8 +142,8 @@ def _judged(call: Call, body: Row) -> Row:
 
 
 def _installations(language: Row) -> list[Row]:
-    found = chosen(language, {"installations": (list,)}).get("installations", ())
-    rows = each_chosen("installations", found, {"version": TEXT, "path": TEXT})
+    values = chosen(language, {"installations": (list,)}).get("installations", ())
+    rows = each_chosen("installations", values, {"version": TEXT, "path": TEXT})
     for row in rows:
         if not row.get("path", "").startswith("/"):
             raise bad_request("An installation needs an absolute path.", 173)
@@ -243,15 +243,17 @@ async def add_environment_permission(call: Call) -> Response:
         existing(call.state.users, user, "The user")
     if group:
         existing(call.state.groups, group, "The group")
-    who: Row = {"user_guid": user or None, "group_guid": group or None}
-    if any({name: one[name] for name in who} == who for one in permissions.values()):
+    principal: Row = {"user_guid": user or None, "group_guid": group or None}
+    if any(
+        {name: entry[name] for name in principal} == principal for entry in permissions.values()
+    ):
         raise ApiFault(409, 247, "The user or group may already use the environment.")
     guid = str(uuid4())
     row = permissions[guid] = {
         "id": str(call.state.next_number("environment permission")),
         "guid": guid,
         "environment_guid": call.args["guid"],
-        **who,
+        **principal,
     }
     return ok(row)
 

@@ -146,8 +146,8 @@ async def deploy_content(call: Call) -> Response:
 @_old("GET", "/content/{guid}/bundles", "/v1/content/{guid}/bundles")
 def get_bundles(call: Call) -> Response:
     """List bundles by id, in pages, unlike the operation that replaced this one."""
-    found = call.state.bundles.get(content_of(call, edit=True)["guid"], {}).values()
-    return offset(call, [_only(bundle.row, _BUNDLE) for bundle in found])
+    stored = call.state.bundles.get(content_of(call, edit=True)["guid"], {}).values()
+    return offset(call, [_only(bundle.row, _BUNDLE) for bundle in stored])
 
 
 @_old("GET", "/bundles/{id}", "/v1/content/{guid}/bundles/{id}")
@@ -204,8 +204,8 @@ def get_group_content(call: Call) -> Response:
 def _permissions(call: Call, row: Row) -> list[Row]:
     """List the permissions of an item; the owner is always included, as author."""
     state = call.state
-    found = [(row["owner_guid"], "author", "user")]
-    found += [
+    roles = [(row["owner_guid"], "author", "user")]
+    roles += [
         (entry["principal_guid"], _GROUP_ROLES[entry["role"]], entry["principal_type"])
         for entry in state.permissions[row["guid"]].values()
     ]
@@ -218,7 +218,7 @@ def _permissions(call: Call, row: Row) -> list[Row]:
             "principal_role": role,
             "principal_type": kind,
         }
-        for guid, role, kind in found
+        for guid, role, kind in roles
     ]
 
 
@@ -254,14 +254,14 @@ def get_jobs_summary(call: Call) -> Response:
 
 def _outcomes(jobs: list[JobState]) -> dict[str, list[datetime]]:
     """Group the start times of finished jobs by their outcome."""
-    found: dict[str, list[datetime]] = {"failed": [], "succeeded": [], "skipped": []}
+    outcomes: dict[str, list[datetime]] = {"failed": [], "succeeded": [], "skipped": []}
     for job in jobs:
         row = job.row
         if row["status"] == _SKIPPED:
-            found["skipped"].append(row["start_time"])
+            outcomes["skipped"].append(row["start_time"])
         elif row["status"] != 0:
-            found["failed" if row["exit_code"] else "succeeded"].append(row["start_time"])
-    return found
+            outcomes["failed" if row["exit_code"] else "succeeded"].append(row["start_time"])
+    return outcomes
 
 
 def _buckets(ended: dict[str, list[datetime]]) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Which features have been used."""
+"""The features that have been used."""
 
 from aconnect.testing.connect.dialect import Call, route
 from aconnect.testing.wire import Response, ok

@@ -90,8 +90,8 @@ async def create_group(call: Call) -> Response:
 async def create_remote_group(call: Call) -> Response:
     """Create a group from the ticket of a directory search."""
     ticket = (await call.fields("temp_ticket"))["temp_ticket"]
-    found = existing(call.state.remote_groups, ticket, "The temporary ticket")
-    row = _store(call, found["name"], None)
+    remote = existing(call.state.remote_groups, ticket, "The temporary ticket")
+    row = _store(call, remote["name"], None)
     del call.state.remote_groups[ticket]
     return ok(_sent(call, row))
 
@@ -109,17 +109,17 @@ def search_remote_groups(call: Call) -> Response:
     """Search the server's groups and its directory."""
     prefix = remote_prefix(call)
     limit = call.integer("limit", 20, 1, 500)
-    found = [
+    rows = [
         {"name": row["name"], "guid": guid, "temp_ticket": f"ticket-{row['name']}"}
         for guid, row in call.state.groups.items()
         if row["name"].lower().startswith(prefix)
     ]
-    found += [
+    rows += [
         {"name": row["name"], "guid": None, "temp_ticket": ticket}
         for ticket, row in call.state.remote_groups.items()
         if row["name"].lower().startswith(prefix)
     ]
-    return ok({"current_page": 1, "total": len(found[:limit]), "results": found[:limit]})
+    return ok({"current_page": 1, "total": len(rows[:limit]), "results": rows[:limit]})
 
 
 @route("GET", "/v1/groups/{guid}")
@@ -143,17 +143,17 @@ async def update_group(call: Call) -> Response:
 
 async def _change(call: Call, kinds: Kinds) -> Response:
     row = _group(call, edit=True)
-    found = chosen(await call.fields(), kinds, short=("gid",))
-    if found.get("name", "") is None:
-        del found["name"]
-    if "name" in found:
-        if not found["name"]:
+    changes = chosen(await call.fields(), kinds, short=("gid",))
+    if changes.get("name", "") is None:
+        del changes["name"]
+    if "name" in changes:
+        if not changes["name"]:
             raise bad_request("The field name must not be empty.")
-        _refuse_taken(call, found["name"], row)
-    owner = found.get("owner_guid")
+        _refuse_taken(call, changes["name"], row)
+    owner = changes.get("owner_guid")
     if owner is not None and owner not in call.state.users:
         raise not_found("The owner")
-    row.update(found)
+    row.update(changes)
     return ok(_sent(call, row))
 
 

@@ -37,15 +37,15 @@ def languages(content: Row) -> tuple[str, ...]:
     """Return the languages whose library the server manages for an item."""
     mode = content["app_mode"]
     if mode == "quarto-static":
-        found: tuple[str, ...] = ("python", "r")
+        names: tuple[str, ...] = ("python", "r")
     elif mode.startswith(("python-", "jupyter-")):
-        found = ("python",)
+        names = ("python",)
     elif mode in {"shiny", "rmd-static", "rmd-shiny", "api"}:
-        found = ("r",)
+        names = ("r",)
     else:
-        found = ()
+        names = ()
     flags = {"python": "py_environment_management", "r": "r_environment_management"}
-    return tuple(language for language in found if content[flags[language]] is not False)
+    return tuple(language for language in names if content[flags[language]] is not False)
 
 
 def packages_of(content: Row) -> list[Row]:

@@ -53,12 +53,12 @@ def _tag(call: Call) -> Row:
 
 def ancestors(tags: dict[str, Row], tag_id: str) -> list[str]:
     """Return the ids from a tag's parent up to its category."""
-    found: list[str] = []
+    tag_ids: list[str] = []
     parent: str | None = tags[tag_id]["parent_id"]
     while parent is not None:
-        found.append(parent)
+        tag_ids.append(parent)
         parent = tags[parent]["parent_id"]
-    return found
+    return tag_ids
 
 
 def descendants(tags: dict[str, Row], tag_id: str) -> list[str]:
@@ -133,8 +133,8 @@ def delete_tag(call: Call) -> Response:
     remove_from(call, tags, given, "The tag")
     for other in gone - {given}:
         remove_from(call, tags, other, "The tag")
-    for kept in call.state.content_tags.values():
-        kept.difference_update(gone)
+    for assigned in call.state.content_tags.values():
+        assigned.difference_update(gone)
     return empty()
 
 

@@ -170,18 +170,18 @@ def search_remote_users(call: Call) -> Response:
     """Search the server's users and its directory; those not on the server have no GUID."""
     prefix = remote_prefix(call)
     limit = call.integer("limit", 20, 1, 500)
-    found = [
+    rows = [
         {**row, "guid": guid, "temp_ticket": f"ticket-{row['username']}"}
         for guid, row in call.state.users.items()
         if _matches_prefix(row, prefix)
     ]
-    found += [
+    rows += [
         {**row, "guid": None, "temp_ticket": ticket}
         for ticket, row in call.state.remote_users.items()
         if _matches_prefix(row, prefix)
     ]
-    found = [aged("user", row, call.features) for row in found[:limit]]
-    return ok({"current_page": 1, "total": len(found), "results": found})
+    rows = [aged("user", row, call.features) for row in rows[:limit]]
+    return ok({"current_page": 1, "total": len(rows), "results": rows})
 
 
 @route("POST", "/v1/users", role="administrator")
@@ -209,10 +209,10 @@ async def create_remote_user(call: Call) -> Response:
     ticket = (await call.fields("temp_ticket"))["temp_ticket"]
     row = call.state.remote_users.get(ticket)
     if row is None:
-        known = call.state.user_named(str(ticket).removeprefix("ticket-"))
-        if known is None:
+        present = call.state.user_named(str(ticket).removeprefix("ticket-"))
+        if present is None:
             raise not_found("The temporary ticket")
-        return ok(aged("user", known, call.features))
+        return ok(aged("user", present, call.features))
     _refuse_taken(call, row["username"])
     del call.state.remote_users[ticket]
     return ok(aged("user", _store(call, {name: row[name] for name in _EDITABLE}), call.features))
@@ -310,11 +310,11 @@ def _keys(call: Call) -> dict[str, tuple[str, Row]]:
     guid = call.args["guid"]
     if guid not in call.state.users or (guid != call.user["guid"] and not call.is_admin):
         raise not_found("The user")
-    known = call.state.api_keys
+    rows = call.state.api_keys
     return {
-        known[secret]["id"]: (secret, known[secret])
+        rows[secret]["id"]: (secret, rows[secret])
         for secret, owner in call.state.keys.items()
-        if owner == guid and secret in known
+        if owner == guid and secret in rows
     }
 
 

@@ -115,13 +115,13 @@ def included(call: Call) -> frozenset[str]:
     given = call.value("include")
     if not given:
         return frozenset()
-    known = {"owner", "tags"}
+    supported = {"owner", "tags"}
     if call.features.vanity_include:
-        known.add("vanity_url")
+        supported.add("vanity_url")
     if call.features.modern_fields:
-        known |= {"bookmarked", "schedule"}
+        supported |= {"bookmarked", "schedule"}
     wanted = frozenset(given.split(","))
-    if unknown := wanted - known:
+    if unknown := wanted - supported:
         raise bad_request(f"include does not know {', '.join(sorted(unknown))}.", 161)
     return wanted
 

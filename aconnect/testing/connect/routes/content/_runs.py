@@ -22,14 +22,14 @@ def start(
     """Start a run, which is both a task of a node and a job of the content.
 
     Args:
-        state: Where it is noted.
-        content: What is built or rendered.
-        tag: What the job is for.
-        owner: Guid of the user whose task it is.
-        node: Which node knows the task.
-        bundle: What is built.
-        activate: Whether a success makes the bundle the active one.
-        variant: What is rendered.
+        state: The state that the run is added to.
+        content: The content item that is built or rendered.
+        tag: The purpose of the job.
+        owner: GUID of the user that owns the task.
+        node: The node that has the task.
+        bundle: The bundle that is built.
+        activate: Whether to activate the bundle on success.
+        variant: The variant that is rendered.
     """
     number = state.next_number("job")
     row = new_job(uuid4().hex[:16], number, content, tag, state.now())

@@ -248,7 +248,7 @@ async def build_content(call: Call) -> Response:
 
 
 async def _build_bundle(call: Call) -> str:
-    """Build the given bundle, by default the active one, and activate it unless told not to."""
+    """Build the given bundle, by default the active one; activate it unless disabled."""
     content = content_of(call, edit=True)
     # Older servers do not require a body.
     given = await call.fields() if call.request.can_read_body else {}

@@ -50,13 +50,13 @@ async def add_permission(call: Call) -> Response:
     """Add an entry, or change the existing one; before 2025.11, a second one was refused."""
     content = content_of(call, edit=True)
     principal, role = await _asked(call, content)
-    known = any(row["principal_guid"] == principal for row in _entries(call).values())
-    if known and not call.features.permission_upsert:
+    exists = any(row["principal_guid"] == principal for row in _entries(call).values())
+    if exists and not call.features.permission_upsert:
         code, kind = (155, "group") if principal in call.state.groups else (154, "user")
         raise ApiFault(409, code, f"The {kind} is already in the content permission list.")
     row = call.state.permit(content["guid"], principal, role)
     created = 201 if call.features.permission_upsert else 200
-    return ok(row, 200 if known else created)
+    return ok(row, 200 if exists else created)
 
 
 @route("GET", "/v1/content/{guid}/permissions/{id}")

@@ -27,9 +27,9 @@ def search_content(call: Call) -> Response:
 def sorted_page(call: Call, rows: list[Row], sorts: set[str], sort: str) -> Row:
     """Sort the rows and return the requested page."""
     sort = one_of(call, "sort", sorts, sort)
-    known = [row for row in rows if row[sort] is not None]
-    known.sort(key=itemgetter(sort), reverse=is_descending(call, "asc"))
-    return cut(call, known + [row for row in rows if row[sort] is None])
+    present = [row for row in rows if row[sort] is not None]
+    present.sort(key=itemgetter(sort), reverse=is_descending(call, "asc"))
+    return cut(call, present + [row for row in rows if row[sort] is None])
 
 
 def _content_text(row: Row) -> str:
@@ -101,13 +101,15 @@ def _tags_at(call: Call, path: str) -> list[str]:
     """Return the ids of the tags with this name, or at the end of this path of names."""
     tags = call.state.tags
     *above, name = path.split("/")
-    found: list[str] = []
+    tag_ids: list[str] = []
     for guid, row in tags.items():
-        at, parents = row, list(above)
-        while parents and at["parent_id"] in tags and tags[at["parent_id"]]["name"] == parents[-1]:
-            at = tags[at["parent_id"]]
+        tag, parents = row, list(above)
+        while (
+            parents and tag["parent_id"] in tags and tags[tag["parent_id"]]["name"] == parents[-1]
+        ):
+            tag = tags[tag["parent_id"]]
             parents.pop()
         # A name may contain a slash itself.
         if (row["name"] == name and not parents) or row["name"] == path:
-            found.append(guid)
-    return found
+            tag_ids.append(guid)
+    return tag_ids

@@ -80,6 +80,6 @@ def _proper(given: str) -> str:
     return path
 
 
-def _collide(one: str, other: str) -> bool:
+def _collide(path: str, other: str) -> bool:
     """Return True if paths are equal, or one is below the other."""
-    return one.startswith(other) or other.startswith(one)
+    return path.startswith(other) or other.startswith(path)

@@ -76,12 +76,12 @@ def _subject(call: Call, form: dict[str, str]) -> SessionToken:
     kind = form.get("subject_token_type")
     if kind not in {USER_TOKEN, CONTENT_TOKEN}:
         raise bad_request("The subject token type is not accepted.", 214)
-    known = call.state.session_tokens.get(form.get("subject_token", ""))
-    if known is None or known.content_guid not in call.state.content:
+    token = call.state.session_tokens.get(form.get("subject_token", ""))
+    if token is None or token.content_guid not in call.state.content:
         raise bad_request("The subject token is not valid.", 215)
-    if (known.user_guid is None) is not (kind == CONTENT_TOKEN):
+    if (token.user_guid is None) is not (kind == CONTENT_TOKEN):
         raise bad_request("The subject token is of another type.", 215)
-    return known
+    return token
 
 
 def _integration(call: Call, content: str, audience: str | None) -> Row:

@@ -137,27 +137,31 @@ TEMPLATES: dict[str, Row] = {row["id"]: row for row in _templates()}
 
 def checked_config(template: str, config: Row) -> Row:
     """Return a configuration with its defaults; values outside the template are refused."""
-    known = TEMPLATES[template]
-    names = {row["name"] for row in (*known["options"], *known["fields"])}
+    schema = TEMPLATES[template]
+    names = {row["name"] for row in (*schema["options"], *schema["fields"])}
     if unknown := sorted(config.keys() - names):
         raise bad_request(f"The template has no {', '.join(unknown)}.", 228)
-    found: Row = {}
-    for option in known["options"]:
+    config_values: Row = {}
+    for option in schema["options"]:
         name = option["name"]
-        found[name] = value = config.get(name, option["default"])
+        config_values[name] = value = config.get(name, option["default"])
         fits = isinstance(value, bool) if option["type"] == "bool" else value in option["values"]
         if not fits:
             raise bad_request(f"The option {name} cannot be {value!r}.", 228)
-    for row in known["fields"]:
+    for row in schema["fields"]:
         name, when = row["name"], row["visibility_expression"]
-        if when is not None and found.get(when["name"]) != when["value"] and name not in config:
+        if (
+            when is not None
+            and config_values.get(when["name"]) != when["value"]
+            and name not in config
+        ):
             continue
         value = config.get(name, row["default"])
         if not isinstance(value, str) or re.fullmatch(row["validation"], value) is None:
             # With the value, which may be a secret, to test that the client does not show it.
             raise bad_request(f"{row['validation_description']} It is {value!r}.", 228)
-        found[name] = value
-    return found
+        config_values[name] = value
+    return config_values
 
 
 @route("GET", "/v1/oauth/templates", role="publisher", since=_SINCE)
