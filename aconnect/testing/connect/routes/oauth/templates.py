@@ -158,7 +158,7 @@ def checked_config(template: str, config: Row) -> Row:
             continue
         value = config.get(name, row["default"])
         if not isinstance(value, str) or re.fullmatch(row["validation"], value) is None:
-            # With the value, which may be a secret, to test that the client does not show it.
+            # Repeats the value, which may be a secret, as the message of a real server might.
             raise bad_request(f"{row['validation_description']} It is {value!r}.", 228)
         config_values[name] = value
     return config_values
