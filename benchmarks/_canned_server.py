@@ -34,7 +34,8 @@ http {{
         listen 127.0.0.1:{port} backlog=1024;
         location / {{
             default_type application/json;
-            alias {folder}/body.json;
+            root {folder};
+            try_files /body.json =404;
             open_file_cache max=10 inactive=1h;
         }}
     }}
