@@ -1,4 +1,4 @@
-"""One valid call of every operation of authentik, for the tests of all services."""
+"""One valid request for every operation of authentik, for the tests of all services."""
 
 from __future__ import annotations
 

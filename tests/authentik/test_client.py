@@ -17,7 +17,7 @@ INVALID = "this is no uuid"
 @pytest.mark.parametrize("tail", ["", "/", "/api/v3", "/api/v3/", "//api/v3//"])
 @pytest.mark.parametrize("root", ["https://auth.example.com", "https://example.com:9443/sso"])
 def test_all_spellings_of_the_address(root: str, tail: str) -> None:
-    """The server's address and the API's are equivalent."""
+    """The address can be that of the server or that of its API."""
     client = Client(f" {root}{tail}\n", "t")
     assert client.url == root
     assert client.api_root == f"{root}/api/v3"
@@ -34,7 +34,7 @@ def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("missing", ["AUTHENTIK_URL", "AUTHENTIK_TOKEN"])
 def test_nothing_to_go_by(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    """Without an address or token, the message says how to pass it."""
+    """Without an address or a token, the error names the missing variable."""
     monkeypatch.setenv("AUTHENTIK_URL", "https://one.example.com/")
     monkeypatch.setenv("AUTHENTIK_TOKEN", "token")
     monkeypatch.delenv(missing)
@@ -43,7 +43,7 @@ def test_nothing_to_go_by(monkeypatch: pytest.MonkeyPatch, missing: str) -> None
 
 
 async def test_a_prefix() -> None:
-    """A server below a path is reached by its own address and the API's."""
+    """A server with a path prefix can be addressed by its own URL and by that of its API."""
     async with FakeAuthentik(prefix="/sso") as server:
         for address in (server.url, f"{server.url}/api/v3/"):
             async with Client(address, server.token) as client:
@@ -51,13 +51,13 @@ async def test_a_prefix() -> None:
 
 
 async def test_the_token_goes_out(server: FakeAuthentik, client: Client) -> None:
-    """The token is a bearer token."""
+    """The token is sent as a bearer token."""
     await client.endpoints.find()
     assert server.requests[-1].headers["Authorization"] == f"Bearer {server.token}"
 
 
 async def test_a_refused_token(server: FakeAuthentik) -> None:
-    """An unknown token is an authentication error, whatever the status."""
+    """An invalid token raises AuthenticationError, although the status is 403."""
     async with Client(server.url, "another-token") as client:
         with pytest.raises(errors.AuthenticationError, match="AUTHENTIK_TOKEN") as caught:
             await client.endpoints.find()
@@ -68,7 +68,7 @@ async def test_a_refused_token(server: FakeAuthentik) -> None:
 
 
 async def test_no_permission(server: FakeAuthentik) -> None:
-    """A missing permission is reported with the server's detail and code."""
+    """A missing permission raises PermissionDeniedError with the server's detail and code."""
     async with Client(server.url, server.reader_token) as client:
         tokens = await client.connection_tokens.find()
         with pytest.raises(errors.PermissionDeniedError) as caught:
@@ -78,7 +78,7 @@ async def test_no_permission(server: FakeAuthentik) -> None:
 
 
 async def test_every_field_that_is_wrong(client: Client) -> None:
-    """All errors of fields are in the message, and unchanged in the payload."""
+    """The message lists the errors of all fields; the payload has them unchanged."""
     with pytest.raises(errors.BadRequestError) as caught:
         await client.endpoints.create(
             name=" ", provider=99, protocol="telnet", host="h", auth_mode="prompt"
@@ -94,7 +94,7 @@ async def test_every_field_that_is_wrong(client: Client) -> None:
 
 
 async def test_an_endpoint_that_does_not_exist(client: Client) -> None:
-    """A token cannot be moved to a missing object."""
+    """A token cannot be moved to an endpoint that does not exist."""
     token = await client.connection_tokens.find().first()
     assert token is not None
     with pytest.raises(errors.BadRequestError, match=f"endpoint: .{INVALID}. is not a valid UUID"):
@@ -102,7 +102,7 @@ async def test_an_endpoint_that_does_not_exist(client: Client) -> None:
 
 
 async def test_errors_about_no_single_field(client: Client) -> None:
-    """Errors of the whole body have no field name."""
+    """An error about the whole body is reported without a field name."""
     with pytest.raises(errors.BadRequestError) as caught:
         await client.request("POST", "/rac/endpoints/", json=[])
     assert caught.value.message == "Invalid data. Expected a dictionary, but got list."
@@ -154,7 +154,7 @@ async def test_error_bodies(
     message: str | None,
     code: str | None,
 ) -> None:
-    """An error has class, message and code, and the body as its payload."""
+    """An error has the class, message and code of the response, and the body as its payload."""
     server.script(faults.status(status, body=body))
     async with Client(server.url, server.token, retry=NO_RETRY) as client:
         with pytest.raises(kind) as caught:
@@ -168,6 +168,6 @@ async def test_error_bodies(
 
 
 async def test_a_page_of_the_web_server(client: Client) -> None:
-    """An address that is not the API's is named as the likely cause."""
+    """If the response is not from the API, the error names the address as the likely cause."""
     with pytest.raises(errors.NotFoundError, match="AUTHENTIK_URL"):
         await client.request("GET", "/rac/nothing/")

@@ -1,4 +1,4 @@
-"""The simulated authentik refuses what the server refuses, tested without the client."""
+"""The simulated authentik rejects the same requests as the server; tested without the client."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENDPOINTS = "/rac/endpoints/"
 async def ask(
     server: FakeAuthentik, method: str, path: str, token: str | None = None, **options: Any
 ) -> tuple[int, Any]:
-    """Send a request and return status and body."""
+    """Send a request and return the status and the body."""
     headers = {"Authorization": f"Bearer {server.token if token is None else token}"}
     async with (
         aiohttp.ClientSession() as session,
@@ -94,12 +94,12 @@ async def test_refusals(
     status: int,
     body: object,
 ) -> None:
-    """Each refusal has the server's status and body."""
+    """Each error response has the server's status and body."""
     assert await ask(server, method, path, **options) == (status, body)
 
 
 async def test_a_body_other_than_json(server: FakeAuthentik) -> None:
-    """Malformed requests are refused as by the server."""
+    """A body that is not JSON returns the server's parse error."""
     status, body = await ask(server, "POST", ENDPOINTS, data=b"{")
     assert status == 400
     assert body["code"] == "parse_error"
@@ -107,7 +107,7 @@ async def test_a_body_other_than_json(server: FakeAuthentik) -> None:
 
 
 async def test_null_is_no_provider_and_no_endpoint(server: FakeAuthentik) -> None:
-    """A token cannot lose its provider or endpoint; all errors are reported together."""
+    """Null is invalid for provider and endpoint; all invalid fields are reported together."""
     pk = next(iter(server.state.connection_tokens))
     body = {"provider": None, "endpoint": None, "pk": "x"}
     status, refusal = await ask(server, "PATCH", f"{TOKENS}{pk}/", json=body)
@@ -142,13 +142,13 @@ async def test_page_sizes(server: FakeAuthentik) -> None:
 
 
 async def test_ordering_by_an_unknown_field(server: FakeAuthentik) -> None:
-    """An unknown order is ignored."""
+    """Ordering by an unknown field is ignored."""
     _, usual = await ask(server, "GET", ENDPOINTS)
     assert await ask(server, "GET", ENDPOINTS + "?ordering=-nothing") == (200, usual)
 
 
 async def test_the_same_calls_make_the_same_state() -> None:
-    """Two servers with the same requests are the same."""
+    """Two servers that receive the same requests have the same state."""
     fields = {"name": "n", "provider": 1, "protocol": "ssh", "host": "h", "auth_mode": "prompt"}
     responses: list[tuple[object, object]] = []
     for _ in range(2):

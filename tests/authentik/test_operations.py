@@ -39,7 +39,7 @@ async def other(client: Client) -> Endpoint:
 
 
 async def test_a_token_comes_with_its_objects(client: Client, token: ConnectionToken) -> None:
-    """Provider, endpoint and user of a token are models."""
+    """The provider, endpoint and user of a token are decoded as objects."""
     found = await client.connection_tokens.get(token.pk)
     assert found == token
     assert found.provider_obj is not None
@@ -56,7 +56,7 @@ async def test_a_token_comes_with_its_objects(client: Client, token: ConnectionT
 async def test_a_partial_update_sends_only_what_was_given(
     server: FakeAuthentik, client: Client, token: ConnectionToken, other: Endpoint
 ) -> None:
-    """A partial update sends the given fields only."""
+    """A partial update sends only the fields that are passed."""
     changed = await client.connection_tokens.patch(token.pk, endpoint=other.pk)
     assert server.requests[-1].json() == {"endpoint": other.pk}
     assert (changed.pk, changed.provider, changed.endpoint) == (token.pk, token.provider, other.pk)
@@ -79,7 +79,7 @@ async def test_tokens_are_updated(client: Client, token: ConnectionToken, other:
 
 
 async def test_tokens_are_deleted(client: Client, token: ConnectionToken) -> None:
-    """A deleted token is gone; no object used it."""
+    """A token that no object uses can be deleted, and is then not found."""
     assert await token.used_by() == []
     await token.delete()
     with pytest.raises(errors.NotFoundError, match="No ConnectionToken"):
@@ -97,14 +97,14 @@ async def test_tokens_are_deleted(client: Client, token: ConnectionToken) -> Non
 async def test_tokens_are_filtered(
     server: FakeAuthentik, client: Client, query: dict[str, int], sent: str, count: int
 ) -> None:
-    """Filters are sent under the API's names."""
+    """Filters are sent with the API's parameter names."""
     found = await client.connection_tokens.find(**query)  # type: ignore[arg-type]
     assert server.requests[-1].query_string == f"{sent}&page=1&page_size=100"
     assert len(found) == count
 
 
 async def test_tokens_of_an_endpoint_in_order(client: Client, token: ConnectionToken) -> None:
-    """Tokens are found by endpoint, in the given order."""
+    """Tokens can be filtered by endpoint and are returned in the requested order."""
     found = await client.connection_tokens.find(endpoint=token.endpoint, ordering="-pk")
     assert {one.endpoint for one in found} == {token.endpoint}
     assert [one.pk for one in found] == sorted((one.pk for one in found), reverse=True)
@@ -112,7 +112,7 @@ async def test_tokens_of_an_endpoint_in_order(client: Client, token: ConnectionT
 
 
 async def test_the_life_of_an_endpoint(server: FakeAuthentik, client: Client) -> None:
-    """An endpoint is created, read, updated in whole and in part, and deleted."""
+    """An endpoint can be created, read, fully or partially updated, and deleted."""
     made = await client.endpoints.create(
         name="new",
         provider=1,
@@ -138,7 +138,7 @@ async def test_the_life_of_an_endpoint(server: FakeAuthentik, client: Client) ->
 async def test_an_endpoint_and_what_uses_it(
     server: FakeAuthentik, client: Client, endpoint: Endpoint
 ) -> None:
-    """The objects that use an endpoint are listed, and deleted with it."""
+    """The objects that use an endpoint are listed, and are deleted with it."""
     users = await endpoint.used_by()
     assert {one.action for one in users} == {UsedByAction.CASCADE}
     assert {one.pk for one in users} <= server.state.connection_tokens.keys()
@@ -149,19 +149,19 @@ async def test_an_endpoint_and_what_uses_it(
 
 
 async def test_the_endpoint_of_a_token_can_make_calls(token: ConnectionToken) -> None:
-    """Objects inside another object can make calls."""
+    """Nested objects are bound to the client and can make requests."""
     assert token.endpoint_obj is not None
     assert await token.endpoint_obj.used_by()
 
 
 async def test_an_endpoint_without_a_client() -> None:
-    """An endpoint without a client raises a clear error."""
+    """An endpoint that is not bound to a client raises RuntimeError."""
     with pytest.raises(RuntimeError, match="did not come from a client"):
         await Endpoint(pk="x").delete()
 
 
 async def test_values_of_later_versions(server: FakeAuthentik, client: Client) -> None:
-    """Unknown protocols and fields are accepted."""
+    """Unknown protocols and fields of later versions are accepted."""
     row = next(iter(server.state.endpoints.values()))
     row.update(protocol="spice", later={"x": 1})
     found = await client.endpoints.get(row["pk"])
@@ -170,7 +170,7 @@ async def test_values_of_later_versions(server: FakeAuthentik, client: Client) -
 
 
 async def test_endpoints_are_filtered(server: FakeAuthentik, client: Client) -> None:
-    """Endpoints are found by name, provider or search, in order."""
+    """Endpoints can be filtered by name, provider or search text, and sorted."""
     found = client.endpoints.find
     assert [one.name for one in await found(name="machine-001")] == ["machine-001"]
     assert [one.name for one in await found(provider=2)] == ["machine-001"]

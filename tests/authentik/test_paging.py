@@ -60,7 +60,7 @@ async def test_all_rows_once_in_order(
 async def test_a_server_that_returns_all_rows_on_every_page(
     count: int, size: int, hidden: int
 ) -> None:
-    """Rows that are on every page are yielded once, even if others are counted."""
+    """If every page has all rows, each row is yielded once, even if the count is higher."""
     whole = serve(count + hidden)
 
     def response(query: dict[str, str]) -> dict[str, object]:
@@ -75,7 +75,7 @@ async def test_a_server_that_returns_all_rows_on_every_page(
 
 @given(st.integers(1, 40), st.integers(1, 10), st.integers(1, 10), st.booleans())
 async def test_going_on_with_a_token(count: int, size: int, other: int, repeats: bool) -> None:
-    """The remaining rows can be fetched later, even with another page size."""
+    """A token resumes with the remaining rows, even with another page size."""
     pager = FakePager(serve(count))
     style = Pages(repeats=repeats)
     seen: list[int] = []
@@ -90,7 +90,7 @@ async def test_going_on_with_a_token(count: int, size: int, other: int, repeats:
 
 
 async def test_pages_without_pagination_data() -> None:
-    """The number of the next page is enough."""
+    """A page needs no pagination data except the number of the next page."""
     whole = serve(10)
 
     def response(query: dict[str, str]) -> dict[str, object]:
@@ -104,7 +104,7 @@ async def test_pages_without_pagination_data() -> None:
 
 
 async def test_the_count_is_one_small_request() -> None:
-    """The total is the server's count."""
+    """`total` returns the server's count with one small request."""
     pager = FakePager(serve(250))
     assert await pager.find(Pages()).total() == 250
     assert pager.targets == ["/v1/things?page=1&page_size=1"]
@@ -112,7 +112,7 @@ async def test_the_count_is_one_small_request() -> None:
 
 @pytest.mark.parametrize("after", [1, 2])
 async def test_a_page_that_comes_again_ends_the_paging(after: int) -> None:
-    """A server that repeats the next page for ever is detected."""
+    """A server that returns the same next page again raises PageLoopError."""
     response = serve(10)
 
     def again(query: dict[str, str]) -> dict[str, object]:
@@ -128,13 +128,13 @@ async def test_a_page_that_comes_again_ends_the_paging(after: int) -> None:
     [b"[]", b"{}", b'{"results": []}', b'{"results": [], "pagination": {"next": "two"}}'],
 )
 async def test_a_page_of_another_shape_is_an_error(body: bytes) -> None:
-    """Without rows or pagination data, the response is an error."""
+    """A response without rows or pagination data raises DecodeError."""
     with pytest.raises(errors.DecodeError):
         await FakePager(lambda _: body).find(Pages())
 
 
 async def test_over_a_socket(server: FakeAuthentik, client: Client) -> None:
-    """Tokens are paged by the simulated server too, and endpoints of a superuser."""
+    """The simulated server pages tokens, and the full list of endpoints for a superuser."""
     for number in range(230):
         endpoint = server.state.add_endpoint(f"more-{number:03}")
         server.state.add_connection_token(endpoint["pk"])
@@ -150,7 +150,7 @@ async def test_over_a_socket(server: FakeAuthentik, client: Client) -> None:
 
 @pytest.mark.parametrize("hidden", [0, 1, 5, 30, 150, 230])
 async def test_endpoints_that_the_owner_may_open(hidden: int) -> None:
-    """Each endpoint is yielded once, though every page has all of them."""
+    """Each endpoint is yielded once, although every page contains all of them."""
     async with FakeAuthentik(endpoints=230) as server:
         server.state.forbidden.update(list(server.state.endpoints)[:hidden])
         async with Client(server.url, server.reader_token, clock=VirtualClock()) as client:

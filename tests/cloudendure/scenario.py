@@ -13,7 +13,7 @@ class CloudEndureScene(Scene[FakeCloudEndure, Client]):
     """An account with an invited user and a project with machines and an audit log."""
 
     async def set_up(self) -> None:
-        """Record the ids of the seed; makes no request."""
+        """Record the ids of the seed, without a request."""
         project = next(iter(self.server.state.projects))
         (machine, *_) = self.server.state.machines[project]
         (invitation, *_) = self.server.state.invitations

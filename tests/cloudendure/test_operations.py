@@ -1,4 +1,4 @@
-"""Every operation over a real socket."""
+"""Every operation of CloudEndure, over a real socket."""
 
 import msgspec
 import pytest
@@ -13,7 +13,7 @@ PROJECT = "project-1"
 
 
 def test_all_operations_are_declared() -> None:
-    """Twelve operations, login, logout and the current user; the audit log in two formats."""
+    """Twelve operations, login, logout and `me` are declared; the audit log in two formats."""
     declared = {e.method + e.template for k, e in REGISTRY.items() if k.startswith("cloudendure:")}
     assert len(declared) == 15
     assert sum(key.startswith("cloudendure:") for key in REGISTRY) == 16
@@ -26,7 +26,7 @@ async def test_access(client: Client, server: FakeCloudEndure) -> None:
 
 
 async def test_a_mail_is_not_sent_twice(client: Client, server: FakeCloudEndure) -> None:
-    """A lost response of the GET that sends a mail is not retried."""
+    """The GET request that sends a mail is not retried if its response is lost."""
     server.script(faults.after(faults.reset()), on="GET /accounts/*")
     with pytest.raises(errors.ConnectionLostError):
         await client.accounts.access("account-1", username="user@example.com")
@@ -34,7 +34,7 @@ async def test_a_mail_is_not_sent_twice(client: Client, server: FakeCloudEndure)
 
 
 async def test_extended_info(client: Client) -> None:
-    """The account contains its user, projects, clouds and configurations."""
+    """The extended information has the account's user, projects and configurations."""
     info = await client.accounts.extended_info()
     assert info.account is not None
     assert info.account.owner_id == "user-1"
@@ -49,7 +49,7 @@ async def test_extended_info(client: Client) -> None:
 
 
 async def test_users_of_projects(client: Client, server: FakeCloudEndure) -> None:
-    """Users are added to projects and removed, in the vendor's format."""
+    """Users are added to and removed from projects, in the vendor's request format."""
     await client.projects.assign_users({PROJECT: ["user-2", "user-3"]})
     assert server.state.projects[PROJECT]["usersIDs"] == ["user-1", "user-2", "user-3"]
     assert server.requests[-1].json() == {
@@ -63,13 +63,13 @@ async def test_users_of_projects(client: Client, server: FakeCloudEndure) -> Non
 
 
 async def test_storage(client: Client) -> None:
-    """A project's storage is in bytes."""
+    """The storage of a project is returned in bytes."""
     storage = await client.projects.storage(PROJECT)
     assert (storage.project_id, storage.points_in_time_total_bytes) == (PROJECT, 1 << 40)
 
 
 async def test_force_rescan(client: Client, server: FakeCloudEndure) -> None:
-    """A rescan is started; an unknown machine is a bad request, as documented."""
+    """A rescan is started; an unknown machine raises BadRequestError, as documented."""
     await client.machines.force_rescan(PROJECT, "project-1-machine-1")
     assert server.state.rescans == ["project-1-machine-1"]
     with pytest.raises(errors.BadRequestError, match="no machine"):
@@ -77,7 +77,7 @@ async def test_force_rescan(client: Client, server: FakeCloudEndure) -> None:
 
 
 async def test_create_user(client: Client) -> None:
-    """Both 200 and 202 return a user; an existing user is a conflict."""
+    """Both 200 and 202 return the user; an existing user raises ConflictError."""
     made = await client.users.create(username="new@example.com")
     assert (made.username, made.status) == ("new@example.com", UserStatus.PENDING)
     again = await client.with_response(client.users.create, username="new@example.com")
@@ -87,7 +87,7 @@ async def test_create_user(client: Client) -> None:
 
 
 async def test_roles(client: Client, server: FakeCloudEndure) -> None:
-    """Roles are assigned and revoked, and the changed users returned."""
+    """Roles are assigned and revoked; the updated users are returned."""
     (user,) = await client.users.assign_roles({"user-2": [Role.ACCOUNT_ADMIN]})
     assert user.roles == [Role.USER, Role.ACCOUNT_ADMIN]
     assert server.requests[-1].json() == {
@@ -100,7 +100,7 @@ async def test_roles(client: Client, server: FakeCloudEndure) -> None:
 
 
 async def test_set_password(client: Client, server: FakeCloudEndure) -> None:
-    """An invited user sets its password without a session; the invitation works once."""
+    """An invited user sets a password without a session; the invitation works once."""
     token = next(iter(server.state.invitations))
     await client.users.set_password(token=token, new_password="chosen")
     assert [request.path for request in server.requests] == ["/setPassword"]
@@ -112,12 +112,12 @@ async def test_set_password(client: Client, server: FakeCloudEndure) -> None:
 
 
 async def test_me(client: Client) -> None:
-    """The current user is the one who signed in."""
+    """`me` returns the user that is signed in."""
     assert (await client.users.me()).username == "owner@example.com"
 
 
 async def test_an_unknown_role_is_kept(client: Client, server: FakeCloudEndure) -> None:
-    """Unknown fields of later versions are ignored."""
+    """An unknown role is kept, and an unknown field is ignored."""
     server.state.users["user-1"].update(roles=["LATER"], later={"x": 1})
     assert (await client.users.me()).roles == [Role("LATER")]
 
@@ -135,7 +135,7 @@ async def test_an_unknown_role_is_kept(client: Client, server: FakeCloudEndure) 
 async def test_errors(
     client: Client, server: FakeCloudEndure, status: int, kind: type[errors.ApiError]
 ) -> None:
-    """An error has the status's class and the vendor's message and code."""
+    """An error has the class of its status, and the vendor's message and code."""
     body = {"message": "It is said.", "code": "SAID"}
     server.script(*[faults.status(status, body=body)] * 9, on="GET /me")
     with pytest.raises(kind, match="It is said") as caught:
@@ -145,13 +145,13 @@ async def test_errors(
 
 
 async def test_an_error_without_a_body(client: Client, server: FakeCloudEndure) -> None:
-    """An error that is not CloudEndure's is reported as such."""
+    """The error for a 404 without a body names `base_url` as the likely cause."""
     server.script(faults.status(404), on="GET /me")
     with pytest.raises(errors.NotFoundError, match="base_url"):
         await client.users.me()
 
 
 async def test_models_go_both_ways(client: Client) -> None:
-    """Decoded objects can be encoded again, in the vendor's format."""
+    """Decoded objects are encoded with the vendor's field names."""
     user = await client.users.me()
     assert msgspec.to_builtins(user)["selfLink"] == "/api/latest/users/user-1"

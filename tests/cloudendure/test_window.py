@@ -1,4 +1,4 @@
-"""The audit log: one response, and all entries of time windows."""
+"""The audit log: single responses, and all entries of a time window."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -19,7 +19,7 @@ Ends = Literal["[]", "[)", "(]"]
 
 
 async def test_one_answer(client: Client, server: FakeCloudEndure) -> None:
-    """A response has the newest entries and says whether there are more."""
+    """A response has the newest entries, and reports whether there are more."""
     log = await client.projects.audit_log(PROJECT, limit=3)
     assert [entry.description for entry in log.items] == ["Event 10", "Event 9", "Event 8"]
     assert log.has_more_results
@@ -34,7 +34,7 @@ async def test_one_answer(client: Client, server: FakeCloudEndure) -> None:
 
 
 async def test_csv(client: Client) -> None:
-    """CSV is returned as the server's text."""
+    """CSV is returned as text, as the server sends it."""
     text = await client.projects.audit_log_csv(PROJECT, limit=1)
     assert text.splitlines()[0].startswith("timestamp,username")
     assert len(text.splitlines()) == 2
@@ -42,7 +42,7 @@ async def test_csv(client: Client) -> None:
 
 @pytest.mark.parametrize("name", ["audit_log", "audit_log_csv"])
 async def test_refusals(client: Client, server: FakeCloudEndure, name: str) -> None:
-    """Half a window and a limit out of bounds are refused before anything is sent."""
+    """An incomplete window or an invalid limit or time is refused before any request."""
     ask = getattr(client.projects, name)
     with pytest.raises(errors.InvalidArgumentError, match="without to_date_time"):
         await ask(PROJECT, from_date_time=START)
@@ -62,7 +62,7 @@ async def test_refusals(client: Client, server: FakeCloudEndure, name: str) -> N
 
 @pytest.mark.parametrize("ends", ["[]", "[)", "(]"])
 async def test_all_of_it(client: Client, server: FakeCloudEndure, ends: Ends) -> None:
-    """All entries arrive once, oldest first, whichever ends of a window are inclusive."""
+    """All entries arrive once, oldest first, for inclusive and exclusive ends of a window."""
     server.state.ends = ends
     for n in range(200):
         server.state.add_event(PROJECT, START + timedelta(seconds=n // 4, days=1))
@@ -75,14 +75,14 @@ async def test_all_of_it(client: Client, server: FakeCloudEndure, ends: Ends) ->
 
 
 async def test_until_now(client: Client) -> None:
-    """Without an end, the window ends now, and one response is one request."""
+    """Without an end, the window ends at the current time."""
     begin = "2021-03-01t00:00:00z"
     found = [e async for e in client.projects.audit_log_events(PROJECT, from_date_time=begin)]
     assert len(found) == 10
 
 
 class Log:
-    """A server's log, which decides the entries of a response and the ends of windows."""
+    """The log of a server with a limit per response and inclusive or exclusive ends."""
 
     def __init__(self, times: list[datetime], limit: int, ends: Ends, keep: str) -> None:
         self.entries = [AuditLogEntry(timestamp=t, job_id=str(n)) for n, t in enumerate(times)]
@@ -106,7 +106,7 @@ class Log:
         return AuditLog(items=kept[::-1], has_more_results=len(found) > self.limit)
 
 
-# Few instants, close together and far apart, so that many entries share one.
+# Few distinct times, close together and far apart, so that many entries share one.
 _TIMES = st.builds(
     lambda seconds, ticks: START + timedelta(seconds=seconds, microseconds=ticks),
     st.one_of(st.integers(0, 5), st.integers(0, 2_000_000)),
@@ -125,7 +125,7 @@ _TIMES = st.builds(
 async def test_nothing_is_lost_or_doubled(
     times: list[datetime], limit: int, ends: Ends, keep: str, begin: datetime, length: int
 ) -> None:
-    """Each entry of a window arrives once and in order, or an instant has too many entries."""
+    """Each entry arrives once and in order, unless one instant has too many entries."""
     log = Log(sorted(times), limit, ends, keep)
     end = begin + timedelta(seconds=length)
     expected = log.inside(begin, end)
@@ -133,7 +133,7 @@ async def test_nothing_is_lost_or_doubled(
     found: list[AuditLogEntry] = []
     try:
         async for entry in events(log.ask, begin, end, "the log"):
-            found.append(entry)  # noqa: PERF401  what came before the error counts too
+            found.append(entry)  # noqa: PERF401  entries before the error count too
     except TooManyAtOnceError:
         assert crowd > limit
         ids = {entry.job_id for entry in found}
@@ -146,7 +146,7 @@ async def test_nothing_is_lost_or_doubled(
 
 
 async def test_too_many_at_once() -> None:
-    """More entries at one instant than a response can have are an error with the time."""
+    """Too many entries at one instant raise TooManyAtOnceError, which names the time."""
     log = Log([START] * 5, 4, "[]", "newest")
     with pytest.raises(TooManyAtOnceError, match=r"more than 4 entries .* 2021-03-01T00:00:00Z"):
         async for _ in events(log.ask, START - timedelta(days=1), END, "the log"):
@@ -155,7 +155,7 @@ async def test_too_many_at_once() -> None:
 
 @pytest.mark.parametrize(("count", "limit"), [(10_000, 100), (1500, 1500), (3000, 1500)])
 async def test_cost(count: int, limit: int) -> None:
-    """The number of requests depends on the number of entries, not on the length of time."""
+    """The number of requests grows with the number of entries, not with the window."""
     log = Log([START + timedelta(seconds=n) for n in range(count)], limit, "[]", "newest")
     begin, end = START, START + timedelta(seconds=count)
     assert len([e async for e in events(log.ask, begin, end, "the log")]) == count

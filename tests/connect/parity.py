@@ -1,8 +1,8 @@
 """The comparison with posit-sdk, and the table of differences in the docs.
 
-Decides what counts as the same: the path and the name, with `await` in front. An attribute that
-asks the server may be a method without arguments here. Every parameter that posit-sdk names can be
-given here by that name.
+Decides what counts as the same: the path and the name, after `await`. An attribute that makes a
+request may be a method without arguments here. Every parameter that posit-sdk accepts by name must
+be accepted here by the same name.
 """
 
 from __future__ import annotations
@@ -36,15 +36,14 @@ OURS: Final = Library("aconnect", through=frozenset({"LazySequence", "Paged"}))
 PLAIN: Final = frozenset(
     {"Active", "BaseResource", "ContextManager", "Resource", "Resources", "ResourceSequence"}
 )
-"""Members that make mappings and sequences of posit-sdk's classes; the table has one line for
-all."""
+"""Classes whose members only make a mapping or a sequence; the table has one line for all."""
 NOUNS: Final[Mapping[str, str]] = {
     "ContentItem": "content",
     "ContentItemOAuth": "content.oauth",
     "ContentItemRepository": "repository",
 }
 COUNTERPARTS: Final[Mapping[str, str]] = {"Task": "Task", "Vanity": "Vanity"}
-"""The class for one of posit-sdk, if no common path leads to it."""
+"""The class here for a class of posit-sdk, if no common path leads to it."""
 
 _CODE: Final = re.compile(r"`([^`]+)`")
 _SUBJECT: Final = re.compile(r"^(\w+(?:\.\w+)+)(?:\((\w+(?:, \w+)*)\))?( \(\w+\))?$")
@@ -52,7 +51,7 @@ _SUBJECT: Final = re.compile(r"^(\w+(?:\.\w+)+)(?:\((\w+(?:, \w+)*)\))?( \(\w+\)
 
 @dataclass(slots=True)
 class Comparison:
-    """A name of posit-sdk, and its counterpart."""
+    """The names of posit-sdk, and their counterparts here."""
 
     theirs: Mapping[str, Member]
     differing: dict[str, str] = field(default_factory=dict)
@@ -132,7 +131,7 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
-    """Parse the table of the page."""
+    """Parse the table of the migration page."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     assert HEAD in lines, f"{PAGE.name} has no table that begins with {HEAD}"
     for number, line in enumerate(lines[lines.index(HEAD) + 2 :], lines.index(HEAD) + 3):
@@ -162,7 +161,7 @@ def unknown(text: str, nouns: Mapping[str, tuple[type, ...]]) -> Iterator[str]:
 
 
 def _at(node: ast.expr, nouns: Mapping[str, tuple[type, ...]]) -> tuple[type, ...] | None:
-    """Return the classes of an expression's value; none if it is not ours, None if it is wrong."""
+    """Return the classes of an expression; empty if not ours, None if a name does not exist."""
     match node:
         case ast.Name(id=name):
             return nouns.get(name, ())

@@ -64,7 +64,7 @@ class Library:
     """The results of members without annotations: `Class.member` to the name of a class."""
 
     def member(self, holder: type, name: str) -> Member | None:
-        """Return a member, however it was defined; None if there is none."""
+        """Return a member regardless of how it is defined, or None."""
         value = inspect.getattr_static(holder, name, None)
         origin, annotation = _annotated(holder, name)
         known = self._known(holder, name)
@@ -224,11 +224,11 @@ def _set_at_birth(holder: type) -> list[str]:
 def walk(
     library: Library, start: type, *, plain: Collection[str], nouns: Mapping[str, str]
 ) -> dict[str, Member]:
-    """Walk from a client through everything that its members give, each class once.
+    """Walk from a client through all classes that its members return, each class once.
 
-    A class that an attribute leads to is named by its shortest path (`client.groups`), what methods
-    give by its noun (`group`, or what `nouns` says). Members of the `plain` classes are left out:
-    those only make a mapping or a sequence of their heirs.
+    The class of an attribute is named by its shortest path (`client.groups`), and the class that a
+    method returns by its noun (`group`, or its entry in `nouns`). Members of the `plain` classes
+    are omitted: they only turn their subclasses into a mapping or a sequence.
     """
     found: dict[str, Member] = {}
     ahead: deque[tuple[type, str]] = deque([(start, "client")])

@@ -1,4 +1,4 @@
-"""API keys work until they expire, and are returned once; users have content and groups."""
+"""API keys are returned once and work until they expire; users have content and groups."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ async def test_a_key_lives_and_ends(server, client):
 
 
 async def test_a_key_is_not_printed(client):
-    """A key is not shown by any way of printing its object, only by its attribute."""
+    """A key is redacted in every printed form of its object; the attribute has the value."""
     key = await (await client.me()).keys.create(name="secret")
     assert key.key is not None
     for shown in (repr(key), str(key), f"{[key]}", pretty_repr(key)):
@@ -59,7 +59,7 @@ async def test_a_key_expires(server, client):
 
 
 async def test_keys_of_others(server, client):
-    """A key is created for its owner only, and never with a higher role."""
+    """A key can be created only for the caller, and not with a higher role."""
     publisher = server.state.user_named("publisher")["guid"]
     with pytest.raises(errors.PermissionDeniedError):
         await client.users.handle(publisher).keys.create(name="for another")
@@ -85,7 +85,7 @@ async def test_content_of_a_user(server, client):
 
 
 async def test_groups_of_a_user(server, client):
-    """The groups of a user are found with one request per group, and joined and left with one."""
+    """The groups of a user are listed with one request per group, and can be joined and left."""
     user = await client.users.find_one(prefix="viewer")
     assert user is not None
     state = server.state

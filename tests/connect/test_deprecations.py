@@ -1,4 +1,4 @@
-"""Deprecated operations cause one warning per operation, at the caller's line."""
+"""A deprecated operation causes one DeprecationWarning, at the caller's line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class World:
         self.line = 0
 
     def here(self) -> None:
-        """Record the calling line: a warning is expected at the next one."""
+        """Record that a warning is expected at the line after the calling one."""
         self.line = sys._getframe(1).f_lineno + 1
 
 
@@ -145,7 +145,7 @@ WAYS: dict[Callable[[World], Awaitable[None]], str] = {
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 async def test_the_callers_line(world: World, way: Callable[[World], Awaitable[None]]) -> None:
-    """The warning names the operation and points at the caller's line, however it is called."""
+    """The warning names the operation and points at the caller's line, for every type of call."""
     with all_warnings() as caught:
         await way(world)
     (one,) = caught
@@ -155,7 +155,7 @@ async def test_the_callers_line(world: World, way: Callable[[World], Awaitable[N
 
 
 async def test_in_a_task(world: World) -> None:
-    """In a task, there is no caller's line; the warning points at what runs the loop."""
+    """In a task, which has no caller, the warning points at the code that runs the event loop."""
     with all_warnings() as caught:
         rows = world.old.experimental.bundles.find(world.guid).prefetch(1)
         assert [row.id async for row in rows]
@@ -165,7 +165,7 @@ async def test_in_a_task(world: World) -> None:
 
 
 async def operations(client: Client) -> list[str]:
-    """Call two operations twice, and return the warnings."""
+    """Call two operations twice and return the operations that the warnings name."""
     with all_warnings() as caught:
         for _ in range(2):
             await client.examples.find()
@@ -174,7 +174,7 @@ async def operations(client: Client) -> list[str]:
 
 
 async def test_once_for_an_operation(world: World) -> None:
-    """Each operation causes one warning, and another one with another client."""
+    """Each operation causes one warning per client."""
     both = ["examples.find", "examples.zip"]
     assert await operations(world.client) == both
     assert await operations(world.client) == []
@@ -183,14 +183,14 @@ async def test_once_for_an_operation(world: World) -> None:
 
 
 async def test_with_options(world: World) -> None:
-    """Clients made by `with_options` count as one client."""
+    """A client and the clients made by `with_options` share one warning per operation."""
     assert await operations(world.client.with_options(timeout=5.0)) != []
     assert await operations(world.client) == []
     assert await operations(world.client.with_options(timeout=6.0)) == []
 
 
 async def test_many_pages(world: World) -> None:
-    """A list of many pages causes one warning."""
+    """A list of several pages causes one warning."""
     with all_warnings() as caught:
         await world.old.experimental.bundles.find(world.guid).page_size(1)
     assert len(caught) == 1
@@ -206,7 +206,7 @@ async def test_nothing_else_is(world: World, ask: str) -> None:
 
 @pytest.mark.parametrize(("version", "times"), [("2023.09.0", 0), ("2024.05.0", 1)])
 async def test_since_when(version: str, times: int) -> None:
-    """The older bootstrap is deprecated from the version that added its replacement."""
+    """The experimental bootstrap is deprecated since the version that added its replacement."""
     async with FakeConnect(version=version) as server, Client(server.url, "none") as client:
         server.state.users.clear()
         token = bootstrap_token(server.state.bootstrap_secret, time.time()).reveal()
@@ -224,7 +224,7 @@ async def test_a_refusal_is_not_warned_of(world: World) -> None:
 
 
 async def test_as_an_error(world: World) -> None:
-    """If warnings are errors, the call raises, and keeps no permit or connection."""
+    """If warnings are errors, the call raises one and releases its permit and connection."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(DeprecationWarning, match=r"examples\.zip"):

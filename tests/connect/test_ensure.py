@@ -1,4 +1,4 @@
-"""Idempotent steps: members, paths of tags, and deletions."""
+"""Idempotent operations: members, tag paths and deletions."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from aconnect.testing.connect.routes.tags import new_tag
 
 
 async def test_ensure_member(server, client):
-    """A user is added once; the result is True if by this call."""
+    """`ensure_member` adds a missing user, and returns True if it did."""
     group = await client.groups.create(name="fresh")
     user = await client.me()
     assert await group.ensure_member(user) is True
@@ -24,7 +24,7 @@ async def test_ensure_member(server, client):
 
 @pytest.mark.parametrize("path", ["A/B/C", ["A", "B", "C"], ("A", "B", "C")], ids=repr)
 async def test_ensure_tag_path(server, client, path):
-    """Only the missing tags are created, from the category down."""
+    """`ensure_tag_path` creates only the missing tags, from the category down."""
     tag = await client.tags.ensure_tag_path(path)
     assert tag == await client.tags.get_by_path(["A", "B", "C"])
     assert tag == await client.tags.get_by_path("A/B/C")
@@ -36,14 +36,14 @@ async def test_ensure_tag_path(server, client, path):
 
 
 async def test_an_existing_tag_path_costs_one_request(server, client):
-    """If the whole path exists, the tags are listed once and nothing is created."""
+    """If the whole path exists, one request lists the tags and nothing is created."""
     tag = await client.tags.ensure_tag_path("Department/Finance/Payroll")
     assert (tag.id, [request.method for request in server.requests]) == ("3", ["GET"])
 
 
 @pytest.mark.parametrize("scripted", [(), (409, 26)], ids=["code 81", "code 26"])
 async def test_ensure_tag_path_overtaken(server, client, scripted):
-    """Another client that creates a tag of the path at the same time is harmless."""
+    """A tag that another client creates at the same time is used."""
 
     def see(event):
         if isinstance(event, CallStarted) and event.operation == "tags.create":
@@ -62,14 +62,14 @@ async def test_ensure_tag_path_overtaken(server, client, scripted):
 
 @pytest.mark.parametrize("path", ["", "A//B", "/A", [], ["A", ""]], ids=repr)
 async def test_no_tag_path(server, client, path):
-    """A path without a name, or with an empty one, is refused before anything is sent."""
+    """An empty path, or one with an empty name, is refused before anything is sent."""
     with pytest.raises(errors.InvalidArgumentError, match="is not a path of tag names"):
         await client.tags.ensure_tag_path(path)
     assert not server.requests
 
 
 async def test_other_refusals_of_tags(server, client):
-    """Any other refusal is raised, and so is a name that stays taken."""
+    """Other errors are raised, and so is a name conflict that persists."""
     for fault, kind in (
         (faults.error(403, 22), errors.PermissionDeniedError),
         (faults.error(400, 81), errors.ConflictError),
@@ -81,7 +81,7 @@ async def test_other_refusals_of_tags(server, client):
 
 
 async def test_ensure_deleted(client):
-    """The result is True if this call deleted the object; operations and methods are accepted."""
+    """`ensure_deleted` returns True if it deleted the object; it accepts operations and methods."""
     item = await client.content.create(name="item")
     assert await client.ensure_deleted(client.content.delete, item.guid) is True
     assert await client.ensure_deleted(client.content.delete, guid=item.guid) is False
@@ -90,7 +90,7 @@ async def test_ensure_deleted(client):
 
 
 async def test_a_deletion_with_a_lost_answer_is_this_calls(server, client):
-    """A deletion whose response was lost counts as done by this call, despite the later 404."""
+    """A deletion whose response was lost returns True, although the retry returns 404."""
     item = await client.content.create(name="item")
     server.script(faults.after(faults.reset()), on="DELETE *")
     assert await client.ensure_deleted(item.delete) is True
@@ -108,14 +108,14 @@ async def test_a_deletion_with_a_lost_answer_is_this_calls(server, client):
     ids=["old server", "proxy", "something else", "not allowed", "in use"],
 )
 async def test_not_gone(server, client, fault, kind):
-    """Only Connect's own error codes count as deleted."""
+    """Only Connect's own codes for a missing object count as deleted; other errors are raised."""
     server.script(fault, on="DELETE *")
     with pytest.raises(kind):
         await client.ensure_deleted(client.content.delete, "x")
 
 
 async def test_gone_applies_to_deletions_only(client):
-    """A 404 of another request is raised: it says nothing about the deleted object."""
+    """A 404 of a request other than DELETE is raised."""
 
     async def look_first():
         await client.content.get("absent")

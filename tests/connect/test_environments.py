@@ -1,4 +1,4 @@
-"""Environments are found, changed without loss, and restricted by permissions."""
+"""Environments can be found, updated without loss, and restricted by permissions."""
 
 import msgspec
 import pytest
@@ -23,7 +23,7 @@ async def environment(client):
 
 
 async def test_sent_fields_are_returned(client, environment):
-    """A new environment has the given fields, and is matched automatically by default."""
+    """A new environment has the fields that were sent, and is matched automatically by default."""
     assert await client.environments.get(environment.guid) == environment
     assert msgspec.to_builtins(environment.python) == PYTHON
     assert environment.volume_mounts[0].source.nfs_host == "nfs.example.com"
@@ -33,7 +33,7 @@ async def test_sent_fields_are_returned(client, environment):
 
 
 async def test_update_keeps_the_others(environment):
-    """A change of one field keeps all others, though the server replaces the object."""
+    """An update keeps the other fields, although the server replaces the whole environment."""
     changed = await environment.update(title="New", matching="exact")
     assert (changed.title, changed.matching) == ("New", EnvironmentMatching.EXACT)
     assert (changed.python, changed.volume_mounts) == (
@@ -45,13 +45,13 @@ async def test_update_keeps_the_others(environment):
 
 
 async def test_update_of_the_whole(client, environment):
-    """Without the object, fields that are not sent are removed."""
+    """An update by GUID removes the fields that it does not send."""
     changed = await client.environments.update(environment.guid, title="New")
     assert changed.python.installations == []
 
 
 async def test_update_on_an_old_server():
-    """A server of 2023.09 receives no unknown fields, and the title it requires."""
+    """An update on a 2023.09 server sends the required title, and no fields of later versions."""
     async with (
         FakeConnect(version="2023.09.0") as server,
         Client(server.url, server.api_key, clock=VirtualClock()) as client,
@@ -64,7 +64,7 @@ async def test_update_on_an_old_server():
 
 
 async def test_find_by(client, environment):
-    """The first environment that matches in every field is found, or None."""
+    """`find_by` returns the first environment that matches all fields, or None."""
     find_by = client.environments.find_by
     assert await find_by(name=IMAGE) == environment
     assert await find_by(title="Old", cluster_name="Kubernetes", managed_by=None) == environment
@@ -74,7 +74,7 @@ async def test_find_by(client, environment):
 
 
 async def test_delete(client, environment):
-    """A deleted environment is removed with its permissions."""
+    """Deleting an environment deletes its permissions."""
     permission = await environment.permissions.create(user_guid=(await client.me()).guid)
     await environment.delete()
     assert await client.environments.find_by(guid=environment.guid) is None
@@ -107,7 +107,7 @@ async def test_refused(client, fields, code):
 
 @pytest.mark.usefixtures("environment")
 async def test_taken(client):
-    """A name can be used once."""
+    """A name that is already in use raises ConflictError."""
     with pytest.raises(errors.ConflictError, match=IMAGE) as caught:
         await client.environments.create(name=IMAGE, cluster_name="Kubernetes", title="Other")
     assert caught.value.code == 175
@@ -115,7 +115,7 @@ async def test_taken(client):
 
 @pytest.mark.parametrize("change", ["update", "delete"])
 async def test_managed(client, change):
-    """An environment that a file manages cannot be changed by the API."""
+    """An environment that is managed by a file cannot be changed by the API."""
     managed = await client.environments.find_by(managed_by="config")
     with pytest.raises(errors.ConflictError) as caught:
         await (managed.update(title="x") if change == "update" else managed.delete())
@@ -123,7 +123,7 @@ async def test_managed(client, change):
 
 
 async def test_permissions(server, environment):
-    """Permissions of users and groups are added once each, and removed."""
+    """Permissions for users and groups are created, listed and deleted; duplicates are refused."""
     user, group = next(iter(server.state.users)), next(iter(server.state.groups))
     one = await environment.permissions.create(user_guid=user)
     other = await environment.permissions.create(group_guid=group)
@@ -140,14 +140,14 @@ async def test_permissions(server, environment):
 
 @pytest.mark.parametrize("who", [{}, {"user_guid": "a", "group_guid": "b"}])
 async def test_permission_of_none_or_two(environment, who):
-    """A permission is for a user or a group."""
+    """A permission needs either a user or a group, not both."""
     with pytest.raises(errors.BadRequestError) as caught:
         await environment.permissions.create(**who)
     assert caught.value.code == 246
 
 
 async def test_who_may_use_it(server, environment):
-    """Without permissions, all publishers see an environment; none of them changes it."""
+    """Permissions restrict which publishers see an environment; publishers cannot change it."""
     async with Client(server.url, server.api_key_for("publisher")) as publisher:
         assert environment in await publisher.environments.find()
         with pytest.raises(errors.PermissionDeniedError):

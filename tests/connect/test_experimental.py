@@ -34,7 +34,7 @@ async def past(old: FakeConnect) -> AsyncIterator[Client]:
 
 
 async def test_content_of_a_group(server: FakeConnect, client: Client) -> None:
-    """A group lists its content with the role of its members; a row leads to its item."""
+    """A group lists its content with the group's role; each row leads to the content item."""
     guid = next(iter(server.state.groups))
     first, second, _ = server.state.content
     server.state.permit(first, guid, "viewer")
@@ -59,7 +59,7 @@ def _roles(permissions: object) -> dict[str | None, GroupContentRole | None]:
 
 
 async def test_content_of_no_group(server: FakeConnect, client: Client) -> None:
-    """A group without content has an empty list; a missing group is an error."""
+    """A group without content returns an empty list; a missing group raises NotFoundError."""
     last = list(server.state.groups)[-1]
     assert await client.groups.handle(last).content == []
     with pytest.raises(errors.NotFoundError):
@@ -67,14 +67,14 @@ async def test_content_of_no_group(server: FakeConnect, client: Client) -> None:
 
 
 async def test_content_of_a_group_is_for_administrators(server: FakeConnect) -> None:
-    """Others may not list the content of a group."""
+    """Publishers may not list the content of a group."""
     async with Client(server.url, server.api_key_for("publisher")) as client:
         with pytest.raises(errors.PermissionDeniedError):
             await client.groups.handle(next(iter(server.state.groups))).content
 
 
 async def test_examples(client: Client, tmp_path: Path) -> None:
-    """Examples are listed, and downloaded as image and archive."""
+    """Examples are listed; their thumbnails and archives can be downloaded."""
     names = [row["name"] for row in await client.examples.find()]
     assert names == ["python-dash-demo", "shiny-demo"]
     picture = await client.examples.thumbnail(names[0])
@@ -89,7 +89,7 @@ async def test_examples(client: Client, tmp_path: Path) -> None:
 async def test_deploying_in_the_old_way(
     old: FakeConnect, past: Client, archive: bytes, tmp_path: Path
 ) -> None:
-    """On an old server, the removed operations deploy, and v1 sees the result."""
+    """On an old server, operations that were removed later deploy content and manage bundles."""
     way = past.experimental
     made = await way.content.create(name="old-way", title="First")
     assert made.url == f"{old.url}/content/{made.guid}/"
@@ -115,7 +115,7 @@ async def test_deploying_in_the_old_way(
 
 
 async def test_bundles_in_the_old_way(old: FakeConnect, past: Client, archive: bytes) -> None:
-    """The removed list of bundles is paged, and finds them without their content."""
+    """Experimental bundles are listed in pages, and read and deleted by their id alone."""
     guid = next(iter(old.state.content))
     way = past.experimental
     for _ in range(4):

@@ -18,7 +18,7 @@ def seed():
 
 @pytest.fixture
 def of(server, client):
-    """Return an item of a type."""
+    """Return a function that finds an item of a type."""
 
     def find(mode):
         guids = [g for g, row in server.state.content.items() if row["app_mode"] == mode]
@@ -37,7 +37,7 @@ def of(server, client):
     ],
 )
 async def test_of_one_item(of, mode, languages):
-    """An item has packages of its languages, by language and name; R's have a hash."""
+    """Packages of an item are sorted by language and name; R packages have a hash."""
     item = of(mode)
     found = await item.packages.find()
     assert {package.language for package in found} == languages
@@ -48,13 +48,13 @@ async def test_of_one_item(of, mode, languages):
 
 
 async def test_none_before_the_first_deployment(client):
-    """Content without a deployment has no packages; the response has no body."""
+    """Content without a deployment has no packages; its response has no body."""
     item = await client.content.create(name="fresh")
     assert await item.packages.find() == []
 
 
 async def test_of_all_content(server, client):
-    """All packages are listed, over one or several pages, and the uses of one by name."""
+    """Packages of all content are listed, over one or several pages, and filtered by name."""
     everything = await client.packages.find()
     assert len(everything) == await client.packages.find().total() > 50
     server.requests.clear()
@@ -71,21 +71,21 @@ async def test_of_all_content(server, client):
 
 
 async def test_unmanaged_libraries_are_not_listed(server, client, of):
-    """Content whose library the server does not manage is omitted."""
+    """Content whose packages the server does not manage is omitted."""
     item = of("python-shiny")
     server.state.content[item.guid]["py_environment_management"] = False
     assert item.guid not in {package.content_guid async for package in client.packages.find()}
 
 
 async def test_for_publishers(server):
-    """Viewers are refused."""
+    """Viewers may not list the packages of all content."""
     async with Client(server.url, server.api_key_for("viewer")) as client:
         with pytest.raises(errors.PermissionDeniedError):
             await client.packages.find()
 
 
 async def test_lockfile(of, tmp_path):
-    """A lock file has the version of Python and the item's packages, and can be written."""
+    """A lock file has the version of Python and the item's packages, and can be saved."""
     item = of("python-shiny")
     lock = await item.get_lockfile()
     assert lock.generated_by == f"connect; python={lock.python_version}"
@@ -111,7 +111,7 @@ async def test_no_lockfile_without_python(of, mode):
     ],
 )
 def test_the_version_of_a_lockfile(header, version):
-    """A header without a version of Python, or no header, affects the version only."""
+    """If the header lacks the version of Python, only the version is None."""
     headers = {} if header is None else {"Generated-By": header}
     lock = Lockfile.from_response(
         "a==1\n", Response(status=200, headers=headers), cast("ChannelOwner", None), {}

@@ -18,20 +18,20 @@ from tests.test_docs import seed
 pytest.importorskip("posit.connect")
 
 AT_LEAST: Final = 200
-"""The number of names of posit-sdk 0.17, to notice an incomplete walk."""
+"""The minimum number of names in posit-sdk 0.17, to notice an incomplete walk."""
 
 _THEIRS: Final = re.compile(r"^```py\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @cache
 def compared() -> Comparison:
-    """Compare once for all tests."""
+    """Return the comparison, computed once for all tests."""
     return parity.compare()
 
 
 @cache
 def listed() -> dict[str, Row]:
-    """Parse the names that the table covers, and the line of each."""
+    """Return the names that the table covers, each with its row."""
     found: dict[str, Row] = {}
     for row in parity.rows():
         for subject in row.subjects:
@@ -54,7 +54,7 @@ def test_every_name_is_here_or_in_the_table(summary: list[str]) -> None:
         f"  {path} {what}" for path, what in result.differing.items() if path not in listed()
     ]
     message = [
-        "posit-sdk has these names, and there is nothing for who looks for them here:",
+        "posit-sdk has these names, and there is no replacement here:",
         *missing,
         f"Add what is missing, or a line to the table of {parity.PAGE.name}: `path`, or",
         "`path(parameter)`; what takes its place; and why.",
@@ -64,7 +64,7 @@ def test_every_name_is_here_or_in_the_table(summary: list[str]) -> None:
 
 
 def test_the_table_is_not_stale() -> None:
-    """The table lists no name that exists here, or that posit-sdk does not have."""
+    """The table is not stale: it lists no name that exists here or that posit-sdk lacks."""
     stale = [
         f"  line {row.line}: {subject}"
         for subject, row in listed().items()
@@ -94,14 +94,14 @@ def test_replacements_exist() -> None:
     ],
 )
 def test_wrong_offers_are_found(text: str, wrong: list[str]) -> None:
-    """A misspelt name in the table would be noticed."""
+    """A misspelt name in the table is detected."""
     assert list(parity.unknown(text, compared().nouns)) == wrong
 
 
 async def test_the_other_side_of_the_examples_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the migration page writes for posit-sdk is what posit-sdk takes."""
+    """The posit-sdk examples of the migration page run with posit-sdk."""
     blocks: list[str] = _THEIRS.findall(parity.PAGE.read_text(encoding="utf-8"))
     async with FakeConnect(seed=seed()) as server:
         monkeypatch.setenv("CONNECT_SERVER", server.url)

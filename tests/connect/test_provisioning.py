@@ -1,4 +1,4 @@
-"""The first administrator of a new server."""
+"""Bootstrap: creating the first administrator of a new server."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_token() -> None:
 
 @pytest.mark.parametrize("version", ["2023.09.0", "2024.05.0", "2026.03.0"])
 async def test_the_key(version: str) -> None:
-    """The key is that of an administrator; older servers need no other call."""
+    """Bootstrap returns an administrator's key; the call is the same for older servers."""
     async with FakeConnect(version=version) as server:
         server.state.users.clear()
         key = await bootstrap(server.url, server.state.bootstrap_secret)
@@ -97,7 +97,7 @@ async def test_secrets_from_elsewhere(
 async def test_bad_secrets(
     server: FakeConnect, tmp_path: Path, text: bytes | None, words: str
 ) -> None:
-    """An invalid secret is refused before anything is sent, and is not repeated."""
+    """An invalid secret is refused before anything is sent, and is not in the error."""
     path = tmp_path / "secret"
     if text is not None:
         path.write_bytes(text)
@@ -108,14 +108,14 @@ async def test_bad_secrets(
 
 
 async def test_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a secret, the argument and the variable are named."""
+    """Without a secret, the error names the argument and the variable."""
     monkeypatch.delenv("CONNECT_BOOTSTRAP_SECRETKEY", raising=False)
     with pytest.raises(errors.InvalidArgumentError, match="secret= or set CONNECT_BOOTSTRAP_SEC"):
         await bootstrap("https://connect.example.com")
 
 
 async def test_done_already(server: FakeConnect) -> None:
-    """A server with users refuses, and the error says what to do."""
+    """A server that has users raises PermissionDeniedError, which explains the reason."""
     await bootstrap(server.url, SECRET)
     with pytest.raises(errors.PermissionDeniedError, match="once, while it has no users") as caught:
         await bootstrap(server.url, SECRET)
@@ -123,20 +123,20 @@ async def test_done_already(server: FakeConnect) -> None:
 
 
 async def test_another_secret(server: FakeConnect) -> None:
-    """A rejected token is reported with what to check, which is not an API key."""
+    """A rejected token raises an error that names the secret's setting, not the API key."""
     with pytest.raises(errors.AuthenticationError, match=r"Bootstrap\.SecretKey") as caught:
         await bootstrap(server.url, SECRET[::-1])
     assert "CONNECT_API_KEY" not in str(caught.value)
 
 
 async def test_wrong_clock(server: FakeConnect) -> None:
-    """The time of the token is that of the client's clock."""
+    """If the client's clock is wrong, the token is rejected and the error mentions the clocks."""
     with pytest.raises(errors.AuthenticationError, match="clocks of both machines"):
         await bootstrap(server.url, SECRET, clock=VirtualClock(epoch=1_000_000_000))
 
 
 async def test_not_there(server: FakeConnect) -> None:
-    """If both paths are missing, the error names the setting that may be off."""
+    """If both paths are missing, the error names the setting that may be disabled."""
     missing = faults.status(404, body="404 page not found")
     server.script(missing, missing)
     with pytest.raises(errors.EndpointMissingError) as caught:
@@ -154,7 +154,7 @@ async def test_not_there(server: FakeConnect) -> None:
     ],
 )
 async def test_a_lost_answer(server: FakeConnect, fault: Any, noted: bool) -> None:
-    """It is not retried; the error says if the key may be lost."""
+    """A failed bootstrap is not retried; the error says if the key may be lost."""
     server.script(fault)
     with pytest.raises(errors.AconnectError) as caught:
         await bootstrap(server.url, SECRET, clock=VirtualClock())
@@ -172,14 +172,14 @@ async def test_unreachable() -> None:
 
 
 async def test_no_key(server: FakeConnect) -> None:
-    """A success without a key is an error."""
+    """A successful response without a key raises an error."""
     server.script(faults.status(200, body="{}", content_type="application/json"))
     with pytest.raises(errors.AconnectError, match="no API key"):
         await bootstrap(server.url, SECRET)
 
 
 async def test_an_echo(server: FakeConnect) -> None:
-    """A token that a proxy repeats is redacted, whichever client sent it."""
+    """A token that a proxy repeats is redacted, for both bootstrap operations."""
     token = bootstrap_token(SECRET, 0).reveal()
     async with Client(server.url, server.api_key) as client:
         for call in (client.bootstrap.create, client.experimental.bootstrap.create):
@@ -192,7 +192,7 @@ async def test_an_echo(server: FakeConnect) -> None:
 
 
 def test_hidden() -> None:
-    """The key is not printed with the answer."""
+    """The key is redacted in the printed response."""
     response = BootstrapSuccess(api_key="precious")
     for text in (repr(response), str(response), pretty_repr(response)):
         assert "precious" not in text

@@ -35,14 +35,14 @@ async def test_find(server, client):
 
 @pytest.mark.parametrize("names", ["git", ["git"], ["git", "default"], ("none",)])
 async def test_some_queues(client, names):
-    """One or several names select the queues."""
+    """The list can be limited to one or several queues."""
     wanted = {names} if isinstance(names, str) else set(names)
     expected = [item for item in await client.queue.find() if item.name in wanted]
     assert await client.queue.find(queue_names=names) == expected
 
 
 async def test_delete(client):
-    """An item is removed from the queue; removing it again reports that it was gone."""
+    """A deleted item leaves the queue; deleting it again raises NotFoundError."""
     first, *others = await client.queue.find()
     await first.delete()
     assert await client.queue.find() == others
@@ -51,7 +51,7 @@ async def test_delete(client):
 
 
 async def test_items_in_progress(server, client):
-    """The removal of an item in progress is retried as the policy says, then an error."""
+    """Deleting an item in progress is retried as the policy allows, then raises an error."""
     server.state.queue["99"] = new_queue_item(99, "git", server.state.now(), started=True)
     *_, item = await client.queue.find()
     assert item.started_time is not None
@@ -62,7 +62,7 @@ async def test_items_in_progress(server, client):
 
 
 async def test_for_administrators(server):
-    """Publishers are refused."""
+    """Publishers may not list the queue."""
     async with Client(server.url, server.api_key_for("publisher")) as client:
         with pytest.raises(errors.PermissionDeniedError):
             await client.queue.find()

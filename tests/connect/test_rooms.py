@@ -1,4 +1,4 @@
-"""Where operations are declared: the module follows from the name."""
+"""Each operation is declared in the module that its name implies."""
 
 from importlib.util import find_spec
 
@@ -11,16 +11,16 @@ KEYS = sorted(key for key in REGISTRY if key.startswith("connect:"))
 
 
 def module_of(resource: str) -> str:
-    """Return the module of a resource: its own, or that of the nearest resource above it.
+    """Return the module of a resource, or that of its nearest parent that has one.
 
-    The operations of a folder's own resource are in the module that has the folder's name.
+    The operations of a package's own resource are in the module with the package's name.
     """
     parts = resource.split(".")
     while parts:
         path = ".".join([package, *parts])
         try:
             spec = find_spec(path)
-        except ModuleNotFoundError:  # the parent is a module and has no children
+        except ModuleNotFoundError:  # the parent is a module, not a package
             spec = None
         if spec is not None:
             return path if spec.submodule_search_locations is None else f"{path}.{parts[-1]}"

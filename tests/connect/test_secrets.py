@@ -1,4 +1,4 @@
-"""Secrets that a caller passes stay out of everything about a failed call."""
+"""Secrets that a caller passes are redacted in everything about a failed call."""
 
 import logging
 import pickle
@@ -20,7 +20,7 @@ SECRET = "S3CRET-OF-THE-CALLER"
 
 
 async def echo(request: web.Request) -> web.Response:
-    """Refuse a call and repeat the request, as debugging proxies do."""
+    """Return a response that repeats the request, as debugging proxies do."""
     said = f"cannot use {await request.text()} with {dict(request.headers)}"
     if request.headers["X-Answer"] == "json":
         body = {"code": 3, "error": said, "payload": {said: [said]}}
@@ -60,7 +60,7 @@ CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
 async def test_a_secret_that_the_server_repeats(
     call: Callable[[Client], Awaitable[Any]], response: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No message, log, event, traceback or payload has a secret that the response repeats."""
+    """A secret that the response repeats is in no message, log, event, traceback or payload."""
     caplog.set_level(logging.DEBUG)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", echo)
@@ -82,7 +82,7 @@ async def test_a_secret_that_the_server_repeats(
 
 
 async def test_details_of_a_secret_are_not_printed() -> None:
-    """The response of `with_response` is not printed, because it has what the value hides."""
+    """The repr of an ApiResponse omits the body, which may contain a secret."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
         me = await client.me()
         made = await client.with_response(me.keys.create, name="new")

@@ -1,4 +1,4 @@
-"""The server's settings and usage are typed."""
+"""The server's settings and usage, as typed objects."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ async def test_time_zones(client):
 
 
 async def test_features(client):
-    """Features report whether they have been used."""
+    """Each feature reports whether it has been used."""
     item = await client.content.find_one()
     assert item is not None
     before = {feature.name: feature.used for feature in await client.feature_usage.find()}
@@ -43,7 +43,7 @@ async def test_features(client):
 
 
 async def test_active_users(server, client):
-    """Active users are counted by window and role."""
+    """Active users are counted by time window and role."""
     now = server.state.now()
     days = {"admin": 0, "publisher": 3, "viewer": 20}
     for row in server.state.users.values():
@@ -59,7 +59,7 @@ async def test_active_users(server, client):
 
 
 async def test_usage_by_its_other_names(client):
-    """`client.metrics` finds the same rows as `client.instrumentation`, under posit-sdk's names."""
+    """`client.metrics` returns the rows of `client.instrumentation`, under posit-sdk's names."""
     start, end = SEED.start + SEED.step * 5, SEED.start + SEED.step * 9
     window = {"from_": start, "to": end}
     usage, metrics = client.instrumentation, client.metrics
@@ -83,7 +83,7 @@ async def test_usage_by_its_other_names(client):
 
 
 async def test_usage_of_sessions_only():
-    """Without visits, the first usage is a session."""
+    """Without visits, `usage.find_one` returns the first Shiny session."""
     async with (
         FakeConnect(Seed(shiny_usage=3)) as server,
         Client(server.url, server.api_key) as client,

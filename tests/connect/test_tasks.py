@@ -1,4 +1,4 @@
-"""Tasks and jobs are followed to their end, patiently, and no longer than allowed."""
+"""Tasks and jobs are followed to their end, through failures, and up to a deadline."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ def server(server):
 
 @pytest.fixture
 def start(item, archive):
-    """Start a task; the server's script determines its course."""
+    """Start a deployment, whose task follows the server's script."""
 
     async def run():
         return await item.deploy(await item.bundles.create(archive))
@@ -31,21 +31,21 @@ def start(item, archive):
 
 
 async def test_result(start, item, clock):
-    """Awaiting a deployment returns the updated content."""
+    """Awaiting the task of a deployment returns the updated content."""
     task = await start()
     assert (await task).guid == item.guid
     assert clock.monotonic() < 60
 
 
 async def test_output(start):
-    """The lines arrive in order, each once, even if the first ones were read before."""
+    """The lines arrive once and in order, from the first one or from `first`."""
     assert [line async for line in (await start()).output()] == list(LINES)
     assert [line async for line in (await start()).output(first=1)] == list(LINES[1:])
 
 
 @pytest.mark.parametrize("before", ["nothing", "output", "wait"])
 async def test_failed(server, start, before):
-    """A failure has the code and the last lines, each once, whatever was read before."""
+    """The error of a failed task has the code and the last lines, regardless of earlier reads."""
     server.state.build_script = BuildScript(lines=LINES, code=3, error="broken")
     task = await start()
     if before == "output":
@@ -72,14 +72,14 @@ async def test_failed(server, start, before):
     ids=lambda fault: getattr(fault, "code", None) or type(fault).__name__,
 )
 async def test_trouble_passes(server, start, trouble):
-    """A long series of failures does not end the wait."""
+    """A series of transient failures does not end the wait."""
     task = await start()
     server.script(*[trouble] * 7, on=POLL)
     assert (await task.wait()).finished
 
 
 async def test_lost(server, start, clock):
-    """A task that stays missing is lost, half a minute after it was last found."""
+    """A task that stays missing for half a minute raises TaskLostError."""
     task = await start()
     server.script(*[faults.vanish()] * 500, on=POLL)
     with pytest.raises(errors.TaskLostError, match=task.id):
@@ -89,7 +89,7 @@ async def test_lost(server, start, clock):
 
 
 async def test_deadline(server, start, clock):
-    """A wait that takes too long ends at its deadline, with a token to resume it."""
+    """A wait that exceeds its timeout raises PollTimeoutError with a token to resume it."""
     server.state.build_script = BuildScript(lines=LINES, hang=True)
     task = await start()
     with pytest.raises(errors.PollTimeoutError, match="after 100 s") as caught:
@@ -116,7 +116,7 @@ async def test_deadline_in_trouble(server, start, clock, trouble):
 
 
 async def test_deadline_of_a_held_poll(server, start):
-    """A server that does not respond to a poll is not waited for beyond the deadline."""
+    """The wait ends at its deadline even if the server does not respond to a poll."""
     task = await start()
     server.script(*[faults.slow_headers(60)] * 9, on=POLL)
     real = Client(server.url, server.api_key, retry=RetryPolicy(attempts=1))
@@ -127,7 +127,7 @@ async def test_deadline_of_a_held_poll(server, start):
 
 
 async def test_resumed(server, start):
-    """A token resumes the wait in another client, with the cookies of the start."""
+    """A token resumes the wait in another client; a damaged or foreign token is refused."""
     server.state.build_script = BuildScript(lines=LINES, lines_per_poll=1)
     task = await start()
     token = task.token
@@ -145,7 +145,7 @@ async def test_resumed(server, start):
 
 
 async def test_polls_ask_the_server_to_wait(server, start):
-    """Polls ask the server to hold the response, and start after the last line."""
+    """Polls let the server hold the response, and request only new lines."""
     task = await start()
     server.requests.clear()
     await task.wait()
@@ -155,7 +155,7 @@ async def test_polls_ask_the_server_to_wait(server, start):
 
 
 async def test_job(item, start):
-    """A job's log is followed to its last line, until the job ends."""
+    """`follow` yields the log of a job until the job ends."""
     task = await start()
     (job,) = await item.jobs.find()
     assert [entry.data async for entry in job.follow()] == list(LINES)
@@ -164,7 +164,7 @@ async def test_job(item, start):
 
 
 async def test_job_is_not_lost_by_trouble(server, item, start):
-    """A transient failure of the log does not end the following."""
+    """Following a job's log continues after transient failures."""
     await start()
     (job,) = await item.jobs.find()
     server.script(*[faults.status(500)] * 7, on="GET */log")
@@ -172,7 +172,7 @@ async def test_job_is_not_lost_by_trouble(server, item, start):
 
 
 async def test_token_in_the_middle_of_lines(server, client, start):
-    """A token taken between lines repeats those that may not have been read."""
+    """A token that is taken between lines resumes before lines that may not have been read."""
     server.state.build_script = BuildScript(lines=LINES, lines_per_poll=2)
     task = await start()
     async with aclosing(task.output()) as lines:

@@ -37,7 +37,7 @@ async def client(server):
 
 
 async def test_new_and_again(server, client, folder):
-    """The first deployment creates the content, the second uses it."""
+    """The first deployment creates the content; later ones reuse it."""
     first = await (await deploy(client, folder, name="my-site", title="Mine"))
     again = await (await deploy(client, folder, name="my-site", title="Ours"))
     by_guid = await (await deploy(client, folder, guid=first.guid, name="my-site"))
@@ -48,7 +48,7 @@ async def test_new_and_again(server, client, folder):
 
 
 async def test_name_of_another(server, client, folder):
-    """Content with the same name of another user is not changed."""
+    """Content of another user with the same name is not changed."""
     async with Client(server.url, api_key=server.api_key_for("publisher")) as other:
         theirs = await other.content.create(name="my-site")
     item = await (await deploy(client, folder, name="my-site"))
@@ -56,7 +56,7 @@ async def test_name_of_another(server, client, folder):
 
 
 async def test_progress(server, client, folder):
-    """Progress ends at all bytes, and restarts if the upload is retried."""
+    """Progress ends at the full size, and restarts if the upload is retried."""
     (folder / "index.html").write_bytes(bytes(range(256)) * 4096)
     seen = []
     server.script(faults.after(faults.status(503)), on="POST /v1/content/*/bundles")
@@ -83,7 +83,7 @@ async def test_bad_directory(server, client, tmp_path):
 
 
 async def test_wrong_guid(server, client, folder):
-    """Unknown content, and content with another name, are errors that change nothing."""
+    """An unknown GUID, or a name that does not match it, is an error and changes nothing."""
     with pytest.raises(NotFoundError):
         await deploy(client, folder, guid="nope")
     guid = next(iter(server.state.content))
@@ -93,7 +93,7 @@ async def test_wrong_guid(server, client, folder):
 
 
 async def test_upload_fails(server, client, folder):
-    """If the upload fails, the error says which content exists."""
+    """If the upload fails, the error names the content that was created."""
     server.script(faults.error(400, 104), on="POST /v1/content/*/bundles")
     with pytest.raises(BadRequestError) as caught:
         await deploy(client, folder, name="my-site")
@@ -106,7 +106,7 @@ async def test_upload_fails(server, client, folder):
 
 @pytest.mark.parametrize("new", [True, False])
 async def test_start_fails(server, client, folder, new):
-    """If the deployment does not start, the error says which bundle exists."""
+    """If the deployment does not start, the error names the bundle that was uploaded."""
     guid = next(iter(server.state.content))
     server.script(*[faults.status(500)] * 5, on="POST /v1/content/*/deploy")
     where = {"name": "my-site"} if new else {"guid": guid}

@@ -1,4 +1,4 @@
-"""A bundle contains the files of its manifest, and nothing from elsewhere."""
+"""A bundle contains the files of its manifest, and nothing from outside the directory."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ def no_leftovers(tmp_path_factory, monkeypatch):
 
 
 async def test_contents(tmp_path):
-    """Listed files and the manifest are packed under their names, others are not."""
+    """Listed files and the manifest are packed under their names; other files are not."""
     folder = site(tmp_path / "s", "b/c.txt", "./a", a="1", secret="2")
     (folder / "b").mkdir()
     (folder / "b" / "c.txt").write_text("3")
@@ -50,7 +50,7 @@ async def test_contents(tmp_path):
 
 
 async def test_reproducible(tmp_path):
-    """The same files give the same bytes, at any time and in any order."""
+    """The archive is reproducible: the same files produce the same bytes."""
     first = site(tmp_path / "1", a="x", b="y")
     second = site(tmp_path / "2", b="y", a="x")
     (second / "manifest.json").write_bytes((first / "manifest.json").read_bytes())
@@ -111,7 +111,7 @@ async def test_no_manifest(tmp_path, text):
 
 
 async def test_too_large(tmp_path):
-    """More bytes than allowed are refused; the limit can be raised."""
+    """Files above the maximum total size are refused; `max_size` raises the limit."""
     folder = site(tmp_path / "s", a="x" * 1000)
     with pytest.raises(InvalidArgumentError, match="max_size"):
         async with pack(folder, max_size=1000):
@@ -122,7 +122,7 @@ async def test_too_large(tmp_path):
 
 @pytest.mark.parametrize("scope", ["asyncio", "anyio"])
 async def test_cancelled(tmp_path, monkeypatch, scope):
-    """A cancelled packing ends and leaves nothing behind."""
+    """Cancelling stops the packing and leaves no file behind."""
     folder = site(tmp_path / "s", a="x" * 1_000_000)
     reading, reads = asyncio.Event(), []
     loop = asyncio.get_running_loop()

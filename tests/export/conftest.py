@@ -30,7 +30,7 @@ def saves_each_page(monkeypatch):
 
 
 class Crashes:
-    """Copies the files after every page, as a crash would leave them."""
+    """A callback that copies the files after every page, as a crash would leave them."""
 
     def __init__(self, place: Path) -> None:
         self.place = place

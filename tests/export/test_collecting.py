@@ -44,7 +44,7 @@ def left(path):
 
 
 async def test_json_lines(visits, expected, tmp_path):
-    """Rows are written as received; each page is reported; nothing else is left."""
+    """Rows are written as received; each page is reported; no other file is left."""
     seen: list[Collected] = []
     path = tmp_path / "visits.jsonl"
     done = await collect(visits, path, progress=seen.append)
@@ -135,7 +135,7 @@ async def test_server_fails(server, visits, expected, tmp_path, fault, error):
 
 
 async def test_nothing_came(server, visits, tmp_path):
-    """Without a single page, nothing is left behind."""
+    """If not a single page was received, no file is left behind."""
     server.state.keys.clear()
     with pytest.raises(AuthenticationError) as caught:
         await collect(visits, tmp_path / "a")
@@ -155,7 +155,7 @@ async def broken_off(server, visits, tmp_path):
 
 @pytest.mark.parametrize("what", ["query", "format", "keep", "damaged", "short"])
 async def test_not_the_same(client, visits, expected, broken_off, what):
-    """A part of another query is kept, and the error says what to do; `restart` replaces it."""
+    """A part file that does not match raises ResumeError and is kept; `restart` replaces it."""
     path, mark = broken_off, broken_off.with_name("a.part.json")
     paged = visits
     more: dict[str, Any] = {}
@@ -184,14 +184,14 @@ async def test_another_page_size(client, broken_off, expected):
 
 
 async def test_lost_checkpoint(visits, broken_off, expected):
-    """A part without its checkpoint is replaced."""
+    """A part file without its checkpoint is replaced."""
     broken_off.with_name("a.part.json").unlink()
     done = await collect(visits, broken_off)
     assert (done.resumed, broken_off.read_bytes()) == (0, expected)
 
 
 async def test_exists(server, visits, tmp_path):
-    """A complete file is replaced only on request; otherwise nothing is fetched."""
+    """An existing file is replaced only with `overwrite=True`; otherwise nothing is fetched."""
     path = tmp_path / "a"
     path.write_text("mine")
     with pytest.raises(InvalidArgumentError, match="exists already"):
@@ -202,7 +202,7 @@ async def test_exists(server, visits, tmp_path):
 
 
 async def test_unwritable(server, visits, tmp_path):
-    """A folder that is not writable is an error before anything is fetched."""
+    """A folder that is not writable raises an error before anything is fetched."""
     (tmp_path / "file").write_text("")
     for folder in ("file", "absent"):
         with pytest.raises(InvalidArgumentError, match="cannot write"):
@@ -211,7 +211,7 @@ async def test_unwritable(server, visits, tmp_path):
 
 
 async def test_two_processes(visits, tmp_path):
-    """Two runs do not write the same part; the second raises."""
+    """Two processes cannot write the same part file; the second raises an error."""
     source = Source(server="", query="", format="jsonl")
     first = PartFile(tmp_path / "a", source, JsonLines())
     first.open(restart=False, overwrite=False)
@@ -222,7 +222,7 @@ async def test_two_processes(visits, tmp_path):
 
 
 async def test_full_disk(visits, expected, tmp_path, monkeypatch):
-    """If the disk is full, what was written before is kept for the next run."""
+    """If the disk is full, the rows written before are kept for the next run."""
     append = PartFile.append
 
     def fail(self, rows, token, *, ended):

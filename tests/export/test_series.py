@@ -1,4 +1,4 @@
-"""Windows divide a series: every event is in exactly one of adjoining windows."""
+"""Time windows: every event is in exactly one of adjacent windows."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -44,7 +44,7 @@ def within(order=None, contents=None):
     ],
 )
 def test_edges(time, kept):
-    """The start is inclusive, the end exclusive; invalid times are kept."""
+    """The start is inclusive and the end exclusive; rows with invalid times are kept."""
     assert bool(within()([row(time)])) is kept
 
 
@@ -70,7 +70,7 @@ def test_beyond(order, days):
 
 
 def test_contents():
-    """Rows of other content are dropped, even if the server sends them."""
+    """Rows of other content are omitted, even if the server sends them."""
     rows = [row("2025-01-01T01:00:00Z", c) for c in ("a", "b", None)]
     assert within(contents=frozenset({"a"}))(rows) == rows[:1]
 
@@ -80,7 +80,7 @@ def test_contents():
     [(BEGIN, BEGIN), (BEGIN + STEP, BEGIN), (datetime(2025, 1, 1), None)],  # noqa: DTZ001
 )
 def test_impossible_windows(from_, to):
-    """An empty window and a time without a zone are refused."""
+    """An empty window and a time without a time zone are refused."""
     with pytest.raises(InvalidArgumentError):
         Window(from_=from_, to=to)
 
@@ -88,9 +88,9 @@ def test_impossible_windows(from_, to):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("version", ["2026.03.0", "2025.06.0", "2023.09.0"])
 async def test_partition(kind, version, tmp_path):
-    """Adjoining windows, split on and between events, have every event once."""
+    """Adjacent windows, split at and between events, contain every event exactly once."""
     if kind == "hits" and version < "2025.04":
-        pytest.skip("these servers know no hits")
+        pytest.skip("these servers have no hits")
     seed = Seed(visits=60, shiny_usage=60, audit_logs=60, hits=60, burst=3, old_rows=0)
     cuts = [None, BEGIN, BEGIN + 3 * STEP, BEGIN + 5.5 * STEP, BEGIN + 19 * STEP, None]
     async with (
@@ -113,7 +113,7 @@ async def test_partition(kind, version, tmp_path):
 
 
 async def test_old_audit_logs_stop_early(tmp_path):
-    """If audit logs cannot be searched, only the entries back to the window are read."""
+    """If the server cannot search audit logs, reading stops at the start of the window."""
     async with (
         FakeConnect(Seed(audit_logs=5000), version="2023.09.0") as server,
         Client(server.url, api_key=server.api_key) as client,

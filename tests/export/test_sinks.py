@@ -52,7 +52,7 @@ def test_columns(row, columns):
     st.sampled_from([None, 0, 2]),
 )
 def test_json_lines(rows, indent):
-    """Every row is one line with the same value, even if it was received over several lines."""
+    """Each row becomes one line with the same value, even if it was received on several lines."""
     texts = [msgspec.json.encode(row) for row in rows]
     if indent is not None:
         texts = [msgspec.json.format(t, indent=indent).replace(b"\n", b"\r\n") for t in texts]
@@ -63,7 +63,7 @@ def test_json_lines(rows, indent):
 
 @given(st.lists(st.fixed_dictionaries({}, optional={"a": VALUES, "b": st.text()}), max_size=5))
 def test_csv(rows):
-    """CSV is read back as the same values, with missing and null values empty."""
+    """CSV has the same values when it is read back; missing and null values are empty."""
     sink = sink_for("csv", None, ["b", "a"])
     text = (sink.head + sink.encode([msgspec.Raw(msgspec.json.encode(r)) for r in rows])).decode()
     read = list(csv.reader(io.StringIO(text, newline="")))
@@ -94,7 +94,7 @@ def test_csv_cells(row, cells):
 
 
 def test_no_row():
-    """A row that is not an object is an error that says what to do."""
+    """A row that is not an object raises DecodeError, which suggests JSON lines."""
     with pytest.raises(DecodeError, match="JSON lines"):
         sink_for("csv", None, ["a"]).encode([msgspec.Raw(b"17")])
 

@@ -1,4 +1,4 @@
-"""Bringing a role to a described state."""
+"""`ensure_role` brings a role to the described state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aconnect.testing.looker import FakeLooker
 
 
 def changes(server: FakeLooker) -> list[str]:
-    """Return the requests that changed something."""
+    """Return the requests that change something, except login and logout."""
     return [
         f"{r.method} {r.path}"
         for r in server.requests
@@ -21,7 +21,7 @@ def changes(server: FakeLooker) -> list[str]:
 
 
 async def test_from_nothing(client: Client, server: FakeLooker) -> None:
-    """Role and sets are created after the changes were shown; a second run changes nothing."""
+    """`ensure_role` plans the role and sets, `apply` creates them; a second run does nothing."""
     group, user = next(iter(server.state.groups)), next(iter(server.state.users))
     described: dict[str, Any] = {
         "permission_set": "Analysts can",
@@ -57,7 +57,7 @@ async def test_from_nothing(client: Client, server: FakeLooker) -> None:
 
 
 async def test_in_part(client: Client, server: FakeLooker) -> None:
-    """Only differences are changed, and users through groups are kept."""
+    """Only the differences are changed; users that have the role through a group keep it."""
     (role,) = await client.roles.search(name="Sales viewer")
     (direct,) = server.state.role_users[role.id]
     other = list(server.state.users)[4]
@@ -96,7 +96,7 @@ async def test_undescribed_types_are_kept(client: Client, server: FakeLooker) ->
 
 
 async def test_a_changed_set_is_in_the_role(client: Client, server: FakeLooker) -> None:
-    """If only the set changes, the returned role has the changed set."""
+    """If only the set changes, the returned role has the updated set."""
     change = await client.ensure_role("Sales viewer", models=["sales", "costs"])
     assert str(change).endswith("change the model set 'Sales': + costs")
     role = await change.apply()
@@ -116,7 +116,7 @@ async def test_a_changed_set_is_in_the_role(client: Client, server: FakeLooker) 
 async def test_refused_descriptions(
     client: Client, server: FakeLooker, described: dict[str, Any], message: str
 ) -> None:
-    """Impossible changes are refused before anything is changed."""
+    """Invalid descriptions are refused before anything is changed."""
     with pytest.raises(errors.InvalidArgumentError, match=message):
         await client.ensure_role("New", **described)
     assert changes(server) == []

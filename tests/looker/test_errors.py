@@ -13,7 +13,7 @@ from aconnect.testing.looker import FakeLooker
 
 
 async def test_validation_names_the_fields(client: Client) -> None:
-    """422 has the field and the problem, in the message and as data."""
+    """A 422 names each invalid field and its problem, in the message and in the payload."""
     with pytest.raises(errors.UnprocessableError) as caught:
         await client.roles.create(name=" ", model_set_id="0")
     message = str(caught.value)
@@ -34,13 +34,13 @@ async def test_an_unknown_id(client: Client) -> None:
 
 
 async def test_conflict(client: Client) -> None:
-    """409 if the name is taken."""
+    """A name that is already in use raises ConflictError."""
     with pytest.raises(errors.ConflictError, match="Sales already exists"):
         await client.model_sets.create(name="Sales")
 
 
 async def test_built_in_objects(client: Client) -> None:
-    """405 for built-in objects."""
+    """Changing a built-in object raises MethodNotAllowedError."""
     (role,) = await client.roles.search(built_in=True)
     assert role.permission_set_id is not None
     assert role.model_set_id is not None
@@ -55,7 +55,7 @@ async def test_built_in_objects(client: Client) -> None:
 
 
 async def test_bad_request_and_not_found(client: Client) -> None:
-    """400 for a malformed request, 404 for a missing object."""
+    """A malformed request raises BadRequestError; a missing object raises NotFoundError."""
     with pytest.raises(errors.BadRequestError, match="all_access must be true or false"):
         await client.request("GET", "/model_sets/search", params={"all_access": "maybe"})
     with pytest.raises(errors.NotFoundError, match="Not found"):
@@ -88,7 +88,7 @@ async def test_bad_request_and_not_found(client: Client) -> None:
 async def test_other_errors(
     server: FakeLooker, fault: faults.Fault, kind: type[errors.ApiError], message: str
 ) -> None:
-    """Each status has its class; unexpected details are harmless."""
+    """Each status has its error class; unexpected details are ignored."""
     server.script(fault, on="GET /permissions")
     async with Client(server.url, server.client_id, server.client_secret, retry=NO_RETRY) as client:
         with pytest.raises(kind, match=message):

@@ -16,7 +16,7 @@ READ_ONLY = {"can", "url", "built_in", "all_access", "id", "internal", "users_ur
 
 
 def test_all_operations_are_declared() -> None:
-    """The 24 operations of role administration, and login and logout."""
+    """24 operations of role administration, login and logout are declared."""
     assert len([key for key in REGISTRY if key.startswith("looker:")]) == 26
 
 
@@ -50,7 +50,7 @@ async def test_sets(client: Client, server: FakeLooker, kind: str) -> None:
 
 
 async def test_permissions(client: Client) -> None:
-    """All permissions, each with the one it requires."""
+    """Permissions are listed, each with the permission that it requires."""
     found = {p.permission: p.parent for p in await client.permissions.all()}
     assert found["explore"] == "see_looks"
 
@@ -85,7 +85,7 @@ async def test_roles(client: Client, server: FakeLooker) -> None:
 
 
 async def test_who_has_a_role(client: Client, server: FakeLooker) -> None:
-    """Groups and users of a role are read and replaced; users through groups on request."""
+    """Groups and users of a role are read and replaced; users of groups can be excluded."""
     (role,) = await client.roles.search_with_user_count(name="sales%")
     first, second = server.state.groups
     assert [group.id for group in await client.roles.groups(role.id)] == [first]
@@ -101,7 +101,7 @@ async def test_who_has_a_role(client: Client, server: FakeLooker) -> None:
 
 
 async def test_search_reads_all_pages(client: Client, server: FakeLooker) -> None:
-    """Searches continue with the next offset until a short page."""
+    """A search requests the next offset until a page is incomplete."""
     for number in range(7):
         await client.model_sets.create(name=f"Set {number}")
     server.requests.clear()

@@ -13,7 +13,7 @@ from aconnect.testing.looker import FakeLooker
 
 
 async def test_one_login_for_all(client: Client, server: FakeLooker) -> None:
-    """Fifty concurrent callers sign in once; the login is a form, without credentials."""
+    """Fifty concurrent callers share one login, a form without an Authorization header."""
     assert server.logins == 0
     await asyncio.gather(*(client.permissions.all() for _ in range(50)))
     assert server.logins == 1
@@ -38,7 +38,7 @@ async def test_renewed_before_the_end(
 
 
 async def test_renewed_after_a_refusal(client: Client, server: FakeLooker) -> None:
-    """If the token is refused, one caller signs in and all calls are repeated."""
+    """If the token is rejected, one caller signs in again and all calls are retried."""
     await client.permissions.all()
     server.invalidate()
     await asyncio.gather(*(client.permissions.all() for _ in range(50)))
@@ -46,7 +46,7 @@ async def test_renewed_after_a_refusal(client: Client, server: FakeLooker) -> No
 
 
 async def test_refused_again(client: Client, server: FakeLooker) -> None:
-    """A call that is refused with a new token too is an error."""
+    """A call that is also rejected with a new token raises AuthenticationError."""
     body = {"message": "Requires authentication.", "documentation_url": "https://docs"}
     server.script(*[faults.status(401, body=body)] * 2, on="GET /permissions")
     with pytest.raises(errors.AuthenticationError, match="Requires authentication"):
@@ -78,7 +78,7 @@ async def test_logout_by_hand(client: Client, server: FakeLooker) -> None:
 
 
 async def test_login_by_hand(client: Client, server: FakeLooker) -> None:
-    """A token can be obtained for other uses, and is not shown."""
+    """A token can be obtained for other uses, and is redacted in its repr."""
     token = await client.session.login(
         client_id=server.client_id, client_secret=server.client_secret
     )
@@ -88,7 +88,7 @@ async def test_login_by_hand(client: Client, server: FakeLooker) -> None:
 
 
 async def test_wrong_secret(server: FakeLooker) -> None:
-    """Looker's 404 to a login is an authentication error, which says what to check."""
+    """A 404 for a login raises AuthenticationError, which says what to check."""
     async with Client(server.url, server.client_id, "not-the-secret") as client:
         with pytest.raises(errors.AuthenticationError, match="LOOKERSDK_CLIENT_SECRET") as caught:
             await client.permissions.all()

@@ -1,4 +1,4 @@
-"""The API is found from any form of the server's address."""
+"""The API root is derived from any form of the server's address."""
 
 from urllib.parse import urlsplit
 
@@ -35,7 +35,7 @@ TAILS = st.sampled_from(
 
 @given(HOSTS, PREFIXES, TAILS, st.sampled_from(["{}", " {}\n", "\t{}"]))
 def test_all_spellings(host, prefix, tail, around):
-    """Every form of an address, below any prefix, has the same API root."""
+    """Every form of an address, with any path prefix, has the same API root."""
     root = host + "".join(f"/{segment}" for segment in prefix)
     address = around.format(root + tail)
     assert server_root(address) == root
@@ -55,13 +55,13 @@ def test_all_spellings(host, prefix, tail, around):
     ],
 )
 def test_prefix_called_connect(address, root):
-    """A server can be below a path that is itself called connect."""
+    """The path prefix of a server can itself be called `connect`."""
     assert server_root(address) == root
 
 
 @pytest.mark.parametrize("address", ["https://host/a b", "https://host/ä/", "https://höst/rsc"])
 def test_address_is_ready_to_send(address):
-    """The request line has neither spaces nor non-ASCII letters."""
+    """The API root has neither spaces nor non-ASCII characters."""
     root = api_root(address)
     assert root.isascii()
     assert " " not in urlsplit(root).path
@@ -71,14 +71,14 @@ def test_address_is_ready_to_send(address):
     "address", ["https://host/a\x00b", "https://host/rsc\x7f", "https://h/\x01"]
 )
 def test_control_characters_refused(address):
-    """Control characters in an address are refused, not sent."""
+    """Control characters in an address are refused."""
     with pytest.raises(InvalidArgumentError, match="address"):
         api_root(address)
 
 
 @pytest.mark.parametrize("address", ["", "  ", "\n"])
 def test_no_address(address, monkeypatch):
-    """Without an address, the message says how to pass one."""
+    """Without an address, the error says how to pass one."""
     with pytest.raises(InvalidArgumentError, match=r"url=.*CONNECT_SERVER"):
         api_root(address)
     monkeypatch.setenv("CONNECT_SERVER", address)
@@ -87,7 +87,7 @@ def test_no_address(address, monkeypatch):
 
 
 def test_environment(monkeypatch):
-    """Server and key are read from the environment; arguments take precedence."""
+    """Address and key are read from the environment; arguments take precedence."""
     monkeypatch.setenv("CONNECT_SERVER", "https://one.example.com/connect/")
     monkeypatch.setenv("CONNECT_API_KEY", " key\n")
     assert Client().url == "https://one.example.com"
@@ -96,7 +96,7 @@ def test_environment(monkeypatch):
 
 @pytest.mark.parametrize("key", ["", " "])
 def test_no_key(key, monkeypatch):
-    """Without a key, the message says how to pass one."""
+    """Without an API key, the error says how to pass one."""
     monkeypatch.delenv("CONNECT_API_KEY", raising=False)
     with pytest.raises(InvalidArgumentError, match="CONNECT_API_KEY"):
         Client("https://host", api_key=key)

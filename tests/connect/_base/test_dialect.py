@@ -1,4 +1,4 @@
-"""The error class of a response of Connect, or of a proxy in front of it."""
+"""The error class of a response from Connect, or from a proxy in front of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ URL = "https://connect.example.com/__api__/v1/user"
 
 
 class Response(aiohttp.ClientResponse):
-    """A response as aioresponses 0.7.9 creates it, without a stream writer."""
+    """A response for aioresponses 0.7.9, which passes no stream writer."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
@@ -82,7 +82,7 @@ async def test_connects_own_errors(
 async def test_missing_user_or_group(
     responses: aioresponses, body: str, content_type: str, kind: type[errors.ApiError], said: str
 ) -> None:
-    """A 404 distinguishes a missing object, a missing operation and another server."""
+    """A 404 from Connect's router means a missing operation; a 404 from a proxy does not."""
     responses.get(URL, status=404, body=body, content_type=content_type, response_class=Response)
     with pytest.raises(kind, match=said) as caught:
         await ask()
@@ -92,7 +92,7 @@ async def test_missing_user_or_group(
 
 @pytest.mark.parametrize("code", ["7", None, True, [7]])
 async def test_a_code_is_a_number(responses: aioresponses, code: Any) -> None:
-    """A body whose code is not a number is not taken for Connect's."""
+    """If the code in the body is not a number, the error has no code."""
     responses.get(URL, status=400, payload={"code": code, "error": "x"}, response_class=Response)
     with pytest.raises(errors.BadRequestError) as caught:
         await ask()
@@ -112,7 +112,7 @@ async def test_a_code_is_a_number(responses: aioresponses, code: Any) -> None:
 async def test_the_code_has_the_last_word(
     responses: aioresponses, status: int, code: ApiErrorCode, kind: type[errors.ApiError]
 ) -> None:
-    """If the code says more than the status, the error class follows the code."""
+    """If the code is more specific than the status, it determines the error class."""
     payload = {"code": int(code), "error": "It says why."}
     responses.get(URL, status=status, payload=payload, response_class=Response)
     with pytest.raises(errors.ApiError) as caught:
@@ -146,7 +146,7 @@ def test_all_codes() -> None:
 async def test_an_operation_that_the_server_does_not_have(
     responses: aioresponses, monkeypatch: pytest.MonkeyPatch, operation: str, said: str
 ) -> None:
-    """On a server that lacks the operation, the error names the version that has it."""
+    """If the server lacks the operation, the error names the versions that have it."""
     options = {
         "later": {"since": "2031.01.0"},
         "earlier": {"until": "2021.05.0"},

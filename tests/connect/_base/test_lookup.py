@@ -1,4 +1,4 @@
-"""Searches that the server does not offer, and the relations between tags."""
+"""Searches that the client performs itself, and the relations between tags."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def item(client):
     ],
 )
 async def test_find_by(client, item, among, field):
-    """`find_by` returns the first row that has the value, or None."""
+    """`find_by` returns the first row that matches, or None."""
     begin = item if among.startswith("item.") else client
     resource = attrgetter(among.removeprefix("item."))(begin)
     rows = await resource.find()
@@ -49,7 +49,7 @@ async def test_find_by(client, item, among, field):
 
 
 async def test_find_by_all_fields(client):
-    """Every given field must match."""
+    """With several fields, `find_by` returns a row that matches all of them."""
     item = await client.content.find_by(name="content-0003", app_mode="shiny")
     assert item.name == "content-0003"
     assert await client.content.find_by(name="content-0003", app_mode="static") is None
@@ -57,7 +57,7 @@ async def test_find_by_all_fields(client):
 
 @pytest.mark.parametrize("name", ["nam", "_origin"])
 async def test_unknown_field(client, name):
-    """A field that the rows do not have is an error."""
+    """A field that the rows do not have raises TypeError."""
     with pytest.raises(TypeError, match=f"{name}.*ContentItem"):
         await client.content.find_by(**{name: "x"})
 
@@ -76,13 +76,13 @@ async def test_active_bundle(client, item, archive):
     [("shiny", True, False), ("quarto-static", False, True), ("static", False, False)],
 )
 async def test_kinds_of_content(client, mode, interactive, rendered):
-    """Content is interactive, rendered, or neither."""
+    """Content is interactive, rendered or neither, depending on its type."""
     item = await client.content.find_by(app_mode=mode)
     assert (item.is_interactive, item.is_rendered) == (interactive, rendered)
 
 
 async def test_tag_tree(client):
-    """A tag leads to its parent, its children and all its descendants."""
+    """A tag returns its parent, its children and all its descendants."""
     category = await client.tags.get_by_path(["Department"])
     assert await category.parent_tag() is None
     children = await category.child_tags.find()

@@ -1,4 +1,4 @@
-"""Bound objects: without an id or a parent, and reloading."""
+"""Bound objects: missing ids and parents, and reloading."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -59,7 +59,7 @@ NAMELESS: list[tuple[Any, Callable[[Any], Any]]] = [
 
 @pytest.mark.parametrize(("it", "act"), [*PARENTLESS, *NAMELESS])
 async def test_incomplete_exchanges(it: Any, act: Callable[[Any], Any]) -> None:
-    """A missing id raises an error before anything is sent."""
+    """An object without its id or its parent raises an error before anything is sent."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
         it.bind(client, {})
         with pytest.raises(errors.InvalidArgumentError, match=r"belong|real value"):
@@ -75,7 +75,7 @@ async def test_incomplete_exchanges(it: Any, act: Callable[[Any], Any]) -> None:
     ],
 )
 async def test_a_filter_by_nothing(find: Callable[[Client], Any]) -> None:
-    """An empty GUID is refused, instead of finding everything."""
+    """An empty GUID in a filter is refused, because it would match everything."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
         with pytest.raises(errors.InvalidArgumentError, match="would match everything"):
             find(client)
@@ -83,7 +83,7 @@ async def test_a_filter_by_nothing(find: Callable[[Client], Any]) -> None:
 
 
 async def test_vanity_urls_of_all_content() -> None:
-    """A row of all content that lacks its content raises a clear error."""
+    """A vanity URL without a content GUID raises a clear error."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
         server.state.vanities["any"] = {"path": "/a/", "content_guid": ""}
         (vanity,) = await client.vanities.find()
@@ -113,7 +113,7 @@ async def _permit(item: ContentItem) -> Permission:
 
 @pytest.mark.parametrize("get", REFRESHED.values(), ids=REFRESHED)
 async def test_refresh(get: Callable[[Client], Awaitable[Any]]) -> None:
-    """Every object that has an id can be reloaded, as a new object."""
+    """`refresh` returns a new object, with one GET request."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
         it = await get(client)
         server.requests.clear()

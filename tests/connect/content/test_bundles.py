@@ -1,4 +1,4 @@
-"""Files of bundles are listed and read without a download."""
+"""Files of bundles are listed and read without downloading the bundle."""
 
 import pytest
 
@@ -34,7 +34,7 @@ async def test_list(bundle):
 
 @pytest.mark.parametrize("path", FILES)
 async def test_read(bundle, path):
-    """Text is returned as it is; binary or large files are flagged."""
+    """Text is returned unchanged; binary and large files are flagged and have no content."""
     file = await bundle.files.get(path)
     assert (file.path, file.size) == (path, len(FILES[path]))
     assert file.binary is (b"\0" in FILES[path])
@@ -44,7 +44,7 @@ async def test_read(bundle, path):
 
 
 async def test_missing(bundle):
-    """A missing file has its own code; a path cannot lead elsewhere."""
+    """A missing file has code 278; a path outside the bundle is refused."""
     with pytest.raises(errors.NotFoundError, match="278"):
         await bundle.files.get("data/none.csv")
     with pytest.raises(errors.InvalidArgumentError, match="path"):
@@ -64,19 +64,19 @@ async def test_by_handle(client, bundle, server):
     [{"files": [{"path": "a", "size": 1}]}, {"results": [{"path": "a", "size": 1}], "total": 1}],
 )
 async def test_either_name_of_the_list(server, bundle, body):
-    """The list is found under both names that it can have."""
+    """The list of files is read from `files` or `results`."""
     server.script(faults.status(200, body=body))
     assert await bundle.files.find() == [BundleFile(path="a", size=1)]
 
 
 async def test_another_name_of_the_list(server, bundle):
-    """A list under an unknown name is an error, not a bundle without files."""
+    """A response with neither `files` nor `results` raises DecodeError."""
     server.script(faults.status(200, body={"entries": []}))
     with pytest.raises(errors.DecodeError, match="neither `files` nor `results`"):
         await bundle.files.find()
 
 
 def test_no_files():
-    """An empty list may be written as null."""
+    """Null instead of a list means no files."""
     style = FileList()
     assert style.parse(style.response_type(BundleFile)(files=None), {}, 0).items == []

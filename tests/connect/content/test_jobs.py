@@ -23,7 +23,7 @@ def report(server, client):
 
 
 async def test_metrics(report):
-    """A job returns the samples of its time, or of a window, both ends inclusive."""
+    """Metrics cover the run of the job, or a window whose ends are both inclusive."""
     job = await report.jobs.find().first()
     metrics = await job.metrics()
     assert (metrics.content_guid, metrics.job_key) == (report.guid, job.key)
@@ -44,7 +44,7 @@ async def test_metrics_that_are_not_collected(server, report):
 
 
 async def test_a_window_has_a_direction(report):
-    """A window that ends before it starts is refused (138), and so is a time without a zone."""
+    """A window that ends before it starts (138) or a time without a time zone is refused."""
     job = await report.jobs.find().first()
     with pytest.raises(errors.BadRequestError, match="138"):
         await job.metrics(from_=job.end_time, to=job.start_time)
@@ -70,7 +70,7 @@ async def test_summary(report, client):
 
 
 async def test_summary_of_a_window(report, client):
-    """Only jobs that started within the window count; none is waiting in the past."""
+    """Only jobs that started within a past window are counted, and none as waiting."""
     *_, third, second, first = await report.jobs.find()
     window = {"from_": second.start_time, "to": third.start_time}
     ended = [third, second]
@@ -83,7 +83,7 @@ async def test_summary_of_a_window(report, client):
 
 
 async def test_summary_for_publishers(server):
-    """Publishers get the numbers of their own content, viewers none."""
+    """Publishers get the summary of their own content; viewers are refused."""
     async with Client(server.url, server.api_key_for("publisher")) as publisher:
         found = await ExperimentalJobs(publisher).summary()
         own = {item.guid async for item in publisher.content.find() if item.app_role == "owner"}
@@ -96,7 +96,7 @@ async def test_summary_for_publishers(server):
 
 
 async def test_schedule_history(report):
-    """Each variant has its schedule and its changes, newest first."""
+    """Each variant has its current schedule and its changes, newest first."""
     (found,) = await report.schedule.history()
     kinds = [change.change_type for change in found.history]
     assert kinds == ["updated", "created"]
@@ -111,6 +111,6 @@ async def test_schedule_history(report):
 
 
 async def test_no_schedule(server, client):
-    """Unscheduled content has no history."""
+    """Content without a schedule has no history."""
     guid = next(guid for guid in server.state.content if guid not in server.state.schedules)
     assert await client.content.handle(guid).schedule.history() == []

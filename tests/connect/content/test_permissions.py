@@ -1,4 +1,4 @@
-"""Permissions: created, changed, removed and ensured."""
+"""Permissions are created, updated, deleted and ensured."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ async def server(request):
 
 @pytest.fixture
 async def user(client):
-    """A publisher who owns nothing here."""
+    """A publisher that does not own the content."""
     return await client.users.find_one(prefix="publisher")
 
 
@@ -35,7 +35,7 @@ def as_user(server, name):
 
 
 def between(client, operation, act):
-    """Run a function before an operation is sent for the first time."""
+    """Call a function just before the first request of an operation."""
 
     def see(event):
         if isinstance(event, CallStarted) and event.operation == operation:
@@ -46,7 +46,7 @@ def between(client, operation, act):
 
 
 async def test_life_of_a_permission(item, user, group):
-    """Users and groups get roles, which can be changed, found and removed."""
+    """Permissions for users and groups are created, updated, found and deleted."""
     one = await item.permissions.create(user, role="viewer")
     two = await item.permissions.create(
         principal_guid=group.guid, principal_type="group", role="owner", send_email=False
@@ -62,7 +62,7 @@ async def test_life_of_a_permission(item, user, group):
 
 
 async def test_delete_by_user_or_group(item, user, group):
-    """A permission is removed by itself, by its id, or by its user or group."""
+    """A permission can be deleted by object, by id, or by its user or group."""
     for whom in (user, group, User(guid=user.guid), Group(guid=group.guid)):
         await item.permissions.create(whom, role="viewer")
         await item.permissions.delete(whom)
@@ -90,7 +90,7 @@ async def test_delete_by_user_or_group(item, user, group):
     ids=str,
 )
 async def test_the_user_is_named_once(item, user, wrong):
-    """A permission is created for an object, or for a GUID and its type, only."""
+    """A principal is passed either as an object or as a GUID and a type, not both."""
     principal = user if wrong.pop("principal", False) else None
     with pytest.raises(errors.InvalidArgumentError, match="pass either"):
         await item.permissions.create(principal, role="viewer", **wrong)
@@ -99,7 +99,7 @@ async def test_the_user_is_named_once(item, user, wrong):
 
 
 async def test_adding_twice(server, item, user):
-    """Adding an existing user changes the role from 2025.11 on, and is code 154 before."""
+    """Adding a user again updates the role since 2025.11, and returns code 154 before."""
     first = await item.permissions.create(user, role="viewer")
     if server.version == UPSERT:
         assert (await item.permissions.create(user, role="owner")).id == first.id
@@ -122,7 +122,7 @@ async def test_adding_twice(server, item, user):
     ],
 )
 async def test_refusals(client, item, whom, role, kind, code):
-    """A user that does not exist, cannot publish or owns the content is refused with a code."""
+    """A principal that is unknown, cannot have the role, or owns the content is refused."""
     if isinstance(whom, str):
         whom = await client.users.find_one(prefix=whom)
     for call in (item.permissions.create(whom, role=role), item.ensure_permission(whom, role)):
@@ -134,7 +134,7 @@ async def test_refusals(client, item, whom, role, kind, code):
 
 
 async def test_ensure_permission(server, item, user, group):
-    """A role is added, changed if different, and kept if equal."""
+    """`ensure_permission` creates the permission, or updates it only if the role differs."""
     for whom in (user, group):
         first = await item.ensure_permission(whom, "viewer")
         changed = await item.ensure_permission(whom, PermissionRole.OWNER)
@@ -146,7 +146,7 @@ async def test_ensure_permission(server, item, user, group):
 
 @pytest.mark.parametrize("role", ["viewer", "owner"])
 async def test_ensure_permission_overtaken_by_adding(server, client, item, user, role):
-    """Another client that adds the same user at the same time is harmless."""
+    """`ensure_permission` succeeds if another client adds the same user at the same time."""
     between(
         client,
         "content.permissions.create",
@@ -157,7 +157,7 @@ async def test_ensure_permission_overtaken_by_adding(server, client, item, user,
 
 
 async def test_ensure_permission_overtaken_by_deleting(server, client, item, user):
-    """Another client that removes the permission at the same time is harmless."""
+    """`ensure_permission` succeeds if another client deletes the permission at the same time."""
     await item.permissions.create(user, role="viewer")
     between(client, "content.permissions.update", server.state.permissions[item.guid].clear)
     assert (await item.ensure_permission(user, "owner")).role == "owner"
@@ -165,7 +165,7 @@ async def test_ensure_permission_overtaken_by_deleting(server, client, item, use
 
 
 async def test_ensure_permission_raises_the_last_refusal(server, client, item, user):
-    """If another client undoes every step, the last refusal is raised."""
+    """If another client reverts every attempt, the last conflict is raised."""
     client.subscribe(lambda event: undo(event.operation))
 
     def undo(operation):
@@ -183,7 +183,7 @@ async def test_ensure_permission_raises_the_last_refusal(server, client, item, u
 
 
 async def test_roles(server, item, user, group):
-    """Viewers see content but not its permissions; collaborators change both, in groups too."""
+    """Viewers see content but not its permissions; collaborators, including groups, change both."""
     async with as_user(server, "publisher") as other:
         mine = other.content.handle(item.guid)
         with pytest.raises(errors.PermissionDeniedError):
@@ -205,14 +205,14 @@ async def test_roles(server, item, user, group):
 
 
 async def test_a_new_owner_needs_no_permission(item, user):
-    """A new owner loses the entry, because the owner has none."""
+    """Changing the owner deletes the new owner's permission, because an owner needs none."""
     await item.permissions.create(user, role="owner")
     await item.update(owner_guid=user.guid)
     assert await item.permissions.find() == []
 
 
 async def test_a_permission_whose_answer_was_lost(server, item, user):
-    """A retry after a lost response does not conflict with itself."""
+    """A retried create after a lost response returns the permission, not a conflict."""
     server.script(faults.after(faults.reset()))
     made = await item.permissions.create(user, role="viewer")
     assert (made.principal_guid, made.role) == (user.guid, "viewer")
@@ -220,7 +220,7 @@ async def test_a_permission_whose_answer_was_lost(server, item, user):
 
 
 async def test_another_role_after_a_refusal(server, item, user):
-    """A retried call that finds another role did not set it."""
+    """A retried create that finds another role is not taken for a success."""
     await item.permissions.create(user, role="owner")
     server.script(faults.error(503, 1))
     if server.version == UPSERT:

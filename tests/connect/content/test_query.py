@@ -1,4 +1,4 @@
-"""Content is found by any terms, and variants are rendered."""
+"""Content is searched by any combination of terms; variants are listed and rendered."""
 
 import logging
 
@@ -30,7 +30,7 @@ def server(server):
 
 @given(TEXTS)
 def test_any_text_is_text(texts):
-    """Any search text is read as that text, never as a filter or a negation."""
+    """Any search text is matched literally, never read as a filter or a negation."""
     expected = [Term("", (text,)) for text in texts]
     assert read(content_query(text=texts), FILTERS) == expected
 
@@ -38,20 +38,20 @@ def test_any_text_is_text(texts):
 @pytest.mark.parametrize("name", ["owner", "type", "tag", "image"])
 @given(values=TEXTS)
 def test_any_value_of_a_filter(name, values):
-    """The values of a filter are read unchanged, whatever punctuation they have."""
+    """Values of a filter are kept unchanged, including any punctuation."""
     assert read(content_query(**{name: values}), FILTERS) == [Term(name, tuple(values))]
 
 
 @given(TEXTS)
 def test_packages_are_conditions_of_their_own(values):
-    """Each package is a filter, so that all must match, and its commas are kept."""
+    """Each package becomes a filter of its own, so that all must match; its commas are kept."""
     expected = [Term("package", (value,)) for value in values]
     assert read(content_query(package=values), FILTERS) == expected
 
 
 @given(TEXT, TEXT, st.booleans(), st.booleans())
 def test_exclude_negates_every_term(text, tag, locked, python):
-    """Excluded terms are negated one by one."""
+    """Each excluded term is negated."""
     terms = ContentTerms(text=text, tag=tag, locked=locked, python=python)
     wanted = read(content_query(**terms), FILTERS)
     unwanted = read(content_query(exclude=terms), FILTERS)
@@ -60,7 +60,7 @@ def test_exclude_negates_every_term(text, tag, locked, python):
 
 
 def test_terms_read_well():
-    """Simple values are not quoted."""
+    """Only values that need quotes are quoted."""
     query = content_query(owner="@me", tag=["finance/docs", "a b"], published=True, python=False)
     assert query == 'owner:@me tag:finance/docs,"a b" published:true -is:python'
     assert content_query() == ""
@@ -73,13 +73,13 @@ def test_terms_read_well():
     ids=repr,
 )  # fmt: skip
 def test_terms_that_would_find_everything(terms):
-    """A term without a value is refused, because omitting it would find too much."""
+    """A term without a valid value is refused, because omitting it would match too much."""
     with pytest.raises(InvalidArgumentError, match=next(iter(terms))):
         content_query(**terms)
 
 
 def test_unknown_terms():
-    """A misspelt term is refused with the valid names."""
+    """An unknown term raises TypeError, which lists the valid names."""
     with pytest.raises(TypeError, match="accepts bookmarked"):
         content_query(ownr="x")  # type: ignore[call-arg]
 
@@ -103,7 +103,7 @@ CASES = {
 
 @pytest.mark.parametrize(("terms", "expected"), CASES.values(), ids=CASES)
 async def test_search(server, client, terms, expected):
-    """Every term matches, and all of them must hold."""
+    """A search returns the content that matches all terms."""
     guids = list(server.state.content)
     await client.content.handle(guids[5]).tags.add("2")
     rows = [{**row, "number": n} for n, row in enumerate(server.state.content.values())]
@@ -112,7 +112,7 @@ async def test_search(server, client, terms, expected):
 
 
 async def test_search_pages_and_order(client, server):
-    """A search is paged automatically, in the given order and with included fields."""
+    """A search is paged automatically, with the requested order and included fields."""
     search = client.content.search(sort="name", order="desc", include=["owner", "tags"]).page_size(
         5
     )
@@ -138,13 +138,13 @@ async def test_warnings_are_printed(client, caplog):
 
 
 async def test_search_sees_what_the_caller_sees(server):
-    """Content that the key cannot see is not found."""
+    """A search returns only content that the owner of the key may see."""
     async with Client(server.url, server.api_key_for("viewer")) as client:
         assert {item.access_type for item in await client.content.search()} == {"logged_in", "all"}
 
 
 async def test_variants(client):
-    """Variants are found and rendered, and then have a render time."""
+    """Variants are listed and rendered; rendering updates the render time."""
     report = await client.content.find_one(name="content-0001")
     assert report is not None
     (default,) = await report.variants.find()
@@ -161,7 +161,7 @@ async def test_variants(client):
 
 
 async def test_failed_variants(client, server):
-    """Failures of a variant are counted, and searched by time."""
+    """Failed renderings are counted, and variants can be searched by the time of a failure."""
     server.state.build_script = BuildScript(code=1)
     variant = await client.content.variants.find().first()
     assert variant is not None

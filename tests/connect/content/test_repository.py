@@ -1,4 +1,4 @@
-"""Content is from Git or from bundles, not both."""
+"""Content is deployed from Git or from bundles, not from both."""
 
 import pytest
 
@@ -14,7 +14,7 @@ async def item(client):
 
 
 async def test_life_of_a_location(item):
-    """A repository is set, read, changed and removed."""
+    """A repository can be set, read, updated and deleted."""
     with pytest.raises(errors.NotFoundError):
         await item.repository.get()
     put = await item.repository.put(repository=ADDRESS, directory="report")
@@ -33,7 +33,7 @@ async def test_life_of_a_location(item):
 
 
 async def test_put_replaces(item):
-    """Setting a repository again keeps nothing of the previous one."""
+    """`put` replaces the previous repository completely."""
     await item.repository.put(repository=ADDRESS, directory="report", polling=True)
     other = await item.repository.put(repository=ADDRESS)
     assert (other.directory, other.polling) == (".", False)
@@ -63,7 +63,7 @@ async def test_git_and_bundles_exclude_each_other(client, item, archive):
     ],
 )
 async def test_addresses_that_cannot_be_fetched(item, address, code):
-    """An address that is not plain http or https is refused, and changes nothing."""
+    """A repository address other than plain http or https is refused, and nothing changes."""
     await item.repository.put(repository=ADDRESS)
     with pytest.raises(errors.BadRequestError, match=str(code)):
         await item.repository.update(repository=address)
@@ -71,13 +71,13 @@ async def test_addresses_that_cannot_be_fetched(item, address, code):
 
 
 async def test_deleting_content_takes_its_location_along(server, item):
-    """The repository is deleted with its content."""
+    """Deleting content deletes its repository settings."""
     await item.repository.put(repository=ADDRESS)
     await item.delete()
     assert not server.state.repositories
 
 
 def test_a_location_made_by_hand_makes_no_calls():
-    """Without a client, it raises a clear error."""
+    """A repository that is not bound to a client raises RuntimeError."""
     with pytest.raises(RuntimeError, match="Repository did not come from a client"):
         Repository(repository=ADDRESS).client  # noqa: B018  the property raises

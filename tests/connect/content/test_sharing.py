@@ -15,7 +15,7 @@ async def other(client):
 
 @pytest.mark.parametrize("given", ["a/b", "/a/b", "a/b/", "/a/b/"])
 async def test_vanity(client, item, given):
-    """A path gets a slash at both ends, is listed and included, and is removed."""
+    """A vanity path gets a slash at both ends, is listed and included, and can be deleted."""
     assert await item.vanity.find_one() is None
     made = await item.vanity.put(path=given)
     assert (made.path, made.content_guid) == ("/a/b/", item.guid)
@@ -32,7 +32,7 @@ async def test_vanity(client, item, given):
 
 
 async def test_a_vanity_in_use(item, other):
-    """A path of other content is code 51, unless forced; one's own is accepted."""
+    """Setting the same path again is accepted; that of other content is code 51, unless forced."""
     await item.vanity.put(path="/used/")
     assert (await item.vanity.put(path="/used/")).path == "/used/"
     with pytest.raises(errors.ConflictError, match="force=True") as caught:
@@ -47,14 +47,14 @@ async def test_a_vanity_in_use(item, other):
 
 @pytest.mark.parametrize("path", ["/", "/__x/", "connect/x", "a b", "ä", "a//b"])
 async def test_prohibited_vanities(item, path):
-    """An invalid path is code 52."""
+    """An invalid path returns code 52."""
     with pytest.raises(errors.BadRequestError) as caught:
         await item.vanity.put(path=path)
     assert caught.value.code == 52
 
 
 async def test_roles_for_vanities(server, item):
-    """Viewers of the content see its path; only administrators see all paths."""
+    """A user that may see the content sees its path; only administrators see all paths."""
     await item.update(access_type="logged_in")
     await item.vanity.put(path="/x/")
     async with Client(server.url, server.api_key_for("publisher")) as other:
@@ -66,7 +66,7 @@ async def test_roles_for_vanities(server, item):
 
 
 async def test_none_only_for_connects_own_404(server, item):
-    """A proxy's 404 is not taken for a missing vanity URL or bookmark."""
+    """A 404 from a proxy is not taken for a missing vanity URL or bookmark."""
     server.script(faults.status(404, body="<html>"), faults.status(404, body="404 page not found"))
     with pytest.raises(errors.NotFoundError):
         await item.vanity.find_one()
@@ -95,7 +95,7 @@ async def test_bookmark(server, client, item):
 
 @pytest.mark.parametrize("form", ["bytes", "path", "text"])
 async def test_thumbnail(server, item, tmp_path, form):
-    """An image is sent from memory or a file, again after a lost response, and removed."""
+    """An image is uploaded from memory or a file, also by a retry, and can be deleted."""
     path = tmp_path / "picture.png"
     path.write_bytes(PNG)
     server.script(faults.reset(), on="PUT *")
@@ -110,7 +110,7 @@ async def test_thumbnail(server, item, tmp_path, form):
 
 
 async def test_other_files_than_images(server, item, tmp_path):
-    """Other files are refused by the server; a missing file is never sent."""
+    """The server refuses a file that is not an image; a missing file is an error before sending."""
     with pytest.raises(errors.BadRequestError):
         await item.thumbnail.put(b"text")
     sent = len(server.requests)
@@ -121,14 +121,14 @@ async def test_other_files_than_images(server, item, tmp_path):
 
 @pytest.mark.parametrize(("access", "public"), [("all", True), ("acl", False)])
 async def test_test_access(item, access, public):
-    """The access test reports whether the content is public, and if not, why."""
+    """`test_access` reports whether the content is public, with the reason if it is not."""
     await item.update(access_type=access)
     result = await item.test_access()
     assert (result.guid, result.accessible, bool(result.message)) == (item.guid, public, not public)
 
 
 async def test_deleting_content_frees_what_it_had(server, client, item, other):
-    """Permissions, vanity URL, bookmarks and thumbnail are deleted with the content."""
+    """Deleting content deletes its permissions, vanity URL, bookmarks and thumbnail."""
     await item.vanity.put(path="/x/")
     await item.bookmark.create()
     await item.thumbnail.put(PNG)

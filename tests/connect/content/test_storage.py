@@ -1,4 +1,4 @@
-"""The storage of bundles adds up, from the bundle to the server."""
+"""The storage of bundles, per content item and for the whole server."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def seed():
 
 
 async def test_sums(client, archive):
-    """The sum of an item is that of its bundles, and the server's that of all items."""
+    """The total of an item is the sum of its bundles; the server's total that of all items."""
     item = await client.content.find().first()
     spare = await item.bundles.create(archive)
     detail = await item.storage()
@@ -34,7 +34,7 @@ async def test_sums(client, archive):
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 async def test_sorted_over_pages(server, client, archive, order):
-    """The order holds across pages."""
+    """Rows are sorted across pages."""
     await (await client.content.find().first()).bundles.create(archive)
     server.requests.clear()
     rows = await client.content.storage.find(sort="count", order=order).page_size(3)
@@ -45,7 +45,7 @@ async def test_sorted_over_pages(server, client, archive, order):
 
 
 async def test_for_administrators(server, client):
-    """Publishers are refused, and so are unknown columns."""
+    """Publishers may not read the storage; unknown sort columns are refused."""
     with pytest.raises(errors.BadRequestError):
         await client.content.storage.find(sort="colour")
     async with Client(server.url, server.api_key_for("publisher")) as publisher:
@@ -55,7 +55,7 @@ async def test_for_administrators(server, client):
 
 
 async def test_an_older_server_names_the_version():
-    """A server that takes `storage` for the id of an item is reported as older."""
+    """On an older server, the error names the version that added the operation."""
     async with (
         FakeConnect(version="2026.03.0") as server,
         Client(server.url, server.api_key) as old,

@@ -59,7 +59,7 @@ def use(integrations, item):
 
 
 async def test_the_life_of_an_integration(integrations):
-    """An integration is created, changed, verified and deleted, and keeps its secret."""
+    """An integration is created, verified, updated and deleted; its secret is not returned."""
     one = await integrations.create(name="first", template="custom", config=SERVICE)
     assert one.auth_type is OAuthIntegrationAuthType.SERVICE_ACCOUNT
     assert one.config is not None
@@ -91,7 +91,7 @@ async def test_the_life_of_an_integration(integrations):
     ],
 )
 async def test_find_by(integrations, criteria, found):
-    """The first integration that matches all criteria is found; strings are patterns."""
+    """`find_by` returns the first integration that matches all criteria; strings are patterns."""
     await integrations.create(
         name="one of ours", description="The warehouse", template="custom", config=CUSTOM
     )
@@ -114,7 +114,7 @@ async def test_find_by(integrations, criteria, found):
     ],
 )
 async def test_refused_integrations(integrations, fields, code):
-    """A configuration that the template does not allow is refused with the server's code."""
+    """An invalid template, configuration, name or permission is refused with the server's code."""
     with pytest.raises(errors.BadRequestError) as caught:
         await integrations.create(**fields)
     assert caught.value.code == code
@@ -122,7 +122,7 @@ async def test_refused_integrations(integrations, fields, code):
 
 @pytest.mark.parametrize("missing", ["template", "config"])
 async def test_an_integration_needs_template_and_config(integrations, missing):
-    """A missing required argument is an error of the caller."""
+    """A missing required argument raises TypeError."""
     fields = {"template": "custom", "config": CUSTOM}
     del fields[missing]
     with pytest.raises(TypeError, match=missing):
@@ -141,7 +141,7 @@ async def test_only_a_service_account_is_verified(integrations):
 
 
 async def test_permissions(server, integrations):
-    """An integration with permissions is for those users and the members of those groups only."""
+    """An integration with permissions is visible only to these users and group members."""
     publisher = server.state.user_named("publisher")
     one = await integrations.create(template="custom", config=CUSTOM)
     async with Client(server.url, server.api_key_for("publisher")) as other:
@@ -159,7 +159,7 @@ async def test_permissions(server, integrations):
 
 
 async def test_associations(integrations, item):
-    """Content lists its integrations, and each integration its content."""
+    """The associations of content and of an integration are listed, replaced and deleted."""
     first = await integrations.create(name="first", template="custom", config=CUSTOM)
     second = await integrations.create(name="second", template="aws", config=AWS)
     associations = item.oauth.associations
@@ -180,14 +180,14 @@ async def test_associations(integrations, item):
 
 
 async def test_associations_go_with_their_integration(use, item):
-    """A deleted integration has no associations."""
+    """Deleting an integration deletes its associations."""
     await (await use("custom", CUSTOM)).delete()
     assert await item.oauth.associations.find() == []
 
 
 @pytest.mark.parametrize(("times", "code"), [(0, 207), (2, 258)])
 async def test_refused_associations(integrations, item, times, code):
-    """An unknown or repeated integration is refused, and nothing changes."""
+    """An unknown or repeated integration is refused, and the associations do not change."""
     known = [i.guid for i in await integrations.find()] * times
     with pytest.raises(errors.BadRequestError) as caught:
         await item.oauth.associations.update(known or ["unknown"])
@@ -196,7 +196,7 @@ async def test_refused_associations(integrations, item, times, code):
 
 
 async def test_sessions(server, client, integrations):
-    """Users see and delete their own sessions; an administrator those of all."""
+    """Users see and delete only their own sessions; administrators see those of all users."""
     one = await integrations.create(template="custom", config=CUSTOM)
     own, others = (server.oauth_login(name, one.guid) for name in ("admin", "viewer"))
     sessions = client.oauth.sessions
@@ -217,7 +217,7 @@ async def test_sessions(server, client, integrations):
 
 
 async def test_clients(server, client):
-    """Clients are listed over all pages, in either order, and can be deleted."""
+    """OAuth clients are listed over several pages, in either order, and can be deleted."""
     for i in range(248):
         time = server.state.seed.start + timedelta(days=i + 1)
         server.state.oauth_clients[f"client-{i}"] = new_client(f"client-{i}", i, None, time)
@@ -244,7 +244,7 @@ async def test_templates(client):
 
 
 async def test_credentials_of_a_viewer(server, client, item, use):
-    """A viewer's token is exchanged for the viewer's credentials, after the viewer's login."""
+    """A viewer's session token is exchanged for credentials once the viewer has logged in."""
     one = await use("custom", CUSTOM)
     token = server.user_session_token("viewer", item.guid)
     with pytest.raises(errors.BadRequestError) as caught:
@@ -263,7 +263,7 @@ async def test_credentials_of_a_viewer(server, client, item, use):
 
 
 async def test_the_token_file_is_read_at_each_use(server, client, item, use, tmp_path, monkeypatch):
-    """Running content finds its token, even after the server has renewed it."""
+    """The token file is read at each use, because the server renews the token."""
     await use("custom", SERVICE)
     file = tmp_path / "token"
     monkeypatch.setenv("CONNECT_CONTENT_SESSION_TOKEN_FILE", str(file))
@@ -278,7 +278,7 @@ async def test_the_token_file_is_read_at_each_use(server, client, item, use, tmp
 
 @pytest.mark.parametrize("file", ["unset", "missing", "empty", "a folder", "no text"])
 async def test_no_content_token(server, client, item, use, tmp_path, monkeypatch, file):
-    """Without a token, the error says why; the variable with the token itself is used."""
+    """Without a valid token file, the token variable is used; without both, an error says why."""
     await use("custom", SERVICE)
     path = tmp_path / "token"
     if file == "a folder":
@@ -296,7 +296,7 @@ async def test_no_content_token(server, client, item, use, tmp_path, monkeypatch
 
 
 async def test_empty_tokens(client):
-    """An empty token, as from a missing header, is refused before anything is sent."""
+    """An empty token, for example from a missing header, is refused before anything is sent."""
     with pytest.raises(errors.InvalidArgumentError, match="Posit-Connect-User-Session-Token"):
         await client.oauth.get_credentials("")
     with pytest.raises(errors.InvalidArgumentError, match="content session token is empty"):
@@ -306,7 +306,7 @@ async def test_empty_tokens(client):
 
 
 async def test_keys_of_aws(server, client, item, use):
-    """An exchange for AWS returns typed keys, for viewers and for a service account."""
+    """An exchange for AWS returns typed credentials, for viewers and for a service account."""
     one = await use("aws", AWS)
     server.oauth_login("viewer", one.guid)
     token = server.user_session_token("viewer", item.guid)
@@ -324,7 +324,7 @@ async def test_keys_of_aws(server, client, item, use):
      b64encode(b'{"accessKeyId": "x"}').decode()],
 )  # fmt: skip
 def test_no_keys_of_aws(token):
-    """Any other token is not a set of AWS keys, and the error does not show it."""
+    """A token without AWS credentials raises DecodeError, which does not show the token."""
     with pytest.raises(errors.DecodeError, match="AWS_CREDENTIALS") as caught:
         OAuthCredentials(access_token=token).aws()
     assert not token or f" {token} " not in str(caught.value)
@@ -357,7 +357,7 @@ async def test_refused_exchanges(server, client, item, use, change, code):
 
 
 async def test_exchanges_that_do_not_fit_the_content(server, client, integrations, item):
-    """The integration must be unambiguous, match the token, and belong to the key's owner."""
+    """The integration must be unique and match the token; the key's owner must own the content."""
     user, own = server.user_session_token("viewer", item.guid), server.content_session_token
     for config, call, code in (
         ([], lambda: client.oauth.get_credentials(user), 212),
@@ -376,7 +376,7 @@ async def test_exchanges_that_do_not_fit_the_content(server, client, integration
 
 
 async def test_a_missing_token_is_an_error_of_the_caller(client):
-    """The general exchange reports missing arguments."""
+    """A missing argument of the general exchange raises TypeError."""
     with pytest.raises(TypeError, match="subject_token"):
         await client.oauth.exchange(grant_type="x", subject_token_type="y")
 
@@ -389,7 +389,7 @@ def connect_api(server):
 
 @pytest.mark.parametrize("others", [0, 1])
 async def test_acting_as_the_viewer(server, item, integrations, monkeypatch, connect_api, others):
-    """The new client acts as the viewer, with the same options and the right integration."""
+    """The new client acts as the viewer, with the same options, through Connect's integration."""
     made = [await integrations.create(template="custom", config=CUSTOM) for _ in range(others)]
     await item.oauth.associations.update([*made, connect_api])
     monkeypatch.setenv("CONNECT_CONTENT_GUID", item.guid)
@@ -416,7 +416,7 @@ async def test_acting_as_the_viewer(server, item, integrations, monkeypatch, con
 async def test_acting_as_the_viewer_of_an_integration(
     server, client, item, integrations, connect_api
 ):
-    """Without known content, the integration is passed, or the server decides."""
+    """Without the content's GUID, an ambiguous integration must be passed by its GUID."""
     other = await integrations.create(template="custom", config=CUSTOM)
     await item.oauth.associations.update([connect_api, other])
     token = server.user_session_token("viewer", item.guid)
@@ -429,20 +429,20 @@ async def test_acting_as_the_viewer_of_an_integration(
 
 @pytest.mark.parametrize("response", [b"{}", b'{"access_token": ""}'])
 async def test_no_key_for_the_viewer(server, client, item, response):
-    """A response without a key is an error, and creates no client."""
+    """A response without an API key raises DecodeError."""
     server.script(faults.status(200, body=response.decode(), content_type="application/json"))
     with pytest.raises(errors.DecodeError, match="no API key"):
         await client.with_user_session_token(server.user_session_token("viewer", item.guid))
 
 
 def echo(text):
-    """Return the response of a server that repeats the request."""
+    """Return an error response that repeats a text in its body."""
     body = json.dumps({"code": 215, "error": f"{text} is bad", "payload": {text: [text]}})
     return faults.status(400, body=body, content_type="application/json")
 
 
 async def test_tokens_are_hidden_while_they_are_used(server, client, caplog):
-    """A token or secret that a server repeats is in no error, event or log."""
+    """Tokens and secrets that an error response repeats are redacted in errors, events and logs."""
     events = []
     client.subscribe(lambda event: events.append(repr(event)))
     for secret, call in (
@@ -474,7 +474,7 @@ async def test_tokens_are_hidden_while_they_are_used(server, client, caplog):
     ],
 )
 def test_credentials_are_not_printed(model):
-    """Neither repr nor rich shows a token, but the other fields; `reveal` returns the value."""
+    """Credentials are redacted in repr and rich output, but not in `to_dict`."""
     for shown in (repr(model), str(model), f"{[model]}", pretty_repr(model)):
         assert "hush-hush" not in shown
         assert "***" in shown

@@ -26,7 +26,7 @@ async def client(server, clock):
 
 
 async def test_check_runs_to_its_end(server, client):
-    """A run is followed with polls that the server is not asked to hold."""
+    """`wait` polls a run without asking the server to hold the response."""
     run = await client.system.checks.create()
     assert (run.status, run.passed, run.hostname) == (SystemCheckStatus.REQUESTED, 0, "connect")
     server.requests.clear()
@@ -51,21 +51,21 @@ async def test_check_results(server, client):
 
 
 async def test_canceled_check(server, client):
-    """Waiting for a canceled run ends."""
+    """A wait ends if the run is canceled."""
     run = await client.system.checks.create()
     server.state.checks[run.id].canceled = True
     assert (await run.wait()).status is SystemCheckStatus.CANCELED
 
 
 async def test_check_in_trouble(server, client):
-    """A long series of failures does not end the wait."""
+    """A series of transient failures does not end the wait."""
     run = await client.system.checks.create()
     server.script(*[faults.status(500)] * 5, on="GET /v1/system/checks/*")
     assert (await run.wait()).status is SystemCheckStatus.DONE
 
 
 async def test_check_that_hangs(server, client, clock):
-    """A wait ends at its deadline."""
+    """A wait that exceeds its timeout raises PollTimeoutError."""
     server.state.check_script = BuildScript(lines=TESTS, hang=True)
     run = await client.system.checks.create()
     began = clock.monotonic()
@@ -75,7 +75,7 @@ async def test_check_that_hangs(server, client, clock):
 
 
 async def test_deleted_check(client, clock):
-    """A deleted run is gone, and a wait for it ends with an error."""
+    """A deleted run is not listed, and waiting for it raises TaskLostError."""
     run = await client.system.checks.create()
     await run.delete()
     assert run.id not in {one.id for one in await client.system.checks.find()}
@@ -86,7 +86,7 @@ async def test_deleted_check(client, clock):
 
 
 async def test_check_elsewhere(client):
-    """A missing host cannot be checked."""
+    """A check on an unknown host raises NotFoundError."""
     with pytest.raises(errors.NotFoundError):
         await client.system.checks.create(hostname="nowhere")
 
@@ -100,7 +100,7 @@ async def test_unknown_status_does_not_end_the_wait(server, client):
 
 
 async def test_cache_goes_by_a_task(client):
-    """A cache is deleted when its task ends; a dry run starts none."""
+    """A cache is deleted when its task ends; a dry run starts no task."""
     runtime = client.system.caches.runtime
     caches = await runtime.find()
     assert {(cache.language, cache.image_name) for cache in caches} == {
@@ -118,7 +118,7 @@ async def test_cache_goes_by_a_task(client):
 
 
 async def test_failed_deletion_of_a_cache(server, client):
-    """A failed deletion keeps the cache and raises."""
+    """A failed deletion keeps the cache and raises TaskFailedError."""
     server.state.build_script = BuildScript(code=1)
     caches = await client.system.caches.runtime.find()
     with pytest.raises(errors.TaskFailedError):
@@ -127,7 +127,7 @@ async def test_failed_deletion_of_a_cache(server, client):
 
 
 async def test_deletion_without_a_task(server, client):
-    """A deletion for which the server starts no task is an error."""
+    """A deletion for which the server starts no task raises an error."""
     cache = (await client.system.caches.runtime.find())[0]
     server.script(faults.status(200, body='{"task_id": null}'), on="DELETE *caches*")
     with pytest.raises(errors.AconnectError, match="started no task"):
@@ -153,7 +153,7 @@ async def test_no_such_cache(client, cache, kind, code):
 
 
 async def test_documentation(client):
-    """The documentation is None, or what was written last."""
+    """The documentation is the text that was written last; without any, it is not found."""
     documentation = client.system.documentation
     for call in (documentation.get, documentation.delete):
         with pytest.raises(errors.NotFoundError):
@@ -169,14 +169,14 @@ async def test_documentation(client):
 
 @pytest.mark.parametrize("content", ["", "x" * 500_001])
 async def test_documentation_of_wrong_length(client, content):
-    """Empty and oversize documentation is refused."""
+    """Empty documentation and too long documentation are refused."""
     with pytest.raises(errors.BadRequestError) as caught:
         await client.system.documentation.put(content=content)
     assert caught.value.code == 255
 
 
 async def test_hosts(server, client):
-    """All hosts are found, or only the active ones."""
+    """All hosts are listed, or only the active ones."""
     assert [host.hostname for host in await client.system.hosts()] == ["connect", "connect-retired"]
     (host,) = await client.system.hosts(active=True)
     assert (host.hostname, host.version) == ("connect", server.version)
@@ -190,7 +190,7 @@ async def test_service_accounts(client):
 
 
 async def test_key_of_a_service_token(client):
-    """The key is returned once, is not printed, and gives no access to this API."""
+    """The key of a service token is returned once, is redacted, and cannot be used for this API."""
     expiry = datetime.now(UTC) + timedelta(days=1)
     token = await client.system.service_tokens.create(
         name="scim", scopes=["identity:manage"], expires_at=expiry
@@ -210,7 +210,7 @@ async def test_key_of_a_service_token(client):
 
 
 async def test_unused_service_token(server, client):
-    """The last use of an unused token is None, though the server sends the year 1."""
+    """The last use of an unused token is None, although the server sends the year 1."""
     token = await client.system.service_tokens.create(name="new", scopes=["nameservice:read"])
     assert server.state.service_tokens[token.guid]["active_time"].year == 1
     assert token.active_time is None
@@ -236,7 +236,7 @@ async def test_expired_service_token(server, client):
     ids=["no scope", "unknown scope", "past"],
 )
 async def test_useless_service_token(client, fields):
-    """A token without scopes is refused."""
+    """A service token without a valid scope, or with a past expiry, is refused."""
     with pytest.raises(errors.BadRequestError):
         await client.system.service_tokens.create(
             **{"name": "x", "scopes": ["identity:manage"], **fields}
@@ -255,7 +255,7 @@ async def test_time_without_a_zone(server, client):
 
 
 async def test_scopes(client):
-    """The scopes of tokens have descriptions."""
+    """The available scopes are listed with descriptions."""
     scopes = await client.system.service_tokens.scopes()
     assert {scope.name for scope in scopes} == {"identity:manage", "nameservice:read"}
     assert all(scope.description for scope in scopes)
@@ -263,7 +263,7 @@ async def test_scopes(client):
 
 @pytest.mark.parametrize("user", ["publisher", "viewer"])
 async def test_the_system_is_for_administrators(server, user):
-    """Other users may only read the documentation; publishers also the service accounts."""
+    """Other users may read only the documentation, and publishers also the service accounts."""
     server.state.documentation = {"content": "# Hello"}
     async with Client(server.url, server.api_key_for(user)) as client:
         system = client.system
