@@ -1,11 +1,11 @@
 """A simulated Posit Connect server for tests, demonstrations and benchmarks.
 
-It imports nothing of the client, so that it checks it independently:
+It does not import the client, so that it can check the client independently:
 
     async with FakeConnect(seed=Seed(visits=1000)) as server:
         client = Client(server.url, api_key=server.api_key)
 
-Names are imported on first use, because pytest loads the plugin in this package in every run.
+Public names are imported on first use, because pytest loads this package in every run.
 """
 
 from importlib import import_module
@@ -37,7 +37,7 @@ __all__ = [
     "serve",
 ]
 
-_HOMES = {
+_MODULES = {
     "BuildScript": "connect.progress",
     "FakeAuthentik": "authentik",
     "FakeCloudEndure": "cloudendure",
@@ -52,11 +52,11 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name on its first use."""
+    """Import a public name on first use."""
     if name == "faults":
         return import_module("aconnect.testing.faults")
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+    value: object = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,6 +1,6 @@
-"""`python -m aconnect.testing`: a simulated server in a process of its own.
+"""Run a simulated server in a separate process: `python -m aconnect.testing`.
 
-Prints one JSON line with `url` and `api_key` when it is ready, and serves until SIGINT or SIGTERM.
+Prints a line of JSON with `url` and `api_key` when it is ready, and serves until SIGINT or SIGTERM.
 """
 
 import argparse
@@ -24,10 +24,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--prefix", default="")
     parser.add_argument("--nodes", type=int, default=1)
-    parser.add_argument("--version", default="2026.06.0", help="empty: hidden")
-    parser.add_argument("--page-cache", type=int, default=2100, help="encoded pages kept")
+    parser.add_argument("--version", default="2026.06.0", help="reported version; empty to hide it")
+    parser.add_argument("--page-cache", type=int, default=2100, help="number of cached pages")
     parser.add_argument(
-        "--seconds-per-line", type=float, default=0.0, help="speed of builds; 0: per poll"
+        "--seconds-per-line", type=float, default=0.0, help="speed of builds; 0 to advance by poll"
     )
     defaults = Seed()
     for name in _VOLUMES:
@@ -43,7 +43,7 @@ def _announce(server: FakeConnect) -> None:
 
 
 def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
-    """Return uvloop's `run` if it is installed, else asyncio's."""
+    """Return `uvloop.run` if uvloop is installed, otherwise `asyncio.run`."""
     try:
         run: Callable[[Coroutine[Any, Any, None]], None] = importlib.import_module("uvloop").run
     except ImportError:
@@ -52,19 +52,20 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
 
 
 def main() -> None:
-    """Parse the arguments and serve."""
-    given = _arguments()
-    volumes = {name.replace("-", "_"): getattr(given, name.replace("-", "_")) for name in _VOLUMES}
+    """Parse the arguments and run the server."""
+    arguments = _arguments()
+    names = [name.replace("-", "_") for name in _VOLUMES]
+    volumes = {name: getattr(arguments, name) for name in names}
     _runner()(
         serve(
             Seed(**volumes),
-            version=given.version,
-            prefix=given.prefix,
-            nodes=given.nodes,
-            host=given.host,
-            port=given.port,
-            page_cache=given.page_cache,
-            seconds_per_line=given.seconds_per_line,
+            version=arguments.version,
+            prefix=arguments.prefix,
+            nodes=arguments.nodes,
+            host=arguments.host,
+            port=arguments.port,
+            page_cache=arguments.page_cache,
+            seconds_per_line=arguments.seconds_per_line,
             ready=_announce,
         )
     )

@@ -1,8 +1,8 @@
-"""A simulated service on the loopback interface: sockets, records of requests, scripts of faults.
+"""The base class of simulated services: sockets, recorded requests and scripted faults.
 
-Decides what happens to a request before and after its operation, for any service. It is built on
-aiohttp's low-level server, since an application with its router and middlewares would cost more
-than most of the simulated operations. A subclass defines the service:
+Decides what happens to a request before and after its operation, for any service. It uses
+aiohttp's low-level server, because the router and the middlewares of an `aiohttp.web.Application`
+would take more time than most of the simulated operations. A subclass defines the service:
 
     @dataclass
     class Shelf:
@@ -31,9 +31,10 @@ than most of the simulated operations. A subclass defines the service:
         def error(self, fault: ServiceFault) -> Response:
             return ok({"detail": fault.message}, fault.status)
 
-Handlers may be coroutines; `Call` reads queries, JSON and forms for them. A path below `root`
-without a route is passed to `unknown`, any other to `outside`; both return 404 unless overridden.
-Handlers that need more than a state get a subclass of `Call` from `make_call`, as Connect's do.
+Handlers may be coroutine functions; `Call` parses queries, JSON and forms for them. A request
+without a route is passed to `unknown` if its path is below `root`, and otherwise to `outside`; both
+return 404 unless overridden. If handlers need more than the state, as those of Connect do, override
+`make_call` to return a subclass of `Call`.
 """
 
 import asyncio
@@ -53,10 +54,7 @@ S = TypeVar("S")
 
 
 class Options(TypedDict, total=False):
-    """The keyword arguments of every simulated server, for a service that passes them on.
-
-    See the arguments of `FakeServer`.
-    """
+    """The keyword arguments that subclasses pass to `FakeServer`, which documents them."""
 
     prefix: str
     record: bool
@@ -65,19 +63,19 @@ class Options(TypedDict, total=False):
 
 
 class FakeServer(ABC, Generic[S]):
-    """A service on the loopback interface, with a state, faults and a record.
+    """A service on the loopback interface, with a state, scripted faults and recorded requests.
 
     Args:
-        state: What the server holds when it begins.
-        version: Which of its routes it has; None has all.
-        prefix: Path that the server lives under, such as "/rsc".
-        record: Keep every request in `requests`; off for benchmarks.
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
+        state: The initial state of the server.
+        version: The version whose routes the server has; None for the routes of all versions.
+        prefix: The path below which the server is available, such as "/rsc".
+        record: Record every request in `requests`; benchmarks switch this off.
+        host: The address to listen on.
+        port: The port to listen on; 0 selects a free port.
     """
 
     root: ClassVar[str]
-    """Path of the API below the prefix, without a slash at the end."""
+    """The path of the API below the prefix, without a trailing slash."""
     routes: ClassVar[RouteTable[Any]]
 
     def __init__(
@@ -99,7 +97,7 @@ class FakeServer(ABC, Generic[S]):
         self._router = router_for(self.routes, version, len(self.routes.entries))
         self._below = self.prefix + self.root
         self._script: list[tuple[str, str, Fault]] = []
-        self._arrived = 0
+        self._received = 0
         self._url = ""
         self._elsewhere = ""
         self._stopping = asyncio.Event()
@@ -107,29 +105,29 @@ class FakeServer(ABC, Generic[S]):
 
     @abstractmethod
     def admit(self, call: Call[S], route: Route) -> None:
-        """Authenticate the caller, and raise a `ServiceFault` if it may not call the route."""
+        """Authenticate the caller; raise a `ServiceFault` if it may not call the route."""
 
     @abstractmethod
     def error(self, fault: ServiceFault) -> Response:
-        """Return an error in the service's format."""
+        """Return an error response in the format of the service."""
 
     def unknown(self, call: Call[S], allowed: list[str]) -> Response:
-        """Respond to a request without a route; `allowed` are the methods that its path has."""
+        """Respond to a request without a route; `allowed` are the methods declared for its path."""
         del call, allowed
         return text("404 page not found\n", 404)
 
     def outside(self, call: Call[S]) -> Response:
-        """Respond to a request outside `root`; its path begins below the prefix."""
+        """Respond to a request outside `root`; `call.path` does not include the prefix."""
         del call
         return text("404 page not found\n", 404)
 
     def make_call(self, request: web.BaseRequest, path: str, query_string: str) -> Call[S]:
-        """Create the call that handlers get; for a service with a call class of its own."""
+        """Create the call that is passed to handlers; override it to use a subclass of `Call`."""
         return Call(self, request, path, query_string)
 
     @property
     def url(self) -> str:
-        """The address of the server with its prefix, without a trailing slash."""
+        """The URL of the server, including the prefix, without a trailing slash."""
         return self._url
 
     @property
@@ -138,11 +136,11 @@ class FakeServer(ABC, Generic[S]):
 
     @property
     def elsewhere(self) -> str:
-        """The address of a second listener, another origin, which only records requests."""
+        """The URL of a second listener (another origin), which only records requests."""
         return self._elsewhere
 
     async def start(self) -> None:
-        """Start to listen."""
+        """Start listening."""
         self._stopping.clear()
         host, port = self._address
         self._url = await self._listen(self._handle, host, port) + self.prefix
@@ -164,7 +162,7 @@ class FakeServer(ABC, Generic[S]):
         return f"http://{f'[{host}]' if ':' in host else host}:{bound}"
 
     async def stop(self) -> None:
-        """Close all connections, including those that wait, and stop listening."""
+        """Stop listening and close all connections, including those of requests in progress."""
         self._stopping.set()
         for runner in self._runners:
             await runner.cleanup()
@@ -178,33 +176,34 @@ class FakeServer(ABC, Generic[S]):
         await self.stop()
 
     def script(self, *faults: Fault, on: str = "*") -> None:
-        """Apply these faults to the next requests that match `on`, one each, in order.
+        """Apply these faults to the next requests that match `on`, one per request, in order.
 
         Args:
-            faults: What happens to them.
-            on: `METHOD /path`, the path below `root`, both with wild-cards; `*` is every request.
+            faults: The faults to apply.
+            on: `METHOD /path` or `/path`, with the path below `root`. Both may contain wildcards;
+                `*` matches every request.
         """
-        method, space, path = on.partition(" ")
-        if not space:
+        method, separator, path = on.partition(" ")
+        if not separator:
             method, path = "*", on
         self._script.extend((method, path, fault) for fault in faults)
 
     def clear_script(self) -> None:
-        """Discard the scripted faults that were not used."""
+        """Discard the scripted faults that have not been used."""
         self._script.clear()
 
     def assert_script_used(self) -> None:
-        """Raise AssertionError if a scripted fault was not used."""
-        left = [f"{fault!r} on {method} {path}" for method, path, fault in self._script]
-        if left:
-            raise AssertionError("These scripted faults were not met:\n" + "\n".join(left))
+        """Raise AssertionError if a scripted fault has not been used."""
+        unused = [f"{fault!r} on {method} {path}" for method, path, fault in self._script]
+        if unused:
+            raise AssertionError("These scripted faults were not used:\n" + "\n".join(unused))
 
     def count(self, method: str, path: str) -> int:
-        """Count recorded requests; the path may contain wildcards."""
+        """Return the number of recorded requests; `path` may contain wildcards."""
         return sum(r.method == method and fnmatchcase(r.path, path) for r in self.requests)
 
     async def hold(self, seconds: float) -> None:
-        """Wait, but not beyond the end of the server."""
+        """Wait until the time is over or the server stops."""
         try:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
@@ -221,16 +220,16 @@ class FakeServer(ABC, Generic[S]):
             inside = False
         call = self.make_call(request, path, query_string)
         if self._record:
-            self._arrived += 1
+            self._received += 1
             call.record = Recorded(
-                self._arrived, request.method, path, query_string, request.headers
+                self._received, request.method, path, query_string, request.headers
             )
             self.requests.append(call.record)
         exchange = ServedExchange(self, call, inside)
         if self._script:
             fault = self._next_fault(request.method, path)
             if fault is not None:
-                return await exchange.meet(fault)
+                return await exchange.apply(fault)
         return await exchange.send(await exchange.response())
 
     def _next_fault(self, method: str, path: str) -> Fault | None:
@@ -241,21 +240,21 @@ class FakeServer(ABC, Generic[S]):
         return None
 
     async def serve(self, call: Call[S], *, inside: bool) -> Response:
-        """Perform an operation and return its response, even if that is an error."""
+        """Perform an operation and return its response, which may be an error response."""
         if not inside:
             return self.outside(call)
-        found = self._router.find(call.request.method, call.path)
-        if found is None:
+        match = self._router.find(call.request.method, call.path)
+        if match is None:
             return self.unknown(call, self._router.methods(call.path))
-        entry, call.args = found
+        route, call.args = match
         try:
-            self.admit(call, entry)
-            response: Response = entry.handler(call)
-            if entry.waits:
+            self.admit(call, route)
+            response: Response = route.handler(call)
+            if route.is_coroutine:
                 response = await cast("Awaitable[Response]", response)
         except ServiceFault as fault:
             return self.error(fault)
-        response.headers |= entry.headers
+        response.headers |= route.headers
         return response
 
     async def _handle_elsewhere(self, request: web.BaseRequest) -> web.StreamResponse:

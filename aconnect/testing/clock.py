@@ -1,8 +1,8 @@
-"""A clock for tests whose sleepers wake immediately, but in the right order.
+"""A virtual clock for tests: sleeping tasks wake up immediately, in the correct order.
 
-Decides when simulated time moves: as soon as the loop has had a few turns, it jumps to the
-earliest deadline. It does not touch the loop's own clock, so real sockets and timeouts of the loop
-are not affected.
+Decides when virtual time advances: after a few iterations of the event loop, it jumps to the
+earliest deadline. It does not change the clock of the event loop, so real sockets and the loop's
+own timeouts are not affected.
 """
 
 import asyncio
@@ -10,17 +10,17 @@ import heapq
 import time
 from itertools import count
 
-TURNS = 5
-"""Turns of the event loop before time advances, so that tasks in progress can also start to
-sleep."""
+ITERATIONS = 5
+"""The iterations of the event loop before time advances, so that other tasks can start to sleep."""
 
 
 class VirtualClock:
-    """Time that advances only while a task sleeps.
+    """A clock that advances only while a task sleeps.
 
     Args:
-        start: First value of `monotonic`.
-        epoch: First value of `time`; by default the present, so that HTTP dates make sense.
+        start: The initial value of `monotonic`.
+        epoch: The initial value of `time`; by default the current time, so that HTTP dates are
+            realistic.
     """
 
     def __init__(self, start: float = 0.0, epoch: float | None = None) -> None:
@@ -28,9 +28,9 @@ class VirtualClock:
         self._offset = (time.time() if epoch is None else epoch) - start
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = count()
-        self._moving = False
+        self._advancing = False
         self.slept: list[float] = []
-        """Every requested delay, in order."""
+        """All requested delays, in order."""
 
     def monotonic(self) -> float:
         return self._now
@@ -39,12 +39,12 @@ class VirtualClock:
         return self._now + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Advance the time; sleepers whose deadline passes wake up."""
+        """Advance the time and wake the tasks whose deadline has passed."""
         self._now += seconds
         self._wake()
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep without waiting."""
+        """Wait for a virtual delay, which takes no real time."""
         self.slept.append(seconds)
         if seconds <= 0:
             await asyncio.sleep(0)
@@ -52,24 +52,24 @@ class VirtualClock:
         loop = asyncio.get_running_loop()
         waker: asyncio.Future[None] = loop.create_future()
         heapq.heappush(self._sleepers, (self._now + seconds, next(self._order), waker))
-        if not self._moving:
-            self._moving = True
-            loop.call_soon(self._turn, loop, TURNS)
+        if not self._advancing:
+            self._advancing = True
+            loop.call_soon(self._iterate, loop, ITERATIONS)
         await waker
 
-    def _turn(self, loop: asyncio.AbstractEventLoop, left: int) -> None:
+    def _iterate(self, loop: asyncio.AbstractEventLoop, remaining: int) -> None:
         """Let the event loop run, then advance to the earliest deadline."""
-        if left > 0:
-            loop.call_soon(self._turn, loop, left - 1)
+        if remaining > 0:
+            loop.call_soon(self._iterate, loop, remaining - 1)
             return
         self._drop_cancelled()
         if self._sleepers:
             self._now = max(self._now, self._sleepers[0][0])
             self._wake()
         self._drop_cancelled()
-        self._moving = bool(self._sleepers)
-        if self._moving:
-            loop.call_soon(self._turn, loop, TURNS)
+        self._advancing = bool(self._sleepers)
+        if self._advancing:
+            loop.call_soon(self._iterate, loop, ITERATIONS)
 
     def _wake(self) -> None:
         while self._sleepers and self._sleepers[0][0] <= self._now:

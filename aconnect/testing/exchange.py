@@ -1,7 +1,7 @@
-"""One request and its response on the connection, complete or damaged.
+"""One request and its response on a connection, complete or damaged.
 
-Decides how responses are sent and how connections are closed. Which fault damages a response, and
-how, is decided in `faults`; the response itself, by the operation.
+Decides how responses are sent and how connections are closed. The faults that damage a response are
+in `faults`; the operation creates the response.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 @dataclass(slots=True, eq=False)
 class ServedExchange:
-    """One request and the connection it came from."""
+    """One request and its connection."""
 
     host: "FakeServer[Any]"
     call: Call[Any]
     inside: bool
     path: str = ""
     query_string: str = ""
-    _answer: Response | None = None
+    _response: Response | None = None
 
     @property
     def elsewhere(self) -> str:
@@ -43,35 +43,36 @@ class ServedExchange:
     def root(self) -> str:
         return self.host.root
 
-    async def meet(self, fault: Fault) -> web.StreamResponse:
+    async def apply(self, fault: Fault) -> web.StreamResponse:
+        """Apply a fault to this request."""
         self.path, self.query_string = self.call.path, self.call.query_string
         if self.call.record is not None:
             self.call.record.fault = type(fault).__name__
         return await fault.apply(self)
 
-    async def _settle(self) -> None:
-        """Read a body that no operation has read, to record it."""
-        if self._answer is None and not self.call.request.content.at_eof():
+    async def _record_body(self) -> None:
+        """Read and record the request body, if no operation has read it."""
+        if self._response is None and not self.call.request.content.at_eof():
             await self.call.drain()
 
     async def response(self) -> Response:
-        if self._answer is None:
-            self._answer = await self.host.serve(self.call, inside=self.inside)
-        return self._answer
+        if self._response is None:
+            self._response = await self.host.serve(self.call, inside=self.inside)
+        return self._response
 
     def _headers(self, response: Response) -> MutableMapping[str, str]:
         headers: MutableMapping[str, str] = response.headers
         if response.content_type is not None:
             headers["Content-Type"] = response.content_type
         if self.call.cookies:
-            several = CIMultiDict(headers)
+            multiple = CIMultiDict(headers)
             for cookie in self.call.cookies:
-                several.add("Set-Cookie", cookie)
-            return several
+                multiple.add("Set-Cookie", cookie)
+            return multiple
         return headers
 
     async def send(self, response: Response) -> web.StreamResponse:
-        await self._settle()
+        await self._record_body()
         headers = self._headers(response)
         if response.pieces is None:
             return web.Response(body=response.body or None, status=response.status, headers=headers)
@@ -93,11 +94,11 @@ class ServedExchange:
     async def hold(self, seconds: float) -> None:
         await self.host.hold(seconds)
         if self.host.stopping:
-            # Ends the connection without a response, as aiohttp does with late handlers.
+            # Close the connection without a response, as aiohttp does if a handler is too slow.
             raise asyncio.CancelledError
 
     async def cut(self, raw: bytes = b"", *, reset: bool = True) -> web.StreamResponse:
-        await self._settle()
+        await self._record_body()
         transport = self.call.request.transport
         if transport is not None:
             if raw:
@@ -111,7 +112,7 @@ class ServedExchange:
 
 
 def _arm_reset(transport: asyncio.Transport) -> None:
-    """Close a connection with a TCP reset."""
-    # A duplicate, since uvloop's socket object cannot set options.
+    """Make the connection end with a TCP reset when it is closed."""
+    # Use a duplicate, because the socket object of uvloop cannot set options.
     with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as copy:
         copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

@@ -1,10 +1,10 @@
-"""Faults on the way to a Connect server, as values for `FakeConnect.script`.
+"""Faults of a server or of the network, as arguments of `FakeConnect.script`.
 
-Decides what each fault does to one request. It does not decide which request meets it: the script
-does. Faults that need no response act instead of the operation, which is then not performed; those
-that damage a response (`reset_mid_body`, `truncated_json`, `stalled_body`, `repeated_cursor`) act
-after it. With `after`, the first type acts after the operation too, so that only its response is
-lost.
+Decides what each fault does to one request. Which request it is applied to depends on the script.
+Faults that do not need a response replace the operation, which is not performed. Faults that damage
+a response (`reset_mid_body`, `truncated_json`, `stalled_body`, `repeated_cursor`) are applied after
+the operation. With `after`, the other faults are also applied after the operation, so that only its
+response is lost.
 """
 
 import math
@@ -28,14 +28,14 @@ Body: TypeAlias = "bytes | str | Mapping[str, object] | None"
 
 
 class Exchange(Protocol):
-    """One request, and what a fault can do with it."""
+    """One request, and the actions that a fault can take."""
 
     path: str
     query_string: str
 
     @property
     def elsewhere(self) -> str:
-        """Another origin, as `http://host:port`."""
+        """Another origin, in the form `http://host:port`."""
         ...
 
     @property
@@ -44,20 +44,23 @@ class Exchange(Protocol):
         ...
 
     async def response(self) -> Response:
-        """Perform the operation, once, and return its response."""
+        """Return the response of the operation, which is performed at most once."""
         ...
 
-    async def send(self, response: Response) -> web.StreamResponse: ...
+    async def send(self, response: Response) -> web.StreamResponse:
+        """Send a complete response."""
+        ...
+
     async def begin(self, response: Response, length: int) -> web.StreamResponse:
-        """Send the headers of a response of `length` bytes."""
+        """Send the headers of a response with a body of `length` bytes."""
         ...
 
     async def hold(self, seconds: float) -> None:
-        """Wait, but not beyond the end of the server or of the connection."""
+        """Wait until the time is over, the server stops or the connection is closed."""
         ...
 
     async def cut(self, raw: bytes = b"", *, reset: bool = True) -> web.StreamResponse:
-        """Write raw bytes and close the connection, with a TCP reset or normally."""
+        """Write raw bytes and close the connection, either with a TCP reset or normally."""
         ...
 
 
@@ -84,12 +87,13 @@ class Status:
         if isinstance(self.retry_after, str):
             headers["Retry-After"] = self.retry_after
         elif self.retry_after is not None and self.http_date:
-            # Rounded up: an HTTP date has whole seconds only.
+            # Rounded up, because an HTTP date has a resolution of one second.
             headers["Retry-After"] = formatdate(math.ceil(time() + self.retry_after), usegmt=True)
         elif self.retry_after is not None:
             headers["Retry-After"] = f"{self.retry_after:g}"
-        body, kind = _encoded(self.code, self.body)
-        return await exchange.send(Response(body, self.code, self.content_type or kind, headers))
+        body, content_type = _encoded(self.code, self.body)
+        content_type = self.content_type or content_type
+        return await exchange.send(Response(body, self.code, content_type, headers))
 
 
 def _encoded(code: int, body: Body) -> tuple[bytes, str]:
@@ -108,7 +112,7 @@ def _encoded(code: int, body: Body) -> tuple[bytes, str]:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Reset the connection before any header."""
+    """Reset the connection before any header is sent."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         return await exchange.cut()
@@ -120,10 +124,10 @@ class ResetMidBody:
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         response = await exchange.response()
-        body = response.whole()
+        body = response.complete_body()
         stream = await exchange.begin(response, max(2, len(body)))
         await stream.write(body[: len(body) // 2] or b" ")
-        # The reset would overtake data that the client has not read yet.
+        # Without a pause, the client may receive the reset before it has read the data.
         await exchange.hold(0.01)
         await exchange.cut()
         return stream
@@ -131,18 +135,18 @@ class ResetMidBody:
 
 @dataclass(frozen=True, slots=True)
 class TruncatedJson:
-    """Send a complete HTTP response with truncated JSON."""
+    """Send a complete HTTP response whose JSON is truncated."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         response = await exchange.response()
-        body = response.whole()
+        body = response.complete_body()
         response.body = body[: max(1, len(body) // 2)]
         return await exchange.send(response)
 
 
 @dataclass(frozen=True, slots=True)
 class LoginPage:
-    """Return the HTML of a proxy's login page with status 200."""
+    """Return the HTML of a login page with status 200, as a proxy does."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         page = b"<!DOCTYPE html><html><title>Sign in</title><body><form></form></body></html>"
@@ -151,7 +155,7 @@ class LoginPage:
 
 @dataclass(frozen=True, slots=True)
 class SlowHeaders:
-    """Wait, then respond as usual."""
+    """Wait, then perform the operation and respond as usual."""
 
     seconds: float
 
@@ -162,13 +166,13 @@ class SlowHeaders:
 
 @dataclass(frozen=True, slots=True)
 class StalledBody:
-    """Send the headers and half of the body, pause, then send the rest."""
+    """Send the headers and half of the body, pause, then send the rest of the body."""
 
     seconds: float
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         response = await exchange.response()
-        body = response.whole()
+        body = response.complete_body()
         stream = await exchange.begin(response, len(body))
         half = len(body) // 2
         await stream.write(body[:half])
@@ -180,7 +184,7 @@ class StalledBody:
 
 @dataclass(frozen=True, slots=True)
 class GzipBomb:
-    """Return a small gzip body that decompresses to `size` bytes of white space and `{}`."""
+    """Return a small gzip body that decompresses to `size` bytes of whitespace and `{}`."""
 
     size: int
 
@@ -213,14 +217,14 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class RepeatedCursor:
-    """Return a keyset page whose next cursor is the requested one."""
+    """Return a keyset page whose next cursor is the requested cursor."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         response = await exchange.response()
-        page: dict[str, Any] = msgspec.json.decode(response.whole())
-        asked = parse_qs(exchange.query_string).get("next")
-        # The first page has no cursor: return one that leads back to the first page.
-        cursor = asked[0] if asked else cursor_of(START)
+        page: dict[str, Any] = msgspec.json.decode(response.complete_body())
+        requested = parse_qs(exchange.query_string).get("next")
+        # The request for the first page has no cursor: return one for the first page.
+        cursor = requested[0] if requested else cursor_of(START)
         page["paging"]["cursors"]["next"] = cursor
         response.body = msgspec.json.encode(page)
         return await exchange.send(response)
@@ -228,7 +232,7 @@ class RepeatedCursor:
 
 @dataclass(frozen=True, slots=True)
 class Vanish:
-    """Respond as if this node did not have the task."""
+    """Respond as a cluster node that does not have the task."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         body = (
@@ -239,7 +243,7 @@ class Vanish:
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """Return something that is not HTTP."""
+    """Return bytes that are not HTTP and close the connection."""
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         return await exchange.cut(b"!! this is not HTTP at all\r\n\r\n", reset=False)
@@ -247,7 +251,7 @@ class Garbage:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """Perform the operation, then apply a fault to its response."""
+    """Perform the operation, then apply a fault instead of sending the response."""
 
     fault: Fault
 
@@ -264,27 +268,31 @@ def status(
     body: Body = None,
     content_type: str | None = None,
 ) -> Status:
-    """Return a status; `retry_after` is in seconds, sent as a date on request, or literal text."""
+    """Return a status instead of performing the operation.
+
+    `retry_after` is a number of seconds, which is sent as a date if `http_date` is true, or a
+    string, which is sent unchanged.
+    """
     return Status(code, retry_after, http_date, body, content_type)
 
 
 def error(code: int, api_code: int, message: str = "A scripted error.") -> Status:
-    """Return a status and the API's own error body."""
+    """Return a status and an error body in the format of the API."""
     return Status(code, body={"code": api_code, "error": message, "payload": None})
 
 
 def reset() -> Reset:
-    """Reset the TCP connection before any header."""
+    """Reset the TCP connection before any header is sent."""
     return Reset()
 
 
 def reset_mid_body() -> ResetMidBody:
-    """Send all headers and half of the body, then reset the connection."""
+    """Send the headers and half of the body, then reset the connection."""
     return ResetMidBody()
 
 
 def truncated_json() -> TruncatedJson:
-    """Return a complete response with truncated JSON."""
+    """Return a complete HTTP response whose JSON is truncated."""
     return TruncatedJson()
 
 
@@ -294,12 +302,12 @@ def login_page() -> LoginPage:
 
 
 def slow_headers(seconds: float) -> SlowHeaders:
-    """Wait before the operation, then respond as usual."""
+    """Wait, then perform the operation and respond as usual."""
     return SlowHeaders(seconds)
 
 
 def stalled_body(seconds: float) -> StalledBody:
-    """Send headers and half of the body, pause, then send the rest."""
+    """Send the headers and half of the body, pause, then send the rest of the body."""
     return StalledBody(seconds)
 
 
@@ -309,17 +317,17 @@ def gzip_bomb(size: int = 200 << 20) -> GzipBomb:
 
 
 def redirect(location: str | None = None, code: int = 302) -> Redirect:
-    """Redirect, by default to `FakeConnect.elsewhere`, which records the requests."""
+    """Redirect, by default to `FakeConnect.elsewhere`, which records its requests."""
     return Redirect(location, code)
 
 
 def repeated_cursor() -> RepeatedCursor:
-    """Return a keyset page whose next cursor is the requested one (page 1: one back to it)."""
+    """Return a keyset page whose next cursor is that of the requested page."""
     return RepeatedCursor()
 
 
 def vanish() -> Vanish:
-    """Return 404 with code 141, as another node does to a poll of a task."""
+    """Return 404 with code 141, as a cluster node does if it does not have the task."""
     return Vanish()
 
 
@@ -329,5 +337,5 @@ def garbage() -> Garbage:
 
 
 def after(fault: Fault) -> After:
-    """Perform the operation first, so that `fault` affects only its response."""
+    """Perform the operation before applying `fault`, so that only the response is lost."""
     return After(fault)

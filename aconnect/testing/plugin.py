@@ -1,8 +1,8 @@
-"""A pytest plugin: a simulated server, and a client for it, as fixtures.
+"""A pytest plugin with fixtures for a simulated server and a client.
 
-Decides nothing about the server; `@pytest.mark.connect(...)` takes the arguments of `FakeConnect`.
-Heavy imports happen inside the fixtures, since pytest loads this module in every run. Without
-pytest-asyncio the fixtures do not exist and nothing else changes.
+The server is configured with `@pytest.mark.connect(...)`, which takes the arguments of
+`FakeConnect`. Expensive imports are inside the fixtures, because pytest loads this module in every
+run. If pytest-asyncio is not installed, the fixtures are not defined.
 """
 
 from collections.abc import AsyncIterator
@@ -22,8 +22,8 @@ else:
 
     @pytest_asyncio.fixture
     async def connect_server(request: pytest.FixtureRequest) -> AsyncIterator["FakeConnect"]:
-        """A running simulated Connect server; configure it with `@pytest.mark.connect(...)`."""
-        from aconnect.testing.connect.server import FakeConnect  # noqa: PLC0415 - late, see above
+        """A running simulated Connect server, configured with `@pytest.mark.connect(...)`."""
+        from aconnect.testing.connect.server import FakeConnect  # noqa: PLC0415 - see the module docstring
 
         marker = request.node.get_closest_marker("connect")
         arguments: dict[str, Any] = marker.kwargs if marker else {}
@@ -33,14 +33,14 @@ else:
     @pytest_asyncio.fixture
     async def connect_client(connect_server: "FakeConnect") -> AsyncIterator["Client"]:
         """A client of `connect_server` with the administrator's key."""
-        from aconnect import Client  # noqa: PLC0415 - late, see above
+        from aconnect import Client  # noqa: PLC0415 - see the module docstring
 
         async with Client(connect_server.url, api_key=connect_server.api_key) as client:
             yield client
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the `connect` marker."""
     config.addinivalue_line(
-        "markers", "connect(**arguments): arguments of FakeConnect for the fixture connect_server"
+        "markers", "connect(**arguments): arguments of FakeConnect for the connect_server fixture"
     )

@@ -1,6 +1,7 @@
-"""Finding the operation of a request.
+"""Routing of requests to operations.
 
-Decides which declared route a method and path mean. It declares none: each service's table does.
+Decides which route matches a method and a path. The routes are declared in the tables of the
+services.
 """
 
 from functools import lru_cache
@@ -14,24 +15,30 @@ from aconnect.testing.wire import Route, RouteTable
 def router_for(
     table: RouteTable[Any], version: tuple[int, int, int] | None, entries: int
 ) -> "Router":
-    """Return the router of a table's `entries` routes, shared by all servers of a version."""
+    """Return the router for a table, shared by all servers of the same version.
+
+    `entries` is the number of routes. It is part of the cache key, because routes may be added.
+    """
     del entries
     return Router(table, version)
 
 
 class _Branch:
+    """A node of the routing tree: a prefix of paths."""
+
     __slots__ = ("any", "leaves", "literal", "rest")
 
     def __init__(self) -> None:
         self.literal: dict[str, _Branch] = {}
         self.any: _Branch | None = None
         self.rest: _Branch | None = None
-        """The branch of a variable that takes all remaining segments."""
+        """The branch of a parameter that matches all remaining segments."""
         self.leaves: dict[str, Route] = {}
+        """The routes of the path that ends here, by method."""
 
 
 class Router:
-    """Finds the route of a path among those of a version; None stands for all versions."""
+    """Finds routes by method and path; includes the routes of one version, or all if it is None."""
 
     def __init__(self, table: RouteTable[Any], version: tuple[int, int, int] | None = None) -> None:
         self._root = _Branch()
@@ -53,14 +60,14 @@ class Router:
         branch.leaves[entry.method] = entry
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """Return the route and its decoded arguments; a literal segment takes precedence."""
+        """Return the matching route and its decoded arguments; literal segments take precedence."""
         values: list[str] = []
         branch = self._follow(path, values)
         entry = branch.leaves.get(method) if branch is not None else None
         return None if entry is None else (entry, dict(zip(entry.names, values, strict=True)))
 
     def methods(self, path: str) -> list[str]:
-        """Return the methods that a path has."""
+        """Return the methods that are declared for a path."""
         branch = self._follow(path, [])
         return [] if branch is None else sorted(branch.leaves)
 
@@ -68,14 +75,14 @@ class Router:
         branch = self._root
         parts = path.split("/")[1:]
         for i, part in enumerate(parts):
-            following = branch.literal.get(part)
-            if following is None:
-                following = branch.any or branch.rest
-                if following is None or not part:
+            child = branch.literal.get(part)
+            if child is None:
+                child = branch.any or branch.rest
+                if child is None or not part:
                     return None
-                taken = part if branch.any else "/".join(parts[i:])
-                values.append(unquote(taken) if "%" in taken else taken)
-                if following is branch.rest:
-                    return following
-            branch = following
+                value = part if branch.any else "/".join(parts[i:])
+                values.append(unquote(value) if "%" in value else value)
+                if child is branch.rest:
+                    return child
+            branch = child
         return branch

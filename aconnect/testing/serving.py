@@ -1,6 +1,6 @@
-"""Running a simulated server until a signal arrives.
+"""Runs a simulated server until a signal arrives.
 
-Decides how signals end it. It parses no arguments and prints nothing: the callers do.
+Decides how signals stop the server. Parsing arguments and printing output is left to the callers.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ async def serve(
     seconds_per_line: float = 0.0,
     ready: Callable[[FakeConnect], None] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is called when the server accepts requests."""
+    """Serve until SIGINT or SIGTERM; call `ready` once the server accepts requests."""
     server = FakeConnect(
         seed,
         version=version,
@@ -44,7 +44,7 @@ async def serve(
         try:
             loop.add_signal_handler(number, stop.set)
         except (NotImplementedError, RuntimeError, ValueError):
-            continue  # Windows, or not the main thread: the caller cancels instead.
+            continue  # On Windows or outside the main thread, the caller cancels the task.
         handled.append(number)
     try:
         async with server:

@@ -1,8 +1,8 @@
-"""The types of a simulated operation: routes, calls, responses, errors and records of requests.
+"""The types of a simulated operation: routes, calls, responses, errors and recorded requests.
 
 Decides how handlers are declared, what they receive and what they return. Sockets and faults are in
-`base`; each service has its own state, table of routes and format of errors. Connect's are in
-`dialect`.
+`base`. Each service has its own state, table of routes and error format; those of Connect are in
+`connect.dialect`.
 """
 
 import inspect
@@ -16,12 +16,13 @@ import msgspec
 from aiohttp import web
 
 Row: TypeAlias = dict[str, Any]
-"""A JSON object as it is sent."""
+"""A JSON object in the form in which it is sent."""
 
-KEPT_BODY = 1 << 20
-"""The number of bytes of a request body that a record keeps."""
+MAX_RECORDED_BODY = 1 << 20
+"""The maximum number of bytes of a request body that are recorded."""
 
 MAX_JSON = 16 << 20
+"""The maximum size of a request body that is read into memory, in bytes."""
 
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
@@ -29,14 +30,14 @@ C = TypeVar("C", bound="Call[Any]")
 R = TypeVar("R", bound="Response | Awaitable[Response]")
 
 
-class ServiceFault(Exception):  # noqa: N818 - it is a response, not a failure
+class ServiceFault(Exception):  # noqa: N818 - it represents a response
     """An error response in the service's format, raised by a handler or while parsing a request.
 
     Args:
         status: HTTP status.
-        message: The message for the caller.
-        code: The service's own code, if it has codes.
-        details: Further values of the service's error body.
+        message: The error message.
+        code: The error code of the service, if it uses codes.
+        details: Additional data for the error body of the service.
     """
 
     def __init__(
@@ -55,12 +56,12 @@ class ServiceFault(Exception):  # noqa: N818 - it is a response, not a failure
 
 
 class MalformedFault(ServiceFault):
-    """The body does not match its content type, or is not an object."""
+    """The request body does not match its content type, or is not a JSON object."""
 
 
 @dataclass(slots=True)
 class Response:
-    """The response of a handler: a complete body, or the pieces of a long one."""
+    """The response of a handler, with a complete body or an iterator of pieces of a long body."""
 
     body: bytes = b""
     status: int = 200
@@ -68,10 +69,10 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     pieces: Iterator[bytes] | None = None
     length: int | None = None
-    """The size of all pieces, if known."""
+    """The total size of the pieces, if it is known."""
 
-    def whole(self) -> bytes:
-        """Return the complete body, joining the pieces."""
+    def complete_body(self) -> bytes:
+        """Return the complete body; join the pieces if necessary."""
         if self.pieces is not None:
             self.body = b"".join(self.pieces)
             self.pieces = None
@@ -98,21 +99,21 @@ def text(body: str, status: int) -> Response:
 
 @dataclass(slots=True)
 class Recorded:
-    """One recorded request."""
+    """A recorded request."""
 
     number: int
     method: str
     path: str
-    """The path below the API root, percent-encoded as received."""
+    """The path below the root of the API, percent-encoded as received."""
     query_string: str
     headers: Mapping[str, str]
-    """Case-insensitive."""
+    """The names are case-insensitive."""
     body: bytes = b""
-    """The first MiB of the body that was read."""
+    """The first MiB of the body that the server has read."""
     size: int = 0
-    """The number of bytes of the body that were read."""
+    """The number of bytes of the body that the server has read."""
     fault: str | None = None
-    """The name of the scripted fault that responded to it."""
+    """The class name of the scripted fault that was applied to the request."""
 
     @property
     def query(self) -> dict[str, list[str]]:
@@ -124,24 +125,24 @@ class Recorded:
         return {name: morsel.value for name, morsel in jar.items()}
 
     def json(self) -> Any:
-        """Decode the body."""
+        """Decode the body as JSON."""
         return msgspec.json.decode(self.body)
 
 
 class Host(Protocol[S_co]):
-    """What a call needs of its server."""
+    """The interface of a server that a call requires."""
 
     @property
     def state(self) -> S_co: ...
     @property
     def url(self) -> str: ...
     async def hold(self, seconds: float) -> None:
-        """Wait, but not beyond the end of the server."""
+        """Wait until the time is over or the server stops."""
         ...
 
 
 class Call(Generic[S]):
-    """One request to a handler, of a service whose state is an `S`."""
+    """A request to a handler of a service whose state has the type `S`."""
 
     __slots__ = (
         "_query",
@@ -173,7 +174,7 @@ class Call(Generic[S]):
         return self.host.state
 
     def set_cookie(self, cookie: str) -> None:
-        """Send a cookie with any response: `name=value; Path=/`."""
+        """Set a cookie with the response, whatever that is; the format is `name=value; Path=/`."""
         self.cookies = (*self.cookies, cookie)
 
     def values(self, name: str) -> list[str]:
@@ -183,35 +184,35 @@ class Call(Generic[S]):
         return self._query.get(name, [])
 
     def value(self, name: str) -> str | None:
-        """Return a query parameter; of a repeated one, the first."""
+        """Return the first value of a query parameter, or None."""
         values = self.values(name)
         return values[0] if values else None
 
     def integer(self, name: str, default: int, low: int = 0, high: int | None = None) -> int:
-        """Return a query parameter as an integer within bounds."""
-        given = self.value(name)
-        if given is None or given == "":
+        """Return an integer query parameter; raise a fault if it is out of bounds."""
+        value = self.value(name)
+        if value is None or value == "":
             return default
         try:
-            number = int(given)
+            number = int(value)
         except ValueError:
-            raise ServiceFault(400, f"{name} must be an integer; got {given!r}.") from None
+            raise ServiceFault(400, f"{name} must be an integer; got {value!r}.") from None
         if number < low or (high is not None and number > high):
             bounds = f"at least {low}" if high is None else f"between {low} and {high}"
             raise ServiceFault(400, f"{name} must be {bounds}; got {number}.")
         return number
 
     def flag(self, name: str, default: bool) -> bool:
-        """Return a boolean query parameter, which must be lower-case."""
-        given = self.value(name)
-        if given is None:
+        """Return a boolean query parameter, which must be `true` or `false` in lower case."""
+        value = self.value(name)
+        if value is None:
             return default
-        if given not in {"true", "false"}:
-            raise ServiceFault(400, f"{name} must be true or false; got {given!r}.")
-        return given == "true"
+        if value not in {"true", "false"}:
+            raise ServiceFault(400, f"{name} must be true or false; got {value!r}.")
+        return value == "true"
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the chunks of the body, recording its beginning and size."""
+        """Yield the chunks of the body, and record its first MiB and its size."""
         request = self.request
         if not request.can_read_body:
             return
@@ -219,19 +220,19 @@ class Call(Generic[S]):
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         async for chunk in request.content.iter_any():
             if self.record is not None:
-                room = KEPT_BODY - len(self.record.body)
-                if room > 0:
-                    self.record.body += chunk[:room]
+                remaining = MAX_RECORDED_BODY - len(self.record.body)
+                if remaining > 0:
+                    self.record.body += chunk[:remaining]
                 self.record.size += len(chunk)
             yield chunk
 
     async def drain(self) -> None:
-        """Read the body to record it."""
+        """Read and record the body."""
         async for _ in self.chunks():
             pass
 
     async def read(self) -> bytes:
-        """Read the whole body, which must not be large."""
+        """Read the complete body; raise a fault if it is larger than `MAX_JSON`."""
         parts: list[bytes] = []
         size = 0
         async for chunk in self.chunks():
@@ -242,7 +243,7 @@ class Call(Generic[S]):
         return b"".join(parts)
 
     async def json(self) -> Any:
-        """Decode the JSON body."""
+        """Decode the body as JSON."""
         body = await self.read()
         try:
             return msgspec.json.decode(body)
@@ -250,18 +251,18 @@ class Call(Generic[S]):
             raise MalformedFault(400, f"The request body is not valid JSON: {cause}.") from cause
 
     async def fields(self, *required: str) -> Row:
-        """Decode a JSON object whose required members are non-empty strings."""
-        found = await self.json()
-        if not isinstance(found, dict):
+        """Decode a JSON object whose required members must be non-empty strings."""
+        value = await self.json()
+        if not isinstance(value, dict):
             raise MalformedFault(400, "The request body must be a JSON object.")
-        body = cast("Row", found)
+        body = cast("Row", value)
         for name in required:
             if not body.get(name) or not isinstance(body[name], str):
                 raise ServiceFault(400, f"The field {name} is required and must be text.")
         return body
 
     async def form(self) -> dict[str, str]:
-        """Decode an `application/x-www-form-urlencoded` body; of a repeated field, the last."""
+        """Decode an `application/x-www-form-urlencoded` body; the last value of a field counts."""
         body = await self.read()
         try:
             return dict(parse_qsl(body.decode(), keep_blank_values=True))
@@ -271,12 +272,12 @@ class Call(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One simulated operation."""
+    """A simulated operation; see the arguments of `RouteTable.route`."""
 
     method: str
     template: str
     handler: Callable[[Any], Any]
-    waits: bool
+    is_coroutine: bool
     role: str
     since: tuple[int, int, int]
     until: tuple[int, int, int] | None
@@ -285,15 +286,15 @@ class Route:
     headers: Mapping[str, str]
 
     def is_in(self, version: tuple[int, int, int]) -> bool:
-        """Return True if a version has the operation."""
+        """Return True if a version of the service has the operation."""
         return self.since <= version and (self.until is None or version < self.until)
 
 
 class RouteTable(Generic[C]):
-    """The operations of one service, whose handlers take a `C`.
+    """The operations of a service whose handlers take an argument of type `C`.
 
     Args:
-        role: The role of a route that names none.
+        role: The default for the `role` of a route.
     """
 
     def __init__(self, *, role: str = "") -> None:
@@ -315,27 +316,26 @@ class RouteTable(Generic[C]):
 
         Args:
             method: HTTP method.
-            template: Path below the root, with `{name}` segments that arrive in `Call.args`; a
-                last `{name...}` takes all segments that are left.
-            role: The least role that may call it, as the service's `admit` understands it.
-            since: First version that has the operation.
-            until: First version that has it no more.
-            public: It may be called without credentials.
-            headers: Sent with every success.
+            template: Path below the root. The values of `{name}` segments are in `Call.args`; a
+                final `{name...}` matches all remaining segments.
+            role: The lowest role that may call the operation, which `admit` of the service checks.
+            since: The first version that has the operation.
+            until: The first version that no longer has the operation.
+            public: Whether the operation can be called without credentials.
+            headers: Headers of every successful response.
         """
         parts = [part for part in template.split("/") if part.startswith("{")]
         names = tuple(part[1:-1].removesuffix("...") for part in parts)
-        least = self._role if role is None else role
+        required_role = self._role if role is None else role
 
         def declare(handler: Callable[[C], R]) -> Callable[[C], R]:
-            waits = inspect.iscoroutinefunction(handler)
             self.entries.append(
                 Route(
                     method=method,
                     template=template,
                     handler=handler,
-                    waits=waits,
-                    role=least,
+                    is_coroutine=inspect.iscoroutinefunction(handler),
+                    role=required_role,
                     since=since,
                     until=until,
                     public=public,

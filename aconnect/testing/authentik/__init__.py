@@ -1,6 +1,7 @@
-"""A simulated authentik: its remote access (RAC), and the rights of tokens.
+"""A simulated authentik server: remote access (RAC).
 
-Like the server, it returns 403 instead of 401 for an unknown token.
+Decides what tokens may do and what errors look like; the operations are in `routes`. Like the real
+server, it returns 403 instead of 401 for an unknown token.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ __all__ = ["AuthentikState", "FakeAuthentik"]
 class FakeAuthentik(FakeServer[AuthentikState]):
     """An authentik server on the loopback interface.
 
-    `token` belongs to a superuser, `reader_token` to one who may look at everything and change
-    nothing.
+    `token` is the token of a superuser; `reader_token` gives read-only access to all objects.
 
     Args:
-        endpoints: How many endpoints there are at first, over two providers.
-        connection_tokens: How many connection tokens there are at first.
+        endpoints: The initial number of endpoints, which are distributed over two providers.
+        connection_tokens: The initial number of connection tokens.
+        options: The arguments of every simulated server.
     """
 
     root = "/api/v3"
@@ -33,16 +34,16 @@ class FakeAuthentik(FakeServer[AuthentikState]):
         self, *, endpoints: int = 3, connection_tokens: int = 4, **options: Unpack[Options]
     ) -> None:
         super().__init__(seeded(endpoints, connection_tokens), **options)
-        self.token = "fake-authentik-token"  # noqa: S105  no secret
-        self.reader_token = "fake-reader-token"  # noqa: S105  no secret
+        self.token = "fake-authentik-token"  # noqa: S105 - not a secret
+        self.reader_token = "fake-reader-token"  # noqa: S105 - not a secret
 
     def admit(self, call: AuthentikCall, route: Route) -> None:
-        given = call.request.headers.get("Authorization", "")
-        if not given.startswith("Bearer "):
+        authorization = call.request.headers.get("Authorization", "")
+        if not authorization.startswith("Bearer "):
             raise ServiceFault(
                 403, "Authentication credentials were not provided.", code="not_authenticated"
             )
-        token = given.removeprefix("Bearer ")
+        token = authorization.removeprefix("Bearer ")
         if token not in {self.token, self.reader_token}:
             raise ServiceFault(403, "Token invalid/expired", code="authentication_failed")
         call.user = {"superuser": token == self.token}

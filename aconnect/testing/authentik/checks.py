@@ -1,4 +1,4 @@
-"""The checks of body fields, and the errors that a simulated authentik returns."""
+"""Checks of body fields, and the errors of the simulated authentik server."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from aconnect.testing.authentik.state import AuthentikCall, AuthentikState
 from aconnect.testing.wire import Row, ServiceFault
 
 Check: TypeAlias = Callable[[AuthentikState, Any], str]
-"""Returns the errors of a value; none if it is valid."""
+"""Returns the error message for a value, or an empty string if it is valid."""
 
 _NULL: Final = "This field may not be null."
 
 
 async def fields(call: AuthentikCall, checks: dict[str, Check], required: set[str]) -> Row:
-    """Check the known fields of a body; all errors are reported together."""
+    """Return the fields of the body that have a check; report all errors together."""
     body = await call.json()
     if not isinstance(body, dict):
-        kind = type(body).__name__
-        message = f"Invalid data. Expected a dictionary, but got {kind}."
+        type_name = type(body).__name__
+        message = f"Invalid data. Expected a dictionary, but got {type_name}."
         raise ServiceFault(400, message, details={"non_field_errors": [message]})
-    given = cast("Row", body)
-    wrong = {name: ["This field is required."] for name in sorted(required - given.keys())}
+    row = cast("Row", body)
+    errors = {name: ["This field is required."] for name in sorted(required - row.keys())}
     for name, check in checks.items():
-        if name in given and (said := check(call.state, given[name])):
-            wrong[name] = [said]
-    if wrong:
-        raise ServiceFault(400, "Invalid input.", details=wrong)
-    return {name: given[name] for name in checks if name in given}
+        if name in row and (error := check(call.state, row[name])):
+            errors[name] = [error]
+    if errors:
+        raise ServiceFault(400, "Invalid input.", details=errors)
+    return {name: row[name] for name in checks if name in row}
 
 
 def text(state: AuthentikState, value: Any) -> str:
-    """Expect a string that is not blank."""
+    """Check that the value is a string that is not blank."""
     del state
     if value is None:
         return _NULL
@@ -43,7 +43,7 @@ def text(state: AuthentikState, value: Any) -> str:
 
 
 def choice(*choices: str) -> Check:
-    """Expect one of several values."""
+    """Return a check that the value is one of several choices."""
 
     def check(state: AuthentikState, value: Any) -> str:
         del state
@@ -53,15 +53,15 @@ def choice(*choices: str) -> Check:
 
 
 def existing_provider(state: AuthentikState, value: Any) -> str:
-    """Expect the key of a provider."""
+    """Check that the value is the key of a provider."""
     if value is None:
         return _NULL
-    known = isinstance(value, int) and value in state.providers
-    return "" if known else f'Invalid pk "{value}" - object does not exist.'
+    exists = isinstance(value, int) and value in state.providers
+    return "" if exists else f'Invalid pk "{value}" - object does not exist.'
 
 
 def existing_endpoint(state: AuthentikState, value: Any) -> str:
-    """Expect the key of an endpoint."""
+    """Check that the value is the key of an endpoint."""
     if value is None:
         return _NULL
     if not is_uuid(value):
@@ -70,13 +70,13 @@ def existing_endpoint(state: AuthentikState, value: Any) -> str:
 
 
 def uuid(state: AuthentikState, value: Any) -> str:
-    """Expect a UUID."""
+    """Check that the value is a UUID."""
     del state
     return "" if is_uuid(value) else "Must be a valid UUID."
 
 
 def is_uuid(value: Any) -> bool:
-    """Return True if a value is a UUID as a string."""
+    """Return True if the value is a string with a UUID."""
     try:
         UUID(value)
     except (ValueError, TypeError, AttributeError):
@@ -85,7 +85,7 @@ def is_uuid(value: Any) -> bool:
 
 
 def integer(state: AuthentikState, value: Any) -> str:
-    """Expect an integer."""
+    """Check that the value is an integer."""
     del state
     return "" if isinstance(value, int) else "A valid integer is required."
 

@@ -1,7 +1,9 @@
-"""The operations of a simulated authentik.
+"""The operations of the simulated authentik server.
 
-It follows the server's sources where the contract is silent: the list of endpoints pages only its
-count unless a superuser asks for the full list, and `ordering` by an unknown field is ignored.
+Decides how they read and change the state. If the contract does not specify the behavior, the
+simulation follows the source code of the server: unless a superuser requests the full list, every
+page contains all allowed endpoints and only its numbers differ; `ordering` by an unknown field is
+ignored.
 """
 
 from __future__ import annotations
@@ -31,24 +33,26 @@ MAX_PAGE_SIZE: Final = 100
 ROUTES: RouteTable[AuthentikCall] = RouteTable()
 
 
-def _shown_endpoint(state: AuthentikState, row: Row) -> Row:
+def _endpoint_row(state: AuthentikState, row: Row) -> Row:
+    """Return an endpoint in the form in which it is sent."""
     provider = state.providers[row["provider"]]
     slug = provider["assigned_application_slug"]
     url = f"/application/rac/{slug}/{row['pk']}/" if slug else None
     return {**row, "provider_obj": provider, "launch_url": url}
 
 
-def _shown_token(state: AuthentikState, row: Row) -> Row:
+def _token_row(state: AuthentikState, row: Row) -> Row:
+    """Return a connection token in the form in which it is sent."""
     return {
         **row,
         "provider_obj": state.providers[row["provider"]],
-        "endpoint_obj": _shown_endpoint(state, state.endpoints[row["endpoint"]]),
+        "endpoint_obj": _endpoint_row(state, state.endpoints[row["endpoint"]]),
         "user": state.users[row["user"]],
     }
 
 
-def _page(call: AuthentikCall, rows: list[Row], shown: list[Row] | None = None) -> Response:
-    """Return the requested page; `shown` are the rows of every page instead."""
+def _page(call: AuthentikCall, rows: list[Row], results: list[Row] | None = None) -> Response:
+    """Return the requested page of `rows`; if `results` are given, they are sent on every page."""
     size = _positive(call.value("page_size")) or PAGE_SIZE
     size = min(size, MAX_PAGE_SIZE)
     pages = max(1, ceil(len(rows) / size))
@@ -65,7 +69,7 @@ def _page(call: AuthentikCall, rows: list[Row], shown: list[Row] | None = None) 
         "start_index": start + 1 if rows else 0,
         "end_index": end,
     }
-    results = rows[start:end] if shown is None else shown
+    results = rows[start:end] if results is None else results
     return ok({"pagination": pagination, "results": results, "autocomplete": {}})
 
 
@@ -73,9 +77,10 @@ def _positive(text: str | None) -> int | None:
     return int(text) if text and text.isdecimal() and int(text) > 0 else None
 
 
-def _ordered(call: AuthentikCall, rows: list[Row], default: str, known: set[str]) -> list[Row]:
-    asked = (call.value("ordering") or default).split(",")
-    names = [name for name in asked if name.lstrip("-") in known] or default.split(",")
+def _ordered(call: AuthentikCall, rows: list[Row], default: str, sortable: set[str]) -> list[Row]:
+    """Sort rows by the requested fields that are sortable, or by the default."""
+    requested = (call.value("ordering") or default).split(",")
+    names = [name for name in requested if name.lstrip("-") in sortable] or default.split(",")
     for name in reversed(names):
         rows = sorted(rows, key=_sort_key(name.lstrip("-")), reverse=name.startswith("-"))
     return rows
@@ -92,9 +97,10 @@ def _sort_key(name: str) -> Callable[[Row], Any]:
     return key
 
 
-def _found(call: AuthentikCall, *texts: str) -> bool:
-    wanted = (call.value("search") or "").lower().split()
-    return all(any(word in text.lower() for text in texts) for word in wanted)
+def _matches_search(call: AuthentikCall, *texts: str) -> bool:
+    """Return True if each word of the search is in one of the texts."""
+    words = (call.value("search") or "").lower().split()
+    return all(any(word in text.lower() for text in texts) for word in words)
 
 
 def _used_by(row: Row) -> Row:
@@ -126,7 +132,7 @@ _ENDPOINT_REQUIRED: Final = {"name", "provider", "protocol", "host", "auth_mode"
 
 
 def _filter(call: AuthentikCall, name: str) -> int | None:
-    """Parse a filter by the key of another object."""
+    """Parse a filter whose value is the key of another object."""
     value = call.value(name)
     if not value:
         return None
@@ -151,81 +157,82 @@ def _endpoint(call: AuthentikCall) -> Row:
 
 @ROUTES.route("GET", "/rac/connection_tokens/")
 def list_tokens(call: AuthentikCall) -> Response:
-    """List connection tokens by endpoint, provider, user or search."""
+    """List the connection tokens that match the endpoint, provider, user and search."""
     state = call.state
     endpoint = call.value("endpoint")
     if endpoint and not is_uuid(endpoint):
         raise ServiceFault(400, "Invalid filter.", details={"endpoint": ["Enter a valid UUID."]})
     provider, user = _filter(call, "provider"), _filter(call, "session__user")
     rows = [
-        _shown_token(state, row)
+        _token_row(state, row)
         for row in state.connection_tokens.values()
         if (not endpoint or row["endpoint"] == endpoint)
         and provider in {None, row["provider"]}
         and user in {None, row["user"]}
     ]
-    rows = [row for row in rows if _found(call, *(row[f"{n}_obj"]["name"] for n in _NAMED))]
-    known = {"pk", "provider", "endpoint", "endpoint__name", "provider__name"}
-    return _page(call, _ordered(call, rows, "endpoint__name,provider__name", known))
-
-
-_NAMED: Final = ("endpoint", "provider")
+    rows = [
+        row
+        for row in rows
+        if _matches_search(call, row["endpoint_obj"]["name"], row["provider_obj"]["name"])
+    ]
+    sortable = {"pk", "provider", "endpoint", "endpoint__name", "provider__name"}
+    return _page(call, _ordered(call, rows, "endpoint__name,provider__name", sortable))
 
 
 @ROUTES.route("GET", "/rac/connection_tokens/{uuid}/")
 def get_token(call: AuthentikCall) -> Response:
-    """Return a token."""
-    return ok(_shown_token(call.state, _token(call)))
+    """Return a connection token."""
+    return ok(_token_row(call.state, _token(call)))
 
 
 @ROUTES.route("PUT", "/rac/connection_tokens/{uuid}/")
 async def put_token(call: AuthentikCall) -> Response:
-    """Update a token; provider and endpoint are required."""
+    """Update a connection token; provider and endpoint are required."""
     return await _change_token(call, {"provider", "endpoint"})
 
 
 @ROUTES.route("PATCH", "/rac/connection_tokens/{uuid}/")
 async def patch_token(call: AuthentikCall) -> Response:
-    """Update the given fields of a token."""
+    """Update the given fields of a connection token."""
     return await _change_token(call, set())
 
 
 async def _change_token(call: AuthentikCall, required: set[str]) -> Response:
-    before = _token(call)
-    row = {**before, **await fields(call, _TOKEN, required)}
-    # Django saves an object with a changed key as a new one; the old one remains.
+    current = _token(call)
+    row = {**current, **await fields(call, _TOKEN, required)}
+    # Django saves an object with a changed key as a new object and keeps the old one.
     call.state.connection_tokens[row["pk"]] = row
-    return ok(_shown_token(call.state, row))
+    return ok(_token_row(call.state, row))
 
 
 @ROUTES.route("DELETE", "/rac/connection_tokens/{uuid}/")
 def delete_token(call: AuthentikCall) -> Response:
-    """Delete a token."""
+    """Delete a connection token."""
     del call.state.connection_tokens[_token(call)["pk"]]
     return empty()
 
 
 @ROUTES.route("GET", "/rac/connection_tokens/{uuid}/used_by/")
 def token_used_by(call: AuthentikCall) -> Response:
-    """List the objects that use a token: none."""
+    """Return an empty list: no objects use a connection token."""
     _token(call)
     return ok([])
 
 
 @ROUTES.route("GET", "/rac/endpoints/")
 def list_endpoints(call: AuthentikCall) -> Response:
-    """List the endpoints that the caller may open, or all."""
+    """List the endpoints that the caller may use; superusers can request the full list."""
     state = call.state
     name, provider = call.value("name"), _filter(call, "provider")
     rows = [
-        _shown_endpoint(state, row)
+        _endpoint_row(state, row)
         for row in state.endpoints.values()
         if (not name or row["name"] == name)
         and provider in {None, row["provider"]}
-        and _found(call, row["name"], row["protocol"])
+        and _matches_search(call, row["name"], row["protocol"])
     ]
-    known = {"pk", "name", "provider", "protocol", "host", "auth_mode", "maximum_connections"}
-    rows = _ordered(call, rows, "name,protocol", known)
+    sortable = {"pk", "name", "provider", "protocol", "host", "auth_mode", "maximum_connections"}
+    rows = _ordered(call, rows, "name,protocol", sortable)
     if call.value("superuser_full_list") == "true" and call.user["superuser"]:
         return _page(call, rows)
     allowed = [row for row in rows if row["pk"] not in state.forbidden]
@@ -235,22 +242,22 @@ def list_endpoints(call: AuthentikCall) -> Response:
 @ROUTES.route("POST", "/rac/endpoints/")
 async def create_endpoint(call: AuthentikCall) -> Response:
     """Create an endpoint."""
-    given = await fields(call, _ENDPOINT, _ENDPOINT_REQUIRED)
+    values = await fields(call, _ENDPOINT, _ENDPOINT_REQUIRED)
     row: Row = {
         "pk": call.state.new_key(),
         "settings": {},
         "property_mappings": [],
         "maximum_connections": 1,
-        **given,
+        **values,
     }
     call.state.endpoints[row["pk"]] = row
-    return ok(_shown_endpoint(call.state, row), 201)
+    return ok(_endpoint_row(call.state, row), 201)
 
 
 @ROUTES.route("GET", "/rac/endpoints/{uuid}/")
 def get_endpoint(call: AuthentikCall) -> Response:
     """Return an endpoint."""
-    return ok(_shown_endpoint(call.state, _endpoint(call)))
+    return ok(_endpoint_row(call.state, _endpoint(call)))
 
 
 @ROUTES.route("PUT", "/rac/endpoints/{uuid}/")
@@ -268,12 +275,12 @@ async def patch_endpoint(call: AuthentikCall) -> Response:
 async def _change_endpoint(call: AuthentikCall, required: set[str]) -> Response:
     row = _endpoint(call)
     row.update(await fields(call, _ENDPOINT, required))
-    return ok(_shown_endpoint(call.state, row))
+    return ok(_endpoint_row(call.state, row))
 
 
 @ROUTES.route("DELETE", "/rac/endpoints/{uuid}/")
 def delete_endpoint(call: AuthentikCall) -> Response:
-    """Delete an endpoint and its tokens."""
+    """Delete an endpoint and its connection tokens."""
     state, pk = call.state, _endpoint(call)["pk"]
     del state.endpoints[pk]
     for token in [t for t, row in state.connection_tokens.items() if row["endpoint"] == pk]:
@@ -283,7 +290,7 @@ def delete_endpoint(call: AuthentikCall) -> Response:
 
 @ROUTES.route("GET", "/rac/endpoints/{uuid}/used_by/")
 def endpoint_used_by(call: AuthentikCall) -> Response:
-    """List the tokens of an endpoint."""
+    """List the connection tokens of an endpoint."""
     pk = _endpoint(call)["pk"]
     rows = call.state.connection_tokens.values()
     return ok([_used_by(row) for row in rows if row["endpoint"] == pk])

@@ -1,4 +1,4 @@
-"""The state of a simulated authentik: providers, endpoints, connection tokens and users."""
+"""The state of a simulated authentik server: providers, endpoints, connection tokens, users."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class AuthentikState:
     providers: dict[int, Row] = field(default_factory=dict[int, Row])
     endpoints: dict[str, Row] = field(default_factory=dict[str, Row])
     connection_tokens: dict[str, Row] = field(default_factory=dict[str, Row])
-    """Rows of `pk`, `provider`, `endpoint` and `user`, the last three as keys."""
+    """Rows with `pk` and the keys of the `provider`, `endpoint` and `user`."""
     users: dict[int, Row] = field(default_factory=dict[int, Row])
     forbidden: set[str] = field(default_factory=set[str])
-    """The endpoints that the owners of the tokens may not open."""
+    """The keys of the endpoints that callers may not use."""
 
-    made: int = 0
-    """The number of keys assigned so far."""
+    assigned_keys: int = 0
+    """The number of keys that have been assigned."""
 
     def new_key(self) -> str:
-        """Make a key; the same calls get the same ones on every server."""
-        self.made += 1
-        return str(uuid5(NAMESPACE_DNS, f"made {self.made}"))
+        """Return a new key; the sequence of keys is the same on every server."""
+        self.assigned_keys += 1
+        return str(uuid5(NAMESPACE_DNS, f"made {self.assigned_keys}"))
 
     def add_endpoint(self, name: str, provider: int = 1, protocol: str = "ssh") -> Row:
-        """Add an endpoint; the same name has the same key on every server."""
+        """Add an endpoint; the key depends only on the name."""
         row: Row = {
             "pk": str(uuid5(NAMESPACE_DNS, f"endpoint {name}")),
             "name": name,
@@ -46,7 +46,7 @@ class AuthentikState:
         return row
 
     def add_connection_token(self, endpoint: str, user: int = 1) -> Row:
-        """Create a connection token for a user's session and an endpoint."""
+        """Add a connection token for the session of a user with an endpoint."""
         number = len(self.connection_tokens)
         row: Row = {
             "pk": str(uuid5(NAMESPACE_DNS, f"connection token {number}")),
@@ -62,7 +62,7 @@ AuthentikCall: TypeAlias = Call[AuthentikState]
 
 
 def seeded(endpoints: int, connection_tokens: int) -> AuthentikState:
-    """Make a state with so much in it; the same numbers make the same state."""
+    """Create a state with a number of objects; the same numbers create the same state."""
     state = AuthentikState()
     for pk, name in ((1, "Laboratory"), (2, "Servers")):
         state.providers[pk] = _provider(pk, name)

@@ -1,8 +1,8 @@
-"""A simulated CloudEndure: users with sessions, projects with audit logs.
+"""A simulated CloudEndure service: users with sessions, and projects with audit logs.
 
-Decides who is signed in, and what errors look like; the operations are in `routes`. Where the
-documentation is silent, it is strict: every call of a session needs its cookie and the XSRF header,
-not only those that change something.
+Decides how callers are authenticated and what errors look like; the operations are in `routes`. If
+the documentation does not specify the behavior, the simulation is strict: all requests that need a
+session require its cookie and the XSRF header, not only those that change something.
 """
 
 from datetime import timedelta
@@ -17,11 +17,13 @@ __all__ = ["AccountState", "FakeCloudEndure"]
 
 
 class FakeCloudEndure(FakeServer[AccountState]):
-    """CloudEndure on the loopback interface, with an owner, a user and a project.
+    """A CloudEndure server on the loopback interface, with users and a project.
+
+    There are an owner, a user and an invited user.
 
     Args:
-        events: Entries in the project's audit log, a minute apart.
-        options: What every simulated server takes.
+        events: The number of entries in the audit log of the project, one minute apart.
+        options: The arguments of every simulated server.
     """
 
     root = "/api/latest"
@@ -30,7 +32,7 @@ class FakeCloudEndure(FakeServer[AccountState]):
     def __init__(self, events: int = 10, **options: Unpack[Options]) -> None:
         state = AccountState()
         self.username = "owner@example.com"
-        self.password = "fake-password"  # noqa: S105  it is fake
+        self.password = "fake-password"  # noqa: S105 - not a secret
         owner = state.add_user(self.username, self.password, roles=["ACCOUNT_OWNER"])
         state.add_user("user@example.com", "another-fake-password")
         state.add_user("invited@example.com")
@@ -53,10 +55,10 @@ class FakeCloudEndure(FakeServer[AccountState]):
     def admit(self, call: CloudEndureCall, route: Route) -> None:
         if route.public:
             return
-        known = call.state.sessions.get(call.request.cookies.get("session", ""))
-        if known is None:
+        session = call.state.sessions.get(call.request.cookies.get("session", ""))
+        if session is None:
             raise ServiceFault(401, "There is no session.", code="NOT_SIGNED_IN")
-        user, xsrf = known
+        user, xsrf = session
         check_xsrf(call, xsrf)
         call.user = call.state.users[user]
 

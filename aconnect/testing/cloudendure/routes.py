@@ -1,6 +1,6 @@
-"""The operations of the simulated CloudEndure.
+"""The operations of the simulated CloudEndure server.
 
-Decides what they do to the state. Inviting a pending user again returns 202.
+Decides how they read and change the state. Inviting a pending user again returns 202.
 """
 
 import csv
@@ -12,7 +12,8 @@ from typing import Any, cast
 from aconnect.testing.cloudendure.state import CloudEndureCall, time_of
 from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
-MOST_ENTRIES = 1500
+MAX_ENTRIES = 1500
+"""The maximum number of audit log entries in a response."""
 ROLES = frozenset({"USER", "ACCOUNT_ADMIN", "ACCOUNT_OWNER", "GLOBAL_READONLY"})
 _COLUMNS = ("timestamp", "username", "eventName", "description")
 
@@ -20,22 +21,22 @@ ROUTES: RouteTable[CloudEndureCall] = RouteTable()
 
 
 def check_xsrf(call: CloudEndureCall, xsrf: str) -> None:
-    """Refuse a call without the XSRF token of its session."""
+    """Reject a call without the XSRF token of its session."""
     if call.request.headers.get("X-XSRF-TOKEN") != xsrf:
         raise ServiceFault(403, "The XSRF token is missing or wrong.", code="XSRF")
 
 
 @ROUTES.route("POST", "/login", public=True)
 async def login(call: CloudEndureCall) -> Response:
-    """Open a session for a token, or for a user name and password."""
-    given = await call.fields()
+    """Create a session for an API token, or for a user name and password."""
+    body = await call.fields()
     state = call.state
-    token, name = given.get("userApiToken"), given.get("username")
+    token, name = body.get("userApiToken"), body.get("username")
     for key, user in state.users.items():
         by_token = token is not None and user["apiToken"] == token
-        by_name = user["username"] == name and state.passwords.get(key) == given.get("password")
+        by_name = user["username"] == name and state.passwords.get(key) == body.get("password")
         if user["status"] == "CONFIRMED" and (by_token or by_name):
-            # Quoted and with an equals sign, like real cookies.
+            # One cookie is quoted and the other contains equals signs, like real cookies.
             cookie, xsrf = secrets.token_urlsafe(16) + "==", secrets.token_urlsafe(16)
             state.sessions[cookie] = (key, xsrf)
             call.set_cookie(f"session={cookie}; Path=/; Secure; HttpOnly; SameSite=Lax")
@@ -46,7 +47,7 @@ async def login(call: CloudEndureCall) -> Response:
 
 @ROUTES.route("POST", "/logout", public=True)
 def logout(call: CloudEndureCall) -> Response:
-    """End the session of the call; one that has ended already is accepted."""
+    """End the session of the caller; do nothing if it has already ended."""
     cookie = call.request.cookies.get("session", "")
     if cookie in call.state.sessions:
         check_xsrf(call, call.state.sessions[cookie][1])
@@ -56,7 +57,7 @@ def logout(call: CloudEndureCall) -> Response:
 
 @ROUTES.route("GET", "/me")
 def me(call: CloudEndureCall) -> Response:
-    """Return the user of the session."""
+    """Return the user that the session belongs to."""
     return ok(call.user)
 
 
@@ -66,8 +67,8 @@ def access(call: CloudEndureCall) -> Response:
     name = call.value("username")
     if name is None:
         raise ServiceFault(400, "username is required.")
-    known = any(user["username"] == name for user in call.state.users.values())
-    if call.args["accountId"] != call.state.account or not known:
+    exists = any(user["username"] == name for user in call.state.users.values())
+    if call.args["accountId"] != call.state.account or not exists:
         raise ServiceFault(404, "No such account or user.", code="NOT_FOUND")
     call.state.mails.append(name)
     return ok({"sent": True})
@@ -100,20 +101,20 @@ async def _items(call: CloudEndureCall) -> list[Row]:
     return cast("list[Row]", items)
 
 
-def _found(known: dict[str, Row], key: object, what: str) -> Row:
-    if not isinstance(key, str) or key not in known:
-        raise ServiceFault(404, f"No such {what}: {key}.", code="NOT_FOUND")
-    return known[key]
+def _existing(rows: dict[str, Row], key: object, object_type: str) -> Row:
+    if not isinstance(key, str) or key not in rows:
+        raise ServiceFault(404, f"No such {object_type}: {key}.", code="NOT_FOUND")
+    return rows[key]
 
 
 async def _users_of_projects(call: CloudEndureCall) -> list[tuple[Row, list[str]]]:
-    """Parse users and projects; all must exist, or nothing is changed."""
-    found: list[tuple[Row, list[str]]] = []
+    """Parse the body into projects and user ids; raise a fault if one of them does not exist."""
+    pairs: list[tuple[Row, list[str]]] = []
     for item in await _items(call):
-        project = _found(call.state.projects, item.get("projectId"), "project")
-        users = [_found(call.state.users, key, "user")["id"] for key in item.get("userIds", [])]
-        found.append((project, users))
-    return found
+        project = _existing(call.state.projects, item.get("projectId"), "project")
+        users = [_existing(call.state.users, key, "user")["id"] for key in item.get("userIds", [])]
+        pairs.append((project, users))
+    return pairs
 
 
 @ROUTES.route("POST", "/projects/assignUsers")
@@ -135,7 +136,7 @@ async def remove_users(call: CloudEndureCall) -> Response:
 @ROUTES.route("GET", "/projects/{projectId}/storage")
 def storage(call: CloudEndureCall) -> Response:
     """Return the storage of a project."""
-    project = _found(call.state.projects, call.args["projectId"], "project")
+    project = _existing(call.state.projects, call.args["projectId"], "project")
     return ok(
         {
             "projectId": project["id"],
@@ -149,29 +150,29 @@ def storage(call: CloudEndureCall) -> Response:
 
 @ROUTES.route("GET", "/projects/{projectId}/auditLog")
 def audit_log(call: CloudEndureCall) -> Response:
-    """Return the latest entries of the log, or of a window of it."""
-    project = _found(call.state.projects, call.args["projectId"], "project")
-    limit = call.integer("limit", MOST_ENTRIES, 1, MOST_ENTRIES)
+    """Return the latest entries of the audit log, or of a time window of it."""
+    project = _existing(call.state.projects, call.args["projectId"], "project")
+    limit = call.integer("limit", MAX_ENTRIES, 1, MAX_ENTRIES)
     entries = call.state.audit_logs[project["id"]]
     begin, end = call.value("fromDateTime"), call.value("toDateTime")
     if (begin is None) != (end is None):
         raise ServiceFault(400, "fromDateTime and toDateTime go together.")
     if begin is not None and end is not None:
-        entries = [entry for entry in entries if _inside(call, entry, begin, end)]
+        entries = [entry for entry in entries if _is_in_window(call, entry, begin, end)]
     newest = entries[::-1][:limit]
     if call.value("format") == "csv":
         return Response(_csv(newest), 200, "text/csv; charset=utf-8")
     return ok({"items": newest, "hasMoreResults": len(entries) > limit})
 
 
-def _inside(call: CloudEndureCall, entry: Row, begin: str, end: str) -> bool:
+def _is_in_window(call: CloudEndureCall, entry: Row, begin: str, end: str) -> bool:
     try:
-        first, last = datetime.fromisoformat(begin), datetime.fromisoformat(end)
+        start, stop = datetime.fromisoformat(begin), datetime.fromisoformat(end)
     except ValueError as cause:
         raise ServiceFault(400, f"No date-time: {cause}.") from cause
     time, ends = time_of(entry), call.state.ends
-    return first < time < last or (
-        (ends[0] == "[" and time == first <= last) or (ends[1] == "]" and first <= time == last)
+    return start < time < stop or (
+        (ends[0] == "[" and time == start <= stop) or (ends[1] == "]" and start <= time == stop)
     )
 
 
@@ -185,8 +186,8 @@ def _csv(entries: list[Row]) -> bytes:
 
 @ROUTES.route("POST", "/projects/{projectId}/machines/{machineId}/forceRescan")
 def force_rescan(call: CloudEndureCall) -> Response:
-    """Rescan the volumes of a machine."""
-    project = _found(call.state.projects, call.args["projectId"], "project")
+    """Request a rescan of the volumes of a machine."""
+    project = _existing(call.state.projects, call.args["projectId"], "project")
     machine = call.args["machineId"]
     if machine not in call.state.machines[project["id"]]:
         raise ServiceFault(400, f"The project has no machine {machine}.")
@@ -205,18 +206,18 @@ def replace_api_token(call: CloudEndureCall) -> Response:
 @ROUTES.route("POST", "/setPassword", public=True)
 async def set_password(call: CloudEndureCall) -> Response:
     """Accept an invitation and set the password."""
-    given = await call.fields("token", "newPassword")
-    key = call.state.invitations.pop(given["token"], None)
+    body = await call.fields("token", "newPassword")
+    key = call.state.invitations.pop(body["token"], None)
     if key is None:
         raise ServiceFault(401, "The invitation is not known, or used up.", code="INVALID_TOKEN")
-    call.state.passwords[key] = given["newPassword"]
+    call.state.passwords[key] = body["newPassword"]
     call.state.users[key].update(status="CONFIRMED", hasPassword=True, termsAccepted=True)
     return empty()
 
 
 @ROUTES.route("POST", "/users")
 async def create_user(call: CloudEndureCall) -> Response:
-    """Invite a user, or invite it again."""
+    """Invite a user; a pending user is invited again."""
     name: str = (await call.fields("username"))["username"]
     for user in call.state.users.values():
         if user["username"] == name:
@@ -227,14 +228,14 @@ async def create_user(call: CloudEndureCall) -> Response:
 
 
 async def _roles_of_users(call: CloudEndureCall) -> list[tuple[Row, list[str]]]:
-    """Parse roles and users; all must exist, or nothing is changed."""
-    found: list[tuple[Row, list[str]]] = []
+    """Parse the body into users and roles; raise a fault if one of them does not exist."""
+    pairs: list[tuple[Row, list[str]]] = []
     for item in await _items(call):
         roles: list[str] = item.get("roles", [])
         if not ROLES.issuperset(roles):
             raise ServiceFault(400, f"Not all of these are roles: {roles}.")
-        found.append((_found(call.state.users, item.get("userId"), "user"), roles))
-    return found
+        pairs.append((_existing(call.state.users, item.get("userId"), "user"), roles))
+    return pairs
 
 
 @ROUTES.route("POST", "/users/assignRoles")

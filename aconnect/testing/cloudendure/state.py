@@ -1,4 +1,4 @@
-"""The state of a simulated CloudEndure: an account with users, projects and audit logs."""
+"""The state of a simulated CloudEndure server: an account with users, projects and audit logs."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -8,43 +8,43 @@ from typing import Literal, TypeAlias
 from aconnect.testing.wire import Call, Row
 
 EPOCH = datetime(2021, 3, 1, tzinfo=UTC)
-"""The time of the first entry of an audit log."""
+"""The time of the first audit log entry."""
 
 
 @dataclass
 class AccountState:
-    """One account. Keys are ids; entries of audit logs are in order of time."""
+    """An account. Dictionaries are keyed by id; audit logs are in chronological order."""
 
     account: str = "account-1"
     users: dict[str, Row] = field(default_factory=dict[str, Row])
     passwords: dict[str, str] = field(default_factory=dict[str, str])
-    """By user id."""
+    """Passwords by user id."""
     invitations: dict[str, str] = field(default_factory=dict[str, str])
-    """User ids by the token of their invitation."""
+    """User ids by invitation token."""
     projects: dict[str, Row] = field(default_factory=dict[str, Row])
     machines: dict[str, list[str]] = field(
         default_factory=lambda: defaultdict[str, list[str]](list)
     )
-    """Ids by project."""
+    """Machine ids by project id."""
     audit_logs: dict[str, list[Row]] = field(
         default_factory=lambda: defaultdict[str, list[Row]](list)
     )
-    """By project."""
+    """Audit log entries by project id."""
     sessions: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-    """User id and XSRF token, by cookie."""
+    """User id and XSRF token, by session cookie."""
     mails: list[str] = field(default_factory=list[str])
-    """The names of users that a temporary access token was sent to."""
+    """The names of the users that were sent a temporary access token."""
     rescans: list[str] = field(default_factory=list[str])
-    """Machines, once per rescan."""
+    """The ids of rescanned machines, one per rescan."""
     tokens: int = 0
-    """The number of replaced API tokens."""
+    """The number of API tokens that have been replaced."""
     now: datetime = EPOCH + timedelta(days=1)
-    """The server's time."""
+    """The current time of the server."""
     ends: Literal["[]", "[)", "(]"] = "[]"
-    """Which ends of a window of the audit log are included."""
+    """Which ends of a time window of the audit log are inclusive."""
 
     def add_user(self, username: str, password: str | None = None, **fields: object) -> Row:
-        """Add a user, which is only invited if it has no password."""
+        """Add a user; without a password, the user is invited and pending."""
         key = f"user-{len(self.users) + 1}"
         user: Row = {
             "id": key,
@@ -67,7 +67,7 @@ class AccountState:
         return user
 
     def add_project(self, name: str, machines: int = 2) -> Row:
-        """Add a project with machines."""
+        """Add a project with a number of machines."""
         key = f"project-{len(self.projects) + 1}"
         project: Row = {
             "id": key,
@@ -84,7 +84,7 @@ class AccountState:
         return project
 
     def add_event(self, project: str, time: datetime, name: str = "machineLaunched") -> Row:
-        """Add an entry to a project's audit log."""
+        """Add an entry to the audit log of a project."""
         log = self.audit_logs[project]
         entry: Row = {
             "timestamp": time.isoformat().replace("+00:00", "Z"),
@@ -101,7 +101,7 @@ class AccountState:
 
 
 def time_of(entry: Row) -> datetime:
-    """Return the time of an entry."""
+    """Return the time of an audit log entry."""
     return datetime.fromisoformat(entry["timestamp"])
 
 

@@ -1,6 +1,6 @@
-"""A simulated Looker instance: role administration, as the API 4.0 describes it.
+"""A simulated Looker instance: the administration of roles in API 4.0.
 
-Decides who is signed in, and what Looker's errors look like. The operations are in `routes`.
+Decides how callers are authenticated and what errors look like. The operations are in `routes`.
 """
 
 import time
@@ -15,21 +15,21 @@ from aconnect.testing.looker.state import (
     DOCUMENTATION,
     LookerCall,
     LookerState,
-    given_token,
+    request_token,
     seeded,
 )
 from aconnect.testing.wire import Response, Route, Row, ServiceFault, ok
 
 
 class FakeLooker(FakeServer[LookerState]):
-    """A Looker instance on the loopback interface, with data, faults and a record.
+    """A Looker server on the loopback interface, with data, scripted faults and recorded requests.
 
     Args:
-        users: How many users there are when it begins.
-        groups: How many groups; the users are in one each.
-        expires_in: Seconds that an access token is good for.
-        clock: What time it is, in seconds from any beginning; a test gives its own clock's.
-        options: As of every simulated server.
+        users: The initial number of users.
+        groups: The initial number of groups; each user is a member of one.
+        expires_in: The lifetime of access tokens in seconds.
+        clock: A function that returns the time in seconds, such as that of a virtual clock.
+        options: The arguments of every simulated server.
     """
 
     root = "/api/4.0"
@@ -52,15 +52,15 @@ class FakeLooker(FakeServer[LookerState]):
 
     @property
     def logins(self) -> int:
-        """The number of attempted logins."""
+        """The number of login attempts."""
         return self.count("POST", "/login")
 
     def invalidate(self) -> None:
-        """End all sessions, as a Looker administrator can."""
+        """End all sessions, as an administrator of Looker can."""
         self.state.tokens.clear()
 
     def admit(self, call: LookerCall, route: Route) -> None:
-        if not route.public and self.state.tokens.get(given_token(call), 0) <= self.state.clock():
+        if not route.public and self.state.tokens.get(request_token(call), 0) <= self.state.clock():
             raise ServiceFault(401, "Requires authentication.")
 
     def error(self, fault: ServiceFault) -> Response:

@@ -1,4 +1,4 @@
-"""What the operations on all of Looker's objects share: checks and refusals."""
+"""Checks of requests, and error responses, for all types of Looker objects."""
 
 from typing import cast
 
@@ -6,25 +6,26 @@ from aconnect.testing.looker.state import DOCUMENTATION, LookerCall
 from aconnect.testing.wire import Row, ServiceFault
 
 Problems = list[tuple[str, str, str]]
-"""The errors in a body: field, code and message of each."""
+"""The errors in a request body: the field, code and message of each."""
 
 
-def existing_ids(body: object, known: dict[str, Row], kind: str) -> list[str]:
-    """Parse a list of ids, each of which must exist."""
-    if not texts(body):
+def existing_ids(body: object, rows: dict[str, Row], object_type: str) -> list[str]:
+    """Parse a list of ids; raise a fault if one of them does not exist."""
+    if not is_string_list(body):
         raise ServiceFault(400, "The request body must be a list of ids.")
     ids = cast("list[str]", body)
-    refuse([(f"{kind}_ids", "invalid", f"{i} does not exist.") for i in ids if i not in known])
+    field = f"{object_type}_ids"
+    reject([(field, "invalid", f"{i} does not exist.") for i in ids if i not in rows])
     return list(dict.fromkeys(ids))
 
 
 def not_found() -> ServiceFault:
-    """Report that the object does not exist."""
+    """Return the fault for an object that does not exist."""
     return ServiceFault(404, "Not found")
 
 
 def existing(rows: dict[str, Row], call: LookerCall, *, changes: bool = False) -> Row:
-    """Return the row in the path; refuse to change what is built in."""
+    """Return the row whose id is in the path; with `changes`, reject built-in objects."""
     row = rows.get(call.args["id"])
     if row is None:
         raise not_found()
@@ -33,14 +34,14 @@ def existing(rows: dict[str, Row], call: LookerCall, *, changes: bool = False) -
     return row
 
 
-def texts(value: object) -> bool:
-    """Return True if a value is a list of strings."""
+def is_string_list(value: object) -> bool:
+    """Return True if the value is a list of strings."""
     return isinstance(value, list) and all(isinstance(v, str) for v in cast("list[object]", value))
 
 
-def name_problems(row: Row, known: Row | None) -> Problems:
-    """Return the errors in a name, which a new object must have."""
-    if known is not None and "name" not in row:
+def name_problems(row: Row, current: Row | None) -> Problems:
+    """Return the errors in a name; only a new object (`current` is None) must have one."""
+    if current is not None and "name" not in row:
         return []
     name = row.get("name")
     if not isinstance(name, str) or not name.strip():
@@ -48,8 +49,8 @@ def name_problems(row: Row, known: Row | None) -> Problems:
     return []
 
 
-def refuse(problems: Problems) -> None:
-    """Refuse a body with errors."""
+def reject(problems: Problems) -> None:
+    """Raise a fault if there are errors in the request body."""
     if problems:
         details = [
             {"field": f, "code": c, "message": m, "documentation_url": DOCUMENTATION}
@@ -58,11 +59,11 @@ def refuse(problems: Problems) -> None:
         raise ServiceFault(422, "Validation Failed", details=details)
 
 
-def refuse_taken(rows: dict[str, Row], row: Row, known: Row | None) -> None:
-    """Refuse a name that another object has; `known` is the object itself."""
+def reject_used_name(rows: dict[str, Row], row: Row, current: Row | None) -> None:
+    """Raise a fault if another object than `current` has the name."""
     for other in rows.values():
-        if other is not known and other["name"] == row.get("name"):
-            if known is not None:
-                # By the contract, an update does not return 409.
-                refuse([("name", "already_exists", "is already in use.")])
+        if other is not current and other["name"] == row.get("name"):
+            if current is not None:
+                # According to the contract, an update does not return 409.
+                reject([("name", "already_exists", "is already in use.")])
             raise ServiceFault(409, f"{row['name']} already exists.")

@@ -1,4 +1,4 @@
-"""Lists and searches, shared by all of Looker's objects."""
+"""List and search operations, for all types of Looker objects."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable
 from aconnect.testing.looker.state import LookerCall
 from aconnect.testing.wire import Response, Row, ok
 
-_TRUTHS = frozenset({"all_access", "built_in", "internal"})
+_BOOLEAN_FIELDS = frozenset({"all_access", "built_in", "internal"})
 
 
-def listed(call: LookerCall, rows: Iterable[Row]) -> Response:
-    """Return all rows."""
+def list_response(call: LookerCall, rows: Iterable[Row]) -> Response:
+    """Return all rows, with the requested fields."""
     return ok(with_fields(call, rows))
 
 
 def with_fields(call: LookerCall, rows: Iterable[Row]) -> list[Row]:
-    """Keep only the requested fields."""
+    """Return rows with only the requested fields."""
     fields = call.value("fields")
     if not fields:
         return list(rows)
@@ -23,39 +23,42 @@ def with_fields(call: LookerCall, rows: Iterable[Row]) -> list[Row]:
     return [{name: row[name] for name in row if name in names} for row in rows]
 
 
-def found(call: LookerCall, rows: Iterable[Row], filters: dict[str, str]) -> Response:
-    """Search: filter, sort, then apply `limit` and `offset`."""
+def search_response(call: LookerCall, rows: Iterable[Row], filters: dict[str, str]) -> Response:
+    """Filter and sort rows, then apply `limit` and `offset`.
+
+    `filters` maps the names of query parameters to those of fields.
+    """
     for name, field in filters.items():
-        if field in _TRUTHS:
+        if field in _BOOLEAN_FIELDS:
             call.flag(name, default=False)
     tests = [
-        _test(field, wanted)
+        _test(field, value)
         for name, field in filters.items()
-        if (wanted := call.value(name)) is not None
+        if (value := call.value(name)) is not None
     ]
-    match = any if call.flag("filter_or", default=False) else all
-    found = [row for row in rows if not tests or match(test(row) for test in tests)]
+    combine = any if call.flag("filter_or", default=False) else all
+    matches = [row for row in rows if not tests or combine(test(row) for test in tests)]
     for key in reversed((call.value("sorts") or "").split(",")):
         name, _, direction = key.strip().partition(" ")
         if name:
-            found.sort(key=lambda row: str(row.get(name)), reverse=direction.strip() == "desc")
+            matches.sort(key=lambda row: str(row.get(name)), reverse=direction.strip() == "desc")
     offset = call.integer("offset", 0)
-    limit = call.integer("limit", len(found))
-    return ok(with_fields(call, found[offset : offset + limit]))
+    limit = call.integer("limit", len(matches))
+    return ok(with_fields(call, matches[offset : offset + limit]))
 
 
-def _test(field: str, wanted: str) -> Callable[[Row], bool]:
-    """Return the test of a filter: NULL, a list of ids, a boolean, or a pattern."""
-    if wanted.upper() in {"IS NULL", "NOT NULL"}:
-        return lambda row: (row.get(field) is None) is (wanted.upper() == "IS NULL")
+def _test(field: str, value: str) -> Callable[[Row], bool]:
+    """Return the test for a filter value: NULL, a list of ids, a boolean, or a pattern."""
+    if value.upper() in {"IS NULL", "NOT NULL"}:
+        return lambda row: (row.get(field) is None) is (value.upper() == "IS NULL")
     if field == "id" or field.endswith("_id"):
-        return lambda row: row.get(field) in wanted.split(",")
-    if field in _TRUTHS:
-        return lambda row: row.get(field) is (wanted == "true")
+        return lambda row: row.get(field) in value.split(",")
+    if field in _BOOLEAN_FIELDS:
+        return lambda row: row.get(field) is (value == "true")
     if field in {"models", "permissions"}:
-        patterns = [_pattern(part) for part in wanted.split(",")]
+        patterns = [_pattern(part) for part in value.split(",")]
         return lambda row: all(any(p.fullmatch(v) for v in row.get(field) or ()) for p in patterns)
-    pattern = _pattern(wanted)
+    pattern = _pattern(value)
     return lambda row: pattern.fullmatch(row.get(field) or "") is not None
 
 

@@ -10,7 +10,7 @@ from aconnect.testing.wire import Call, Row
 DOCUMENTATION = "https://cloud.google.com/looker/docs/"
 
 CLIENT_ID = "fake-looker-client"
-CLIENT_SECRET = "fake-looker-secret"  # noqa: S105 - of a simulation
+CLIENT_SECRET = "fake-looker-secret"  # noqa: S105 - not a secret
 
 PERMISSIONS: dict[str, str | None] = {
     "access_data": None,
@@ -20,26 +20,27 @@ PERMISSIONS: dict[str, str | None] = {
     "save_content": "see_looks",
     "administer": None,
 }
-"""Each permission with the one that it requires."""
+"""The permissions, each with the permission that it requires."""
 
 
 @dataclass
 class LookerState:
-    """The objects of the instance, by id; rows are as they are sent."""
+    """The objects of the instance, by id; unless noted, rows are sent unchanged."""
 
     model_sets: dict[str, Row] = field(default_factory=dict[str, Row])
     permission_sets: dict[str, Row] = field(default_factory=dict[str, Row])
     roles: dict[str, Row] = field(default_factory=dict[str, Row])
-    """With the ids of their sets, which are replaced by the sets when a role is sent."""
+    """Rows with the ids of sets, which are replaced by the sets when a role is sent."""
     groups: dict[str, Row] = field(default_factory=dict[str, Row])
     users: dict[str, Row] = field(default_factory=dict[str, Row])
     role_groups: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """Group ids by role id."""
     role_users: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """The users that have the role directly."""
+    """The ids of users to which a role is assigned directly, by role id."""
     clients: dict[str, str] = field(default_factory=dict[str, str])
-    """The secrets of the API credentials."""
+    """Client secrets by client id."""
     tokens: dict[str, float] = field(default_factory=dict[str, float])
-    """The access tokens, each with its expiry."""
+    """Expiry times by access token."""
     last_id: int = 0
     expires_in: int = 3600
     clock: Callable[[], float] = time.monotonic
@@ -59,21 +60,26 @@ class LookerState:
 LookerCall: TypeAlias = Call[LookerState]
 
 
-def given_token(call: LookerCall) -> str:
-    """Return the access token of a call; Looker accepts two names of the scheme."""
+def request_token(call: LookerCall) -> str:
+    """Return the access token of a request; Looker accepts `token` and `Bearer` as the scheme."""
     scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
     return token if scheme.lower() in {"token", "bearer"} else ""
 
 
 def seeded(users: int, groups: int) -> LookerState:
-    """Create a state with Looker's own role and sets, a custom one, and users."""
+    """Create a state with the built-in role and sets, custom ones, users and groups."""
     state = LookerState(clients={CLIENT_ID: CLIENT_SECRET})
-    admin = _set(state, state.permission_sets, "Admin", permissions=[*PERMISSIONS], own=True)
+    admin = _set(state, state.permission_sets, "Admin", permissions=[*PERMISSIONS], built_in=True)
     viewer = _set(
-        state, state.permission_sets, "Viewer", permissions=["access_data", "see_looks"], own=False
+        state,
+        state.permission_sets,
+        "Viewer",
+        permissions=["access_data", "see_looks"],
+        built_in=False,
     )
-    every = _set(state, state.model_sets, "All", models=["sales", "people", "costs"], own=True)
-    sales = _set(state, state.model_sets, "Sales", models=["sales"], own=False)
+    all_models = ["sales", "people", "costs"]
+    everything = _set(state, state.model_sets, "All", models=all_models, built_in=True)
+    sales = _set(state, state.model_sets, "Sales", models=["sales"], built_in=False)
     for _ in range(groups):
         group_id = state.new_id()
         state.groups[group_id] = {
@@ -100,23 +106,25 @@ def seeded(users: int, groups: int) -> LookerState:
             "last_name": str(number),
             "url": f"/api/4.0/users/{user_id}",
         }
-    add_role(state, "Admin", admin, every, internal=True)
+    add_role(state, "Admin", admin, everything, internal=True)
     role = add_role(state, "Sales viewer", viewer, sales)
     state.role_groups[role] = ids[:1]
     state.role_users[role] = list(state.users)[1:2]
     return state
 
 
-def _set(state: LookerState, sets: dict[str, Row], name: str, *, own: bool, **more: object) -> str:
+def _set(
+    state: LookerState, sets: dict[str, Row], name: str, *, built_in: bool, **fields: object
+) -> str:
     return add_set(
         state,
         sets,
-        {"name": name, "built_in": own, "all_access": own, **more},
+        {"name": name, "built_in": built_in, "all_access": built_in, **fields},
         "model_sets" if sets is state.model_sets else "permission_sets",
     )
 
 
-def add_set(state: LookerState, sets: dict[str, Row], row: Row, kind: str) -> str:
+def add_set(state: LookerState, sets: dict[str, Row], row: Row, set_type: str) -> str:
     """Add a set and return its id."""
     set_id = state.new_id()
     sets[set_id] = {
@@ -125,7 +133,7 @@ def add_set(state: LookerState, sets: dict[str, Row], row: Row, kind: str) -> st
         "built_in": False,
         **row,
         "id": set_id,
-        "url": f"/api/4.0/{kind}/{set_id}",
+        "url": f"/api/4.0/{set_type}/{set_id}",
     }
     return set_id
 

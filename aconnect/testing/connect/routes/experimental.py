@@ -93,7 +93,7 @@ def _only(row: Row, names: tuple[str, ...]) -> Row:
 
 def _object(response: Response) -> Any:
     """Decode the response of the operation that replaced this one."""
-    return msgspec.json.decode(response.whole())
+    return msgspec.json.decode(response.complete_body())
 
 
 def _find_bundle(call: Call) -> None:
