@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 import click
 
-from aconnect.cli.output import echo_error
+from aconnect.cli.output import clean, echo_error
 
 if TYPE_CHECKING:
     from aconnect import Event
@@ -68,9 +68,10 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except InvalidArgumentError as error:
-            raise click.UsageError(self.with_options(str(error)), ctx) from error
+            lines = (self.with_options(str(error)), *_notes(error))
+            raise click.UsageError(clean("\n".join(lines)), ctx) from error
         except ResumeError as error:
-            raise Failure(self.with_options(str(error))) from error
+            raise Failure(self.with_options(str(error)), hints=_notes(error)) from error
 
     def with_options(self, message: str) -> str:
         """Replace the names of arguments in a message by the options of this command."""
@@ -108,16 +109,21 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         attempts = len(error.attempts) + 1
         error.attempts = ()  # reported already, one by one
         text = f"{error} (tried {attempts} times)" if attempts > 1 else str(error)
-        raise Failure(text, hints=tuple(getattr(error, "__notes__", ()))) from error
+        raise Failure(text, hints=_notes(error)) from error
     except BrokenPipeError:
         raise  # click ends quietly when the reader of a pipe has gone
     except OSError as error:
-        raise Failure(str(error), hints=tuple(getattr(error, "__notes__", ()))) from error
+        raise Failure(str(error), hints=_notes(error)) from error
     except KeyboardInterrupt as error:
         raise Stopped("Stopped.") from error
     except asyncio.CancelledError as error:
         # Nothing else cancels from outside.
         raise Terminated("Stopped.") from error
+
+
+def _notes(error: BaseException) -> tuple[str, ...]:
+    """Return the notes of an error, such as what is kept or left on the server."""
+    return tuple(getattr(error, "__notes__", ()))
 
 
 def report_retries(client: BaseClient) -> None:

@@ -4,8 +4,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from aconnect.cli.running import Command, Failure
-from aconnect.errors import InvalidArgumentError, ResumeError
+from aconnect.cli.running import Command, Failure, run
+from aconnect.errors import ConnectionLostError, InvalidArgumentError, ResumeError
 
 COMMAND = Command(
     "try",
@@ -67,3 +67,22 @@ def test_errors_become_exit_codes(error, code, text):
     result = CliRunner().invoke(command, [])
     assert (result.exit_code, result.stdout) == (code, "")
     assert text in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(InvalidArgumentError, 2), (ResumeError, 1), (ConnectionLostError, 1), (OSError, 1)],
+)
+def test_notes_are_printed(error, code):
+    """The notes of any error, such as what is left on the server, follow its message."""
+
+    async def fail():
+        raised = error("the \x1b[31mfile\x07 changed")
+        raised.add_note("Not undone: content \x1b[31mx was created.")
+        raise raised
+
+    command = Command("try", callback=lambda: run(fail))
+    result = CliRunner().invoke(command, [])
+    assert (result.exit_code, result.stdout) == (code, "")
+    _, _, shown = result.stderr.partition("Error: ")
+    assert shown == "the file changed\nNot undone: content x was created.\n"
