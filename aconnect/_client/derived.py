@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from types import FunctionType
-from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from aconnect._client.lazy import LazySequence
 from aconnect._client.operation import Operation
@@ -24,6 +24,9 @@ _signature: Final = functools.cache(inspect.signature)
 class _Derived(Generic[P, T_co]):
     """A method that is derived from `find`."""
 
+    takes_arguments: ClassVar[bool] = True
+    """Whether its arguments are those of `find`."""
+
     def __init__(
         self,
         find: Callable[..., LazySequence[Any]],
@@ -33,14 +36,14 @@ class _Derived(Generic[P, T_co]):
     ) -> None:
         call.__doc__ = f"{summary}\n\nRaises:\n    AconnectError: As `find`."
         call.__module__ = find.__module__
-        # What tools see: the arguments of `find`, and what this method returns.
+        # What tools see: its arguments, and what it returns.
         item = str(find.__annotations__.get("return", "")).partition("[")[2].removesuffix("]")
         returned = returns.format(item=item)
-        call.__annotations__ = {**call.__annotations__, "return": returned}
-        if not isinstance(self, _Matching):
+        arguments = find if self.takes_arguments else call
+        call.__annotations__ = {**arguments.__annotations__, "return": returned}
+        if self.takes_arguments:
             signature = _signature(find).replace(return_annotation=returned)
             cast("Any", call).__signature__ = signature
-            call.__annotations__ = {**find.__annotations__, "return": returned}
         self._call = call
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -80,6 +83,8 @@ class _ByFields(Protocol[T_co]):
 
 
 class _Matching(_Derived[..., T_co]):
+    takes_arguments: ClassVar[bool] = False
+
     def __get__(self, instance: object, owner: type | None = None) -> _ByFields[T_co]:
         raise NotImplementedError  # as above
 

@@ -233,6 +233,10 @@ class Operation:
         return (len(own) if simple else -1), parts
 
     @functools.cached_property
+    def _deletes(self) -> bool:
+        return self.method == "DELETE" and self.signature.response_type is type(None)
+
+    @functools.cached_property
     def _decode(self) -> Callable[[bytes], Any]:
         return decoding.decoder_for(self.signature.response_type).decode
 
@@ -298,7 +302,7 @@ class Operation:
             secrets=secrets,
             anonymous=self.anonymous,
             idempotent=self.idempotent,
-            deletes=self.method == "DELETE" and signature.response_type is type(None),
+            deletes=self._deletes,
         )
         return request, scope
 
@@ -323,7 +327,7 @@ class Operation:
             (),
             self.anonymous,
             self.idempotent,
-            self.method == "DELETE" and signature.response_type is type(None),
+            self._deletes,
         )
         return request, path
 
@@ -411,10 +415,7 @@ class Operation:
         elif signature.is_optional and not response.body:
             return None
         else:
-            try:
-                value = self._decode(response.body)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                value = self._decode_leniently(response, origin[0].channel, request, error)
+            value = self._decode_json(response, origin[0].channel, request)
         if signature.bind is not None and value is not None:
             signature.bind(value, origin)
         if signature.factory is not None:
@@ -423,16 +424,18 @@ class Operation:
             )
         return value
 
-    def _decode_leniently(
-        self, response: Response, channel: Channel, request: Request, error: Exception
-    ) -> Any:
-        return decoding.decode_leniently(
-            response,
-            self.signature.response_type,
-            self.title(channel),
-            lambda text: channel.redact(text, request.secrets),
-            error,
-        )
+    def _decode_json(self, response: Response, channel: Channel, request: Request) -> Any:
+        """Decode as `decoding.decode` does, but name the call only if that fails."""
+        try:
+            return self._decode(response.body)
+        except decoding.FAILURES as error:
+            return decoding.decode_leniently(
+                response,
+                self.signature.response_type,
+                self.title(channel),
+                lambda text: channel.redact(text, request.secrets),
+                error,
+            )
 
     def title(self, channel: Channel) -> str:
         """Return method and address, for an error message."""
@@ -448,7 +451,4 @@ class Operation:
             return None
         if response.content_type != "application/json":
             return response.body.decode("utf-8", "replace")
-        try:
-            return self._decode(response.body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return self._decode_leniently(response, channel, request, error)
+        return self._decode_json(response, channel, request)

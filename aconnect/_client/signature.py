@@ -89,7 +89,6 @@ class OperationSignature(Struct, frozen=True):
     has_body: bool
     fields: dict[str, str] | None
     """The names of the body's fields, by keyword; None if the body is not made of keywords."""
-    returns: Any
     response_type: Any
     """What the body is decoded to; the type of an item if the operation is paged."""
     is_plain: bool
@@ -155,7 +154,6 @@ def compile_signature(
         ),
         has_body="body" in arguments,
         fields=None if body is None else {name: naming(name) for name in body_hints},
-        returns=returns,
         response_type=response_type,
         is_plain=response_type in {bytes, str, type(None)},
         is_optional=type(None) in get_args(response_type),

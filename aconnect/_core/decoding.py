@@ -29,6 +29,9 @@ _HTML: Final = (
     "check the address and whether the key reaches the server"
 )
 
+FAILURES: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoders raise for a response that they cannot decode."""
+
 encode = msgspec.json.Encoder().encode
 """Write a body as JSON."""
 
@@ -51,7 +54,7 @@ def decode(response: Response, type_: Any, call: str, redact: Callable[[str], st
     """
     try:
         return decoder_for(type_).decode(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except FAILURES as error:
         return decode_leniently(response, type_, call, redact, error)
 
 
@@ -72,7 +75,7 @@ def decode_leniently(
             f"{call} returned JSON that does not match the expected schema: {invalid}",
             body=b"" if confidential else response.body,
         ) from invalid
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
+    except FAILURES as broken:
         shown = describe(response, quote=not confidential)
         raise DecodeError(
             f"{call} returned {response.status} without JSON: {redact(shown)}",
