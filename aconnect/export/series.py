@@ -26,7 +26,7 @@ Kind = Literal["visits", "shiny-usage", "hits", "audit-logs"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 Keep = Callable[[Sequence[Raw]], Sequence[Raw] | None]
-"""Returns the rows of a page that belong to the window; None if no later page can have any."""
+"""Returns the rows of a page that belong; None if neither this page nor a later one has any."""
 
 _TIMES: Final[dict[Kind, str]] = {
     "visits": "time",
