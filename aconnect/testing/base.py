@@ -203,7 +203,7 @@ class FakeServer(ABC, Generic[S]):
         return sum(r.method == method and fnmatchcase(r.path, path) for r in self.requests)
 
     async def hold(self, seconds: float) -> None:
-        """Wait until the time is over or the server stops."""
+        """Wait for a number of seconds, or until the server stops."""
         try:
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()

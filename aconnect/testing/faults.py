@@ -56,7 +56,7 @@ class Exchange(Protocol):
         ...
 
     async def hold(self, seconds: float) -> None:
-        """Wait until the time is over, the server stops or the connection is closed."""
+        """Wait for a number of seconds, or until the server stops or the connection is closed."""
         ...
 
     async def cut(self, raw: bytes = b"", *, reset: bool = True) -> web.StreamResponse:

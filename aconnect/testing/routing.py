@@ -38,7 +38,7 @@ class _Branch:
 
 
 class Router:
-    """Finds routes by method and path; includes the routes of one version, or all if it is None."""
+    """Finds routes by method and path, in one version or, if that is None, in all versions."""
 
     def __init__(self, table: RouteTable[Any], version: tuple[int, int, int] | None = None) -> None:
         self._root = _Branch()

@@ -137,7 +137,7 @@ class Host(Protocol[S_co]):
     @property
     def url(self) -> str: ...
     async def hold(self, seconds: float) -> None:
-        """Wait until the time is over or the server stops."""
+        """Wait for a number of seconds, or until the server stops."""
         ...
 
 
@@ -174,7 +174,7 @@ class Call(Generic[S]):
         return self.host.state
 
     def set_cookie(self, cookie: str) -> None:
-        """Set a cookie with the response, whatever that is; the format is `name=value; Path=/`."""
+        """Set a cookie, even if the response is an error; the format is `name=value; Path=/`."""
         self.cookies = (*self.cookies, cookie)
 
     def values(self, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A thin client over plain aiohttp, so that the simulated server is tested without the library."""
+"""A minimal client based on aiohttp, which tests the simulated server without the library."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,7 +27,7 @@ class Reply(NamedTuple):
 
 
 class Caller:
-    """Calls one server with one key over new connections, so that aiohttp retries nothing."""
+    """Sends requests to one server, each over a new connection and without retries."""
 
     def __init__(self, server: FakeConnect, session: aiohttp.ClientSession) -> None:
         self.server = server
@@ -35,23 +35,25 @@ class Caller:
         session._retry_connection = False
         self.session = session
 
-    async def __call__(self, method: str, path: str, **more: Any) -> Reply:
-        more.setdefault("headers", {"Authorization": f"Key {self.server.api_key}"})
-        if user := more.pop("user", None):
-            more["headers"] = {"Authorization": f"Key {self.server.api_key_for(user)}"}
+    async def __call__(self, method: str, path: str, **options: Any) -> Reply:
+        """Send a request, by default with the key of the administrator, and return its reply."""
+        options.setdefault("headers", {"Authorization": f"Key {self.server.api_key}"})
+        if user := options.pop("user", None):
+            options["headers"] = {"Authorization": f"Key {self.server.api_key_for(user)}"}
         url = f"{self.server.url}/__api__{path}"
-        async with self.session.request(method, url, **more) as response:
+        async with self.session.request(method, url, **options) as response:
             return Reply(response.status, response.headers, await response.read())
 
-    async def json(self, method: str, path: str, **more: Any) -> Any:
-        reply = await self(method, path, **more)
+    async def json(self, method: str, path: str, **options: Any) -> Any:
+        """Send a request that must succeed, and return the decoded body of its reply."""
+        reply = await self(method, path, **options)
         assert reply.status < 300, reply
         return reply.json()
 
 
 @asynccontextmanager
 async def calling(server: FakeConnect) -> AsyncIterator[Caller]:
-    """Start a server and return a caller for it."""
+    """Start a server and yield a caller for it."""
     jar = aiohttp.DummyCookieJar()
     async with (
         server,
@@ -76,10 +78,10 @@ async def old() -> AsyncIterator[Caller]:
 
 @pytest.fixture
 async def serving() -> AsyncIterator[Callable[..., Any]]:
-    """Start servers with any arguments, and stop them at the end."""
+    """A function that starts a server with any arguments; all are stopped at the end."""
     async with AsyncExitStack() as stack:
 
-        async def start(*arguments: Any, **named: Any) -> Caller:
-            return await stack.enter_async_context(calling(FakeConnect(*arguments, **named)))
+        async def start(*args: Any, **kwargs: Any) -> Caller:
+            return await stack.enter_async_context(calling(FakeConnect(*args, **kwargs)))
 
         yield start

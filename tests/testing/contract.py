@@ -1,6 +1,6 @@
-"""One edition of the vendor's contract, prepared for tests.
+"""An edition of the vendor's contract, prepared for tests.
 
-Decides what is corrected in it, and which fields an answer should have. The contract itself is no
+Decides what is corrected in it, and which fields a response should have. The contract itself is not
 part of this project.
 """
 
@@ -23,45 +23,45 @@ Json: TypeAlias = dict[str, Any]
 
 
 class Contract:
-    """One edition of the vendor's contract, and its schemathesis schema."""
+    """An edition of the vendor's contract, with its schemathesis schema."""
 
     def __init__(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
         document = json.loads(text)
         self._schemas: Json = document["components"]["schemas"]
-        # The old edition specifies neither nullable fields nor errors.
+        # The old edition does not specify nullable fields and errors.
         self._lenient = '"nullable"' not in text
         self._document: Json = self._merged(document)
         self._schemas = self._document["components"]["schemas"]
-        # A configuration of its own, because the default one is looked up in files.
+        # An explicit configuration, because the default configuration is read from files.
         schema = schemathesis.openapi.from_dict(self._document, config=schemathesis.Config())
-        # A valid key; a generated one would only be refused.
+        # Requests use a valid key, because a generated key would be rejected.
         schema.config.generation.update(with_security_parameters=False)
-        found = [cast("Any", one).ok() for one in schema.get_all_operations()]
-        self.operations: Mapping[str, Any] = {one.label: one for one in found}
+        operations = [cast("Any", result).ok() for result in schema.get_all_operations()]
+        self.operations: Mapping[str, Any] = {each.label: each for each in operations}
 
     def _merged(self, node: Any) -> Any:
-        """Merge each `allOf` into one schema: the vendor's bases refuse additional properties."""
+        """Merge each `allOf` into one schema, because its parts forbid additional properties."""
         if isinstance(node, list):
             return [self._merged(each) for each in node]
         if not isinstance(node, dict):
             return node
         if "allOf" not in node:
             return {name: self._merged(value) for name, value in node.items()}
-        whole: Json = {name: value for name, value in node.items() if name != "allOf"}
+        merged: Json = {name: value for name, value in node.items() if name != "allOf"}
         for part in node["allOf"]:
-            one = self._merged(self._resolved(part))
-            both = {**one.get("properties", {}), **whole.get("properties", {})}
-            whole = {**one, **whole, **({"properties": both} if both else {})}
-        return whole
+            schema = self._merged(self._resolved(part))
+            properties = {**schema.get("properties", {}), **merged.get("properties", {})}
+            merged = {**schema, **merged, **({"properties": properties} if properties else {})}
+        return merged
 
     def _resolved(self, schema: Json) -> Json:
         while "$ref" in schema:
             schema = self._schemas[schema["$ref"].rpartition("/")[2]]
         return schema
 
-    def silent_on(self, failure: BaseException) -> bool:
-        """Return True if this edition does not specify errors."""
+    def is_unspecified(self, failure: BaseException) -> bool:
+        """Return True if this edition does not specify errors or nulls like those of a failure."""
         match failure:
             case UndefinedStatusCode():
                 return self._lenient and 400 <= failure.status_code < 500
@@ -69,41 +69,42 @@ class Contract:
                 return self._lenient and failure.instance is None
         return False
 
-    def judges(self, body: Any) -> bool:
-        """Return True if this edition specifies the error for an invalid body."""
+    def specifies_validity(self, body: Any) -> bool:
+        """Return True if this edition specifies whether the body is valid."""
         return not (self._lenient and isinstance(body, dict) and None in body.values())
 
-    def known(self, label: str, media_type: str | None, body: Any) -> Any:
-        """Return the schema of an operation's body in this edition, at any depth."""
-        return self._known(self._body(label, media_type), body)
+    def known_fields(self, label: str, media_type: str | None, body: Any) -> Any:
+        """Return the body of an operation without unknown fields, at any depth."""
+        return self._known_fields(self._body(label, media_type), body)
 
     def required(self, label: str) -> frozenset[str]:
-        """Return the fields that this edition requires of an operation's JSON body."""
+        """Return the fields that this edition requires in the JSON body of an operation."""
         return frozenset(self._body(label, "application/json").get("required", ()))
 
     def _body(self, label: str, media_type: str | None) -> Json:
+        """Return the schema of the request body of an operation."""
         method, path = label.split(" ", 1)
         body = self._document["paths"][path][method.lower()].get("requestBody", {})
         return self._resolved(body.get("content", {}).get(media_type, {}).get("schema", {}))
 
-    def _known(self, schema: Json, value: Any) -> Any:
+    def _known_fields(self, schema: Json, value: Any) -> Any:
         schema = self._resolved(schema)
         if isinstance(value, list):
-            return [self._known(schema.get("items", {}), each) for each in value]
+            return [self._known_fields(schema.get("items", {}), each) for each in value]
         if isinstance(value, dict) and "properties" in schema:
             fields = schema["properties"]
-            return {n: self._known(fields[n], v) for n, v in value.items() if n in fields}
+            return {n: self._known_fields(fields[n], v) for n, v in value.items() if n in fields}
         return value
 
     def missing(self, label: str, response: Response) -> Iterator[str]:
-        """Return the fields of the contract that a response lacks, each with its schema."""
+        """Yield a violation for each field of the contract that is missing in a response."""
         method, _, path = label.partition(" ")
         responses = self._document["paths"][path][method.lower()]["responses"]
-        kinds = responses.get(str(response.status_code), {}).get("content", {})
-        schema = kinds.get("application/json", {}).get("schema")
-        sent = response.headers.get("content-type", [""])[0]
-        if schema is not None and sent.startswith("application/json"):
-            yield from self._missing(schema, response.json(), "answer")
+        content = responses.get(str(response.status_code), {}).get("content", {})
+        schema = content.get("application/json", {}).get("schema")
+        content_type = response.headers.get("content-type", [""])[0]
+        if schema is not None and content_type.startswith("application/json"):
+            yield from self._missing(schema, response.json(), "response")
 
     def _missing(self, schema: Json, value: Any, name: str) -> Iterator[str]:
         name = schema.get("$ref", name).rpartition("/")[2]
@@ -119,11 +120,11 @@ class Contract:
                     yield f"{name}.{key} is missing"
 
 
-def simulated(label: str, version: str) -> bool:
-    """Return True if the simulated server of a version has an operation."""
-    wanted = operation_key(*label.split(" ", 1))
+def is_simulated(label: str, version: str) -> bool:
+    """Return True if a simulated server of this version has the operation."""
+    key = operation_key(*label.split(" ", 1))
     return any(
-        operation_key(entry.method, entry.template) == wanted
+        operation_key(entry.method, entry.template) == key
         for entry in ROUTES.entries
         if entry.since <= parse_version(version)
     )

@@ -1,4 +1,4 @@
-"""What every simulated service has, with a small one as the example."""
+"""The features of the base class, tested with a small simulated service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aconnect.testing.wire import Call, Response, Route, RouteTable, Row, Servic
 
 @dataclass
 class Shelf:
-    """The books of the library."""
+    """The state of the library: books by id."""
 
     books: dict[str, Row] = field(default_factory=lambda: {"a b": {"title": "Emma"}})
 
@@ -52,7 +52,7 @@ async def add_book(call: LibraryCall) -> Response:
 
 
 class FakeLibrary(FakeServer[Shelf]):
-    """A library."""
+    """A simulated service with books."""
 
     root = "/api/v3"
     routes = ROUTES
@@ -62,7 +62,7 @@ class FakeLibrary(FakeServer[Shelf]):
 
     def admit(self, call: LibraryCall, route: Route) -> None:
         if not route.public and call.request.headers.get("Authorization") != "Bearer token":
-            raise ServiceFault(401, "Who are you?")
+            raise ServiceFault(401, "Unknown token.")
 
     def error(self, fault: ServiceFault) -> Response:
         return ok({"detail": fault.message, "more": fault.details}, fault.status)
@@ -73,6 +73,7 @@ class FakeLibrary(FakeServer[Shelf]):
 
 @asynccontextmanager
 async def library(**options: Unpack[Options]) -> AsyncGenerator[tuple[FakeLibrary, Any], None]:
+    """Start a library, and yield it and an aiohttp session for it."""
     headers = {"Authorization": "Bearer token"}
     async with (
         FakeLibrary(**options) as server,
@@ -82,13 +83,13 @@ async def library(**options: Unpack[Options]) -> AsyncGenerator[tuple[FakeLibrar
 
 
 @pytest.mark.parametrize("prefix", ["", "/far/away"])
-async def test_a_service_has_its_own_root_and_records_below_it(prefix: str):
-    """Operations are below prefix and root; records and scripts use paths below both."""
+async def test_root_and_prefix(prefix: str):
+    """Operations are below prefix and root; records and scripts use paths relative to both."""
     async with library(prefix=prefix) as (server, session):
         server.script(faults.status(503), on="GET /books/*")
-        found = [await session.get(f"{server.url}/api/v3/books/a%20b/") for _ in range(2)]
-        assert [response.status for response in found] == [503, 200]
-        assert await found[1].json() == {"title": "Emma"}
+        responses = [await session.get(f"{server.url}/api/v3/books/a%20b/") for _ in range(2)]
+        assert [response.status for response in responses] == [503, 200]
+        assert await responses[1].json() == {"title": "Emma"}
         assert server.count("GET", "/books/a%20b/") == 2
         server.assert_script_used()
 
@@ -97,17 +98,17 @@ async def test_a_service_has_its_own_root_and_records_below_it(prefix: str):
     ("method", "path", "headers", "status", "body"),
     [
         ("GET", "/api/v3/books/b/", {}, 404, '{"detail":"No such book.","more":{"id":"b"}}'),
-        ("GET", "/api/v3/books/b/", {"Authorization": ""}, 401, '{"detail":"Who are you?"'),
+        ("GET", "/api/v3/books/b/", {"Authorization": ""}, 401, '{"detail":"Unknown token."'),
         ("GET", "/api/v3/books/b", {}, 404, "404 page not found"),
         ("PATCH", "/api/v3/books/b/", {}, 405, "GET"),
         ("GET", "/books/b/", {}, 404, "404 page not found"),
         ("POST", "/api/v3/books", {}, 400, '{"detail":"The request body is not valid JSON'),
     ],
 )
-async def test_a_service_refuses_in_its_own_form(
+async def test_format_of_errors(
     method: str, path: str, headers: dict[str, str], status: int, body: str
 ):
-    """Refusals of handlers, of admission and of parsing have the service's format."""
+    """Errors of handlers, authentication, routing and parsing have the format of the service."""
     async with library() as (server, session):
         response = await session.request(method, server.url + path, headers=headers)
         assert response.status == status
@@ -123,16 +124,16 @@ async def test_a_service_refuses_in_its_own_form(
         ("/shelves/a", None),
     ],
 )
-async def test_a_route_may_take_the_rest_of_a_path(path: str, args: dict[str, str] | None):
-    """A last placeholder with dots takes one or more segments, decoded."""
+async def test_route_with_a_multi_segment_parameter(path: str, args: dict[str, str] | None):
+    """A final parameter with dots matches one or more segments, which are decoded."""
     async with library() as (server, session):
         response = await session.get(URL(f"{server.url}/api/v3{path}", encoded=True))
         assert response.status == (200 if args else 404)
         assert args is None or await response.json() == args
 
 
-async def test_a_form_is_read_and_several_cookies_are_set():
-    """A login reads a form and sets more than one cookie, without credentials."""
+async def test_form_and_cookies():
+    """A public operation can parse a form and set several cookies."""
     async with library() as (server, session):
         response = await session.post(
             f"{server.url}/api/v3/login", data={"id": "x&y", "secret": ""}, headers={}
@@ -144,10 +145,10 @@ async def test_a_form_is_read_and_several_cookies_are_set():
         }
 
 
-async def test_a_redirect_keeps_the_root_of_the_service():
-    """The fault redirects to the same path on another origin."""
+async def test_redirect_includes_the_root():
+    """The redirect fault redirects to the same path on another origin, including the root."""
     async with library() as (server, session):
         server.script(faults.redirect())
         await session.get(f"{server.url}/api/v3/books/x/?a=1")
-        (met,) = server.elsewhere_requests
-        assert (met.path, met.query_string) == ("/api/v3/books/x/", "a=1")
+        (record,) = server.elsewhere_requests
+        assert (record.path, record.query_string) == ("/api/v3/books/x/", "a=1")

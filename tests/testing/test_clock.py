@@ -1,12 +1,12 @@
-"""The virtual clock wakes sleepers at once and in order."""
+"""The virtual clock wakes sleeping tasks immediately and in order."""
 
 import asyncio
 
 from aconnect.testing import VirtualClock
 
 
-async def test_hours_pass_at_once():
-    """A long sleep takes no time, and advances both clocks."""
+async def test_long_sleep():
+    """A long sleep takes no real time, and advances both `monotonic` and `time`."""
     clock = VirtualClock(epoch=1000.0)
     async with asyncio.timeout(1):
         await clock.sleep(7200)
@@ -14,7 +14,7 @@ async def test_hours_pass_at_once():
 
 
 async def test_sleepers_wake_in_order():
-    """Sleepers share one timeline."""
+    """Concurrent tasks wake up in the order of their deadlines."""
     clock = VirtualClock()
     woken = []
 
@@ -31,7 +31,7 @@ async def test_sleepers_wake_in_order():
 
 
 async def test_cancelled_sleepers_do_not_move_time():
-    """Time does not jump to the deadline of a cancelled sleeper."""
+    """Time does not advance to the deadline of a cancelled task."""
     clock = VirtualClock()
     task = asyncio.ensure_future(clock.sleep(1000))
     await asyncio.sleep(0)
@@ -41,8 +41,8 @@ async def test_cancelled_sleepers_do_not_move_time():
     assert task.cancelled()
 
 
-async def test_no_sleep_at_all():
-    """Sleeping for zero seconds only yields."""
+async def test_sleep_without_a_delay():
+    """Sleeping for zero seconds or less does not advance the time."""
     clock = VirtualClock()
     await clock.sleep(0)
     await clock.sleep(-1)

@@ -16,44 +16,47 @@ from aconnect.testing.connect.routes.content.bundles import small_archive
 
 @pytest.fixture
 def path(call):
+    """The path of a content item."""
     return f"/v1/content/{next(iter(call.server.state.content))}"
 
 
 def packed(**files: bytes) -> bytes:
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w:gz") as tar:
+    """Return a gzipped archive of files."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, data in files.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
-    return raw.getvalue()
+    return buffer.getvalue()
 
 
 async def upload(call, path, data, **headers):
+    """Upload an archive and return the reply."""
     key = {"Authorization": f"Key {call.server.api_key}"}
     return await call("POST", f"{path}/bundles", data=data, headers={**key, **headers})
 
 
 async def test_upload_and_download(call, path):
-    """An archive is returned unchanged."""
+    """A downloaded archive is identical to the uploaded one."""
     data, _ = small_archive("python-dash")
     checksum = b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
     reply = await upload(call, path, data, **{"X-Content-Checksum": checksum})
     bundle = reply.json()
     assert (reply.status, bundle["size"], bundle["active"]) == (200, len(data), False)
-    one = f"{path}/bundles/{bundle['id']}"
-    down = await call("GET", one + "/download")
-    assert (down.body, down.headers["Content-Type"]) == (data, "application/gzip")
-    assert int(down.headers["Content-Length"]) == len(data)
-    assert await call.json("GET", one) == bundle
+    bundle_path = f"{path}/bundles/{bundle['id']}"
+    download = await call("GET", bundle_path + "/download")
+    assert (download.body, download.headers["Content-Type"]) == (data, "application/gzip")
+    assert int(download.headers["Content-Length"]) == len(data)
+    assert await call.json("GET", bundle_path) == bundle
     assert [row["id"] for row in await call.json("GET", path + "/bundles")] == [bundle["id"], "1"]
-    assert (await call("DELETE", one)).status == 204
-    assert (await call("DELETE", one)).code == 17
-    assert (await call("GET", one)).code == 4
+    assert (await call("DELETE", bundle_path)).status == 204
+    assert (await call("DELETE", bundle_path)).code == 17
+    assert (await call("GET", bundle_path)).code == 4
 
 
 async def test_large_upload(call, path):
-    """A large archive is stored in a file; its record keeps the first MiB only."""
+    """A large archive is stored completely; only the first MiB is recorded."""
     noise = b"".join(hashlib.sha256(i.to_bytes(4)).digest() for i in range(300_000))
     data = packed(**{"manifest.json": b"{}", "noise": noise})
     assert len(data) > 9_000_000
@@ -75,15 +78,15 @@ async def test_large_upload(call, path):
         (b"", {}, 126),
     ],
 )
-async def test_bad_uploads(call, path, data, headers, code):
-    """Each type of invalid upload has its code, and leaves no bundle."""
+async def test_invalid_uploads(call, path, data, headers, code):
+    """Each type of invalid upload has its own code, and no bundle is created."""
     reply = await upload(call, path, data, **headers)
     assert (reply.status, reply.code) == (400, code)
     assert len(await call.json("GET", path + "/bundles")) == 1
 
 
 async def test_upload_without_length(call, path):
-    """A chunked upload lacks Content-Length."""
+    """A chunked upload, which has no Content-Length, has code 125."""
 
     async def pieces():
         yield small_archive("shiny")[0]
@@ -92,7 +95,7 @@ async def test_upload_without_length(call, path):
 
 
 async def test_expect_continue(call, path):
-    """A client that sends `Expect: 100-continue` gets it."""
+    """A client that sends `Expect: 100-continue` receives status 100 before the upload."""
     async with asyncio.timeout(2):
         reply = await call(
             "POST",
@@ -104,13 +107,13 @@ async def test_expect_continue(call, path):
 
 
 async def test_multipart_upload(call, old, path):
-    """A form with metadata is accepted from 2025.12; older servers take it for a bad archive."""
+    """A form with metadata is accepted from 2025.12; older servers reject it as an archive."""
 
     def form():
-        found = aiohttp.FormData()
-        found.add_field("archive", small_archive("shiny")[0], filename="bundle.tar.gz")
-        found.add_field("metadata", '{"source": "git"}', content_type="application/json")
-        return found
+        data = aiohttp.FormData()
+        data.add_field("archive", small_archive("shiny")[0], filename="bundle.tar.gz")
+        data.add_field("metadata", '{"source": "git"}', content_type="application/json")
+        return data
 
     bundle = (await upload(call, path, form())).json()
     assert bundle["metadata"]["source"] == "git"
@@ -119,7 +122,7 @@ async def test_multipart_upload(call, old, path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "body"),
+    ("content_type", "body"),
     [
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=x", b"--x\r\nno header\r\n--x--"),
@@ -127,21 +130,21 @@ async def test_multipart_upload(call, old, path):
     ],
     ids=["no boundary", "no header", "another boundary"],
 )
-async def test_broken_form(call, path, kind, body):
-    """A malformed form is refused."""
-    headers = {"Authorization": f"Key {call.server.api_key}", "Content-Type": kind}
+async def test_malformed_form(call, path, content_type, body):
+    """A malformed form is rejected."""
+    headers = {"Authorization": f"Key {call.server.api_key}", "Content-Type": content_type}
     reply = await call("POST", f"{path}/bundles", data=body, headers=headers)
     assert (reply.status, reply.code) == (400, 3)
 
 
-async def test_active_bundle_stays(call, path):
+async def test_delete_active_bundle(call, path):
     """The active bundle cannot be deleted."""
     reply = await call("DELETE", f"{path}/bundles/1")
     assert (reply.status, reply.code) == (409, 75)
 
 
 async def follow(call, task_id):
-    """Poll a task to its end."""
+    """Poll a task until it finishes, and return all polls."""
     polls: list[Any] = []
     first = 0
     while not polls or not polls[-1]["finished"]:
@@ -153,7 +156,7 @@ async def follow(call, task_id):
 
 
 async def test_deploy(call, path):
-    """A deployment prints lines poll by poll, then activates its bundle and its app mode."""
+    """A deployment returns lines with each poll, then activates its bundle and app mode."""
     bundle = (await upload(call, path, small_archive("python-dash")[0])).json()["id"]
     reply = await call("POST", f"{path}/deploy", json={"bundle_id": bundle})
     assert reply.status == 202
@@ -171,7 +174,7 @@ async def test_deploy(call, path):
 
 
 async def test_failed_build(call, path):
-    """A failing build reports it only at its end, and activates nothing."""
+    """A failing build reports its error at the end, and does not activate the bundle."""
     call.server.state.build_script = BuildScript(
         ("a", "b", "c"), code=1, error="boom", quiet_polls=1
     )
@@ -190,7 +193,7 @@ async def test_failed_build(call, path):
 
 @pytest.mark.parametrize(("version", "active"), [("2025.06.0", "1"), ("2025.05.0", "4")])
 async def test_activate(serving, version, active):
-    """`activate: false` is supported from 2025.06."""
+    """`activate: false` is supported from 2025.06; older servers ignore it."""
     call = await serving(version=version)
     path = f"/v1/content/{next(iter(call.server.state.content))}"
     bundle = (await upload(call, path, small_archive("shiny")[0])).json()["id"]
@@ -199,16 +202,16 @@ async def test_activate(serving, version, active):
     assert (await call.json("GET", path))["bundle_id"] == active
 
 
-async def test_deploy_refusals(call, path):
-    """Unknown bundles are not found; content without any has nothing to deploy."""
+async def test_invalid_deployments(call, path):
+    """Unknown bundles and tasks are not found; content without bundles cannot be deployed."""
     assert (await call("POST", f"{path}/deploy", json={"bundle_id": "99"})).code == 4
-    made = await call.json("POST", "/v1/content", json={"name": "empty"})
-    assert (await call("POST", f"/v1/content/{made['guid']}/deploy", json={})).status == 400
+    content = await call.json("POST", "/v1/content", json={"name": "empty"})
+    assert (await call("POST", f"/v1/content/{content['guid']}/deploy", json={})).status == 400
     assert (await call("GET", "/v1/tasks/none")).code == 141
 
 
 async def test_render(call, old):
-    """Documents can be rendered; old servers return the task in its old form."""
+    """Documents can be rendered; old servers return the task in the old format."""
     guids = list(call.server.state.content)
     assert (await call("POST", f"/v1/content/{guids[0]}/render", json={})).status == 400
     task = await call.json("POST", f"/v1/content/{guids[1]}/render", json={})
@@ -220,7 +223,7 @@ async def test_render(call, old):
 
 
 async def test_hanging_task(call, path):
-    """A task may hang; `wait` holds the request only if the state says so."""
+    """If a task hangs, `wait` only delays the response if `hold_waits` is set."""
     call.server.state.build_script = BuildScript(("a",), hang=True)
     task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
     async with asyncio.timeout(1):
@@ -239,7 +242,7 @@ async def test_hanging_task(call, path):
 
 
 async def test_timed_task(call, path):
-    """A timed task advances with the clock, and `wait` ends with the next line."""
+    """A timed task advances with time, and `wait` ends with the next line."""
     call.server.state.build_script = BuildScript(("a", "b"), seconds_per_line=0.01)
     task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
     async with asyncio.timeout(2):
@@ -252,38 +255,38 @@ async def test_job_log_follows_the_task(call, path):
     await call("POST", f"{path}/deploy", json={})
     job = (await call.json("GET", path + "/jobs"))[0]
     assert (job["status"], job["end_time"]) == (0, None)
-    one = f"{path}/jobs/{job['key']}"
-    lengths = [len((await call.json("GET", one + "/log"))["entries"]) for _ in range(4)]
+    job_path = f"{path}/jobs/{job['key']}"
+    lengths = [len((await call.json("GET", job_path + "/log"))["entries"]) for _ in range(4)]
     assert lengths == [2, 4, 6, 6]
-    done = await call.json("GET", one)
-    assert (done["status"], done["exit_code"]) == (2, 0)
-    last = await call.json("GET", one + "/log", params={"maxLogLines": 1})
+    finished = await call.json("GET", job_path)
+    assert (finished["status"], finished["exit_code"]) == (2, 0)
+    last = await call.json("GET", job_path + "/log", params={"maxLogLines": 1})
     assert [entry["data"] for entry in last["entries"]] == ["Completed application build"]
-    assert (await call.json("GET", one + "/tail"))["data"] == "Completed application build"
-    assert (await call("GET", one + "/error")).status == 204
-    text = await call("GET", one + "/download", params={"filename": "x.log"})
+    assert (await call.json("GET", job_path + "/tail"))["data"] == "Completed application build"
+    assert (await call("GET", job_path + "/error")).status == 204
+    text = await call("GET", job_path + "/download", params={"filename": "x.log"})
     assert text.headers["Content-Type"].startswith("text/plain")
     assert 'filename="x.log"' in text.headers["Content-Disposition"]
     assert len(text.body.splitlines()) == 6
-    odd = await call("GET", one + "/download", params={"filename": 'a\r\n"b'})
-    assert 'filename="ab"' in odd.headers["Content-Disposition"]
+    quoted = await call("GET", job_path + "/download", params={"filename": 'a\r\n"b'})
+    assert 'filename="ab"' in quoted.headers["Content-Disposition"]
 
 
 async def test_kill(call, path):
-    """An active job is killed, with its task; killing it again is code 163."""
+    """Killing an active job also ends its task; killing the job again has code 163."""
     task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
     job = (await call.json("GET", path + "/jobs"))[0]
-    one = f"{path}/jobs/{job['key']}"
-    order = await call.json("DELETE", one)
+    job_path = f"{path}/jobs/{job['key']}"
+    order = await call.json("DELETE", job_path)
     assert (order["job_key"], order["job_id"]) == (job["key"], int(job["id"]))
-    reply = await call("DELETE", one)
+    reply = await call("DELETE", job_path)
     assert (reply.status, reply.code) == (409, 163)
     assert (await follow(call, task))[0]["code"] == -15
     assert (await call("DELETE", f"{path}/jobs/none")).code == 4
 
 
 async def test_old_jobs(serving):
-    """Old servers send ids of jobs as numbers and omit later fields."""
+    """Old servers send ids of jobs as numbers and omit fields that were added later."""
     call = await serving(Seed(jobs=30), version="2023.09.0")
     path = f"/v1/content/{next(iter(call.server.state.content))}"
     jobs = await call.json("GET", path + "/jobs")
@@ -295,8 +298,8 @@ async def test_old_jobs(serving):
     assert "created_by" not in bundle
 
 
-async def test_deleted_content_takes_everything(call, path):
-    """Bundles and jobs are deleted with their content, even during a deployment."""
+async def test_delete_content_during_a_deployment(call, path):
+    """Bundles are deleted with their content, and a running deployment still finishes."""
     task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
     assert (await call("DELETE", path)).status == 204
     assert (await call("GET", f"{path}/bundles")).code == 4

@@ -1,4 +1,4 @@
-"""Every fault does what its name says, and nothing else."""
+"""The effect of each fault on the request and on the state of the server."""
 
 import asyncio
 import zlib
@@ -11,32 +11,33 @@ import pytest
 from aconnect.testing import faults
 
 CREATE = ("POST", "/v1/groups")
-BODY = {"json": {"name": "made"}}
+BODY = {"json": {"name": "new"}}
 
 
-def made(call):
-    return any(row["name"] == "made" for row in call.server.state.groups.values())
+def is_created(call):
+    """Return True if the operation `CREATE` was performed."""
+    return any(row["name"] == "new" for row in call.server.state.groups.values())
 
 
 async def test_status_before(call):
-    """A scripted status is returned instead of performing the operation."""
+    """A scripted status is returned, and the operation is not performed."""
     call.server.script(faults.status(503, retry_after=2))
     reply = await call(*CREATE, **BODY)
     assert (reply.status, reply.headers["Retry-After"]) == (503, "2")
-    assert not made(call)
-    assert call.server.requests[0].body == b'{"name": "made"}'
+    assert not is_created(call)
+    assert call.server.requests[0].body == b'{"name": "new"}'
     assert call.server.requests[0].fault == "Status"
 
 
 async def test_status_after(call):
-    """After the operation, only its response is lost."""
+    """With `after`, the operation is performed and only its response is lost."""
     call.server.script(faults.after(faults.status(502)))
     assert (await call(*CREATE, **BODY)).status == 502
-    assert made(call)
+    assert is_created(call)
 
 
-async def test_retry_after_spellings(call):
-    """Retry-After is sent as seconds, as a date, or as any text."""
+async def test_retry_after_formats(call):
+    """Retry-After is sent as a number of seconds, as a date, or as any text."""
     call.server.script(
         faults.status(429, retry_after=0.5),
         faults.status(429, retry_after=30, http_date=True),
@@ -53,23 +54,23 @@ async def test_retry_after_spellings(call):
 
 
 async def test_reset(call):
-    """A reset precedes any header, and the operation was not performed."""
+    """The connection is reset before any header, and the operation is not performed."""
     call.server.script(faults.reset())
     with pytest.raises((aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)):
         await call(*CREATE, **BODY)
-    assert not made(call)
+    assert not is_created(call)
 
 
 async def test_reset_after(call):
-    """A reset after the operation loses its response."""
+    """If the connection is reset after the operation, its response is lost."""
     call.server.script(faults.after(faults.reset()))
     with pytest.raises((aiohttp.ClientOSError, aiohttp.ServerDisconnectedError)):
         await call(*CREATE, **BODY)
-    assert made(call)
+    assert is_created(call)
 
 
 async def test_reset_mid_body(call):
-    """Headers and half of the body arrive, then the connection is reset."""
+    """The headers and half of the body are received, then the connection is reset."""
     call.server.script(faults.reset_mid_body())
     headers = {"Authorization": f"Key {call.server.api_key}"}
     url = call.server.url + "/__api__/v1/users"
@@ -81,17 +82,17 @@ async def test_reset_mid_body(call):
 
 
 async def test_truncated_json(call):
-    """The HTTP response is complete, its JSON is not."""
-    whole = await call("GET", "/v1/users")
+    """The HTTP response is complete, but its JSON is truncated."""
+    complete = await call("GET", "/v1/users")
     call.server.script(faults.truncated_json())
-    cut = await call("GET", "/v1/users")
-    assert cut.status == 200
-    assert whole.body.startswith(cut.body)
-    assert int(cut.headers["Content-Length"]) == len(cut.body) < len(whole.body)
+    truncated = await call("GET", "/v1/users")
+    assert truncated.status == 200
+    assert complete.body.startswith(truncated.body)
+    assert int(truncated.headers["Content-Length"]) == len(truncated.body) < len(complete.body)
 
 
 async def test_login_page(call):
-    """A login page is HTML with status 200."""
+    """A login page has status 200 and the content type of HTML."""
     call.server.script(faults.login_page())
     reply = await call("GET", "/v1/user")
     assert reply.status == 200
@@ -99,60 +100,60 @@ async def test_login_page(call):
 
 
 async def test_slow_headers(call):
-    """Slow headers arrive late, but correct."""
+    """With slow headers, the response is delayed, but correct."""
     call.server.script(faults.slow_headers(0.02))
     started = asyncio.get_running_loop().time()
     assert (await call.json("GET", "/v1/user"))["username"] == "admin"
     assert asyncio.get_running_loop().time() - started >= 0.019
 
 
-async def test_slow_headers_given_up(call):
-    """If the client stops waiting for headers, the operation is not performed."""
+async def test_slow_headers_with_a_timeout(call):
+    """If the client times out while it waits for headers, the operation is not performed."""
     before = asyncio.all_tasks()
     call.server.script(faults.slow_headers(60))
     with pytest.raises(TimeoutError):
         await call(*CREATE, **BODY, timeout=aiohttp.ClientTimeout(total=0.03))
     async with asyncio.timeout(1):
-        while asyncio.all_tasks() - before:  # noqa: ASYNC110 - tasks end without telling
+        while asyncio.all_tasks() - before:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.001)
-    assert not made(call)
+    assert not is_created(call)
 
 
 async def test_stalled_body(call):
-    """A stalled body arrives in the end."""
+    """A stalled body is received completely after the pause."""
     call.server.script(faults.stalled_body(0.02))
     assert (await call.json("GET", "/v1/user"))["username"] == "admin"
 
 
-async def test_stalled_body_given_up(call):
-    """If the client stops waiting during a stall, nothing is left behind."""
+async def test_stalled_body_with_a_timeout(call):
+    """If the client times out while the body is stalled, the server leaves no tasks running."""
     before = asyncio.all_tasks()
     call.server.script(faults.stalled_body(60))
     with pytest.raises(TimeoutError):
         await call("GET", "/v1/user", timeout=aiohttp.ClientTimeout(total=0.03))
     async with asyncio.timeout(1):
-        while asyncio.all_tasks() - before:  # noqa: ASYNC110 - tasks end without telling
+        while asyncio.all_tasks() - before:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.001)
 
 
 async def test_gzip_bomb(call):
-    """A decompression bomb is small when sent and large when decompressed."""
+    """A decompression bomb is small when it is sent and large when it is decompressed."""
     call.server.script(faults.gzip_bomb(3_000_000))
     async with call.session.get(call.server.url + "/__ping__", auto_decompress=False) as response:
         assert response.headers["Content-Encoding"] == "gzip"
-        packed = await response.read()
-    assert len(packed) < 10_000
-    assert len(zlib.decompress(packed, wbits=31)) == 3_000_002
+        compressed = await response.read()
+    assert len(compressed) < 10_000
+    assert len(zlib.decompress(compressed, wbits=31)) == 3_000_002
 
 
 async def test_redirect(call):
-    """A redirect points to another origin, which records the requests with their headers."""
+    """By default, a redirect points to another origin, which records the request."""
     call.server.script(faults.redirect(code=307))
     assert (await call(*CREATE, **BODY)).status == 200
-    (arrived,) = call.server.elsewhere_requests
-    assert (arrived.method, arrived.path) == ("POST", "/__api__/v1/groups")
-    assert arrived.json() == {"name": "made"}
-    assert not made(call)
+    (record,) = call.server.elsewhere_requests
+    assert (record.method, record.path) == ("POST", "/__api__/v1/groups")
+    assert record.json() == {"name": "new"}
+    assert not is_created(call)
     assert call.server.elsewhere != call.server.url
 
 
@@ -165,7 +166,7 @@ async def test_redirect_location(call):
 
 @pytest.mark.parametrize("path", ["/v1/audit_logs", "/v1/instrumentation/content/visits"])
 async def test_repeated_cursor(call, path):
-    """The next cursor is the requested one; on page 1, one that leads to page 1 again."""
+    """The next cursor of a page leads to the same page, even on page 1."""
     call.server.script(faults.repeated_cursor(), faults.repeated_cursor())
     first = await call.json("GET", path)
     cursor = first["paging"]["cursors"]["next"]
@@ -175,21 +176,21 @@ async def test_repeated_cursor(call, path):
 
 
 async def test_vanish(call):
-    """A vanished task is 404 with code 141."""
+    """A vanished task returns 404 with code 141."""
     call.server.script(faults.vanish())
     reply = await call("GET", "/v1/tasks/x")
     assert (reply.status, reply.code) == (404, 141)
 
 
 async def test_garbage(call):
-    """Garbage is not HTTP."""
+    """Garbage is not a valid HTTP response."""
     call.server.script(faults.garbage())
     with pytest.raises(aiohttp.ClientError):
         await call("GET", "/v1/user")
 
 
 async def test_script_order(call):
-    """Faults apply to matching requests in order; later requests are served."""
+    """Faults are applied to matching requests in order; later requests are served normally."""
     call.server.script(faults.status(500), faults.status(501), on="GET /v1/users*")
     call.server.script(faults.status(502), on="/v1/user")
     assert (await call("GET", "/v1/groups")).status == 200
@@ -202,7 +203,7 @@ async def test_script_order(call):
 
 
 async def test_faulted_requests_are_recorded(call):
-    """Requests with a fault are recorded like all others."""
+    """Requests with a fault are recorded, with the name of the fault."""
     call.server.script(faults.status(500), faults.reset())
     await call("GET", "/v1/user")
     with pytest.raises(aiohttp.ClientError):

@@ -31,9 +31,10 @@ async def test_client(connect_client, connect_server):
 
 
 def run(tmp_path, code, *arguments):
+    """Run pytest in a new process for a file with the given code."""
     (tmp_path / "test_inner.py").write_text(code)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    return subprocess.run(  # noqa: S603 - our own words
+    return subprocess.run(  # noqa: S603 - fixed arguments
         [sys.executable, "-m", "pytest", "-q", "-p", "aconnect.testing.plugin", *arguments],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
@@ -45,30 +46,30 @@ def run(tmp_path, code, *arguments):
 
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 def test_fixture_and_marker(tmp_path, mode):
-    """The server fixture uses the marker, and the client fixture calls that server."""
+    """The server fixture uses the marker, and the client fixture is connected to that server."""
     options = ("-p", "pytest_asyncio.plugin", "--asyncio-mode", mode, "--strict-markers")
     scope = ("-o", "asyncio_default_fixture_loop_scope=function")
-    done = run(tmp_path, TEST, *options, *scope)
-    assert "3 passed" in done.stdout, done.stdout + done.stderr
+    process = run(tmp_path, TEST, *options, *scope)
+    assert "3 passed" in process.stdout, process.stdout + process.stderr
 
 
 def test_without_pytest_asyncio(tmp_path):
-    """Without pytest-asyncio, the plugin is harmless."""
+    """Without pytest-asyncio, pytest still runs with the plugin."""
     (tmp_path / "pytest_asyncio.py").write_text("raise ImportError")
     code = "def test_it(): pass\n"
-    done = run(tmp_path, code, "--strict-markers")
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    process = run(tmp_path, code, "--strict-markers")
+    assert "1 passed" in process.stdout, process.stdout + process.stderr
 
 
 def test_import_is_cheap():
-    """Importing the testing package and its plugin does not import the server."""
+    """Importing the testing package and its plugin does not import other modules of the package."""
     code = "import sys, aconnect.testing.plugin, aconnect.testing"
     check = "; print([m for m in sys.modules if m.startswith('aconnect.testing.')])"
-    done = subprocess.run(  # noqa: S603 - our own words
+    process = subprocess.run(  # noqa: S603 - fixed arguments
         [sys.executable, "-c", code + check],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "['aconnect.testing.plugin']"
+    assert process.stdout.strip() == "['aconnect.testing.plugin']"

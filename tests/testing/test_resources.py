@@ -1,4 +1,4 @@
-"""Users, groups, content, tags and environment variables behave like the real ones."""
+"""Users, groups, content, tags and environment variables behave like those of a real server."""
 
 import pytest
 
@@ -7,15 +7,17 @@ from aconnect.testing import FakeConnect
 
 @pytest.fixture
 def guid(call):
+    """The GUID of a content item."""
     return next(iter(call.server.state.content))
 
 
 def user(call, name):
+    """Return the GUID of a user."""
     return call.server.state.user_named(name)["guid"]
 
 
 async def test_find_users(call):
-    """Users are found by role and status, and sorted."""
+    """Users can be filtered by role and status, and sorted."""
     publishers = await call.json("GET", "/v1/users", params={"user_role": "publisher|viewer"})
     assert {u["user_role"] for u in publishers["results"]} == {"publisher", "viewer"}
     inactive = await call.json("GET", "/v1/users", params={"account_status": "inactive"})
@@ -25,22 +27,22 @@ async def test_find_users(call):
         u["created_time"] for u in (await call.json("GET", "/v1/users", params=query))["results"]
     ]
     assert times == sorted(times, reverse=True)
-    for bad in (
+    for invalid in (
         {"sort": "age"},
         {"user_role": "king"},
         {"account_status": "x"},
         {"asc_order": "True"},
     ):
-        assert (await call("GET", "/v1/users", params=bad)).status == 400
+        assert (await call("GET", "/v1/users", params=invalid)).status == 400
 
 
 async def test_create_user(call):
-    """A user is created once; then the name is taken (8); a name is required."""
+    """Names of users are required and unique; a duplicate has code 8."""
     body = {"username": "new", "email": "n@example.com", "user_role": "publisher", "password": "x"}
-    made = await call.json("POST", "/v1/users", json=body)
-    assert (made["username"], made["user_role"]) == ("new", "publisher")
-    assert "password" not in made
-    assert await call.json("GET", f"/v1/users/{made['guid']}") == made
+    created = await call.json("POST", "/v1/users", json=body)
+    assert (created["username"], created["user_role"]) == ("new", "publisher")
+    assert "password" not in created
+    assert await call.json("GET", f"/v1/users/{created['guid']}") == created
     reply = await call("POST", "/v1/users", json=body)
     assert (reply.status, reply.code) == (409, 8)
     assert (await call("POST", "/v1/users", json={"email": "x"})).status == 400
@@ -50,24 +52,24 @@ async def test_create_user(call):
 
 @pytest.mark.parametrize(("path", "code"), [("/v1/users", 119), ("/v1/groups", 120)])
 async def test_directory(call, path, code):
-    """With a directory, POST returns 119/120; PUT creates from the ticket of a search."""
+    """With a directory, POST returns code 119 or 120; PUT creates objects from a ticket."""
     call.server.state.authentication = "ldap"
     name = {"username": "x"} if code == 119 else {"name": "x"}
     assert (await call("POST", path, json=name)).code == code
     prefix = "remote" if code == 119 else "group-"
-    found = await call.json("GET", path + "/remote", params={"prefix": prefix})
-    assert found["total"] == 3
-    assert found["results"][0]["guid"] is None
-    ticket = found["results"][0]["temp_ticket"]
-    made = await call.json("PUT", path, json={"temp_ticket": ticket})
-    assert (await call.json("GET", f"{path}/{made['guid']}"))["guid"] == made["guid"]
+    result = await call.json("GET", path + "/remote", params={"prefix": prefix})
+    assert result["total"] == 3
+    assert result["results"][0]["guid"] is None
+    ticket = result["results"][0]["temp_ticket"]
+    created = await call.json("PUT", path, json={"temp_ticket": ticket})
+    assert (await call.json("GET", f"{path}/{created['guid']}"))["guid"] == created["guid"]
     again = await call.json("GET", path + "/remote", params={"prefix": prefix})
-    assert made["guid"] in {row["guid"] for row in again["results"]}
+    assert created["guid"] in {row["guid"] for row in again["results"]}
     assert (await call("PUT", path, json={"temp_ticket": "none"})).status == 404
 
 
 async def test_update_and_lock_user(call):
-    """Administrators change and lock others; users change themselves, but not their role."""
+    """Administrators can update and lock other users; users can update themselves, but no roles."""
     viewer = user(call, "viewer")
     changed = await call.json("PUT", f"/v1/users/{viewer}", json={"email": "v@x"})
     assert (changed["email"], "guid" in changed) == ("v@x", False)
@@ -77,19 +79,19 @@ async def test_update_and_lock_user(call):
     assert (await call("PUT", f"/v1/users/{viewer}", json=role, user="viewer")).status == 403
     admin = user(call, "admin")
     assert (await call("PUT", f"/v1/users/{admin}", json={}, user="viewer")).status == 403
-    taken = await call("PUT", f"/v1/users/{viewer}", json={"username": "admin"})
-    assert taken.code == 8
+    reply = await call("PUT", f"/v1/users/{viewer}", json={"username": "admin"})
+    assert reply.code == 8
     locked = await call("POST", f"/v1/users/{viewer}/lock", json={"locked": True})
     assert (locked.status, locked.body) == (200, b"")
     assert (await call.json("GET", f"/v1/users/{viewer}"))["locked"] is True
     assert (await call("POST", f"/v1/users/{viewer}/lock", json={})).status == 400
 
 
-async def test_group_life(call):
-    """A group is created, changed, filled, emptied and deleted; each conflict has its code."""
-    made = await call.json("POST", "/v1/groups", json={"name": "data", "gid": 7})
-    path = f"/v1/groups/{made['guid']}"
-    assert (made["gid"], made["member_count"]) == (7, 0)
+async def test_group_operations(call):
+    """Groups and their members can be changed; each conflict has its own code."""
+    created = await call.json("POST", "/v1/groups", json={"name": "data", "gid": 7})
+    path = f"/v1/groups/{created['guid']}"
+    assert (created["gid"], created["member_count"]) == (7, 0)
     assert (await call("POST", "/v1/groups", json={"name": "data"})).code == 15
     patched = await call.json("PATCH", path, json={"gid": None})
     assert (patched["name"], patched["gid"]) == ("data", None)
@@ -102,16 +104,16 @@ async def test_group_life(call):
     members = await call.json("GET", path + "/members")
     assert [m["username"] for m in members["results"]] == ["viewer"]
     assert (await call.json("GET", path))["member_count"] == 1
-    gone = f"{path}/members/{member['user_guid']}"
-    assert (await call("DELETE", gone)).status == 204
-    assert (await call("DELETE", gone)).code == 17
+    member_path = f"{path}/members/{member['user_guid']}"
+    assert (await call("DELETE", member_path)).status == 204
+    assert (await call("DELETE", member_path)).code == 17
     assert (await call("DELETE", path)).status == 204
     assert (await call("DELETE", path)).code == 17
     assert (await call("DELETE", "/v1/groups/never")).code == 4
 
 
 async def test_old_groups(old):
-    """Old groups have three fields, and cannot be patched."""
+    """On old servers, groups have three fields and cannot be updated with PATCH."""
     group = (await old.json("GET", "/v1/groups"))["results"][0]
     assert group.keys() == {"guid", "name", "owner_guid"}
     reply = await old("PATCH", f"/v1/groups/{group['guid']}", json={})
@@ -120,16 +122,22 @@ async def test_old_groups(old):
     assert "external_id" not in user_row
 
 
-async def test_content_life(call):
-    """Content is created, changed and deleted; deleting it again is code 17."""
-    made = await call.json("POST", "/v1/content", json={"name": "my-app", "title": None, "new": 1})
-    path = f"/v1/content/{made['guid']}"
-    assert (made["app_mode"], made["bundle_id"], made["app_role"]) == ("unknown", None, "owner")
-    assert made["content_url"] == f"{call.server.url}/content/{made['guid']}/"
+async def test_content_operations(call):
+    """Content can be created, updated and deleted; deleting it again has code 17."""
+    created = await call.json(
+        "POST", "/v1/content", json={"name": "my-app", "title": None, "new": 1}
+    )
+    path = f"/v1/content/{created['guid']}"
+    assert (created["app_mode"], created["bundle_id"], created["app_role"]) == (
+        "unknown",
+        None,
+        "owner",
+    )
+    assert created["content_url"] == f"{call.server.url}/content/{created['guid']}/"
     changed = await call.json("PATCH", path, json={"title": "T", "max_processes": 3})
     assert (changed["title"], changed["max_processes"]) == ("T", 3)
     assert (await call.json("PATCH", path, json={"title": None}))["title"] is None
-    assert (await call.json("GET", "/v1/content", params={"name": "my-app"}))[0]["guid"] == made[
+    assert (await call.json("GET", "/v1/content", params={"name": "my-app"}))[0]["guid"] == created[
         "guid"
     ]
     assert (await call("DELETE", path)).status == 204
@@ -138,17 +146,17 @@ async def test_content_life(call):
 
 
 async def test_content_names(call):
-    """Names have 3 to 64 valid characters and are unique per owner."""
+    """Names of content have 3 to 64 valid characters and are unique per owner."""
     for name in ("ab", "x" * 65, "a b c", "käse"):
         assert (await call("POST", "/v1/content", json={"name": name})).status == 400
-    bad: object
-    for bad in (
+    invalid: object
+    for invalid in (
         {},
         {"name": "okay", "access_type": "x"},
         {"name": "okay", "min_processes": "1"},
         [],
     ):
-        assert (await call("POST", "/v1/content", json=bad)).status == 400
+        assert (await call("POST", "/v1/content", json=invalid)).status == 400
     assert (await call("POST", "/v1/content", json={"name": "same"})).status == 200
     reply = await call("POST", "/v1/content", json={"name": "same"})
     assert (reply.status, reply.code) == (409, 26)
@@ -158,11 +166,11 @@ async def test_content_names(call):
 
 
 async def test_content_rights(call, guid):
-    """Other users see shared content only; only owners and administrators change it."""
+    """Other users can only view shared content; only owners and administrators can change it."""
     assert (await call("GET", f"/v1/content/{guid}", user="viewer")).status == 403
-    seen = await call.json("GET", "/v1/content", user="viewer")
-    assert {row["access_type"] for row in seen} == {"logged_in", "all"}
-    assert (await call("DELETE", f"/v1/content/{seen[0]['guid']}", user="viewer")).status == 403
+    visible = await call.json("GET", "/v1/content", user="viewer")
+    assert {row["access_type"] for row in visible} == {"logged_in", "all"}
+    assert (await call("DELETE", f"/v1/content/{visible[0]['guid']}", user="viewer")).status == 403
     owner = {"owner_guid": user(call, "viewer")}
     moved = await call.json("PATCH", f"/v1/content/{guid}", json=owner)
     assert moved["owner_guid"] == owner["owner_guid"]
@@ -170,11 +178,11 @@ async def test_content_rights(call, guid):
 
 @pytest.mark.parametrize("name", ["description", "locked_message", "run_as_current_user"])
 async def test_content_nulls(call, guid, name):
-    """Null leaves fields unchanged that are never null in responses."""
+    """Null does not change fields that are never null in responses."""
     before = await call.json("GET", f"/v1/content/{guid}")
     assert await call.json("PATCH", f"/v1/content/{guid}", json={name: None}) == before
-    made = await call.json("POST", "/v1/content", json={"name": "new-content", name: None})
-    assert made[name] is not None
+    created = await call.json("POST", "/v1/content", json={"name": "new-content", name: None})
+    assert created[name] is not None
 
 
 @pytest.mark.parametrize(
@@ -188,13 +196,13 @@ async def test_content_nulls(call, guid, name):
     ids=["32 bits", "64 bits", "guid", "deep"],
 )
 async def test_content_bounds(call, guid, body, code):
-    """Values that no server can store are refused."""
+    """Values that a server cannot store are rejected."""
     reply = await call("PATCH", f"/v1/content/{guid}", data=body)
     assert (reply.status, reply.code) == (400, code)
 
 
 async def test_include(call, old, guid):
-    """`include` adds owner, tags and, from 2024.06, the vanity URL; others are code 161."""
+    """`include` adds owner, tags and, from 2024.06, the vanity URL; other values have code 161."""
     query = {"include": "owner,tags,vanity_url"}
     row = (await call.json("GET", "/v1/content", params=query))[0]
     assert (row["owner"]["username"], row["tags"]) == ("admin", [])
@@ -209,7 +217,7 @@ async def test_include(call, old, guid):
 
 
 async def test_environment(call, guid):
-    """Values are never returned; PATCH with null deletes, PUT replaces."""
+    """Values are never returned; PATCH with null deletes a variable, PUT replaces all."""
     path = f"/v1/content/{guid}/environment"
     pairs = [{"name": "B", "value": "secret"}, {"name": "A", "value": "x"}]
     assert await call.json("PATCH", path, json=pairs) == ["A", "B"]
@@ -217,33 +225,33 @@ async def test_environment(call, guid):
     assert await call.json("PUT", path, json=[{"name": "C", "value": "c"}]) == ["C"]
     assert await call.json("GET", path) == ["C"]
     assert call.server.state.environment[guid] == {"C": "c"}
-    for bad, code in (
+    for invalid, code in (
         ({"name": "A", "value": "x"}, 2),
         ([{"value": "x"}], 3),
         ([{"name": "a=b", "value": "x"}], 108),
         ([{"name": "A", "value": "x"}] * 2, 106),
     ):
-        assert (await call("PATCH", path, json=bad)).code == code
+        assert (await call("PATCH", path, json=invalid)).code == code
 
 
 async def test_tags(call):
-    """Tags are found by id, path, name and parent; names are unique among siblings."""
+    """Tags can be found by path, name and parent; names are unique among siblings."""
     assert (await call.json("GET", "/v1/tags/Department,Finance,Payroll"))["id"] == "3"
     assert (await call("GET", "/v1/tags/Finance")).code == 4
-    made = await call.json("POST", "/v1/tags", json={"name": "a b", "parent_id": "2"})
-    assert await call.json("GET", "/v1/tags/Department,Finance,a%20b") == made
-    found = await call.json("GET", "/v1/tags", params={"parent_id": "2"})
-    assert [tag["name"] for tag in found] == ["Payroll", "a b"]
+    created = await call.json("POST", "/v1/tags", json={"name": "a b", "parent_id": "2"})
+    assert await call.json("GET", "/v1/tags/Department,Finance,a%20b") == created
+    result = await call.json("GET", "/v1/tags", params={"parent_id": "2"})
+    assert [tag["name"] for tag in result] == ["Payroll", "a b"]
     assert len(await call.json("GET", "/v1/tags", params={"name": "Finance"})) == 1
     assert (await call("POST", "/v1/tags", json={"name": "a b", "parent_id": "2"})).code == 81
     assert (await call("POST", "/v1/tags", json={"name": "x", "parent_id": "99"})).code == 4
-    moved = await call.json("PATCH", f"/v1/tags/{made['id']}", json={"parent_id": None})
+    moved = await call.json("PATCH", f"/v1/tags/{created['id']}", json={"parent_id": None})
     assert (moved["name"], moved["parent_id"]) == ("a b", None)
     assert (await call("PATCH", "/v1/tags/2", json={"parent_id": "3"})).status == 400
 
 
 async def test_content_tags(call, guid):
-    """Adding a tag adds its ancestors, removing it removes its descendants; no categories."""
+    """Tags are added with ancestors and removed with descendants; categories cannot be added."""
     path = f"/v1/content/{guid}/tags"
     assert (await call("POST", path, json={"tag_id": "1"})).status == 400
     added = await call.json("POST", path, json={"tag_id": "3"})
@@ -255,7 +263,7 @@ async def test_content_tags(call, guid):
 
 
 async def test_delete_tag(call, guid):
-    """Deleting a tag deletes its descendants, from content as well."""
+    """Deleting a tag also deletes its descendants, and removes them from content."""
     await call("POST", f"/v1/content/{guid}/tags", json={"tag_id": "3"})
     assert (await call("DELETE", "/v1/tags/2")).status == 204
     assert {tag["id"] for tag in await call.json("GET", "/v1/tags")} == {"1", "4"}
@@ -263,7 +271,7 @@ async def test_delete_tag(call, guid):
     assert (await call("DELETE", "/v1/tags/2")).code == 17
 
 
-def test_seed_makes_the_same_state():
+def test_same_seed_same_state():
     """Two servers with the same seed have the same users, groups and content."""
     first, second = FakeConnect().state, FakeConnect().state
     assert (first.users, first.groups) == (second.users, second.groups)
@@ -271,7 +279,7 @@ def test_seed_makes_the_same_state():
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"),
+    ("sent", "stored"),
     [
         ({"x": {}}, {"installations": []}),
         (
@@ -280,19 +288,19 @@ def test_seed_makes_the_same_state():
         ),
     ],
 )
-async def test_execution_environment(call, sent, kept):
-    """Of a language only its installations are stored, of a mount only the contract's fields."""
+async def test_execution_environment(call, sent, stored):
+    """Unknown fields of languages, installations and volume mounts are not stored."""
     mount = {"source": {"volume_type": "pvc", "x": 1}, "target": {"path": "/mnt"}, "x": 1}
     body = {"name": "image", "cluster_name": "Kubernetes", "r": sent, "volume_mounts": [mount]}
-    made = await call.json("POST", "/v1/environments", json=body)
-    assert made["r"] == kept
+    created = await call.json("POST", "/v1/environments", json=body)
+    assert created["r"] == stored
     source = {"volume_type": "pvc", "nfs_host": None, "nfs_export_path": None, "pvc_name": None}
     target = {"path": "/mnt", "read_only": None}
-    assert made["volume_mounts"] == [{"source": source, "target": target}]
+    assert created["volume_mounts"] == [{"source": source, "target": target}]
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "fields",
     [
         {"r": {"installations": "all"}},
         {"r": {"installations": ["4.4.2"]}},
@@ -300,22 +308,22 @@ async def test_execution_environment(call, sent, kept):
         {"volume_mounts": [{"source": {"volume_type": "pvc"}, "target": "/mnt"}]},
     ],
 )
-async def test_execution_environment_of_another_form(call, wrong):
-    """Objects inside an execution environment are checked, not only its fields."""
-    body = {"name": "image", "cluster_name": "Kubernetes", **wrong}
+async def test_invalid_execution_environment(call, fields):
+    """The objects in an execution environment are validated."""
+    body = {"name": "image", "cluster_name": "Kubernetes", **fields}
     assert (await call("POST", "/v1/environments", json=body)).status == 400
 
 
-@pytest.mark.parametrize("wrong", [{"user_role": ""}, {"expires_at": ""}])
-async def test_key_with_an_empty_word(call, wrong):
-    """An empty role is invalid: no key is created with an unintended role."""
+@pytest.mark.parametrize("fields", [{"user_role": ""}, {"expires_at": ""}])
+async def test_key_with_an_empty_field(call, fields):
+    """An empty role or expiry is rejected, so that no key has an unintended role or expiry."""
     own = (await call.json("GET", "/v1/user"))["guid"]
-    reply = await call("POST", f"/v1/users/{own}/keys", json={"name": "x", **wrong})
+    reply = await call("POST", f"/v1/users/{own}/keys", json={"name": "x", **fields})
     assert reply.status == 400
 
 
-async def test_integration_permission_of_another_form(call):
-    """Permissions of an integration are strings; anything else is refused."""
+async def test_invalid_integration_permission(call):
+    """The GUID in a permission of an integration must be a string."""
     guid = next(iter(call.server.state.oauth_integrations))
     body = {"permissions": [{"user_guid": ["x"]}]}
     reply = await call("PATCH", f"/v1/oauth/integrations/{guid}", json=body)
@@ -330,14 +338,14 @@ async def test_integration_permission_of_another_form(call):
     ],
 )
 async def test_empty_choice(call, path, body):
-    """An empty value is not a valid choice; only null leaves the choice to the server."""
+    """An empty string is not a valid choice; null selects the default of the server."""
     body = {"title": "x", **body}
     assert (await call("POST", path, json=body)).status == 400
     assert (await call("POST", path, json={**body, [*body][-1]: None})).status == 200
 
 
 async def test_group_without_a_name(call):
-    """PATCH accepts null for unchanged fields; POST does not."""
+    """PATCH accepts null for fields that do not change; POST does not."""
     guid = next(iter(call.server.state.groups))
     path, body = f"/v1/groups/{guid}", {"name": None}
     assert (await call("POST", path, json=body)).status == 400

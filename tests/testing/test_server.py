@@ -1,4 +1,4 @@
-"""Keys, records, prefixes, versions and nodes."""
+"""API keys, recorded requests, prefixes, versions and nodes of the simulated server."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from aconnect.testing import FakeConnect, Seed, faults
 
 
 async def test_keys(call):
-    """Only a valid key is accepted, and the error has code 30."""
+    """Only valid keys are accepted; the error has code 30."""
     assert (await call("GET", "/v1/user")).status == 200
     for headers in ({}, {"Authorization": "Key wrong"}, {"Authorization": "Bearer x"}):
         reply = await call("GET", "/v1/user", headers=headers)
@@ -24,7 +24,7 @@ async def test_keys(call):
         )
 
 
-async def test_moved_key(call):
+async def test_key_behind_snowflake(call):
     """Behind Snowflake, the key is read from X-RSC-Authorization."""
     headers = {
         "Authorization": 'Snowflake Token="x"',
@@ -34,7 +34,7 @@ async def test_moved_key(call):
 
 
 async def test_public_operations(call):
-    """Server settings and ping need no key."""
+    """Server settings and ping do not require a key; ping returns 402 without a valid license."""
     assert (await call.json("GET", "/server_settings", headers={}))["version"] == "2026.06.0"
     async with call.session.get(call.server.url + "/__ping__") as ping:
         assert ping.status == 200
@@ -44,7 +44,7 @@ async def test_public_operations(call):
 
 
 async def test_unknown_path_is_plain_text(call):
-    """A missing operation is a text 404, unlike a missing object."""
+    """An unknown path returns 404 as plain text, unlike an object that does not exist."""
     reply = await call("GET", "/v1/nothing")
     assert (reply.status, reply.body) == (404, b"404 page not found\n")
     assert reply.headers["Content-Type"].startswith("text/plain")
@@ -52,7 +52,7 @@ async def test_unknown_path_is_plain_text(call):
 
 
 async def test_prefix(serving):
-    """A server below a prefix responds only there."""
+    """A server with a prefix is only available below it."""
     call = await serving(prefix="/rsc")
     assert call.server.url.endswith("/rsc")
     assert (await call("GET", "/v1/user")).status == 200
@@ -76,27 +76,27 @@ async def test_records(call):
 
 
 async def test_recording_off(serving):
-    """Recording can be switched off."""
+    """With `record=False`, requests are not recorded."""
     call = await serving(record=False)
     await call("GET", "/v1/user")
     assert call.server.requests == []
 
 
 async def test_hidden_version(serving):
-    """A hidden version is empty, and the server behaves like the latest."""
+    """A hidden version is an empty string, and the server behaves like the latest version."""
     call = await serving(version=None)
     assert (await call.json("GET", "/server_settings"))["version"] == ""
     assert (await call("GET", "/v1/audit/actions")).status == 200
 
 
 def test_wrong_version():
-    """An invalid version is refused at once."""
-    with pytest.raises(ValueError, match="no version of Connect"):
+    """An invalid version raises ValueError."""
+    with pytest.raises(ValueError, match="not a version of Connect"):
         FakeConnect(version="latest")
 
 
 async def test_roles(call):
-    """Viewers may not call operations of administrators."""
+    """Viewers may not call operations for publishers and administrators."""
     user = call.server.state.user_named("viewer")["guid"]
     for method, path in (
         ("GET", "/v1/audit_logs"),
@@ -110,7 +110,7 @@ async def test_roles(call):
 
 
 async def test_locked_account(call):
-    """The key of a locked account is refused."""
+    """The key of a locked account is rejected."""
     call.server.state.user_named("viewer")["locked"] = True
     assert (await call("GET", "/v1/user", user="viewer")).status == 403
 
@@ -131,14 +131,14 @@ async def test_later_operations(call, old, path):
     assert (await old("GET", path)).body == b"404 page not found\n"
 
 
-@pytest.mark.parametrize("kind", ["r", "python", "quarto"])
-async def test_installations(old, kind):
-    """Installations are listed."""
-    assert (await old.json("GET", f"/v1/server_settings/{kind}"))["installations"]
+@pytest.mark.parametrize("language", ["r", "python", "quarto"])
+async def test_installations(old, language):
+    """The installations of each language are listed."""
+    assert (await old.json("GET", f"/v1/server_settings/{language}"))["installations"]
 
 
 async def test_cluster_cookies(serving):
-    """Each client without a cookie gets one of a rotating node, and none once it has one."""
+    """Clients without a cookie are assigned to the nodes in turn; others receive no cookie."""
     call = await serving(nodes=3)
     replies = [await call("GET", "/v1/user") for _ in range(4)]
     cookies = [reply.headers["Set-Cookie"] for reply in replies]
@@ -147,13 +147,13 @@ async def test_cluster_cookies(serving):
 
 
 async def test_single_node_sets_no_cookie(call):
-    """Outside a cluster there are no cookies."""
+    """A server with a single node does not set cookies."""
     assert "Set-Cookie" not in (await call("GET", "/v1/user")).headers
 
 
 @pytest.mark.parametrize(("version", "code"), [("2026.03.0", 141), ("2023.09.0", 4)])
-async def test_task_lives_on_its_node(serving, version, code):
-    """Another node does not have the task."""
+async def test_task_on_another_node(serving, version, code):
+    """A task is only available on the node that started it."""
     call = await serving(nodes=2, version=version)
     guid = next(iter(call.server.state.content))
     started = await call("POST", f"/v1/content/{guid}/deploy", json={})
@@ -174,7 +174,7 @@ async def test_stop_ends_waiting_requests():
     async with aiohttp.ClientSession() as session:
         session._retry_connection = False
         request = asyncio.ensure_future(session.get(server.url + "/__ping__"))
-        while not server.requests:  # noqa: ASYNC110 - arrivals are not announced
+        while not server.requests:  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.001)
         async with asyncio.timeout(2):
             await server.stop()
@@ -182,8 +182,8 @@ async def test_stop_ends_waiting_requests():
             await request
 
 
-async def test_many_at_once(serving):
-    """All concurrent requests are answered."""
+async def test_concurrent_requests(serving):
+    """The server responds to all concurrent requests."""
     call = await serving(Seed(users=50))
     replies = await asyncio.gather(*(call("GET", "/v1/user") for _ in range(50)))
     assert {reply.status for reply in replies} == {200}
@@ -191,7 +191,7 @@ async def test_many_at_once(serving):
 
 
 async def test_module_serves():
-    """`python -m aconnect.testing` prints its address, serves, and ends on SIGTERM."""
+    """`python -m aconnect.testing` prints its URL and key, serves, and stops on SIGTERM."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "aconnect.testing", "--visits", "7", "--version", "2024.06.0"),

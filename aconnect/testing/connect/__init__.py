@@ -1,17 +1,17 @@
 """The simulated Connect server.
 
-A line belongs
+The modules have these purposes:
 
-- in `routes/a/b.py` if it is about operation `a.b.c` of the API: the operations of one type of
-  object, their rows, and the objects of a new server (`seed`) are together;
-- in `routes/_<name>.py` if several of these modules need it: rows of content, checks of requests;
-- in `state` if it only stores something, in `seeding` if it is about the order in which a server is
-  filled;
-- in `series`, `histories`, `paging`, `progress`, `searching` or `archives` if it is a mechanism:
-  rows created on demand, the values of high-volume rows, pages, tasks that advance, the query
-  language, bytes of bundles;
-- in `versions` if servers of several versions differ in it;
-- in `dialect` or `server` if every operation has it: roles, errors, keys, nodes.
+- `routes/a/b.py` implements operation `a.b.c` of the API. The operations of one type of object,
+  their rows, and the initial objects of a server (`seed`) are in the same module.
+- `routes/_<name>.py` contains code that several of these modules need: rows of content, checks of
+  requests.
+- `state` stores objects; `seeding` decides the order in which a new server is filled.
+- `series` creates rows on demand, `histories` has the values of high-volume rows, `paging` creates
+  pages, `progress` advances tasks, `searching` parses the query language, and `archives` stores the
+  bytes of bundles.
+- `versions` describes the differences between versions of the server.
+- `dialect` and `server` contain what all operations share: roles, errors, keys and nodes.
 
-What does not depend on Connect is a folder up, for all simulated services.
+Code that does not depend on Connect is in the parent package, for all simulated services.
 """

@@ -1,6 +1,6 @@
-"""The bytes of bundles.
+"""Storage for the bytes of bundles.
 
-Decides where they are kept. What is in them is the business of the routes that read them.
+Decides where they are stored. The routes that read them interpret their content.
 """
 
 import os
@@ -8,14 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO
 
-IN_MEMORY = 8 << 20
-"""Larger archives are stored in a temporary file."""
+MAX_IN_MEMORY = 8 << 20
+"""The maximum size of an archive in memory; larger archives are stored in a temporary file."""
 
-PIECE = 1 << 18
+PIECE_SIZE = 1 << 18
 
 
 class Archive:
-    """The bytes of a bundle, in memory or, if there are many, in a temporary file."""
+    """The bytes of a bundle, in memory or, if it is large, in a temporary file."""
 
     def __init__(self) -> None:
         self.size: int = 0
@@ -24,14 +24,16 @@ class Archive:
 
     @classmethod
     def of(cls, data: bytes) -> "Archive":
+        """Create an archive with the given bytes."""
         archive = cls()
         archive.write(data)
         return archive
 
     def write(self, chunk: bytes) -> None:
+        """Append bytes."""
         self.size += len(chunk)
-        if self._file is None and self.size > IN_MEMORY:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        if self._file is None and self.size > MAX_IN_MEMORY:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
             self._file.write(self._memory)
             self._memory = bytearray()
         if self._file is None:
@@ -40,25 +42,25 @@ class Archive:
             self._file.write(chunk)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes; several readers can do so at the same time."""
+        """Yield the bytes in pieces; several readers can do so concurrently."""
         if self._file is None:
             yield bytes(self._memory)
             return
         self._file.flush()
-        number = self._file.fileno()
-        for begin in range(0, self.size, PIECE):
-            yield os.pread(number, PIECE, begin)
+        descriptor = self._file.fileno()
+        for offset in range(0, self.size, PIECE_SIZE):
+            yield os.pread(descriptor, PIECE_SIZE, offset)
 
     def open(self) -> IO[bytes]:
-        """Return a file positioned at the start, for one reader that closes it."""
-        # The reader closes it.
-        copy: IO[bytes] = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+        """Return a copy as a file, positioned at the start; the caller must close it."""
+        copy: IO[bytes] = tempfile.SpooledTemporaryFile(MAX_IN_MEMORY)  # noqa: SIM115 - returned
         for piece in self.pieces():
             copy.write(piece)
         copy.seek(0)
         return copy
 
     def close(self) -> None:
+        """Discard the bytes and close the temporary file."""
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -1,6 +1,6 @@
-"""How Connect's simulated operations speak: roles, codes of errors, versions and nodes.
+"""Calls, routes and errors of the simulated Connect server.
 
-Decides what a handler of Connect sees beyond what any service's does (`wire`), and how it refuses.
+Decides what handlers of Connect need in addition to `wire`: roles, versions, nodes and error codes.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,37 +16,38 @@ if TYPE_CHECKING:
     from aconnect.testing.connect.state import State
 
 ROLES = {"viewer": 0, "publisher": 1, "administrator": 2}
+"""The rank of each role."""
 
 
 class ApiFault(ServiceFault):
-    """An error response of Connect, with one of its codes."""
+    """An error response of Connect, with one of its error codes."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(status, message, code=code)
 
 
 def bad_request(message: str, code: int = 3) -> ApiFault:
-    """Refuse the request; 3 is this simulation's code for any invalid value."""
+    """Return the fault for an invalid request; the simulation uses code 3 for invalid values."""
     return ApiFault(400, code, message)
 
 
 def not_found(what: str = "The requested object") -> ApiFault:
-    """Report that an object does not exist."""
+    """Return the fault for an object that does not exist."""
     return ApiFault(404, 4, f"{what} does not exist.")
 
 
-def already_gone(what: str) -> ApiFault:
-    """Report that an object was already deleted."""
+def already_deleted(what: str) -> ApiFault:
+    """Return the fault for an object that has already been deleted."""
     return ApiFault(404, 17, f"{what} has already been deleted.")
 
 
 def forbidden() -> ApiFault:
-    """Refuse an operation to this caller."""
+    """Return the fault for a caller that may not perform the operation."""
     return ApiFault(403, 22, "You don't have permission to perform this operation.")
 
 
 def error(fault: ServiceFault) -> Response:
-    """Return an error in Connect's format."""
+    """Return an error response in the format of Connect."""
     code = fault.code
     if code is None:
         code = 2 if isinstance(fault, MalformedFault) else 3
@@ -54,7 +55,7 @@ def error(fault: ServiceFault) -> Response:
 
 
 class Call(wire.Call["State"]):
-    """One authenticated request to one node of Connect."""
+    """An authenticated request to a node of the simulated Connect server."""
 
     __slots__ = ("features", "node", "role", "version")
 
@@ -74,14 +75,14 @@ class Call(wire.Call["State"]):
         self.version: str | None = version
         self.features: Features = features
         self.role: str = ""
-        """The caller's role, limited by the role of its key."""
+        """The role of the user, limited by the role of the API key."""
 
     @property
     def is_admin(self) -> bool:
         return self.role == "administrator"
 
     def needs(self, role: str) -> None:
-        """Refuse callers with a lower role than `role`."""
+        """Raise a fault if the role of the caller is lower than `role`."""
         if ROLES[self.role] < ROLES[role]:
             raise forbidden()
 
@@ -101,9 +102,9 @@ def route(
     public: bool = False,
     deprecated: str | None = None,
 ) -> Callable[[Callable[[Call], R]], Callable[[Call], R]]:
-    """Declare the handler of an operation; `role` is the least that may call it.
+    """Declare the handler of an operation; `role` is the lowest role that may call it.
 
-    `deprecated` names the path to use instead, or is "n/a".
+    `deprecated` is the path that replaces the operation, or "n/a".
     """
     return ROUTES.route(
         method,

@@ -1,7 +1,8 @@
-"""The rows of the high-volume series: visits, Shiny sessions, audit entries and hits.
+"""The rows of the high-volume series: visits, Shiny sessions, audit log entries and hits.
 
-Decides the fields of row `i` of each, from tables of `PERIOD` choices. The same seed makes the same
-rows, so the tables are drawn once for all servers with as many users and content items.
+Decides the values of row `i` of each series, based on tables of `PERIOD` random choices. The same
+seed produces the same rows, so servers with the same number of users and content items share the
+tables.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from aconnect.testing.connect.series import PERIOD, Series
 from aconnect.testing.connect.state import Seed
-from aconnect.testing.connect.versions import Features, aged
+from aconnect.testing.connect.versions import Features, downgrade
 from aconnect.testing.wire import Row
 
 ACTIONS: dict[str, str] = {
@@ -29,7 +30,7 @@ ACTIONS: dict[str, str] = {
 }
 """Audit actions and their descriptions."""
 
-_AGENTS = (
+_USER_AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36",
     "Mozilla/5.0 (Macintosh; Intel Mac OS X 14_5) Version/17.5 Safari/605.1.15",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0",
@@ -41,16 +42,16 @@ _Build = Callable[[int, datetime], Row]
 
 
 class _Views(NamedTuple):
-    """Which user visited which item, and with which user agent."""
+    """Views of content: the indexes of the item, the user and the user agent of each."""
 
     items: list[int]
     users: list[int | None]
-    """None for anonymous visitors."""
+    """None for an anonymous visitor."""
     agents: list[int]
 
 
-class _Draws(NamedTuple):
-    """The choices of all series, as indexes of users, items, user agents and actions."""
+class _Choices(NamedTuple):
+    """The random choices of all series, as indexes of users, items, user agents and actions."""
 
     visits: _Views
     session_items: list[int]
@@ -62,26 +63,27 @@ class _Draws(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def _draws(users: int, content: int) -> _Draws:
+def _choices(users: int, content: int) -> _Choices:
     random = Random(20250101)
 
-    def some(size: int) -> list[int]:
+    def indexes(size: int) -> list[int]:
+        """Choose indexes of a sequence with `size` items."""
         return random.choices(range(size), k=PERIOD)
 
     def visitors() -> list[int | None]:
-        """Choose users, one in eight of them anonymous."""
+        """Choose visitors, of whom one in eight is anonymous."""
         return [
             None if random.random() < 1 / 8 else random.choice(range(users)) for _ in range(PERIOD)
         ]
 
-    return _Draws(
-        visits=_Views(some(content), visitors(), some(len(_AGENTS))),
-        session_items=some(content),
+    return _Choices(
+        visits=_Views(indexes(content), visitors(), indexes(len(_USER_AGENTS))),
+        session_items=indexes(content),
         session_users=visitors(),
         session_lengths=[timedelta(seconds=random.randint(1, 3600)) for _ in range(PERIOD)],
-        actors=some(users),
-        actions=some(len(ACTIONS)),
-        hits=_Views(some(content), visitors(), some(len(_AGENTS))),
+        actors=indexes(users),
+        actions=indexes(len(ACTIONS)),
+        hits=_Views(indexes(content), visitors(), indexes(len(_USER_AGENTS))),
     )
 
 
@@ -108,8 +110,8 @@ def _series(
 
 
 def visits(seed: Seed, users: Sequence[str], content: Sequence[str], features: Features) -> Series:
-    """Return the visits of content that is rendered or served."""
-    items, visitors, agents = _draws(len(users), len(content)).visits
+    """Return the series of visits to content that is rendered or served."""
+    items, visitors, agents = _choices(len(users), len(content)).visits
 
     def build(i: int, time: datetime) -> Row:
         k = i % PERIOD
@@ -125,17 +127,17 @@ def visits(seed: Seed, users: Sequence[str], content: Sequence[str], features: F
             "bundle_id": str(item + 1),
             "path": "/",
             "data_version": 3,
-            "user_agent": _AGENTS[agents[k]],
+            "user_agent": _USER_AGENTS[agents[k]],
         }
-        return row if features.modern_fields else aged("visit", row, features)
+        return row if features.modern_fields else downgrade("visit", row, features)
 
     return _series(seed, seed.visits, build, data_version=3)
 
 
 def shiny_usage(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Series:
-    """Return the sessions of interactive content, the last of which is still open."""
-    drawn = _draws(len(users), len(content))
-    items, visitors, lengths = drawn.session_items, drawn.session_users, drawn.session_lengths
+    """Return the series of sessions of interactive content; the last session is still open."""
+    choices = _choices(len(users), len(content))
+    items, visitors, lengths = choices.session_items, choices.session_users, choices.session_lengths
     last = seed.shiny_usage - 1
 
     def build(i: int, time: datetime) -> Row:
@@ -162,9 +164,9 @@ def shiny_usage(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Ser
 def audit_logs(
     seed: Seed, users: Sequence[str], content: Sequence[str], name: Callable[[int], str]
 ) -> Series:
-    """Return the entries of the audit log; `name` returns the name of a user."""
-    drawn = _draws(len(users), len(content))
-    actors, actions = drawn.actors, drawn.actions
+    """Return the series of audit log entries; `name` returns the name of a user by index."""
+    choices = _choices(len(users), len(content))
+    actors, actions = choices.actors, choices.actions
     names = list(ACTIONS)
 
     def build(i: int, time: datetime) -> Row:
@@ -184,8 +186,8 @@ def audit_logs(
 
 
 def hits(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Series:
-    """Return the requests to content."""
-    items, visitors, agents = _draws(len(users), len(content)).hits
+    """Return the series of requests to content."""
+    items, visitors, agents = _choices(len(users), len(content)).hits
 
     def build(i: int, time: datetime) -> Row:
         k = i % PERIOD
@@ -198,7 +200,7 @@ def hits(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Series:
             "data": {
                 "path": "/",
                 "query": None,
-                "user_agent": _AGENTS[agents[k]],
+                "user_agent": _USER_AGENTS[agents[k]],
                 "sec_fetch_dest": "document",
                 "sec_fetch_site": "same-origin",
             },

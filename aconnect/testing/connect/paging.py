@@ -1,8 +1,7 @@
-"""Pages as on the real server: by keyset, with cursors, and by page number.
+"""Keyset pages with cursors, and pages by number, as on the real server.
 
-Decides cursors, links and the form of both kinds of page, and keeps encoded keyset pages for re-
-use. It does not decide which rows exist (`series`) nor which filters an operation has
-(`routes`).
+Decides the cursors, the links and the format of both types of page, and caches encoded keyset
+pages. The rows are in `series`; the filters of an operation are in `routes`.
 """
 
 import re
@@ -27,7 +26,7 @@ _TIME = re.compile(
 
 
 class PageCache:
-    """A cache of the most recently used encoded pages."""
+    """A cache of encoded pages that discards the least recently used page."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -51,12 +50,12 @@ class PageCache:
         self._pages.clear()
 
 
-def cursor_of(place: Key) -> str:
+def cursor_of(position: Key) -> str:
     """Encode a position as an opaque cursor."""
-    return urlsafe_b64encode(".".join(map(str, place)).encode()).decode().rstrip("=")
+    return urlsafe_b64encode(".".join(map(str, position)).encode()).decode().rstrip("=")
 
 
-def split_address(cursor: str) -> Key:
+def parse_cursor(cursor: str) -> Key:
     """Decode a cursor made by `cursor_of`."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
@@ -67,22 +66,22 @@ def split_address(cursor: str) -> Key:
 
 
 def time_of(call: Call, name: str) -> datetime | None:
-    """Parse an RFC 3339 query parameter, if it is present."""
-    given = call.value(name)
-    return None if not given else parse_time(given, name)
+    """Parse an RFC 3339 query parameter; return None if it is missing."""
+    value = call.value(name)
+    return None if not value else parse_time(value, name)
 
 
-def parse_time(given: str, name: str) -> datetime:
-    """Parse an RFC 3339 time; `from` rounds up to microseconds, everything else down."""
-    match = _TIME.fullmatch(given)
+def parse_time(value: str, name: str) -> datetime:
+    """Parse an RFC 3339 time; round `from` up to microseconds, and other parameters down."""
+    match = _TIME.fullmatch(value)
     if match is None:
-        raise bad_request(f"{name} must be an RFC 3339 timestamp; got {given!r}.")
+        raise bad_request(f"{name} must be an RFC 3339 timestamp; got {value!r}.")
     digits = (match[2] or "").ljust(9, "0")
     zone = "+00:00" if match[3] in "Zz" else match[3]
     try:
         time = datetime.fromisoformat(match[1] + "." + digits[:6] + zone).astimezone(UTC)
     except (ValueError, OverflowError) as cause:
-        raise bad_request(f"{name} must be an RFC 3339 timestamp; got {given!r}.") from cause
+        raise bad_request(f"{name} must be an RFC 3339 timestamp; got {value!r}.") from cause
     if name == "from" and digits[6:] != "000":
         time += timedelta(microseconds=1)
     return time
@@ -91,39 +90,39 @@ def parse_time(given: str, name: str) -> datetime:
 def keyset(
     call: Call, series: Series, selection: Selection, *, ascending: bool, limit: int
 ) -> Response:
-    """Return the page of the query's cursor."""
+    """Return the keyset page for the cursor in the query, or the first page."""
     state = call.state
     following, preceding = call.value("next"), call.value("previous")
     if following and preceding:
         raise bad_request("next and previous exclude each other.")
     backward = bool(preceding)
     cursor = preceding or following
-    place = split_address(cursor) if cursor else None
+    position = parse_cursor(cursor) if cursor else None
     forward = ascending != backward
-    found = series.page(place, selection, ascending=forward, limit=limit)
-    beyond = len(found) > limit
-    found = found[:limit]
-    before = (
-        place is not None
-        and bool(found)
-        and series.any_after(found[0][0], selection, ascending=not forward)
+    page = series.page(position, selection, ascending=forward, limit=limit)
+    has_next = len(page) > limit
+    page = page[:limit]
+    has_previous = (
+        position is not None
+        and bool(page)
+        and series.any_after(page[0][0], selection, ascending=not forward)
     )
     if backward:
-        found.reverse()
-        beyond, before = before, beyond
-    if found and state.empty_last_page and not backward:
-        beyond = True
-    following = cursor_of(found[-1][0]) if found and beyond else None
-    preceding = cursor_of(found[0][0]) if found and before else None
+        page.reverse()
+        has_next, has_previous = has_previous, has_next
+    if page and state.empty_last_page and not backward:
+        has_next = True
+    following = cursor_of(page[-1][0]) if page and has_next else None
+    preceding = cursor_of(page[0][0]) if page and has_previous else None
     paging = _links(call, following, preceding, ascending=ascending)
     if following is None and state.end_cursor == "absent":
         del paging["next"], paging["cursors"]["next"]
-    return ok({"results": [row for _, row in found], "paging": paging})
+    return ok({"results": [row for _, row in page], "paging": paging})
 
 
 def _links(call: Call, following: str | None, preceding: str | None, *, ascending: bool) -> Row:
     base = f"{origin(call)}/__api__{call.path}"
-    kept = [
+    parameters = [
         (name, value)
         for name in (
             "content_guid",
@@ -138,7 +137,7 @@ def _links(call: Call, following: str | None, preceding: str | None, *, ascendin
     ]
 
     def link(**cursor: str) -> str:
-        query = urlencode([*kept, *cursor.items()])
+        query = urlencode([*parameters, *cursor.items()])
         return f"{base}?{query}" if query else base
 
     return {
@@ -151,7 +150,7 @@ def _links(call: Call, following: str | None, preceding: str | None, *, ascendin
 
 
 def origin(call: Call) -> str:
-    """Return the address on which links are based, which a proxy may have changed."""
+    """Return the base URL of links, which a proxy can change with its headers."""
     if call.state.public_url is not None:
         return call.state.public_url
     host = call.request.headers.get("X-Forwarded-Host")
@@ -164,24 +163,24 @@ def origin(call: Call) -> str:
 def offset(
     call: Call, rows: Sequence[Row], *, size: int = 20, high: int = MAX_LIMIT, single: bool = False
 ) -> Response:
-    """Return a page by number; see `cut`."""
-    return ok(cut(call, rows, size=size, high=high, single=single))
+    """Return the response with a page by number; see `offset_page` for the arguments."""
+    return ok(offset_page(call, rows, size=size, high=high, single=single))
 
 
-def cut(
+def offset_page(
     call: Call, rows: Sequence[Row], *, size: int = 20, high: int = MAX_LIMIT, single: bool = False
 ) -> Row:
-    """Return a page by number, out of all rows.
+    """Return a page by number as an object.
 
     Args:
-        call: Its query says which page.
-        rows: All rows found.
-        size: Page size unless the query says it.
-        high: Greatest page size allowed.
-        single: Only page 1 has rows, whatever the total.
+        call: The call whose query contains the page number and the page size.
+        rows: All rows that match.
+        size: The default page size.
+        high: The maximum page size.
+        single: Return rows on page 1 only, regardless of the total.
     """
     number = call.integer("page_number", 1, 1)
     size = call.integer("page_size", size, 1, high)
     begin = (number - 1) * size
-    found = rows[:0] if single and number > 1 else rows[begin : begin + size]
-    return {"current_page": number, "total": len(rows), "results": found}
+    results = rows[:0] if single and number > 1 else rows[begin : begin + size]
+    return {"current_page": number, "total": len(rows), "results": results}

@@ -1,8 +1,8 @@
-"""How simulated tasks advance: scripts, runs, tasks and jobs.
+"""The progress of simulated tasks: scripts, runs, tasks and jobs.
 
-Decides when a line of output appears and when a run ends. By default a run advances with every
-poll, so that tests never wait; a script with `seconds_per_line` advances with time instead. It
-does not decide what a finished run changes: the caller that starts a run passes a function for it.
+Decides when a line of output appears and when a run ends. By default, a run advances with every
+poll, so that tests do not have to wait. If the script has `seconds_per_line`, the run advances with
+time instead. The effects of a finished run are decided by the function that is passed as `on_end`.
 """
 
 import time
@@ -14,13 +14,13 @@ from aconnect.testing.wire import Row
 
 
 def utc_now() -> datetime:
-    """Return the current time, aware."""
+    """Return the current time as an aware datetime."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class BuildScript:
-    """The output of the runs started next, and how they end."""
+    """The output and the outcome of the runs that are started next."""
 
     lines: tuple[str, ...] = (
         "Building application...",
@@ -33,23 +33,23 @@ class BuildScript:
     lines_per_poll: int = 2
     """The number of lines that become visible with each poll."""
     quiet_polls: int = 0
-    """The number of polls at the start without output."""
+    """The number of polls without output at the start."""
     seconds_per_line: float = 0.0
-    """Advance by time instead of by poll."""
+    """If positive, the run advances with time instead of with polls."""
     code: int = 0
-    """The exit code; anything but 0 is a failure."""
+    """The exit code; any value but 0 is a failure."""
     error: str = ""
     hang: bool = False
-    """Print the lines but never finish."""
+    """Whether the run never finishes after printing its lines."""
 
 
-def nothing(_: "Run") -> None:
-    """Do nothing at the end of a run."""
+def do_nothing(_: "Run") -> None:
+    """Do nothing; for runs whose end has no effect."""
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """A run in progress, shared by its task and its job."""
+    """A run of a script, shared by its task and its job."""
 
     script: BuildScript
     on_end: Callable[["Run"], None]
@@ -62,11 +62,12 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     started: datetime = field(default_factory=utc_now)
     stamps: list[datetime] = field(default_factory=list[datetime])
+    """The times at which the lines became visible."""
 
     @classmethod
     def ended(cls, script: BuildScript, time: datetime) -> "Run":
-        """Return a run that finished before the server started."""
-        run = cls(script, nothing, started=time)
+        """Create a run that finished before the server started."""
+        run = cls(script, do_nothing, started=time)
         run.visible = len(script.lines)
         run.stamps = [time] * run.visible
         run.end(script.code, script.error)
@@ -77,7 +78,7 @@ class Run:
         return self.script.seconds_per_line > 0
 
     def poll(self) -> None:
-        """Advance by one poll, or to the current time if the script is timed."""
+        """Advance by one poll or, if the script is timed, to the current time."""
         if self.finished:
             return
         self.polls += 1
@@ -95,14 +96,14 @@ class Run:
             self.end(script.code, script.error)
 
     def due(self) -> float | None:
-        """Return the seconds until the next line of a timed run; None if there is none."""
+        """Return the seconds until the next line of a timed run, or None if no line follows."""
         if self.finished or not self.timed or self.visible == len(self.script.lines):
             return None
         following = self.began + (self.visible + 1) * self.script.seconds_per_line
         return max(0.0, following - time.monotonic())
 
     def end(self, code: int, error: str) -> None:
-        """Finish now."""
+        """Finish the run now, unless it has already finished."""
         if not self.finished:
             self.finished = True
             self.code = code
@@ -110,13 +111,13 @@ class Run:
             self.on_end(self)
 
     def output(self) -> list[str]:
-        """Return the lines seen so far."""
+        """Return the lines that are visible so far."""
         return list(self.script.lines[: self.visible])
 
 
 @dataclass(slots=True, eq=False)
 class TaskState:
-    """A task; only the node that started it has it."""
+    """A task, which is only available on the node that started it."""
 
     id: str
     node: int
@@ -133,10 +134,10 @@ class JobState:
     run: Run
     logged_error: Row | None = None
     scheduled: bool = False
-    """Whether it was started by a schedule."""
+    """Whether a schedule started the job."""
 
     def entries(self) -> list[Row]:
-        """Return the visible part of the log."""
+        """Return the visible entries of the log."""
         stamps = self.run.stamps
         return [
             {"source": "stderr" if i % 5 == 4 else "stdout", "timestamp": stamps[i], "data": line}
@@ -153,14 +154,14 @@ SYSTEM_CHECKS = BuildScript(
         "mail/configuration",
     )
 )
-"""The checks that a server runs on itself, as `group/name`."""
+"""The system checks of a server, as `group/name`."""
 
 
 @dataclass(slots=True, eq=False)
 class CheckState:
     """A run of system checks; each line of its script is a check, as `group/name`.
 
-    The script's code is the number of the last checks that fail.
+    The exit code of the script is the number of failing checks, which are the last ones.
     """
 
     id: str
@@ -188,19 +189,19 @@ class CheckState:
         }
 
     def results(self) -> list[Row]:
-        """Return the results of the checks that have run."""
+        """Return the results of the checks that have been run."""
         script = self.run.script
-        good = len(script.lines) - script.code
-        found: list[Row] = []
+        passing = len(script.lines) - script.code
+        rows: list[Row] = []
         for i, line in enumerate(self.run.output()):
             group, _, name = line.partition("/")
-            found.append(
+            rows.append(
                 {
                     "group": {"name": group, "args": ""},
                     "test": {"name": name, "args": ""},
-                    "passed": i < good,
-                    "output": f"ok {line}" if i < good else f"not ok {line}",
-                    "error": "" if i < good else f"{line} did not succeed",
+                    "passed": i < passing,
+                    "output": f"ok {line}" if i < passing else f"not ok {line}",
+                    "error": "" if i < passing else f"{line} did not succeed",
                 }
             )
-        return found
+        return rows

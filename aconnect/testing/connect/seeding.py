@@ -1,7 +1,8 @@
-"""Filling a new server.
+"""Creates the state of a new server.
 
-Decides in which order the groups add what they have at first. What that is, each group's `seed`
-says, and `histories` of the high-volume rows. The same seed makes the same data.
+Decides the order in which the modules of routes add their initial objects. The objects are defined
+by the `seed` function of each module, and the high-volume rows in `histories`. The same seed always
+produces the same data.
 """
 
 from aconnect.testing.connect import histories
@@ -22,8 +23,8 @@ from aconnect.testing.connect.routes.system import caches, checks, service_token
 from aconnect.testing.connect.state import Seed, State, guid_of
 from aconnect.testing.connect.versions import Features
 
-# A seed that needs the objects of others comes after them.
-_SEEDS = (
+# A module that needs objects of other modules comes after them.
+_SEED_FUNCTIONS = (
     users.seed,
     groups.seed,
     tags.seed,
@@ -46,17 +47,17 @@ _SEEDS = (
 
 def seeded_state(seed: Seed, features: Features, page_cache: int = 2100) -> State:
     """Create the state of a new server."""
-    people = [guid_of("user", i) for i in range(max(3, seed.users))]
-    items = [guid_of("content", i) for i in range(max(1, seed.content))]
+    user_guids = [guid_of("user", i) for i in range(max(3, seed.users))]
+    content_guids = [guid_of("content", i) for i in range(max(1, seed.content))]
     state = State(
         seed,
         features,
-        visits=histories.visits(seed, people, items, features),
-        shiny_usage=histories.shiny_usage(seed, people, items),
-        audit_logs=histories.audit_logs(seed, people, items, users.seeded_name),
-        hits=histories.hits(seed, people, items),
+        visits=histories.visits(seed, user_guids, content_guids, features),
+        shiny_usage=histories.shiny_usage(seed, user_guids, content_guids),
+        audit_logs=histories.audit_logs(seed, user_guids, content_guids, users.seeded_name),
+        hits=histories.hits(seed, user_guids, content_guids),
         pages=PageCache(page_cache),
     )
-    for add in _SEEDS:
-        add(state)
+    for add_objects in _SEED_FUNCTIONS:
+        add_objects(state)
     return state

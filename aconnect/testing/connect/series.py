@@ -1,7 +1,8 @@
 """Rows of the high-volume operations, created on demand from their number.
 
-Decides what row `i` of a series is and which rows a page has; nothing is stored, so a million
-rows take no memory. It does not parse queries or build responses: `paging` does.
+Decides which rows match a selection and which rows are on a page. The rows are not stored, so a
+million rows take no memory. Queries are parsed and responses are created in `paging` and in the
+routes.
 """
 
 from bisect import bisect_left
@@ -14,11 +15,14 @@ from typing import NamedTuple, TypeAlias
 from aconnect.testing.wire import Row
 
 PERIOD = 4096
-"""Fields other than time and id repeat after this many rows, which makes filters fast."""
+"""The number of rows after which all fields but the time and the id repeat; makes filters fast."""
 
 Key: TypeAlias = tuple[int, int, int]
-"""The position of a row: (number, 0, 0) if seeded, (previous number, microseconds, order) if
-added."""
+"""The position of a row in a series.
+
+For a seeded row, it is (number, 0, 0). For an added row, it is (number of the preceding seeded row,
+microseconds, order of addition).
+"""
 
 Test: TypeAlias = Callable[[Row], bool]
 
@@ -27,23 +31,23 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Selection(NamedTuple):
-    """A selection of rows of a series."""
+    """Criteria that select rows of a series."""
 
     start: datetime | None = None
     end: datetime | None = None
     min_version: int = 0
     filter_key: str = ""
-    """Identifies `test`, so that its result can be cached."""
+    """Identifies `test`, so that its results can be cached."""
     test: Test | None = None
-    """Must depend on repeating fields only, not on time or id."""
+    """Must only depend on repeating fields, not on the time or the id."""
     overlap: bool = False
-    """Sessions match if they overlap the window, not only if they start in it."""
+    """Whether sessions match if they overlap the window, even if they do not start in it."""
 
 
 class Series:
-    """A sequence of rows, ordered by time, computed from the number of the row.
+    """A sequence of rows in order of time, each created from its number.
 
-    `old` rows with negative numbers lie before the first one and carry old data versions.
+    The first row has number 0. `old` additional rows have negative numbers and old data versions.
     """
 
     def __init__(
@@ -68,22 +72,23 @@ class Series:
         self.data_version = data_version
         self.time_field = time_field
         self.longest = longest
-        self._extra: list[tuple[Key, Row]] = []
+        self._added: list[tuple[Key, Row]] = []
         self._offsets: dict[str, list[int]] = {}
 
     @property
-    def has_extra(self) -> bool:
-        return bool(self._extra)
+    def has_added(self) -> bool:
+        return bool(self._added)
 
     def append(self, row: Row) -> None:
-        """Add a row; its time, an aware datetime, determines its position."""
+        """Add a row at the position of its time, which must be an aware datetime."""
         time: datetime = row[self.time_field]
-        order = len(self._extra) + 1
-        place = (self._after(time) - 1, (time - _EPOCH) // _MICROSECOND, order)
-        self._extra.append((place, row))
-        self._extra.sort(key=lambda pair: pair[0])
+        order = len(self._added) + 1
+        position = (self._after(time) - 1, (time - _EPOCH) // _MICROSECOND, order)
+        self._added.append((position, row))
+        self._added.sort(key=lambda pair: pair[0])
 
     def time(self, number: int) -> datetime:
+        """Return the time of row `number`."""
         return self.start + self.step * (number // self.burst)
 
     def row(self, number: int) -> Row:
@@ -98,47 +103,48 @@ class Series:
         return (row for _, row in self.after(None, selection, ascending=ascending))
 
     def after(
-        self, place: Key | None, selection: Selection, *, ascending: bool
+        self, position: Key | None, selection: Selection, *, ascending: bool
     ) -> Iterator[tuple[Key, Row]]:
-        """Yield the selected rows after `place`, with their positions."""
-        seeded = self._seeded(place, selection, ascending=ascending)
-        if not self._extra:
+        """Yield the selected rows after `position`, with their positions."""
+        seeded = self._seeded(position, selection, ascending=ascending)
+        if not self._added:
             return seeded
         added = (
             pair
-            for pair in (self._extra if ascending else reversed(self._extra))
-            if self._wanted(pair[1], selection)
-            and (place is None or (pair[0] > place if ascending else pair[0] < place))
+            for pair in (self._added if ascending else reversed(self._added))
+            if self._is_selected(pair[1], selection)
+            and (position is None or (pair[0] > position if ascending else pair[0] < position))
         )
         return merge(seeded, added, key=lambda pair: pair[0], reverse=not ascending)
 
-    def any_after(self, place: Key, selection: Selection, *, ascending: bool) -> bool:
-        return next(self.after(place, selection, ascending=ascending), None) is not None
+    def any_after(self, position: Key, selection: Selection, *, ascending: bool) -> bool:
+        """Return True if there are selected rows after `position`."""
+        return next(self.after(position, selection, ascending=ascending), None) is not None
 
     def page(
-        self, place: Key | None, selection: Selection, *, ascending: bool, limit: int
+        self, position: Key | None, selection: Selection, *, ascending: bool, limit: int
     ) -> list[tuple[Key, Row]]:
-        """Return up to `limit` + 1 rows, so that the caller can tell whether there are more."""
-        return list(islice(self.after(place, selection, ascending=ascending), limit + 1))
+        """Return up to `limit` + 1 rows, so that the caller knows whether there are more."""
+        return list(islice(self.after(position, selection, ascending=ascending), limit + 1))
 
     def total(self, selection: Selection) -> int:
-        """Count the selected rows without creating them."""
+        """Return the number of selected rows, without creating them."""
         low, high = self._range(selection)
         offsets = self._matching(selection)
-        count = sum(self._wanted(row, selection) for _, row in self._extra)
+        count = sum(self._is_selected(row, selection) for _, row in self._added)
         if offsets is None:
             return count + max(0, high - low)
         return count + max(0, _rank(offsets, high) - _rank(offsets, low))
 
     def slice(self, selection: Selection, *, ascending: bool, skip: int, limit: int) -> list[Row]:
-        """Return the rows of one page of an offset-paged operation."""
+        """Return `limit` selected rows after the first `skip`, for pages by number."""
         offsets = self._matching(selection)
         low, high = self._range(selection)
-        if self._extra:
+        if self._added:
             return list(islice(self.rows(selection, ascending=ascending), skip, skip + limit))
         if offsets is None:
-            chosen = range(low, high) if ascending else range(high - 1, low - 1, -1)
-            return [self.row(number) for number in chosen[skip : skip + limit]]
+            numbers = range(low, high) if ascending else range(high - 1, low - 1, -1)
+            return [self.row(number) for number in numbers[skip : skip + limit]]
         first, last = _rank(offsets, low), _rank(offsets, high)
         ranks = range(first, last) if ascending else range(last - 1, first - 1, -1)
         size = len(offsets)
@@ -148,25 +154,26 @@ class Series:
         ]
 
     def _seeded(
-        self, place: Key | None, selection: Selection, *, ascending: bool
+        self, position: Key | None, selection: Selection, *, ascending: bool
     ) -> Iterator[tuple[Key, Row]]:
         low, high = self._range(selection)
-        if place is not None:
+        if position is not None:
             if ascending:
-                low = max(low, place[0] + 1)
+                low = max(low, position[0] + 1)
             else:
-                # An added row comes after the seeded row with its number.
-                high = min(high, place[0] + (1 if place[1:] != (0, 0) else 0))
+                # An added row comes after the seeded row with the same number.
+                high = min(high, position[0] + (1 if position[1:] != (0, 0) else 0))
         for number in _numbers(low, high, self._matching(selection), ascending=ascending):
             row = self.row(number)
             checked = number < 0 or selection.overlap
-            if not checked or self._wanted(row, selection):
+            if not checked or self._is_selected(row, selection):
                 yield (number, 0, 0), row
 
     def _old_version(self, number: int) -> int:
         return self.data_version - 1 - (-number - 1) % self.data_version
 
     def _range(self, selection: Selection) -> tuple[int, int]:
+        """Return the range of numbers that the versions and the window of a selection allow."""
         low, high = -self.old, self.count
         if selection.min_version >= self.data_version:
             low = 0
@@ -176,7 +183,7 @@ class Series:
             begin = selection.start - (self.longest if selection.overlap else timedelta(0))
             low = max(low, self._from(begin))
             if selection.overlap and self.count:
-                # The last session is still open, so it overlaps every later window.
+                # The last session is still open, so it overlaps all later windows.
                 low = min(low, self.count - 1)
         if selection.end is not None:
             high = min(high, self._after(selection.end))
@@ -196,19 +203,19 @@ class Series:
         return max(-self.old, min(self.count, number))
 
     def _matching(self, selection: Selection) -> list[int] | None:
-        """Return which of `PERIOD` consecutive rows pass the selection's test; None for all."""
+        """Return the numbers below `PERIOD` whose rows pass the test, or None without a test."""
         if selection.test is None:
             return None
-        known = self._offsets.get(selection.filter_key)
-        if known is None:
+        offsets = self._offsets.get(selection.filter_key)
+        if offsets is None:
             test = selection.test
-            known = [i for i in range(PERIOD) if test(self._build(i, self.start))]
+            offsets = [i for i in range(PERIOD) if test(self._build(i, self.start))]
             if len(self._offsets) > 256:
                 self._offsets.clear()
-            self._offsets[selection.filter_key] = known
-        return known
+            self._offsets[selection.filter_key] = offsets
+        return offsets
 
-    def _wanted(self, row: Row, selection: Selection) -> bool:
+    def _is_selected(self, row: Row, selection: Selection) -> bool:
         if row.get("data_version", self.data_version) < selection.min_version:
             return False
         begin: datetime = row[self.time_field]
@@ -221,12 +228,13 @@ class Series:
 
 
 def _rank(offsets: list[int], number: int) -> int:
-    """Count the matching rows before `number`, taking row 0 as the origin."""
-    turns, offset = divmod(number, PERIOD)
-    return turns * len(offsets) + bisect_left(offsets, offset)
+    """Return the number of matching rows from row 0 up to, but not including, `number`."""
+    periods, offset = divmod(number, PERIOD)
+    return periods * len(offsets) + bisect_left(offsets, offset)
 
 
 def _numbers(low: int, high: int, offsets: list[int] | None, *, ascending: bool) -> Iterator[int]:
+    """Yield the numbers from `low` to `high` (exclusive) that match `offsets`."""
     if offsets is None:
         yield from range(low, high) if ascending else range(high - 1, low - 1, -1)
         return

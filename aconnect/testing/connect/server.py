@@ -1,7 +1,7 @@
-"""The simulated Connect server: keys, nodes, versions and paths outside its API.
+"""The simulated Connect server: API keys, nodes, versions and paths outside the API.
 
-Decides what makes a server Connect. The operations are in `routes`; `base` has the sockets,
-the records and the scripts of faults.
+Decides how callers are authenticated and which node serves a request. The operations are in
+`routes`; sockets, recorded requests and scripted faults are in `base`.
 """
 
 from typing import Any, ClassVar, cast
@@ -25,17 +25,20 @@ from aconnect.testing.wire import Response, Route, RouteTable, Row, ServiceFault
 
 
 class FakeConnect(FakeServer[State]):
-    """A Posit Connect server on the loopback interface, with data, faults and a record.
+    """A Posit Connect server on the loopback interface, with data, faults and recorded requests.
 
     Args:
-        seed: What the server holds when it begins.
-        version: What it says it is and behaves like; None or "" hides it and means the newest.
-        prefix: Path that the server lives under, such as "/rsc".
-        nodes: How many nodes the cluster has; more than one makes tasks depend on cookies.
-        record: Keep every request in `requests`; off for benchmarks.
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        page_cache: How many encoded keyset pages are kept; about 170 KB each at 500 visits.
+        seed: The initial data of the server.
+        version: The version that the server reports and whose behavior it simulates. With None or
+            "", the server hides its version and behaves like the latest one.
+        prefix: The path below which the server is available, such as "/rsc".
+        nodes: The number of nodes in the cluster. If there are several, a task is only available to
+            clients whose cookie selects its node.
+        record: Record every request in `requests`; benchmarks switch this off.
+        host: The address to listen on.
+        port: The port to listen on; 0 selects a free port.
+        page_cache: The maximum number of encoded keyset pages in the cache; a page of 500 visits
+            takes about 170 KB.
     """
 
     root = "/__api__"
@@ -66,15 +69,15 @@ class FakeConnect(FakeServer[State]):
         )
         self.api_key = ADMIN_KEY
         self.nodes = nodes
-        self._turn = 0
+        self._last_node = 0
 
     async def stop(self) -> None:
-        """Close all connections, including those that wait, and stop listening."""
+        """Stop listening and close all connections, including those of requests in progress."""
         await super().stop()
         self.state.close()
 
     def api_key_for(self, username: str) -> str:
-        """Return a user's key, creating one if there is none."""
+        """Return an API key of a user; create one if there is none."""
         row = self.state.known_user(username)
         for key, guid in self.state.keys.items():
             if guid == row["guid"]:
@@ -84,20 +87,20 @@ class FakeConnect(FakeServer[State]):
         return key
 
     def user_session_token(self, username: str, content_guid: str) -> str:
-        """Return the token that content receives with a request of this viewer."""
+        """Return the session token that content receives with a request of this user."""
         return oauth_credentials.user_session_token(self.state, username, content_guid)
 
     def content_session_token(self, content_guid: str) -> str:
-        """Return the token of running content itself."""
+        """Return the session token of the running content itself."""
         return oauth_credentials.content_session_token(self.state, content_guid)
 
     def oauth_login(self, username: str, integration_guid: str) -> str:
-        """Create a session of a user with the service behind an integration; return its GUID."""
+        """Log a user in to the service of an integration and return the GUID of the session."""
         return oauth_sessions.log_in(self.state, username, integration_guid)
 
     def make_call(self, request: web.BaseRequest, path: str, query_string: str) -> Call:
-        """Assign a request to a node, and set a cookie if the client has none."""
-        node, fresh = self._node(request) if self.nodes > 1 else (1, False)
+        """Assign the request to a node; set a cookie if the client has none."""
+        node, needs_cookie = self._node(request) if self.nodes > 1 else (1, False)
         call = Call(
             self,
             request,
@@ -107,17 +110,17 @@ class FakeConnect(FakeServer[State]):
             version=self.version,
             features=self.features,
         )
-        if fresh:
+        if needs_cookie:
             call.set_cookie(f"rscid={node}; Path=/; HttpOnly")
         return call
 
     def _node(self, request: web.BaseRequest) -> tuple[int, bool]:
-        """Return the node that serves a request, and whether to set a cookie."""
-        given = request.cookies.get("rscid", "")
-        if given.isdecimal() and 1 <= int(given) <= self.nodes:
-            return int(given), False
-        self._turn = self._turn % self.nodes + 1
-        return self._turn, True
+        """Return the node that serves the request, and whether to set a cookie."""
+        cookie = request.cookies.get("rscid", "")
+        if cookie.isdecimal() and 1 <= int(cookie) <= self.nodes:
+            return int(cookie), False
+        self._last_node = self._last_node % self.nodes + 1
+        return self._last_node, True
 
     def outside(self, call: wire.Call[State]) -> Response:
         if call.path == "/__ping__" and call.request.method == "GET":
@@ -125,32 +128,32 @@ class FakeConnect(FakeServer[State]):
         return super().outside(call)
 
     def admit(self, call: wire.Call[State], route: Route) -> None:
-        """Authenticate the caller, and refuse it if its role is too low."""
+        """Authenticate the caller; raise a fault if its role is too low."""
         headers = call.request.headers
         # Behind Snowflake, the platform uses Authorization, and the key is in another header.
-        given = headers.get("X-RSC-Authorization") or headers.get("Authorization")
-        scheme, _, key = (given or "").partition(" ")
-        # Bootstrapping uses a token instead of a key, which the operation checks.
-        if route.public and (given is None or scheme == "Connect-Bootstrap"):
+        authorization = headers.get("X-RSC-Authorization") or headers.get("Authorization")
+        scheme, _, key = (authorization or "").partition(" ")
+        # Bootstrapping uses a token instead of an API key; the operation checks it.
+        if route.public and (authorization is None or scheme == "Connect-Bootstrap"):
             return
         guid = self.state.keys.get(key) if scheme.lower() == "key" else None
         user: Row | None = self.state.users.get(guid) if guid is not None else None
-        known = self.state.api_keys.get(key)
-        if user is None or (known is not None and _expired(known, self.state)):
+        details = self.state.api_keys.get(key)
+        if user is None or (details is not None and _expired(details, self.state)):
             raise ApiFault(401, 30, "The API key is missing or not valid.")
         if user["locked"]:
             raise ApiFault(403, 31, "The account is locked.")
         call.user = user
         role = user["user_role"]
-        if known is not None:
-            role = min(role, known["user_role"], key=ROLES.__getitem__)
-            known["active_time"] = self.state.now()
+        if details is not None:
+            role = min(role, details["user_role"], key=ROLES.__getitem__)
+            details["active_time"] = self.state.now()
         cast("Call", call).role = role
         if ROLES[role] < ROLES[route.role]:
             raise forbidden()
 
     def error(self, fault: ServiceFault) -> Response:
-        """Return an error in Connect's format."""
+        """Return an error response in the format of Connect."""
         return dialect.error(fault)
 
 

@@ -1,7 +1,7 @@
 """The state of a simulated server: its objects, its settings for tests, and its seed.
 
-Decides where things are kept. Rows are plain dicts in the newest form of the API; routes make them,
-and take away what an older version does not send.
+Decides where objects are stored. Rows are dicts in the latest format of the API. The routes create
+them, and remove the fields that older versions do not send.
 """
 
 from collections.abc import Callable
@@ -28,16 +28,16 @@ from aconnect.testing.wire import Row
 
 
 def guid_of(*parts: object) -> str:
-    """Return a GUID that depends only on the parts."""
+    """Return a GUID that only depends on the parts."""
     digest = blake2b(":".join(map(str, parts)).encode(), digest_size=16).digest()
     return str(UUID(bytes=digest, version=4))
 
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """The number of objects of a new server; the same seed creates the same data.
+    """The initial number of objects of each type; the same seed always produces the same data.
 
-    Visits, Shiny usage, audit logs and hits are made on demand and cost nothing at the start.
+    Visits, Shiny usage, audit logs and hits are created on demand and do not slow down the start.
     """
 
     visits: int = 0
@@ -45,13 +45,13 @@ class Seed:
     audit_logs: int = 0
     hits: int = 0
     users: int = 5
-    """At least 3: `admin`, `publisher` and `viewer`, then `user0003` and so on."""
+    """There are at least 3: `admin`, `publisher` and `viewer`, followed by `user0003` and so on."""
     groups: int = 2
     content: int = 3
     jobs: int = 0
-    """Finished jobs, distributed over the content."""
+    """Finished jobs, which are distributed over the content items."""
     queue: int = 0
-    """Waiting items, distributed over the queues."""
+    """Waiting items, which are distributed over the queues."""
     start: datetime = datetime(2025, 1, 1, tzinfo=UTC)
     """The time of the first row of each series."""
     step: timedelta = timedelta(seconds=7)
@@ -59,8 +59,7 @@ class Seed:
     burst: int = 1
     """The number of consecutive rows with the same time."""
     old_rows: int = 3
-    """Rows with old data versions before the first visit and session, in addition to their
-    numbers."""
+    """The number of additional rows with old data versions, before the first visit and session."""
 
 
 @dataclass(slots=True, eq=False)
@@ -74,16 +73,16 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class SessionToken:
-    """The meaning of a token of running content."""
+    """What a session token of running content stands for."""
 
     content_guid: str
     user_guid: str | None = None
-    """The viewer; None for the content's own token."""
+    """The user who views the content; None for the token of the content itself."""
 
 
 @dataclass(slots=True, eq=False)
 class State:
-    """All objects of a simulated server; tests may read and change them."""
+    """All objects of a simulated server; tests can inspect and change them."""
 
     seed: Seed
     features: Features
@@ -97,99 +96,100 @@ class State:
     keys: dict[str, str] = field(default_factory=dict[str, str])
     """User GUIDs by API key."""
     api_keys: dict[str, Row] = field(default_factory=dict[str, Row])
-    """Details of API keys, by key; a key that is only in `keys` works and is not listed."""
+    """Details of API keys, by key; a key that is only in `keys` is valid, but not listed."""
     groups: dict[str, Row] = field(default_factory=dict[str, Row])
     members: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """User GUIDs by GUID of the group."""
+    """User GUIDs by group GUID."""
     content: dict[str, Row] = field(default_factory=dict[str, Row])
     environment: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    """Environment variables by GUID of the content."""
+    """Environment variables by content GUID."""
     content_tags: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    """Tag ids by GUID of the content."""
+    """Tag ids by content GUID."""
     vanities: dict[str, Row] = field(default_factory=dict[str, Row])
-    """By GUID of the content."""
+    """By content GUID."""
     permissions: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
-    """By GUID of the content, then by id."""
+    """By content GUID and id."""
     bookmarks: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
-    """By GUID of the content, then by GUID of the user."""
+    """By content GUID and user GUID."""
     thumbnails: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    """By GUID of the content."""
+    """By content GUID."""
     bundles: dict[str, dict[str, Bundle]] = field(default_factory=dict[str, dict[str, Bundle]])
-    """By GUID of the content, then by id."""
+    """By content GUID and id."""
     tasks: dict[str, TaskState] = field(default_factory=dict[str, TaskState])
     jobs: dict[str, dict[str, JobState]] = field(default_factory=dict[str, dict[str, JobState]])
-    """By GUID of the content, then by key."""
+    """By content GUID and key."""
     repositories: dict[str, Row] = field(default_factory=dict[str, Row])
-    """Git repositories by GUID of the content."""
+    """Git repositories by content GUID."""
     schedules: dict[str, list[Row]] = field(default_factory=dict[str, list[Row]])
-    """The schedules of variants with their history, by GUID of the content."""
+    """Schedules of variants with their history, by content GUID."""
     queue: dict[str, Row] = field(default_factory=dict[str, Row])
-    """The queue, by id; an item without `started_time` is waiting."""
+    """Items of the queues by id; an item without `started_time` is waiting."""
     tags: dict[str, Row] = field(default_factory=dict[str, Row])
     """By id."""
     oauth_integrations: dict[str, Row] = field(default_factory=dict[str, Row])
-    """By GUID, with the secrets that are never sent."""
+    """By GUID, including the secrets that are never sent."""
     oauth_associations: dict[str, dict[str, datetime]] = field(
         default_factory=dict[str, dict[str, datetime]]
     )
-    """The creation times, by GUID of the content, then of the integration."""
+    """Creation times by content GUID and integration GUID."""
     oauth_sessions: dict[str, Row] = field(default_factory=dict[str, Row])
     oauth_clients: dict[str, Row] = field(default_factory=dict[str, Row])
     """By client id."""
     session_tokens: dict[str, SessionToken] = field(default_factory=dict[str, SessionToken])
-    """The tokens of running content and its viewers, by token."""
+    """The session tokens of running content and its viewers, by token."""
     variants: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
-    """By GUID of the content, then by key."""
+    """By content GUID and key."""
     remote_users: dict[str, Row] = field(default_factory=dict[str, Row])
-    """Users and groups of the directory, by ticket."""
+    """Users of the directory by ticket."""
     remote_groups: dict[str, Row] = field(default_factory=dict[str, Row])
+    """Groups of the directory by ticket."""
     environments: dict[str, Row] = field(default_factory=dict[str, Row])
     """Execution environments by GUID."""
     environment_permissions: dict[str, dict[str, Row]] = field(
         default_factory=dict[str, dict[str, Row]]
     )
-    """By GUID of the execution environment, then of the permission."""
+    """By GUID of the execution environment and of the permission."""
     runtime_caches: list[Row] = field(default_factory=list[Row])
     checks: dict[str, CheckState] = field(default_factory=dict[str, CheckState])
-    """Runs of system checks by id."""
+    """Runs of system checks, by id."""
     documentation: Row | None = None
     """The custom documentation."""
     hosts: list[Row] = field(default_factory=list[Row])
-    """The hosts of the server; one whose `last_seen` is None is always active."""
+    """The hosts of the server; a host whose `last_seen` is None is always active."""
     service_accounts: Row = field(default_factory=dict[str, object])
     service_tokens: dict[str, Row] = field(default_factory=dict[str, Row])
-    """By GUID, without their keys."""
+    """By GUID, without the keys."""
     deleted: set[str] = field(default_factory=set[str])
-    """GUIDs and ids of deleted objects; deleting them again returns code 17."""
+    """The GUIDs and ids of deleted objects; deleting them again returns code 17."""
     examples: dict[str, Row] = field(default_factory=dict[str, Row])
     """By name."""
     settings: Row = field(default_factory=dict[str, object])
-    """Merged into the response of `/server_settings`."""
+    """Settings that are merged into the response of `/server_settings`."""
 
     build_script: BuildScript = field(default_factory=BuildScript)
-    """The script of deployments, builds and renderings that start from now on."""
+    """The script of the deployments, builds and renderings that are started next."""
     check_script: BuildScript = field(default_factory=lambda: SYSTEM_CHECKS)
-    """The script of system checks that start from now on; see `CheckState`."""
+    """The script of the system checks that are started next; see `CheckState`."""
     hold_waits: bool = False
-    """Whether `wait` holds a request to a task even if nothing will happen by itself."""
+    """Whether `wait` delays the response to a poll even if the task does not advance with time."""
     authentication: Literal["password", "ldap", "google"] = "password"
-    """With a directory, `POST` of users and groups returns 119 and 120."""
+    """With a directory, creating users and groups with POST returns the codes 119 and 120."""
     bootstrap_secret: bytes = b"the secret of a simulated server"
-    """The secret for bootstrapping, which works if `users` is empty."""
+    """The secret for bootstrapping, which is possible if `users` is empty."""
     license_expired: bool = False
     end_cursor: Literal["null", "absent"] = "null"
-    """How the last keyset page encodes that there is no next one."""
+    """How the last keyset page indicates that there is no next page."""
     empty_last_page: bool = False
-    """Whether keyset paging ends with an empty page."""
+    """Whether an empty page follows the last keyset page."""
     public_url: str | None = None
-    """The address on which links in pages are based, if not the real one."""
+    """The base URL of the links in pages, if it differs from the URL of the server."""
     pages: PageCache = field(default_factory=lambda: PageCache(2100))
     now: Callable[[], datetime] = utc_now
     counters: dict[str, int] = field(default_factory=dict[str, int])
 
-    def next_number(self, kind: str) -> int:
-        """Return 1, 2, 3 and so on for each type."""
-        self.counters[kind] = number = self.counters.get(kind, 0) + 1
+    def next_number(self, object_type: str) -> int:
+        """Return the next number of a sequence (1, 2, 3, …) for each type of object."""
+        self.counters[object_type] = number = self.counters.get(object_type, 0) + 1
         return number
 
     def add_key(
@@ -202,7 +202,7 @@ class State:
         *,
         expires_at: datetime | None = None,
     ) -> Row:
-        """Add a key to the working and the listed ones."""
+        """Add a valid API key and its details."""
         self.keys[key] = user_guid
         row = self.api_keys[key] = {
             "id": str(self.next_number("key")),
@@ -215,35 +215,36 @@ class State:
         return row
 
     def user_named(self, username: str) -> Row | None:
+        """Return the user with this name, or None."""
         return next((row for row in self.users.values() if row["username"] == username), None)
 
     def known_user(self, username: str) -> Row:
-        """Return a user by name, or raise KeyError."""
+        """Return the user with this name; raise KeyError if there is none."""
         row = self.user_named(username)
         if row is None:
             raise KeyError(f"the server has no user {username!r}")
         return row
 
     def permit(self, content_guid: str, principal_guid: str, role: str) -> Row:
-        """Add a permission for a user or group, without the checks of the API."""
+        """Add or update the permission of a user or group, without the checks of the API."""
         entries = self.permissions.setdefault(content_guid, {})
         for row in entries.values():
             if row["principal_guid"] == principal_guid:
                 row["role"] = role
                 return row
         number = self.next_number("permission")
-        kind = "group" if principal_guid in self.groups else "user"
+        principal_type = "group" if principal_guid in self.groups else "user"
         row = entries[str(number)] = {
             "id": str(number),
             "content_guid": content_guid,
             "principal_guid": principal_guid,
-            "principal_type": kind,
+            "principal_type": principal_type,
             "role": role,
         }
         return row
 
     def forbid(self, principal_guid: str, *content_guids: str) -> None:
-        """Remove the permissions of a user or group for these content items."""
+        """Remove the permissions of a user or group on these content items."""
         for guid in content_guids:
             entries = self.permissions.get(guid, {})
             for number, row in list(entries.items()):
@@ -251,7 +252,7 @@ class State:
                     del entries[number]
 
     def roles_of(self, content_guid: str, user_guid: str) -> set[str]:
-        """Return the roles that permissions give a user, directly and through groups."""
+        """Return the roles that permissions grant to a user, directly and through groups."""
         return {
             row["role"]
             for row in self.permissions.get(content_guid, {}).values()
@@ -260,6 +261,7 @@ class State:
         }
 
     def tasks_running(self) -> list[TaskState]:
+        """Return the tasks that have not finished."""
         return [task for task in self.tasks.values() if not task.run.finished]
 
     def start_run(self, on_end: Callable[[Run], None]) -> Run:
@@ -267,13 +269,13 @@ class State:
         return Run(self.build_script, on_end, self.now, started=self.now())
 
     def add_task(self, run: Run, node: int, owner_guid: str) -> TaskState:
-        """Add a run as a task of a node."""
+        """Create a task for a run on a node."""
         task = TaskState(uuid4().hex[:16], node, run, owner_guid)
         self.tasks[task.id] = task
         return task
 
     def close(self) -> None:
-        """Close temporary files."""
+        """Close the temporary files of bundles."""
         for bundles in self.bundles.values():
             for bundle in bundles.values():
                 bundle.archive.close()

@@ -1,7 +1,7 @@
-"""What servers of each version support.
+"""The differences between versions of the server.
 
-Decides which behaviours, fields and spellings of ids a version has. It does not decide which
-operations exist: each route says since when and until when (`dialect.route`).
+Decides which behaviors, fields and types of ids a version has. The versions that have an operation
+are declared with its route (`dialect.route`).
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from aconnect.testing.wire import Row
 
 NEWEST = (9999, 0, 0)
-"""The version of a server that hides it: it behaves like the latest."""
+"""The version of a server that hides its version; it behaves like the latest one."""
 
 
 def parse_version(text: str | None) -> tuple[int, int, int]:
@@ -20,34 +20,34 @@ def parse_version(text: str | None) -> tuple[int, int, int]:
         return NEWEST
     match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
     if match is None:
-        raise ValueError(f"{text!r} is no version of Connect; write it like '2026.03.0'")
+        raise ValueError(f"{text!r} is not a version of Connect; use a form such as '2026.03.0'")
     return int(match[1]), int(match[2]), int(match[3] or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The differences between versions."""
+    """The features of a version."""
 
     string_ids: bool
-    """Ids of jobs, and those inside visits, are strings instead of numbers."""
+    """The ids of jobs, and the ids in visits, are strings instead of numbers."""
     modern_fields: bool
-    """Fields that were added after 2023 are sent."""
+    """The fields that were added after 2023 are sent."""
     task_code_141: bool
-    """A task on another node is code 141 instead of 4."""
+    """The code for a task on another node is 141 instead of 4."""
     render_task_id: bool
-    """Rendering returns `task_id` instead of the old task."""
+    """Rendering returns `task_id` instead of a task in the old format."""
     vanity_include: bool
     group_prefix_pages: bool
-    """Groups found by prefix end; older servers repeat page 1 for ever."""
+    """Pages of groups with a prefix end after page 1; older servers repeat page 1 endlessly."""
     permission_upsert: bool
-    """Adding an existing permission changes it; older servers refuse."""
+    """Adding an existing permission updates it; older servers return an error."""
     deploy_activate: bool
     multipart_upload: bool
     hits_filter: bool
 
     @classmethod
     def of(cls, version: tuple[int, int, int]) -> "Features":
-        """Return the features of `version`; changes without a source are assumed for 2024.01."""
+        """Return the features of `version`; undocumented changes are assumed to be in 2024.01."""
         modern = version >= (2024, 1, 0)
         return cls(
             string_ids=modern,
@@ -86,22 +86,22 @@ LATER_FIELDS: Mapping[str, frozenset[str]] = {
     "job": frozenset({"content_id", "content_guid", "variant_key", "error", "skip_reason"}),
     "visit": frozenset({"id", "path", "user_agent"}),
 }
-"""Fields of each type that were added after 2023."""
+"""The fields of each type of object that were added after 2023."""
 
 
 NUMERIC_IDS: Mapping[str, frozenset[str]] = {
     "job": frozenset({"id", "ppid", "pid", "app_id", "variant_id", "bundle_id"}),
     "visit": frozenset({"rendering_id", "bundle_id"}),
 }
-"""Ids that older versions send as numbers."""
+"""The ids that older versions send as numbers."""
 
 
-def aged(kind: str, row: Row, features: Features) -> Row:
-    """Return a row as a server with `features` sends it."""
+def downgrade(object_type: str, row: Row, features: Features) -> Row:
+    """Return a row in the format of a server with these features."""
     if features.modern_fields and features.string_ids:
         return row
-    later = LATER_FIELDS.get(kind, frozenset())
-    numeric = NUMERIC_IDS.get(kind, frozenset())
+    later = LATER_FIELDS.get(object_type, frozenset())
+    numeric = NUMERIC_IDS.get(object_type, frozenset())
     return {
         name: int(value) if name in numeric and value is not None else value
         for name, value in row.items()

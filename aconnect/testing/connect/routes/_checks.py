@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar, cast
 
-from aconnect.testing.connect.dialect import ApiFault, Call, already_gone, bad_request, not_found
+from aconnect.testing.connect.dialect import ApiFault, Call, already_deleted, bad_request, not_found
 from aconnect.testing.connect.paging import parse_time
 from aconnect.testing.wire import Row
 
@@ -74,7 +74,7 @@ def existing(objects: Mapping[str, T], key: str, what: str) -> T:
 
 def missing(call: Call, mark: str, what: str) -> ApiFault:
     """Report that an object does not exist, or with code 17 that it was deleted before."""
-    return already_gone(what) if mark in call.state.deleted else not_found(what)
+    return already_deleted(what) if mark in call.state.deleted else not_found(what)
 
 
 def remove_from(

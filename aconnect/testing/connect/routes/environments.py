@@ -23,7 +23,7 @@ from aconnect.testing.connect.routes._checks import (
     remove_from,
 )
 from aconnect.testing.connect.state import State, guid_of
-from aconnect.testing.connect.versions import aged
+from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Response, Row, empty, ok
 
 LANGUAGES = ("python", "nodejs", "quarto", "r", "tensorflow")
@@ -172,7 +172,7 @@ def _mounts(given: list[object]) -> list[Row]:
 def list_environments(call: Call) -> Response:
     """List the environments that the caller may use."""
     rows = [row for row in call.state.environments.values() if _may_use(call, row)]
-    return ok([aged("environment", row, call.features) for row in rows])
+    return ok([downgrade("environment", row, call.features) for row in rows])
 
 
 @route("POST", "/v1/environments", role="administrator", since=_SINCE)
@@ -193,13 +193,13 @@ async def create_environment(call: Call) -> Response:
     row = new_environment(guid, state.next_number("environment"), name, state.now(), **fields)
     state.environments[guid] = row
     state.environment_permissions[guid] = {}
-    return ok(aged("environment", row, call.features))
+    return ok(downgrade("environment", row, call.features))
 
 
 @route("GET", "/v1/environments/{guid}", role="publisher", since=_SINCE)
 def get_environment(call: Call) -> Response:
     """Get one environment."""
-    return ok(aged("environment", _environment(call), call.features))
+    return ok(downgrade("environment", _environment(call), call.features))
 
 
 @route("PUT", "/v1/environments/{guid}", role="administrator", since=_SINCE)
@@ -207,7 +207,7 @@ async def update_environment(call: Call) -> Response:
     """Replace the changeable fields of an environment."""
     row = _environment(call, edit=True)
     row.update(_judged(call, await call.fields()), updated_time=call.state.now())
-    return ok(aged("environment", row, call.features))
+    return ok(downgrade("environment", row, call.features))
 
 
 @route("DELETE", "/v1/environments/{guid}", role="administrator", since=_SINCE)

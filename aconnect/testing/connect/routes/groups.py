@@ -5,7 +5,7 @@ from uuid import uuid4
 from aconnect.testing.connect.dialect import (
     ApiFault,
     Call,
-    already_gone,
+    already_deleted,
     bad_request,
     forbidden,
     not_found,
@@ -23,7 +23,7 @@ from aconnect.testing.connect.routes._checks import (
     remove_from,
 )
 from aconnect.testing.connect.state import State, guid_of
-from aconnect.testing.connect.versions import aged
+from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Response, Row, empty, ok
 
 
@@ -53,7 +53,7 @@ def _group(call: Call, name: str = "guid", *, edit: bool = False) -> Row:
 
 def _sent(call: Call, row: Row) -> Row:
     count = len(call.state.members.get(row["guid"], ()))
-    return aged("group", {**row, "member_count": count}, call.features)
+    return downgrade("group", {**row, "member_count": count}, call.features)
 
 
 def _refuse_taken(call: Call, name: str, own: Row | None = None) -> None:
@@ -182,7 +182,7 @@ def get_members(call: Call) -> Response:
         reverse=not call.flag("asc_order", default=True),
     )
     if not call.features.modern_fields:
-        rows = [aged("user", row, call.features) for row in rows]
+        rows = [downgrade("user", row, call.features) for row in rows]
         return ok({"current_page": 1, "total": len(rows), "results": rows})
     return offset(call, rows, size=10, high=100_000)
 
@@ -205,6 +205,6 @@ def remove_member(call: Call) -> Response:
     """Remove a user from a group."""
     members = call.state.members[_group(call, "group_guid", edit=True)["guid"]]
     if call.args["user_guid"] not in members:
-        raise already_gone("The membership")
+        raise already_deleted("The membership")
     members.remove(call.args["user_guid"])
     return empty()

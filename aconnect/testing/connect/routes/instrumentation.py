@@ -31,7 +31,7 @@ def get_shiny_usage(call: Call) -> Response:
 def _cached(call: Call, series: Series, *, min_version: int, overlap: bool = False) -> Response:
     """Return a page, encoded once for all equal requests unless rows were added."""
     state = call.state
-    if series.has_extra:
+    if series.has_added:
         return _page(call, series, min_version, overlap=overlap)
     forwarded = call.request.headers.get("X-Forwarded-Host")
     key = (

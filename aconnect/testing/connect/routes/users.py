@@ -29,7 +29,7 @@ from aconnect.testing.connect.routes._checks import (
     remove_from,
 )
 from aconnect.testing.connect.state import State, guid_of
-from aconnect.testing.connect.versions import aged
+from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Response, Row, empty, ok
 
 ADMIN_KEY = "fake-administrator-key"
@@ -117,13 +117,13 @@ def _matches_prefix(row: Row, prefix: str) -> bool:
 @route("GET", "/v1/user")
 def get_current_user(call: Call) -> Response:
     """Return the caller."""
-    return ok(aged("user", call.user, call.features))
+    return ok(downgrade("user", call.user, call.features))
 
 
 @route("GET", "/v1/users/{guid}")
 def get_user(call: Call) -> Response:
     """Get one user."""
-    return ok(aged("user", _user(call), call.features))
+    return ok(downgrade("user", _user(call), call.features))
 
 
 @route("GET", "/v1/users")
@@ -148,7 +148,7 @@ def find_users(call: Call) -> Response:
     sort = one_of(call, "sort", _SORTS, "username")
     rows.sort(key=lambda row: _order(row[sort]), reverse=not call.flag("asc_order", default=True))
     if not call.features.modern_fields:
-        rows = [aged("user", row, call.features) for row in rows]
+        rows = [downgrade("user", row, call.features) for row in rows]
     return offset(call, rows, single=bool(prefix))
 
 
@@ -180,7 +180,7 @@ def search_remote_users(call: Call) -> Response:
         for ticket, row in call.state.remote_users.items()
         if _matches_prefix(row, prefix)
     ]
-    rows = [aged("user", row, call.features) for row in rows[:limit]]
+    rows = [downgrade("user", row, call.features) for row in rows[:limit]]
     return ok({"current_page": 1, "total": len(rows), "results": rows})
 
 
@@ -200,7 +200,7 @@ async def create_user(call: Call) -> Response:
     _refuse_role(role)
     _refuse_taken(call, found["username"])
     found["user_role"] = role
-    return ok(aged("user", _store(call, found), call.features))
+    return ok(downgrade("user", _store(call, found), call.features))
 
 
 @route("PUT", "/v1/users", role="administrator")
@@ -212,10 +212,12 @@ async def create_remote_user(call: Call) -> Response:
         present = call.state.user_named(str(ticket).removeprefix("ticket-"))
         if present is None:
             raise not_found("The temporary ticket")
-        return ok(aged("user", present, call.features))
+        return ok(downgrade("user", present, call.features))
     _refuse_taken(call, row["username"])
     del call.state.remote_users[ticket]
-    return ok(aged("user", _store(call, {name: row[name] for name in _EDITABLE}), call.features))
+    return ok(
+        downgrade("user", _store(call, {name: row[name] for name in _EDITABLE}), call.features)
+    )
 
 
 def _refuse_role(role: str | None) -> None:

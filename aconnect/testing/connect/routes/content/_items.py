@@ -8,7 +8,7 @@ from typing import Any
 
 from aconnect.testing.connect.dialect import Call, bad_request, forbidden
 from aconnect.testing.connect.routes._checks import existing
-from aconnect.testing.connect.versions import aged
+from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Row
 
 RENDERED = frozenset({"quarto-static", "rmd-static", "jupyter-static", "jupyter-voila"})
@@ -129,7 +129,7 @@ def included(call: Call) -> frozenset[str]:
 def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) -> Row:
     """Return a content item as this caller receives it from this server."""
     state, guid, url = call.state, row["guid"], call.host.url
-    sent = aged("content", row, call.features)
+    sent = downgrade("content", row, call.features)
     owns = row["owner_guid"] == call.user["guid"]
     sent = {
         **sent,

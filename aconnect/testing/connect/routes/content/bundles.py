@@ -21,7 +21,7 @@ from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
 from aconnect.testing.connect.routes._checks import existing, remove_from
 from aconnect.testing.connect.routes.content._items import content_of
 from aconnect.testing.connect.state import Bundle, State
-from aconnect.testing.connect.versions import aged
+from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Response, Row, empty, ok
 
 _MANIFEST_LIMIT = 5 << 20
@@ -138,13 +138,13 @@ def bundle_of(call: Call) -> Bundle:
 def get_bundles(call: Call) -> Response:
     """List bundles, newest first, not paged."""
     found = reversed(_bundles(call).values())
-    return ok([aged("bundle", bundle.row, call.features) for bundle in found])
+    return ok([downgrade("bundle", bundle.row, call.features) for bundle in found])
 
 
 @route("GET", "/v1/content/{guid}/bundles/{id}")
 def get_bundle(call: Call) -> Response:
     """Get one bundle."""
-    return ok(aged("bundle", bundle_of(call).row, call.features))
+    return ok(downgrade("bundle", bundle_of(call).row, call.features))
 
 
 @route("DELETE", "/v1/content/{guid}/bundles/{id}")
@@ -195,7 +195,7 @@ async def upload_bundle(call: Call) -> Response:
         raise
     row = store(call.state, content, call.user["guid"], archive, manifest, call.state.now())
     row["metadata"] |= {name: metadata.get(name) for name in row["metadata"]}
-    return ok(aged("bundle", row, call.features))
+    return ok(downgrade("bundle", row, call.features))
 
 
 def _check_length(call: Call) -> None:

@@ -9,7 +9,7 @@ from aconnect.testing.connect.progress import BuildScript, JobState, Run
 from aconnect.testing.connect.routes._checks import existing
 from aconnect.testing.connect.routes.content._items import RENDERED, content_of
 from aconnect.testing.connect.state import State, guid_of
-from aconnect.testing.connect.versions import aged
+from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Response, Row, empty, ok
 
 _ACTIVE = 0
@@ -91,13 +91,13 @@ def job_of(call: Call, *, poll: bool = False) -> JobState:
 def get_jobs(call: Call) -> Response:
     """List jobs, newest first, not paged."""
     found = reversed(_jobs(call).values())
-    return ok([aged("job", job.row, call.features) for job in found])
+    return ok([downgrade("job", job.row, call.features) for job in found])
 
 
 @route("GET", "/v1/content/{guid}/jobs/{key}")
 def get_job(call: Call) -> Response:
     """Get one job."""
-    return ok(aged("job", job_of(call).row, call.features))
+    return ok(downgrade("job", job_of(call).row, call.features))
 
 
 @route("DELETE", "/v1/content/{guid}/jobs/{key}")
@@ -119,7 +119,7 @@ def kill_job(call: Call) -> Response:
         "result": "Order to kill job registered",
     }
     return ok(
-        aged("job", order, call.features) if call.features.modern_fields else _old_order(order)
+        downgrade("job", order, call.features) if call.features.modern_fields else _old_order(order)
     )
 
 

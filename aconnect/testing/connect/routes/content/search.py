@@ -4,10 +4,10 @@ from collections.abc import Callable
 from operator import itemgetter
 
 from aconnect.testing.connect.dialect import Call, route
-from aconnect.testing.connect.paging import cut
+from aconnect.testing.connect.paging import offset_page
 from aconnect.testing.connect.routes._checks import is_descending, one_of
 from aconnect.testing.connect.routes.content._items import included, may_view, sent_content
-from aconnect.testing.connect.searching import Filters, Misfit, Test, select, truth
+from aconnect.testing.connect.searching import Filters, InvalidFilterError, Test, select, truth
 from aconnect.testing.wire import Response, Row, ok
 
 _CONTENT_SORTS = {"name", "title", "created_time", "last_deployed_time", "app_mode"}
@@ -29,7 +29,7 @@ def sorted_page(call: Call, rows: list[Row], sorts: set[str], sort: str) -> Row:
     sort = one_of(call, "sort", sorts, sort)
     present = [row for row in rows if row[sort] is not None]
     present.sort(key=itemgetter(sort), reverse=is_descending(call, "asc"))
-    return cut(call, present + [row for row in rows if row[sort] is None])
+    return offset_page(call, present + [row for row in rows if row[sort] is None])
 
 
 def _content_text(row: Row) -> str:
@@ -58,7 +58,9 @@ def _content_filters(call: Call) -> Filters:
         )
 
     def package(_: tuple[str, ...]) -> Test:
-        raise Misfit("The simulated server does not search packages; 'package' was ignored")
+        raise InvalidFilterError(
+            "The simulated server does not search packages; 'package' was ignored"
+        )
 
     def sent(row: Row, word: str, field: str) -> bool:
         return bool(sent_content(call, row, frozenset({word}))[field])

@@ -1,7 +1,7 @@
 """The storage of content, from the sizes of its stored bundles."""
 
 from aconnect.testing.connect.dialect import Call, route
-from aconnect.testing.connect.paging import MAX_LIMIT, cut
+from aconnect.testing.connect.paging import MAX_LIMIT, offset_page
 from aconnect.testing.connect.routes._checks import is_descending, one_of
 from aconnect.testing.connect.routes.content._items import content_of
 from aconnect.testing.wire import Response, Row, ok
@@ -53,7 +53,7 @@ def list_content_storage(call: Call) -> Response:
     ]
     rows.sort(key=lambda row: row["bundles"][sort], reverse=descending)
     size = call.integer("page_size", 20, 1, MAX_LIMIT)
-    return ok({**cut(call, rows, size=size), "total_pages": -(-len(rows) // size)})
+    return ok({**offset_page(call, rows, size=size), "total_pages": -(-len(rows) // size)})
 
 
 @route("GET", "/v1/content/{guid}/storage", role="administrator", since=_SINCE)

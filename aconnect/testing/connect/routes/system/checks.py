@@ -1,7 +1,7 @@
 """System checks: runs that advance with every request, as tasks do."""
 
 from aconnect.testing.connect.dialect import Call, not_found, route
-from aconnect.testing.connect.progress import SYSTEM_CHECKS, CheckState, Run, nothing
+from aconnect.testing.connect.progress import SYSTEM_CHECKS, CheckState, Run, do_nothing
 from aconnect.testing.connect.routes._checks import TEXT_NULL, chosen, existing, remove_from
 from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Response, empty, ok
@@ -33,7 +33,7 @@ async def start_checks(call: Call) -> Response:
     hostname = body.get("hostname") or state.hosts[0]["hostname"]
     if hostname not in {host["hostname"] for host in state.hosts}:
         raise not_found("The host")
-    run = Run(state.check_script, nothing, state.now, started=state.now())
+    run = Run(state.check_script, do_nothing, state.now, started=state.now())
     number = str(state.next_number("check"))
     check = state.checks[number] = CheckState(number, hostname, run)
     return ok(check.row())
