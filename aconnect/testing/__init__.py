@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     from aconnect.testing.connect.progress import BuildScript
     from aconnect.testing.connect.server import FakeConnect
     from aconnect.testing.connect.state import Seed, State
+    from aconnect.testing.limits import ConcurrencyLimit, RateLimit
     from aconnect.testing.looker import FakeLooker
     from aconnect.testing.serving import serve
     from aconnect.testing.wire import Recorded
 
 __all__ = [
     "BuildScript",
+    "ConcurrencyLimit",
     "FakeAuthentik",
     "FakeCloudEndure",
     "FakeConnect",
     "FakeLooker",
+    "RateLimit",
     "Recorded",
     "Seed",
     "State",
@@ -39,10 +42,12 @@ __all__ = [
 
 _MODULES = {
     "BuildScript": "connect.progress",
+    "ConcurrencyLimit": "limits",
     "FakeAuthentik": "authentik",
     "FakeCloudEndure": "cloudendure",
     "FakeConnect": "connect.server",
     "FakeLooker": "looker",
+    "RateLimit": "limits",
     "Recorded": "wire",
     "Seed": "connect.state",
     "State": "connect.state",

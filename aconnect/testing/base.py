@@ -47,6 +47,7 @@ from aiohttp import web
 
 from aconnect.testing.exchange import ServedExchange
 from aconnect.testing.faults import Fault
+from aconnect.testing.limits import ConcurrencyLimit, RateLimit
 from aconnect.testing.routing import router_for
 from aconnect.testing.wire import Call, Recorded, Response, Route, RouteTable, ServiceFault, text
 
@@ -60,6 +61,8 @@ class Options(TypedDict, total=False):
     record: bool
     host: str
     port: int
+    rate_limit: RateLimit | None
+    concurrency_limit: ConcurrencyLimit | None
 
 
 class FakeServer(ABC, Generic[S]):
@@ -72,6 +75,8 @@ class FakeServer(ABC, Generic[S]):
         record: Record every request in `requests`; benchmarks switch this off.
         host: The address to listen on.
         port: The port to listen on; 0 selects a free port.
+        rate_limit: The requests per second that the server accepts; by default any number.
+        concurrency_limit: The requests that it performs at the same time; by default any number.
     """
 
     root: ClassVar[str]
@@ -87,8 +92,16 @@ class FakeServer(ABC, Generic[S]):
         record: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
+        rate_limit: RateLimit | None = None,
+        concurrency_limit: ConcurrencyLimit | None = None,
     ) -> None:
         self.state: S = state
+        self.rate_limit = rate_limit
+        self.concurrency_limit = concurrency_limit
+        self.outage: Fault | None = None
+        """A fault that is applied to every request while it is set."""
+        self.refused: int = 0
+        """The number of requests that exceeded a limit."""
         self.requests: list[Recorded] = []
         self.elsewhere_requests: list[Recorded] = []
         self.prefix: str = "/" + prefix.strip("/") if prefix.strip("/") else ""
@@ -230,7 +243,27 @@ class FakeServer(ABC, Generic[S]):
             fault = self._next_fault(request.method, path)
             if fault is not None:
                 return await exchange.apply(fault)
+        if self.outage is not None:
+            return await exchange.apply(self.outage)
+        if self.rate_limit is not None and not self.rate_limit.accepts():
+            self.refused += 1
+            return await exchange.apply(self.rate_limit.refusal)
+        if self.concurrency_limit is not None:
+            return await self._perform(exchange, self.concurrency_limit)
         return await exchange.send(await exchange.response())
+
+    async def _perform(
+        self, exchange: ServedExchange, limit: ConcurrencyLimit
+    ) -> web.StreamResponse:
+        """Perform an operation, unless too many are being performed."""
+        if limit.in_progress >= limit.limit:
+            self.refused += 1
+            return await exchange.apply(limit.refusal)
+        limit.in_progress += 1
+        try:
+            return await exchange.send(await exchange.response())
+        finally:
+            limit.in_progress -= 1
 
     def _next_fault(self, method: str, path: str) -> Fault | None:
         for i, (methods, paths, fault) in enumerate(self._script):

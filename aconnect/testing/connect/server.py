@@ -4,12 +4,12 @@ Decides how callers are authenticated and which node serves a request. The opera
 `routes`; sockets, recorded requests and scripted faults are in `base`.
 """
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Unpack, cast
 
 from aiohttp import web
 
 from aconnect.testing import wire
-from aconnect.testing.base import FakeServer
+from aconnect.testing.base import FakeServer, Options
 from aconnect.testing.connect import dialect
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
 from aconnect.testing.connect.routes import ROUTES
@@ -31,14 +31,16 @@ class FakeConnect(FakeServer[State]):
         seed: The initial data of the server.
         version: The version that the server reports and whose behavior it simulates. With None or
             "", the server hides its version and behaves like the latest one.
-        prefix: The path below which the server is available, such as "/rsc".
         nodes: The number of nodes in the cluster. If there are several, a task is only available to
             clients whose cookie selects its node.
+        page_cache: The maximum number of encoded keyset pages in the cache; a page of 500 visits
+            takes about 170 KB.
+        prefix: The path below which the server is available, such as "/rsc".
         record: Record every request in `requests`; benchmarks switch this off.
         host: The address to listen on.
         port: The port to listen on; 0 selects a free port.
-        page_cache: The maximum number of encoded keyset pages in the cache; a page of 500 visits
-            takes about 170 KB.
+        rate_limit: The requests per second that the server accepts; by default any number.
+        concurrency_limit: The requests that it performs at the same time; by default any number.
     """
 
     root = "/__api__"
@@ -49,12 +51,9 @@ class FakeConnect(FakeServer[State]):
         seed: Seed | None = None,
         *,
         version: str | None = "2026.06.0",
-        prefix: str = "",
         nodes: int = 1,
-        record: bool = True,
-        host: str = "127.0.0.1",
-        port: int = 0,
         page_cache: int = 2100,
+        **options: Unpack[Options],
     ) -> None:
         number = parse_version(version)
         self.version = version
@@ -62,10 +61,7 @@ class FakeConnect(FakeServer[State]):
         super().__init__(
             seeded_state(seed or Seed(), self.features, page_cache),
             version=number,
-            prefix=prefix,
-            record=record,
-            host=host,
-            port=port,
+            **options,
         )
         self.api_key = ADMIN_KEY
         self.nodes = nodes
