@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aconnect._core.events import (
         AttemptFailed,
         CallFinished,
+        CallsHeldBack,
         CallStarted,
         Event,
         PageFetched,
@@ -41,6 +42,7 @@ __all__ = [
     "AttemptFailed",
     "CallFinished",
     "CallStarted",
+    "CallsHeldBack",
     "Client",
     "Connection",
     "Event",
@@ -65,8 +67,8 @@ __all__ = [
 # to import than click.
 _HOMES = {
     "_core.events": (
-        *("AttemptFailed", "CallFinished", "CallStarted", "Event", "PageFetched"),
-        *("RetryScheduled", "TaskProgress"),
+        *("AttemptFailed", "CallFinished", "CallStarted", "CallsHeldBack", "Event"),
+        *("PageFetched", "RetryScheduled", "TaskProgress"),
     ),
     "_core.limits": ("Limits",),
     "_core.message": ("Response", "StreamingResponse", "Upload"),

@@ -17,7 +17,8 @@
     │   └── ServerError               5xx
     ├── TransportError                no complete response was received
     │   ├── ConnectionFailedError     could not connect: name, refusal, proxy
-    │   │   └── CertificateError      the server's certificate is not trusted
+    │   │   ├── CertificateError      the server's certificate is not trusted
+    │   │   └── OutageError           not sent, because the server has not responded for a while
     │   ├── ConnectTimeoutError       could not connect in time
     │   ├── ReadTimeoutError          connected, but nothing more was received in time
     │   ├── ConnectionLostError       the connection broke before the response was complete
@@ -59,6 +60,7 @@ __all__ = [
     "InvalidArgumentError",
     "MethodNotAllowedError",
     "NotFoundError",
+    "OutageError",
     "PageLoopError",
     "PermissionDeniedError",
     "PollTimeoutError",
@@ -91,7 +93,10 @@ class AconnectError(Exception):
     """Base of all errors that this library raises on purpose."""
 
     attempts: tuple[Attempt, ...] = ()
-    """All attempts except the last, oldest first; empty if there was only one."""
+    """All attempts except the last, oldest first; empty if there was only one.
+
+    Of more than ten, the first five and the last five.
+    """
 
     def __str__(self) -> str:
         text = super().__str__()
@@ -100,7 +105,7 @@ class AconnectError(Exception):
         failures = dict.fromkeys(attempt.failure for attempt in self.attempts)
         before = "; ".join(list(failures)[-3:])
         others = f"; before: {before}" if before not in text else ""
-        return f"{text} (after {len(self.attempts) + 1} attempts{others})"
+        return f"{text} (after {self.attempts[-1].number + 1} attempts{others})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__)
@@ -154,6 +159,8 @@ class ApiError(AconnectError):
         """What to do about it, if that is known."""
         self.retry_after = retry_after
         """The `Retry-After` header as received."""
+        self.retry_after_seconds: float | None = None
+        """The wait in seconds that the server asked for with it; None if it did not."""
 
     def __str__(self) -> str:
         code = f", code {self.code}" if self.code is not None else ""
@@ -214,6 +221,10 @@ class ConnectionFailedError(TransportError):
 
 class CertificateError(ConnectionFailedError):
     """The server's certificate is not trusted, so nothing was sent."""
+
+
+class OutageError(ConnectionFailedError):
+    """Not sent, because no call has got a response from the server for a while."""
 
 
 class ConnectTimeoutError(TransportError):

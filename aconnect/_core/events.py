@@ -14,6 +14,7 @@ __all__ = [
     "AttemptFailed",
     "CallFinished",
     "CallStarted",
+    "CallsHeldBack",
     "Event",
     "PageFetched",
     "RetryScheduled",
@@ -46,6 +47,8 @@ class AttemptFailed(Event, frozen=True, kw_only=True):
     elapsed: float
     """Seconds since the call began."""
     failure: str
+    refused: bool = False
+    """Whether the server refused it for now (429, 503): all calls are then sent more slowly."""
 
 
 class RetryScheduled(Event, frozen=True, kw_only=True):
@@ -56,6 +59,14 @@ class RetryScheduled(Event, frozen=True, kw_only=True):
     """The number of the next attempt."""
     delay: float
     """Seconds until the next attempt."""
+
+
+class CallsHeldBack(Event, frozen=True, kw_only=True):
+    """All calls of the client wait; `operation` is the one whose failure caused this."""
+
+    seconds: float
+    requested: bool
+    """Whether the server asked for it (`Retry-After`); otherwise no call got through."""
 
 
 class CallFinished(Event, frozen=True, kw_only=True):

@@ -52,16 +52,19 @@ class RetryBudget:
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """How many calls a client makes at once."""
+    """How many calls a client makes at once.
+
+    Within these bounds, the limit on calls in flight follows what the server accepts.
+    """
 
     initial: int = 64
-    """Initial limit on calls in flight."""
+    """Initial limit on calls in flight; so many may be refused before anything is learned."""
     minimum: int = 1
-    """Lower bound of that limit."""
+    """Lower bound of that limit; a server that accepts fewer calls at once refuses the others."""
     maximum: int = 256
     """Upper bound of that limit."""
     backoff: float = 0.7
-    """Factor applied to the limit when the server is overloaded."""
+    """Factor applied to the limit when the server responds too late."""
     rate: float | None = None
     """Upper bound of calls per second; None for no limit."""
     burst: int = 20
@@ -79,41 +82,8 @@ class Limits(Struct, frozen=True, kw_only=True):
             raise ValueError(f"Limits(rate={self.rate}, burst={self.burst}) must be above 0")
 
 
-# Responses in flight when a limit falls belong to earlier requests; they say nothing about it.
-_SETTLE: Final = 1.0
+# A sum of many small parts may fall a little short of a whole.
 _ROUNDING: Final = 1e-9
-
-
-class AdaptiveLimit:
-    """The number of calls in flight that the server seems able to handle.
-
-    It grows by one for every full round of successes while it is what holds callers back, and falls
-    by a factor on overload (429, 503, timeouts), at most once a second.
-    """
-
-    __slots__ = ("_fell", "_limit", "limits")
-
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self._limit = float(limits.initial)
-        self._fell: float | None = None
-
-    @property
-    def limit(self) -> int:
-        """How many calls may be in flight."""
-        return int(self._limit)
-
-    def succeeded(self, *, saturated: bool) -> None:
-        """Record a response; `saturated` is whether callers had to wait for a permit."""
-        if saturated and self._limit < self.limits.maximum:
-            self._limit = min(self.limits.maximum, self._limit + 1.0 / self._limit)
-
-    def overloaded(self, now: float) -> None:
-        """Record an overload."""
-        if self._fell is not None and now - self._fell < _SETTLE:
-            return
-        self._fell = now
-        self._limit = max(float(self.limits.minimum), self._limit * self.limits.backoff)
 
 
 class TokenBucket:
@@ -131,7 +101,8 @@ class TokenBucket:
         """Return the seconds until a token is available after those for `ahead` earlier callers."""
         refill = 0.0 if self._last is None else max(0.0, now - self._last) * self.rate
         tokens = min(float(self.burst), self._tokens + refill)
-        return max(0.0, (ahead + 1 - tokens) / self.rate)
+        missing = ahead + 1 - tokens
+        return missing / self.rate if missing > _ROUNDING else 0.0
 
     def take(self, now: float) -> float:
         """Take a token and return 0.0, or return the seconds until one is available."""
@@ -139,7 +110,6 @@ class TokenBucket:
             elapsed = max(0.0, now - self._last)
             self._tokens = min(float(self.burst), self._tokens + elapsed * self.rate)
         self._last = now
-        # A sum of many small parts may fall a little short of a whole.
         if self._tokens < 1.0 - _ROUNDING:
             return (1.0 - self._tokens) / self.rate
         self._tokens = max(0.0, self._tokens - 1.0)

@@ -2,7 +2,7 @@
 
 What decides is whether the server can have acted on the attempt: a call that never connected may
 always be repeated, a call whose response was lost only if it is idempotent, and a call that the
-server explicitly rejected for now (429, 503) always.
+server explicitly refused for now (429, 503) always.
 """
 
 from __future__ import annotations
@@ -21,21 +21,37 @@ from aconnect.errors import (
     ConnectionFailedError,
     ConnectionLostError,
     ConnectTimeoutError,
+    OutageError,
     ReadTimeoutError,
 )
 
 _NOT_NOW: Final = frozenset({429, 503})
 _TRANSIENT: Final = frozenset({408, 425, 500, 502, 504})
+# The wait of a single call that is refused again, in seconds: the second time, and at most.
+_REFUSAL: Final = 0.25
+_LONGEST_REFUSAL: Final = 5.0
 _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Return True if the server refused a call for now, without having carried it out."""
+    return isinstance(error, ApiError) and error.status in _NOT_NOW
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
     """How failed attempts are repeated; times in seconds."""
 
     attempts: int = 5
-    """How often a call is sent at most; 1 disables retries."""
+    """How many attempts may fail; 1 disables retries.
+
+    An attempt that is refused for now (429, 503) is not counted, because the server has not
+    carried it out: a call is given up for its deadline, and not because the server is busy.
+    """
     deadline: float | None = 300.0
-    """For the whole call with all attempts and waits; None for no limit."""
+    """For the whole call with all attempts and waits; None for no limit.
+
+    A transfer (an upload, or a streamed response) may take longer, but no attempt starts later.
+    """
     base: float = 0.25
     """The first wait is a random part of this, the next of twice this, and so on."""
     cap: float = 20.0
@@ -68,7 +84,7 @@ def is_retryable(
     status, None if it does not.
     """
     if isinstance(error, ConnectionFailedError | ConnectTimeoutError):
-        return not isinstance(error, CertificateError)
+        return not isinstance(error, CertificateError | OutageError)
     if isinstance(error, ConnectionLostError | ReadTimeoutError):
         return idempotent
     if isinstance(error, ApiError):
@@ -79,31 +95,44 @@ def is_retryable(
     return False
 
 
-def retry_after(value: str | None, now: float) -> float | None:
+def retry_after(value: str | None, now: float, *, date: str | None = None) -> float | None:
     """Parse a `Retry-After` header: seconds or an HTTP date; None if it is neither.
 
-    `now` is the time since the epoch. RFC 9110, 10.2.3; some servers send fractions of a second.
+    A date is compared with the `Date` header of the same response, because the clocks of the server
+    and of this machine may differ, and with `now`, the time since the epoch, if there is none. RFC
+    9110, 10.2.3; some servers send fractions of a second.
     """
     if value is None:
         return None
     value = value.strip()
     if _SECONDS.fullmatch(value):
         return float(value)
+    when = _parse_date(value)
+    if when is None:
+        return None
+    sent = _parse_date(date) if date is not None else None
     try:
-        when = parsedate_to_datetime(value)
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        return max(0.0, (when - datetime.fromtimestamp(now, UTC)).total_seconds())
-    except (TypeError, ValueError, OverflowError):
+        return max(0.0, (when - (sent or datetime.fromtimestamp(now, UTC))).total_seconds())
+    except (ValueError, OverflowError, OSError):
         return None
 
 
+def _parse_date(text: str) -> datetime | None:
+    """Parse an HTTP date; None if it is invalid."""
+    try:
+        when = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
+
+
+def seconds_text(seconds: float) -> str:
+    """Return a number of seconds for a message, with one decimal at most."""
+    return f"{seconds:.1f}".removesuffix(".0") + " s"
+
+
 def backoff_delay(
-    policy: RetryPolicy,
-    *,
-    attempt: int,
-    requested: float | None,
-    random: Callable[[], float],
+    policy: RetryPolicy, *, attempt: int, requested: float | None, random: Callable[[], float]
 ) -> float:
     """Return the seconds to wait after attempt number `attempt` failed.
 
@@ -115,6 +144,17 @@ def backoff_delay(
         # A little more than requested, spread, for the same reason; but no hammering if it is 0.
         delay = max(delay, requested + random() * min(policy.base, requested))
     return delay
+
+
+def refusal_delay(*, refusals: int, random: Callable[[], float]) -> float:
+    """Return the seconds that a call waits by itself after its `refusals`-th refusal.
+
+    The first time there is no wait, because all calls of a client are held back together. A call
+    that is refused again may be refused for a reason of its own, and must not be sent at each turn.
+    """
+    if refusals < 2:
+        return 0.0
+    return random() * min(_LONGEST_REFUSAL, _REFUSAL * 2.0 ** min(refusals - 2, 60))
 
 
 def is_exhausted(

@@ -21,13 +21,16 @@ from aconnect._core.events import (
 from aconnect._core.limits import RetryBudget
 from aconnect._core.message import Request, Response
 from aconnect._core.redaction import shown_target
-from aconnect._core.retry import RetryPolicy
+from aconnect._core.retry import RetryPolicy, is_refusal
+from aconnect._transport.limiter import Limiter
 from aconnect._transport.retrying import RetryLoop
 from aconnect.errors import AconnectError, ApiError, Attempt, DeadlineExceededError
 
 T = TypeVar("T")
 
 _CALLS: Final = itertools.count(1)
+_KEPT: Final = 5
+"""How many of the first and of the last failed attempts are kept."""
 
 
 class Call(Generic[T]):
@@ -36,33 +39,42 @@ class Call(Generic[T]):
     def __init__(
         self,
         request: Request,
-        attempt: Callable[[Request], Awaitable[T]],
+        attempt: Callable[[Request, float], Awaitable[T]],
         *,
         title: str,
         began: float,
         policy: RetryPolicy,
+        is_transfer: bool,
         dialect: Dialect,
         budget: RetryBudget,
+        limiter: Limiter,
         clock: Clock,
         notify: Callable[[Callable[[], Event]], None],
     ) -> None:
         self.request = request
         self.downgraded = False
+        self.failures = 0
+        """How many attempts have failed, without refusals."""
+        self.refusals = 0
+        """How many attempts the server has refused for now."""
         self.policy = policy
         self.dialect = dialect
         self.budget = budget
+        self.limiter = limiter
         self.clock = clock
         self._attempt = attempt
         self._title = title
         self._began = began
+        self._is_transfer = is_transfer
         self._notify = notify
         self._number = next(_CALLS)
         self._failed: list[Attempt] = []
+        self._keeps_place = True
 
     @property
     def attempts(self) -> int:
         """How often the request was sent."""
-        return len(self._failed) + 1
+        return self._failed[-1].number + 1 if self._failed else 1
 
     def elapsed(self) -> float:
         """Return the seconds since the call began."""
@@ -81,7 +93,7 @@ class Call(Generic[T]):
         )
         try:
             try:
-                return await self._attempt(request)
+                return await self._attempt(request, self._began)
             except AconnectError as error:
                 return await self.retry(error)
         except BaseException as error:
@@ -103,7 +115,7 @@ class Call(Generic[T]):
 
     async def retry(self, failure: AconnectError) -> T:
         """Continue after the first attempt failed."""
-        self._notify_failure(failure)
+        self._record_failure(failure)
         try:
             return await RetryLoop(self).resume(failure, self._next_attempt)
         except AconnectError as error:
@@ -114,19 +126,23 @@ class Call(Generic[T]):
             raise last from error
 
     async def _next_attempt(self) -> T:
+        # A refused call keeps its place in line. A failed one goes to the end, so that in an outage
+        # the calls take turns in finding out whether it is over.
+        place = self._began if self._keeps_place else self.clock.monotonic()
         try:
-            return await self._attempt(self.request)
+            return await self._attempt(self.request, place)
         except AconnectError as error:
             if isinstance(error, ApiError) and self.request.deletes and self.dialect.is_gone(error):
                 # An earlier attempt deleted it, and only its response was lost.
                 return cast("T", Response(status=204, headers={}))
-            self._notify_failure(error)
+            self._record_failure(error)
             raise
 
     def _overdue(self, error: AconnectError) -> AconnectError:
         deadline = self.policy.deadline
         if (
             deadline is None
+            or self._is_transfer
             or self.elapsed() < deadline
             or isinstance(error, ApiError | DeadlineExceededError)
         ):
@@ -136,7 +152,12 @@ class Call(Generic[T]):
             f"{summary(error)}"
         )
 
-    def _notify_failure(self, failure: BaseException) -> None:
+    def _record_failure(self, failure: BaseException) -> None:
+        self._keeps_place = refused = is_refusal(failure)
+        if refused:
+            self.refusals += 1
+        else:
+            self.failures += 1
         attempt, elapsed = self.attempts, self.elapsed()
         self._notify(
             lambda: AttemptFailed(
@@ -145,14 +166,19 @@ class Call(Generic[T]):
                 attempt=attempt,
                 elapsed=elapsed,
                 failure=summary(failure),
+                refused=refused,
             )
         )
 
     def schedule_retry(self, failure: BaseException, delay: float) -> None:
         """Record an attempt that is followed by another one."""
+        if self._keeps_place:
+            delay = max(delay, self.limiter.held_back)
         self._failed.append(
             Attempt(number=self.attempts, elapsed=self.elapsed(), failure=summary(failure))
         )
+        if len(self._failed) > 2 * _KEPT:
+            del self._failed[_KEPT]
         self._notify(
             lambda: RetryScheduled(
                 operation=self.request.operation,

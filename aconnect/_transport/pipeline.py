@@ -1,4 +1,4 @@
-"""What a call passes through, from outside in: events, retries, permit, one attempt, judgement.
+"""What a call passes through, from outside in: events, retries, its turn, one attempt, judgement.
 
 The first attempt goes out with as little as possible around it; what only failures and subscribers
 need (`calls`) is created when there are any.
@@ -16,7 +16,7 @@ import msgspec
 
 from aconnect._core.clock import Clock
 from aconnect._core.dialect import Dialect
-from aconnect._core.events import Event, Subscriber
+from aconnect._core.events import CallsHeldBack, Event, Subscriber
 from aconnect._core.limits import RetryBudget
 from aconnect._core.message import (
     NO_OPTIONS,
@@ -26,24 +26,31 @@ from aconnect._core.message import (
     StreamingResponse,
     Upload,
 )
+from aconnect._core.pace import Ticket
 from aconnect._core.redaction import Secret, redact
-from aconnect._transport.calls import Call
+from aconnect._core.retry import is_refusal, retry_after
+from aconnect._transport.calls import Call, summary
 from aconnect._transport.deprecation import warn_caller
-from aconnect._transport.limiter import Limiter
+from aconnect._transport.limiter import Limiter, NotAdmittedError, Patience
 from aconnect._transport.options import Options
 from aconnect._transport.session import Session
 from aconnect._transport.signin import SignIn
 from aconnect.errors import (
     AconnectError,
     ApiError,
+    ConnectionFailedError,
+    ConnectionLostError,
     ConnectTimeoutError,
     DeadlineExceededError,
+    OutageError,
     ReadTimeoutError,
 )
 
 T = TypeVar("T")
 
 _UNAUTHORIZED: Final = 401
+_GATEWAY_FAILED: Final = frozenset({502, 504})
+"""The statuses of a proxy that got no response."""
 _MAX_ERROR_BODY: Final = 64 * 1024
 
 Credentials = Mapping[str, str]
@@ -131,15 +138,17 @@ class Pipeline:
         began = self.options.clock.monotonic()
         attempt = self._attempt if self.auth is None else self._signed_in
         if self.subscribers:
-            observed = self._call(request, call, began, partial(attempt, call=call, began=began))
+            again = partial(attempt, call=call, began=began)
+            observed = self._call(request, call, began, again)
             response = await observed.observed()
             response.attempts = observed.attempts
             observed.finished(response.status)
         else:
             try:
-                response = await attempt(request, call, began, first=True)
+                response = await attempt(request, began, call, began, first=True)
             except AconnectError as error:
-                retried = self._call(request, call, began, partial(attempt, call=call, began=began))
+                again = partial(attempt, call=call, began=began)
+                retried = self._call(request, call, began, again)
                 response = await retried.retry(error)
                 response.attempts = retried.attempts
         responses = _responses.get()
@@ -154,7 +163,7 @@ class Pipeline:
         """Make a call whose response body is read chunk by chunk.
 
         It is retried until a response begins; a later failure is raised, because the caller has
-        seen a part already. The permit is kept until the body is done.
+        seen a part already. It counts as in flight until the body is done.
         """
         self._budget.earn()
         began = self.options.clock.monotonic()
@@ -177,19 +186,20 @@ class Pipeline:
         request: Request,
         call: CallOptions,
         began: float,
-        attempt: Callable[[Request], Awaitable[T]],
+        attempt: Callable[[Request, float], Awaitable[T]],
         *,
         is_transfer: bool = False,
     ) -> Call[T]:
-        deadline = None if is_transfer else self._deadline(request, call)
         return Call(
             request,
             attempt,
             title=self._title(request),
             began=began,
-            policy=msgspec.structs.replace(self.options.retry, deadline=deadline),
+            policy=msgspec.structs.replace(self.options.retry, deadline=self._deadline(call)),
+            is_transfer=is_transfer or isinstance(request.body, Upload),
             dialect=self.dialect,
             budget=self._budget,
+            limiter=self._limiter,
             clock=self.options.clock,
             notify=self.notify,
         )
@@ -197,97 +207,154 @@ class Pipeline:
     async def _attempt(
         self,
         request: Request,
+        place: float,
         call: CallOptions,
         began: float,
         *,
         first: bool = False,
         credentials: Credentials | None = None,
     ) -> Response:
-        """Make one attempt."""
-        borrower = object()
+        """Make one attempt; `place` is the time that determines its place in line."""
         limiter = self._limiter
-        waited = not limiter.try_acquire(borrower) and await self._acquire(
-            request, call, borrower, began
-        )
+        ticket = limiter.try_enter(began) if first else None
+        late = ticket is None or call.deadline is not None
+        if ticket is None:
+            ticket = await self._enter(request, place, call, began)
         try:
-            late = waited or not first or call.deadline is not None
             remaining = self._remaining(request, call, began) if late else None
             response = await self.session.send(
                 request, self.options, call, credentials or call.credentials, remaining
             )
-        except (ReadTimeoutError, ConnectTimeoutError):
-            limiter.overloaded()
+        except BaseException as error:
+            self._failed(request, ticket, error)
             raise
-        finally:
-            limiter.release(borrower)
         if response.status < 300:
-            limiter.succeeded()
+            limiter.accepted(ticket)
+            limiter.left()
             self._warn_deprecated(request, response.headers)
             return response
-        raise self._error(request, response, credentials or call.credentials)
+        raise self._refused(request, ticket, response, credentials or call.credentials)
 
     async def _signed_in(
-        self, request: Request, call: CallOptions, began: float, *, first: bool = False
+        self,
+        request: Request,
+        place: float,
+        call: CallOptions,
+        began: float,
+        *,
+        first: bool = False,
     ) -> Response:
         """Make an attempt with fetched credentials; once more with fresh ones if refused."""
         auth = self.auth
         if auth is None or request.anonymous or call.credentials is not None:
-            return await self._attempt(request, call, began, first=first)
+            return await self._attempt(request, place, call, began, first=first)
         credentials = await auth.headers()
         try:
-            return await self._attempt(request, call, began, credentials=credentials)
+            return await self._attempt(request, place, call, began, credentials=credentials)
         except ApiError as error:
             if error.status != _UNAUTHORIZED:
                 raise
         # The server did nothing, so this is safe for every call.
         auth.forget(credentials)
-        return await self._attempt(request, call, began, credentials=await auth.headers())
+        return await self._attempt(request, place, call, began, credentials=await auth.headers())
 
     async def _open(
-        self, request: Request, call: CallOptions, began: float
+        self, request: Request, place: float, call: CallOptions, began: float
     ) -> tuple[AsyncExitStack, StreamingResponse]:
         auth = None if request.anonymous or call.credentials is not None else self.auth
         credentials = call.credentials if auth is None else await auth.headers()
-        borrower = object()
-        await self._acquire(request, call, borrower, began, is_transfer=True)
+        ticket = await self._enter(request, place, call, began)
         async with AsyncExitStack() as stack:
-            stack.callback(self._limiter.release, borrower)
-            stream = await stack.enter_async_context(
-                self.session.stream(request, self.options, call, credentials)
-            )
+            try:
+                stream = await stack.enter_async_context(
+                    self.session.stream(request, self.options, call, credentials)
+                )
+                body = b"" if stream.status < 300 else await _error_body(stream)
+            except BaseException as error:
+                self._failed(request, ticket, error)
+                raise
             if stream.status >= 300:
-                body = b""
-                async for chunk in stream:
-                    body += chunk
-                    if len(body) > _MAX_ERROR_BODY:
-                        break
                 if auth is not None and credentials and stream.status == _UNAUTHORIZED:
                     auth.forget(credentials)
                 response = Response(status=stream.status, headers=stream.headers, body=body)
-                raise self._error(request, response, credentials)
-            self._warn_deprecated(request, stream.headers)
-            return stack.pop_all(), stream
+                raise self._refused(request, ticket, response, credentials)
+            self._limiter.accepted(ticket)
+            async with AsyncExitStack() as closing:
+                closing.callback(self._limiter.left)
+                await closing.enter_async_context(stack.pop_all())
+                self._warn_deprecated(request, stream.headers)
+                return closing.pop_all(), stream
         raise AssertionError  # pragma: no cover  the stack swallows nothing
 
-    async def _acquire(
+    async def _enter(
+        self, request: Request, place: float, call: CallOptions, began: float
+    ) -> Ticket:
+        """Wait until the request may be sent."""
+        deadline, policy = self._deadline(call), self.options.retry
+        patience = Patience(None if deadline is None else began + deadline, policy.max_retry_after)
+        try:
+            return await self._limiter.enter(place, patience)
+        except NotAdmittedError as error:
+            raise self._not_sent(request, error, deadline) from error
+
+    def _not_sent(
+        self, request: Request, reason: NotAdmittedError, deadline: float | None
+    ) -> AconnectError:
+        """Return the public error for a call that could not be sent in time."""
+        title = self._title(request)
+        if reason.refusal is not None:
+            reason.refusal.add_note(f"{title} was not sent, because the server asked to wait")
+            return reason.refusal
+        if reason.outage is not None:
+            return OutageError(
+                f"{title}: not sent, because the server has not responded to any call for a while; "
+                f"the last failure: {summary(reason.outage)}"
+            )
+        return DeadlineExceededError(
+            f"{title}: not sent before the deadline ({deadline} s), because {reason}; "
+            f"{self._limiter.limit} calls may be in flight"
+        )
+
+    def _failed(self, request: Request, ticket: Ticket, error: BaseException) -> None:
+        """Learn from an attempt that has got no response."""
+        if isinstance(error, ConnectionFailedError | ConnectionLostError):
+            held_back = self._limiter.failed(ticket, error)
+        elif isinstance(error, ReadTimeoutError | ConnectTimeoutError):
+            held_back = self._limiter.failed(ticket, error, is_slow=True)
+        else:
+            # Cancelled, or something that says nothing about what the server can bear.
+            held_back = 0.0
+            self._limiter.left()
+        self._notify_held_back(request, held_back, requested=False)
+
+    def _refused(
         self,
         request: Request,
-        call: CallOptions,
-        borrower: object,
-        began: float,
-        *,
-        is_transfer: bool = False,
-    ) -> bool:
-        def remaining() -> float | None:
-            return None if is_transfer else self._remaining(request, call, began)
+        ticket: Ticket,
+        response: Response,
+        credentials: Credentials | None,
+    ) -> ApiError:
+        """Return the error of an unsuccessful response, and learn from it."""
+        error = self._error(request, response, credentials)
+        if is_refusal(error):
+            most = self.options.retry.max_retry_after
+            held_back = self._limiter.refused(ticket, error, most)
+        elif error.status in _GATEWAY_FAILED and self.dialect.is_transient(error) is not False:
+            held_back = self._limiter.failed(ticket, error)
+        else:
+            held_back = 0.0
+            self._limiter.accepted(ticket)
+            self._limiter.left()
+        self._notify_held_back(request, held_back, requested=bool(error.retry_after_seconds))
+        return error
 
-        try:
-            return await self._limiter.acquire(borrower, remaining)
-        except TimeoutError as error:
-            raise DeadlineExceededError(
-                f"{self._title(request)}: no permit to send it before the deadline "
-                f"({self._deadline(request, call)} s); {self._limiter.limit} calls may be in flight"
-            ) from error
+    def _notify_held_back(self, request: Request, seconds: float, *, requested: bool) -> None:
+        if seconds:
+            self.notify(
+                lambda: CallsHeldBack(
+                    operation=request.operation, seconds=seconds, requested=requested
+                )
+            )
 
     def _warn_deprecated(self, request: Request, headers: Mapping[str, str]) -> None:
         """Warn once of an operation, whichever of the clients made of this one calls it."""
@@ -299,27 +366,37 @@ class Pipeline:
     def _error(
         self, request: Request, response: Response, credentials: Credentials | None
     ) -> ApiError:
-        if response.status in {429, 503}:
-            self._limiter.overloaded()
         # A token that is valid for this call only is not among the client's secrets.
         own = (Secret(value.rpartition(" ")[2]) for value in (credentials or {}).values())
         secrets = [*self._secrets, *request.secrets, *own]
-        return self.dialect.error(request, response, self.api_root, secrets)
+        error = self.dialect.error(request, response, self.api_root, secrets)
+        error.retry_after_seconds = retry_after(
+            error.retry_after, self.options.clock.time(), date=response.headers.get("Date")
+        )
+        return error
 
     def _remaining(self, request: Request, call: CallOptions, began: float) -> float | None:
-        """Return the seconds that remain for a call; None if there is no deadline."""
-        deadline = self._deadline(request, call)
-        if deadline is None:
+        """Return the seconds that remain for a call; None if an attempt has no limit."""
+        deadline = self._deadline(call)
+        if deadline is None or isinstance(request.body, Upload):
+            # The time of an upload depends on its size.
             return None
         return max(began + deadline - self.options.clock.monotonic(), 0.001)
 
-    def _deadline(self, request: Request, call: CallOptions) -> float | None:
+    def _deadline(self, call: CallOptions) -> float | None:
         """Return the seconds for a whole call; None if there is no limit."""
-        if isinstance(request.body, Upload):
-            # The time depends on the size.
-            return None
         limits = [t for t in (self.options.retry.deadline, call.deadline) if t is not None]
         return min(limits, default=None)
 
     def _title(self, request: Request) -> str:
         return f"{request.method} {self.api_root}{request.path}"
+
+
+async def _error_body(stream: StreamingResponse) -> bytes:
+    """Read the body of an unsuccessful response, or as much as a message needs."""
+    body = b""
+    async for chunk in stream:
+        body += chunk
+        if len(body) > _MAX_ERROR_BODY:
+            break
+    return body

@@ -23,9 +23,12 @@ from aconnect._core.retry import (
     RetryPolicy,
     backoff_delay,
     is_exhausted,
+    is_refusal,
     is_retryable,
-    retry_after,
+    refusal_delay,
+    seconds_text,
 )
+from aconnect._transport.limiter import Limiter
 from aconnect.errors import ApiError
 
 T = TypeVar("T")
@@ -42,6 +45,10 @@ class RetriedCall(Protocol):
 
     It is then sent at once, whatever the policy: the server did nothing.
     """
+    failures: int
+    """How many attempts have failed, without refusals."""
+    refusals: int
+    """How many attempts the server has refused for now."""
 
     @property
     def policy(self) -> RetryPolicy: ...
@@ -51,6 +58,9 @@ class RetriedCall(Protocol):
 
     @property
     def budget(self) -> RetryBudget: ...
+
+    @property
+    def limiter(self) -> Limiter: ...
 
     @property
     def clock(self) -> Clock: ...
@@ -88,7 +98,8 @@ class RetryLoop(AsyncRetrying):
                     _set_failure(state, error)
             elif isinstance(action, DoSleep):
                 state.prepare_for_next_attempt()
-                await self._clock.sleep(action)
+                if action > 0:
+                    await self._clock.sleep(action)
             else:
                 result: T = action
                 return result
@@ -118,19 +129,24 @@ class RetryIfSafe(retry_base):
 
 
 class WaitBackoff(wait_base):
-    """Wait with full jitter, and at least as long as the server asks for."""
+    """Wait with full jitter, and at least as long as the server asks for.
+
+    A refused call waits in line instead, where the server's request holds all calls back.
+    """
 
     def __init__(self, call: RetriedCall) -> None:
         self._call = call
 
     def __call__(self, retry_state: RetryCallState) -> float:
-        if self._call.downgraded:
+        call = self._call
+        if call.downgraded:
             return 0.0
+        failure, requested = _failure(retry_state), _requested_wait(retry_state)
+        if is_refusal(failure):
+            refusals = 0 if requested else call.refusals
+            return refusal_delay(refusals=refusals, random=random.random)
         return backoff_delay(
-            self._call.policy,
-            attempt=retry_state.attempt_number,
-            requested=_requested_wait(retry_state, self._call.clock),
-            random=random.random,
+            call.policy, attempt=call.failures, requested=requested, random=random.random
         )
 
 
@@ -141,33 +157,61 @@ class StopIfExhausted(stop_base):
         self._call = call
 
     def __call__(self, retry_state: RetryCallState) -> bool:
-        return not self._call.downgraded and is_exhausted(
-            self._call.policy,
-            attempt=retry_state.attempt_number,
-            elapsed=self._call.elapsed(),
-            delay=retry_state.upcoming_sleep,
-            requested=_requested_wait(retry_state, self._call.clock),
+        call = self._call
+        if call.downgraded:
+            return False
+        failure, requested = _failure(retry_state), _requested_wait(retry_state)
+        stops = is_exhausted(
+            call.policy,
+            # Refusals are not counted, unless there is only one attempt.
+            attempt=1 if is_refusal(failure) else call.failures,
+            elapsed=call.elapsed(),
+            delay=max(retry_state.upcoming_sleep, requested or 0.0),
+            requested=requested,
         )
+        if stops and requested and isinstance(failure, ApiError):
+            failure.hint = _explain_wait(call.policy, requested, failure.hint)
+        return stops
 
 
 class StopIfOverBudget(stop_base):
-    """Stop if the retry budget is exhausted; otherwise take one retry from it."""
+    """Stop if the retry budget is exhausted; otherwise take one retry from it.
+
+    It guards against amplifying failures. A call that was refused for now is sent again at a pace
+    that the server accepts, and in an outage one call at a time is sent, so both are free.
+    """
 
     def __init__(self, call: RetriedCall) -> None:
         self._call = call
 
     def __call__(self, retry_state: RetryCallState) -> bool:
         call = self._call
-        if call.downgraded or call.budget.spend(call.clock.monotonic()):
+        if call.downgraded or is_refusal(_failure(retry_state)) or call.limiter.is_outage:
+            return False
+        if call.budget.spend(call.clock.monotonic()):
             return False
         _failure(retry_state).add_note(_NO_BUDGET)
         return True
 
 
-def _requested_wait(state: RetryCallState, clock: Clock) -> float | None:
+def _explain_wait(policy: RetryPolicy, requested: float, hint: str) -> str:
+    """Return the hint of an error, with the wait that the server asked for."""
+    wait = f"the server asks to wait {seconds_text(requested)}"
+    if wait in hint:
+        return hint
+    if requested > policy.max_retry_after:
+        wait += (
+            f", longer than RetryPolicy.max_retry_after ({seconds_text(policy.max_retry_after)})"
+        )
+    elif policy.deadline is not None:
+        wait += f", and the deadline is {seconds_text(policy.deadline)} after the call began"
+    return f"{hint}; {wait}" if hint else wait
+
+
+def _requested_wait(state: RetryCallState) -> float | None:
     """Return the wait that the server asked for, in seconds."""
     failure = _failure(state)
-    return retry_after(failure.retry_after, clock.time()) if isinstance(failure, ApiError) else None
+    return failure.retry_after_seconds if isinstance(failure, ApiError) else None
 
 
 def _set_failure(state: RetryCallState, failure: BaseException) -> None:

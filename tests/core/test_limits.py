@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from aconnect._core.limits import AdaptiveLimit, Limits, RetryBudget, TokenBucket
+from aconnect._core.limits import Limits, RetryBudget, TokenBucket
 
 STEPS = st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), max_size=200)
 
@@ -55,51 +55,6 @@ def test_budget_survives_a_clock_that_goes_back():
     assert budget.spend(100.0)
     assert not budget.spend(0.0)
     assert not budget.spend(0.5)
-
-
-LIMITS = st.tuples(*[st.integers(1, 50)] * 3).flatmap(
-    lambda three: st.builds(
-        Limits,
-        minimum=st.just(min(three)),
-        initial=st.just(sorted(three)[1]),
-        maximum=st.just(max(three)),
-        backoff=st.floats(0.01, 0.99),
-    )
-)
-
-
-@given(LIMITS, st.lists(st.tuples(st.sampled_from(["ok", "full", "over"]), st.floats(0, 3))))
-def test_adaptive(limits, steps):
-    """The limit stays in its bounds, grows only if callers wait, falls once a second at most."""
-    limit = AdaptiveLimit(limits)
-    assert limit.limit == limits.initial
-    now, fell = 0.0, None
-    for step, elapsed in steps:
-        now += elapsed
-        before = limit.limit
-        if step == "over":
-            limit.overloaded(now)
-            if limit.limit < before:
-                assert fell is None or now - fell >= 1.0
-                fell = now
-            assert limit.limit <= before
-        else:
-            limit.succeeded(saturated=step == "full")
-            assert before <= limit.limit <= before + 1
-            assert limit.limit == before or step == "full"
-        assert limits.minimum <= limit.limit <= limits.maximum
-
-
-def test_adaptive_grows_by_one_a_round():
-    """A full round of successes adds about one, up to the maximum, even from the minimum."""
-    limit = AdaptiveLimit(Limits(minimum=1, initial=10, maximum=12))
-    for _ in range(11):
-        limit.succeeded(saturated=True)
-    assert limit.limit == 11
-    limit = AdaptiveLimit(Limits(minimum=1, initial=1, maximum=4))
-    for _ in range(100):
-        limit.succeeded(saturated=True)
-    assert limit.limit == 4
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """The server never receives more than the limits allow, and permits are always released."""
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
 
-from aconnect import Limits, RetryPolicy, Timeout, errors
+from aconnect import NO_RETRY, Limits, RetryPolicy, Timeout, errors
 from aconnect._transport.clock import SYSTEM_CLOCK
-from aconnect._transport.limiter import Limiter
+from aconnect._transport.limiter import Limiter, Patience
 from aconnect.testing import VirtualClock, faults
 
 
@@ -19,7 +20,7 @@ async def gate(raw_server):
         waiting = most = served = 0
         server: Any
         open: asyncio.Event
-        status = b"200 OK"
+        limit = 1000
 
     gate = Gate()
     gate.open = asyncio.Event()
@@ -27,12 +28,15 @@ async def gate(raw_server):
     async def handler(reader, writer):
         while True:
             await reader.readuntil(b"\r\n\r\n")
+            if gate.waiting >= gate.limit:
+                writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+                continue
             gate.waiting += 1
             gate.most = max(gate.most, gate.waiting)
             await gate.open.wait()
             gate.waiting -= 1
             gate.served += 1
-            writer.write(b"HTTP/1.1 %b\r\nContent-Length: 2\r\n\r\n{}" % gate.status)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
     gate.server = await raw_server(handler)
     return gate
@@ -62,50 +66,76 @@ async def test_calls_at_once(connect, gate, arrived, most):
     assert (gate.most, gate.served) == (most, 30)
 
 
-async def test_limit_falls_and_grows(connect, gate, arrived):
-    """Overload lowers the limit; success under load raises it again."""
-    limits = Limits(initial=10, maximum=12, backoff=0.5)
-    client = await connect(gate.server.url, limits=limits, retry=RetryPolicy(attempts=1))
-    gate.open.set()
-    gate.status = b"503 Busy"
-    with pytest.raises(errors.ServerError):
-        await client.me()
-    gate.status = b"200 OK"
-    gate.open.clear()
+async def test_limit_falls_and_grows(connect, gate, arrived, clock):
+    """Refusals lower the limit to what is left in flight; success raises it again."""
+    client = await connect(gate.server.url, limits=Limits(initial=10, maximum=12))
+    gate.limit = 4
     calls = [asyncio.create_task(client.me()) for _ in range(200)]
-    await arrived(5)
-    assert gate.waiting == 5
+    await arrived(4)
+    assert gate.waiting == 4
+    assert client.max_in_flight == 4
+    gate.limit = 1000
+    clock.advance(10)
     gate.open.set()
     await asyncio.gather(*calls)
     assert client.max_in_flight > 5
     assert gate.most <= 12
 
 
-async def test_limit_falls_under_waiting_callers():
-    """A limit that falls while callers wait applies to them as well."""
-    limiter = Limiter(Limits(initial=8, maximum=8, backoff=0.25), VirtualClock())
-    release, most = asyncio.Event(), 0
+async def test_timeouts_lower_the_limit(connect, gate):
+    """A server that does not respond in time is sent fewer calls at once."""
+    limits = Limits(initial=10, maximum=12, backoff=0.5)
+    client = await connect(gate.server.url, limits=limits, retry=NO_RETRY, timeout=0.05)
+    assert client.max_in_flight == 10
+    with pytest.raises(errors.ReadTimeoutError):
+        await client.me()
+    assert client.max_in_flight < 10
 
-    async def caller() -> None:
-        nonlocal most
-        borrower = object()
-        await limiter.acquire(borrower, lambda: None)
-        if release.is_set():
-            most = max(most, limiter.in_flight)
-        await release.wait()
+
+async def admit(limiter, place, order, patience=Patience()):  # noqa: B008
+    """Wait in line, record the place, and leave."""
+    await limiter.enter(place, patience)
+    try:
+        order.append(place)
         await asyncio.sleep(0)
-        limiter.release(borrower)
+    finally:
+        limiter.left()
 
-    calls = [asyncio.create_task(caller()) for _ in range(40)]
+
+async def test_order():
+    """Calls are admitted in the order in which they began, not in which they came."""
+    limiter = Limiter(Limits(initial=1, maximum=1), VirtualClock())
+    first = limiter.try_enter(0.0)
+    assert first
+    order: list[float] = []
+    tasks = [asyncio.create_task(admit(limiter, p, order)) for p in (5.0, 3.0, 9.0, 1.0, 4.0)]
     await asyncio.sleep(0)
-    assert limiter.in_flight == 8
-    limiter.overloaded()
-    first, later = calls[:8], calls[8:]
-    release.set()
-    await asyncio.gather(*first)
-    most = 0
-    await asyncio.gather(*later)
-    assert most <= limiter.limit == 2
+    assert order == []
+    limiter.left()
+    await asyncio.gather(*tasks)
+    assert order == [1.0, 3.0, 4.0, 5.0, 9.0]
+    assert limiter.in_flight == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_cancellations_in_line(seed):
+    """Whoever is cancelled in line, the others are admitted, and nothing is left behind."""
+    chance = random.Random(seed)
+    clock = VirtualClock()
+    limiter = Limiter(Limits(initial=3, maximum=3, rate=chance.choice([None, 50.0])), clock)
+    before = asyncio.all_tasks()
+    order: list[float] = []
+    tasks = [asyncio.create_task(admit(limiter, float(p), order)) for p in range(60)]
+    for task in chance.sample(tasks, 25):
+        for _ in range(chance.randrange(3)):
+            await asyncio.sleep(0)
+        task.cancel()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert len(order) >= sum(outcome is None for outcome in outcomes) >= 35
+    assert order == sorted(order)
+    assert limiter.in_flight == 0
+    assert asyncio.all_tasks() == before
 
 
 async def test_limit_does_not_grow_without_need(client):
@@ -161,7 +191,7 @@ async def test_no_permit_while_backing_off(connect, server, clock):
         await sleep(seconds)
 
     clock.sleep = sleeping
-    server.script(faults.status(503), faults.reset(), on="GET /v1/user")
+    server.script(faults.reset(), faults.reset(), on="GET /v1/user")
     await client.me()
     assert held == [0, 0]
 
@@ -176,7 +206,7 @@ async def test_deadline_while_waiting_for_a_permit(connect, gate, arrived):
     )
     first = asyncio.create_task(client.with_options(retry=RetryPolicy(deadline=60)).me())
     await arrived(1)
-    with pytest.raises(errors.DeadlineExceededError, match="no permit"):
+    with pytest.raises(errors.DeadlineExceededError, match="not sent before the deadline"):
         await client.me()
     gate.open.set()
     await first

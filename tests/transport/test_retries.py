@@ -63,11 +63,11 @@ async def test_dead_pooled_connection(connect, raw_server, method):
 
 async def test_attempts_on_the_error(client, server):
     """The final error lists the attempts before it, oldest first."""
-    server.script(faults.reset(), faults.status(503), *[faults.error(500, 1, "broken")] * 3)
-    with pytest.raises(errors.ServerError, match="after 5 attempts") as caught:
+    server.script(faults.reset(), faults.status(503), *[faults.error(500, 1, "broken")] * 4)
+    with pytest.raises(errors.ServerError, match="after 6 attempts") as caught:
         await client.me()
     attempts = caught.value.attempts
-    assert [a.number for a in attempts] == [1, 2, 3, 4]
+    assert [a.number for a in attempts] == [1, 2, 3, 4, 5]
     assert "ConnectionLostError" in attempts[0].failure
     assert "503" in attempts[1].failure
     assert [a.elapsed for a in attempts] == sorted(a.elapsed for a in attempts)
@@ -86,11 +86,11 @@ async def test_no_retry(connect, server):
 
 async def test_with_options(client, server):
     """The options of `with_options` apply to retries, and leave the client unchanged."""
-    server.script(faults.status(503), faults.status(503))
+    server.script(faults.status(500), faults.status(500))
     with pytest.raises(errors.ServerError):
         await client.with_options(retry=RetryPolicy(attempts=2)).me()
     assert len(server.requests) == 2
-    server.script(*[faults.status(503)] * 4)
+    server.script(*[faults.status(500)] * 4)
     assert (await client.me()).username == "admin"
 
 
@@ -130,7 +130,7 @@ async def test_retry_after_zero(client, server, clock):
 
 async def test_back_off_has_jitter(client, server, clock):
     """Waits are random, below a bound that doubles."""
-    server.script(*[faults.status(503)] * 4)
+    server.script(*[faults.status(500)] * 4)
     await client.me()
     assert len(clock.slept) == 4
     assert all(delay <= 0.25 * 2**n for n, delay in enumerate(clock.slept))
