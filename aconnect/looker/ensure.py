@@ -191,20 +191,8 @@ async def ensure_role(
             f"role {name!r} does not exist, and a new one requires both sets: pass permission_set= "
             "and model_set="
         )
-    permission_change = await _change(
-        "permission",
-        permission_set,
-        permissions,
-        _id(role.permission_set_id, role.permission_set) if role is not None else None,
-        client,
-    )
-    model_change = await _change(
-        "model",
-        model_set,
-        models,
-        _id(role.model_set_id, role.model_set) if role is not None else None,
-        client,
-    )
+    permission_change = await _change("permission", permission_set, permissions, role, client)
+    model_change = await _change("model", model_set, models, role, client)
     _check_built_in(role, permission_change, model_change)
     return RoleChange(
         name,
@@ -235,15 +223,17 @@ async def _groups(client: Client, role: Role | None) -> list[str]:
 
 
 async def _change(
-    kind: str, name: str | None, wanted: Sequence[str] | None, used: str | None, client: Client
+    kind: str, name: str | None, wanted: Sequence[str] | None, role: Role | None, client: Client
 ) -> SetChange | None:
-    """Compare one of a role's sets, of which the role uses the one with the id `used`."""
+    """Compare one of a role's sets; refuse to change one that is built in."""
     if name is None and wanted is None:
         return None
     sets: list[PermissionSet] | list[ModelSet]
     if kind == "permission":
+        used = role and _id(role.permission_set_id, role.permission_set)
         sets = await client.permission_sets.all()
     else:
+        used = role and _id(role.model_set_id, role.model_set)
         sets = await client.model_sets.all()
     for one in sets:
         if one.name == name if name is not None else one.id == used:
@@ -275,7 +265,7 @@ def _check_built_in(role: Role | None, *changes: SetChange | None) -> None:
             )
 
 
-def _texts(name: str, values: Iterable[str | int] | None) -> list[str] | None:
+def _texts(name: str, values: Iterable[object] | None) -> list[str] | None:
     """Return names or ids as texts; ids may be numbers, as other systems have them."""
     if values is None:
         return None
