@@ -40,7 +40,7 @@ from aconnect._core.message import (
 )
 from aconnect._core.paging import PageStyle
 from aconnect._core.redaction import Secret, secrets_of
-from aconnect._core.url import check_header, query_string, timestamp
+from aconnect._core.url import check_filter, check_header, query_string, timestamp
 from aconnect.errors import InvalidArgumentError
 
 _FORM_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -332,12 +332,8 @@ class Operation:
         return request, path
 
     def _query(self, signature: OperationSignature, values: dict[str, Any]) -> str:
-        for name in signature.guids:
-            if values.get(name) == "":
-                raise InvalidArgumentError(
-                    f"{name} is '', which would match everything; pass its real value, or leave it "
-                    "out"
-                )
+        for name in signature.identifiers:
+            check_filter(name, values.get(name))
         pairs = {wire: values.get(name) for name, wire in signature.query.items()}
         pairs.update(self.constant_query)
         query = query_string(pairs, self._options.get("separators"))

@@ -33,6 +33,8 @@ from aconnect._core.model import mentions, union_members
 from aconnect._core.url import quote_segment, quote_segments
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+# An endpoint is an object of authentik.
+_IDENTIFIER: Final = re.compile(r"(\w+_)?(guid|ids?)|name|endpoint")
 
 Naming = Callable[[str], str]
 """How a service writes the names of arguments and fields."""
@@ -82,8 +84,8 @@ class OperationSignature(Struct, frozen=True):
     """The placeholders: argument, how it is quoted, and the text up to the next one."""
     query: dict[str, str]
     """The names of the query parameters, by argument."""
-    guids: tuple[str, ...]
-    """The arguments in the query that identify one object."""
+    identifiers: tuple[str, ...]
+    """The arguments in the query that identify objects."""
     times: tuple[str, ...]
     """The arguments and body fields that are points in time."""
     has_body: bool
@@ -147,7 +149,7 @@ def compile_signature(
         prefix=template.partition("{")[0],
         path=_path(template, argument_of, multi_segment),
         query=query,
-        guids=tuple(name for name, wire in query.items() if wire.endswith("guid")),
+        identifiers=tuple(name for name in query if _IDENTIFIER.fullmatch(name)),
         times=(
             *(name for name in query if mentions(hints[name], datetime)),
             *(name for name, hint in body_hints.items() if mentions(hint, datetime)),

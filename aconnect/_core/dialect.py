@@ -84,8 +84,11 @@ class Dialect:
         return None
 
     def is_gone(self, error: ApiError) -> bool:
-        """Return True if the response to a DELETE means that there is nothing to delete."""
-        return error.status in {404, 410}
+        """Return True if the response to a DELETE means that there is nothing to delete.
+
+        Only the service's own error means that; any other 404 is from something in front of it.
+        """
+        return error.status in {404, 410} and error.payload is not None
 
     def error(
         self, request: Request, response: Response, api_root: str, secrets: Sequence[Secret] = ()

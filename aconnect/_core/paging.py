@@ -5,10 +5,13 @@ Each is a pure rule. Positions are plain JSON, so that they can be stored and us
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from msgspec import Struct
+
+from aconnect._core import decoding
 
 Position = dict[str, Any]
 """Where a page begins, in the style's own terms; the empty one is the beginning."""
@@ -51,7 +54,11 @@ class PageStyle(Protocol):
 
 
 class Offset(Struct, frozen=True):
-    """`limit` and `offset` over a bare array; a short page is the last."""
+    """`limit` and `offset` over a bare array; an empty page is the last.
+
+    A short page is not: the server may lower the limit, or leave out what the caller cannot see.
+    A short page that comes again is, because such a server ignores `offset`.
+    """
 
     max_size: int | None = 500
     controls: ClassVar[tuple[str, ...]] = ("limit", "offset")
@@ -64,9 +71,14 @@ class Offset(Struct, frozen=True):
 
     def parse(self, page: Any, position: Position, size: int) -> PageResult:
         items: list[Any] = page or []
-        if len(items) < size:
-            return PageResult(items, None)
-        return PageResult(items, {"offset": position.get("offset", 0) + len(items)})
+        if not items:
+            return PageResult([], None)
+        page_digest = digest([len(items), items[0], items[-1]])
+        if position.get("digest") == page_digest:
+            # The same position again is reported as a loop; a full page may not be all there is.
+            return PageResult([], position if len(items) == size else None)
+        offset = position.get("offset", 0) + len(items)
+        return PageResult(items, {"offset": offset, "digest": page_digest})
 
 
 class Unpaged(Struct, frozen=True):
@@ -84,3 +96,8 @@ class Unpaged(Struct, frozen=True):
     def parse(self, page: Any, position: Position, size: int) -> PageResult:
         items: list[Any] = page or []
         return PageResult(items, None, len(items))
+
+
+def digest(value: Any) -> str:
+    """Return a short digest of part of a page, to recognize it in a later one."""
+    return hashlib.sha256(decoding.encode(value)).hexdigest()[:16]

@@ -27,6 +27,8 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 # What may stand in a path segment as it is (RFC 3986), and what is quoted already.
 _SAFE: Final = "%:@!$&'()*+,;=~"
 _MINUTE: Final = timedelta(minutes=1)
+# Lists that filter nothing: an empty one requests nothing more.
+_NO_FILTERS: Final = frozenset({"fields", "include", "sorts"})
 
 
 def origin_of(url: str) -> str:
@@ -107,20 +109,33 @@ def _quoted(name: str, text: str) -> str:
 
 
 def query_string(values: Mapping[str, object], separators: Mapping[str, str] | None = None) -> str:
-    """Encode query parameters; None is omitted, lists are joined, times are RFC 3339."""
+    """Encode query parameters; None is omitted, lists are joined, times are RFC 3339.
+
+    An empty list is refused, unless it is one that filters nothing.
+    """
     pairs: list[str] = []
     for name, value in values.items():
         if value is None or value is UNSET:
             continue
         if isinstance(value, list | tuple | set | frozenset | Iterator):
             items = [_scalar(name, item) for item in cast("Iterable[object]", value)]
-            if not items:
+            if not items and name in _NO_FILTERS:
                 continue
+            check_filter(name, items)
             text = (separators or {}).get(name, ",").join(items)
         else:
             text = _scalar(name, value)
         pairs.append(f"{_quoted('a name', name)}={_quoted(name, text)}")
     return "&".join(pairs)
+
+
+def check_filter(name: str, value: object) -> None:
+    """Refuse an empty text or list, or one with an empty text: servers ignore such a filter."""
+    if value in ("", []) or (isinstance(value, list) and "" in value):
+        raise InvalidArgumentError(
+            f"{name} is {value!r}, which would match everything; pass its real value, or leave it "
+            "out"
+        )
 
 
 def _scalar(name: str, value: object) -> str:

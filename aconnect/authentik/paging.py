@@ -9,15 +9,13 @@ Source: `authentik/api/pagination.py` and `authentik/providers/rac/api/endpoints
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from msgspec import Struct
 
-from aconnect._core import decoding
 from aconnect._core.decoding import Envelope
-from aconnect._core.paging import PageResult, Position
+from aconnect._core.paging import PageResult, Position, digest
 
 T = TypeVar("T")
 
@@ -62,7 +60,8 @@ class Pages(Struct, frozen=True):
             total = None
             if "page" not in position and len(items) > _claimed(pagination):
                 return PageResult(items, None, len(items))
-            begin = _begin(items)
+            # The digest of the first item.
+            begin = digest(items[:1])
             if position.get("begin") == begin:
                 return PageResult([], None)
             after["begin"] = position.get("begin", begin)
@@ -74,9 +73,3 @@ def _claimed(pagination: Pagination) -> float:
     if pagination.start_index is None or pagination.end_index is None:
         return float("inf")
     return pagination.end_index - pagination.start_index + 1
-
-
-def _begin(items: list[Any]) -> str:
-    """Return a short digest of the first item, to recognize it."""
-    first = decoding.encode(items[0]) if items else b""
-    return hashlib.sha256(first).hexdigest()[:16]

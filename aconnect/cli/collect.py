@@ -89,7 +89,7 @@ def collect(
         cast("Kind", kind),
         path,
         window=window,
-        content_guid=content,
+        content_guid=content or None,
         format=cast("Format", format_),
         restart=restart,
     )
@@ -116,7 +116,7 @@ def collect_into(
             async with client:
                 report_retries(client)
                 selected = await select(
-                    client, kind, more.get("window"), content_guid=more.get("content_guid", ())
+                    client, kind, more.get("window"), content_guid=more.get("content_guid")
                 )
                 return await collect_rows(
                     selected.paged,

@@ -32,3 +32,7 @@ class CloudEndureDialect(Dialect):
         if error_class is NotFoundError and body is None:
             return "the answer is not CloudEndure's; check the address (base_url)"
         return ""
+
+    def is_gone(self, error: ApiError) -> bool:
+        # Many proxies also respond with a message, but without a code.
+        return error.status == 404 and error.code is not None

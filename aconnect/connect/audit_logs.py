@@ -12,7 +12,7 @@ from aconnect._client.endpoint import paged
 from aconnect._client.paged import Paged
 from aconnect._core.model import Model, Row, id_text
 from aconnect._core.paging import Unpaged
-from aconnect._core.url import rfc3339, timestamp
+from aconnect._core.url import check_filter, rfc3339, timestamp
 from aconnect.connect._base.paging import Keyset, PageNumber
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.connect.content.query import Order
@@ -87,6 +87,8 @@ def audit_query(
     user_guid: str | None = None,
 ) -> str:
     """Return a query for `AuditLogs.search`; both ends of the time window are inclusive."""
+    check_filter("action", action)
+    check_filter("user_guid", user_guid)
     terms = {"from": timestamp("from", from_), "to": timestamp("to", to)}
     words = [
         f"{name}:{rfc3339(name, value) if isinstance(value, datetime) else value}"

@@ -136,7 +136,7 @@ async def select(
     kind: Kind,
     window: Window | None = None,
     *,
-    content_guid: Sequence[str] = (),
+    content_guid: Sequence[str] | None = None,
 ) -> Selected:
     """Return the query of a series in a time window, of some content or all.
 
@@ -144,11 +144,11 @@ async def select(
     whole log is read from the newest entry back to the start of the window.
 
     Raises:
-        InvalidArgumentError: The series cannot be filtered by content.
+        InvalidArgumentError: The series cannot be filtered by content, or the list is empty.
     """
     window = window or Window()
     if kind == "audit-logs":
-        if content_guid:
+        if content_guid is not None:
             raise InvalidArgumentError("audit logs cannot be filtered by content; leave it out")
         return await _audit_logs(client, window)
     usage = client.instrumentation
@@ -157,7 +157,7 @@ async def select(
         "shiny-usage": usage.shiny_usage,
         "hits": usage.hits,
     }[kind]
-    paged = operation(from_=window.from_, to=window.to, content_guid=list(content_guid))
+    paged = operation(from_=window.from_, to=window.to, content_guid=content_guid)
     # Servers before 2026.01 ignore the content filter of hits.
     contents = frozenset(content_guid) if kind == "hits" and content_guid else None
     if not window.bounded and contents is None:

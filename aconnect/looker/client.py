@@ -88,8 +88,8 @@ class Client(BaseClient):
         permissions: Sequence[str] | None = None,
         model_set: str | None = None,
         models: Sequence[str] | None = None,
-        users: Iterable[str] | None = None,
-        groups: Iterable[str] | None = None,
+        users: Iterable[str | int] | None = None,
+        groups: Iterable[str | int] | None = None,
     ) -> RoleChange:
         """Return the changes that bring a role to a described state; `apply()` makes them.
 
@@ -104,6 +104,10 @@ class Client(BaseClient):
             models: The models of the model set, in the same way.
             users: The ids of the users that have the role directly; if empty, none has.
             groups: The ids of the groups that have the role, in the same way.
+
+        Raises:
+            InvalidArgumentError: The description is incomplete, or would change something built in.
+            AconnectError: As the operations that list the current state.
         """
         return await ensure_role(
             self,

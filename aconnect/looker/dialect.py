@@ -50,10 +50,6 @@ class LookerDialect(Dialect):
             return "the answer is not Looker's; check the address (LOOKERSDK_BASE_URL)"
         return ""
 
-    def is_gone(self, error: ApiError) -> bool:
-        # Any other 404 comes from something in front of Looker.
-        return error.status == 404 and isinstance(error.payload, dict)
-
 
 def _details(data: dict[str, Any]) -> list[dict[str, Any]]:
     errors: Any = data.get("errors")

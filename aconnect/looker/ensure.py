@@ -162,8 +162,8 @@ async def ensure_role(
     permissions: Sequence[str] | None = None,
     model_set: str | None = None,
     models: Sequence[str] | None = None,
-    users: Iterable[str] | None = None,
-    groups: Iterable[str] | None = None,
+    users: Iterable[str | int] | None = None,
+    groups: Iterable[str | int] | None = None,
 ) -> RoleChange:
     """Return the changes that bring a role to a described state; changes nothing.
 
@@ -177,8 +177,13 @@ async def ensure_role(
         models: The models of the model set, in the same way.
         users: The ids of the users that have the role directly; if empty, none has.
         groups: The ids of the groups that have the role, in the same way.
+
+    Raises:
+        InvalidArgumentError: The description is incomplete, or would change something built in.
+        AconnectError: As the operations that list the current state.
     """
-    _refuse_text(permissions=permissions, models=models, users=users, groups=groups)
+    permissions, models = _texts("permissions", permissions), _texts("models", models)
+    user_ids, group_ids = _texts("users", users), _texts("groups", groups)
     # Not by search, in which % and _ would be patterns.
     role = next((role for role in await client.roles.all() if role.name == name), None)
     if role is None and (permission_set is None or model_set is None):
@@ -186,27 +191,16 @@ async def ensure_role(
             f"role {name!r} does not exist, and a new one requires both sets: pass permission_set= "
             "and model_set="
         )
-    permission_change = await _change(
-        "permission",
-        permission_set,
-        permissions,
-        _id(role.permission_set_id, role.permission_set) if role is not None else None,
-        client,
-    )
-    model_change = await _change(
-        "model",
-        model_set,
-        models,
-        _id(role.model_set_id, role.model_set) if role is not None else None,
-        client,
-    )
+    permission_change = await _change("permission", permission_set, permissions, role, client)
+    model_change = await _change("model", model_set, models, role, client)
+    _check_built_in(role, permission_change, model_change)
     return RoleChange(
         name,
         role,
         permission_change,
         model_change,
-        None if users is None else Difference.between(await _users(client, role), users),
-        None if groups is None else Difference.between(await _groups(client, role), groups),
+        None if user_ids is None else Difference.between(await _users(client, role), user_ids),
+        None if group_ids is None else Difference.between(await _groups(client, role), group_ids),
         client,
     )
 
@@ -229,20 +223,27 @@ async def _groups(client: Client, role: Role | None) -> list[str]:
 
 
 async def _change(
-    kind: str, name: str | None, wanted: Sequence[str] | None, used: str | None, client: Client
+    kind: str, name: str | None, wanted: Sequence[str] | None, role: Role | None, client: Client
 ) -> SetChange | None:
-    """Compare one of a role's sets, of which the role uses the one with the id `used`."""
+    """Compare one of a role's sets; refuse to change one that is built in."""
     if name is None and wanted is None:
         return None
     sets: list[PermissionSet] | list[ModelSet]
     if kind == "permission":
+        used = role and _id(role.permission_set_id, role.permission_set)
         sets = await client.permission_sets.all()
     else:
+        used = role and _id(role.model_set_id, role.model_set)
         sets = await client.model_sets.all()
     for one in sets:
         if one.name == name if name is not None else one.id == used:
             content = (one.permissions if isinstance(one, PermissionSet) else one.models) or []
             difference = Difference.between(content, content if wanted is None else wanted)
+            if difference and one.built_in:
+                raise InvalidArgumentError(
+                    f"the {kind} set {one.name!r} is built in and cannot be changed "
+                    f"({difference}); pass {kind}_set= with the name of another one"
+                )
             return SetChange(one.name or "", one.id, difference, one.id != used)
     if name is None or wanted is None:
         raise InvalidArgumentError(
@@ -252,8 +253,28 @@ async def _change(
     return SetChange(name, None, Difference.between((), wanted), replaces=True)
 
 
-def _refuse_text(**lists: Iterable[str] | None) -> None:
-    """Refuse a string instead of a list: it would be split into its letters."""
-    for name, value in lists.items():
-        if isinstance(value, str):
-            raise InvalidArgumentError(f"{name}={value!r} must be a list; write [{value!r}]")
+def _check_built_in(role: Role | None, *changes: SetChange | None) -> None:
+    """Refuse to give other sets to a role that is Looker's own."""
+    if role is None or not role.internal:
+        return
+    for change in changes:
+        if change is not None and change.replaces:
+            raise InvalidArgumentError(
+                f"role {role.name!r} is built in and cannot use {change.name!r}; leave its sets "
+                "out, or describe another role"
+            )
+
+
+def _texts(name: str, values: Iterable[object] | None) -> list[str] | None:
+    """Return names or ids as texts; ids may be numbers, as other systems have them."""
+    if values is None:
+        return None
+    if isinstance(values, str):
+        # It would be split into its letters.
+        raise InvalidArgumentError(f"{name}={values!r} must be a list; write [{values!r}]")
+    texts: list[str] = []
+    for value in values:
+        if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
+            raise InvalidArgumentError(f"{name} contains {value!r}; pass texts that are not empty")
+        texts.append(str(value))
+    return texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -171,3 +172,43 @@ async def test_a_page_of_the_web_server(client: Client) -> None:
     """If the response is not from the API, the error names the address as the likely cause."""
     with pytest.raises(errors.NotFoundError, match="AUTHENTIK_URL"):
         await client.request("GET", "/rac/nothing/")
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["404 page not found", "<html>Not Found</html>", "", {"message": "no Route matched"}, ["x"]],
+)
+async def test_a_404_that_is_not_authentiks(
+    server: FakeAuthentik, client: Client, body: Any
+) -> None:
+    """After a lost response, a 404 of a proxy does not mean that the object is deleted."""
+    (pk, *_) = server.state.connection_tokens
+    server.script(faults.status(502), faults.status(404, body=body), on="DELETE *")
+    with pytest.raises(errors.NotFoundError, match="AUTHENTIK_URL"):
+        await client.connection_tokens.delete(pk)
+    assert pk in server.state.connection_tokens
+
+
+async def test_a_deletion_whose_response_was_lost(server: FakeAuthentik, client: Client) -> None:
+    """After a lost response, authentik's own 404 means that the object is deleted."""
+    (pk, *_) = server.state.connection_tokens
+    server.script(faults.after(faults.reset()), on="DELETE *")
+    await client.connection_tokens.delete(pk)
+    assert server.count("DELETE", "*") == 2
+    assert pk not in server.state.connection_tokens
+
+
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda client: client.connection_tokens.find(endpoint=""),
+        lambda client: client.endpoints.find(name=""),
+    ],
+)
+async def test_an_empty_filter(
+    server: FakeAuthentik, client: Client, find: Callable[[Client], object]
+) -> None:
+    """An empty endpoint or name is refused: authentik would ignore it and return everything."""
+    with pytest.raises(errors.InvalidArgumentError, match="would match everything"):
+        find(client)
+    assert server.requests == []

@@ -232,6 +232,41 @@ async def test_first_requests_one_row(fake_pager, style, asked):
     assert asked in target.partition("?")[2].split("&")
 
 
+@given(partition=PARTITIONS, limit=st.integers(1, 4), size=st.integers(1, 5))
+async def test_offsets_of_a_server_that_lowers_the_limit(fake_pager, partition, limit, size):
+    """All rows arrive once, resumed anywhere, if pages are shorter than requested."""
+    rows = [row for page in rows_of(partition) for row in page]
+
+    def serve(query):
+        begin = int(query["offset"])
+        return rows[begin : begin + min(limit, int(query["limit"]))]
+
+    found = fake_pager(serve).find(Offset()).page_size(size)
+    assert await found == rows
+    assert await found.total() == len(rows)
+    seen = 0
+    async for page in found.pages():
+        seen += len(page)
+        if page.token is not None:
+            rest = [row async for later in found.raw().pages(page.token) for row in later.items]
+            assert [plain(row) for row in rest] == rows[seen:]
+
+
+async def test_a_server_that_ignores_limit_and_offset(fake_pager):
+    """Rows that come again, less than a full page or more, are yielded once."""
+    found = fake_pager(lambda _: [{"n": 1}, {"n": 2}]).find(Offset())
+    for size in (1, 3, 500):
+        assert await found.page_size(size) == [{"n": 1}, {"n": 2}]
+
+
+async def test_a_server_that_ignores_the_offset(fake_pager):
+    """A full page that comes again raises an error: there may be more rows."""
+    found = fake_pager(lambda query: [{"n": 1}, {"n": 2}][: int(query["limit"])]).find(Offset())
+    for size in (1, 2):
+        with pytest.raises(errors.PageLoopError, match="second time"):
+            await found.page_size(size)
+
+
 async def test_first_behind_an_empty_page(fake_pager):
     """An empty page with a next page is not the end."""
 

@@ -96,10 +96,17 @@ def test_query_lists(items, separator):
     assert (name, value.split(separator)) == ("x", [as_sent(item) for item in items])
 
 
-@pytest.mark.parametrize("empty", [[], (), set(), iter(())])
-def test_query_empty_list(empty):
-    """An empty list is left out."""
-    assert query_string({"x": empty, "y": 1}) == "y=1"
+@pytest.mark.parametrize("empty", [[], (), set(), iter(()), [""], ["a", ""]])
+def test_query_empty_filter(empty):
+    """An empty list, or one with an empty text, is refused: left out, it would filter nothing."""
+    with pytest.raises(InvalidArgumentError, match=r"x is \[.*would match everything"):
+        query_string({"x": empty, "y": 1})
+
+
+@pytest.mark.parametrize("name", ["fields", "include", "sorts"])
+def test_query_empty_list(name):
+    """An empty list of what to return, or what to sort by, is left out."""
+    assert query_string({name: [], "y": 1}) == "y=1"
 
 
 @pytest.mark.parametrize(

@@ -139,3 +139,5 @@ async def test_hits_of_some_content(tmp_path):
         assert {msgspec.json.decode(line)["content_guid"] for line in lines} == {guid}
         with pytest.raises(InvalidArgumentError, match="cannot be filtered by content"):
             await select(client, "audit-logs", content_guid=[guid])
+        with pytest.raises(InvalidArgumentError, match="would match everything"):
+            await select(client, "hits", content_guid=[])

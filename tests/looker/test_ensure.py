@@ -111,6 +111,9 @@ async def test_a_changed_set_is_in_the_role(client: Client, server: FakeLooker) 
         ({}, "requires both sets"),
         ({"permission_set": "Viewer", "model_set": "None such"}, "no model set 'None such'"),
         ({"permission_set": "Viewer", "model_set": "Sales", "users": "12"}, "must be a list"),
+        ({"users": [None]}, "users contains None"),
+        ({"groups": [True]}, "groups contains True"),
+        ({"models": [""]}, "models contains ''"),
     ],
 )
 async def test_refused_descriptions(
@@ -120,3 +123,71 @@ async def test_refused_descriptions(
     with pytest.raises(errors.InvalidArgumentError, match=message):
         await client.ensure_role("New", **described)
     assert changes(server) == []
+
+
+@pytest.mark.parametrize("number", [int, str])
+async def test_ids_may_be_numbers(client: Client, server: FakeLooker, number: type) -> None:
+    """Numbers are compared and sent as the texts that Looker's ids are."""
+    (role,) = await client.roles.search(name="Sales viewer")
+    user, group = list(server.state.users)[3], list(server.state.groups)[1]
+    described: dict[str, Any] = {"users": [number(user)], "groups": iter([number(group)])}
+    await (await client.ensure_role("Sales viewer", **described)).apply()
+    assert server.state.role_users[role.id] == [user]
+    assert server.state.role_groups[role.id] == [group]
+    again = await client.ensure_role(
+        "Sales viewer", users=[number(user), user], groups=[number(group)]
+    )
+    assert str(again) == "role 'Sales viewer': nothing to do"
+
+
+@pytest.mark.parametrize(
+    ("name", "described", "message"),
+    [
+        (
+            "Sales viewer",
+            {"permissions": ["see_looks"], "model_set": "All", "models": ["sales"]},
+            r"the model set 'All' is built in and cannot be changed \(- costs, - people\)",
+        ),
+        (
+            "New",
+            {
+                "permission_set": "Admin",
+                "permissions": ["explore"],
+                "model_set": "New",
+                "models": ["sales"],
+            },
+            "the permission set 'Admin' is built in",
+        ),
+        (
+            "Admin",
+            {"permissions": ["explore"], "users": []},
+            "the permission set 'Admin' is built in",
+        ),
+        (
+            "Admin",
+            {"permission_set": "Viewer", "permissions": ["explore"]},
+            "role 'Admin' is built in and cannot use 'Viewer'",
+        ),
+    ],
+)
+async def test_built_in_objects_are_refused_at_once(
+    client: Client, server: FakeLooker, name: str, described: dict[str, Any], message: str
+) -> None:
+    """A change of what is built in is refused before anything is changed."""
+    with pytest.raises(errors.InvalidArgumentError, match=message):
+        await client.ensure_role(name, **described)
+    assert changes(server) == []
+
+
+async def test_a_built_in_role_can_be_given(client: Client, server: FakeLooker) -> None:
+    """Built-in sets can be used, and a built-in role can be given to users."""
+    everything = server.state.permission_sets[
+        next(r["permission_set_id"] for r in server.state.roles.values() if r["internal"])
+    ]["permissions"]
+    user = next(iter(server.state.users))
+    change = await client.ensure_role(
+        "Admin", permissions=reversed(everything), model_set="All", users=[user]
+    )
+    assert str(change) == f"role 'Admin': change\n  users: + {user}"
+    await change.apply()
+    assert len(changes(server)) == 1

@@ -93,3 +93,16 @@ async def test_other_errors(
     async with Client(server.url, server.client_id, server.client_secret, retry=NO_RETRY) as client:
         with pytest.raises(kind, match=message):
             await client.permissions.all()
+
+
+async def test_a_404_that_is_not_lookers(client: Client, server: FakeLooker) -> None:
+    """After a lost response only Looker's own 404 means that the object is deleted."""
+    first = await client.model_sets.create(name="First")
+    second = await client.model_sets.create(name="Second")
+    server.script(faults.status(502), faults.status(404, body="404 page not found"), on="DELETE *")
+    with pytest.raises(errors.NotFoundError, match="404 page not found"):
+        await client.model_sets.delete(first.id)
+    assert first.id in server.state.model_sets
+    server.script(faults.after(faults.reset()), on="DELETE *")
+    await client.model_sets.delete(second.id)
+    assert second.id not in server.state.model_sets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from aconnect import errors
 from aconnect._client.operation import REGISTRY
 from aconnect.looker import Client
+from aconnect.testing import VirtualClock
 from aconnect.testing.looker import FakeLooker
 
 READ_ONLY = {"can", "url", "built_in", "all_access", "id", "internal", "users_url", "user_count"}
@@ -101,11 +103,49 @@ async def test_who_has_a_role(client: Client, server: FakeLooker) -> None:
 
 
 async def test_search_reads_all_pages(client: Client, server: FakeLooker) -> None:
-    """A search requests the next offset until a page is incomplete."""
+    """A search requests the next offset until a page is empty."""
     for number in range(7):
         await client.model_sets.create(name=f"Set {number}")
     server.requests.clear()
     rows = [row.name async for row in client.model_sets.search(name="set%").page_size(3)]
     assert rows == [f"Set {number}" for number in range(7)]
     asked = [(r.query["limit"][0], r.query["offset"][0]) for r in server.requests]
-    assert asked == [("3", "0"), ("3", "3"), ("3", "6")]
+    assert asked == [("3", "0"), ("3", "3"), ("3", "6"), ("3", "7")]
+
+
+@pytest.mark.parametrize("most", [1, 3, 10])
+async def test_search_of_a_server_that_lowers_the_limit(most: int) -> None:
+    """All rows arrive once, even if the server returns fewer than requested."""
+    async with FakeLooker(max_limit=most) as server:
+        client = Client(server.url, server.client_id, server.client_secret, clock=VirtualClock())
+        async with client:
+            for number in range(7):
+                await client.model_sets.create(name=f"Set {number}")
+            found = client.model_sets.search(name="set%")
+            assert [row.name for row in await found] == [f"Set {number}" for number in range(7)]
+            assert await found.total() == 7
+
+
+@pytest.mark.parametrize("given", [[], [""], ["", "3"], "", iter(())])
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda client, ids: client.roles.all(ids=ids),
+        lambda client, ids: client.roles.search(id=ids),
+        lambda client, ids: client.roles.search(model_set_ids=ids),
+        lambda client, ids: client.roles.search_with_user_count(id=ids),
+        lambda client, ids: client.permission_sets.search(id=ids),
+    ],
+)
+async def test_no_ids_do_not_match_everything(
+    client: Client, server: FakeLooker, find: Callable[[Client, object], object], given: object
+) -> None:
+    """Empty ids are refused: a filter that is left out would match everything."""
+    with pytest.raises(errors.InvalidArgumentError, match="would match everything"):
+        find(client, given)
+    assert server.requests == []
+
+
+async def test_lists_that_filter_nothing_may_be_empty(client: Client) -> None:
+    """Without fields to sort by or to return, the search is the same as without these arguments."""
+    assert await client.roles.search(sorts=[], fields=[]) == await client.roles.search()

@@ -28,6 +28,7 @@ class FakeLooker(FakeServer[LookerState]):
         users: The initial number of users.
         groups: The initial number of groups; each user is a member of one.
         expires_in: The lifetime of access tokens in seconds.
+        max_limit: The maximum number of rows of a search response, whatever limit is requested.
         clock: A function that returns the time in seconds, such as that of a virtual clock.
         options: The arguments of every simulated server.
     """
@@ -41,11 +42,13 @@ class FakeLooker(FakeServer[LookerState]):
         users: int = 5,
         groups: int = 2,
         expires_in: int = 3600,
+        max_limit: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         **options: Unpack[Options],
     ) -> None:
         super().__init__(seeded(users, groups), **options)
         self.state.expires_in = expires_in
+        self.state.max_limit = max_limit
         self.state.clock = clock
         self.client_id = CLIENT_ID
         self.client_secret = CLIENT_SECRET

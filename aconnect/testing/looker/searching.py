@@ -44,6 +44,8 @@ def search_response(call: LookerCall, rows: Iterable[Row], filters: dict[str, st
             matches.sort(key=lambda row: str(row.get(name)), reverse=direction.strip() == "desc")
     offset = call.integer("offset", 0)
     limit = call.integer("limit", len(matches))
+    if call.state.max_limit is not None:
+        limit = min(limit, call.state.max_limit)
     return ok(with_fields(call, matches[offset : offset + limit]))
 
 

@@ -43,6 +43,8 @@ class LookerState:
     """Expiry times by access token."""
     last_id: int = 0
     expires_in: int = 3600
+    max_limit: int | None = None
+    """The maximum number of rows of a search response; None for no limit."""
     clock: Callable[[], float] = time.monotonic
 
     def new_id(self) -> str:

@@ -22,6 +22,7 @@ from aconnect.connect import (
     User,
     Vanity,
     Variant,
+    audit_query,
 )
 from aconnect.testing import FakeConnect
 
@@ -71,11 +72,21 @@ async def test_incomplete_exchanges(it: Any, act: Callable[[Any], Any]) -> None:
     "find",
     [
         lambda c: c.content.find(owner_guid=User().guid),
+        lambda c: c.content.find(name=""),
+        lambda c: c.tags.find(parent_id=""),
         lambda c: c.instrumentation.visits(content_guid=ContentItem().guid),
+        lambda c: c.instrumentation.visits(content_guid=[]),
+        lambda c: c.instrumentation.shiny_usage(content_guid=[ContentItem().guid]),
+        lambda c: c.metrics.hits.find(content_guid=()),
+        lambda c: c.users.find(user_role=[]),
+        lambda c: c.users.find(account_status=iter([])),
+        lambda c: c.queue.find(queue_names=[]),
+        lambda _: audit_query(user_guid=""),
+        lambda _: audit_query(action=""),
     ],
 )
 async def test_a_filter_by_nothing(find: Callable[[Client], Any]) -> None:
-    """An empty GUID in a filter is refused, because it would match everything."""
+    """An empty filter is refused, because it would match everything."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
         with pytest.raises(errors.InvalidArgumentError, match="would match everything"):
             find(client)
