@@ -6,7 +6,7 @@ import pytest
 
 from aconnect import errors
 from aconnect.connect import Task
-from aconnect.testing import FakeConnect
+from aconnect.testing import BuildScript, FakeConnect
 
 
 @pytest.fixture
@@ -89,6 +89,23 @@ async def test_a_token_with_bad_cookies(client, cookies):
     token = f'{{"server":"{client.api_root}","task":"t","cookies":{cookies}}}'
     with pytest.raises(errors.ResumeError, match="damaged"):
         Task.from_token(client, token)
+
+
+async def test_cookies_are_not_printed(connect, archive):
+    """Neither a task nor an error shows the cookies, which may be those of a gateway's session."""
+    async with FakeConnect(nodes=2) as cluster:
+        cluster.state.build_script = BuildScript(hang=True)
+        client = await connect(cluster.url, api_key=cluster.api_key)
+        item = await client.content.create(name="item")
+        task = await item.deploy(await item.bundles.create(archive))
+        with pytest.raises(errors.PollTimeoutError) as caught:
+            await task.wait(timeout=5)
+        assert caught.value.token == task.token
+        assert "rscid" in task.token
+        assert client.api_root in task.token
+        assert cluster.api_key not in task.token
+        for shown in (repr(task), str(task), str(caught.value), repr(caught.value)):
+            assert "rscid" not in shown
 
 
 async def test_the_response_of_a_wait(client, archive):
