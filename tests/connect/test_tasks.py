@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -82,7 +83,7 @@ async def test_trouble_passes(server, start, trouble):
     assert (await task.wait()).finished
 
 
-STATUS = {"id": "t", "output": [], "result": None, "finished": True, "code": 0, "error": ""}
+STATUS: dict[str, Any] = {"id": "t", "output": [], "finished": True, "code": 0, "error": ""}
 
 
 @pytest.mark.parametrize(
