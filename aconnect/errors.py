@@ -281,7 +281,7 @@ class TaskError(AconnectError):
     ) -> None:
         super().__init__(message)
         self.token = token
-        """Pass it to `Task.from_token` to follow the same task further."""
+        """Pass it to `Task.from_token` to follow the same task further; see `Task.token`."""
         self.code = code
         """The exit code, if there is one."""
         self.lines = lines

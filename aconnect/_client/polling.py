@@ -1,8 +1,9 @@
 """Following something that runs on the server until it ends, with a deadline and some patience.
 
-One failed poll does not end the wait: the server may be restarting, or a cluster may have routed
-the poll to a node that does not know the task (yet). What is polled, and when it has ended, is the
-business of the `Pollable`: a task, a job, a run of checks.
+Polls may fail for some time before the wait ends: the server may be restarting behind a proxy that
+responds in its place, or a cluster may have routed the poll to a node that does not know the task
+(yet). What is polled, and when it has ended, is the business of the `Pollable`: a task, a job, a
+run of checks.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from aconnect._core.message import CallOptions
 from aconnect._core.retry import is_retryable
 from aconnect.errors import (
     ApiError,
+    BodyTooLargeError,
     DeadlineExceededError,
+    DecodeError,
     NotFoundError,
     PollTimeoutError,
     TaskLostError,
@@ -42,8 +45,8 @@ class PollPolicy(Struct, frozen=True, kw_only=True):
     """The first pause between polls; each is 1.5 times the previous one while nothing is new."""
     max_interval: float = 5.0
     """Upper bound of the pauses."""
-    patience: int = 5
-    """How many polls in a row may fail because of the server or the network."""
+    patience: float = 120.0
+    """How long all polls may fail because of the server, a proxy or the network."""
     grace: float = 30.0
     """How long "no such task" is taken for a routing problem."""
 
@@ -75,8 +78,8 @@ class Pollable(Protocol[S]):
         """Request the state once."""
         ...
 
-    def is_finished(self, state: S, /) -> bool:
-        """Return True if it has ended, successfully or not."""
+    def is_finished(self, state: S, /) -> bool | None:
+        """Return True if it has ended, successfully or not; None if the state does not say."""
         ...
 
     def has_news(self, state: S, /) -> bool:
@@ -99,7 +102,7 @@ class Reloader(Generic[S]):
         state: S,
         get: Callable[[str], Awaitable[S]],
         id_: str,
-        is_finished: Callable[[S], bool],
+        is_finished: Callable[[S], bool | None],
     ) -> None:
         self._title = title
         self._state = state
@@ -114,7 +117,7 @@ class Reloader(Generic[S]):
     async def poll(self, options: CallOptions) -> S:
         return await call_with(options, self._get, self._id)
 
-    def is_finished(self, state: S) -> bool:
+    def is_finished(self, state: S) -> bool | None:
         return self._is_finished(state)
 
     def has_news(self, state: S) -> bool:
@@ -139,12 +142,13 @@ async def follow(
     Raises:
         TaskLostError: The server does not know it, and the grace period has passed.
         PollTimeoutError: It was still running at the deadline.
+        AconnectError: A poll failed for good, or all polls failed for longer than the patience.
     """
     if timeout is not None:
         policy = msgspec.structs.replace(policy, timeout=timeout)
     clock = channel.clock
-    began = last_seen = clock.monotonic()
-    failures = 0
+    began = clock.monotonic()
+    failures = _Failures(pollable, policy, channel)
     pause = policy.interval
     while True:
         remaining = _remaining(pollable, policy, began, clock)
@@ -153,17 +157,12 @@ async def follow(
         has_news = False
         try:
             state = await pollable.poll(CallOptions(deadline=remaining, wait_seconds=wait))
-        except NotFoundError as error:
-            if clock.monotonic() - last_seen >= policy.grace:
-                raise _lost(pollable) from error
-        except (ApiError, TransportError) as error:
-            failures += 1
-            if failures > policy.patience or not _may_pass(error, channel):
-                raise
+            is_finished = _is_finished(pollable, state)
+        except (ApiError, TransportError, DecodeError) as error:
+            failures.add(error, sent)
         else:
-            failures = 0
-            last_seen = clock.monotonic()
-            is_finished, has_news = pollable.is_finished(state), pollable.has_news(state)
+            failures = _Failures(pollable, policy, channel)
+            has_news = pollable.has_news(state)
             yield state
             if is_finished:
                 return
@@ -198,8 +197,46 @@ def _remaining(
     return remaining
 
 
-def _may_pass(error: ApiError | TransportError, channel: Channel) -> bool:
+class _Failures(Generic[S]):
+    """The failed polls since the last one that succeeded."""
+
+    def __init__(self, pollable: Pollable[S], policy: PollPolicy, channel: Channel) -> None:
+        self._pollable = pollable
+        self._policy = policy
+        self._channel = channel
+        self._failing_since: float | None = None
+        self._missing_since: float | None = None
+
+    def add(self, error: ApiError | TransportError | DecodeError, sent: float) -> None:
+        """Record a failed poll and the time it was sent at; raise if it ends the wait."""
+        now = self._channel.clock.monotonic()
+        if isinstance(error, NotFoundError):
+            if self._missing_since is None:
+                self._missing_since = now
+            if now - self._missing_since >= self._policy.grace:
+                raise _lost(self._pollable) from error
+            return
+        if self._failing_since is None:
+            # With its retries, the poll itself may have taken minutes.
+            self._failing_since = sent
+        if now - self._failing_since >= self._policy.patience or not _may_pass(
+            error, self._channel
+        ):
+            raise error
+
+
+def _is_finished(pollable: Pollable[S], state: S) -> bool:
+    is_finished = pollable.is_finished(state)
+    if is_finished is None:
+        raise DecodeError(f"the response does not say whether {pollable.title} has ended")
+    return is_finished
+
+
+def _may_pass(error: ApiError | TransportError | DecodeError, channel: Channel) -> bool:
     """Return True if waiting can help; the call itself has been retried already."""
+    if isinstance(error, DecodeError):
+        # A proxy's page; but what is too large grows further.
+        return not isinstance(error, BodyTooLargeError)
     return isinstance(error, DeadlineExceededError) or is_retryable(
         error, idempotent=True, is_transient=channel.dialect.is_transient
     )

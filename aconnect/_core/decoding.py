@@ -2,7 +2,8 @@
 
 A value that does not match its field is dropped and logged; the rest of the response is kept. For
 example, a recorded server sends `2006-01-02T15:04:05Z07:00` as a time. Such a response is decoded a
-second time, slowly, without the invalid values.
+second time, slowly, without the invalid values. A field without a default must be there and match:
+it decides what the client does next.
 """
 
 from __future__ import annotations
@@ -119,8 +120,13 @@ def _decode_without_misfits(body: bytes, type_: Any, call: str) -> Any:
     return value
 
 
-def _convert(data: Any, type_: Any, path: str, misfits: Counter[str]) -> Any:
-    """Convert plain values without the invalid ones; each value is visited once per level."""
+def _convert(
+    data: Any, type_: Any, path: str, misfits: Counter[str], *, drops_items: bool = False
+) -> Any:
+    """Convert plain values without the invalid ones; each value is visited once per level.
+
+    `drops_items` leaves the invalid items out of a list; otherwise one of them is an error.
+    """
     try:
         # A number in quotes is a number; but a number is no time.
         return msgspec.convert(data, type_, strict=not isinstance(data, str))
@@ -132,24 +138,39 @@ def _convert(data: Any, type_: Any, path: str, misfits: Counter[str]) -> Any:
                 return []
             if origin is list and is_list(data):
                 (item,) = get_args(choice)
+                if drops_items:
+                    return _convert_items(data, item, f"{path}[]", misfits)
                 return [_convert(row, item, f"{path}[]", misfits) for row in data]
             if isinstance(origin, type) and issubclass(origin, Struct) and is_dict(data):
                 return _convert_struct(data, choice, path, misfits)
         raise
 
 
+def _convert_items(data: list[Any], type_: Any, path: str, misfits: Counter[str]) -> list[Any]:
+    items: list[Any] = []
+    for item in data:
+        try:
+            items.append(_convert(item, type_, path, misfits))
+        except msgspec.ValidationError:
+            misfits[path] += 1
+    return items
+
+
 def _convert_struct(data: dict[str, Any], type_: Any, path: str, misfits: Counter[str]) -> Any:
     origin = get_origin(type_) or type_
     fields: dict[str, Any] = {}
+    is_envelope = issubclass(origin, Envelope)
     for field in msgspec.structs.fields(type_):
         if field.encode_name not in data:
             continue
         inner = f"{path}.{field.encode_name}"
         try:
-            fields[field.name] = _convert(data[field.encode_name], field.type, inner, misfits)
-        except msgspec.ValidationError:
-            if issubclass(origin, Envelope):
-                raise
+            fields[field.name] = _convert(
+                data[field.encode_name], field.type, inner, misfits, drops_items=not is_envelope
+            )
+        except msgspec.ValidationError as error:
+            if is_envelope or field.required:
+                raise msgspec.ValidationError(f"{inner.lstrip('.')}: {error}") from error
             # A null means no more than a missing field.
             misfits[inner] += data[field.encode_name] is not None
     try:

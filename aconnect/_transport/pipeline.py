@@ -61,12 +61,14 @@ _responses: ContextVar[list[Response] | None] = ContextVar("aconnect responses",
 @contextmanager
 def record_responses() -> Generator[list[Response], None, None]:
     """Collect the successful responses of the calls made in the block, the last one only."""
-    responses: list[Response] = []
+    outer, responses = _responses.get(), list[Response]()
     token = _responses.set(responses)
     try:
         yield responses
     finally:
         _responses.reset(token)
+        if outer is not None and responses:
+            outer[:] = responses
 
 
 class Pipeline:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,12 @@ import click
 
 from aconnect.cli.options import with_client
 from aconnect.cli.output import echo, echo_error
-from aconnect.cli.running import Command, Stopped, report_retries, run
+from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
+from aconnect.cli.tasks import how_to_follow
 
 if TYPE_CHECKING:
     from aconnect import Client
-    from aconnect.connect import ContentItem
+    from aconnect.connect import ContentItem, Task
 
 
 @click.command(cls=Command)
@@ -49,30 +50,35 @@ def deploy_directory(
     """Deploy a directory, follow its build, and print the address."""
     from aconnect.cli.progress import upload_progress
     from aconnect.deploy import deploy as start
+    from aconnect.errors import AconnectError
 
-    token: str | None = None
+    task: Task[ContentItem] | None = None
+    address: str | None = None
 
     async def work() -> ContentItem:
-        nonlocal token
+        nonlocal task, address
         async with client:
             report_retries(client)
             with upload_progress(str(directory)) as progress:
                 task = await start(
                     client, directory, name=name, guid=guid, title=title, progress=progress
                 )
-            token = task.token
+            # Only needed if following fails, so its failure must not end it.
+            with suppress(AconnectError):
+                address = (await client.content.get(task.scope["guid"])).content_url
             async for line in task.output():
                 echo_error(f"  {line}")
             return await task
 
     try:
         item = run(work)
-    except Stopped as stopped:
-        stopped.hints = (
-            f"The build continues; follow it with: aconnect tasks follow {shlex.quote(token)}"
-            if token
-            else "No deployment was started; run the same command again.",
-        )
+    except Failure as failure:
+        if task is not None:
+            content = f"The content is {task.scope['guid']}{f' at {address}' if address else ''}"
+            following = how_to_follow(failure, "build", task.id)
+            failure.hints = (*failure.hints, content, *following)
+        elif isinstance(failure, Stopped):
+            failure.hints = ("No deployment was started; run the same command again.",)
         raise
     echo(item.content_url or item.guid)
     return item

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aconnect.cli.options import with_client
 from aconnect.cli.output import echo, echo_error
-from aconnect.cli.running import Command, report_retries, run
+from aconnect.cli.running import Command, Failure, report_retries, run
 
 if TYPE_CHECKING:
     from aconnect import Client
@@ -25,13 +26,15 @@ def tasks() -> None:
 def follow(client: Client, id_: str) -> None:
     """Print the output of a task as it arrives, until it ends; fail if it fails.
 
-    ID is the id of a task, or the token that `aconnect deploy` prints when it is interrupted; in a
-    cluster, the token also contains the node to ask.
+    ID is the id of a task, as `aconnect deploy` prints it when following ends early, or the
+    `Task.token` of a program. In a cluster, a token leads to the node of the task; with an id
+    alone, polls are repeated for half a minute until one reaches that node.
     """
     from aconnect import CallFinished, Event
     from aconnect.connect import Task
 
     warned = False
+    task: Task[Any] | None = None
 
     def report_missing(event: Event) -> None:
         nonlocal warned
@@ -40,14 +43,31 @@ def follow(client: Client, id_: str) -> None:
             echo_error("The server does not know this task (perhaps another node does); retrying")
 
     async def work() -> None:
+        nonlocal task
         async with client:
             report_retries(client)
             client.subscribe(report_missing)
-            task: Task[Any] = (
-                Task.from_token(client, id_) if id_.startswith("{") else client.tasks.handle(id_)
-            )
+            task = Task.from_token(client, id_) if id_.startswith("{") else client.tasks.handle(id_)
             async for line in task.output():
                 echo(line)
             await task
 
-    run(work)
+    try:
+        run(work)
+    except Failure as failure:
+        if task is not None:
+            failure.hints = (*failure.hints, *how_to_follow(failure, "task", task.id))
+        raise
+
+
+def how_to_follow(failure: Failure, what: str, id_: str) -> tuple[str, ...]:
+    """Return how to follow a task further after a failure; empty if the task itself failed.
+
+    It is the id and not the token, whose cookies may be credentials.
+    """
+    from aconnect.errors import TaskFailedError
+
+    if isinstance(failure.__cause__, TaskFailedError):
+        return ()
+    command = f"aconnect tasks follow {shlex.quote(id_)}"
+    return (f"Unless it has ended, the {what} continues; follow it with: {command}",)

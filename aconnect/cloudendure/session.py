@@ -6,6 +6,7 @@ from typing import Final, TypedDict, Unpack
 
 from aconnect._client.client import ApiResponse
 from aconnect._client.endpoint import endpoint
+from aconnect._core.cookies import cookie_header, updated_cookies
 from aconnect._core.redaction import Secret
 from aconnect.cloudendure.base import CloudEndureResource
 from aconnect.cloudendure.users import User
@@ -60,19 +61,14 @@ class Session(CloudEndureResource, name="session"):
 
 def session_headers(response: ApiResponse[User], call: str) -> dict[str, str]:
     """Return the headers of later calls, from the cookies that a login sets."""
-    cookies: dict[str, str] = {}
-    for header in response.set_cookies:
-        # Sent back unchanged; the attributes are for browsers.
-        name, _, value = header.partition(";")[0].strip().partition("=")
-        if value:
-            cookies[name] = value
-    if not cookies:
+    cookies = updated_cookies({}, response.set_cookies, response.headers.get("Date"))
+    if not any(cookies.values()):
         raise DecodeError(
             f"{call} returned {response.status} without a session cookie; check that the address "
             "is CloudEndure's and that no proxy removes cookies",
             body=b"",
         )
-    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+    headers = {"Cookie": cookie_header(cookies)}
     if _XSRF in cookies:
         headers["X-XSRF-TOKEN"] = cookies[_XSRF].strip('"')
     return headers

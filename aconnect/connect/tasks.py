@@ -1,14 +1,14 @@
 """Tasks: what the server does in the background, and following it to its end.
 
-In a cluster a task lives on the node that started it, so the cookies of the response that started
-it are sent with every poll, and with no other call.
+In a cluster a task lives on the node that started it, and a load balancer finds that node by a
+cookie. So the cookies of the response that started a task are sent with every poll, and with no
+other call. Each response that knew the task may renew them.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, cast
 
 import msgspec
@@ -18,6 +18,7 @@ from aconnect._client.endpoint import call_with, endpoint
 from aconnect._client.polling import PollPolicy, ResumeInfo, follow
 from aconnect._client.signature import FromResponse
 from aconnect._core import decoding
+from aconnect._core.cookies import cookie_header, is_sendable, updated_cookies
 from aconnect._core.events import TaskProgress
 from aconnect._core.message import CallOptions, Response
 from aconnect._core.model import Id, Model
@@ -25,6 +26,7 @@ from aconnect.connect._base.resource import ConnectResource
 from aconnect.errors import AconnectError, ResumeError, TaskFailedError
 
 if TYPE_CHECKING:
+    from aconnect._client.client import ApiResponse
     from aconnect.connect.client import Client
     from aconnect.connect.content.content import ContentItem
 
@@ -35,16 +37,20 @@ _SHOWN: Final = 200
 
 
 class TaskStatus(Model, kw_only=True):
-    """The state of a task at one poll."""
+    """The state of a task at one poll.
+
+    `finished`, `code` and `error` decide whether it has ended and failed: a response in which one
+    of them is missing or invalid is no status, and raises `DecodeError`.
+    """
 
     id: Id = ""
     output: list[str] | None = None
     """The lines after the line that was requested as `first`."""
     result: Any = None
-    finished: bool = False
-    code: int | None = None
+    finished: bool
+    code: int | None
     """Exit code; 0 while the task runs, so it has no meaning before `finished`."""
-    error: str | None = None
+    error: str | None
     last: int | None = None
     """The line to pass as `first` next time."""
 
@@ -62,8 +68,12 @@ class TaskStarted(Model, kw_only=True):
 class _Token(msgspec.Struct, kw_only=True):
     server: str
     task: str
-    cookies: str = ""
+    cookies: dict[str, str] = {}
     first: int = 0
+
+    def __post_init__(self) -> None:
+        if not is_sendable("".join((*self.cookies, *self.cookies.values()))):
+            raise ValueError("its cookies contain characters that cannot be sent")
 
 
 class Task(FromResponse, Generic[T_co]):
@@ -79,7 +89,7 @@ class Task(FromResponse, Generic[T_co]):
         client: Client,
         id: str,  # noqa: A002  the vendor's noun
         *,
-        cookies: str = "",
+        cookies: Mapping[str, str] | None = None,
         first: int = 0,
         scope: Scope | None = None,
     ) -> None:
@@ -87,7 +97,7 @@ class Task(FromResponse, Generic[T_co]):
         self.id = id
         self.scope: Scope = scope or {}
         """The path arguments of the call that started it."""
-        self._cookies = cookies
+        self._cookies = dict(cookies or {})
         self._first = first
         self._last_lines: list[str] = []
         self._reported = first
@@ -110,7 +120,9 @@ class Task(FromResponse, Generic[T_co]):
         if not id_:
             text = client.channel.redact(response.body[:_SHOWN].decode("utf-8", "replace"))
             raise AconnectError(f"the server started no task; it returned {text!r}")
-        return cls(cast("Client", client), id_, cookies=sticky_cookies(response), scope=scope)
+        task = cls(cast("Client", client), id_, scope=scope)
+        task.renew_cookies(response)
+        return task
 
     @classmethod
     def from_token(cls, client: Client, token: str) -> Task[TaskStatus]:
@@ -131,7 +143,12 @@ class Task(FromResponse, Generic[T_co]):
 
     @property
     def token(self) -> str:
-        """Plain JSON with which the task can be followed further; it contains no credentials."""
+        """Plain JSON with which the task can be followed further, as it is at the moment.
+
+        It has the address of the server, the id of the task, the number of lines that were read,
+        and the cookies that lead to the task's node. It does not have the API key, but the cookies
+        may be those of a login to a gateway: store the token like a password.
+        """
         token = _Token(
             server=self.client.api_root,
             task=self.id,
@@ -163,14 +180,14 @@ class Task(FromResponse, Generic[T_co]):
             TaskLostError: The server no longer has the task.
             PollTimeoutError: The task did not end in time.
         """
-        status = TaskStatus()
         poller = _TaskPoller(self, self._first)
         client = self.client
         async with aclosing(follow(poller, client.channel, client.polling, timeout)) as states:
-            async for state in states:
-                status = state
+            async for status in states:
                 poller.acknowledge()
-        return status
+                if status.finished:
+                    return status
+        raise AssertionError  # pragma: no cover  the last status is a finished one
 
     async def result(self, timeout: float | None = None) -> T_co:
         """Wait until the task ends and return its result; `TaskFailedError` if it failed.
@@ -218,14 +235,25 @@ class Task(FromResponse, Generic[T_co]):
 
     async def poll(self, first: int, options: CallOptions) -> TaskStatus:
         """Request the status with the output from line `first` on."""
-        options = msgspec.structs.replace(options, cookies=self._cookies)
+        options = msgspec.structs.replace(options, cookies=cookie_header(self._cookies))
         wait = int(options.wait_seconds) or None
-        return await call_with(options, self.client.tasks.get, self.id, first=first, wait=wait)
+        response = await self.client.with_response(
+            call_with, options, self.client.tasks.get, self.id, first=first, wait=wait
+        )
+        # Not after an error: the node of a 404 is the wrong one.
+        self.renew_cookies(response)
+        return response.value
+
+    def renew_cookies(self, response: Response | ApiResponse[Any]) -> None:
+        """Take over the cookies of a response that knew the task."""
+        self._cookies = updated_cookies(
+            self._cookies, response.set_cookies, response.headers.get("Date")
+        )
 
     def report(self, status: TaskStatus, first: int) -> None:
         """Notify the subscribers of new lines; the status has the lines from `first` on."""
         lines = tuple((status.output or [])[max(0, self._reported - first) :])
-        self._reported = max(self._reported, status.last or 0)
+        self._reported = max(self._reported, _next_line(status, first))
         self._last_lines = [*self._last_lines, *lines][-_LAST_LINES:]
         if lines or status.finished:
             self.client.channel.notify(
@@ -271,8 +299,7 @@ class _TaskPoller:
     async def poll(self, options: CallOptions) -> TaskStatus:
         status = await self._task.poll(self._first, options)
         self._task.report(status, self._first)
-        if status.last is not None:
-            self._first = status.last
+        self._first = _next_line(status, self._first)
         return status
 
     def is_finished(self, state: TaskStatus) -> bool:
@@ -289,17 +316,10 @@ class _TaskPoller:
         self._task.resume_from(self._first)
 
 
-def sticky_cookies(response: Response) -> str:
-    """Return the Cookie header that routes a request to the node which sent this response."""
-    cookies: dict[str, str] = {}
-    for header in response.set_cookies:
-        try:
-            cookies.update(
-                {name: morsel.coded_value for name, morsel in SimpleCookie(header).items()}
-            )
-        except CookieError:
-            continue
-    return "; ".join(f"{name}={value}" for name, value in cookies.items())
+def _next_line(status: TaskStatus, first: int) -> int:
+    """Return the line after those of a status that has the lines from `first` on."""
+    read = first + len(status.output or ())
+    return read if status.last is None else max(first, status.last)
 
 
 class Tasks(ConnectResource, name="tasks"):
@@ -331,5 +351,4 @@ __all__ = [
     "TaskStarted",
     "TaskStatus",
     "Tasks",
-    "sticky_cookies",
 ]

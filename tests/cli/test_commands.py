@@ -212,6 +212,41 @@ async def test_tasks_follow(server, shell):
         assert (damaged.exit_code, "damaged" in damaged.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(
+    "fault", [faults.error(403, 22), faults.error(401, 30), faults.redirect()], ids=repr
+)
+async def test_following_ends_early(server, shell, fault):
+    """If following a build fails, the content and the command that follows it are printed."""
+    (shell.folder / "manifest.json").write_text('{"files": {}}')
+    server.nodes = 2
+    server.script(fault, on="GET /v1/tasks/*")
+    result = await shell("deploy", str(shell.folder), "--name", "my-site")
+    assert (result.exit_code, result.stdout) == (1, "")
+    (task,) = server.state.tasks
+    guid = list(server.state.content)[-1]
+    follow = f"the build continues; follow it with: aconnect tasks follow {task}\n"
+    assert f"The content is {guid} at {server.url}/content/{guid}/\n" in result.stderr
+    assert follow in result.stderr
+    assert "rscid" not in result.stderr
+    server.script(fault, on="GET /v1/tasks/*")
+    again = await shell("tasks", "follow", task)
+    assert (again.exit_code, follow.replace("build", "task") in again.stderr) == (1, True)
+    assert (await shell("tasks", "follow", task)).stdout.splitlines() == list(BuildScript().lines)
+
+
+async def test_a_failed_build_is_not_followed(server, shell):
+    """If the build itself fails, the content is printed, but no command to follow the build."""
+    (shell.folder / "manifest.json").write_text('{"files": {}}')
+    server.state.build_script = BuildScript(lines=("one",), code=1, error="boom")
+    # An address that cannot be fetched costs the address only.
+    server.script(faults.error(403, 22), on="GET /v1/content/*")
+    result = await shell("deploy", str(shell.folder), "--name", "my-site")
+    guid = list(server.state.content)[-1]
+    assert (result.exit_code, "boom" in result.stderr) == (1, True)
+    assert f"The content is {guid}\n" in result.stderr
+    assert "tasks follow" not in result.stderr
+
+
 @pytest.mark.parametrize("way", ["file", "standard input", "environment"])
 async def test_bootstrap(server, shell, way):
     """The key of the new administrator is the only output; a second run fails."""

@@ -46,7 +46,7 @@ class Script:
         return response
 
     def is_finished(self, state):
-        return state == "end"
+        return None if state == "?" else state == "end"
 
     def has_news(self, state):
         return state == "new"
@@ -162,22 +162,58 @@ PASSING = [
     errors.ReadTimeoutError("x"),
     errors.ConnectionFailedError("x"),
     errors.RateLimitedError("slow down", status=429),
+    errors.DecodeError("an HTML page"),
 ]
 
 
 @pytest.mark.parametrize("failure", PASSING, ids=repr)
 async def test_passing_failures(failure):
-    """A few transient failures in a row do not end the wait."""
-    script = Script(*[*[failure] * 5, "old"] * 3, "end")
+    """Transient failures do not end the wait, however many, until they last two minutes."""
+    policy = PollPolicy(interval=1.0, max_interval=1.0)
+    script = Script(*[*[failure] * 100, "old"] * 3, "end", policy=policy)
     assert await script.run() == ["old", "old", "old", "end"]
 
 
-async def test_patience_ends():
-    """One failure more than the patience is raised unchanged."""
-    script = Script(busy(), policy=PollPolicy(patience=3))
-    with pytest.raises(errors.ServerError):
+@pytest.mark.parametrize("takes", [0.0, 7.0, 300.0])
+async def test_patience_ends(takes):
+    """Failures that last longer than the patience end the wait; the last is raised unchanged."""
+    failure = busy()
+    policy = PollPolicy(patience=60.0, interval=1.0, max_interval=1.0)
+    script = Script("old", failure, policy=policy, takes=takes)
+    with pytest.raises(errors.ServerError) as caught:
         await script.run()
-    assert len(script.holds) == 4
+    assert caught.value is failure
+    began = script.asked_at[1]
+    assert 60.0 <= script.clock.monotonic() - began <= 60.0 + 1.0 + max(takes, 1.0)
+
+
+async def test_patience_is_longer_than_the_grace():
+    """By default, an outage may last longer than a missing task."""
+    assert PollPolicy().patience >= PollPolicy().grace
+
+
+async def test_missing_after_an_outage():
+    """A task that is missing after an outage gets the whole grace period."""
+    policy = PollPolicy(grace=30.0, interval=4.0, max_interval=4.0)
+    script = Script(*[busy()] * 20, *[not_found()] * 7, "end", policy=policy)
+    assert await script.run() == ["end"]
+
+
+@pytest.mark.parametrize("seconds", [30.0, 120.0])
+async def test_alternating_failures(seconds):
+    """A server that is now down and now does not know the task does not extend the wait."""
+    policy = PollPolicy(grace=seconds, patience=60.0, interval=1.0, max_interval=1.0)
+    script = Script(*[busy(), not_found()] * 500, policy=policy)
+    with pytest.raises((errors.TaskLostError, errors.ServerError)):
+        await script.run()
+    assert script.clock.monotonic() <= 63.0
+
+
+async def test_a_state_that_does_not_say():
+    """A state that does not say whether it has ended is a failed poll, and is not yielded."""
+    assert await Script("old", "?", "?", "end").run() == ["old", "end"]
+    with pytest.raises(errors.DecodeError, match="does not say whether thing 1 has ended"):
+        await Script("?", takes=1.0).run()
 
 
 FINAL = [
@@ -187,6 +223,7 @@ FINAL = [
     errors.ServerError("no", status=501),
     errors.ServerError("no", status=502, code=105),
     errors.RedirectRefusedError("no"),
+    errors.BodyTooLargeError("no"),
     ValueError("no"),
 ]
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -68,14 +69,86 @@ async def test_failed(server, start, before):
         faults.reset(),
         faults.reset_mid_body(),
         faults.garbage(),
+        faults.login_page(),
+        faults.status(200),
+        faults.status(200, body={"status": "starting"}),
+        faults.truncated_json(),
     ],
-    ids=lambda fault: getattr(fault, "code", None) or type(fault).__name__,
+    ids=repr,
 )
 async def test_trouble_passes(server, start, trouble):
     """A series of transient failures does not end the wait."""
     task = await start()
     server.script(*[trouble] * 7, on=POLL)
     assert (await task.wait()).finished
+
+
+STATUS: dict[str, Any] = {"id": "t", "output": [], "finished": True, "code": 0, "error": ""}
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        {"code": 1.0},
+        {"code": True},
+        {"code": "failed"},
+        {"code": {}},
+        {"error": {"message": "broken"}},
+        {"error": ["broken"]},
+        {"error": True},
+        {"finished": 1},
+    ],
+    ids=repr,
+)
+async def test_no_failure_is_taken_for_success(server, start, outcome):
+    """An outcome of another type is an error, and not the success of the task."""
+    task = await start()
+    server.script(*[faults.status(200, body={**STATUS, **outcome})] * 500, on=POLL)
+    with pytest.raises(errors.DecodeError, match=next(iter(outcome))):
+        await task
+    with pytest.raises(errors.DecodeError):
+        await task.status()
+    server.clear_script()
+
+
+@pytest.mark.parametrize("last", [{}, {"last": None}, {"last": "later"}], ids=repr)
+async def test_lines_without_last(server, start, last):
+    """Without the number of the last line, lines are counted, and none is repeated."""
+    task = await start()
+    polls = [
+        {**STATUS, "output": list(LINES[:2]), "finished": False, **last},
+        {**STATUS, "output": [], "finished": False, **last},
+        {**STATUS, "output": list(LINES[2:]), **last},
+    ]
+    server.script(*[faults.status(200, body=poll) for poll in polls], on=POLL)
+    server.requests.clear()
+    assert [line async for line in task.output()] == list(LINES)
+    assert [request.query["first"] for request in server.requests] == [["0"], ["2"], ["2"]]
+
+
+@pytest.mark.parametrize("wrong", [None, 5, {"text": "x"}], ids=repr)
+async def test_a_line_that_is_not_text(server, start, wrong):
+    """A line of another type is left out; the others are reported."""
+    task = await start()
+    status = {**STATUS, "output": ["one", wrong, "three"], "code": 3, "last": 3}
+    server.script(faults.status(200, body=status), on=POLL)
+    assert [line async for line in task.output()] == ["one", "three"]
+
+
+@pytest.mark.parametrize("status", ["running", None, 1.5, {}], ids=repr)
+async def test_a_job_without_status(server, item, start, status):
+    """A response without the status of a job does not end the wait for the job."""
+    await start()
+    (job,) = await item.jobs.find()
+    wrong = faults.status(200, body={"key": job.key, "status": status})
+    server.script(*[wrong] * 3, on=f"GET */jobs/{job.key}")
+    assert [entry.data async for entry in job.follow()] == list(LINES)
+    server.script(*[wrong] * 3, on=f"GET */jobs/{job.key}")
+    assert (await job.wait()).status not in (None, 0)
+    server.script(*[wrong] * 500, on=f"GET */jobs/{job.key}")
+    with pytest.raises(errors.DecodeError, match=f"job {job.key} has ended"):
+        await job.wait()
+    server.clear_script()
 
 
 async def test_lost(server, start, clock):

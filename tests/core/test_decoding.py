@@ -28,6 +28,7 @@ from aconnect.connect import (
     ServerVersion,
     ServiceToken,
     Tag,
+    TaskStatus,
     User,
 )
 from aconnect.connect._base.paging import Keyset
@@ -109,6 +110,20 @@ def test_no_dates_in_an_inner_list():
     entries = [{"data": str(i), "timestamp": NO_DATE if i % 2 else None} for i in range(20)]
     got = read({"entries": entries}, LogEntries)
     assert [entry.data for entry in got.entries] == [str(i) for i in range(20)]
+
+
+@pytest.mark.parametrize("wrong", [None, 5, True, {}, [], ["x"]], ids=stable_id)
+def test_invalid_lines_of_a_log(wrong, caplog):
+    """An item that does not match is left out of the list and logged; the others are kept."""
+    status = {"finished": False, "code": 0, "error": "", "output": ["a", wrong, "b"]}
+    assert read(status, TaskStatus).output == ["a", "b"]
+    assert "output" in caplog.text
+    if wrong != {}:
+        entries = [{"data": "a"}, wrong, {"data": "b"}]
+        assert [entry.data for entry in read({"entries": entries}, LogEntries).entries] == [
+            "a",
+            "b",
+        ]
 
 
 def test_many_misfits_take_linear_time(monkeypatch):

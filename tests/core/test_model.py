@@ -17,11 +17,12 @@ from rich.pretty import pretty_repr
 import aconnect.cloudendure
 import aconnect.connect
 import aconnect.looker.session
+from aconnect import errors
 from aconnect._client.bound import ChannelOwner
 from aconnect._core.decoding import decode, encode
 from aconnect._core.message import Response
 from aconnect._core.model import Id, Model, OpenEnum, OpenIntEnum, Row, id_text
-from aconnect.connect import Bundle, ContentItem, ContentVisit, Group, Job, User
+from aconnect.connect import Bundle, ContentItem, ContentVisit, Group, Job, TaskStatus, User
 from aconnect.connect.content.content import AccessType
 from aconnect.connect.content.jobs import JobStatus
 
@@ -30,6 +31,11 @@ MODELS = [
     for _, kind in getmembers(aconnect.connect, isclass)
     if issubclass(kind, Model | Row) and kind.__module__.startswith("aconnect")
 ]
+DECISIVE = {
+    kind: [field.encode_name for field in msgspec.structs.fields(kind) if field.required]
+    for kind in MODELS
+}
+"""The fields of each model that decide what the client does next."""
 every_model = pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -89,6 +95,12 @@ def instances(kind):
     return values(mi.type_info(kind))
 
 
+def complete(kind, fields=None):
+    """Return a response with these fields, and null for the decisive ones, or False."""
+    decisive = {name: False if name == "finished" else None for name in DECISIVE[kind]}
+    return {**decisive, **(fields or {})}
+
+
 def test_all_models_found():
     """Every model is tested below."""
     assert len(MODELS) > 25
@@ -97,9 +109,9 @@ def test_all_models_found():
 
 @every_model
 def test_missing_and_unknown_fields(kind):
-    """A model can be decoded without any field, and with unknown fields."""
-    empty = read(b"{}", kind)
-    assert read({"field_from_2030": [{}], "another": None}, kind) == empty
+    """A model can be decoded without any field that decides nothing, and with unknown fields."""
+    empty = read(complete(kind), kind)
+    assert read(complete(kind, {"field_from_2030": [{}], "another": None}), kind) == empty
 
 
 @every_model
@@ -117,22 +129,46 @@ def test_round_trip(kind):
 def test_null_everywhere(kind):
     """Null in any field affects that field only."""
     fields = msgspec.structs.fields(kind)
-    value = read({f.encode_name: None for f in fields}, kind)
-    empty = kind()
+    value = read({f.encode_name: None for f in fields} | complete(kind), kind)
+    empty = kind(**complete(kind))
     for f in fields:
         assert getattr(value, f.name) in (None, getattr(empty, f.name))
 
 
 @every_model
 def test_another_type_anywhere(kind):
-    """A value of another type in a field affects that field only."""
+    """A value of another type in a field that decides nothing affects that field only."""
     wrongs = [{}, [], [None], True, 1.5, -1, "x", {"a": {"b": 1}}]
     for field, wrong in product(msgspec.structs.fields(kind), wrongs):
-        others = {"guid": "the-guid", "name": "the-name"}
+        if field.required:
+            continue
+        others = complete(kind, {"guid": "the-guid", "name": "the-name"})
         value = read({**others, field.encode_name: wrong}, kind)
         for name, expected in others.items():
             if name in kind.__struct_fields__ and name != field.encode_name:
                 assert getattr(value, name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *product(["finished", "code"], ["yes", 1.0, 1.5, {}, [], ""]),
+        *product(["finished", "error"], [{}, {"message": "failed"}, ["failed"], 1, 0]),
+        ("code", True),
+        ("code", False),
+        ("error", True),
+        ("error", False),
+        ("finished", None),
+    ],
+)
+def test_decisive_fields(name, wrong):
+    """A field that decides whether a task has ended and failed must be there and match."""
+    status = {"id": "t", "finished": True, "code": 0, "error": "", "output": [], "last": 0}
+    assert read(status, TaskStatus).finished
+    with pytest.raises(errors.DecodeError, match=name):
+        read({**status, name: wrong}, TaskStatus)
+    with pytest.raises(errors.DecodeError, match=name):
+        read({key: value for key, value in status.items() if key != name}, TaskStatus)
 
 
 @every_model
@@ -239,7 +275,7 @@ def test_to_dict():
 @every_model
 def test_copies(kind):
     """A copy of a model equals it."""
-    value = kind()
+    value = kind(**complete(kind))
     for way in (copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))):  # noqa: S301
         assert way(value) == value
 
@@ -261,7 +297,7 @@ IDS = ("id", "app_id", "bundle_id", "content_id", "job_id", "pid", "rendering_id
 @pytest.mark.parametrize("value", [7, "7"])
 def test_an_id_is_text_in_every_model(kind, name, value, caplog):
     """An id is a string even if it is sent as a number, in every model."""
-    assert getattr(read({name: value}, kind), name) == "7"
+    assert getattr(read(complete(kind, {name: value}), kind), name) == "7"
     assert not caplog.records
 
 

@@ -153,9 +153,7 @@ class Job(ConnectBound, kw_only=True):
             PollTimeoutError: The job did not end in time.
         """
         client = self.client
-        poller = Reloader(
-            f"job {self.key}", self, self.jobs.get, self.key, lambda job: not job.is_active
-        )
+        poller = Reloader(f"job {self.key}", self, self.jobs.get, self.key, _has_ended)
         return await final_state(poller, client.channel, client.polling, timeout)
 
     async def follow(self, timeout: float | None = None) -> AsyncGenerator[LogEntry, None]:
@@ -179,6 +177,11 @@ class Job(ConnectBound, kw_only=True):
         return self.status == JobStatus.ACTIVE
 
 
+def _has_ended(job: Job) -> bool | None:
+    """Return True if a job has ended, or None if its status is missing or was invalid."""
+    return None if job.status is None else not job.is_active
+
+
 class _LogPoller:
     """Follows a job together with its log."""
 
@@ -199,8 +202,8 @@ class _LogPoller:
         log = await call_with(options, self._jobs.log, self._key)
         return job, log.entries
 
-    def is_finished(self, state: tuple[Job, list[LogEntry]]) -> bool:
-        return not state[0].is_active
+    def is_finished(self, state: tuple[Job, list[LogEntry]]) -> bool | None:
+        return _has_ended(state[0])
 
     def has_news(self, state: tuple[Job, list[LogEntry]]) -> bool:
         before, self._length = self._length, len(state[1])

@@ -54,7 +54,11 @@ class SystemCheckRun(ConnectBound, kw_only=True):
         client = self.client
         checks = client.system.checks
         poller = Reloader(
-            f"system check run {self.id}", self, checks.get, self.id, lambda run: run.has_ended
+            f"system check run {self.id}",
+            self,
+            checks.get,
+            self.id,
+            lambda run: None if run.status is None else run.has_ended,
         )
         return await final_state(poller, client.channel, client.polling, timeout)
 

@@ -57,6 +57,18 @@ async def test_canceled_check(server, client):
     assert (await run.wait()).status is SystemCheckStatus.CANCELED
 
 
+@pytest.mark.parametrize("body", [{}, {"status": None}, {"status": 1}], ids=repr)
+async def test_a_run_without_status(client, server, body):
+    """A response without the status of a run is a failed poll; too many of them end the wait."""
+    run = await client.system.checks.create()
+    server.script(*[faults.status(200, body=body)] * 3, on="GET /v1/system/checks/*")
+    assert (await run.wait()).status is SystemCheckStatus.DONE
+    server.script(*[faults.status(200, body=body)] * 500, on="GET /v1/system/checks/*")
+    with pytest.raises(errors.DecodeError, match="has ended"):
+        await run.wait()
+    server.clear_script()
+
+
 async def test_check_in_trouble(server, client):
     """A series of transient failures does not end the wait."""
     run = await client.system.checks.create()
