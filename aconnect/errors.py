@@ -92,6 +92,8 @@ class AconnectError(Exception):
 
     attempts: tuple[Attempt, ...] = ()
     """All attempts except the last, oldest first; empty if there was only one."""
+    signing_in: bool = False
+    """True if signing in failed, so that the call itself was not carried out."""
 
     def __str__(self) -> str:
         text = super().__str__()

@@ -229,25 +229,58 @@ class Pipeline:
     async def _signed_in(
         self, request: Request, call: CallOptions, began: float, *, first: bool = False
     ) -> Response:
-        """Make an attempt with fetched credentials; once more with fresh ones if refused."""
-        auth = self.auth
-        if auth is None or request.anonymous or call.credentials is not None:
+        """Make an attempt, signed in if the request is not anonymous."""
+        if self.auth is None or request.anonymous or call.credentials is not None:
             return await self._attempt(request, call, began, first=first)
-        credentials = await auth.headers()
+        return await self._with_fetched(self.auth, self._attempt, request, call, began)
+
+    async def _with_fetched(
+        self,
+        auth: SignIn,
+        attempt: Callable[..., Awaitable[T]],
+        request: Request,
+        call: CallOptions,
+        began: float,
+        *,
+        is_transfer: bool = False,
+    ) -> T:
+        """Make an attempt with fetched credentials; once more with fresh ones if refused."""
+
+        async def fetched() -> Credentials:
+            try:
+                return await auth.headers(
+                    None if is_transfer else self._remaining(request, call, began)
+                )
+            except TimeoutError as error:
+                late = DeadlineExceededError(
+                    f"{self._title(request)}: not signed in before the deadline "
+                    f"({self._deadline(request, call)} s)"
+                )
+                late.signing_in = True
+                raise late from error
+
+        credentials = await fetched()
         try:
-            return await self._attempt(request, call, began, credentials=credentials)
+            return await attempt(request, call, began, credentials=credentials)
         except ApiError as error:
             if error.status != _UNAUTHORIZED:
                 raise
         # The server did nothing, so this is safe for every call.
         auth.forget(credentials)
-        return await self._attempt(request, call, began, credentials=await auth.headers())
+        return await attempt(request, call, began, credentials=await fetched())
 
     async def _open(
         self, request: Request, call: CallOptions, began: float
     ) -> tuple[AsyncExitStack, StreamingResponse]:
-        auth = None if request.anonymous or call.credentials is not None else self.auth
-        credentials = call.credentials if auth is None else await auth.headers()
+        if self.auth is None or request.anonymous or call.credentials is not None:
+            return await self._open_once(request, call, began, credentials=call.credentials)
+        return await self._with_fetched(
+            self.auth, self._open_once, request, call, began, is_transfer=True
+        )
+
+    async def _open_once(
+        self, request: Request, call: CallOptions, began: float, *, credentials: Credentials | None
+    ) -> tuple[AsyncExitStack, StreamingResponse]:
         borrower = object()
         await self._acquire(request, call, borrower, began, is_transfer=True)
         async with AsyncExitStack() as stack:
@@ -261,8 +294,6 @@ class Pipeline:
                     body += chunk
                     if len(body) > _MAX_ERROR_BODY:
                         break
-                if auth is not None and credentials and stream.status == _UNAUTHORIZED:
-                    auth.forget(credentials)
                 response = Response(status=stream.status, headers=stream.headers, body=body)
                 raise self._error(request, response, credentials)
             self._warn_deprecated(request, stream.headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Final, Unpack
 
 from aconnect._client.client import BaseClient
@@ -78,9 +79,9 @@ class Client(BaseClient):
         self._keyring.headers = session_headers(response, f"POST {self.api_root}/login")
         return Credentials(self._keyring.headers)
 
-    async def _sign_out(self) -> None:
+    async def _sign_out(self, headers: Mapping[str, str]) -> None:
         # With the current session or not at all: none is opened just to be closed.
-        await call_with(CallOptions(credentials=self._keyring.headers), self.session.logout)
+        await call_with(CallOptions(credentials=headers), self.session.logout)
 
     def use_token(self, token: str) -> Secret:
         """Sign in with this API token from now on, and return it as a secret."""
