@@ -250,7 +250,8 @@ class Session:
                 f"{origin or 'no valid address'}; not followed, because credentials never go to "
                 "another origin. If that is your server, use its address"
             )
-        if request.method not in {"GET", "HEAD"}:
+        keeps_body = response.status in {307, 308} and not isinstance(request.body, Upload)
+        if request.method not in {"GET", "HEAD"} and not keeps_body:
             raise RedirectRefusedError(
                 f"{self._title(request)} returned {response.status} and redirects to "
                 f"{target.partition('?')[0]}; not followed, because a redirect may lose the body. "
