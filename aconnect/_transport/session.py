@@ -70,6 +70,8 @@ class Session:
             headers=self._headers if self._request_headers is None else None,
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self._proxy,
+            # aiohttp declares a body that is not there as application/octet-stream.
+            skip_auto_headers={"Content-Type"},
         )
         # aiohttp repeats an idempotent request if a pooled connection is dead, but repeating is the
         # decision of the retry policy, which counts. A middleware could prevent it without this
