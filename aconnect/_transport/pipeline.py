@@ -74,7 +74,6 @@ class Pipeline:
         secrets: Sequence[Secret] = (),
         auth: SignIn | None = None,
     ) -> None:
-        self.api_root = api_root
         self.options = options
         self.dialect = dialect
         self.auth = auth
@@ -92,6 +91,11 @@ class Pipeline:
         other.__dict__.update(self.__dict__)
         other.options = options
         return other
+
+    @property
+    def api_root(self) -> str:
+        """The address that the paths of the API begin with; a sign-in may change it."""
+        return self.session.api_root
 
     @property
     def clock(self) -> Clock:

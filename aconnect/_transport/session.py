@@ -59,6 +59,12 @@ class Session:
         self._aiohttp: aiohttp.ClientSession | None = None
         self._closed = False
 
+    def rebase(self, path: str) -> None:
+        """Make all calls from now on below another path of the origin."""
+        if path != self._prefix:
+            self._prefix = path
+            self.api_root = self.origin + path
+
     def _open(self) -> aiohttp.ClientSession:
         if self._closed:
             raise RuntimeError("the client is closed; open another one")
@@ -112,6 +118,7 @@ class Session:
                 headers=headers,
                 body=body,
                 set_cookies=tuple(headers.getall("Set-Cookie", ())),
+                url=response.url,
             )
         except asyncio.CancelledError as error:
             if deadline is None or not deadline.is_ours():

@@ -74,7 +74,7 @@ class FakeServer(ABC, Generic[S]):
         port: The port to listen on; 0 selects a free port.
     """
 
-    root: ClassVar[str]
+    root: str
     """The path of the API below the prefix, without a trailing slash."""
     routes: ClassVar[RouteTable[Any]]
 

@@ -124,6 +124,20 @@ async def test_wrong_secret(server: FakeLooker) -> None:
     assert server.logins == 1
 
 
+async def test_a_forbidden_login(client: Client, server: FakeLooker) -> None:
+    """A login that is forbidden is not blamed on missing permissions; no echoed secret is shown."""
+    server.script(faults.status(403, body={"message": "x"}), on="POST /login")
+    with pytest.raises(errors.PermissionDeniedError, match="not disabled"):
+        await client.permissions.all()
+    server.script(
+        faults.status(422, body={"message": "no-secret?", "documentation_url": "https://docs"}),
+        on="POST /login",
+    )
+    with pytest.raises(errors.UnprocessableError) as caught:
+        await client.session.login(client_id="who", client_secret="no-secret")
+    assert caught.value.message == "***?"
+
+
 @pytest.mark.parametrize("ending", ["", "/", "/api", "/api/", "/api/4.0", "/api/4.0/"])
 async def test_settings_from_the_environment(
     server: FakeLooker, monkeypatch: pytest.MonkeyPatch, ending: str
