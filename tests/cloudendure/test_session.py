@@ -288,7 +288,7 @@ async def test_echoed_secrets(client: Client, server: FakeCloudEndure) -> None:
     assert caught.value.message == "*** and ***"
 
 
-async def test_hint_of_an_invitation(client: Client, server: FakeCloudEndure) -> None:
+async def test_hint_of_an_invitation(client: Client) -> None:
     """A refused invitation is not blamed on the client's own credentials."""
     with pytest.raises(errors.AuthenticationError, match="invite the user again") as caught:
         await client.users.set_password(token="not-an-invitation", new_password="chosen")
