@@ -97,6 +97,8 @@ class AconnectError(Exception):
 
     Of more than ten, the first five and the last five.
     """
+    signing_in: bool = False
+    """True if signing in failed, so that the call itself was not carried out."""
 
     def __str__(self) -> str:
         text = super().__str__()

@@ -122,6 +122,8 @@ class Response(_Message, kw_only=True):
     """The Set-Cookie headers, one by one."""
     attempts: int = 1
     """How often the request was sent."""
+    url: object = None
+    """Where it came from, after redirects, as the transport's own object; its `str` is the text."""
 
 
 class StreamingResponse(_Message, kw_only=True):

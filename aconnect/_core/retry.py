@@ -16,6 +16,7 @@ from typing import Final
 from msgspec import Struct
 
 from aconnect.errors import (
+    AconnectError,
     ApiError,
     CertificateError,
     ConnectionFailedError,
@@ -83,6 +84,9 @@ def is_retryable(
     `is_transient` is what the service's error codes say: True or False if a code says more than the
     status, None if it does not.
     """
+    if isinstance(error, AconnectError) and error.signing_in:
+        # Signing in is a call with its own retries.
+        return False
     if isinstance(error, ConnectionFailedError | ConnectTimeoutError):
         return not isinstance(error, CertificateError | OutageError)
     if isinstance(error, ConnectionLostError | ReadTimeoutError):

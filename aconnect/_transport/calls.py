@@ -120,7 +120,8 @@ class Call(Generic[T]):
             return await RetryLoop(self).resume(failure, self._next_attempt)
         except AconnectError as error:
             last = self._overdue(error)
-            last.attempts = tuple(self._failed)
+            # The attempts of a sign-in that failed are kept.
+            last.attempts = (*self._failed, *error.attempts)
             if last is error:
                 raise
             raise last from error
@@ -132,7 +133,12 @@ class Call(Generic[T]):
         try:
             return await self._attempt(self.request, place)
         except AconnectError as error:
-            if isinstance(error, ApiError) and self.request.deletes and self.dialect.is_gone(error):
+            if (
+                isinstance(error, ApiError)
+                and self.request.deletes
+                and not error.signing_in
+                and self.dialect.is_gone(error)
+            ):
                 # An earlier attempt deleted it, and only its response was lost.
                 return cast("T", Response(status=204, headers={}))
             self._record_failure(error)

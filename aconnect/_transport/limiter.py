@@ -197,7 +197,10 @@ class Limiter:
         if opens <= now:
             return None
         if self._refusal is not None and self._requested - now > patience.max_retry_after:
-            return NotAdmittedError("the server asked to wait", refusal=copy.copy(self._refusal))
+            # A copy, because callers add attempts and notes to what they catch.
+            refusal = copy.deepcopy(self._refusal)
+            refusal.attempts = ()
+            return NotAdmittedError("the server asked to wait", refusal=refusal)
         if patience.expires is not None and opens >= patience.expires:
             return NotAdmittedError(f"calls are held back for another {seconds_text(opens - now)}")
         return None

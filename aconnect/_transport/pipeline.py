@@ -83,7 +83,6 @@ class Pipeline:
         secrets: Sequence[Secret] = (),
         auth: SignIn | None = None,
     ) -> None:
-        self.api_root = api_root
         self.options = options
         self.dialect = dialect
         self.auth = auth
@@ -101,6 +100,11 @@ class Pipeline:
         other.__dict__.update(self.__dict__)
         other.options = options
         return other
+
+    @property
+    def api_root(self) -> str:
+        """The address that the paths of the API begin with; a sign-in may change it."""
+        return self.session.api_root
 
     @property
     def clock(self) -> Clock:
@@ -223,7 +227,7 @@ class Pipeline:
         if ticket is None:
             ticket = await self._enter(request, place, call, began)
         try:
-            remaining = self._remaining(request, call, began) if late else None
+            remaining = self._remaining(call, began) if late else None
             response = await self.session.send(
                 request, self.options, call, credentials or call.credentials, remaining
             )
@@ -246,25 +250,59 @@ class Pipeline:
         *,
         first: bool = False,
     ) -> Response:
-        """Make an attempt with fetched credentials; once more with fresh ones if refused."""
-        auth = self.auth
-        if auth is None or request.anonymous or call.credentials is not None:
+        """Make an attempt, signed in if the request is not anonymous."""
+        if self.auth is None or request.anonymous or call.credentials is not None:
             return await self._attempt(request, place, call, began, first=first)
-        credentials = await auth.headers()
+        return await self._with_fetched(self.auth, self._attempt, request, place, call, began)
+
+    async def _with_fetched(
+        self,
+        auth: SignIn,
+        attempt: Callable[..., Awaitable[T]],
+        request: Request,
+        place: float,
+        call: CallOptions,
+        began: float,
+    ) -> T:
+        """Make an attempt with fetched credentials; once more with fresh ones if refused."""
+
+        async def fetched() -> Credentials:
+            try:
+                return await auth.headers(self._remaining(call, began))
+            except TimeoutError as error:
+                late = DeadlineExceededError(
+                    f"{self._title(request)}: not signed in before the deadline "
+                    f"({self._deadline(call)} s)"
+                )
+                late.signing_in = True
+                raise late from error
+
+        credentials = await fetched()
         try:
-            return await self._attempt(request, place, call, began, credentials=credentials)
+            return await attempt(request, place, call, began, credentials=credentials)
         except ApiError as error:
             if error.status != _UNAUTHORIZED:
                 raise
         # The server did nothing, so this is safe for every call.
         auth.forget(credentials)
-        return await self._attempt(request, place, call, began, credentials=await auth.headers())
+        return await attempt(request, place, call, began, credentials=await fetched())
 
     async def _open(
         self, request: Request, place: float, call: CallOptions, began: float
     ) -> tuple[AsyncExitStack, StreamingResponse]:
-        auth = None if request.anonymous or call.credentials is not None else self.auth
-        credentials = call.credentials if auth is None else await auth.headers()
+        if self.auth is None or request.anonymous or call.credentials is not None:
+            return await self._open_once(request, place, call, began, credentials=call.credentials)
+        return await self._with_fetched(self.auth, self._open_once, request, place, call, began)
+
+    async def _open_once(
+        self,
+        request: Request,
+        place: float,
+        call: CallOptions,
+        began: float,
+        *,
+        credentials: Credentials | None,
+    ) -> tuple[AsyncExitStack, StreamingResponse]:
         ticket = await self._enter(request, place, call, began)
         async with AsyncExitStack() as stack:
             try:
@@ -276,8 +314,6 @@ class Pipeline:
                 self._failed(request, ticket, error)
                 raise
             if stream.status >= 300:
-                if auth is not None and credentials and stream.status == _UNAUTHORIZED:
-                    auth.forget(credentials)
                 response = Response(status=stream.status, headers=stream.headers, body=body)
                 raise self._refused(request, ticket, response, credentials)
             self._limiter.accepted(ticket)
@@ -377,11 +413,10 @@ class Pipeline:
         )
         return error
 
-    def _remaining(self, request: Request, call: CallOptions, began: float) -> float | None:
-        """Return the seconds that remain for a call; None if an attempt has no limit."""
+    def _remaining(self, call: CallOptions, began: float) -> float | None:
+        """Return the seconds that remain for a call; None if there is no limit."""
         deadline = self._deadline(call)
-        if deadline is None or isinstance(request.body, Upload):
-            # The time of an upload depends on its size.
+        if deadline is None:
             return None
         return max(began + deadline - self.options.clock.monotonic(), 0.001)
 

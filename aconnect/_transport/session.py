@@ -59,6 +59,12 @@ class Session:
         self._aiohttp: aiohttp.ClientSession | None = None
         self._closed = False
 
+    def rebase(self, path: str) -> None:
+        """Make all calls from now on below another path of the origin."""
+        if path != self._prefix:
+            self._prefix = path
+            self.api_root = self.origin + path
+
     def _open(self) -> aiohttp.ClientSession:
         if self._closed:
             raise RuntimeError("the client is closed; open another one")
@@ -70,6 +76,8 @@ class Session:
             headers=self._headers if self._request_headers is None else None,
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self._proxy,
+            # aiohttp declares a body that is not there as application/octet-stream.
+            skip_auto_headers={"Content-Type"},
         )
         # aiohttp repeats an idempotent request if a pooled connection is dead, but repeating is the
         # decision of the retry policy, which counts. A middleware could prevent it without this
@@ -110,6 +118,7 @@ class Session:
                 headers=headers,
                 body=body,
                 set_cookies=tuple(headers.getall("Set-Cookie", ())),
+                url=response.url,
             )
         except asyncio.CancelledError as error:
             if deadline is None or not deadline.is_ours():
@@ -250,7 +259,8 @@ class Session:
                 f"{origin or 'no valid address'}; not followed, because credentials never go to "
                 "another origin. If that is your server, use its address"
             )
-        if request.method not in {"GET", "HEAD"}:
+        keeps_body = response.status in {307, 308} and not isinstance(request.body, Upload)
+        if request.method not in {"GET", "HEAD"} and not keeps_body:
             raise RedirectRefusedError(
                 f"{self._title(request)} returned {response.status} and redirects to "
                 f"{target.partition('?')[0]}; not followed, because a redirect may lose the body. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from aconnect._client.resource import Resource
@@ -11,7 +12,22 @@ from aconnect._core.model import Model
 if TYPE_CHECKING:
     from aconnect.cloudendure.client import Client
 
-API: Final = "/api/latest"
+_LATEST: Final = "/api/latest"
+_ENTRY_POINT: Final = re.compile(r"/api(/latest|/v[0-9]+)?$")
+
+
+def api_root(address: str) -> str:
+    """Return where the API begins, given the address of the console or of an entry point."""
+    address = address.strip().rstrip("/")
+    entry_point = _ENTRY_POINT.search(address)
+    if entry_point is not None and entry_point[1]:
+        return address
+    return console(address) + _LATEST
+
+
+def console(address: str) -> str:
+    """Return an address without the API's part."""
+    return _ENTRY_POINT.sub("", address)
 
 
 class CloudEndureResource(Resource):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Final, Unpack
+from urllib.parse import urlsplit
 
 from aconnect._client.client import BaseClient
 from aconnect._client.endpoint import call_with
@@ -11,13 +14,14 @@ from aconnect._client.resource import resource
 from aconnect._core.message import CallOptions
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, options_of
+from aconnect._transport.pipeline import record_responses
 from aconnect._transport.signin import Credentials, SignIn
 from aconnect.cloudendure.accounts import Accounts
-from aconnect.cloudendure.base import API
+from aconnect.cloudendure.base import api_root, console
 from aconnect.cloudendure.dialect import CloudEndureDialect
 from aconnect.cloudendure.machines import Machines
 from aconnect.cloudendure.projects import Projects
-from aconnect.cloudendure.session import Keyring, Session, session_headers
+from aconnect.cloudendure.session import Keyring, Session, cookies_of, session_headers
 from aconnect.cloudendure.users import Users
 from aconnect.errors import InvalidArgumentError
 
@@ -53,39 +57,53 @@ class Client(BaseClient):
             CLOUDENDURE_USER_API_TOKEN, or else CLOUDENDURE_USERNAME and CLOUDENDURE_PASSWORD.
             username: The user's e-mail address.
             password: The user's password.
-            base_url: The console; by default CLOUDENDURE_BASE_URL, or else the public one.
+            base_url: The console, or an entry point of its API (`…/api/v13`); by default
+            CLOUDENDURE_BASE_URL, or else the public console.
             connection: See `Connection`.
         """
         self._keyring = _keyring(user_api_token, username, password)
         address = base_url or os.environ.get("CLOUDENDURE_BASE_URL") or CONSOLE
         options = options_of(connection)
+        self._auth = SignIn(self._sign_in, sign_out=self._sign_out, clock=options.clock)
         super().__init__(
-            address.strip().rstrip("/").removesuffix(API) + API,
+            api_root(address),
             credentials={},
             dialect=CloudEndureDialect(),
             secrets=self._keyring.secrets(),
             options=options,
-            auth=SignIn(self._sign_in, sign_out=self._sign_out, clock=options.clock),
+            auth=self._auth,
         )
 
     @property
     def url(self) -> str:
         """The console's address, without the API's part."""
-        return self.api_root.removesuffix(API)
+        return console(self.api_root)
 
     async def _sign_in(self) -> Credentials:
-        response = await self.with_response(self.session.login, **self._keyring.login())
-        self._keyring.headers = session_headers(response, f"POST {self.api_root}/login")
-        return Credentials(self._keyring.headers)
+        with record_responses() as responses:
+            await self.session.login(**self._keyring.login())
+        response = responses[-1]
+        headers = session_headers(response, f"POST {self.api_root}/login")
+        for cookie, old in zip_longest(cookies_of(headers), self._keyring.cookies):
+            if cookie is not None:
+                self._pipeline.add_secret(cookie, replaces=old)
+        self._keyring.cookies = cookies_of(headers)
+        # The login may redirect to the entry point of the account (`/api/v13/login`), which then
+        # serves all its calls.
+        path = urlsplit(str(response.url)).path
+        if path.endswith("/login"):
+            self._pipeline.session.rebase(path.removesuffix("/login"))
+        return Credentials(headers)
 
-    async def _sign_out(self) -> None:
+    async def _sign_out(self, headers: Mapping[str, str]) -> None:
         # With the current session or not at all: none is opened just to be closed.
-        await call_with(CallOptions(credentials=self._keyring.headers), self.session.logout)
+        await call_with(CallOptions(credentials=headers), self.session.logout)
 
     def use_token(self, token: str) -> Secret:
         """Sign in with this API token from now on, and return it as a secret."""
         secret = self._keyring.token = Secret(token)
         self._pipeline.add_secret(secret)
+        self._auth.forget_refusal()
         return secret
 
 

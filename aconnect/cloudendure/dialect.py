@@ -22,6 +22,10 @@ class CloudEndureDialect(Dialect):
         )
 
     def hint(self, request: Request, error_class: type[ApiError], body: ErrorBody | None) -> str:
+        if error_class is AuthenticationError and request.operation == "users.set_password":
+            return "the token of the invitation is wrong or used up; invite the user again"
+        if error_class is PermissionDeniedError and request.operation == "session.login":
+            return "check on the console that the user is active and may sign in this way"
         if error_class is AuthenticationError:
             return (
                 "check the user API token (CLOUDENDURE_USER_API_TOKEN) or the user name and "

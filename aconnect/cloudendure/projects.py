@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final
 
 from msgspec import field
 
 from aconnect._client.endpoint import endpoint
 from aconnect._core.model import Confidential
 from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
-from aconnect.cloudendure.window import MAX_LIMIT, AuditLog, AuditLogEntry, events, window
+from aconnect.cloudendure.window import DEFAULT_LIMIT, AuditLog, AuditLogEntry, events, window
 from aconnect.errors import InvalidArgumentError
+
+_CLOCK_SKEW: Final = timedelta(days=1)
 
 
 class Project(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
@@ -102,14 +104,15 @@ class Projects(CloudEndureResource, name="projects"):
 
         Args:
             project_id: The project.
-            limit: The maximum number of entries, up to 1500, the default.
+            limit: The maximum number of entries; 1500 by default.
             from_date_time: The start of the time window; requires its end as well.
             to_date_time: The end of the time window.
         """
         _check_query(limit, from_date_time, to_date_time)
-        return await self._audit_log(
+        log = await self._audit_log(
             project_id, limit=limit, from_date_time=from_date_time, to_date_time=to_date_time
         )
+        return log.resolved(DEFAULT_LIMIT if limit is None else limit)
 
     async def audit_log_csv(
         self,
@@ -154,20 +157,23 @@ class Projects(CloudEndureResource, name="projects"):
         *,
         from_date_time: datetime | str,
         to_date_time: datetime | str | None = None,
-        limit: int = MAX_LIMIT,
+        limit: int = DEFAULT_LIMIT,
     ) -> AsyncGenerator[AuditLogEntry, None]:
         """Yield all entries of a time window, oldest first, with as many requests as necessary.
 
-        `to_date_time` is the current time by default. See `window` for how the window is divided.
+        Both ends belong to the window; by default it ends a day from now, because the server's
+        clock may be ahead. See `window` for how it is divided.
         """
         _check_query(limit, from_date_time, from_date_time)
-        now = datetime.fromtimestamp(self.client.clock.time(), UTC)
-        begin, end = window(from_date_time, now if to_date_time is None else to_date_time)
+        if to_date_time is None:
+            to_date_time = datetime.fromtimestamp(self.client.clock.time(), UTC) + _CLOCK_SKEW
+        begin, end = window(from_date_time, to_date_time)
 
         async def ask(from_: datetime, to: datetime) -> AuditLog:
-            return await self._audit_log(
+            log = await self._audit_log(
                 project_id, limit=limit, from_date_time=from_, to_date_time=to
             )
+            return log.resolved(limit)
 
         return events(ask, begin, end, f"the audit log of project {project_id}")
 
@@ -187,8 +193,8 @@ def _projects_and_users(users: Mapping[str, Iterable[str]]) -> ProjectsUsersPara
 def _check_query(
     limit: int | None, from_: datetime | str | None, to: datetime | str | None
 ) -> None:
-    if limit is not None and not 1 <= limit <= MAX_LIMIT:
-        raise InvalidArgumentError(f"limit must be 1 to {MAX_LIMIT} entries, not {limit}")
+    if limit is not None and limit < 1:
+        raise InvalidArgumentError(f"limit must be at least 1 entry, not {limit}")
     if (from_ is None) != (to is None):
         given, missing = (
             ("from_date_time", "to_date_time") if to is None else ("to_date_time", "from_date_time")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypedDict, Unpack
 
-from aconnect._client.client import ApiResponse
 from aconnect._client.endpoint import endpoint
 from aconnect._core.cookies import cookie_header, updated_cookies
-from aconnect._core.redaction import Secret
+from aconnect._core.message import Response
+from aconnect._core.redaction import Secret, secrets_of
 from aconnect.cloudendure.base import CloudEndureResource
 from aconnect.cloudendure.users import User
 from aconnect.errors import DecodeError
@@ -30,8 +31,8 @@ class Keyring:
         self.token = token
         self.username = username
         self.password = password
-        self.headers: dict[str, str] = {}
-        """The headers of the current session."""
+        self.cookies: tuple[Secret, ...] = ()
+        """The values of the current session's cookies."""
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return the values that must never be printed."""
@@ -48,7 +49,9 @@ class Keyring:
 class Session(CloudEndureResource, name="session"):
     """The client's session, which is opened before the first call and closed with the client."""
 
-    @endpoint("POST", "/login", anonymous=True, idempotent=True)
+    @endpoint(
+        "POST", "/login", anonymous=True, idempotent=True, secret=("user_api_token", "password")
+    )
     async def login(self, **fields: Unpack[LoginParams]) -> User:
         """Check credentials and return their user; does not change the client's own session."""
         ...
@@ -59,7 +62,7 @@ class Session(CloudEndureResource, name="session"):
         ...
 
 
-def session_headers(response: ApiResponse[User], call: str) -> dict[str, str]:
+def session_headers(response: Response, call: str) -> dict[str, str]:
     """Return the headers of later calls, from the cookies that a login sets."""
     cookies = updated_cookies({}, response.set_cookies, response.headers.get("Date"))
     if not any(cookies.values()):
@@ -72,3 +75,9 @@ def session_headers(response: ApiResponse[User], call: str) -> dict[str, str]:
     if _XSRF in cookies:
         headers["X-XSRF-TOKEN"] = cookies[_XSRF].strip('"')
     return headers
+
+
+def cookies_of(headers: Mapping[str, str]) -> tuple[Secret, ...]:
+    """Return the values of the cookies in the headers of a session."""
+    pairs = [pair.partition("=") for pair in headers["Cookie"].split("; ")]
+    return secrets_of(value.strip('"') for _, _, value in pairs)

@@ -2,12 +2,14 @@
 
 The server indicates that there are more entries, but neither which ones it omitted nor whether the
 ends of a window are inclusive. So a response is used only if it is complete: a window with more
-entries is halved, and its halves are requested instead, the older one first. Halves share the time
-between them, and an entry is used only if it is later than all before. Hence nothing is lost or
-duplicated, whichever ends are inclusive. A log of n responses takes about 2n to 4n requests.
+entries is halved, and its halves are requested instead, the older one first. Each window is
+requested with a margin on both sides, and the entries outside it are left out. Hence nothing is
+lost or duplicated, whichever ends are inclusive. A log of n responses takes about 2n to 4n
+requests.
 
 Windows are divided at whole seconds as long as one is inside, then at milliseconds, then at
-microseconds, because a server may compare times less precisely than it writes them.
+microseconds, because a server may compare times less precisely than it writes them. The margins are
+as long, but no longer than the window.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from aconnect._core.url import rfc3339, timestamp
 from aconnect.cloudendure.base import CloudEndureModel
 from aconnect.errors import AconnectError, InvalidArgumentError
 
-MAX_LIMIT: Final = 1500
+DEFAULT_LIMIT: Final = 1500
+"""The server's own; no maximum is documented."""
 _TICK: Final = timedelta(microseconds=1)
 _GRAINS: Final = (timedelta(seconds=1), timedelta(milliseconds=1), _TICK)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,8 +34,9 @@ class AuditLogChangedField(CloudEndureModel, kw_only=True):
     """A field changed by an audited change."""
 
     field_name: str = ""
-    new_value: str | None = None
-    old_value: str | None = None
+    new_value: Any = None
+    """Of any JSON type, although the documentation says text."""
+    old_value: Any = None
 
 
 class AuditLogEntry(CloudEndureModel, kw_only=True):
@@ -51,8 +55,18 @@ class AuditLog(CloudEndureModel, decoding.Envelope, kw_only=True):
     """The audit log of a project in one response."""
 
     items: list[AuditLogEntry] = []
-    has_more_results: bool = False
-    """Whether the window has more entries than the limit."""
+    has_more_results: bool | None = None
+    """Whether the window has more entries than the limit.
+
+    If the server does not say, it is whether the response is full.
+    """
+
+    def resolved(self, limit: int) -> AuditLog:
+        """Return this response, with `has_more_results` decided if the server does not say."""
+        if self.has_more_results is None:
+            # A server that does not honour a larger limit must not seem to have sent everything.
+            self.has_more_results = len(self.items) >= min(limit, DEFAULT_LIMIT)
+        return self
 
 
 class TooManyAtOnceError(AconnectError):
@@ -75,7 +89,10 @@ def _time(name: str, value: datetime | str) -> datetime:
     time = (
         checked if isinstance(checked, datetime) else datetime.fromisoformat(str(checked).upper())
     )
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidArgumentError(f"{name}={time.isoformat()} is out of range in UTC") from error
 
 
 async def events(
@@ -84,47 +101,65 @@ async def events(
     end: datetime,
     what: str,
 ) -> AsyncGenerator[AuditLogEntry, None]:
-    """Yield each entry from `begin` to `end` once, oldest first; `what` names the log in errors."""
-    # The windows still to be requested, the oldest last.
-    windows = [(begin, end)]
-    last = _EPOCH
+    """Yield each entry from `begin` to `end`, both included, once and oldest first.
+
+    `what` names the log in errors. An entry without a time is yielded where it is found.
+    """
+    # The windows still to be requested, the oldest last, without their ends.
+    windows = [(begin, _moved(end, _TICK))]
+    untimed: set[bytes] = set()
     while windows:
         from_, to = windows.pop()
-        log = await ask(from_, to)
+        margin = next((grain for grain in _GRAINS if grain <= to - from_), _TICK)
+        log = await ask(_moved(from_, -margin), _moved(to, margin))
+        entries = log.items
         if log.has_more_results:
             middle = _middle(from_, to)
             if middle is not None:
                 windows += [(middle, to), (from_, middle)]
                 continue
-            log = await _instants(ask, from_, to, what, len(log.items))
-        entries = sorted(log.items, key=_when)
-        for entry in entries:
-            if entry.timestamp is None or _when(entry) > last:
+            entries = await _instant(ask, from_, what)
+        for entry in sorted(entries, key=_when):
+            if entry.timestamp is None:
+                if (text := decoding.encode(entry)) not in untimed:
+                    untimed.add(text)
+                    yield entry
+            elif from_ <= _when(entry) < to:
                 yield entry
-        if entries:
-            last = max(last, _when(entries[-1]))
 
 
-async def _instants(
-    ask: Callable[[datetime, datetime], Awaitable[AuditLog]],
-    from_: datetime,
-    to: datetime,
-    what: str,
-    at_least: int,
-) -> AuditLog:
-    """Request the two ends of the shortest window one by one.
+async def _instant(
+    ask: Callable[[datetime, datetime], Awaitable[AuditLog]], time: datetime, what: str
+) -> list[AuditLogEntry]:
+    """Request the shortest windows with an instant: one of them has nothing else.
 
-    If the ends are exclusive, these requests return nothing, so the number is checked.
+    Which one depends on whether the ends are inclusive.
     """
-    logs = [await ask(end, end) for end in (from_, to)] if from_ < to else []
-    entries = [entry for log in logs for entry in log.items]
-    if len(entries) <= at_least or any(log.has_more_results for log in logs):
-        raise TooManyAtOnceError(
-            f"{what} has more than {at_least} entries between {rfc3339('from_date_time', from_)} "
-            f"and {rfc3339('to_date_time', to)}, more than one response can contain for "
-            f"one instant; raise limit (up to {MAX_LIMIT}), or request the time before and after it"
-        )
-    return AuditLog(items=entries)
+    before, after = _moved(time, -_TICK), _moved(time, _TICK)
+    shown, any_complete = 0, False
+    for from_, to in ((time, time), (time, after), (before, time), (before, after)):
+        log = await ask(from_, to)
+        entries = [entry for entry in log.items if _when(entry) == time]
+        if log.has_more_results:
+            shown = max(shown, len(entries))
+        elif entries:
+            return entries
+        else:
+            any_complete = True
+    if any_complete and not shown:
+        return []
+    raise TooManyAtOnceError(
+        f"{what} has more than {shown} entries at {rfc3339('timestamp', time)}, more than one "
+        "response can contain; raise limit, or request the time before and after it"
+    )
+
+
+def _moved(time: datetime, by: timedelta) -> datetime:
+    """Return an earlier or later time, within what `datetime` can represent."""
+    try:
+        return time + by
+    except OverflowError:
+        return time
 
 
 def _middle(from_: datetime, to: datetime) -> datetime | None:

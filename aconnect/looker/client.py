@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Unpack
 
 from aconnect._client.client import BaseClient, setting
+from aconnect._client.endpoint import call_with
 from aconnect._client.resource import resource
+from aconnect._core.message import CallOptions
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, options_of
 from aconnect._transport.signin import Credentials, SignIn
+from aconnect.errors import DecodeError
 from aconnect.looker.address import api_root
 from aconnect.looker.dialect import LookerDialect
 from aconnect.looker.ensure import RoleChange, ensure_role
@@ -68,17 +71,29 @@ class Client(BaseClient):
         )
 
     async def _sign_in(self) -> Credentials:
-        token = await self.session.login(
-            client_id=self._client_id, client_secret=self._client_secret.reveal()
+        # `with_response` keeps the response from becoming that of the call that waits.
+        response = await self.with_response(
+            self.session.login,
+            client_id=self._client_id,
+            client_secret=self._client_secret.reveal(),
         )
-        secret = Secret(token.access_token)
+        token = response.value
+        text = token.access_token
+        # It becomes a header.
+        if not (text.isascii() and text.isprintable() and text.strip()):
+            raise DecodeError(
+                f"POST {self.api_root}/login returned {response.status} without a usable "
+                "access_token; check that the address is Looker's (LOOKERSDK_BASE_URL)"
+            )
+        secret = Secret(text)
         self._pipeline.add_secret(secret, replaces=self._token)
         self._token = secret
         lifetime = None if token.expires_in is None else float(token.expires_in)
-        return Credentials({"Authorization": f"token {token.access_token}"}, lifetime)
+        return Credentials({"Authorization": f"token {text}"}, lifetime)
 
-    async def _sign_out(self) -> None:
-        await self.session.logout()
+    async def _sign_out(self, headers: Mapping[str, str]) -> None:
+        # With the current token or not at all: none is fetched just to be given back.
+        await call_with(CallOptions(credentials=headers), self.session.logout)
 
     async def ensure_role(
         self,

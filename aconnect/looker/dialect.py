@@ -44,6 +44,8 @@ class LookerDialect(Dialect):
                 "check the client id and secret (LOOKERSDK_CLIENT_ID, LOOKERSDK_CLIENT_SECRET), "
                 "which belong to one Looker instance"
             )
+        if error_class is PermissionDeniedError and request.operation == LOGIN:
+            return "check that the owner of the API credentials is not disabled"
         if error_class is PermissionDeniedError:
             return "the owner of the API credentials may not do this; administrators may"
         if error_class is NotFoundError and body is None:

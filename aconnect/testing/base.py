@@ -79,7 +79,7 @@ class FakeServer(ABC, Generic[S]):
         concurrency_limit: The requests that it performs at the same time; by default any number.
     """
 
-    root: ClassVar[str]
+    root: str
     """The path of the API below the prefix, without a trailing slash."""
     routes: ClassVar[RouteTable[Any]]
 

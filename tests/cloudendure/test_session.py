@@ -24,7 +24,7 @@ def paths(server: FakeCloudEndure) -> list[str]:
 async def test_the_simulation_is_strict(client: Client, server: FakeCloudEndure) -> None:
     """A cookie without its XSRF token is refused, so the other tests prove that it is sent."""
     await client.users.me()
-    headers = dict(client._keyring.headers)
+    headers = dict(await client._auth.headers())
     del headers["X-XSRF-TOKEN"]
     async with aiohttp.ClientSession(headers=headers) as session:
         response = await session.get(f"{server.url}/api/latest/me")
@@ -200,9 +200,114 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Client(username="me")._keyring.login() == {"username": "me", "password": "word"}
 
 
-@pytest.mark.parametrize("address", [CONSOLE, f"{CONSOLE}/", f"{CONSOLE}/api/latest/"])
-def test_addresses(address: str) -> None:
-    """The console's and the API's address are equivalent."""
-    client = Client(base_url=address, user_api_token="x")
-    assert client.url == CONSOLE
-    assert client.api_root == f"{CONSOLE}/api/latest"
+@pytest.mark.parametrize(
+    ("path", "root"),
+    [
+        ("", "/api/latest"),
+        ("/", "/api/latest"),
+        ("/api/", "/api/latest"),
+        ("/api/latest/", "/api/latest"),
+        ("/api/v13", "/api/v13"),
+        ("/below/api/v9/", "/below/api/v9"),
+    ],
+)
+def test_addresses(path: str, root: str) -> None:
+    """The address may be the console's or that of an entry point of the API."""
+    client = Client(base_url=CONSOLE + path, user_api_token="x")
+    assert client.url == CONSOLE + root.partition("/api")[0]
+    assert client.api_root == CONSOLE + root
+
+
+@pytest.mark.parametrize("prefix", ["", "/below"])
+async def test_a_login_that_redirects(prefix: str) -> None:
+    """A login may redirect to the entry point of the account, which then serves all calls."""
+    async with (
+        FakeCloudEndure(entry_point="v13", prefix=prefix) as server,
+        Client(base_url=server.url, user_api_token=server.user_api_token) as client,
+    ):
+        other = client.with_options(timeout=5)
+        assert (await client.users.me()).username == server.username
+        server.end_sessions()
+        assert (await other.users.me()).username == server.username
+        assert client.api_root == other.api_root == f"{server.url}/api/v13"
+        assert client.url == server.url
+        server.script(faults.status(404), on="GET /me")
+        with pytest.raises(errors.NotFoundError, match="/api/v13/me"):
+            await other.users.me()
+    first, *rest = paths(server)
+    assert first == "/api/latest/login"
+    assert rest == ["/login", "/me", "/me", "/login", "/me", "/me", "/logout"]
+
+
+async def test_a_login_at_an_entry_point() -> None:
+    """The entry point of an account can be the address of the client."""
+    async with (
+        FakeCloudEndure(entry_point="v13") as server,
+        Client(base_url=f"{server.url}/api/v13", user_api_token=server.user_api_token) as client,
+    ):
+        await client.users.me()
+    assert paths(server) == ["/login", "/me", "/logout"]
+
+
+async def test_a_login_that_redirects_elsewhere(client: Client, server: FakeCloudEndure) -> None:
+    """A login never sends the credentials to another origin."""
+    server.script(faults.redirect(code=307), on="POST /login")
+    with pytest.raises(errors.RedirectRefusedError, match="another origin"):
+        await client.users.me()
+    assert not server.elsewhere_requests
+    assert client.api_root == f"{server.url}/api/latest"
+
+
+async def test_a_new_token_after_a_refusal(
+    make_client: MakeClient, server: FakeCloudEndure
+) -> None:
+    """A client whose token was refused signs in at once with another one."""
+    client = make_client(user_api_token="not-the-token")
+    with pytest.raises(errors.AuthenticationError):
+        await client.users.me()
+    client.use_token(server.user_api_token)
+    assert (await client.users.me()).username == server.username
+
+
+async def test_echoed_secrets(client: Client, server: FakeCloudEndure) -> None:
+    """Passwords, invitations and cookies are redacted if the server repeats them in an error."""
+    echo = faults.status(400, body={"message": "Not correct-horse, and not the-invitation."})
+    server.script(echo, on="POST /setPassword")
+    with pytest.raises(errors.BadRequestError) as caught:
+        await client.users.set_password(token="the-invitation", new_password="correct-horse")
+    assert caught.value.message == "Not ***, and not ***."
+    server.script(echo, on="POST /login")
+    with pytest.raises(errors.BadRequestError) as caught:
+        await client.session.login(username="the-invitation", password="correct-horse")
+    assert caught.value.message == "Not ***, and not the-invitation."
+    await client.users.me()
+    ((cookie, (_, xsrf)),) = server.state.sessions.items()
+    server.script(faults.status(400, body={"message": f"{cookie} and {xsrf}"}), on="GET /me")
+    with pytest.raises(errors.BadRequestError) as caught:
+        await client.users.me()
+    assert caught.value.message == "*** and ***"
+
+
+async def test_hint_of_an_invitation(client: Client) -> None:
+    """A refused invitation is not blamed on the client's own credentials."""
+    with pytest.raises(errors.AuthenticationError, match="invite the user again") as caught:
+        await client.users.set_password(token="not-an-invitation", new_password="chosen")
+    assert "CLOUDENDURE" not in str(caught.value)
+
+
+async def test_hint_of_a_forbidden_login(client: Client, server: FakeCloudEndure) -> None:
+    """A login that is forbidden is not blamed on missing permissions for the call."""
+    server.script(faults.status(403), on="POST /login")
+    with pytest.raises(errors.PermissionDeniedError, match="may sign in this way"):
+        await client.users.me()
+
+
+async def test_no_body_has_no_type(client: Client, server: FakeCloudEndure) -> None:
+    """A POST without a body has no Content-Type."""
+    await client.machines.force_rescan("project-1", "project-1-machine-1")
+    await client.session.logout()
+    assert [request.headers.get("Content-Type") for request in server.requests] == [
+        "application/json",
+        None,
+        None,
+    ]

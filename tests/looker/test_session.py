@@ -27,13 +27,18 @@ async def test_one_login_for_all(client: Client, server: FakeLooker) -> None:
 async def test_renewed_before_the_end(
     client: Client, server: FakeLooker, clock: VirtualClock
 ) -> None:
-    """A token is renewed a minute before it expires."""
+    """A token is renewed a minute before it expires, while calls still use it."""
     await client.permissions.all()
     clock.advance(3530)
     await client.permissions.all()
     assert server.logins == 1
     clock.advance(20)
     await asyncio.gather(*(client.permissions.all() for _ in range(50)))
+    async with asyncio.timeout(10):
+        while len(server.state.tokens) < 2:  # noqa: ASYNC110  the renewal is in the background
+            await asyncio.sleep(0.001)
+    clock.advance(60)
+    await client.permissions.all()
     assert server.logins == 2
 
 
@@ -68,6 +73,28 @@ async def test_logout_on_close(server: FakeLooker) -> None:
     assert server.count("DELETE", "/logout") == 1
 
 
+async def test_nothing_is_signed_in_to_sign_out(server: FakeLooker) -> None:
+    """Closing a client whose token was revoked, or that signed out by hand, fetches no token."""
+    async with Client(server.url, server.client_id, server.client_secret) as client:
+        await client.permissions.all()
+        server.invalidate()
+    async with Client(server.url, server.client_id, server.client_secret) as client:
+        await client.session.logout()
+    assert server.logins == 2
+    assert server.state.tokens == {}
+
+
+@pytest.mark.parametrize("token", [None, "", " ", "a\r\nX-Injected: b", "ключ"])
+async def test_a_login_without_a_token(
+    client: Client, server: FakeLooker, token: str | None
+) -> None:
+    """A login response without a token that can be sent is an error of the login."""
+    server.script(faults.status(200, body={"access_token": token}), on="POST /login")
+    with pytest.raises(errors.DecodeError, match="usable access_token"):
+        await client.permissions.all()
+    assert [request.path for request in server.requests] == ["/login"]
+
+
 async def test_logout_by_hand(client: Client, server: FakeLooker) -> None:
     """After a logout, the next call signs in again."""
     await client.permissions.all()
@@ -95,6 +122,20 @@ async def test_wrong_secret(server: FakeLooker) -> None:
     assert caught.value.status == 404
     assert "not-the-secret" not in str(caught.value)
     assert server.logins == 1
+
+
+async def test_a_forbidden_login(client: Client, server: FakeLooker) -> None:
+    """A login that is forbidden is not blamed on missing permissions; no echoed secret is shown."""
+    server.script(faults.status(403, body={"message": "x"}), on="POST /login")
+    with pytest.raises(errors.PermissionDeniedError, match="not disabled"):
+        await client.permissions.all()
+    server.script(
+        faults.status(422, body={"message": "no-secret?", "documentation_url": "https://docs"}),
+        on="POST /login",
+    )
+    with pytest.raises(errors.UnprocessableError) as caught:
+        await client.session.login(client_id="who", client_secret="no-secret")
+    assert caught.value.message == "***?"
 
 
 @pytest.mark.parametrize("ending", ["", "/", "/api", "/api/", "/api/4.0", "/api/4.0/"])

@@ -47,7 +47,16 @@ async def test_other_origin_refused(client, server, call, code):
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("code", [307, 308])
+async def test_post_followed(client, server, code):
+    """A redirect that keeps method and body by definition is followed within the origin."""
+    server.script(faults.redirect("/__api__/v1/groups", code), on="POST /v1/elsewhere")
+    await client.request("POST", "/v1/elsewhere", json={"name": "x"})
+    assert [request.method for request in server.requests] == ["POST", "POST"]
+    assert server.requests[1].json() == {"name": "x"}
+
+
+@pytest.mark.parametrize("code", [301, 302, 303])
 async def test_post_not_followed(client, server, code):
     """Other methods follow no redirect, which would lose the body; the error names the target."""
     server.script(faults.redirect("/__api__/v1/other?secret=1", code))

@@ -23,13 +23,17 @@ class FakeCloudEndure(FakeServer[AccountState]):
 
     Args:
         events: The number of entries in the audit log of the project, one minute apart.
+        entry_point: The path segment that serves the account, such as "v13". If it is not
+            "latest", a login at the latter is redirected, and nothing else is available there.
         options: The arguments of every simulated server.
     """
 
-    root = "/api/latest"
     routes = ROUTES
 
-    def __init__(self, events: int = 10, **options: Unpack[Options]) -> None:
+    def __init__(
+        self, events: int = 10, entry_point: str = "latest", **options: Unpack[Options]
+    ) -> None:
+        self.root = f"/api/{entry_point}"
         state = AccountState()
         self.username = "owner@example.com"
         self.password = "fake-password"  # noqa: S105 - not a secret
@@ -61,6 +65,11 @@ class FakeCloudEndure(FakeServer[AccountState]):
         user, xsrf = session
         check_xsrf(call, xsrf)
         call.user = call.state.users[user]
+
+    def outside(self, call: CloudEndureCall) -> Response:
+        if (call.request.method, call.path) == ("POST", "/api/latest/login"):
+            return Response(b"", 307, None, {"Location": f"{self.prefix}{self.root}/login"})
+        return super().outside(call)
 
     def error(self, fault: ServiceFault) -> Response:
         code = "BAD_REQUEST" if fault.code is None and fault.status == 400 else fault.code

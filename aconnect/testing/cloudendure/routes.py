@@ -12,8 +12,8 @@ from typing import Any, cast
 from aconnect.testing.cloudendure.state import CloudEndureCall, time_of
 from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
-MAX_ENTRIES = 1500
-"""The maximum number of audit log entries in a response."""
+DEFAULT_LIMIT = 1500
+"""The default of the maximum number of audit log entries in a response."""
 ROLES = frozenset({"USER", "ACCOUNT_ADMIN", "ACCOUNT_OWNER", "GLOBAL_READONLY"})
 _COLUMNS = ("timestamp", "username", "eventName", "description")
 
@@ -152,7 +152,7 @@ def storage(call: CloudEndureCall) -> Response:
 def audit_log(call: CloudEndureCall) -> Response:
     """Return the latest entries of the audit log, or of a time window of it."""
     project = _existing(call.state.projects, call.args["projectId"], "project")
-    limit = call.integer("limit", MAX_ENTRIES, 1, MAX_ENTRIES)
+    limit = call.integer("limit", DEFAULT_LIMIT, 1)
     entries = call.state.audit_logs[project["id"]]
     begin, end = call.value("fromDateTime"), call.value("toDateTime")
     if (begin is None) != (end is None):

@@ -40,7 +40,7 @@ class AccountState:
     """The number of API tokens that have been replaced."""
     now: datetime = EPOCH + timedelta(days=1)
     """The current time of the server."""
-    ends: Literal["[]", "[)", "(]"] = "[]"
+    ends: Literal["[]", "[)", "(]", "()"] = "[]"
     """Which ends of a time window of the audit log are inclusive."""
 
     def add_user(self, username: str, password: str | None = None, **fields: object) -> Row:
