@@ -41,7 +41,7 @@ from aconnect._core.message import (
 from aconnect._core.paging import PageStyle
 from aconnect._core.redaction import Secret, secrets_of
 from aconnect._core.url import check_header, query_string, timestamp
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import DecodeError, InvalidArgumentError
 
 _FORM_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _JSON_HEADERS: Final = {"Content-Type": "application/json"}
@@ -222,7 +222,7 @@ class Operation:
         simple = (
             frozenset(own) == signature.required
             and tuple(own) == signature.arguments[: len(own)]
-            and not options.keys() & {"secret", "authorization", "query"}
+            and not options.keys() & {"secret", "authorization"}
             and not signature.has_body
             and signature.fields is None
         )
@@ -230,7 +230,11 @@ class Operation:
             (name, quote, suffix, own.index(name) if name in own else None)
             for name, quote, suffix in signature.path
         ]
-        return (len(own) if simple else -1), parts
+        query = self._query(signature, signature.defaults) if simple else ""
+        if query and parts:
+            name, quote, suffix, position = parts[-1]
+            parts[-1] = (name, quote, suffix + query, position)
+        return (len(own) if simple and (parts or not query) else -1), parts
 
     @functools.cached_property
     def _deletes(self) -> bool:
@@ -331,7 +335,7 @@ class Operation:
         )
         return request, path
 
-    def _query(self, signature: OperationSignature, values: dict[str, Any]) -> str:
+    def _query(self, signature: OperationSignature, values: Mapping[str, Any]) -> str:
         for name in signature.guids:
             if values.get(name) == "":
                 raise InvalidArgumentError(
@@ -380,7 +384,7 @@ class Operation:
             )
         if not valid or not signature.required <= values.keys():
             self._refuse(args, kwargs)
-        return values
+        return {**signature.defaults, **values} if signature.defaults else values
 
     def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
         """Raise the TypeError that calling the declared function with these arguments would."""
@@ -429,21 +433,29 @@ class Operation:
         try:
             return self._decode(response.body)
         except decoding.FAILURES as error:
-            return decoding.decode_leniently(
-                response,
-                self.signature.response_type,
-                self.title(channel),
-                lambda text: channel.redact(text, request.secrets),
-                error,
-            )
+            type_ = self.signature.response_type
+            try:
+                return decoding.decode_leniently(
+                    response,
+                    type_,
+                    self.title(channel),
+                    lambda text: channel.redact(text, request.secrets),
+                    error,
+                )
+            except DecodeError as unusable:
+                if self.method == "GET":
+                    raise
+                return decoding.value_of_lost_response(response, type_, unusable)
 
     def title(self, channel: Channel) -> str:
         """Return method and address, for an error message."""
         return f"{self.method} {channel.api_root}{self.template}"
 
     def _decode_plain(self, response: Response, channel: Channel, request: Request) -> Any:
-        # Nothing is decoded here that would notice a login page.
-        decoding.refuse_page(response.content_type, self.title(channel), response.body)
+        if response.body:
+            # Nothing is decoded here that would notice a login page. Flask labels an empty response
+            # as a page too.
+            decoding.refuse_page(response.content_type, self.title(channel), response.body)
         response_type = self.signature.response_type
         if response_type is bytes:
             return response.body

@@ -76,6 +76,8 @@ class OperationSignature(Struct, frozen=True):
     positional: int
     """How many of the arguments may be passed by position."""
     required: frozenset[str]
+    defaults: Mapping[str, Any]
+    """What is sent for arguments that are left out, unless that is nothing."""
     prefix: str
     """The path before the first placeholder."""
     path: tuple[tuple[str, Quote, str], ...]
@@ -144,6 +146,7 @@ def compile_signature(
         arguments=arguments,
         positional=sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters),
         required=frozenset(required),
+        defaults={p.name: p.default for p in parameters if p.default not in {p.empty, None}},
         prefix=template.partition("{")[0],
         path=_path(template, argument_of, multi_segment),
         query=query,
