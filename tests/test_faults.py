@@ -250,7 +250,7 @@ UNUSABLE: dict[str, Fault] = {
     "empty, labelled as a page": faults.status(200, body="", content_type="text/html"),
     "204 labelled as a page": faults.status(204, body="", content_type="text/html"),
     "text": faults.status(200, body="OK"),
-    "another shape": faults.status(200, body=True),
+    "another shape": faults.status(200, body="true", content_type="application/json"),
     "truncated": faults.status(200, body='{"guid": "a', content_type="application/json"),
 }
 

@@ -214,6 +214,11 @@ def argument_hints(function: Callable[..., Any]) -> dict[str, Any]:
     return hints
 
 
+def return_hint(function: Callable[..., Any]) -> Any:
+    """Return the type that a function returns, whether or not it is a declared one."""
+    return _hints(inspect.unwrap(function))["return"]
+
+
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     # Names that a module imports only for type checking are public names of the service.
     packages = function.__module__.split(".")[:-1]
