@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, Protocol, TypedDict, Unpack, cast
 
@@ -34,7 +33,6 @@ from aconnect._core.message import (
     CallOptions,
     Request,
     Response,
-    StreamingResponse,
     Upload,
     is_idempotent,
 )
@@ -256,13 +254,6 @@ class Operation:
         response = await owner.channel.send(request, options)
         return self.decode(response, (owner.origin[0], scope), request)
 
-    def stream(
-        self, owner: Owner, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> AbstractAsyncContextManager[StreamingResponse]:
-        """Bind the arguments and open the response as a stream."""
-        request, _ = self.bind(owner.scope, args, kwargs)
-        return owner.channel.stream(request)
-
     def bind(
         self, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Request, Scope]:
@@ -384,7 +375,10 @@ class Operation:
             )
         if not valid or not signature.required <= values.keys():
             self._refuse(args, kwargs)
-        return {**signature.defaults, **values} if signature.defaults else values
+        if signature.defaults:
+            passed = {k: value for k, value in values.items() if value is not msgspec.UNSET}
+            return {**signature.defaults, **passed}
+        return values
 
     def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
         """Raise the TypeError that calling the declared function with these arguments would."""
