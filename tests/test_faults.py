@@ -13,6 +13,7 @@ import pytest
 
 from aconnect import RetryPolicy, Timeout, errors
 from aconnect._client.operation import REGISTRY
+from aconnect._core.decoding import is_confidential
 from aconnect._core.model import Model
 from aconnect.connect import Task
 from aconnect.testing import VirtualClock, faults
@@ -248,6 +249,42 @@ async def test_truncated_json_is_a_typed_error(operation: str) -> None:
         else:
             with pytest.raises(errors.DecodeError):
                 await call()
+
+
+WRITES = [o for o in OPERATIONS if REGISTRY[o].method != "GET"]
+UNUSABLE: dict[str, Fault] = {
+    "empty, labelled as a page": faults.status(200, body="", content_type="text/html"),
+    "204 labelled as a page": faults.status(204, body="", content_type="text/html"),
+    "text": faults.status(200, body="OK"),
+    "another shape": faults.status(200, body="true", content_type="application/json"),
+    "truncated": faults.status(200, body='{"guid": "a', content_type="application/json"),
+}
+
+
+@pytest.mark.parametrize("unusable", UNUSABLE.values(), ids=UNUSABLE)
+@pytest.mark.parametrize("operation", WRITES)
+async def test_a_write_with_an_unusable_response_has_succeeded(
+    operation: str, unusable: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A lost response fails only calls whose result is lost with it, and the error says so."""
+    declared = REGISTRY[operation]
+    signature = declared.signature
+    async with scenario(operation) as it:
+        it.server.script(faults.after(unusable), on=on(operation))
+        if is_confidential(signature.response_type):
+            with pytest.raises(errors.DecodeError) as caught:
+                await it.call(operation)()
+            assert "the change was made" in caught.value.__notes__[0]
+            assert caught.value.body == b""
+        elif signature.factory is not None and not signature.is_factory_optional:
+            with pytest.raises(errors.AconnectError, match="may have started"):
+                await it.call(operation)()
+        else:
+            value = await it.call(operation)()
+            assert value is None or value == [] or value == type(value)()
+            lost = [record for record in caplog.records if "response is lost" in record.message]
+            assert len(lost) == (signature.response_type is not type(None))
+        assert sent(it, operation) == 1
 
 
 KEYSET = [o for o in OPERATIONS if "next" in getattr(REGISTRY[o].style, "controls", ())]

@@ -115,6 +115,35 @@ async def test_an_old_server_without_the_vanity_url(retry: RetryPolicy) -> None:
         ]
 
 
+@pytest.mark.parametrize(
+    ("version", "asked"),
+    [
+        ("2023.09.0", ["owner,tags,vanity_url"]),
+        ("2024.03.0", ["owner,tags,vanity_url", "owner,tags"]),
+        ("2026.06.0", ["owner,tags,vanity_url"]),
+    ],
+)
+async def test_details_of_one_item(version: str, asked: list[str]) -> None:
+    """`content.get` asks for owner, tags and vanity URL; any version returns the item."""
+    async with (
+        FakeConnect(version=version) as server,
+        Client(server.url, api_key=server.api_key) as client,
+    ):
+        guid, row = next(iter(server.state.content.items()))
+        item = await client.content.get(guid)
+        assert [request.query for request in server.requests] == [{"include": [a]} for a in asked]
+        if version > "2024":
+            assert item.owner is not None
+            assert item.owner.guid == row["owner_guid"]
+            assert item.included_tags is not None
+        await item.refresh()
+        plain = await client.content.get(guid, include=None)
+        assert server.requests[-1].query == {}
+        assert plain.owner is None
+        await client.content.get(guid=guid, include="tags")
+        assert server.requests[-1].query == {"include": ["tags"]}
+
+
 async def test_other_words_are_refused_as_ever() -> None:
     """A value that no server supports is an error, and is not retried."""
     async with FakeConnect() as server, Client(server.url, api_key=server.api_key) as client:

@@ -13,7 +13,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 import msgspec
 from msgspec import Struct
 
-from aconnect._client.endpoint import operation_of
+from aconnect._client.endpoint import request_of
 from aconnect._client.files import save
 from aconnect._client.resource import Resource
 from aconnect._core import decoding
@@ -230,8 +230,8 @@ class BaseClient:
             AconnectError: As the operation, until the response begins.
             TransportError: The body was interrupted; it is not retried.
         """
-        operation, owner = operation_of(call)
-        async with operation.stream(owner, args, kwargs) as stream:
+        operation, owner, request = await request_of(call, *args, **kwargs)
+        async with owner.channel.stream(request) as stream:
             decoding.refuse_page(stream.content_type, operation.title(self.channel))
             yield stream
 

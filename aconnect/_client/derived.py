@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
-from types import FunctionType
-from typing import Any, ClassVar, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
+from datetime import datetime
+from typing import (
+    Any,
+    ClassVar,
+    Concatenate,
+    Final,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+)
+from uuid import UUID
+
+import msgspec
 
 from aconnect._client.lazy import LazySequence
-from aconnect._client.operation import Operation
 from aconnect._client.resource import Resource
+from aconnect._client.signature import argument_hints, return_hint
+from aconnect._core.model import Id, union_members
+from aconnect._core.url import timestamp
+from aconnect.errors import InvalidArgumentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,28 +111,95 @@ class _Matching(_Derived[..., T_co]):
 def match_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> _Matching[T | None]:
     """Derive `find_by` from `find`: the first item whose attributes have the given values.
 
-    A text is also passed to `find` if that has an argument of the same name, so that the server
+    Values are compared as what the fields hold: a time may be text, an id a number. What names an
+    argument of `find` is passed to it as well, if it is text or no field, so that the server
     returns fewer items.
     """
-    code = cast("FunctionType", inspect.unwrap(find)).__code__
-    names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
 
     async def find_by(self: R, /, **fields: object) -> T | None:
-        _check_fields(find, fields)
-        arguments = {k: v for k, v in fields.items() if k in names and isinstance(v, str)}
+        names, types, details = _searchable(find)
+        arguments = {k: fields.pop(k) for k in names if k in fields and k not in types}
+        for name, value in fields.items():
+            if name not in types:
+                raise _unknown(name, [*types, *names])
+            fields[name] = wanted = _comparable(name, types[name], value)
+            if name in names and isinstance(wanted, str):
+                arguments[name] = wanted
+        included = [details[name] for name in fields if name in details]
+        if included:
+            asked = arguments.get("include") or ()
+            asked = (asked,) if isinstance(asked, str) else cast("Iterable[str]", asked)
+            arguments["include"] = list(dict.fromkeys([*asked, *included]))
         items = cast("Callable[..., LazySequence[T]]", find)(self, **arguments)
         return await items.first_match(fields)
 
-    summary = "Return the first item whose attributes have these values, or None."
+    summary = (
+        "Return the first item whose attributes have these values, or None.\n\n"
+        "Other arguments are those of `find`."
+    )
     return _Matching(find, find_by, summary, "{item} | None")
 
 
-def _check_fields(find: Callable[..., Any], fields: Mapping[str, object]) -> None:
-    operation = getattr(find, "__operation__", None)
-    if not isinstance(operation, Operation):
-        return
-    item = operation.signature.response_type
-    for name in fields:
-        # A misspelt name would otherwise look like no match.
-        if name.startswith("_") or not hasattr(item, name):
-            raise TypeError(f"find_by() got {name!r}, which is not a field of {item.__name__}")
+_PLAIN: Final = (str, int, float, bool, datetime, type(None))
+"""What properties can be searched by; others return resources or make requests."""
+
+
+@functools.cache
+def _searchable(
+    find: Callable[..., Any],
+) -> tuple[Collection[str], dict[str, Any], dict[str, str]]:
+    """Return the arguments of `find`, the types of what items can be searched by, and `include`.
+
+    The last is what to include for a field that the server does not send by default.
+    """
+    arguments = argument_hints(inspect.unwrap(find))
+    optional = set(_literals(arguments.get("include")))
+    item, *others = union_members(*get_args(return_hint(find)))
+    types: dict[str, Any] = {}
+    details: dict[str, str] = {}
+    for field in msgspec.structs.fields(item):
+        types[field.name] = field.type
+        if field.encode_name in optional:
+            details[field.name] = field.encode_name
+    for name, value in inspect.getmembers_static(item, lambda member: isinstance(member, property)):
+        hint = return_hint(value.fget)
+        if all(isinstance(m, type) and issubclass(m, _PLAIN) for m in union_members(hint)):
+            types[name] = hint
+    common = {name: hint for name, hint in types.items() if all(hasattr(o, name) for o in others)}
+    return arguments, common, details
+
+
+def _literals(hint: Any) -> Iterator[object]:
+    for part in get_args(hint):
+        if get_origin(hint) is Literal:
+            yield part
+        else:
+            yield from _literals(part)
+
+
+def _unknown(name: str, allowed: list[str]) -> TypeError:
+    """Return the error for a name that would otherwise look like no match."""
+    import difflib  # noqa: PLC0415  only a mistake needs it
+
+    near = difflib.get_close_matches(name, allowed, n=3) or [n for n in allowed if name in n]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"pass one of {', '.join(allowed)}"
+    return TypeError(f"find_by() got {name!r}, which is not a field of the items; {hint}")
+
+
+def _comparable(name: str, type_: Any, value: Any) -> Any:
+    """Return a value as a field of this type holds it; raise if the field cannot hold it."""
+    if value is None:
+        return None
+    members = union_members(type_)
+    if datetime in members:
+        value = timestamp(name, value)
+        if isinstance(value, str):
+            return datetime.fromisoformat(value.upper())
+    elif type(value) in {int, UUID} and (str in members or Id in members):
+        return str(value)
+    try:
+        return msgspec.convert(value, type_)
+    except msgspec.ValidationError as error:
+        raise InvalidArgumentError(
+            f"find_by() cannot find {name}={value!r}, which the field never is: {error}"
+        ) from error

@@ -5,14 +5,16 @@ What a declaration means is decided in `operation`; here it becomes a method.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, Unpack, cast
 
 from aconnect._client.operation import Method, Operation, OperationOptions
 from aconnect._client.paged import Paged
 from aconnect._client.resource import Resource
-from aconnect._core.message import CallOptions
+from aconnect._core.channel import Channel
+from aconnect._core.message import NO_OPTIONS, CallOptions, Request, Response
 from aconnect._core.paging import PageStyle
 from aconnect.errors import InvalidArgumentError
 
@@ -107,5 +109,71 @@ async def call_with(
 ) -> T:
     """Call an operation, given as a bound method, with options for this call."""
     operation, owner = operation_of(method)
-    value: T = await operation.call(owner, args, kwargs, options)
+    if hasattr(method, "__operation__"):
+        value: T = await operation.call(owner, args, kwargs, options)
+        return value
+
+    async def send(request: Request) -> Response:
+        return await owner.channel.send(request, options)
+
+    return await _call_through(operation, owner, method, args, kwargs, send)
+
+
+async def request_of(
+    method: Callable[P, Awaitable[Any]], /, *args: P.args, **kwargs: P.kwargs
+) -> tuple[Operation, Resource, Request]:
+    """Return the operation, the resource and the request of a call, without sending it."""
+    operation, owner = operation_of(method)
+    if hasattr(method, "__operation__"):
+        request, _ = operation.bind(owner.scope, args, kwargs)
+        return operation, owner, request
+    try:
+        await _call_through(operation, owner, method, args, kwargs, _intercept)
+    except _Intercepted as intercepted:
+        return operation, owner, intercepted.request
+    raise InvalidArgumentError(f"{method!r} made no request")
+
+
+class _Intercepted(Exception):  # noqa: N818  no error
+    def __init__(self, request: Request) -> None:
+        super().__init__()
+        self.request = request
+
+
+async def _intercept(request: Request) -> NoReturn:
+    raise _Intercepted(request)
+
+
+Send = Callable[[Request], Awaitable[Response]]
+
+
+class _Through:
+    """A channel that sends the requests of one operation in another way."""
+
+    def __init__(self, channel: Channel, operation: str, send: Send) -> None:
+        self._channel = channel
+        self._operation = operation
+        self._send = send
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._channel, name)
+
+    async def send(self, request: Request, options: CallOptions = NO_OPTIONS, /) -> Response:
+        if request.operation == self._operation:
+            return await self._send(request)
+        return await self._channel.send(request, options)
+
+
+async def _call_through(
+    operation: Operation,
+    owner: Resource,
+    method: Callable[..., Awaitable[T]],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    send: Send,
+) -> T:
+    """Call a method that makes an operation more convenient, by its own signature."""
+    resource = copy.copy(owner)
+    resource.channel = cast("Channel", _Through(owner.channel, operation.name, send))
+    value: T = await cast("Any", method).__func__(resource, *args, **kwargs)
     return value

@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, Protocol, TypedDict, Unpack, cast
 
@@ -34,14 +33,13 @@ from aconnect._core.message import (
     CallOptions,
     Request,
     Response,
-    StreamingResponse,
     Upload,
     is_idempotent,
 )
 from aconnect._core.paging import PageStyle
 from aconnect._core.redaction import Secret, secrets_of
 from aconnect._core.url import check_filter, check_header, query_string, timestamp
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import DecodeError, InvalidArgumentError
 
 _FORM_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _JSON_HEADERS: Final = {"Content-Type": "application/json"}
@@ -222,7 +220,7 @@ class Operation:
         simple = (
             frozenset(own) == signature.required
             and tuple(own) == signature.arguments[: len(own)]
-            and not options.keys() & {"secret", "authorization", "query"}
+            and not options.keys() & {"secret", "authorization"}
             and not signature.has_body
             and signature.fields is None
         )
@@ -230,7 +228,11 @@ class Operation:
             (name, quote, suffix, own.index(name) if name in own else None)
             for name, quote, suffix in signature.path
         ]
-        return (len(own) if simple else -1), parts
+        query = self._query(signature, signature.defaults) if simple else ""
+        if query and parts:
+            name, quote, suffix, position = parts[-1]
+            parts[-1] = (name, quote, suffix + query, position)
+        return (len(own) if simple and (parts or not query) else -1), parts
 
     @functools.cached_property
     def _deletes(self) -> bool:
@@ -251,13 +253,6 @@ class Operation:
         request, scope = self.bind(owner.scope, args, kwargs)
         response = await owner.channel.send(request, options)
         return self.decode(response, (owner.origin[0], scope), request)
-
-    def stream(
-        self, owner: Owner, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> AbstractAsyncContextManager[StreamingResponse]:
-        """Bind the arguments and open the response as a stream."""
-        request, _ = self.bind(owner.scope, args, kwargs)
-        return owner.channel.stream(request)
 
     def bind(
         self, scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -331,7 +326,7 @@ class Operation:
         )
         return request, path
 
-    def _query(self, signature: OperationSignature, values: dict[str, Any]) -> str:
+    def _query(self, signature: OperationSignature, values: Mapping[str, Any]) -> str:
         for name in signature.identifiers:
             check_filter(name, values.get(name))
         pairs = {wire: values.get(name) for name, wire in signature.query.items()}
@@ -376,6 +371,9 @@ class Operation:
             )
         if not valid or not signature.required <= values.keys():
             self._refuse(args, kwargs)
+        if signature.defaults:
+            passed = {k: value for k, value in values.items() if value is not msgspec.UNSET}
+            return {**signature.defaults, **passed}
         return values
 
     def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:
@@ -425,21 +423,29 @@ class Operation:
         try:
             return self._decode(response.body)
         except decoding.FAILURES as error:
-            return decoding.decode_leniently(
-                response,
-                self.signature.response_type,
-                self.title(channel),
-                lambda text: channel.redact(text, request.secrets),
-                error,
-            )
+            type_ = self.signature.response_type
+            try:
+                return decoding.decode_leniently(
+                    response,
+                    type_,
+                    self.title(channel),
+                    lambda text: channel.redact(text, request.secrets),
+                    error,
+                )
+            except DecodeError as unusable:
+                if self.method == "GET":
+                    raise
+                return decoding.value_of_lost_response(response, type_, unusable)
 
     def title(self, channel: Channel) -> str:
         """Return method and address, for an error message."""
         return f"{self.method} {channel.api_root}{self.template}"
 
     def _decode_plain(self, response: Response, channel: Channel, request: Request) -> Any:
-        # Nothing is decoded here that would notice a login page.
-        decoding.refuse_page(response.content_type, self.title(channel), response.body)
+        if response.body:
+            # Nothing is decoded here that would notice a login page. Flask labels an empty response
+            # as a page too.
+            decoding.refuse_page(response.content_type, self.title(channel), response.body)
         response_type = self.signature.response_type
         if response_type is bytes:
             return response.body

@@ -78,6 +78,8 @@ class OperationSignature(Struct, frozen=True):
     positional: int
     """How many of the arguments may be passed by position."""
     required: frozenset[str]
+    defaults: Mapping[str, Any]
+    """What is sent for arguments that are left out, unless that is nothing."""
     prefix: str
     """The path before the first placeholder."""
     path: tuple[tuple[str, Quote, str], ...]
@@ -146,6 +148,7 @@ def compile_signature(
         arguments=arguments,
         positional=sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters),
         required=frozenset(required),
+        defaults={p.name: p.default for p in parameters if p.default not in {p.empty, None}},
         prefix=template.partition("{")[0],
         path=_path(template, argument_of, multi_segment),
         query=query,
@@ -211,6 +214,11 @@ def argument_hints(function: Callable[..., Any]) -> dict[str, Any]:
             del hints[name]
             hints.update(get_type_hints(get_args(hint)[0]))
     return hints
+
+
+def return_hint(function: Callable[..., Any]) -> Any:
+    """Return the type that a function returns, whether or not it is a declared one."""
+    return _hints(inspect.unwrap(function))["return"]
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -29,6 +29,10 @@ _HTML: Final = (
     "received an HTML page instead of JSON. A login page or a proxy may be in front of the API; "
     "check the address and whether the key reaches the server"
 )
+_LOST: Final = (
+    "The server reported success: the change was made, and what only this response contains is "
+    "lost. Look at the server before repeating the call."
+)
 
 FAILURES: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoders raise for a response that they cannot decode."""
@@ -90,6 +94,35 @@ def refuse_page(content_type: str, call: str, body: bytes = b"") -> None:
         raise DecodeError(f"{call}: {_HTML}", body=body)
 
 
+def is_page(response: Response) -> bool:
+    """Return True if a response looks like an HTML page; an empty one is none, however labelled."""
+    body = response.body.lstrip()
+    return body[:1] == b"<" or (response.content_type == "text/html" and bool(body))
+
+
+def value_of_lost_response(response: Response, type_: Any, error: DecodeError) -> Any:
+    """Return what a write returns whose response cannot be used: as little as its type allows.
+
+    The server reported success, so the change was made: that is logged, and the value is None, an
+    object without fields or an empty list. Raise the error if the response shows that a login page
+    or a proxy is in front of the API, or if it is as sensitive as a password: then nothing else can
+    replace it.
+    """
+    if is_page(response):
+        raise error
+    if is_confidential(type_):
+        error.add_note(_LOST)
+        raise error
+    for body in (b"null", b"{}", b"[]"):
+        try:
+            value = decoder_for(type_).decode(body)
+        except msgspec.ValidationError:
+            continue
+        logger.warning("the change was made, but its response is lost: %s", error)
+        return value
+    raise error
+
+
 def is_confidential(type_: Any) -> bool:
     """Return True if a response is as sensitive as a password, so that no error may keep it."""
     return isinstance(type_, type) and issubclass(type_, Confidential)
@@ -100,7 +133,7 @@ def describe(response: Response, *, quote: bool = True) -> str:
     body = response.body.lstrip()
     if not body:
         return "the body is empty"
-    if body[:1] == b"<" or response.content_type == "text/html":
+    if is_page(response):
         return _HTML
     if body[:1] in b"[{":
         return f"the JSON is damaged or truncated (received {len(response.body)} bytes)"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.derived import first_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
@@ -23,7 +23,6 @@ class Examples(ConnectResource, name="examples"):
         ...
 
     find_one: Final = first_of(find)
-    find_by: Final = match_of(find)
     count: Final = total_of(find)
 
     @endpoint("GET", "/v1/examples/{name}/thumbnail")

@@ -18,7 +18,7 @@ from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.model import Id
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.codes import ApiErrorCode
-from aconnect.connect._base.resource import ConnectBound, ConnectResource
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, required
 from aconnect.errors import ApiError, InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         """Create a tag, or return the one that was created concurrently."""
         fields: TagCreateParams = {"name": name}
         if parent_id is not None:
-            fields["parent_id"] = parent_id
+            fields["parent_id"] = required("parent_id", parent_id)
         try:
             return await self.create(**fields)
         except ApiError as error:

@@ -119,7 +119,10 @@ class Task(FromResponse, Generic[T_co]):
             return None
         if not id_:
             text = client.channel.redact(response.body[:_SHOWN].decode("utf-8", "replace"))
-            raise AconnectError(f"the server started no task; it returned {text!r}")
+            raise AconnectError(
+                f"the response has no task id, so there is nothing to wait for: it is {text!r}. "
+                "The work may have started: look at the content's jobs before repeating the call"
+            )
         task = cls(cast("Client", client), id_, scope=scope)
         task.renew_cookies(response)
         return task

@@ -109,6 +109,14 @@ class Things(Resource, name="things"):
     @endpoint("GET", "/v1/log")
     async def log(self) -> str: ...
 
+    @endpoint("GET", "/v1/defaults/{guid}", query={"always": "1"})
+    async def default(
+        self, guid: str, *, include: Sequence[str] | None = ("a", "b"), size: int | None = None
+    ) -> Thing: ...
+
+    @endpoint("GET", "/v1/defaults")
+    async def defaults(self, *, size: int | None = 5) -> Thing: ...
+
     @endpoint("GET", "/v1/maybe")
     async def maybe(self) -> Thing | None: ...
 
@@ -193,6 +201,25 @@ async def test_left_out_of_the_query(client, things, value):
     """None and UNSET omit a query parameter."""
     request = await sent(client, things.get("a", "b", max_lines=value))
     assert request.target == "/v1/things/a/parts/b"
+
+
+@pytest.mark.parametrize(
+    ("call", "query"),
+    [
+        (lambda things: things.default("g"), "include=a%2Cb&always=1"),
+        (lambda things: things.default(guid="g"), "include=a%2Cb&always=1"),
+        (lambda things: things.default("g", include=UNSET), "include=a%2Cb&always=1"),
+        (lambda things: things.default("g", size=2), "include=a%2Cb&size=2&always=1"),
+        (lambda things: things.default("g", include=["c"]), "include=c&always=1"),
+        (lambda things: things.default("g", include=None), "always=1"),
+        (lambda things: things.defaults(), "size=5"),
+        (lambda things: things.defaults(size=None), ""),
+    ],
+)
+async def test_declared_default(client, things, call, query):
+    """The default of an argument is sent if it is left out, in every way of calling."""
+    request = await sent(client, call(things))
+    assert request.target.partition("?")[2] == query
 
 
 @pytest.mark.parametrize("value", ["", ".", "..", None, UNSET, ["a"]], ids=stable_id)

@@ -39,6 +39,8 @@ async def test_csv(client: Client) -> None:
     text = await client.projects.audit_log_csv(PROJECT, limit=1)
     assert text.splitlines()[0].startswith("timestamp,username")
     assert len(text.splitlines()) == 2
+    async with client.stream(client.projects.audit_log_csv, PROJECT, limit=1) as stream:
+        assert b"".join([chunk async for chunk in stream]).decode() == text
 
 
 @pytest.mark.parametrize("name", ["audit_log", "audit_log_csv"])

@@ -68,6 +68,9 @@ _RENDERED: Final = frozenset({"jupyter-static", "quarto-static", "rmd-static"})
 Include = Literal["owner", "tags", "vanity_url", "bookmarked", "schedule"] | str
 """What to include with a content item; `vanity_url` since 2024.06."""
 
+_DETAILS: Final[tuple[Include, ...]] = ("owner", "tags", "vanity_url")
+"""What `Content.get` includes by default."""
+
 
 class AccessType(OpenEnum):
     """Who can view content."""
@@ -91,7 +94,7 @@ class ContentRole(OpenEnum):
 
 
 class ContentOwner(Model, kw_only=True):
-    """The owner of content; only with `include="owner"`."""
+    """The owner of content."""
 
     guid: str | None = None
     username: str | None = None
@@ -160,7 +163,7 @@ class ContentItem(ConnectBound, kw_only=True):
     dashboard_url: str | None = None
     """The address at which it is administered."""
     vanity_url: str | None = None
-    """Only with `include="vanity_url"`."""
+    """From `get`, or with `include="vanity_url"`; None without one."""
     app_role: ContentRole | None = None
     """The role of the key's owner."""
     role: ContentRole | None = None
@@ -170,9 +173,9 @@ class ContentItem(ConnectBound, kw_only=True):
     schedules: list[ContentSchedule] | None = None
     """Only with `include="schedule"`."""
     owner: ContentOwner | None = None
-    """Only with `include="owner"`."""
+    """From `get`, or with `include="owner"`."""
     included_tags: list[Tag] | None = field(default=None, name="tags")
-    """Only with `include="tags"`; `tags` is the resource."""
+    """From `get`, or with `include="tags"`; `tags` is the resource."""
     public_content_status: str | None = None
     extension: bool | None = None
 
@@ -386,7 +389,11 @@ class Content(ConnectResource, name="content"):
         owner_guid: str | None = None,
         include: Include | Sequence[Include] | None = None,
     ) -> Paged[ContentItem]:
-        """List all content that the key can see, by name or owner, in one response."""
+        """List all content that the key can see, by name or owner, in one response.
+
+        Without `include` the items have no owner, tags or vanity URL, unlike those of `get`: they
+        cost the server more for each item.
+        """
         ...
 
     find_one: Final = first_of(find)
@@ -435,9 +442,12 @@ class Content(ConnectResource, name="content"):
 
     @endpoint("GET", "/v1/content/{guid}", since="1.8.6", role="content viewer")
     async def get(
-        self, guid: str, *, include: Include | Sequence[Include] | None = None
+        self, guid: str, *, include: Include | Sequence[Include] | None = _DETAILS
     ) -> ContentItem:
-        """Get one content item."""
+        """Get one content item with its owner, its tags and its vanity URL.
+
+        `include=None` gets it without them.
+        """
         ...
 
     @endpoint("POST", "/v1/content", since="1.8.6")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
-from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.derived import first_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
@@ -38,7 +38,6 @@ class EnvironmentVariables(
         ...
 
     find_one: Final = first_of(find)
-    find_by: Final = match_of(find)
     count: Final = total_of(find)
 
     async def create(self, name: str, value: str) -> list[str]:

@@ -22,9 +22,16 @@ from aconnect.connect.users import User
 from aconnect.errors import ApiError, ConflictError, InvalidArgumentError, NotFoundError
 
 Principal = User | GroupMember | Group
-"""A user or group that has a permission; `User(guid=...)` is enough."""
+"""A user or group that has a permission; `User(guid=...)` is enough.
+
+A guid alone does not say which of them it is.
+"""
 
 _PRINCIPAL: Final = "a user or group, or its principal_guid"
+_AMBIGUOUS: Final = (
+    "pass either the user or group itself, or principal_guid and principal_type: a guid alone does "
+    "not say whether it is a user or a group"
+)
 # The user or group has an entry already.
 _ALREADY: Final = frozenset(
     {ApiErrorCode.DUPLICATE_USER_PERMISSION, ApiErrorCode.DUPLICATE_GROUP_PERMISSION}
@@ -78,7 +85,7 @@ class Permission(ConnectBound, kw_only=True):
         return await self._permissions.update(
             self.id,
             principal_guid=self.principal_guid,
-            principal_type=self.principal_type or PrincipalType.USER,
+            principal_type=_known(self.principal_type),
             role=role,
         )
 
@@ -139,15 +146,11 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
         155); all refuse the owner (34). `ensure_permission` of the content item works on every
         version.
         """
-        if principal is not None and principal_type is None:
-            principal_type = _type_of(principal)
-        elif principal is not None or principal_type is None:
-            raise InvalidArgumentError(
-                "pass either a user or group, or principal_guid and principal_type"
-            )
+        if principal is not None and principal_type is not None:
+            raise InvalidArgumentError(_AMBIGUOUS)
         fields: PermissionParams = {
             "principal_guid": guid_of(principal, principal_guid, _PRINCIPAL),
-            "principal_type": principal_type,
+            "principal_type": _known(principal_type or _type_of(principal)),
             "role": role,
         }
         if send_email is not None:
@@ -207,8 +210,17 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
     async def _delete(self, id: str) -> None: ...  # noqa: A002  as above
 
 
-def _type_of(principal: Principal) -> PrincipalType:
-    return PrincipalType.GROUP if isinstance(principal, Group) else PrincipalType.USER
+def _type_of(principal: Principal | None) -> PrincipalType | None:
+    if isinstance(principal, User | GroupMember):
+        return PrincipalType.USER
+    return PrincipalType.GROUP if isinstance(principal, Group) else None
+
+
+def _known(principal_type: PrincipalTypeName | None) -> PrincipalTypeName:
+    """Return the type of a principal; refuse to guess it."""
+    if principal_type is None:
+        raise InvalidArgumentError(_AMBIGUOUS)
+    return principal_type
 
 
 async def give_role(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from operator import attrgetter
+from uuid import UUID
 
 import pytest
 
-from aconnect import Client
+from aconnect import Client, errors
 from aconnect.testing import FakeConnect, Seed
 
 SEED = Seed(users=3, content=8, jobs=3, hits=5)
@@ -55,11 +57,84 @@ async def test_find_by_all_fields(client):
     assert await client.content.find_by(name="content-0003", app_mode="static") is None
 
 
-@pytest.mark.parametrize("name", ["nam", "_origin"])
-async def test_unknown_field(client, name):
-    """A field that the rows do not have raises TypeError."""
-    with pytest.raises(TypeError, match=f"{name}.*ContentItem"):
-        await client.content.find_by(**{name: "x"})
+@pytest.mark.parametrize(
+    ("among", "name", "hint"),
+    [
+        ("content", "nam", "did you mean name"),
+        ("content", "_origin", "is not a field"),
+        ("content", "delete", "is not a field"),
+        ("content", "bundles", "is not a field"),
+        ("content", "tags", "did you mean included_tags"),
+        ("users", "content", "is not a field"),
+        ("users", "groups", "is not a field"),
+        ("tags", "origin", "is not a field"),
+        ("me.groups", "nam", "did you mean name"),
+        ("me.content", "nam", "did you mean name"),
+        ("metrics.usage", "time", "is not a field"),
+    ],
+)
+async def test_unknown_field(client, among, name, hint):
+    """A name that is no field of the rows raises TypeError, even if there are no rows."""
+    begin = await client.me() if among.startswith("me.") else client
+    with pytest.raises(TypeError, match=f"{name}.*{hint}"):
+        await attrgetter(among.removeprefix("me."))(begin).find_by(**{name: "x"})
+
+
+async def test_values_in_another_form(client, item):
+    """Times may be text, ids numbers or UUIDs, and enums text: they are compared as values."""
+    job = (await item.jobs.find())[-1]
+    text = job.start_time.isoformat()
+    assert await item.jobs.find_by(start_time=text.replace("+00:00", "Z")) == job
+    assert await item.jobs.find_by(start_time=job.start_time.astimezone(None)) == job
+    assert await client.content.find_by(id=int(item.id)) == item
+    assert await client.content.find_by(guid=UUID(item.guid)) == item
+    assert await client.content.find_by(access_type=str(item.access_type), title=None) is None
+    assert (await client.tags.find_by(id=2)).id == "2"
+    hit = (await client.metrics.hits.find())[0]
+    assert await client.metrics.hits.find_by(id=int(hit.id)) == hit
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        {"created_time": "yesterday"},
+        {"created_time": "2026-01-01"},
+        {"created_time": datetime(2026, 1, 1)},  # noqa: DTZ001  that is the mistake
+        {"created_time": 5},
+        {"locked": "yes"},
+        {"max_processes": "3"},
+        {"title": b"x"},
+    ],
+    ids=str,
+)
+async def test_value_that_no_field_has(client, criterion):
+    """A value that the field can never have raises an error, instead of finding nothing."""
+    with pytest.raises(errors.InvalidArgumentError, match=next(iter(criterion))):
+        await client.content.find_by(**criterion)
+
+
+async def test_search_by_details(client, item):
+    """A field that the server only includes on request is requested, and so are others."""
+    await item.vanity.put(path="/there/")
+    url = (await client.content.get(item.guid)).vanity_url
+    found = await client.content.find_by(vanity_url=url)
+    assert found.guid == item.guid
+    me = await client.me()
+    assert (await me.content.find_by(vanity_url=url)).guid == item.guid
+    found = await client.content.find_by(include="owner", vanity_url=url)
+    assert (found.guid, found.owner.guid) == (item.guid, item.owner_guid)
+    await item.bookmark.create()
+    assert (await client.content.find_by(bookmarked=True)).guid == item.guid
+
+
+async def test_arguments_of_find(client):
+    """`find_by` passes on the arguments of `find`, so that the server returns fewer items."""
+    group = await client.groups.create(name="data")
+    await client.groups.create(name="data-science")
+    assert await client.groups.find_by(prefix="data", name="data") == group
+    assert await client.groups.find_by(prefix="x", name="data") is None
+    content = (await client.metrics.hits.find())[-1].content_guid
+    assert (await client.metrics.hits.find_by(content_guid=content)).content_guid == content
 
 
 async def test_active_bundle(client, item, archive):

@@ -78,6 +78,24 @@ async def test_delete_by_user_or_group(item, user, group):
         await item.permissions.delete(user)
 
 
+async def test_the_type_of_a_guid_is_not_guessed(item, group):
+    """A GUID alone is refused by every way to a permission, before anything is changed."""
+    for call in (
+        lambda: item.permissions.create(group.guid, role="owner"),
+        lambda: item.ensure_permission(group.guid, "owner"),
+        lambda: item.permissions.create(item, role="owner"),
+    ):
+        with pytest.raises(errors.InvalidArgumentError, match="a user or a group"):
+            await call()
+    assert await item.permissions.count() == 0
+    made = await item.permissions.create(group, role="viewer")
+    # The type is known then.
+    assert (await item.ensure_permission(group.guid, "owner")).principal_type == "group"
+    made.principal_type = None
+    with pytest.raises(errors.InvalidArgumentError, match="a user or a group"):
+        await made.update("viewer")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -237,7 +255,7 @@ async def test_response_of_any_method(client, item):
     assert created.status in {200, 201}
     assert created.value.principal_guid == user.guid
     again = await client.with_response(item.refresh)
-    assert (again.status, again.value) == (200, item)
+    assert (again.status, again.value.guid) == (200, item.guid)
     listed = await client.with_response(item.permissions.find)
     assert [each.principal_guid for each in listed.value] == [user.guid]
     assert listed.body.startswith(b"[")
