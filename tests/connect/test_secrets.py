@@ -71,10 +71,16 @@ async def test_a_secret_that_the_server_repeats(
         async with Client(url, key, headers={"X-Answer": response}) as client:
             client.subscribe(log_events())
             client.subscribe(lambda event: texts.append(repr(event)))
-            with pytest.raises(errors.AconnectError) as caught:
-                await call(client)
-    error = caught.value
-    texts += [caplog.text, str(error), repr(error), *traceback.format_exception(error)]
+            error: BaseException | None = None
+            try:
+                # A change whose response is lost was made, so it may also return something.
+                texts.append(repr(await call(client)))
+            except errors.AconnectError as raised:
+                error = raised
+    assert error is not None or response == "200"
+    texts.append(caplog.text)
+    if error is not None:
+        texts += [str(error), repr(error), *traceback.format_exception(error)]
     if isinstance(error, errors.ApiError):
         assert "***" in error.message
         texts += [repr(error.payload), repr(pickle.dumps(error))]

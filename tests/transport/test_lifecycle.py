@@ -74,7 +74,7 @@ async def test_closed_while_backing_off(server):
             await go_on.wait()
 
     client = Client(server.url, server.api_key, clock=Held())
-    server.script(faults.status(503))
+    server.script(faults.reset())
     call = asyncio.create_task(client.me())
     await waits.wait()
     await client.aclose()

@@ -116,7 +116,7 @@ async def test_a_refusal_does_not_lock_an_account(
 
 async def test_retries_do_not_multiply(client: Client, server: FakeLooker) -> None:
     """A sign-in has the attempts of one call, however many calls wait for it."""
-    server.script(*[faults.status(503)] * 99, on="POST /login")
+    server.script(*[faults.status(500)] * 99, on="POST /login")
     found = await failures(client, 10)
     assert len(found) == 10
     assert server.logins == 3
