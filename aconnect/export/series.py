@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, Literal, get_args
+from uuid import UUID
 
 import msgspec
 from msgspec import Raw, Struct
 
 from aconnect._client.paged import Paged
+from aconnect._core.arguments import guid_filter
 from aconnect._core.url import rfc3339
 from aconnect.connect import Client, audit_query
 from aconnect.errors import EndpointMissingError, InvalidArgumentError
@@ -136,7 +138,7 @@ async def select(
     kind: Kind,
     window: Window | None = None,
     *,
-    content_guid: Sequence[str] = (),
+    content_guid: str | Sequence[str] = (),
 ) -> Selected:
     """Return the query of a series in a time window, of some content or all.
 
@@ -144,9 +146,13 @@ async def select(
     whole log is read from the newest entry back to the start of the window.
 
     Raises:
-        InvalidArgumentError: The series cannot be filtered by content.
+        InvalidArgumentError: The series cannot be filtered by content, or `content_guid` contains
+        what is not a GUID.
     """
     window = window or Window()
+    if isinstance(content_guid, str | UUID):
+        content_guid = [content_guid]
+    content_guid = guid_filter("content_guid", content_guid)
     if kind == "audit-logs":
         if content_guid:
             raise InvalidArgumentError("audit logs cannot be filtered by content; leave it out")
@@ -157,7 +163,7 @@ async def select(
         "shiny-usage": usage.shiny_usage,
         "hits": usage.hits,
     }[kind]
-    paged = operation(from_=window.from_, to=window.to, content_guid=list(content_guid))
+    paged = operation(from_=window.from_, to=window.to, content_guid=content_guid)
     # Servers before 2026.01 ignore the content filter of hits.
     contents = frozenset(content_guid) if kind == "hits" and content_guid else None
     if not window.bounded and contents is None:
