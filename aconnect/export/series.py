@@ -150,13 +150,13 @@ async def select(
         what is not a GUID.
     """
     window = window or Window()
-    if isinstance(content_guid, str | UUID):
-        content_guid = [content_guid]
-    content_guid = guid_filter("content_guid", content_guid)
     if kind == "audit-logs":
         if content_guid:
             raise InvalidArgumentError("audit logs cannot be filtered by content; leave it out")
         return await _audit_logs(client, window)
+    if isinstance(content_guid, str | UUID):
+        content_guid = [content_guid]
+    content_guid = guid_filter("content_guid", content_guid)
     usage = client.instrumentation
     operation: Any = {
         "visits": usage.visits,
