@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
-from aconnect._core.arguments import no_text
 from aconnect.errors import InvalidArgumentError
 from aconnect.looker.roles import Role
 from aconnect.looker.sets import ModelSet, PermissionSet
@@ -256,4 +255,5 @@ async def _change(
 def _refuse_text(**lists: Iterable[str] | None) -> None:
     """Refuse a string instead of a list: it would be split into its letters."""
     for name, value in lists.items():
-        no_text(name, value)
+        if isinstance(value, str):
+            raise InvalidArgumentError(f"{name}={value!r} must be a list; write [{value!r}]")
