@@ -23,6 +23,7 @@ import anyio
 from msgspec import Struct
 
 from aconnect._client.lazy import LazySequence
+from aconnect._core.arguments import no_text
 from aconnect.errors import InvalidArgumentError
 
 I = TypeVar("I")  # noqa: E741  the item's type, beside T for the result's
@@ -96,6 +97,7 @@ def amap(
         Exception: The first failure of a call, unless errors are collected, or a failure of the
         items.
     """
+    no_text("items", items)
     if limit < 1:
         raise InvalidArgumentError(f"amap() got limit={limit}; pass 1 or more")
     if errors not in {"raise", "collect"}:
@@ -286,7 +288,7 @@ def results(
         InvalidArgumentError: An argument is invalid; raised at once.
         TaskError: The first failure of a task, unless errors are collected.
     """
-    known = list(tasks)
+    known = list(no_text("tasks", tasks))
 
     def follow(task: _Followed[T]) -> Coroutine[Any, Any, T]:
         return task.result(timeout)

@@ -267,6 +267,15 @@ async def test_a_limit_below_one_is_refused(limit: int) -> None:
         results([Followed(0)], limit=limit)
 
 
+@pytest.mark.parametrize("text", ["abc", b"abc"])
+async def test_text_is_not_split_into_letters(text: Any) -> None:
+    """A text instead of the items is refused at once, and so it is by `results`."""
+    with pytest.raises(errors.InvalidArgumentError, match=r"items=.* must be a list"):
+        amap(Delayed([0]), text)
+    with pytest.raises(errors.InvalidArgumentError, match=r"tasks=.* must be a list"):
+        results(text)
+
+
 async def test_another_way_to_treat_errors_is_refused() -> None:
     """A misspelt `errors` is refused at once, with the two values that exist."""
     with pytest.raises(errors.InvalidArgumentError, match=r"'raise' or 'collect'.*'ignore'"):

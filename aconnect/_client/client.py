@@ -273,11 +273,12 @@ class BaseClient:
         method = check_method(method)
         query = query_string(params or {})
         joint = "&" if "?" in path else "?"
+        operation = f"{method} {path.partition('?')[0]}"
         request = Request(
-            operation=f"{method} {path.partition('?')[0]}",
+            operation=operation,
             method=method,
             target=f"{path}{joint}{query}" if query else path,
-            body=None if json is None else decoding.encode(json),
+            body=None if json is None else decoding.encode_body(json, operation),
             headers=None if json is None else {"Content-Type": "application/json"},
             idempotent=is_idempotent(method) if idempotent is None else idempotent,
         )

@@ -38,8 +38,8 @@ from aconnect._core.message import (
 )
 from aconnect._core.paging import PageStyle
 from aconnect._core.redaction import Secret, secrets_of
-from aconnect._core.url import check_filter, check_header, query_string, timestamp
-from aconnect.errors import DecodeError, InvalidArgumentError
+from aconnect._core.url import check_filter, check_header, query_string
+from aconnect.errors import DecodeError
 
 _FORM_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _JSON_HEADERS: Final = {"Content-Type": "application/json"}
@@ -264,15 +264,13 @@ class Operation:
         signature = self.signature
         values = self._arguments(signature, args, kwargs)
         target = signature.prefix
+        path: dict[str, Any] = {}
         if signature.path:
-            path: dict[str, Any] = {}
             for name, quote, suffix in signature.path:
                 path[name] = value = values[name] if name in values else scope[name]
                 target += quote(name, value) + suffix
             if signature.keeps_scope:
                 scope = path if not scope else {**scope, **path}
-        for name in signature.times:
-            timestamp(name.rstrip("_"), values.get(name))
         if signature.query or self.constant_query:
             target += self._query(signature, values)
         headers, body = None, None
@@ -298,6 +296,7 @@ class Operation:
             anonymous=self.anonymous,
             idempotent=self.idempotent,
             deletes=self._deletes,
+            path_arguments=path,
         )
         return request, scope
 
@@ -323,6 +322,7 @@ class Operation:
             self.anonymous,
             self.idempotent,
             self._deletes,
+            path,
         )
         return request, path
 
@@ -349,12 +349,7 @@ class Operation:
             return None, body
         if self.form and isinstance(body, Mapping):
             return _FORM_HEADERS, query_string(cast("Mapping[str, object]", body)).encode()
-        try:
-            return _JSON_HEADERS, decoding.encode(body)
-        except (TypeError, ValueError) as error:
-            raise InvalidArgumentError(
-                f"the body of {self.name} cannot be written as JSON: {error}"
-            ) from error
+        return _JSON_HEADERS, decoding.encode_body(body, self.name)
 
     def _arguments(
         self, signature: OperationSignature, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -373,7 +368,10 @@ class Operation:
             self._refuse(args, kwargs)
         if signature.defaults:
             passed = {k: value for k, value in values.items() if value is not msgspec.UNSET}
-            return {**signature.defaults, **passed}
+            values = {**signature.defaults, **passed}
+        for name, label, convert in signature.converters:
+            if name in values:
+                values[name] = convert(label, values[name])
         return values
 
     def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> NoReturn:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import (
     Any,
@@ -28,9 +28,10 @@ from typing import (
 from msgspec import Struct
 
 from aconnect._client.bound import Binder, ChannelOwner, Scope, binder_for, list_binder_for
+from aconnect._core.arguments import canonical_guid, guid_filter, is_guid_name, no_text
 from aconnect._core.message import Response
 from aconnect._core.model import mentions, union_members
-from aconnect._core.url import quote_segment, quote_segments
+from aconnect._core.url import quote_guid, quote_segment, quote_segments, timestamp
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 # An endpoint is an object of authentik.
@@ -71,6 +72,10 @@ Quote = Callable[[str, object], str]
 """Quotes the value of a placeholder; its name is for the message of an error."""
 
 
+Converter = Callable[[str, Any], Any]
+"""Checks the value of an argument, whose name is for the message of an error, and converts it."""
+
+
 class OperationSignature(Struct, frozen=True):
     """A compiled signature."""
 
@@ -88,8 +93,9 @@ class OperationSignature(Struct, frozen=True):
     """The names of the query parameters, by argument."""
     identifiers: tuple[str, ...]
     """The arguments in the query that identify objects."""
-    times: tuple[str, ...]
-    """The arguments and body fields that are points in time."""
+    converters: tuple[tuple[str, str, Converter], ...]
+    """The arguments and body fields that are checked and converted: how messages name them, and
+    what converts them."""
     has_body: bool
     fields: dict[str, str] | None
     """The names of the body's fields, by keyword; None if the body is not made of keywords."""
@@ -153,9 +159,9 @@ def compile_signature(
         path=_path(template, argument_of, multi_segment),
         query=query,
         identifiers=tuple(name for name in query if _IDENTIFIER.fullmatch(name)),
-        times=(
-            *(name for name in query if mentions(hints[name], datetime)),
-            *(name for name, hint in body_hints.items() if mentions(hint, datetime)),
+        converters=tuple(
+            (name, name.rstrip("_"), convert)
+            for name, convert in _converters(hints, query, body_hints)
         ),
         has_body="body" in arguments,
         fields=None if body is None else {name: naming(name) for name in body_hints},
@@ -167,6 +173,30 @@ def compile_signature(
         is_factory_optional=is_factory_optional,
         keeps_scope=bind is not None or factory is not None,
     )
+
+
+def _converters(
+    hints: Mapping[str, Any], query: Mapping[str, str], body_hints: Mapping[str, Any]
+) -> Iterator[tuple[str, Converter]]:
+    """Yield the arguments and body fields that are converted, and how."""
+    for name, wire in query.items():
+        if mentions(hints[name], datetime):
+            yield name, timestamp
+        elif is_guid_name(wire):
+            yield name, guid_filter
+    sent = {**body_hints, "body": hints["body"]} if "body" in hints else body_hints
+    for name, hint in sent.items():
+        if mentions(hint, datetime):
+            yield name, timestamp
+        elif is_guid_name(name):
+            yield name, canonical_guid
+        elif _is_list(hint):
+            yield name, no_text
+
+
+def _is_list(hint: Any) -> bool:
+    origins = [get_origin(member) for member in union_members(hint)]
+    return any(isinstance(origin, type) and issubclass(origin, Sequence) for origin in origins)
 
 
 def _decoded_type(
@@ -189,11 +219,15 @@ def _path(
     return tuple(
         (
             argument_of.get(name, name),
-            quote_segments if name in multi_segment else quote_segment,
+            quote_segments if name in multi_segment else _quote_of(name),
             text,
         )
         for name, text in zip(placeholders(template), texts, strict=True)
     )
+
+
+def _quote_of(name: str) -> Quote:
+    return quote_guid if is_guid_name(name) else quote_segment
 
 
 def accepts_text(function: Callable[..., Any], name: str) -> bool:

@@ -12,6 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from math import isfinite
 from typing import Any, Final, get_args, get_origin
 
 import msgspec
@@ -20,7 +21,7 @@ from msgspec import Struct
 from aconnect._core.guards import is_dict, is_list
 from aconnect._core.message import Response
 from aconnect._core.model import Confidential, union_members
-from aconnect.errors import DecodeError
+from aconnect.errors import DecodeError, InvalidArgumentError
 
 logger = logging.getLogger("aconnect")
 
@@ -38,7 +39,32 @@ FAILURES: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoders raise for a response that they cannot decode."""
 
 encode = msgspec.json.Encoder().encode
-"""Write a body as JSON."""
+"""Write a value as JSON."""
+
+
+def encode_body(body: Any, operation: str) -> bytes:
+    """Write a body as JSON; refuse what JSON cannot express."""
+    try:
+        data = encode(body)
+        # msgspec writes NaN and infinity as null, which means something else.
+        if b"null" in data:
+            _refuse_not_finite(msgspec.to_builtins(body), "")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgumentError(
+            f"the body of {operation} cannot be written as JSON: {error}"
+        ) from error
+    return data
+
+
+def _refuse_not_finite(value: Any, path: str) -> None:
+    if isinstance(value, float) and not isfinite(value):
+        raise ValueError(f"{path.removeprefix('.') or 'it'} is {value}; pass a finite number")
+    if is_dict(value):
+        for key, inner in value.items():
+            _refuse_not_finite(inner, f"{path}.{key}")
+    elif is_list(value):
+        for inner in value:
+            _refuse_not_finite(inner, f"{path}[]")
 
 
 @cache

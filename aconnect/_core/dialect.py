@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from aconnect._core.arguments import is_guid, is_guid_name
 from aconnect._core.message import Request, Response
 from aconnect._core.redaction import Secret, redact, redact_all
 from aconnect.errors import (
@@ -97,6 +98,9 @@ class Dialect:
         body = self.parse(response)
         error_class = self.error_class(request, response, body)
         message = body.message if body is not None else foreign_text(response)
+        hints = [self.hint(request, error_class, body)]
+        if response.status == 404:
+            hints += _not_guids(request)
         return error_class(
             redact(message, secrets)[:_MAX_MESSAGE],
             status=response.status,
@@ -104,17 +108,32 @@ class Dialect:
             payload=redact_all(body.payload, secrets) if body is not None else None,
             method=request.method,
             url=api_root + request.path,
-            hint=self.hint(request, error_class, body),
+            hint=redact("; ".join(filter(None, hints)), secrets),
             retry_after=response.headers.get("Retry-After"),
         )
 
 
+def _not_guids(request: Request) -> list[str]:
+    """Return what is wrong with the arguments that should be GUIDs and are not."""
+    body = request.body if isinstance(request.body, bytes) else b""
+    arguments = {**request.path_arguments, **(_object(body) or {})}
+    return [
+        f"{name}={value!r} is not a GUID; if it is a name, look up the GUID of the object first"
+        for name, value in arguments.items()
+        if is_guid_name(name) and value is not None and not is_guid(value)
+    ]
+
+
 def json_object(response: Response) -> dict[str, Any] | None:
     """Return the body if it is a JSON object, else None."""
-    if not response.body.lstrip().startswith(b"{"):
+    return _object(response.body)
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    if not body.lstrip().startswith(b"{"):
         return None
     try:
-        return msgspec.json.decode(response.body, type=dict[str, Any])
+        return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

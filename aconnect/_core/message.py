@@ -66,6 +66,8 @@ class Request(Struct, frozen=True, gc=False):
     """Whether sending it twice has the same effect as sending it once."""
     deletes: bool = False
     """Whether it is a DELETE without a response body; a 404 on a retry then counts as success."""
+    path_arguments: Mapping[str, object] = {}
+    """What the path was made of, for the message of an error."""
 
     def __repr__(self) -> str:
         return f"<Request {self.operation}: {self.method} {shown_target(self.target)}>"

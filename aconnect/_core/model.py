@@ -8,6 +8,7 @@ Decoding responses that differ even more is the business of `decoding`.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ else:
     # is what tells this marker from any other union of these types.
     Id = Annotated[str | int, "an id"]
 
+_CLASS_VAR: Final = re.compile(r"[\w.'\"]*\bClassVar\b")
 _UNIONS: Final = (Union, UnionType)
 _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 """What Go writes for a time that was never set."""
@@ -81,12 +83,16 @@ def _converters(cls: type[Model]) -> Iterator[_Converter]:
     for name, annotation in inspect.get_annotations(cls).items():
         hint = annotation
         if isinstance(annotation, str):
-            if annotation.startswith("ClassVar"):
+            if _CLASS_VAR.match(annotation):
+                # What is inside may be defined later.
                 continue
             key = (cls.__module__, annotation)
             if key not in _hints:
                 _hints[key] = _resolve(cls, name, annotation)
             hint = _hints[key]
+        origin: Any = get_origin(hint)
+        if origin is ClassVar:
+            continue
         for marker in (Id, datetime):
             if mentions(hint, marker):
                 yield _converter(cls, name, hint, marker)
@@ -94,13 +100,19 @@ def _converters(cls: type[Model]) -> Iterator[_Converter]:
 
 def _resolve(cls: type[Model], name: str, annotation: str) -> Any:
     names = {**vars(sys.modules[cls.__module__]), cls.__name__: cls}
+    hint: Any = annotation
     try:
-        return eval(annotation, names)  # noqa: S307  our own source, as typing.get_type_hints does
+        while isinstance(hint, str):
+            hint = eval(hint, names)  # noqa: S307  our own source, as typing.get_type_hints does
     except NameError as error:
+        if hint is not annotation:
+            # Quoted, and defined later: a model, which converts its own fields.
+            return hint
         raise TypeError(
             f"{cls.__qualname__}.{name}: cannot resolve the annotation {annotation!r}: {error}; "
             "define the type above the model, or quote it"
         ) from error
+    return hint
 
 
 def _converter(cls: type[Model], name: str, hint: Any, marker: Any) -> _Converter:

@@ -10,9 +10,11 @@ from ipaddress import ip_address
 from math import isfinite
 from typing import Final, cast
 from urllib.parse import quote, urlsplit
+from uuid import UUID
 
 from msgspec import UNSET
 
+from aconnect._core.arguments import canonical_guid, is_canonical
 from aconnect.errors import InvalidArgumentError
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
@@ -94,6 +96,13 @@ def quote_segment(name: str, value: object) -> str:
     return _quoted(name, text)
 
 
+def quote_guid(name: str, value: object) -> str:
+    """Quote a GUID, in whatever spelling; what is not a UUID is quoted like any other text."""
+    if isinstance(value, str) and is_canonical(value):
+        return value
+    return quote_segment(name, canonical_guid(name, value))
+
+
 def quote_segments(name: str, value: object) -> str:
     """Quote a path of several segments, each by the rules for one."""
     return "/".join(quote_segment(name, part) for part in str(value).split("/"))
@@ -149,9 +158,11 @@ def _scalar(name: str, value: object) -> str:
         return str(value)
     if isinstance(value, datetime):
         return rfc3339(name, value)
+    if isinstance(value, UUID):
+        return str(value)
     shown = repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
     raise InvalidArgumentError(
-        f"{name} cannot be {shown}; pass a text, number, boolean or datetime"
+        f"{name} cannot be {shown}; pass a text, number, boolean, UUID or datetime"
     )
 
 

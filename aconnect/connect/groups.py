@@ -11,10 +11,17 @@ from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
 from aconnect._client.resource import ResourceBelow, resource
+from aconnect._core.arguments import canonical_guid
 from aconnect.concurrency import amap
 from aconnect.connect._base.codes import ApiErrorCode
 from aconnect.connect._base.paging import PageNumber, UnpagedEnvelope
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, guid_of, required
+from aconnect.connect._base.resource import (
+    ConnectBound,
+    ConnectResource,
+    guid_of,
+    own_guid,
+    required,
+)
 from aconnect.connect.users import TempTicketParams, User, UserFields
 from aconnect.errors import ConflictError
 
@@ -193,8 +200,7 @@ class UserGroups(ConnectResource, name="users.groups", scope=("user_guid",)):
         await self._members(group).delete(user_guid=self.scope["user_guid"])
 
     def _members(self, group: Group | str) -> GroupMembers:
-        guid = group if isinstance(group, str) else group.guid
-        return GroupMembers(self.client, {"group_guid": guid})
+        return GroupMembers(self.client, {"group_guid": own_guid(group)})
 
 
 class Groups(ConnectResource, name="groups"):
@@ -214,12 +220,12 @@ class Groups(ConnectResource, name="groups"):
 
     def handle(self, guid: str) -> Group:
         """Return a handle for a group with this guid; makes no request."""
+        guid = canonical_guid("guid", guid)
         return Group(guid=guid).bind(self.client, {"guid": guid})
 
     def of(self, user: User | str) -> UserGroups:
         """Return the groups of one user; makes no request."""
-        guid = user if isinstance(user, str) else user.guid
-        return UserGroups(self.client, {"user_guid": required("guid", guid)})
+        return UserGroups(self.client, {"user_guid": own_guid(user)})
 
     @endpoint("GET", "/v1/groups/{guid}", since="1.7.0")
     async def get(self, guid: str) -> Group:

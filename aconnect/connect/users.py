@@ -10,6 +10,7 @@ from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._client.resource import ResourceBelow, resource
+from aconnect._core.arguments import canonical_guid
 from aconnect._core.model import Confidential, Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.paging import PageNumber, UnpagedEnvelope
@@ -252,6 +253,7 @@ class Users(ConnectResource, name="users"):
 
     def handle(self, guid: str) -> User:
         """Return a handle for a user with this guid; makes no request."""
+        guid = canonical_guid("guid", guid)
         return User(guid=guid).bind(self.client, {"guid": guid})
 
     @endpoint("GET", "/v1/users/{guid}")

@@ -55,7 +55,8 @@ async def collect(
         overwrite: Replace a complete file.
 
     Raises:
-        InvalidArgumentError: The file cannot be written or exists already; nothing was fetched.
+        InvalidArgumentError: The file cannot be written or exists already, or there is no such
+        column; nothing was fetched.
         ResumeError: The partial file of an earlier run belongs to another query; nothing was
         changed.
     """

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Final, Literal, get_args
+from uuid import UUID
 
 import msgspec
 from msgspec import Raw, Struct
 
 from aconnect._client.paged import Paged
+from aconnect._core.arguments import guid_filter
 from aconnect._core.url import rfc3339
 from aconnect.connect import Client, audit_query
 from aconnect.errors import EndpointMissingError, InvalidArgumentError
@@ -136,7 +138,7 @@ async def select(
     kind: Kind,
     window: Window | None = None,
     *,
-    content_guid: Sequence[str] | None = None,
+    content_guid: str | Sequence[str] | None = None,
 ) -> Selected:
     """Return the query of a series in a time window, of some content or all.
 
@@ -144,13 +146,17 @@ async def select(
     whole log is read from the newest entry back to the start of the window.
 
     Raises:
-        InvalidArgumentError: The series cannot be filtered by content, or the list is empty.
+        InvalidArgumentError: The series cannot be filtered by content, the list is empty, or it
+        contains what is not a GUID.
     """
     window = window or Window()
     if kind == "audit-logs":
         if content_guid is not None:
             raise InvalidArgumentError("audit logs cannot be filtered by content; leave it out")
         return await _audit_logs(client, window)
+    if isinstance(content_guid, str | UUID):
+        content_guid = [content_guid]
+    content_guid = guid_filter("content_guid", content_guid)
     usage = client.instrumentation
     operation: Any = {
         "visits": usage.visits,

@@ -6,12 +6,15 @@ Decides how a row is written. It opens no file.
 from __future__ import annotations
 
 import csv
+import difflib
 from collections.abc import Sequence
-from typing import Any, Final, Literal, Protocol, cast, get_args
+from typing import Any, Final, Literal, Protocol, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Raw, Struct
 
+from aconnect._core.arguments import no_text
+from aconnect._core.model import union_members
 from aconnect.errors import DecodeError, InvalidArgumentError
 
 Format = Literal["jsonl", "csv"]
@@ -48,13 +51,38 @@ def sink_for(format: str, row: Any, columns: Sequence[str] | None) -> Sink:  # n
         raise InvalidArgumentError(
             f"there is no format {format!r}; choose one of {', '.join(get_args(Format))}"
         )
-    chosen = tuple(columns) if columns is not None else columns_of(row)
+    chosen = columns_of(row) if columns is None else tuple(no_text("columns", columns))
+    for column in chosen:
+        _check_column(column, row)
     if not chosen or len(set(chosen)) < len(chosen):
         raise InvalidArgumentError(
             f"cannot write CSV with the columns {chosen}; pass columns= with different names, such "
             "as ('time', 'content_guid')"
         )
     return Csv(chosen)
+
+
+def _check_column(column: str, row: Any) -> None:
+    """Refuse a column that rows of a type do not have: it would be empty."""
+    if _is_struct(row) and not _has(row, column.split(".")):
+        known = columns_of(row)
+        nearest = difflib.get_close_matches(column, known, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(known)}"
+        raise InvalidArgumentError(f"there is no column {column!r}; {hint}")
+
+
+def _has(kind: Any, path: list[str]) -> bool:
+    """Return True if values of a type may have something at a path."""
+    if not path:
+        return True
+    for member in union_members(kind):
+        if _is_struct(member):
+            types = {field.encode_name: field.type for field in msgspec.structs.fields(member)}
+            if path[0] in types and _has(types[path[0]], path[1:]):
+                return True
+        elif member in {Any, Raw} or (get_origin(member) or member) is dict:
+            return True
+    return False
 
 
 def columns_of(row: Any) -> tuple[str, ...]:

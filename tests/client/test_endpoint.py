@@ -4,9 +4,11 @@
 
 import inspect
 import json
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Required, TypedDict, Unpack, cast
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -32,6 +34,8 @@ class Fields(TypedDict, total=False):
     name: Required[str]
     title: str | None
     size: int
+    labels: list[str] | None
+    owner_guid: str
 
 
 class Patch(Struct, kw_only=True):
@@ -99,6 +103,12 @@ class Things(Resource, name="things"):
 
     @endpoint("POST", "/v1/claim", authorization="Ticket {ticket}")
     async def claim(self, ticket: str, *, kind: str | None = None) -> None: ...
+
+    @endpoint("PUT", "/v1/things/{guid}/labels")
+    async def label(self, guid: str, body: list[str]) -> None: ...
+
+    @endpoint("GET", "/v1/pick")
+    async def pick(self, *, names: Sequence[str] | None = None) -> None: ...
 
     @endpoint("GET", "/v1/note")
     async def note(self) -> Note: ...
@@ -263,6 +273,52 @@ async def test_body_other_than_json(client, things, value):
     with pytest.raises(errors.InvalidArgumentError, match=r"things\.patch"):
         await things.patch("g", value)
     assert not client.requests
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+async def test_numbers_that_json_lacks(client, things, number):
+    """NaN and infinity are refused by the names of their fields, however deep; not sent as null."""
+    for fields, path in [
+        ({"size": number}, "size"),
+        ({"title": {"a": [None, {"b": number}]}}, r"title\.a\[\]\.b"),
+    ]:
+        with pytest.raises(errors.InvalidArgumentError, match=rf"things\.create .*{path} is"):
+            await things.create(name="n", **fields)
+    with pytest.raises(errors.InvalidArgumentError, match=r"things\.patch .*size is"):
+        await things.patch("g", Patch(name=None, size=number))
+    assert not client.requests
+    request = await sent(client, things.create(name="null", title=None, size=1.5))
+    assert json.loads(request.body) == {"name": "null", "title": None, "size": 1.5}
+
+
+async def test_text_instead_of_a_list(client, things):
+    """Text is refused as a list in a body, and is one value of a list in a query."""
+    with pytest.raises(errors.InvalidArgumentError, match=r"labels='ab' must be a list"):
+        await things.create(name="n", labels="ab")
+    with pytest.raises(errors.InvalidArgumentError, match=r"body='ab' must be a list"):
+        await things.label("g", "ab")
+    assert not client.requests
+    await things.create(name="n", labels=["ab"])
+    await things.label("g", ["ab"])
+    await things.pick(names="ab")
+    created, labelled, picked = client.requests
+    assert json.loads(created.body) == {"name": "n", "labels": ["ab"]}
+    assert json.loads(labelled.body) == ["ab"]
+    assert picked.target == "/v1/pick?names=ab"
+
+
+async def test_guids(client, things):
+    """A GUID is sent in the spelling of servers, in a path and in a body; other text unchanged."""
+    uuid = UUID("0123456789abcdef0123456789abcdef")
+    spellings = [uuid, str(uuid).upper(), uuid.hex, f"{{{uuid}}}", f" {uuid}"]
+    for guid in [*spellings, "A B"]:
+        await things.put(guid, name="n", owner_guid=guid)
+    *same, other = client.requests
+    assert {request.target for request in same} == {f"/v1/things/{uuid}"}
+    assert {request.body for request in same} == {same[0].body}
+    assert json.loads(same[0].body) == {"name": "n", "owner_guid": str(uuid)}
+    assert other.target == "/v1/things/A%20B"
+    assert json.loads(other.body) == {"name": "n", "owner_guid": "A B"}
 
 
 async def test_upload_is_a_transfer(client, things):

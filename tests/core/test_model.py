@@ -2,11 +2,13 @@
 
 import copy
 import pickle
+import types
+import typing  # noqa: F401  for annotations that are text
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from inspect import getmembers, isclass
 from itertools import product
-from typing import cast
+from typing import ClassVar, Optional, cast  # noqa: F401  as above
 
 import msgspec
 import pytest
@@ -299,6 +301,42 @@ def test_an_id_is_text_in_every_model(kind, name, value, caplog):
     """An id is a string even if it is sent as a number, in every model."""
     assert getattr(read(complete(kind, {name: value}), kind), name) == "7"
     assert not caplog.records
+
+
+dt = datetime
+When = Optional[dt]  # noqa: UP045  another spelling of the same type
+Never = "dt | None"
+Ids = list[Id]
+
+
+def model(annotation):
+    """Return a model with one field, of which the annotation is text."""
+    names = {"__annotations__": {"x": annotation}, "x": None, "__module__": __name__}
+    return types.new_class("Made", (Model,), {"kw_only": True}, lambda space: space.update(names))
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    ["dt | None", "None | dt", "When", "'dt | None'", "Never", "Optional[datetime]"],
+)
+def test_times_in_any_spelling(annotation):
+    """A time that was never set is None, however the type of its field is written."""
+    assert read({"x": "0001-01-01T00:00:00Z"}, model(annotation)).x is None
+
+
+@pytest.mark.parametrize("annotation", ["list[Id]", "Ids | None", "Optional[Ids]", "'list[Id]'"])
+def test_lists_of_ids_in_any_spelling(annotation):
+    """Ids in a list are text, however the type of the field is written."""
+    assert read({"x": [1, "2"]}, model(annotation)).x == ["1", "2"]
+    assert model(annotation)(x=[1, "2"]).x == ["1", "2"]
+
+
+@pytest.mark.parametrize("annotation", ["ClassVar[dt]", "typing.ClassVar[dt | None]", "ClassVar"])
+def test_class_variables_are_no_fields(annotation):
+    """A class variable is left alone, however its type is written, and whatever is in it."""
+    assert model(annotation).x is None
+    assert model("ClassVar[Later]").x is None
+    assert msgspec.structs.fields(model(annotation)) == ()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import enum
 from datetime import UTC, date, datetime, timedelta, timezone
 from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import UUID
 
 import pytest
 from hypothesis import example, given, strategies as st
@@ -51,10 +52,10 @@ def test_segment_round_trip(text):
 
 @pytest.mark.parametrize(
     ("value", "quoted"),
-    [(7, "7"), (True, "true"), (Colour.RED, "red%20%26%20blue")],
+    [(7, "7"), (True, "true"), (Colour.RED, "red%20%26%20blue"), (UUID(int=10), str(UUID(int=10)))],
 )
 def test_segment_of_other_types(value, quoted):
-    """Numbers, booleans and enum members are segments too."""
+    """Numbers, booleans, enum members and UUIDs are segments too."""
     assert quote_segment("id", value) == quoted
 
 
@@ -94,6 +95,12 @@ def test_query_lists(items, separator):
     separators = {} if separator == "," else {"x": separator}
     ((name, value),) = parse_qsl(query_string({"x": items}, separators))
     assert (name, value.split(separator)) == ("x", [as_sent(item) for item in items])
+
+
+def test_query_uuids():
+    """A UUID is sent as text, alone and in a list."""
+    uuid = UUID(int=10)
+    assert query_string({"x": uuid, "y": [uuid]}) == f"x={uuid}&y={uuid}"
 
 
 @pytest.mark.parametrize("empty", [[], (), set(), iter(()), [""], ["a", ""]])

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from aconnect.connect import AuditLog, ContentHit, ContentVisit, ShinyUsage
+from aconnect.connect import AuditLog, ContentHit, ContentVisit, OAuthIntegration, ShinyUsage
 from aconnect.errors import DecodeError, InvalidArgumentError
 from aconnect.export.sinks import columns_of, sink_for
 
@@ -97,6 +97,41 @@ def test_no_row():
     """A row that is not an object raises DecodeError, which suggests JSON lines."""
     with pytest.raises(DecodeError, match="JSON lines"):
         sink_for("csv", None, ["a"]).encode([msgspec.Raw(b"17")])
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "said"),
+    [
+        (ContentVisit, "tme", "did you mean 'time'"),
+        (ContentVisit, "wire_id", "there are content_guid"),
+        (ContentVisit, "time.year", "no column 'time.year'"),
+        (ContentHit, "data.pth", "did you mean 'data.path'"),
+        (ContentHit, "data.path.x", "did you mean 'data.path'"),
+    ],
+)
+def test_no_such_column(row, column, said):
+    """A column that rows do not have is refused with the nearest name; it would be empty."""
+    with pytest.raises(InvalidArgumentError, match=said):
+        sink_for("csv", row, ["content_guid", column])
+
+
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        (ContentHit, ["id", "data", "data.path"]),
+        (OAuthIntegration, ["config", "config.client_id"]),
+        (msgspec.Raw, ["anything"]),
+    ],
+)
+def test_columns_that_may_exist(row, columns):
+    """Nested data, and whatever has no declared type, can be a column."""
+    assert sink_for("csv", row, columns).columns == tuple(columns)
+
+
+def test_text_instead_of_columns():
+    """A text is not split into its letters."""
+    with pytest.raises(InvalidArgumentError, match=r"columns='time' must be a list"):
+        sink_for("csv", ContentVisit, "time")
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
+from uuid import UUID
 
 from aconnect._client.bound import Bound
 from aconnect._client.resource import Resource
+from aconnect._core.arguments import canonical_guid
 from aconnect.errors import InvalidArgumentError, NotFoundError
 
 if TYPE_CHECKING:
@@ -40,12 +42,19 @@ class _HasGuid(Protocol):
     def guid(self) -> str: ...
 
 
-def guid_of(item: _HasGuid | str | None, guid: str | None, choice: str) -> str:
+def guid_of(item: _HasGuid | str | UUID | None, guid: str | None, choice: str) -> str:
     """Return the guid of an object, or the guid passed instead; `choice` names both for errors."""
-    value = item if isinstance(item, str) else item.guid if item is not None else guid
+    value = guid if item is None else item if isinstance(item, str | UUID) else item.guid
     if not value or (item is not None and guid is not None):
         raise InvalidArgumentError(f"pass either {choice}")
-    return value
+    text: str = canonical_guid("guid", value)
+    return text
+
+
+def own_guid(item: _HasGuid | str | UUID) -> str:
+    """Return the guid of an object, or the guid passed instead of one; refuse an empty one."""
+    value = item if isinstance(item, str | UUID) else item.guid
+    return required("guid", canonical_guid("guid", value))
 
 
 def required(name: str, value: str | None) -> str:

@@ -12,10 +12,11 @@ from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._client.resource import ResourceBelow, resource
+from aconnect._core.arguments import canonical_guid
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.paging import PageNumber
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, required
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, own_guid, required
 from aconnect.connect.content.bookmark import ContentBookmark
 from aconnect.connect.content.bundles import Bundle, Bundles
 from aconnect.connect.content.environment_variables import EnvironmentVariables
@@ -433,11 +434,11 @@ class Content(ConnectResource, name="content"):
 
     def of(self, user: User | str) -> UserContent:
         """Return the content of one user; makes no request."""
-        guid = user if isinstance(user, str) else user.guid
-        return UserContent(self.client, {"owner_guid": required("guid", guid)})
+        return UserContent(self.client, {"owner_guid": own_guid(user)})
 
     def handle(self, guid: str) -> ContentItem:
         """Return a handle for an item with this guid; makes no request."""
+        guid = canonical_guid("guid", guid)
         return ContentItem(guid=guid).bind(self.client, {"guid": guid})
 
     @endpoint("GET", "/v1/content/{guid}", since="1.8.6", role="content viewer")

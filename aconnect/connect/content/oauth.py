@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
+from uuid import UUID
 
 from aconnect._client.derived import first_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._client.resource import resource
+from aconnect._core.arguments import canonical_guid
 from aconnect._core.paging import Unpaged
-from aconnect.connect._base.resource import ConnectResource, required
+from aconnect.connect._base.resource import ConnectResource, own_guid
 from aconnect.connect.oauth.integrations import (
     OAuthAssociationParams,
     OAuthIntegration,
@@ -51,6 +53,7 @@ class ContentOAuthAssociations(
 
         `name` and `description` are regular expressions, searched anywhere in the text.
         """
+        guid = canonical_guid("guid", guid)
         for one in await self.find():
             if (
                 equals(integration_type, one.oauth_integration_template)
@@ -69,10 +72,9 @@ class ContentOAuthAssociations(
 
         Several are possible since 2025.07; a string is the guid of an integration.
         """
-        if isinstance(integrations, OAuthIntegration | str):
+        if isinstance(integrations, OAuthIntegration | str | UUID):
             integrations = [integrations]
-        guids = (one if isinstance(one, str) else one.guid for one in integrations)
-        await self._update([{"oauth_integration_guid": required("guid", guid)} for guid in guids])
+        await self._update([{"oauth_integration_guid": own_guid(one)} for one in integrations])
 
     async def delete(self) -> None:
         """Remove all integrations from the content."""

@@ -15,7 +15,7 @@ from aconnect._client.endpoint import paged
 from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
 from aconnect.connect._base.paging import PageNumber
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, required
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, own_guid, required
 from aconnect.connect.content.query import Order
 from aconnect.connect.content.schedule import Schedule
 
@@ -88,7 +88,7 @@ class ContentVariants(ConnectResource, name="content.variants", scope=("guid",))
         The query language has no documented term for the variants of one item.
         """
         everyone = self.client.content.variants.find(include=include)
-        guid = required("guid", self.scope["guid"])
+        guid = own_guid(self.scope["guid"])
 
         async def rows() -> AsyncGenerator[Variant, None]:
             async with aclosing(everyone.pages()) as pages:

@@ -15,6 +15,7 @@ from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._client.resource import ResourceBelow, resource
+from aconnect._core.arguments import canonical_guid
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
@@ -201,6 +202,7 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
         `name` and `description` are regular expressions, searched anywhere in the text; `config`
         must contain the given values.
         """
+        guid = canonical_guid("guid", guid)
         for one in await self.find():
             if (
                 equals(integration_type, one.template)
@@ -215,6 +217,7 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
 
     def handle(self, guid: str) -> OAuthIntegration:
         """Return a handle for an integration with this guid; makes no request."""
+        guid = canonical_guid("guid", guid)
         return OAuthIntegration(guid=guid).bind(self.client, {"guid": guid})
 
     @endpoint("GET", "/v1/oauth/integrations/{guid}", since="2024.08.0", role="publisher")
