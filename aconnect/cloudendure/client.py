@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from itertools import zip_longest
 from typing import Final, Unpack
 
 from aconnect._client.client import BaseClient
 from aconnect._client.endpoint import call_with
 from aconnect._client.resource import resource
 from aconnect._core.message import CallOptions
-from aconnect._core.redaction import Secret
+from aconnect._core.redaction import Secret, credentials_in
 from aconnect._transport.options import Connection, options_of
 from aconnect._transport.signin import Credentials, SignIn
 from aconnect.cloudendure.accounts import Accounts
@@ -75,7 +76,10 @@ class Client(BaseClient):
 
     async def _sign_in(self) -> Credentials:
         response = await self.with_response(self.session.login, **self._keyring.login())
+        old = credentials_in(self._keyring.headers)
         self._keyring.headers = session_headers(response, f"POST {self.api_root}/login")
+        for cookie, replaced in zip_longest(credentials_in(self._keyring.headers), old):
+            self._pipeline.add_secret(cookie or replaced, replaces=replaced)
         return Credentials(self._keyring.headers)
 
     async def _sign_out(self) -> None:

@@ -47,7 +47,9 @@ class Keyring:
 class Session(CloudEndureResource, name="session"):
     """The client's session, which is opened before the first call and closed with the client."""
 
-    @endpoint("POST", "/login", anonymous=True, idempotent=True)
+    @endpoint(
+        "POST", "/login", anonymous=True, idempotent=True, secret=("user_api_token", "password")
+    )
     async def login(self, **fields: Unpack[LoginParams]) -> User:
         """Check credentials and return their user; does not change the client's own session."""
         ...

@@ -101,7 +101,7 @@ class Users(CloudEndureResource, name="users"):
         """Invite a user, who is `PENDING` until the password is set."""
         ...
 
-    @endpoint("POST", "/setPassword", anonymous=True)
+    @endpoint("POST", "/setPassword", anonymous=True, secret=("token", "new_password"))
     async def set_password(self, **fields: Unpack[SetPasswordParams]) -> None:
         """Set the password of an invited user; requires no session."""
         ...

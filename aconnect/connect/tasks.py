@@ -21,6 +21,7 @@ from aconnect._core import decoding
 from aconnect._core.events import TaskProgress
 from aconnect._core.message import CallOptions, Response
 from aconnect._core.model import Id, Model
+from aconnect._core.text import excerpt, one_line
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.errors import AconnectError, ResumeError, TaskFailedError
 
@@ -108,7 +109,7 @@ class Task(FromResponse, Generic[T_co]):
         if not id_ and optional:
             return None
         if not id_:
-            text = client.channel.redact(response.body[:_SHOWN].decode("utf-8", "replace"))
+            text = excerpt(response.body.decode("utf-8", "replace"), client.channel.redact, _SHOWN)
             raise AconnectError(f"the server started no task; it returned {text!r}")
         return cls(cast("Client", client), id_, cookies=sticky_cookies(response), scope=scope)
 
@@ -183,8 +184,9 @@ class Task(FromResponse, Generic[T_co]):
         status = await self.wait(timeout)
         if status.code or status.error:
             lines = tuple(self._last_lines)
-            reason = f": {status.error}" if status.error else ""
-            output = "; its last output was:\n  " + "\n  ".join(lines[-5:]) if lines else ""
+            reason = f": {one_line(status.error)}" if status.error else ""
+            shown = "".join(f"\n  {one_line(line)}" for line in lines[-5:])
+            output = f"; its last output was:{shown}" if lines else ""
             raise TaskFailedError(
                 f"task {self.id} failed with code {status.code}{reason}{output}",
                 token=self.token,
@@ -220,7 +222,12 @@ class Task(FromResponse, Generic[T_co]):
         """Request the status with the output from line `first` on."""
         options = msgspec.structs.replace(options, cookies=self._cookies)
         wait = int(options.wait_seconds) or None
-        return await call_with(options, self.client.tasks.get, self.id, first=first, wait=wait)
+        get, redact = self.client.tasks.get, self.client.channel.redact
+        status = await call_with(options, get, self.id, first=first, wait=wait)
+        # A build that prints its environment shows the key.
+        status.output = [redact(line) for line in status.output or ()]
+        status.error = redact(status.error) if status.error else status.error
+        return status
 
     def report(self, status: TaskStatus, first: int) -> None:
         """Notify the subscribers of new lines; the status has the lines from `first` on."""

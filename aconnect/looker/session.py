@@ -31,7 +31,9 @@ class LoginParams(TypedDict):
 class Session(LookerResource, name="session"):
     """The client's own session."""
 
-    @endpoint("POST", "/login", form=True, anonymous=True, idempotent=True)
+    @endpoint(
+        "POST", "/login", form=True, anonymous=True, idempotent=True, secret=("client_secret",)
+    )
     async def login(self, **fields: Unpack[LoginParams]) -> AccessToken:
         """Get an access token; the client's own calls do not need it."""
         ...
