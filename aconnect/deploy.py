@@ -6,6 +6,7 @@ the returned task. It creates no manifests.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
 import re
@@ -23,6 +24,8 @@ import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
+from aconnect._client.files import reason
+from aconnect._core import decoding
 from aconnect.connect import Client, ContentItem, Task
 from aconnect.errors import InvalidArgumentError
 
@@ -52,10 +55,13 @@ async def pack(
     os.close(number)
     stopped = threading.Event()
     try:
-        await to_thread.run_sync(
-            partial(_pack, Path(directory), Path(name), max_size, stopped),
-            abandon_on_cancel=True,
-        )
+        try:
+            await to_thread.run_sync(
+                partial(_pack, Path(directory), Path(name), max_size, stopped),
+                abandon_on_cancel=True,
+            )
+        except OSError as error:
+            raise InvalidArgumentError(f"cannot pack {str(directory)!r}: {error}") from error
         yield Path(name)
     finally:
         stopped.set()
@@ -203,17 +209,18 @@ class _Stoppable:
 def _listed(directory: Path) -> list[tuple[str, Path]]:
     """List the files to pack, by their names in the archive."""
     try:
-        manifest = msgspec.json.decode((directory / MANIFEST).read_bytes(), type=_Manifest)
+        text = (directory / MANIFEST).read_bytes().removeprefix(codecs.BOM_UTF8)
+        manifest = msgspec.json.decode(text, type=_Manifest)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InvalidArgumentError(
             f"{directory} has no {MANIFEST}; a bundle needs one at its top. Write it with "
             "rsconnect (rsconnect write-manifest) or, in R, rsconnect::writeManifest()"
         ) from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise InvalidArgumentError(
-            f"cannot read {directory / MANIFEST}: {error.strerror or error}"
+            f"cannot read {str(directory / MANIFEST)!r}: {reason(error)}"
         ) from error
-    except msgspec.DecodeError as error:
+    except decoding.FAILURES as error:
         raise InvalidArgumentError(
             f"{directory / MANIFEST} is not a manifest: {error}; it needs an object `files` whose "
             "keys are the names of the files"

@@ -255,8 +255,8 @@ class Session:
         if origin != self.origin or not location:
             raise RedirectRefusedError(
                 f"{self._title(request)} returned {response.status} and redirects to "
-                f"{shown(origin) or 'no valid address'}; not followed, because credentials never go "
-                "to another origin. If that is your server, use its address"
+                f"{shown(origin) or 'no valid address'}; not followed, because credentials never "
+                "go to another origin. If that is your server, use its address"
             )
         if request.method not in {"GET", "HEAD"}:
             raise RedirectRefusedError(
