@@ -27,7 +27,7 @@
     │   └── BodyTooLargeError         a response larger than the client accepts
     ├── PageLoopError                 a cursor was returned twice: paging would never end
     ├── ResumeError                   a resume token of another query
-    ├── FileError                     a file could not be written (also an OSError)
+    ├── FileError                     a file could not be written or read (also an OSError)
     └── TaskError                     following a task or a job
         ├── TaskFailedError           it ended with an error
         ├── TaskLostError             the server does not have it (any more)
@@ -260,7 +260,7 @@ class ResumeError(AconnectError, ValueError):
 
 
 class FileError(AconnectError, OSError):
-    """A file could not be written, for example because the disk is full."""
+    """A file could not be written or read, for example because the disk is full."""
 
 
 class TaskError(AconnectError):

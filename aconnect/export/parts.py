@@ -92,7 +92,8 @@ class PartFile:
         with self._lock:
             if self._closed:
                 return
-            if self.path.exists() and not overwrite:
+            # Not Path.exists, which raises for a name that is too long.
+            if os.path.exists(self.path) and not overwrite:  # noqa: PTH110
                 raise InvalidArgumentError(
                     f"{self.path} exists already, so it is complete; nothing was fetched. Choose "
                     "another path, or pass overwrite=True to replace it"
