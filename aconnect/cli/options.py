@@ -153,7 +153,7 @@ def decode_text(data: bytes, name: str) -> str:
 def echo_warnings() -> Generator[None, None, None]:
     """Print the warnings of a block as messages."""
 
-    def show(message: Warning | str, *_: object) -> None:
+    def show(message: Warning | str, *_: object, **__: object) -> None:
         echo_error(f"Warning: {message}")
 
     with warnings.catch_warnings():

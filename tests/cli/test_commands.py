@@ -142,7 +142,7 @@ async def test_a_key_in_what_a_server_returns(shell, server):
     """No command prints the key, wherever a server repeats it."""
     row = {"guid": "g", "name": server.api_key, "title": f"\x1b[31m{server.api_key}\u202e"}
     for arguments in (("content", "list"), ("content", "list", "--json")):
-        server.script(faults.status(200, body=[row]))
+        server.script(faults.status(200, body=json.dumps([row])))
         result = await shell(*arguments)
         assert "***" in result.stdout
         assert "\u202e" not in result.stdout

@@ -192,7 +192,7 @@ async def test_a_build_that_prints_the_key(server, start, client, caplog):
     server.state.build_script = BuildScript(
         lines=(f"KEY={key}", "\x1b[31mred\x1b[0m"), code=1, error=f"broken by {key}\nforged"
     )
-    events = []
+    events: list[object] = []
     client.subscribe(events.append)
     client.subscribe(log_events())
     caplog.set_level(logging.DEBUG)
