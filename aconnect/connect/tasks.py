@@ -225,8 +225,8 @@ class Task(FromResponse, Generic[T_co]):
         get, redact = self.client.tasks.get, self.client.channel.redact
         status = await call_with(options, get, self.id, first=first, wait=wait)
         # A build that prints its environment shows the key.
-        status.output = [redact(line) for line in status.output or ()]
-        status.error = redact(status.error) if status.error else status.error
+        status.output = status.output and [redact(line) for line in status.output]
+        status.error = status.error and redact(status.error)
         return status
 
     def report(self, status: TaskStatus, first: int) -> None:
