@@ -6,6 +6,7 @@ the returned task. It creates no manifests.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
 import re
@@ -23,8 +24,10 @@ import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
+from aconnect._client.files import reason
+from aconnect._core import decoding
 from aconnect.connect import Client, ContentItem, Task
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import FileError, InvalidArgumentError
 
 MANIFEST: Final = "manifest.json"
 
@@ -48,14 +51,20 @@ async def pack(
     files that are missing, are outside the directory (by `..`, an absolute name or a link) or are
     not regular files, and for more than `max_size` bytes.
     """
-    number, name = tempfile.mkstemp(prefix="aconnect-", suffix=".tar.gz")
+    try:
+        number, name = tempfile.mkstemp(prefix="aconnect-", suffix=".tar.gz")
+    except OSError as error:
+        raise FileError(f"cannot create a temporary archive: {error}") from error
     os.close(number)
     stopped = threading.Event()
     try:
-        await to_thread.run_sync(
-            partial(_pack, Path(directory), Path(name), max_size, stopped),
-            abandon_on_cancel=True,
-        )
+        try:
+            await to_thread.run_sync(
+                partial(_pack, Path(directory), Path(name), max_size, stopped),
+                abandon_on_cancel=True,
+            )
+        except OSError as error:
+            raise FileError(f"cannot pack {str(directory)!r}: {error}") from error
         yield Path(name)
     finally:
         stopped.set()
@@ -92,6 +101,7 @@ async def deploy(
     Raises:
         InvalidArgumentError: The name, the directory or its manifest is invalid; no request was
         made.
+        FileError: A listed file cannot be read, or the temporary archive cannot be written.
         AconnectError: The upload or the start of the deployment failed; notes say what was created.
     """
     if name is None and guid is None:
@@ -203,20 +213,21 @@ class _Stoppable:
 def _listed(directory: Path) -> list[tuple[str, Path]]:
     """List the files to pack, by their names in the archive."""
     try:
-        manifest = msgspec.json.decode((directory / MANIFEST).read_bytes(), type=_Manifest)
+        text = (directory / MANIFEST).read_bytes().removeprefix(codecs.BOM_UTF8)
+        manifest = msgspec.json.decode(text, type=_Manifest)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InvalidArgumentError(
             f"{directory} has no {MANIFEST}; a bundle needs one at its top. Write it with "
             "rsconnect (rsconnect write-manifest) or, in R, rsconnect::writeManifest()"
         ) from error
-    except OSError as error:
-        raise InvalidArgumentError(
-            f"cannot read {directory / MANIFEST}: {error.strerror or error}"
-        ) from error
-    except msgspec.DecodeError as error:
+    except decoding.FAILURES as error:
         raise InvalidArgumentError(
             f"{directory / MANIFEST} is not a manifest: {error}; it needs an object `files` whose "
             "keys are the names of the files"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InvalidArgumentError(
+            f"cannot read {str(directory / MANIFEST)!r}: {reason(error)}"
         ) from error
     root = directory.resolve()
     names = sorted({MANIFEST, *(_checked(name) for name in manifest.files)})

@@ -28,6 +28,7 @@
     │   └── BodyTooLargeError         a response larger than the client accepts
     ├── PageLoopError                 a cursor was returned twice: paging would never end
     ├── ResumeError                   a resume token of another query
+    ├── FileError                     a file could not be written or read (also an OSError)
     └── TaskError                     following a task or a job
         ├── TaskFailedError           it ended with an error
         ├── TaskLostError             the server does not have it (any more)
@@ -57,6 +58,7 @@ __all__ = [
     "DeadlineExceededError",
     "DecodeError",
     "EndpointMissingError",
+    "FileError",
     "InvalidArgumentError",
     "MethodNotAllowedError",
     "NotFoundError",
@@ -268,6 +270,10 @@ class PageLoopError(AconnectError):
 
 class ResumeError(AconnectError, ValueError):
     """A resume token is damaged, or belongs to another query or server."""
+
+
+class FileError(AconnectError, OSError):
+    """A file could not be written or read, for example because the disk is full."""
 
 
 class TaskError(AconnectError):

@@ -21,6 +21,7 @@ from aconnect._core.events import (
     Subscriber,
     TaskProgress,
 )
+from aconnect._core.text import one_line
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
@@ -32,7 +33,8 @@ def log_events(logger: logging.Logger | None = None) -> Subscriber:
     """Return a subscriber that writes to the log, by default to the logger `aconnect`.
 
     Failures and retries are warnings, the end of a call is debug. No line contains a header, a body
-    or a query value that may be secret.
+    or a query value that may be secret; the server's text is without control characters and on one
+    line.
     """
     log = logger or logging.getLogger("aconnect")
 
@@ -43,7 +45,8 @@ def log_events(logger: logging.Logger | None = None) -> Subscriber:
             case AttemptFailed():
                 log.warning(
                     "call %d: attempt %d of %s failed after %.2f s: %s",
-                    *(event.call, event.attempt, event.operation, event.elapsed, event.failure),
+                    *(event.call, event.attempt, event.operation, event.elapsed),
+                    one_line(event.failure),
                 )
             case RetryScheduled():
                 log.warning(
@@ -51,15 +54,16 @@ def log_events(logger: logging.Logger | None = None) -> Subscriber:
                     *(event.call, event.attempt, event.operation, event.delay),
                 )
             case CallFinished():
+                outcome = one_line(event.failure) if event.failure else event.status
                 log.debug(
                     "call %d: %s ended with %s after %.2f s",
-                    *(event.call, event.operation, event.failure or event.status, event.elapsed),
+                    *(event.call, event.operation, outcome, event.elapsed),
                 )
             case PageFetched():
                 log.debug("%s: page %d, %d rows", event.operation, event.number, event.rows)
             case TaskProgress():
                 for line in event.lines:
-                    log.info("task %s: %s", event.task, line)
+                    log.info("task %s: %s", event.task, one_line(line))
             case _:
                 log.debug("%s", event)
 

@@ -4,7 +4,7 @@ A page is one scenario: its Python and console blocks run in order, in one names
 against a simulated server like the one of `aconnect serve`, which the environment variables point
 to. `# prints: ...` says what a block prints, and lines below a command what it tells; `...` stands
 for anything. A block is left out with the comment `# not run`, and one that defines tests is run by
-pytest.
+pytest. A test that a page names exists.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ ROOT: Final = Path(__file__).parents[1]
 _FENCE: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PRINTS: Final = re.compile(r"# prints: ?(.*)$", re.MULTILINE)
 _TEST: Final = re.compile(r"^(async )?def test_", re.MULTILINE)
+_NAMED: Final = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 # These do not end by themselves, take seconds, or need an id or a server of one's own; that they
 # are accepted is enough.
 _ACCEPTED_ONLY: Final = {"bootstrap", "serve", "demo", "follow"}
@@ -183,6 +184,25 @@ def check(block: Block, expected: str, output: str) -> None:
         assert re.fullmatch(pattern, output.strip(), re.DOTALL), (
             f"{block.place} says\n\n{expected}\n\nbut this came:\n\n{output}"
         )
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_named_tests_exist(page):
+    """Every test that a page names as the keeper of a promise exists."""
+    for path, name in _NAMED.findall(page.read_text(encoding="utf-8")):
+        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        functions = {
+            node.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        assert name in functions, f"{page.name} names {path}::{name}"
+
+
+def test_promises_name_their_tests():
+    """Each row of the security page's last table names a test."""
+    rows = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").split("| --- | --- |\n")[1]
+    assert all(_NAMED.search(row) for row in rows.splitlines())
 
 
 def test_a_wrong_example_is_detected():

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from aconnect import Client, errors
+from aconnect import Client, TaskProgress, errors
 from aconnect.observing import log_events, trace_calls
 from aconnect.testing import FakeConnect, VirtualClock, faults
 
@@ -70,3 +70,27 @@ async def test_a_subscription_can_be_ended() -> None:
         stop()
         await client.me()
         assert len(events) == 2
+
+
+async def test_a_server_forges_no_log_record(caplog: pytest.LogCaptureFixture) -> None:
+    """A record has one line without control characters, whatever a server sends."""
+    hostile = "no\r\nCRITICAL forged\x1b[2J \u202e \x9b31m\u2028"
+    caplog.set_level(logging.DEBUG)
+    async with (
+        FakeConnect() as server,
+        Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
+    ):
+        client.subscribe(log_events())
+        server.script(faults.status(503, body=hostile))
+        server.script(faults.status(400, body=hostile))
+        with pytest.raises(errors.BadRequestError):
+            await client.me()
+        lines = ("\x1b[31mred", "one\ntwo\x85three")
+        client.channel.notify(
+            lambda: TaskProgress(operation="o", task="t", lines=lines, finished=False)
+        )
+    messages = [record.getMessage() for record in caplog.records]
+    assert "task t: red" in messages
+    assert "task t: one two three" in messages
+    assert sum("no CRITICAL forged" in message for message in messages) == 3
+    assert all(message.isprintable() for message in messages)

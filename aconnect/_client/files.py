@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 
 from aconnect._core.message import StreamingResponse
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import FileError, InvalidArgumentError
 
 
 @asynccontextmanager
@@ -26,18 +26,26 @@ async def atomic_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None
         part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
         file = part.open("wb")
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
         raise InvalidArgumentError(
-            f"cannot write {str(path)!r}: {reason or error}; choose another path"
+            f"cannot write {str(path)!r}: {reason(error)}; choose another path"
         ) from error
     try:
         with file:
             yield anyio.wrap_file(file)
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             part.unlink()
+        if isinstance(error, OSError):
+            raise FileError(
+                f"cannot write {str(path)!r}: {reason(error)}; nothing is left of it"
+            ) from error
         raise
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Return why a file cannot be opened: a ValueError comes from a NUL in its name."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 async def save(stream: AbstractAsyncContextManager[StreamingResponse], path: str | Path) -> Path:

@@ -19,6 +19,7 @@ from aconnect._core.channel import Channel
 from aconnect._core.events import PageFetched
 from aconnect._core.message import Request
 from aconnect._core.paging import PageResult, PageStyle, Position
+from aconnect._core.text import excerpt
 from aconnect._core.url import query_string
 from aconnect.errors import InvalidArgumentError, PageLoopError, ResumeError
 
@@ -238,8 +239,9 @@ class Paged(LazySequence[T_co]):
             position = page.next
             position_hash = _position_hash(position)
             if position_hash in seen:
+                shown = excerpt(str(position), channel.redact, 200)
                 raise PageLoopError(
-                    f"{request.operation} returned the position {position} a second time on page "
+                    f"{request.operation} returned the position {shown} a second time on page "
                     f"{number}; stopped, because paging would never end. Start again, and if it "
                     "happens again, report it to the server's administrator"
                 )

@@ -21,11 +21,14 @@ from msgspec import Struct
 from aconnect._core.guards import is_dict, is_list
 from aconnect._core.message import Response
 from aconnect._core.model import Confidential, union_members
+from aconnect._core.text import excerpt
 from aconnect.errors import DecodeError, InvalidArgumentError
 
 logger = logging.getLogger("aconnect")
 
 _SHOWN_BODY: Final = 120
+# What is searched for secrets before a body is cut.
+_SEARCHED: Final = 64 * 1024
 _HTML: Final = (
     "received an HTML page instead of JSON. A login page or a proxy may be in front of the API; "
     "check the address and whether the key reaches the server"
@@ -103,15 +106,16 @@ def decode_leniently(
         raise error
     except msgspec.ValidationError as invalid:
         raise DecodeError(
-            f"{call} returned JSON that does not match the expected schema: {invalid}",
+            f"{call} returned JSON that does not match the expected schema: "
+            f"{excerpt(str(invalid), redact)}",
             body=b"" if confidential else response.body,
-        ) from invalid
+        ) from None  # it may quote a value
     except FAILURES as broken:
-        shown = describe(response, quote=not confidential)
+        shown = describe(response, None if confidential else redact)
         raise DecodeError(
-            f"{call} returned {response.status} without JSON: {redact(shown)}",
+            f"{call} returned {response.status} without JSON: {shown}",
             body=b"" if confidential else response.body,
-        ) from broken
+        ) from (None if isinstance(broken, UnicodeDecodeError) else broken)  # it has the body
 
 
 def refuse_page(content_type: str, call: str, body: bytes = b"") -> None:
@@ -154,8 +158,8 @@ def is_confidential(type_: Any) -> bool:
     return isinstance(type_, type) and issubclass(type_, Confidential)
 
 
-def describe(response: Response, *, quote: bool = True) -> str:
-    """Describe the body in a few words, for an error message."""
+def describe(response: Response, redact: Callable[[str], str] | None) -> str:
+    """Describe the body in a few words, for an error message; without `redact`, quote nothing."""
     body = response.body.lstrip()
     if not body:
         return "the body is empty"
@@ -164,10 +168,10 @@ def describe(response: Response, *, quote: bool = True) -> str:
     if body[:1] in b"[{":
         return f"the JSON is damaged or truncated (received {len(response.body)} bytes)"
     content_type = response.content_type or "no content type"
-    if not quote:
+    if redact is None:
         return f"{content_type} (received {len(response.body)} bytes)"
-    text = body[:_SHOWN_BODY].decode("utf-8", "replace")
-    return f"{content_type}, starting with {text!r}"
+    text = excerpt(body[:_SEARCHED].decode("utf-8", "replace"), redact, _SHOWN_BODY)
+    return f"{excerpt(content_type, redact)}, starting with {text!r}"
 
 
 def _decode_without_misfits(body: bytes, type_: Any, call: str) -> Any:

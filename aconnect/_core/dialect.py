@@ -14,6 +14,7 @@ from msgspec import Struct
 from aconnect._core.arguments import is_guid, is_guid_name
 from aconnect._core.message import Request, Response
 from aconnect._core.redaction import Secret, redact, redact_all
+from aconnect._core.text import excerpt
 from aconnect.errors import (
     ApiError,
     AuthenticationError,
@@ -37,8 +38,7 @@ _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     422: UnprocessableError,
     429: RateLimitedError,
 }
-_MAX_MESSAGE: Final = 500
-# Secrets are redacted before a message is cut, or half of one could remain at its end.
+# What is searched for secrets before a message is cut.
 _MAX_BODY: Final = 64 * 1024
 
 
@@ -98,18 +98,24 @@ class Dialect:
         body = self.parse(response)
         error_class = self.error_class(request, response, body)
         message = body.message if body is not None else foreign_text(response)
+        code = body.code if body is not None else None
+        retry_after = response.headers.get("Retry-After")
         hints = [self.hint(request, error_class, body)]
         if response.status == 404:
             hints += _not_guids(request)
+
+        def hide(text: str) -> str:
+            return redact(text, secrets)
+
         return error_class(
-            redact(message, secrets)[:_MAX_MESSAGE],
+            excerpt(message, hide),
             status=response.status,
-            code=body.code if body is not None else None,
+            code=excerpt(code, hide) if isinstance(code, str) else code,
             payload=redact_all(body.payload, secrets) if body is not None else None,
             method=request.method,
             url=api_root + request.path,
             hint=redact("; ".join(filter(None, hints)), secrets),
-            retry_after=response.headers.get("Retry-After"),
+            retry_after=None if retry_after is None else excerpt(retry_after, hide),
         )
 
 

@@ -6,9 +6,12 @@ header cannot leak.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, NoReturn
+from urllib.parse import quote
 
 from aconnect._core.guards import is_dict, is_list
 
@@ -125,9 +128,41 @@ def secrets_of(values: Iterable[object]) -> tuple[Secret, ...]:
     return tuple(Secret(v) for v in values if isinstance(v, str) and len(v) >= _SHORTEST)
 
 
+def credentials_in(*headers: Mapping[str, str] | None) -> tuple[Secret, ...]:
+    """Return the values of headers not known to be harmless, without schemes and cookie names."""
+    hidden = [
+        part
+        for some in headers
+        for name, value in (some or {}).items()
+        if name.lower() not in SHOWN_HEADERS
+        for part in value.split(";")
+    ]
+    return secrets_of(
+        text
+        for part in hidden
+        for text in (part.strip().rpartition(" ")[2], part.partition("=")[2])
+    )
+
+
 def redact(text: str, secrets: Iterable[Secret]) -> str:
     """Replace every secret that a foreign text, such as a server's message, happens to repeat."""
-    values = sorted({s.reveal() for s in secrets if s}, key=len, reverse=True)
-    if not values:
-        return text
-    return re.sub("|".join(map(re.escape, values)), HIDDEN, text)
+    pattern = _pattern(tuple(secrets))
+    return text if pattern is None else pattern.sub(HIDDEN, text)
+
+
+@lru_cache(maxsize=32)
+def _pattern(secrets: tuple[Secret, ...]) -> re.Pattern[str] | None:
+    spellings = {spelling for secret in secrets for spelling in _spellings(secret.reveal())}
+    if not spellings:
+        return None
+    longest_first = sorted(spellings, key=len, reverse=True)
+    # The name of a host is repeated in lower case.
+    return re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+
+
+def _spellings(value: str) -> set[str]:
+    """Return a value as it is, as in JSON, and as in an address; a server may repeat any."""
+    if not value:
+        return set()
+    escaped = (json.dumps(value, ensure_ascii=known)[1:-1] for known in (True, False))
+    return {value, *escaped, quote(value, safe="", errors="replace")}

@@ -22,6 +22,7 @@ from aconnect._core.limits import RetryBudget
 from aconnect._core.message import Request, Response
 from aconnect._core.redaction import shown_target
 from aconnect._core.retry import RetryPolicy, is_refusal
+from aconnect._core.text import one_line
 from aconnect._transport.limiter import Limiter
 from aconnect._transport.retrying import RetryLoop
 from aconnect.errors import AconnectError, ApiError, Attempt, DeadlineExceededError
@@ -199,5 +200,5 @@ def summary(error: BaseException) -> str:
     """Return a failure in one line."""
     if isinstance(error, ApiError):
         code = f", code {error.code}" if error.code is not None else ""
-        return f"{type(error).__name__} ({error.status}{code}): {error.message}"
-    return f"{type(error).__name__}: {error}"
+        return one_line(f"{type(error).__name__} ({error.status}{code}): {error.message}")
+    return one_line(f"{type(error).__name__}: {error}")

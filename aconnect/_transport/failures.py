@@ -7,12 +7,14 @@ people, and without anything that was sent.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Final
 
 import aiohttp
 
 from aconnect._core.message import Request
-from aconnect._core.redaction import shown_url
+from aconnect._core.redaction import credentials_in, redact, shown_url
+from aconnect._core.text import excerpt, one_line
 from aconnect.errors import (
     CertificateError,
     ConnectionFailedError,
@@ -24,6 +26,15 @@ from aconnect.errors import (
 
 FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
 """What an attempt may fail with."""
+
+_REPEATS: Final = (
+    aiohttp.ClientResponseError,
+    aiohttp.ClientPayloadError,
+    aiohttp.ServerDisconnectedError,
+)
+# How aiohttp quotes the response; what it has cut could end with half a secret.
+_QUOTED: Final = re.compile(r":\s*b?(['\"]).*\1.*", re.DOTALL)
+_CUT: Final = re.compile(r":\s*b?(['\"]).*\.\.\.\1.*", re.DOTALL)
 
 
 def failure(
@@ -72,11 +83,27 @@ def too_slow(call: str, *, began: bool) -> ReadTimeoutError:
     )
 
 
+def shown_cause(error: BaseException) -> BaseException | None:
+    """Return an error as a cause; None if it has the headers that were sent, or the response."""
+    return None if isinstance(error, _REPEATS) else error
+
+
+def excerpt_without(sent: aiohttp.RequestInfo, request: Request, text: str) -> str:
+    """Return the beginning of a text from the server, without what was sent and is secret."""
+    secrets = (*request.secrets, *credentials_in(sent.headers))
+    return excerpt(text, lambda text: redact(text, secrets))
+
+
 def _reason(request: Request, error: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"{error.status} {error.message}"
     if isinstance(error, aiohttp.ClientResponseError):
-        return f"the response is not valid HTTP: {error.message}"
+        message = excerpt_without(error.request_info, request, _CUT.sub("", error.message))
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            return f"{error.status} {message}"
+        return f"the response is not valid HTTP: {message.rstrip(' ^')}"
+    if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
+        return "its headers were incomplete"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return one_line(_QUOTED.sub("", str(error)))
     text = str(error) or type(error).__name__
     query = request.target.partition("?")[2]
     return text.replace(query, "...") if query else text

@@ -27,7 +27,7 @@ from aconnect._core.message import (
     Upload,
 )
 from aconnect._core.pace import Ticket
-from aconnect._core.redaction import Secret, redact
+from aconnect._core.redaction import Secret, credentials_in, redact
 from aconnect._core.retry import is_refusal, retry_after
 from aconnect._transport.calls import Call, summary
 from aconnect._transport.deprecation import warn_caller
@@ -239,7 +239,7 @@ class Pipeline:
             limiter.left()
             self._warn_deprecated(request, response.headers)
             return response
-        raise self._refused(request, ticket, response, credentials or call.credentials)
+        raise self._refused(request, ticket, response, call, credentials)
 
     async def _signed_in(
         self,
@@ -315,7 +315,7 @@ class Pipeline:
                 raise
             if stream.status >= 300:
                 response = Response(status=stream.status, headers=stream.headers, body=body)
-                raise self._refused(request, ticket, response, credentials)
+                raise self._refused(request, ticket, response, call, credentials)
             self._limiter.accepted(ticket)
             async with AsyncExitStack() as closing:
                 closing.callback(self._limiter.left)
@@ -370,10 +370,13 @@ class Pipeline:
         request: Request,
         ticket: Ticket,
         response: Response,
+        call: CallOptions,
         credentials: Credentials | None,
     ) -> ApiError:
         """Return the error of an unsuccessful response, and learn from it."""
-        error = self._error(request, response, credentials)
+        # What is valid for this call only is not among the client's secrets.
+        own = credentials_in(credentials, call.credentials, {"Cookie": call.cookies})
+        error = self._error(request, response, own)
         if is_refusal(error):
             most = self.options.retry.max_retry_after
             held_back = self._limiter.refused(ticket, error, most)
@@ -399,13 +402,9 @@ class Pipeline:
         message = self.dialect.deprecation(request, headers)
         if message is not None and request.operation not in self._deprecated:
             self._deprecated.add(request.operation)
-            warn_caller(message)
+            warn_caller(self.redact(message))
 
-    def _error(
-        self, request: Request, response: Response, credentials: Credentials | None
-    ) -> ApiError:
-        # A token that is valid for this call only is not among the client's secrets.
-        own = (Secret(value.rpartition(" ")[2]) for value in (credentials or {}).values())
+    def _error(self, request: Request, response: Response, own: Sequence[Secret]) -> ApiError:
         secrets = [*self._secrets, *request.secrets, *own]
         error = self.dialect.error(request, response, self.api_root, secrets)
         error.retry_after_seconds = retry_after(

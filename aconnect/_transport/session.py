@@ -12,7 +12,7 @@ import math
 import ssl as ssl_module
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -24,7 +24,13 @@ from yarl import URL
 from aconnect._core.message import CallOptions, Request, Response, StreamingResponse, Upload
 from aconnect._core.url import origin_of
 from aconnect._transport.body import UploadBody
-from aconnect._transport.failures import FAILURES, failure, too_slow
+from aconnect._transport.failures import (
+    FAILURES,
+    excerpt_without,
+    failure,
+    shown_cause,
+    too_slow,
+)
 from aconnect._transport.options import Options, Timeout
 from aconnect._transport.watchdog import Deadline, TimeoutWatchdog
 from aconnect.errors import BodyTooLargeError, RedirectRefusedError
@@ -125,7 +131,8 @@ class Session:
                 raise
             raise too_slow(self._title(request), began=response is not None) from error
         except FAILURES as error:
-            raise self._failure(request, error, began=response is not None) from error
+            failed = self._failure(request, error, began=response is not None)
+            raise failed from shown_cause(error)
         finally:
             self._watchdog.stop(deadline)
             if response is not None and not response.content.at_eof():
@@ -172,7 +179,7 @@ class Session:
         try:
             response = await self._respond(request, options, call, credentials, is_streamed=True)
         except FAILURES as error:
-            raise self._failure(request, error, began=False) from error
+            raise self._failure(request, error, began=False) from shown_cause(error)
         try:
             yield StreamingResponse(
                 status=response.status,
@@ -190,7 +197,7 @@ class Session:
             async for chunk in response.content.iter_any():
                 yield chunk
         except FAILURES as error:
-            raise self._failure(request, error, began=True) from error
+            raise self._failure(request, error, began=True) from shown_cause(error)
 
     async def _respond(
         self,
@@ -248,6 +255,7 @@ class Session:
 
     def _redirected(self, request: Request, url: str, response: aiohttp.ClientResponse) -> str:
         location = response.headers.get("Location", "")
+        shown = partial(excerpt_without, response.request_info, request)
         try:
             target = urljoin(url, location)
             origin = origin_of(target)
@@ -256,15 +264,15 @@ class Session:
         if origin != self.origin or not location:
             raise RedirectRefusedError(
                 f"{self._title(request)} returned {response.status} and redirects to "
-                f"{origin or 'no valid address'}; not followed, because credentials never go to "
-                "another origin. If that is your server, use its address"
+                f"{shown(origin) or 'no valid address'}; not followed, because credentials never "
+                "go to another origin. If that is your server, use its address"
             )
         keeps_body = response.status in {307, 308} and not isinstance(request.body, Upload)
         if request.method not in {"GET", "HEAD"} and not keeps_body:
             raise RedirectRefusedError(
                 f"{self._title(request)} returned {response.status} and redirects to "
-                f"{target.partition('?')[0]}; not followed, because a redirect may lose the body. "
-                "Use that address"
+                f"{shown(target.partition('?')[0])}; not followed, because a redirect may lose the "
+                "body. Use that address"
             )
         return target
 

@@ -37,7 +37,7 @@ def bootstrap(url: str, secret_file: IO[bytes] | None) -> None:
         # Standard input has no name where it is not a file.
         text, where = secret_file.read(), getattr(secret_file, "name", "<stdin>")
     else:
-        text, where = os.environ.get(SECRET_VARIABLE, "").encode(), SECRET_VARIABLE
+        text, where = os.fsencode(os.environ.get(SECRET_VARIABLE, "")), SECRET_VARIABLE
     secret = decode_secret(text, where)
     with echo_warnings():
         key = run(lambda: create(url, secret, user_agent="aconnect-cli"))

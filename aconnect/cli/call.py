@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from aconnect.cli.output import echo, echo_rows
+from aconnect.cli.options import decode_text
+from aconnect.cli.output import echo, echo_bytes, echo_json, echo_rows, hide_credentials
 from aconnect.cli.running import Command, report_retries, run
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def call(
     operation = operations[name]
     scope, kwargs = _bind(operation, arguments)
     client: BaseClient = import_module(f"aconnect.{service}").Client()
+    hide_credentials(client)
     run(lambda: _call(client, operation, scope, kwargs, as_json=as_json))
 
 
@@ -148,15 +149,13 @@ def _value(operation: Operation, name: str, text: str) -> Any:
 def _read(name: str) -> str:
     """Read a file or standard input, without the last line break."""
     try:
-        with click.open_file(name, encoding="utf-8") as file:
-            text: str = file.read()
+        with click.open_file(name, "rb") as file:
+            text = decode_text(file.read(), repr(name))
     except OSError as error:
         raise click.UsageError(
             f"cannot read {name!r}: {error.strerror or error}; for a string that begins with @, "
             f"write @@{name}"
         ) from error
-    except UnicodeDecodeError as error:
-        raise click.UsageError(f"{name!r} is not UTF-8 text") from error
     return text.removesuffix("\n")
 
 
@@ -175,37 +174,33 @@ async def _call(
         method = getattr(group(client, scope), operation.function.__name__)
         try:
             if operation.style is not None:
-                await echo_rows(method(**arguments), client, as_json=as_json)
+                await echo_rows(method(**arguments), as_json=as_json)
             elif as_json:
-                _echo_body((await client.with_response(method, **arguments)).body, client)
+                response = await client.with_response(method, **arguments)
+                if operation.signature.response_type is bytes:
+                    echo_bytes(response.body)
+                else:
+                    echo_json(response.body.decode("utf-8", "replace"))
             else:
-                _echo_value(await method(**arguments), client)
+                _echo_value(await method(**arguments))
         except TypeError as error:
             if operation.name not in str(error):
                 raise
             raise click.UsageError(str(error)) from error
 
 
-def _echo_body(body: bytes, client: BaseClient) -> None:
-    """Print a response as received, without the credentials of the client."""
-    try:
-        echo(client.channel.redact(body.decode()))
-    except UnicodeDecodeError:
-        sys.stdout.buffer.write(body)
-
-
-def _echo_value(value: Any, client: BaseClient) -> None:
-    """Print a result as JSON, without the credentials of the client."""
+def _echo_value(value: Any) -> None:
+    """Print a result as JSON, or as it is if it is a text or a file."""
     import msgspec
 
     if value is None:
         return
     if isinstance(value, bytes):
-        sys.stdout.buffer.write(value)
+        echo_bytes(value)
         return
     if isinstance(value, str):
-        echo(client.channel.redact(value))
+        echo(value)
         return
     token = getattr(value, "token", None)
     text = token if isinstance(token, str) else msgspec.json.encode(value).decode()
-    echo(client.channel.redact(msgspec.json.format(text, indent=2)))
+    echo_json(msgspec.json.format(text, indent=2))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from aconnect.cli.options import with_client
-from aconnect.cli.output import clean, echo, echo_rows, echo_table, is_terminal
+from aconnect.cli.output import echo, echo_rows, echo_table, is_terminal, printable
 from aconnect.cli.running import Command, report_retries, run
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ def list_content(client: Client, as_json: bool) -> None:
     async def raw() -> None:
         async with client:
             report_retries(client)
-            await echo_rows(client.content.find(), client, as_json=True)
+            await echo_rows(client.content.find(), as_json=True)
 
     async def items() -> list[tuple[str, ...]]:
         async with client:
             report_retries(client)
             return [
                 tuple(
-                    " ".join(clean(cell or "").split())
+                    " ".join(printable(cell or "").split())
                     for cell in (item.guid, item.name, item.app_mode, item.title)
                 )
                 for item in await client.content.find()

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVa
 
 import click
 
-from aconnect.cli.output import echo_error
+from aconnect.cli.output import echo_error, hide_credentials
 from aconnect.cli.running import Failure
 
 if TYPE_CHECKING:
@@ -102,36 +102,64 @@ def with_client(command: Callable[Concatenate[Client, P], T]) -> Callable[P, T]:
     )
     @click.option(
         "--api-key-file",
-        type=click.File("r"),
+        type=click.File("rb"),
         metavar="FILE",
         help="A file with the API key; '-' for standard input. By default the key is read from "
         "CONNECT_API_KEY.",
     )
     @functools.wraps(command)
-    def wrapped(*args: Any, server: str | None, api_key_file: IO[str] | None, **more: Any) -> T:
+    def wrapped(*args: Any, server: str | None, api_key_file: IO[bytes] | None, **more: Any) -> T:
         return command(_client(server, api_key_file), *args, **more)  # pyright: ignore[reportCallIssue]
 
     return wrapped  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
-def _client(server: str | None, key_file: IO[str] | None) -> Client:
+def _client(server: str | None, key_file: IO[bytes] | None) -> Client:
     from aconnect import Client
 
-    key = None if key_file is None else key_file.read()
-    if key_file is not None and not (key and key.strip()):
-        raise click.UsageError(f"no API key: {key_file.name} is empty")
+    key = None if key_file is None else _key(key_file)
     with echo_warnings():
-        return Client(server, api_key=key, user_agent="aconnect-cli")
+        client = Client(server, api_key=key, user_agent="aconnect-cli")
+    hide_credentials(client)
+    return client
+
+
+def _key(file: IO[bytes]) -> str:
+    name = getattr(file, "name", "<stdin>")
+    try:
+        key = decode_text(file.read(), name).strip()
+    except OSError as error:
+        raise click.UsageError(f"cannot read {name}: {error.strerror or error}") from error
+    if not key:
+        raise click.UsageError(f"no API key: {name} is empty")
+    if not key.isprintable():
+        raise click.UsageError(
+            f"{name} contains line breaks or control characters within the key; write the key "
+            "alone into it, as UTF-8 text"
+        )
+    return key
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """Return the text of a file; Windows begins UTF-8 with a mark, which is no part of it."""
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        # Its text would contain the file.
+        raise click.UsageError(f"{name} is not UTF-8 text; save it as UTF-8") from None
 
 
 @contextmanager
 def echo_warnings() -> Generator[None, None, None]:
     """Print the warnings of a block as messages."""
-    with warnings.catch_warnings(record=True) as caught:
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        echo_error(f"Warning: {message}")
+
+    with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
         yield
-    for warning in caught:
-        echo_error(f"Warning: {warning.message}")
 
 
 def folder(path: Path) -> Path:

@@ -1,55 +1,85 @@
 """What the commands print: results to standard output, everything else to standard error.
 
-Nothing from a server reaches the terminal with control characters in it.
+Nothing from a server reaches the terminal with control characters or a credential of the client in
+it.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from aconnect._core.text import clean, clean_json
+
 if TYPE_CHECKING:
     from aconnect._client.client import BaseClient
     from aconnect._client.paged import Paged
 
-_ESCAPES: Final = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CLIENT: Final = f"{__name__}.client"
 
 
-def clean(text: str) -> str:
-    """Remove what would move the cursor or color the terminal; keep tabs and line breaks."""
-    return _CONTROLS.sub("", _ESCAPES.sub("", text))
+def hide_credentials(client: BaseClient) -> None:
+    """Remove the credentials of a client from everything that this command prints from now on."""
+    click.get_current_context().meta[_CLIENT] = client
+
+
+def _redact(text: str) -> str:
+    context = click.get_current_context(silent=True)
+    client: BaseClient | None = None if context is None else context.meta.get(_CLIENT)
+    return text if client is None else client.channel.redact(text)
+
+
+def printable(text: str) -> str:
+    """Return a text without credentials of the client and without control characters."""
+    return clean(_redact(text))
 
 
 def echo(text: str) -> None:
     """Print one line of the result."""
-    click.echo(clean(text))
+    click.echo(printable(text))
 
 
 def echo_error(text: str) -> None:
     """Print a message that is not part of the result, to standard error."""
-    click.echo(clean(text), err=True)
+    click.echo(printable(text), err=True)
 
 
-async def echo_rows(rows: Paged[Any], client: BaseClient, *, as_json: bool) -> None:
+def echo_json(text: str) -> None:
+    """Print JSON, with its control characters as escapes, so that no value changes."""
+    click.echo(clean_json(_redact(text)))
+
+
+def echo_bytes(data: bytes) -> None:
+    """Write a file as received; to a terminal only if it is text, and then like any other."""
+    if not sys.stdout.isatty():
+        sys.stdout.buffer.write(data)
+    elif b"\0" in data:
+        raise click.ClickException(
+            f"the response is a binary file ({size_text(len(data))}), which a terminal cannot "
+            "show; write it to a file with > FILE"
+        )
+    else:
+        click.echo(printable(data.decode("utf-8", "replace")), nl=False)
+
+
+async def echo_rows(rows: Paged[Any], *, as_json: bool) -> None:
     """Print items as received, while they arrive: one per line, or as one array."""
     last = ""
     async for page in rows.raw().pages():
         for item in page.items:
-            text = client.channel.redact(bytes(item).decode())
+            text = bytes(item).decode("utf-8", "replace")
             if not as_json:
-                echo(text)
+                echo_json(text)
                 continue
             if last:
-                echo(f"{last},")
+                echo_json(f"{last},")
             last = f" {text}" if last else f"[{text}"
     if as_json:
-        echo(f"{last or '['}]")
+        echo_json(f"{last or '['}]")
 
 
 def echo_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool = False) -> None:
@@ -67,7 +97,7 @@ def echo_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: boo
             no_wrap=right or not number,
         )
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     Console().print(table)
 
 

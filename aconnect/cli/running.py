@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 import click
 
-from aconnect.cli.output import clean, echo_error
+from aconnect.cli.output import echo_error, printable
 
 if TYPE_CHECKING:
     from aconnect import Event
@@ -31,8 +31,9 @@ class Failure(click.ClickException):
     """An error message, and hints about what to do."""
 
     def __init__(self, message: str, *, hints: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.hints = hints
+        # Shown when the command has ended, and its client is unknown.
+        super().__init__(printable(message))
+        self.hints = tuple(map(printable, hints))
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it to standard error."""
@@ -69,9 +70,13 @@ class Command(click.Command):
             return super().invoke(ctx)
         except InvalidArgumentError as error:
             lines = (self.with_options(str(error)), *_notes(error))
-            raise click.UsageError(clean("\n".join(lines)), ctx) from error
+            raise click.UsageError(printable("\n".join(lines)), ctx) from error
         except ResumeError as error:
             raise Failure(self.with_options(str(error)), hints=_notes(error)) from error
+        except BrokenPipeError:
+            raise  # click ends quietly when the reader of a pipe has gone
+        except OSError as error:
+            raise Failure(str(error), hints=_notes(error)) from error
 
     def with_options(self, message: str) -> str:
         """Replace the names of arguments in a message by the options of this command."""
@@ -110,10 +115,6 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         error.attempts = ()  # reported already, one by one
         text = f"{error} (tried {attempts} times)" if attempts > 1 else str(error)
         raise Failure(text, hints=_notes(error)) from error
-    except BrokenPipeError:
-        raise  # click ends quietly when the reader of a pipe has gone
-    except OSError as error:
-        raise Failure(str(error), hints=_notes(error)) from error
     except KeyboardInterrupt as error:
         raise Stopped("Stopped.") from error
     except asyncio.CancelledError as error:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from aconnect.cli.options import echo_warnings
 from aconnect.cli.output import echo, echo_error
 from aconnect.cli.running import Command, run
 
@@ -44,7 +45,8 @@ def serve(
 ) -> None:
     """Run a simulated Posit Connect server until Ctrl-C.
 
-    It keeps everything in memory, and prints the environment variables to use it.
+    It keeps everything in memory, and prints the environment variables to use it. Its key is
+    publicly known, so leave --host at this machine.
     """
     from aconnect.testing import FakeConnect, Seed, serve as serve_connect
 
@@ -68,4 +70,5 @@ def serve(
             ready=ready,
         )
 
-    run(work)
+    with echo_warnings():
+        run(work)

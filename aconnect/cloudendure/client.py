@@ -12,7 +12,7 @@ from aconnect._client.client import BaseClient
 from aconnect._client.endpoint import call_with
 from aconnect._client.resource import resource
 from aconnect._core.message import CallOptions
-from aconnect._core.redaction import Secret
+from aconnect._core.redaction import Secret, credentials_in
 from aconnect._transport.options import Connection, options_of
 from aconnect._transport.pipeline import record_responses
 from aconnect._transport.signin import Credentials, SignIn
@@ -21,7 +21,7 @@ from aconnect.cloudendure.base import api_root, console
 from aconnect.cloudendure.dialect import CloudEndureDialect
 from aconnect.cloudendure.machines import Machines
 from aconnect.cloudendure.projects import Projects
-from aconnect.cloudendure.session import Keyring, Session, cookies_of, session_headers
+from aconnect.cloudendure.session import Keyring, Session, session_headers
 from aconnect.cloudendure.users import Users
 from aconnect.errors import InvalidArgumentError
 
@@ -84,10 +84,10 @@ class Client(BaseClient):
             await self.session.login(**self._keyring.login())
         response = responses[-1]
         headers = session_headers(response, f"POST {self.api_root}/login")
-        for cookie, old in zip_longest(cookies_of(headers), self._keyring.cookies):
-            if cookie is not None:
-                self._pipeline.add_secret(cookie, replaces=old)
-        self._keyring.cookies = cookies_of(headers)
+        old, new = credentials_in(self._keyring.headers), credentials_in(headers)
+        for cookie, replaced in zip_longest(new, old):
+            self._pipeline.add_secret(cookie or replaced, replaces=replaced)
+        self._keyring.headers = headers
         # The login may redirect to the entry point of the account (`/api/v13/login`), which then
         # serves all its calls.
         path = urlsplit(str(response.url)).path

@@ -8,7 +8,7 @@ from typing import Final, TypedDict, Unpack
 from aconnect._client.endpoint import endpoint
 from aconnect._core.cookies import cookie_header, updated_cookies
 from aconnect._core.message import Response
-from aconnect._core.redaction import Secret, secrets_of
+from aconnect._core.redaction import Secret
 from aconnect.cloudendure.base import CloudEndureResource
 from aconnect.cloudendure.users import User
 from aconnect.errors import DecodeError
@@ -31,8 +31,8 @@ class Keyring:
         self.token = token
         self.username = username
         self.password = password
-        self.cookies: tuple[Secret, ...] = ()
-        """The values of the current session's cookies."""
+        self.headers: Mapping[str, str] = {}
+        """The headers of the current session; empty if there is none."""
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return the values that must never be printed."""
@@ -75,9 +75,3 @@ def session_headers(response: Response, call: str) -> dict[str, str]:
     if _XSRF in cookies:
         headers["X-XSRF-TOKEN"] = cookies[_XSRF].strip('"')
     return headers
-
-
-def cookies_of(headers: Mapping[str, str]) -> tuple[Secret, ...]:
-    """Return the values of the cookies in the headers of a session."""
-    pairs = [pair.partition("=") for pair in headers["Cookie"].split("; ")]
-    return secrets_of(value.strip('"') for _, _, value in pairs)

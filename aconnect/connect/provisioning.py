@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import codecs
 import hashlib
 import hmac
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Final, Unpack
 
 from aconnect._client.client import BaseClient
+from aconnect._client.files import reason
 from aconnect._core import decoding
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, options_of
@@ -140,7 +142,7 @@ def _part(data: bytes) -> str:
 
 def decode_secret(text: bytes, where: str) -> bytes:
     """Decode a secret from Base64 text, ignoring line breaks; `where` is for error messages."""
-    joined = b"".join(text.split())
+    joined = b"".join(text.removeprefix(codecs.BOM_UTF8).split())
     if not joined:
         raise InvalidArgumentError(
             f"{where} is empty; it must contain the bootstrap secret as Base64"
@@ -160,10 +162,11 @@ def _read(path: str | Path | None) -> bytes:
             raise InvalidArgumentError(
                 f"no bootstrap secret: pass secret= or set {SECRET_VARIABLE}"
             )
-        return decode_secret(given.encode(), SECRET_VARIABLE)
+        return decode_secret(os.fsencode(given), SECRET_VARIABLE)
     try:
-        return decode_secret(Path(path).read_bytes(), str(path))
-    except OSError as error:
+        text = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
         raise InvalidArgumentError(
-            f"cannot read the bootstrap secret from {path}: {error.strerror or error}"
+            f"cannot read the bootstrap secret from {str(path)!r}: {reason(error)}"
         ) from error
+    return decode_secret(text, str(path))

@@ -22,6 +22,7 @@ from aconnect._core.cookies import cookie_header, is_sendable, updated_cookies
 from aconnect._core.events import TaskProgress
 from aconnect._core.message import CallOptions, Response
 from aconnect._core.model import Id, Model
+from aconnect._core.text import excerpt, one_line
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.errors import AconnectError, ResumeError, TaskFailedError
 
@@ -118,7 +119,7 @@ class Task(FromResponse, Generic[T_co]):
         if not id_ and optional:
             return None
         if not id_:
-            text = client.channel.redact(response.body[:_SHOWN].decode("utf-8", "replace"))
+            text = excerpt(response.body.decode("utf-8", "replace"), client.channel.redact, _SHOWN)
             raise AconnectError(
                 f"the response has no task id, so there is nothing to wait for: it is {text!r}. "
                 "The work may have started: look at the content's jobs before repeating the call"
@@ -203,8 +204,9 @@ class Task(FromResponse, Generic[T_co]):
         status = await self.wait(timeout)
         if status.code or status.error:
             lines = tuple(self._last_lines)
-            reason = f": {status.error}" if status.error else ""
-            output = "; its last output was:\n  " + "\n  ".join(lines[-5:]) if lines else ""
+            reason = f": {one_line(status.error)}" if status.error else ""
+            shown = "".join(f"\n  {one_line(line)}" for line in lines[-5:])
+            output = f"; its last output was:{shown}" if lines else ""
             raise TaskFailedError(
                 f"task {self.id} failed with code {status.code}{reason}{output}",
                 token=self.token,
@@ -240,12 +242,17 @@ class Task(FromResponse, Generic[T_co]):
         """Request the status with the output from line `first` on."""
         options = msgspec.structs.replace(options, cookies=cookie_header(self._cookies))
         wait = int(options.wait_seconds) or None
+        get, redact = self.client.tasks.get, self.client.channel.redact
         response = await self.client.with_response(
-            call_with, options, self.client.tasks.get, self.id, first=first, wait=wait
+            call_with, options, get, self.id, first=first, wait=wait
         )
         # Not after an error: the node of a 404 is the wrong one.
         self.renew_cookies(response)
-        return response.value
+        status = response.value
+        # A build that prints its environment shows the key.
+        status.output = status.output and [redact(line) for line in status.output]
+        status.error = status.error and redact(status.error)
+        return status
 
     def renew_cookies(self, response: Response | ApiResponse[Any]) -> None:
         """Take over the cookies of a response that knew the task."""

@@ -17,8 +17,9 @@ import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
+from aconnect._client.files import reason
 from aconnect._client.paged import Paged
-from aconnect.errors import AconnectError
+from aconnect.errors import AconnectError, FileError
 from aconnect.export.parts import Collected, PartFile, Source
 from aconnect.export.series import Keep
 from aconnect.export.sinks import Format, sink_for
@@ -59,6 +60,7 @@ async def collect(
         column; nothing was fetched.
         ResumeError: The partial file of an earlier run belongs to another query; nothing was
         changed.
+        FileError: The disk is full, or the file cannot be written any more.
     """
     sink = sink_for(format, paged.item_type, columns)
     source = Source(
@@ -74,9 +76,12 @@ async def collect(
         if not part.ended:
             await _fetch(paged, part, keep, progress)
         return await to_thread.run_sync(part.finish)
-    except (AconnectError, OSError) as error:
-        if part.progress.rows:
-            error.add_note(resume_hint(part.progress))
+    except OSError as error:
+        failed = FileError(f"cannot write {str(path)!r}: {reason(error)}")
+        _add_hint(failed, part.progress)
+        raise failed from error
+    except AconnectError as error:
+        _add_hint(error, part.progress)
         raise
     finally:
         with anyio.move_on_after(_CLOSING, shield=True):
@@ -100,6 +105,11 @@ async def _fetch(
                 progress(done)
             if ended:
                 return
+
+
+def _add_hint(error: AconnectError, done: Collected) -> None:
+    if done.rows:
+        error.add_note(resume_hint(done))
 
 
 def resume_hint(done: Collected) -> str:

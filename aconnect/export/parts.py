@@ -21,6 +21,8 @@ from typing import IO, Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
+from aconnect._client.files import reason
+from aconnect._core import decoding
 from aconnect.errors import InvalidArgumentError, ResumeError
 from aconnect.export.sinks import Sink
 
@@ -90,23 +92,31 @@ class PartFile:
         with self._lock:
             if self._closed:
                 return
-            if self.path.exists() and not overwrite:
+            # Not Path.exists, which raises for a name that is too long.
+            if os.path.exists(self.path) and not overwrite:  # noqa: PTH110
                 raise InvalidArgumentError(
                     f"{self.path} exists already, so it is complete; nothing was fetched. Choose "
                     "another path, or pass overwrite=True to replace it"
                 )
             try:
                 file = _opened(self._part)
-            except OSError as error:
-                raise InvalidArgumentError(
-                    f"cannot write {self.path}: {error.strerror or error}; choose another path"
-                ) from error
+            except (OSError, ValueError) as error:
+                raise self._unwritable(error) from error
             try:
                 self._begin(file, restart=restart)
-            except BaseException:
-                file.close()
+            except BaseException as error:
+                with file:
+                    if isinstance(error, OSError) and not self._state.pages:
+                        self._part.unlink()
+                if isinstance(error, OSError):
+                    raise self._unwritable(error) from error
                 raise
             self._file = file
+
+    def _unwritable(self, error: OSError | ValueError) -> InvalidArgumentError:
+        return InvalidArgumentError(
+            f"cannot write {str(self.path)!r}: {reason(error)}; choose another path"
+        )
 
     def _begin(self, file: IO[bytes], *, restart: bool) -> None:
         _lock(file, self._part)
@@ -242,7 +252,7 @@ def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
         known = msgspec.json.decode(mark.read_bytes(), type=Checkpoint)
     except FileNotFoundError:
         return None
-    except msgspec.DecodeError as error:
+    except decoding.FAILURES as error:
         raise ResumeError(f"the checkpoint {mark} is damaged ({error}); {again}") from error
     if known.source != source:
         differences = [

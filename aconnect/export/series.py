@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from aconnect._client.paged import Paged
+from aconnect._core import decoding
 from aconnect._core.arguments import guid_filter
 from aconnect._core.url import rfc3339
 from aconnect.connect import Client, audit_query
@@ -112,7 +113,7 @@ class Within(Struct, frozen=True, kw_only=True):
             # Not msgspec's datetime: it rounds nanoseconds up, into the next window, whereas this
             # truncates them.
             time = datetime.fromisoformat(seen.time)
-        except (msgspec.DecodeError, TypeError, ValueError):
+        except (*decoding.FAILURES, TypeError, ValueError):
             return None, None
         return (time if time.tzinfo is not None else None), seen.content_guid
 

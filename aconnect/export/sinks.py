@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, Protocol, cast, get_args, get_origin
 import msgspec
 from msgspec import Raw, Struct
 
+from aconnect._core import decoding
 from aconnect._core.arguments import no_text
 from aconnect._core.model import union_members
 from aconnect.errors import DecodeError, InvalidArgumentError
@@ -113,7 +114,10 @@ class JsonLines:
             return b""
         text = b"\n".join(cast("Sequence[bytes]", rows)) + b"\n"
         if text.count(b"\n") > len(rows) or b"\r" in text:
-            lines = [msgspec.json.format(bytes(row), indent=-1) for row in rows]
+            try:
+                lines = [msgspec.json.format(bytes(row), indent=-1) for row in rows]
+            except decoding.FAILURES as error:
+                raise DecodeError(f"a row is not valid JSON: {error}") from None
             text = b"\n".join(lines) + b"\n"
         return text
 
@@ -156,10 +160,10 @@ class Csv:
         """Write rows; refuse values that are not objects."""
         try:
             return self._written([self._cells(row) for row in rows])
-        except (msgspec.DecodeError, UnicodeError) as error:
+        except (*decoding.FAILURES, UnicodeError) as error:
             raise DecodeError(
                 f"a row cannot be written as CSV: {error}; collect it as JSON lines instead"
-            ) from error
+            ) from None
 
     def _written(self, lines: list[list[Any]]) -> bytes:
         written = _Lines()

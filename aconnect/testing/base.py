@@ -38,9 +38,11 @@ return 404 unless overridden. If handlers need more than the state, as those of 
 """
 
 import asyncio
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
+from ipaddress import ip_address
 from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar, cast
 
 from aiohttp import web
@@ -107,6 +109,13 @@ class FakeServer(ABC, Generic[S]):
         self.prefix: str = "/" + prefix.strip("/") if prefix.strip("/") else ""
         self._record = record
         self._address = (host, port)
+        if not _is_loopback(host):
+            warnings.warn(
+                f"the simulated server listens on {host or 'all addresses'}, where others may "
+                "reach it: its key is publicly known, and it has no other protection",
+                UserWarning,
+                stacklevel=3,
+            )
         self._router = router_for(self.routes, version, len(self.routes.entries))
         self._below = self.prefix + self.root
         self._script: list[tuple[str, str, Fault]] = []
@@ -298,3 +307,11 @@ class FakeServer(ABC, Generic[S]):
         self.elsewhere_requests.append(call.record)
         await call.drain()
         return web.Response(body=b"{}", content_type="application/json")
+
+
+def _is_loopback(host: str) -> bool:
+    """Return True if only this machine can connect to an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -4,7 +4,9 @@ import asyncio
 import os
 import signal
 import sys
+import tty
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,7 +32,9 @@ class Shell:
         self.settings = {"CONNECT_SERVER": server.url, "CONNECT_API_KEY": server.api_key}
         self.folder = folder
 
-    async def __call__(self, *arguments: str, key: str | None = None, text: str = "") -> Result:
+    async def __call__(
+        self, *arguments: str, key: str | None = None, text: str | bytes = ""
+    ) -> Result:
         """Run a command in a thread; its folder is passed as `--out`."""
         settings = dict(self.settings)
         if key is not None:
@@ -46,7 +50,19 @@ class Shell:
         assert "\x1b" not in result.output
         return result
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+    async def on_terminal(self, *arguments: str) -> tuple[bytes, bytes]:
+        """Return what a command writes to a terminal, and its standard error."""
+        terminal, end = os.openpty()
+        tty.setraw(end)
+        process = await self.start(*arguments, stdout=end)
+        os.close(end)
+        written = asyncio.create_task(asyncio.to_thread(_read_all, terminal))
+        _, err = await process.communicate()
+        return await written, err
+
+    async def start(
+        self, *arguments: str, stdout: int = asyncio.subprocess.PIPE
+    ) -> asyncio.subprocess.Process:
         """Start a command in a process of its own.
 
         It ignores SIGINT only if this process does.
@@ -60,10 +76,19 @@ class Shell:
             *arguments,
             env={**os.environ, **self.settings, **places},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
+            stdout=stdout,
             stderr=asyncio.subprocess.PIPE,
             cwd=self.folder,
         )
+
+
+def _read_all(terminal: int) -> bytes:
+    """Read what is written to a terminal until its other end is closed."""
+    chunks: list[bytes] = []
+    with os.fdopen(terminal, "rb", 0) as file, suppress(OSError):
+        while chunk := file.read(65536):
+            chunks.append(chunk)
+    return b"".join(chunks)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from aconnect._client.operation import REGISTRY
 from aconnect.cli.app import app
 from aconnect.cli.call import call as command
-from aconnect.testing import FakeCloudEndure, FakeLooker
+from aconnect.testing import FakeCloudEndure, FakeLooker, faults
 from aconnect.testing.connect.routes.content.bundles import small_archive
 
 
@@ -201,3 +201,35 @@ async def test_the_clients_own_credentials_are_hidden_in_an_answer() -> None:
         assert result.exit_code == 0, result.output
         assert json.loads(result.stdout)["apiToken"] == "***"
         assert token not in result.output
+
+
+@pytest.mark.parametrize("command", ["content.get g --json", "content.get g", "content.find"])
+async def test_json_of_a_hostile_server(shell, command) -> None:
+    """What a server sends is printed as JSON without control characters, and keeps its values."""
+    key = shell.server.api_key
+    item = '{"guid": "g\x9b31m", "name": "\u202eKEY", "title": "\x7f", "other": "\xff"}'
+    body = item.replace("KEY", key).encode().replace("\xff".encode(), b"\xff")
+    shell.server.script(faults.status(200, body=b"[%s]" % body if "find" in command else body))
+    result = await shell("call", *command.split())
+    assert result.exit_code == 0, result.output
+    assert not [c for c in result.stdout if c != "\n" and not (c.isprintable() or c == "\ufffd")]
+    printed = json.loads(result.stdout)
+    assert (printed["guid"], printed["name"], printed["title"]) == ("g\x9b31m", "\u202e***", "\x7f")
+
+
+@pytest.mark.parametrize("text", ["data", "\ufeffdata\r\n"], ids=["plain", "from Windows"])
+async def test_text_files(shell, tmp_path, text) -> None:
+    """A file is read as UTF-8, without the mark and the line break of Windows."""
+    path = tmp_path / "name"
+    path.write_bytes(text.encode())
+    result = await shell("call", "groups.create", "--name", f"@{path}")
+    assert json.loads(result.stdout)["name"] == "data"
+
+
+async def test_a_text_file_in_another_encoding(shell, tmp_path) -> None:
+    """A file in another encoding is refused by its name, and not shown."""
+    path = tmp_path / "name"
+    path.write_bytes("s3cret".encode("utf-16"))
+    result = await shell("call", "groups.create", "--name", f"@{path}")
+    assert result.exit_code == 2
+    assert "is not UTF-8 text" in result.stderr

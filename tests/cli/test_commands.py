@@ -1,6 +1,7 @@
 """The commands' results, and their failures as one message."""
 
 import base64
+import codecs
 import csv
 import json
 from datetime import UTC, datetime
@@ -110,6 +111,59 @@ async def test_key_from_file(shell, tmp_path):
     for where, text in ((str(path), ""), ("-", path.read_text())):
         result = await shell("content", "list", "--api-key-file", where, key="wrong", text=text)
         assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("source", ["file", "standard input"])
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (codecs.BOM_UTF8 + b"KEY\r\n", ""),
+        (codecs.BOM_UTF16 + "KEY".encode("utf-16-le"), "is not UTF-8 text"),
+        ("KEY".encode("utf-16-le"), "control characters"),
+        (b"KEY\x1b[A", "control characters"),
+        (b"KEY\nKEY", "line breaks"),
+        ("KEYé".encode("cp1252"), "is not UTF-8 text"),
+    ],
+)
+async def test_keys_from_windows(shell, tmp_path, source, data, reason):
+    """A key file with a mark is read; another encoding is refused, and the key is not shown."""
+    key = shell.server.api_key
+    path = tmp_path / "key"
+    wide = "".join(f"{c}\0" for c in key).encode()
+    path.write_bytes(data.replace(b"K\0E\0Y\0", wide).replace(b"KEY", key.encode()))
+    where = str(path) if source == "file" else "-"
+    result = await shell("content", "list", "--api-key-file", where, text=path.read_bytes())
+    assert result.exit_code == (2 if reason else 0), result.output
+    assert reason in result.stderr
+    assert key[:6] not in result.stderr
+
+
+async def test_a_key_in_what_a_server_returns(shell, server):
+    """No command prints the key, wherever a server repeats it."""
+    row = {"guid": "g", "name": server.api_key, "title": f"\x1b[31m{server.api_key}\u202e"}
+    for arguments in (("content", "list"), ("content", "list", "--json")):
+        server.script(faults.status(200, body=json.dumps([row])))
+        result = await shell(*arguments)
+        assert "***" in result.stdout
+        assert "\u202e" not in result.stdout
+
+
+async def test_a_folder_that_is_a_file(shell):
+    """A file where a folder is needed is a message, not a traceback."""
+    (shell.folder / "site").write_text("")
+    volumes = ("--visits", "1", "--audit-logs", "1", "--shiny-usage", "1")
+    result = await shell("demo", "--out", str(shell.folder), *volumes)
+    assert result.exit_code == 1
+    assert "File exists" in result.stderr
+
+
+async def test_a_name_that_is_too_long(shell, monkeypatch):
+    """A name that the file system refuses is a message, and leaves nothing behind."""
+    monkeypatch.setattr("aconnect.cli.collect.file_name", lambda *_: "x" * 245)
+    result = await shell("collect", "visits")
+    assert result.exit_code == 2
+    assert "File name too long" in result.stderr
+    assert list(shell.folder.iterdir()) == []
 
 
 async def test_unwritable(server, shell):

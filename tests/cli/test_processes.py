@@ -158,3 +158,46 @@ async def test_demo_stopped(shell, number):
     assert process.returncode in {130, 143, -signal.SIGKILL}
     assert b"Traceback" not in err
     await ready(lambda: gone(server))
+
+
+HOSTILE = "\x1b[2J\x1b]0;title\x07gone\na \u202eb\x9b31m\x85\n{key}\n"
+DOWNLOAD = ("call", "content.jobs.download", "guid", "key")
+
+
+@pytest.mark.parametrize("last", [b"", b"\xff"], ids=["UTF-8", "no UTF-8"])
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["", "json"])
+async def test_a_download_on_a_terminal(shell, server, options, last):
+    """A job's log reaches a terminal without control characters, and without the key."""
+    log = HOSTILE.format(key=server.api_key).encode() + last
+    server.script(faults.status(200, body=log))
+    out, err = await shell.on_terminal(*DOWNLOAD, *options)
+    assert out.decode() == "gone\na b31m\n***\n" + last.decode(errors="replace"), err
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["", "json"])
+async def test_a_download_in_a_pipe(shell, server, options):
+    """A job's log reaches a pipe byte for byte."""
+    log = HOSTILE.format(key=server.api_key).encode() + b"\xff"
+    server.script(faults.status(200, body=log))
+    process = await shell.start(*DOWNLOAD, *options)
+    out, _ = await process.communicate()
+    assert out == log
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["", "json"])
+async def test_a_binary_file_on_a_terminal(shell, options):
+    """A terminal does not get a binary file; the message says what to do."""
+    guid, bundles = next(iter(shell.server.state.bundles.items()))
+    bundle = next(iter(bundles))
+    out, err = await shell.on_terminal("call", "content.bundles.download", guid, bundle, *options)
+    assert out == b""
+    assert b"write it to a file with > FILE" in err
+
+
+async def test_serve_for_others(shell):
+    """`serve` warns if others can reach the server, whose key is publicly known."""
+    process = await shell.start("serve", "--port", "0", "--host", "0.0.0.0")  # noqa: S104  the point
+    assert process.stderr is not None
+    assert b"Warning: the simulated server listens on 0.0.0.0" in await process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 0

@@ -1,7 +1,9 @@
 """Wrong usage: exit code 2, and a message with what would be right."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -131,3 +133,16 @@ def test_interrupted_early(monkeypatch):
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 130
+
+
+def test_no_option_accepts_a_secret():
+    """No command has an option for a key or a password, which other users could see."""
+
+    def options(command: click.Command) -> Iterator[str]:
+        for param in command.params:
+            yield from param.opts
+        for inner in command.commands.values() if isinstance(command, click.Group) else ():
+            yield from options(inner)
+
+    found = {name for name in options(app) if re.search("key|secret|password|token", name)}
+    assert found == {"--api-key-file", "--secret-file"}

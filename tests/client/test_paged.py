@@ -298,3 +298,12 @@ async def test_bound_rows_and_events(fake_pager):
     await pager.find(Unpaged(), row=int, bind=lambda rows, origin: bound.append((rows, origin[0])))
     assert bound == [([1, 2], pager)]
     assert [(e.operation, e.number, e.rows) for e in pager.events] == [("things.find", 1, 2)]
+
+
+async def test_a_key_in_a_cursor(fake_pager, monkeypatch):
+    """A cursor that repeats the key is not shown in the error about it."""
+    pager = fake_pager(lambda _: {"results": [1], "paging": {"cursors": {"next": "S3CRET"}}})
+    monkeypatch.setattr(pager, "redact", lambda text: text.replace("S3CRET", "***"))
+    with pytest.raises(errors.PageLoopError, match=r"\*\*\*") as caught:
+        await pager.find(Keyset(), row=int)
+    assert "S3CRET" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import re
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,7 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from rich.pretty import pretty_repr
 
-from aconnect import Client, errors
+from aconnect import Client, cloudendure, errors, looker
+from aconnect._client.operation import REGISTRY
 from aconnect.connect import OAuthGrantType
 from aconnect.observing import log_events
 from aconnect.testing import FakeConnect
@@ -96,3 +98,79 @@ async def test_details_of_a_secret_are_not_printed() -> None:
         assert made.value.key.encode() in made.body
         for shown in (repr(made), str(made), pretty_repr(made)):
             assert made.value.key not in shown
+
+
+# What is named like a secret, and is none.
+HARMLESS = {
+    "auth_mode",
+    "connection_token_uuid",
+    "key",
+    "requested_token_type",
+    "subject_token_type",
+    "user_must_set_password",
+    "variant_key",
+}
+NAMES = re.compile("secret|passw|token|key|credential|cookie|auth|private", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_secret_arguments_are_declared(name: str) -> None:
+    """Every argument that is named like a secret is redacted in what the server repeats."""
+    operation = REGISTRY[name]
+    signature = operation.signature
+    arguments = {*signature.arguments, *(signature.fields or ())} - HARMLESS
+    values: dict[str, Any] = dict.fromkeys(filter(NAMES.search, arguments), SECRET)
+    if values:
+        path = {name: "x" for name, *_ in signature.path}
+        needed = dict.fromkeys(signature.required - path.keys(), SECRET)
+        request, _ = operation.bind(path, (), {**needed, **values})
+        assert {secret.reveal() for secret in request.secrets} == {SECRET}
+
+
+async def repeat(request: web.Request) -> web.Response:
+    return web.Response(text=f"cannot use {await request.text()}", status=400)
+
+
+async def test_passwords_of_other_services() -> None:
+    """The passwords and secrets of sign-ins and invitations are redacted like the client's own."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", repeat)
+    async with TestServer(app) as server:
+        url = str(server.make_url("/"))
+        endure = cloudendure.Client(user_api_token="any-token", base_url=url)
+        look = looker.Client(url, "id", "any-secret")
+        async with endure, look:
+            for call in (
+                endure.users.set_password(token=SECRET, new_password=SECRET),
+                endure.session.login(username="u", password=SECRET),
+                endure.session.login(user_api_token=SECRET),
+                look.session.login(client_id="id", client_secret=SECRET),
+            ):
+                with pytest.raises(errors.BadRequestError, match=r"\*\*\*") as caught:
+                    await call
+                assert SECRET not in repr(caught.value.__dict__)
+
+
+async def test_cookies_of_a_session() -> None:
+    """The cookies of a session are redacted in what the server repeats."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path.endswith("/login"):
+            response = web.json_response({"id": "u"})
+            response.set_cookie("session", SECRET)
+            response.set_cookie("XSRF-TOKEN", f"{SECRET}-2")
+            return response
+        said = f"cannot use {dict(request.headers)}"
+        return web.Response(text=said, status=400 if request.path.endswith("/me") else 200)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    async with TestServer(app) as server:
+        url = str(server.make_url("/"))
+        async with cloudendure.Client(user_api_token="any-token", base_url=url) as client:
+            with pytest.raises(errors.BadRequestError, match=r"\*\*\*") as refused:
+                await client.users.me()
+            with pytest.raises(errors.DecodeError) as misread:
+                await client.projects.storage("p")
+    assert SECRET not in str(refused.value)
+    assert SECRET not in str(misread.value)

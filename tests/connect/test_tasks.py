@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from contextlib import aclosing
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from aconnect import Client, RetryPolicy, errors
 from aconnect.connect import Task
+from aconnect.observing import log_events
 from aconnect.testing import BuildScript, FakeConnect, VirtualClock, faults
 
 POLL = "GET /v1/tasks/*"
@@ -255,3 +257,29 @@ async def test_token_in_the_middle_of_lines(server, client, start):
     again = Task.from_token(client, task.token)
     first = json.loads(task.token)["first"]
     assert [line async for line in again.output(first=first)] == list(LINES)
+
+
+async def test_a_build_that_prints_the_key(server, start, client, caplog):
+    """A key in the output of a task is in no line, event, log record or error."""
+    key = server.api_key
+    server.state.build_script = BuildScript(
+        lines=(f"KEY={key}", "\x1b[31mred\x1b[0m"), code=1, error=f"broken by {key}\nforged"
+    )
+    events: list[object] = []
+    client.subscribe(events.append)
+    client.subscribe(log_events())
+    caplog.set_level(logging.DEBUG)
+    task = await start()
+    lines = [line async for line in task.output()]
+    assert lines == ["KEY=***", "\x1b[31mred\x1b[0m"]
+    with pytest.raises(errors.TaskFailedError) as caught:
+        await task
+    assert caught.value.lines == tuple(lines)
+    assert str(caught.value).splitlines() == [
+        f"task {task.id} failed with code 1: broken by *** forged; its last output was:",
+        "  KEY=***",
+        "  red",
+    ]
+    assert not [text for text in (repr(events), caplog.text, str(caught.value)) if key in text]
+    assert "\x1b" not in caplog.text
+    assert (await task.status(0)).error == "broken by ***\nforged"

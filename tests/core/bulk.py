@@ -139,7 +139,7 @@ class _Bulk:
     def _send(self, call: _Call) -> None:
         self._in_flight += 1
         rate = self._pace.rate
-        self.outcome.sent.append((self.now, rate and rate.pace(self.now)))
+        self.outcome.sent.append((self.now, None if rate is None else rate.pace(self.now)))
         ticket = self._pace.sent(self.now, self._in_flight)
         self._later(self._chance.uniform(0.0005, 0.0015), lambda: self._arrive(call, ticket))
 

@@ -312,8 +312,7 @@ def test_stray_refusals(share):
     """A few refusals of one bad node hardly slow the work down."""
 
     class Stray:
-        def __init__(self) -> None:
-            self.chance = random.Random(7)
+        chance = random.Random(7)
 
         def accepts(self, now: float, in_flight: int) -> bool:
             return self.chance.random() >= share

@@ -14,6 +14,7 @@ from aconnect._core.redaction import (
     HIDDEN,
     SHOWN_HEADERS,
     Secret,
+    credentials_in,
     redact,
     shown_headers,
     shown_target,
@@ -146,6 +147,31 @@ def test_scrub_nothing():
     """An empty secret redacts nothing, and a text without secrets is unchanged."""
     assert redact("text", [Secret("")]) == redact("text", []) == "text"
     assert redact("abcabcd", [Secret("abc"), Secret("abcd")]) == HIDDEN * 2
+
+
+@pytest.mark.parametrize("value", ['pa"ss\\word', "pässwörd", "a b&c=d/e", "Key-Of-User"])
+@pytest.mark.parametrize(
+    "spell",
+    [str, str.lower, json.dumps, lambda text: json.dumps(text, ensure_ascii=False), quote],
+    ids=["itself", "host", "JSON", "JSON in UTF-8", "address"],
+)
+def test_spellings(value, spell):
+    """A secret is redacted however a server spells it."""
+    spelled = spell(value, safe="") if spell is quote else spell(value)
+    shown = redact(f"the server received {spelled}.", [Secret(value)])
+    assert shown.replace('"', "") == f"the server received {HIDDEN}."
+
+
+def test_credentials_among_headers():
+    """What is secret in a request's headers is known without their schemes and names."""
+    headers = {
+        "Accept": "application/json",
+        "Authorization": "Key s3cret-1",
+        "Cookie": "session=s3cret-2; lang=en",
+        "X-Token": "s3cret-3",
+    }
+    text = "application/json s3cret-1 s3cret-2 s3cret-3 Key session"
+    assert redact(text, credentials_in(headers, None)) == "application/json *** *** *** Key session"
 
 
 @pytest.mark.parametrize("blanks", [480, 488, 495])

@@ -1,8 +1,10 @@
 """A bundle contains the files of its manifest, and nothing from outside the directory."""
 
 import asyncio
+import codecs
 import json
 import os
+import resource
 import tarfile
 import tempfile
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from aconnect import deploy
 from aconnect.deploy import pack
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import FileError, InvalidArgumentError
 
 
 def site(folder: Path, *listed: str, **files: str) -> Path:
@@ -153,3 +155,44 @@ async def test_cancelled(tmp_path, monkeypatch, scope):
             await reading.wait()
             group.cancel_scope.cancel()
     assert len(reads) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b'{"files": {"a\xff": {}}}', b"[" * 100_000, "{}".encode("utf-16"), b"\0" * 100, b""],
+    ids=["no UTF-8", "nested", "UTF-16", "zeros", "empty"],
+)
+async def test_unreadable_manifests(tmp_path, text):
+    """A manifest that is not JSON in UTF-8 is refused, whatever it contains."""
+    (tmp_path / "manifest.json").write_bytes(text)
+    with pytest.raises(InvalidArgumentError, match="is not a manifest"):
+        async with pack(tmp_path):
+            pass
+
+
+async def test_a_manifest_from_windows(tmp_path):
+    """The mark with which Windows begins UTF-8 is no part of a manifest."""
+    folder = site(tmp_path / "s", a="1")
+    path = folder / "manifest.json"
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    async with pack(folder) as archive:
+        with tarfile.open(archive) as tar:
+            assert tar.getnames() == ["a", "manifest.json"]
+
+
+async def test_no_space_for_the_archive(tmp_path, monkeypatch):
+    """An archive that cannot be written is a typed error, and leaves nothing behind."""
+    folder = site(tmp_path / "s", a=os.urandom(40_000).hex())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(FileError, match=r"cannot pack .*too large"):
+            async with pack(folder):
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+        with pytest.raises(FileError, match="temporary archive"):
+            async with pack(folder):
+                pass

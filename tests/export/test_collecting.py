@@ -15,6 +15,7 @@ from aconnect.errors import (
     AuthenticationError,
     ConnectionLostError,
     DecodeError,
+    FileError,
     InvalidArgumentError,
     ResumeError,
 )
@@ -232,11 +233,19 @@ async def test_full_disk(visits, expected, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(PartFile, "append", fail)
-        with pytest.raises(OSError, match="No space") as caught:
+        with pytest.raises(FileError, match="No space") as caught:
             await collect(visits, tmp_path / "a")
     assert "150 rows are kept" in caught.value.__notes__[0]
     done = await collect(visits, tmp_path / "a")
     assert (done.resumed, done.path.read_bytes()) == (150, expected)
+
+
+@pytest.mark.parametrize("name", ["x" * 245, "x" * 300, "a\0b"])
+async def test_impossible_names(visits, tmp_path, name):
+    """A name that the file system refuses is a typed error, and leaves nothing behind."""
+    with pytest.raises(InvalidArgumentError, match="cannot write"):
+        await collect(visits, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["visits", "shiny-usage", "hits", "audit-logs"])

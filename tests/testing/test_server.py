@@ -208,3 +208,16 @@ async def test_module_serves():
         assert len((await response.json())["results"]) == 7
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "example.com"])  # noqa: S104
+def test_a_server_that_others_can_reach(host):
+    """A server that others may reach warns, because its key is publicly known."""
+    with pytest.warns(UserWarning, match="its key is publicly known"):
+        FakeConnect(host=host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "x.localhost"])
+def test_a_server_of_this_machine(host):
+    """A server that only this machine can reach does not warn."""
+    FakeConnect(host=host)

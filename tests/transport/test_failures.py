@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+import traceback
 from typing import Any
 
 import pytest
@@ -264,3 +265,74 @@ async def test_cancelled_calls_leave_nothing(connect, server, until):
     )
     assert client.in_flight == 0
     assert (await client.me()).username == "admin"
+
+
+KEY = "S3CRET-KEY-OF-THE-USER-0123456789"
+HEAD = b"HTTP/1.1 200 OK\r\n"
+REPEATING = {
+    "no HTTP": b"no: %s\r\n\r\n",
+    "status line": b"HTTP/1.1 2%s OK\r\n\r\n",
+    "header": HEAD + b"bad header %s\r\n\r\n",
+    "half a header": HEAD + b"X-Echo: %s",
+    "long header": HEAD + b"X-Echo: " + b"x" * 90 + b"%s" + b"x" * 20_000 + b"\r\n\r\n",
+    "length": HEAD + b"Content-Length: %s\r\n\r\n",
+    "chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n%s\r\n",
+    "second chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n%s\r\n",
+    "compression": HEAD + b"Content-Encoding: gzip\r\nContent-Length: 33\r\n\r\n%s",
+    "host": b"HTTP/1.1 302 Found\r\nLocation: https://%s.example.com/\r\n\r\n",
+    "not UTF-8": HEAD + b'Content-Length: 50\r\n\r\n{"guid": "%s\xff"}    ',
+    "no JSON": HEAD + b"Content-Length: 150\r\n\r\n" + b"x" * 110 + b"%s" + b"x" * 7,
+    "error": b"HTTP/1.1 500 %s\r\nRetry-After: %s\r\nContent-Length: 33\r\n\r\n%s",
+}
+
+
+@pytest.mark.parametrize("answer", REPEATING.values(), ids=REPEATING)
+@pytest.mark.parametrize("streamed", [False, True], ids=["call", "stream"])
+async def test_a_key_that_is_repeated_in_no_http(raw_server, connect, answer, streamed):
+    """Whatever repeats the key, no part of it is in the error, its causes or a traceback."""
+
+    async def respond(reader, writer):
+        await server.head(reader)
+        writer.write(answer.replace(b"%s", KEY.encode()))
+        await writer.drain()
+
+    server = await raw_server(respond)
+    client = await connect(server.url, api_key=KEY, retry=ONCE)
+    error: errors.AconnectError | None = None
+    try:
+        if streamed:
+            async with client.stream(client.users.me) as stream:
+                _ = [chunk async for chunk in stream]
+        else:
+            await client.me()
+    except errors.AconnectError as raised:
+        error = raised
+    # A stream is not decoded.
+    assert error is not None or streamed
+    texts = [] if error is None else traceback.format_exception(error)
+    link: BaseException | None = error
+    while link is not None:
+        texts += [str(link), repr(link)]
+        link = link.__cause__
+    parts = [KEY[start : start + 8].lower() for start in range(len(KEY) - 8)]
+    assert not [text for text in texts for part in parts if part in text.lower()]
+    assert getattr(error, "retry_after", None) in {None, "***"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_control_characters_of_a_server(raw_server, connect, method):
+    """A server's text is without control characters, and on one line, in an error's message."""
+    hostile = "\x1b[2Jno\r\nERROR \u202eforged \x9b31m"
+
+    async def respond(reader, writer):
+        await server.head(reader)
+        body = hostile.encode()
+        writer.write(b"HTTP/1.1 500 No\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+
+    server = await raw_server(respond)
+    client = await connect(server.url, retry=ONCE)
+    with pytest.raises(errors.ServerError) as caught:
+        await client.request(method, "/v1/x")
+    assert caught.value.message == "no ERROR forged 31m"
+    assert str(caught.value).isprintable()

@@ -3,12 +3,14 @@
 import asyncio
 import random
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 
 from aconnect import (
     NO_RETRY,
     CallsHeldBack,
+    Event,
     Limits,
     PollPolicy,
     RetryPolicy,
@@ -145,7 +147,7 @@ async def test_deadline_of_refused_transfers(connect, server, clock, item, archi
 
 async def test_all_calls_wait(client, server, clock):
     """While a `Retry-After` runs, no call of the client is sent, whatever makes it."""
-    others = []
+    others: list[asyncio.Task[Any]] = []
 
     async def stream():
         async with client.stream(client.users.me):
@@ -166,9 +168,14 @@ async def test_all_calls_wait(client, server, clock):
 
     client.subscribe(start)
     server.script(faults.status(429, retry_after=30))
-    received = []
-    handle = server.make_call
-    server.make_call = lambda *args: received.append(clock.monotonic()) or handle(*args)
+    received: list[float] = []
+    make_call = server.make_call
+
+    def record(*args):
+        received.append(clock.monotonic())
+        return make_call(*args)
+
+    server.make_call = record
     await client.me()
     await asyncio.gather(*others)
     assert len(others) == 4
@@ -190,7 +197,7 @@ async def test_deployments_wait_too(connect, server, clock, item, archive):
 
 async def test_event(client, server):
     """One event says for how long calls are held back, and that the server has asked for it."""
-    events = []
+    events: list[Event] = []
     client.subscribe(events.append)
     server.script(faults.status(429, retry_after=12))
     await client.me()
@@ -204,7 +211,7 @@ async def test_event(client, server):
 
 async def test_one_event_for_many_refusals(client, server, clock):
     """Many refusals of calls in flight are one event."""
-    events = []
+    events: list[Event] = []
     client.subscribe(events.append)
     server.rate_limit = RateLimit(20, 20, 5, monotonic=clock.monotonic)
     await bulk(client, 60, 60)
@@ -213,7 +220,7 @@ async def test_one_event_for_many_refusals(client, server, clock):
 
 async def test_event_of_an_outage(client, server):
     """While nothing gets through, events say so; the server has not asked for it."""
-    events = []
+    events: list[Event] = []
     client.subscribe(events.append)
     server.script(*[faults.status(503)] * 6)
     await client.me()

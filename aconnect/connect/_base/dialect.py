@@ -14,6 +14,7 @@ import msgspec
 from aconnect._client.operation import REGISTRY
 from aconnect._core.dialect import Dialect, ErrorBody, json_object
 from aconnect._core.message import Request, Response
+from aconnect._core.text import one_line
 from aconnect._core.url import query_string
 from aconnect.connect._base.codes import ApiErrorCode
 from aconnect.errors import (
@@ -130,7 +131,7 @@ class ConnectDialect(Dialect):
         if replacement is None:
             return None
         has_none = replacement.lower() == "n/a"
-        hint = "there is no replacement" if has_none else f"use {replacement} instead"
+        hint = "there is no replacement" if has_none else f"use {one_line(replacement)} instead"
         return f"the server calls {request.operation} deprecated; {hint}"
 
     def is_gone(self, error: ApiError) -> bool:

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.files import reason
 from aconnect._client.paged import Paged
 from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.decoding import Envelope
@@ -98,9 +99,9 @@ def archive_upload(
                 while chunk := file.read(CHUNK):
                     digest.update(chunk)
                     size += len(chunk)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise InvalidArgumentError(
-                f"cannot read the archive {source}: {error.strerror or error}"
+                f"cannot read the archive {str(source)!r}: {reason(error)}"
             ) from error
     else:
         digest.update(source)

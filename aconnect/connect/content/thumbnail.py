@@ -10,6 +10,7 @@ import asyncio
 from pathlib import Path
 
 from aconnect._client.endpoint import endpoint
+from aconnect._client.files import reason
 from aconnect._core.message import Upload
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.errors import InvalidArgumentError
@@ -23,9 +24,9 @@ def image_upload(source: bytes | str | Path) -> Upload:
         source = Path(source)
         try:
             size = source.stat().st_size
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise InvalidArgumentError(
-                f"cannot read the image {source}: {error.strerror or error}"
+                f"cannot read the image {str(source)!r}: {reason(error)}"
             ) from error
     return Upload(source, size=size, content_type="application/octet-stream", headers={})
 

@@ -1,0 +1,39 @@
+"""Text from a server, made fit for a terminal, a log or an error message.
+
+Decides which characters are removed. What is secret in a text is decided by `redaction`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+_ESCAPES: Final = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
+# C0 and C1 controls, Unicode's line breaks, and its Bidi_Control characters, which reorder text.
+_CONTROLS: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
+_BREAKS: Final = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+
+
+def clean(text: str) -> str:
+    """Remove what would move the cursor, color or reorder text; keep tabs and line breaks."""
+    return _CONTROLS.sub("", _ESCAPES.sub("", text))
+
+
+def clean_json(text: str) -> str:
+    r"""Write these characters in a JSON document as `\u` escapes, which changes no value."""
+    # A carriage return can only be between values.
+    text = text.replace("\r", "")
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def one_line(text: str) -> str:
+    """Clean a text and join its lines, so that a log has one record of it."""
+    return clean(_BREAKS.sub(" ", text)).strip()
+
+
+def excerpt(text: str, redact: Callable[[str], str], most: int = 500) -> str:
+    """Return the beginning of a text for a message; redacted first, or half a secret could stay."""
+    return one_line(redact(text))[:most]
