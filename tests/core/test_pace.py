@@ -315,7 +315,7 @@ def test_stray_refusals(share):
         chance = random.Random(7)
 
         def accepts(self, now: float, in_flight: int) -> bool:
-            return self.chance.random() >= share
+            return bool(self.chance.random() >= share)
 
         def retry_after(self) -> None:
             return None
