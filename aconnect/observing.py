@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from aconnect._core.events import (
     AttemptFailed,
     CallFinished,
+    CallsHeldBack,
     CallStarted,
     Event,
     PageFetched,
@@ -52,6 +53,12 @@ def log_events(logger: logging.Logger | None = None) -> Subscriber:
                 log.warning(
                     "call %d: attempt %d of %s follows in %.2f s",
                     *(event.call, event.attempt, event.operation, event.delay),
+                )
+            case CallsHeldBack():
+                log.warning(
+                    "all calls are held back for %.2f s, because the server %s",
+                    event.seconds,
+                    "asked for it" if event.requested else "accepts none",
                 )
             case CallFinished():
                 outcome = one_line(event.failure) if event.failure else event.status

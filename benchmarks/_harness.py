@@ -83,13 +83,13 @@ class Run:
         return self._stack.enter_context(posit_worker(python, self.server)) if python else None
 
     @contextmanager
-    def fresh_posit(self) -> Iterator[PositWorker | None]:
-        """Return a new process with posit-sdk."""
+    def fresh_posit(self, server: Server | None = None) -> Iterator[PositWorker | None]:
+        """Return a new process with posit-sdk, for a server other than the usual one if passed."""
         python = self._posit_python
         if python is None:
             yield None
             return
-        with posit_worker(python, self.server) as worker:
+        with posit_worker(python, server or self.server) as worker:
             yield worker
 
     def add(self, figure: Figure) -> None:

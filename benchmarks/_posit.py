@@ -74,6 +74,11 @@ class PositWorker:
         outcome = self._do(do="visits", to=to)
         return Span(outcome["wall"], outcome["cpu"])
 
+    def failures(self, calls: int, threads: int) -> int:
+        """Get the own user so often, in as many threads, and return how often that fails."""
+        failures: int = self._do(do="mine", calls=calls, threads=threads)["count"]
+        return failures
+
     def growth(self, to: str) -> int:
         """List the visits until a time, and return the growth of the peak memory in bytes."""
         growth: int = self._do(do="visits", to=to)["growth"]

@@ -24,6 +24,19 @@ def _gets(client: Any, guids: list[str], threads: int) -> None:
             pass
 
 
+def _failures(client: Any, calls: int, threads: int) -> int:
+    def fails(_: int) -> bool:
+        try:
+            # `client.me` is a property that makes a request each time.
+            client.get("v1/user")
+        except Exception:  # noqa: BLE001  whatever it raises, the call is lost
+            return True
+        return False
+
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(fails, range(calls)))
+
+
 def _visits(client: Any, to: str) -> int:
     # `client.metrics.usage.find()` wraps every row again and also requests Shiny usage; this is the
     # fastest way to get visits that the package has.
@@ -46,6 +59,8 @@ def main() -> None:
         count = None
         if job["do"] == "gets":
             _gets(client, job["guids"], job["threads"])
+        elif job["do"] == "mine":
+            count = _failures(client, job["calls"], job["threads"])
         else:
             count = _visits(client, job["to"])
         outcome = {

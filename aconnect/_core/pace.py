@@ -31,7 +31,7 @@ START: Final = 0.8
 """The part of a learned rate with which calls continue; the rate is back after a plateau."""
 QUICK: Final = 1.0
 """The plateau in seconds while a rate is being found."""
-WIDE: Final = 2.0
+WIDE: Final = 1.5
 """The longest plateau, in multiples of `Retry-After`: if refusals are costly, try rarely."""
 HOLD: Final = 2.0
 """Seconds until more calls in flight are tried than the server has accepted."""

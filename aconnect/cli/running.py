@@ -128,18 +128,31 @@ def _notes(error: BaseException) -> tuple[str, ...]:
 
 
 def report_retries(client: BaseClient) -> None:
-    """Print a message before each retry, because nothing else happens meanwhile."""
-    from aconnect import AttemptFailed, RetryScheduled
+    """Print why nothing happens: before each retry, and while all calls are held back."""
+    from aconnect import AttemptFailed, CallsHeldBack, RetryScheduled
 
     failure = reported = ""
+    refused: set[int] = set()
 
     def subscriber(event: Event) -> None:
         nonlocal failure, reported
-        if isinstance(event, AttemptFailed):
-            failure = event.failure.partition(": ")[2] or event.failure
-        elif isinstance(event, RetryScheduled):
-            reason = "the same" if failure == reported else failure
-            reported = failure
-            echo_error(f"{reason}; retrying in {event.delay:.1f} s (attempt {event.attempt})")
+        match event:
+            case AttemptFailed(refused=True):
+                # Bulk work may be refused many times; one event for all calls says for how long.
+                refused.add(event.call)
+            case AttemptFailed():
+                failure = event.failure.partition(": ")[2] or event.failure
+            case RetryScheduled() if event.call in refused:
+                refused.discard(event.call)
+            case RetryScheduled():
+                reason = "the same" if failure == reported else failure
+                reported = failure
+                echo_error(f"{reason}; retrying in {event.delay:.1f} s (attempt {event.attempt})")
+            case CallsHeldBack(requested=True):
+                echo_error(f"The server asks to wait {event.seconds:.1f} s; waiting")
+            case CallsHeldBack():
+                echo_error(f"The server accepts no requests; waiting {event.seconds:.1f} s")
+            case _:
+                pass
 
     client.subscribe(subscriber)

@@ -176,6 +176,23 @@ async def test_unwritable(server, shell):
     assert server.requests == []
 
 
+async def test_a_server_that_asks_to_wait(server, shell):
+    """One message says how long all requests wait; the single refusals are not reported."""
+    server.script(*[faults.status(429, retry_after=0.05)] * 2)
+    result = await shell("collect", "visits")
+    assert result.exit_code == 0
+    assert "The server asks to wait 0.1 s" in result.stderr
+    assert "retrying" not in result.stderr
+
+
+async def test_a_server_that_asks_to_wait_too_long(server, shell):
+    """A wait that is longer than anybody waits is told."""
+    server.script(faults.status(429, retry_after=86400))
+    result = await shell("collect", "visits")
+    assert result.exit_code == 1
+    assert "the server asks to wait 86400 s" in result.stderr
+
+
 async def test_old_server(shell):
     """Audit logs are collected even if the server cannot search them."""
     async with FakeConnect(Seed(audit_logs=50), version="2023.09.0") as old:
