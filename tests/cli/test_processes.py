@@ -199,5 +199,7 @@ async def test_serve_for_others(shell):
     process = await shell.start("serve", "--port", "0", "--host", "0.0.0.0")  # noqa: S104  the point
     assert process.stderr is not None
     assert b"Warning: the simulated server listens on 0.0.0.0" in await process.stderr.readline()
+    assert process.stdout is not None
+    assert await process.stdout.readline()  # it serves, and handles signals
     process.send_signal(signal.SIGINT)
     assert await process.wait() == 0
