@@ -34,10 +34,14 @@ from aconnect._core.redaction import HIDDEN
 
 if TYPE_CHECKING:
     Id = str
+    LogTime = datetime
 else:
     # Some server versions send numbers; `Model` converts them to text. The text in the annotation
     # is what tells this marker from any other union of these types.
     Id = Annotated[str | int, "an id"]
+    # Logs have nanoseconds. msgspec rounds them, and a line may get a later time than the next one;
+    # `Model` cuts them, which is as fast. An invalid time is None, so that the line is kept.
+    LogTime = Annotated[str, "a time in a log"]
 
 _CLASS_VAR: Final = re.compile(r"[\w.'\"]*\bClassVar\b")
 _UNIONS: Final = (Union, UnionType)
@@ -49,7 +53,8 @@ class Model(Struct, kw_only=True, repr_omit_defaults=True):
     """Base of all models: keyword-only, unknown fields ignored.
 
     Fields of type `Id` are text, regardless of the server version. Times that were never set, which
-    Go writes as the year 1, are None, and are left out of lists.
+    Go writes as the year 1, are None, and are left out of lists. Times of type `LogTime` are cut
+    to microseconds.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -93,7 +98,7 @@ def _converters(cls: type[Model]) -> Iterator[_Converter]:
         origin: Any = get_origin(hint)
         if origin is ClassVar:
             continue
-        for marker in (Id, datetime):
+        for marker in (Id, LogTime, datetime):
             if mentions(hint, marker):
                 yield _converter(cls, name, hint, marker)
 
@@ -117,12 +122,12 @@ def _resolve(cls: type[Model], name: str, annotation: str) -> Any:
 
 def _converter(cls: type[Model], name: str, hint: Any, marker: Any) -> _Converter:
     choices = [choice for choice in union_members(hint) if choice is not type(None)]
-    if choices == [marker] and (marker is Id or len(union_members(hint)) > 1):
+    if choices == [marker] and (marker is not datetime or len(union_members(hint)) > 1):
         return _Converter(name, marker, is_list=False)
-    if choices == [list[marker]]:
+    if choices == [list[marker]] and marker is not LogTime:
         return _Converter(name, marker, is_list=True)
-    label = "Id" if marker is Id else "datetime"
-    single = "Id" if marker is Id else "datetime | None"
+    label = {Id: "Id", LogTime: "LogTime"}.get(marker, "datetime")
+    single = "Id" if marker is Id else f"{label} | None"
     raise TypeError(
         f"{cls.__qualname__}.{name}: {label} can only be used as {single}, Id | None or "
         f"list[{label}], not as {hint!r}"
@@ -145,6 +150,7 @@ def _post_init(
     """Return what msgspec runs after decoding a model: a hook for each value costs far more."""
     ids = [one.field for one in converters if one.marker is Id and not one.is_list]
     times = [one.field for one in converters if one.marker is datetime and not one.is_list]
+    log_times = [one.field for one in converters if one.marker is LogTime]
     lists = [(one.field, one.marker) for one in converters if one.is_list]
     # The first twice, since a single name gives no tuple.
     times_of = attrgetter(times[0], *times) if times else None
@@ -160,12 +166,25 @@ def _post_init(
             for name in times:
                 if getattr(self, name) == _NEVER:
                     setattr(self, name, None)
+        for name in log_times:
+            value = getattr(self, name)
+            if type(value) is str:
+                setattr(self, name, _log_time(value))
         for name, marker in lists:
             values = getattr(self, name)
             if values:
                 setattr(self, name, _convert_list(values, marker))
 
     return __post_init__
+
+
+def _log_time(text: str) -> datetime | None:
+    """Return a time, cut to microseconds; None if it is invalid or was never set."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if time == _NEVER else time
 
 
 def _convert_list(values: list[Any], marker: Any) -> list[Any]:

@@ -28,11 +28,13 @@ import msgspec
 from aconnect._client.operation import Operation
 from aconnect._core.decoding import Envelope
 from aconnect._core.message import Upload
+from aconnect._core.model import LogTime
 from tests.contracts.table import Field, Kind, Type, placeholders
 
 _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
     str: (Kind("string"),),
     datetime: (Kind("string", "date-time"),),
+    LogTime: (Kind("string", "date-time"),),
     bytes: (Kind("string", "binary"),),
     Upload: (Kind("string", "binary"),),
     bool: (Kind("boolean"),),

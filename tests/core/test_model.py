@@ -26,7 +26,7 @@ from aconnect._core.message import Response
 from aconnect._core.model import Id, Model, OpenEnum, OpenIntEnum, Row, id_text
 from aconnect.connect import Bundle, ContentItem, ContentVisit, Group, Job, TaskStatus, User
 from aconnect.connect.content.content import AccessType
-from aconnect.connect.content.jobs import JobStatus
+from aconnect.connect.content.jobs import JobStatus, LogEntry
 
 MODELS = [
     kind
@@ -216,6 +216,30 @@ def test_ids_below_others():
     """The ids of a base class are converted as well."""
     value = read({"id": 1, "other_id": 2}, NamedTwice)
     assert (value.id, value.other_id) == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("wire", "microseconds"),
+    [
+        ("2026-01-01T23:59:59.9999999Z", 999_999),
+        ("2026-01-01T23:59:59.123456789Z", 123_456),
+        ("2026-01-01T23:59:59.1Z", 100_000),
+        ("2026-01-01T23:59:59+00:00", 0),
+    ],
+)
+def test_times_of_a_log(wire, microseconds):
+    """Nanoseconds are cut and not rounded, so that no line gets a later time than the next one."""
+    expected = datetime(2026, 1, 1, 23, 59, 59, microseconds, tzinfo=UTC)
+    entry = read({"timestamp": wire, "data": "x"}, LogEntry)
+    assert entry.timestamp == expected
+    assert entry.to_dict()["timestamp"] == expected
+
+
+@pytest.mark.parametrize("wire", [None, "", "soon", "0001-01-01T00:00:00Z", 5])
+def test_no_time_of_a_log(wire):
+    """A line without a valid time is kept."""
+    entry = read({"timestamp": wire, "data": "x"}, LogEntry)
+    assert (entry.timestamp, entry.data) == (None, "x")
 
 
 def test_ids_of_rows():

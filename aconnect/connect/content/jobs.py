@@ -14,7 +14,7 @@ from aconnect._client.paged import Paged
 from aconnect._client.polling import Reloader, ResumeInfo, final_state, follow
 from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.message import CallOptions
-from aconnect._core.model import Id, Model, OpenIntEnum, Row
+from aconnect._core.model import Id, LogTime, Model, OpenIntEnum, Row
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
 
@@ -33,7 +33,7 @@ class LogEntry(Model, kw_only=True):
 
     source: str | None = None
     """`stdout` or `stderr`."""
-    timestamp: datetime | None = None
+    timestamp: LogTime | None = None
     data: str = ""
 
 
