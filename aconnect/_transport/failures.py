@@ -10,20 +10,31 @@ import asyncio
 from typing import Final
 
 import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 
-from aconnect._core.message import Request
+from aconnect._core.message import Request, Upload
 from aconnect._core.redaction import shown_url
 from aconnect.errors import (
     CertificateError,
     ConnectionFailedError,
     ConnectionLostError,
     ConnectTimeoutError,
+    DecodeError,
     InvalidArgumentError,
     ReadTimeoutError,
 )
 
-FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+FAILURES: Final = (
+    aiohttp.ClientError,
+    HttpProcessingError,
+    asyncio.TimeoutError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 """What an attempt may fail with."""
+
+_TOO_LARGE: Final = ("Got more than", "Too many headers")
 
 
 def failure(
@@ -53,9 +64,20 @@ def failure(
                 "the address, and that the server is running"
             )
         case asyncio.TimeoutError():
-            return too_slow(call, began=began)
+            return too_slow(call, request, began=began)
         case aiohttp.InvalidURL():
             return InvalidArgumentError(f"{call} is not a valid address: {reason}")
+        case ContentEncodingError():
+            return DecodeError(f"{call}: {reason}")
+        case aiohttp.ClientResponseError() | HttpProcessingError() if error.message.startswith(
+            _TOO_LARGE
+        ):
+            return DecodeError(
+                f"{call}: the headers of the response are too large ({_parser_reason(error)})"
+            )
+        case ValueError() if not isinstance(error, OSError):
+            # aiohttp refuses it before it sends anything, such as a header with a line break.
+            return InvalidArgumentError(f"{call} cannot be sent: {reason}")
         case _:
             part = "during" if began else "before"
             return ConnectionLostError(
@@ -63,9 +85,14 @@ def failure(
             )
 
 
-def too_slow(call: str, *, began: bool) -> ReadTimeoutError:
+def too_slow(call: str, request: Request, *, began: bool) -> ReadTimeoutError:
     """Return the error of an attempt that ran out of time."""
-    part = "the rest of the response" if began else "a response"
+    if began:
+        part = "the rest of the response"
+    elif isinstance(request.body, Upload):
+        part = "the server to read the upload, or for a response"
+    else:
+        part = "a response"
     return ReadTimeoutError(
         f"{call}: waited too long for {part}; if the server needs that long, raise "
         "timeout=Timeout(read=...)"
@@ -75,8 +102,15 @@ def too_slow(call: str, *, began: bool) -> ReadTimeoutError:
 def _reason(request: Request, error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return f"{error.status} {error.message}"
-    if isinstance(error, aiohttp.ClientResponseError):
-        return f"the response is not valid HTTP: {error.message}"
+    if isinstance(error, ContentEncodingError):
+        return error.message
+    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
+        return f"the response is not valid HTTP: {_parser_reason(error)}"
     text = str(error) or type(error).__name__
     query = request.target.partition("?")[2]
     return text.replace(query, "...") if query else text
+
+
+def _parser_reason(error: aiohttp.ClientResponseError | HttpProcessingError) -> str:
+    # Without the part of the response that it quotes.
+    return error.message.partition(":")[0].removesuffix(" when reading")

@@ -37,6 +37,8 @@ class Client(BaseClient):
     users: Final = resource(Users)
     session: Final = resource(Session)
 
+    _address = ("CLOUDENDURE_BASE_URL", API)
+
     def __init__(
         self,
         *,
