@@ -4,6 +4,8 @@
 
     AconnectError
     ├── InvalidArgumentError          an argument cannot be sent (also a ValueError)
+    ├── ClientClosedError             the client was closed (also a RuntimeError)
+    ├── EventLoopError                the client belongs to another event loop (also a RuntimeError)
     ├── ApiError                      the server returned an error
     │   ├── BadRequestError           400
     │   ├── AuthenticationError       401
@@ -23,7 +25,7 @@
     │   ├── ReadTimeoutError          connected, but nothing more was received in time
     │   ├── ConnectionLostError       the connection broke before the response was complete
     │   ├── DeadlineExceededError     the whole call, retries included, took too long
-    │   └── RedirectRefusedError      a redirect to another origin
+    │   └── RedirectRefusedError      a redirect that is not followed, such as to another origin
     ├── DecodeError                   a response that the operation does not return
     │   └── BodyTooLargeError         a response larger than the client accepts
     ├── PageLoopError                 a cursor was returned twice: paging would never end
@@ -51,6 +53,7 @@ __all__ = [
     "BadRequestError",
     "BodyTooLargeError",
     "CertificateError",
+    "ClientClosedError",
     "ConflictError",
     "ConnectTimeoutError",
     "ConnectionFailedError",
@@ -58,6 +61,7 @@ __all__ = [
     "DeadlineExceededError",
     "DecodeError",
     "EndpointMissingError",
+    "EventLoopError",
     "FileError",
     "InvalidArgumentError",
     "MethodNotAllowedError",
@@ -126,6 +130,14 @@ def _restore(
 
 class InvalidArgumentError(AconnectError, ValueError):
     """An argument is invalid; no request was made with it."""
+
+
+class ClientClosedError(AconnectError, RuntimeError):
+    """The client was closed before or during the call; create another one."""
+
+
+class EventLoopError(AconnectError, RuntimeError):
+    """The client was used in another event loop before; create a client in each."""
 
 
 class ApiError(AconnectError):
@@ -248,7 +260,10 @@ class DeadlineExceededError(TransportError):
 
 
 class RedirectRefusedError(TransportError):
-    """The response redirects to another origin, where the key must not be sent."""
+    """The response redirects to where the request must not be sent, such as another origin."""
+
+    address: str | None = None
+    """The address to use instead, if the server only redirects from http to https."""
 
 
 class DecodeError(AconnectError):

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapp
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar
+from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -74,8 +74,12 @@ class ApiResponse(Struct, Generic[T], frozen=True):
 class BaseClient:
     """A client of one server; a service's client adds its resources.
 
-    Connections are opened on first use, and closed by `async with` or by `aclose()`.
+    Connections are opened on first use, and closed by `async with` or by `aclose()`. They belong to
+    the event loop of the first call: create a client in each `asyncio.run`.
     """
+
+    _address: ClassVar[tuple[str, str]] = ("", "")
+    """The environment variable of the server's address, and the part of `api_root` it omits."""
 
     def __init__(
         self,
@@ -104,6 +108,9 @@ class BaseClient:
         if options.proxy_authorization is not None:
             check_header("Proxy-Authorization", options.proxy_authorization.reveal())
         self._pipeline = Pipeline(api_root, headers, options, dialect, secrets, auth)
+        variable, api = self._address
+        self._pipeline.session.variable = variable
+        self._pipeline.session.server = api_root.removesuffix(api)
 
     async def __aenter__(self) -> Self:
         return self

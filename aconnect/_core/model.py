@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from functools import partial
 from operator import attrgetter
 from types import UnionType
 from typing import (
@@ -150,8 +151,11 @@ def _post_init(
     """Return what msgspec runs after decoding a model: a hook for each value costs far more."""
     ids = [one.field for one in converters if one.marker is Id and not one.is_list]
     times = [one.field for one in converters if one.marker is datetime and not one.is_list]
-    log_times = [one.field for one in converters if one.marker is LogTime]
-    lists = [(one.field, one.marker) for one in converters if one.is_list]
+    others = [
+        (one.field, partial(_convert_list, marker=one.marker) if one.is_list else _log_time)
+        for one in converters
+        if one.is_list or one.marker is LogTime
+    ]
     # The first twice, since a single name gives no tuple.
     times_of = attrgetter(times[0], *times) if times else None
 
@@ -166,22 +170,18 @@ def _post_init(
             for name in times:
                 if getattr(self, name) == _NEVER:
                     setattr(self, name, None)
-        for name in log_times:
+        for name, convert in others:
             value = getattr(self, name)
-            if type(value) is str:
-                setattr(self, name, _log_time(value))
-        for name, marker in lists:
-            values = getattr(self, name)
-            if values:
-                setattr(self, name, _convert_list(values, marker))
+            if value is not None:
+                setattr(self, name, convert(value))
 
     return __post_init__
 
 
-def _log_time(text: str) -> datetime | None:
+def _log_time(value: str | datetime) -> datetime | None:
     """Return a time, cut to microseconds; None if it is invalid or was never set."""
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         return None
     return None if time == _NEVER else time

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import Final
 
 from aconnect._core.message import CHUNK, Upload
+from aconnect._transport.watchdog import Deadline
 from aconnect.errors import InvalidArgumentError
+
+# Small enough for many uploads at once over a slow line to show progress within a time limit.
+_PIECE: Final = 64 * 1024
 
 
 class UploadBody:
     """The chunks of an upload, from its beginning; `problem` is what went wrong on our side.
 
-    aiohttp reports that as a broken connection, which it is not.
+    aiohttp reports that as a broken connection, which it is not. Each chunk that the connection has
+    taken extends the deadline by `idle` seconds.
     """
 
-    def __init__(self, upload: Upload) -> None:
+    def __init__(self, upload: Upload, deadline: Deadline | None, idle: float | None) -> None:
         self._upload = upload
+        self._deadline = deadline
+        self._idle = idle
         self.problem: Exception | None = None
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
@@ -29,15 +37,11 @@ class UploadBody:
                     sent += len(chunk)
                     if sent > upload.size:
                         break
+                    self._extend()
                     yield chunk
+                    self._extend()
                     if upload.progress is not None:
                         upload.progress(len(chunk))
-        except OSError as error:
-            self.problem = InvalidArgumentError(
-                f"cannot read {upload.source!r}: {error.strerror or error}"
-            )
-            self.problem.__cause__ = error
-            raise
         except Exception as error:
             self.problem = error
             raise
@@ -48,14 +52,26 @@ class UploadBody:
             )
             raise self.problem
 
+    def _extend(self) -> None:
+        if self._deadline is not None and self._idle is not None:
+            self._deadline.extend(self._idle)
+
 
 async def _chunks(source: bytes | Path) -> AsyncGenerator[bytes, None]:
     if isinstance(source, bytes):
-        view = memoryview(source)
-        for start in range(0, len(view), CHUNK):
-            yield bytes(view[start : start + CHUNK])
+        for piece in _pieces(source):
+            yield piece
         return
-    # Closed without waiting: aiohttp cancels this as soon as it has the response.
-    with source.open("rb") as file:
-        while chunk := await asyncio.to_thread(file.read, CHUNK):
-            yield chunk
+    try:
+        # Closed without waiting: aiohttp cancels this as soon as it has the response.
+        with source.open("rb") as file:
+            while chunk := await asyncio.to_thread(file.read, CHUNK):
+                for piece in _pieces(chunk):
+                    yield piece
+    except OSError as error:
+        raise InvalidArgumentError(f"cannot read {source!r}: {error.strerror or error}") from error
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data), _PIECE):
+        yield data[start : start + _PIECE]

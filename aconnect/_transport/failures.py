@@ -8,40 +8,62 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import aiohttp
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 
-from aconnect._core.message import Request
+from aconnect._core.message import Request, Upload
 from aconnect._core.redaction import credentials_in, redact, shown_url
-from aconnect._core.text import excerpt, one_line
+from aconnect._core.text import excerpt
 from aconnect.errors import (
     CertificateError,
     ConnectionFailedError,
     ConnectionLostError,
     ConnectTimeoutError,
+    DecodeError,
     InvalidArgumentError,
     ReadTimeoutError,
 )
 
-FAILURES: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError)
+FAILURES: Final = (
+    aiohttp.ClientError,
+    HttpProcessingError,
+    asyncio.TimeoutError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 """What an attempt may fail with."""
 
+_TOO_LARGE: Final = ("Got more than", "Too many headers")
+# What aiohttp quotes of the response, and cuts, so that it could end with half a secret.
+_QUOTED: Final = re.compile(r":?\s*b?(['\"]).*", re.DOTALL)
+# These have the headers that were sent, or a part of the response.
 _REPEATS: Final = (
     aiohttp.ClientResponseError,
     aiohttp.ClientPayloadError,
     aiohttp.ServerDisconnectedError,
+    HttpProcessingError,
+    ValueError,
 )
-# How aiohttp quotes the response; what it has cut could end with half a secret.
-_QUOTED: Final = re.compile(r":\s*b?(['\"]).*\1.*", re.DOTALL)
-_CUT: Final = re.compile(r":\s*b?(['\"]).*\.\.\.\1.*", re.DOTALL)
 
 
 def failure(
-    call: str, request: Request, error: BaseException, proxy: str | None, *, began: bool
+    call: str,
+    request: Request,
+    error: BaseException,
+    proxy: str | None,
+    sent: Mapping[str, str],
+    *,
+    began: bool,
 ) -> Exception:
-    """Translate what an attempt failed with; `began` is whether the response had begun."""
-    reason = _reason(request, error)
+    """Translate what an attempt failed with.
+
+    `sent` are the headers of the request, and `began` is whether the response had begun.
+    """
+    reason = shown(request, sent, _reason(request, error))
     match error:
         case aiohttp.ConnectionTimeoutError():
             return ConnectTimeoutError(
@@ -64,9 +86,20 @@ def failure(
                 "the address, and that the server is running"
             )
         case asyncio.TimeoutError():
-            return too_slow(call, began=began)
+            return too_slow(call, request, began=began)
         case aiohttp.InvalidURL():
             return InvalidArgumentError(f"{call} is not a valid address: {reason}")
+        case ContentEncodingError():
+            return DecodeError(f"{call}: {reason}")
+        case aiohttp.ClientResponseError() | HttpProcessingError() if error.message.startswith(
+            _TOO_LARGE
+        ):
+            return DecodeError(
+                f"{call}: the headers of the response are too large ({_parser_reason(error)})"
+            )
+        case ValueError() if not isinstance(error, OSError):
+            # aiohttp refuses it before it sends anything, such as a header with a line break.
+            return InvalidArgumentError(f"{call} cannot be sent: {reason}")
         case _:
             part = "during" if began else "before"
             return ConnectionLostError(
@@ -74,9 +107,14 @@ def failure(
             )
 
 
-def too_slow(call: str, *, began: bool) -> ReadTimeoutError:
+def too_slow(call: str, request: Request, *, began: bool) -> ReadTimeoutError:
     """Return the error of an attempt that ran out of time."""
-    part = "the rest of the response" if began else "a response"
+    if began:
+        part = "the rest of the response"
+    elif isinstance(request.body, Upload):
+        part = "the server to read the upload, or for a response"
+    else:
+        part = "a response"
     return ReadTimeoutError(
         f"{call}: waited too long for {part}; if the server needs that long, raise "
         "timeout=Timeout(read=...)"
@@ -88,22 +126,28 @@ def shown_cause(error: BaseException) -> BaseException | None:
     return None if isinstance(error, _REPEATS) else error
 
 
-def excerpt_without(sent: aiohttp.RequestInfo, request: Request, text: str) -> str:
+def shown(request: Request, sent: Mapping[str, str], text: str) -> str:
     """Return the beginning of a text from the server, without what was sent and is secret."""
-    secrets = (*request.secrets, *credentials_in(sent.headers))
+    secrets = (*request.secrets, *credentials_in(sent))
     return excerpt(text, lambda text: redact(text, secrets))
 
 
 def _reason(request: Request, error: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientResponseError):
-        message = excerpt_without(error.request_info, request, _CUT.sub("", error.message))
-        if isinstance(error, aiohttp.ClientHttpProxyError):
-            return f"{error.status} {message}"
-        return f"the response is not valid HTTP: {message.rstrip(' ^')}"
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{error.status} {error.message}"
+    if isinstance(error, ContentEncodingError):
+        return error.message
+    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
+        return f"the response is not valid HTTP: {_parser_reason(error)}"
     if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(error.message, str):
         return "its headers were incomplete"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return one_line(_QUOTED.sub("", str(error)))
     text = str(error) or type(error).__name__
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return _QUOTED.sub("", text)
     query = request.target.partition("?")[2]
     return text.replace(query, "...") if query else text
+
+
+def _parser_reason(error: aiohttp.ClientResponseError | HttpProcessingError) -> str:
+    # Without the part of the response that it quotes.
+    return _QUOTED.sub("", error.message.partition(":")[0]).removesuffix(" when reading")

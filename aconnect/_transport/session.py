@@ -1,8 +1,8 @@
 """One connection pool to one origin; with `failures`, all that knows aiohttp's client.
 
-It sends one attempt and returns the response or raises a `TransportError`. It does not judge
-responses, does not retry, follows only GET and HEAD redirects within the origin, and keeps no
-cookies: the calls of a task carry their own.
+It sends one attempt and returns the response or raises an `AconnectError`. It does not judge
+responses, does not retry, follows redirects only within the origin and if they keep the request as
+it is, and keeps no cookies: the calls of a task carry their own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import math
 import ssl as ssl_module
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache, partial
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -24,19 +24,27 @@ from yarl import URL
 from aconnect._core.message import CallOptions, Request, Response, StreamingResponse, Upload
 from aconnect._core.url import origin_of
 from aconnect._transport.body import UploadBody
-from aconnect._transport.failures import (
-    FAILURES,
-    excerpt_without,
-    failure,
-    shown_cause,
-    too_slow,
-)
+from aconnect._transport.coding import ACCEPTED, CONTENT_ENCODING, BodyDecoder
+from aconnect._transport.connection import Connection
+from aconnect._transport.failures import FAILURES, failure, shown, shown_cause, too_slow
 from aconnect._transport.options import Options, Timeout
 from aconnect._transport.watchdog import Deadline, TimeoutWatchdog
-from aconnect.errors import BodyTooLargeError, RedirectRefusedError
+from aconnect.errors import (
+    BodyTooLargeError,
+    ClientClosedError,
+    DecodeError,
+    EventLoopError,
+    RedirectRefusedError,
+)
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# RFC 9110, 15.4: these keep the method and the body; clients may turn the others into GET.
+_SAME_REQUEST: Final = frozenset({307, 308})
 _MAX_REDIRECTS: Final = 5
+# Some gateways send cookies and policies of several times the 8 KiB and 128 that aiohttp allows.
+_MAX_HEADER: Final = 64 * 1024
+_MAX_HEADERS: Final = 1024
+_MAX_ERROR_BODY: Final = 64 * 1024
 _CLOSE_TIMEOUT: Final = 5.0
 # A server that was asked to hold a response back for n seconds gets n plus this before we give up.
 _WAIT_SLACK: Final = 15.0
@@ -47,12 +55,16 @@ class Session:
 
     def __init__(self, api_root: str, headers: Mapping[str, str], options: Options) -> None:
         self.api_root = api_root
+        self.server = api_root
+        """The server's address as users write it."""
+        self.variable = ""
+        """The environment variable that holds it."""
         self.origin = origin_of(api_root)
         self._base = URL(self.origin)
         self._prefix = urlsplit(api_root).path
         self._options = options
         self._proxy = options.proxy or (_environment_proxy(api_root) if options.trust_env else None)
-        self._headers = dict(headers)
+        self._headers = {"accept-encoding": ACCEPTED, **headers}
         # aiohttp sends a session's own headers to the proxy as well, the key among them.
         self._request_headers = None if self._proxy is None else self._headers
         self._proxy_headers: dict[str, str] = {}
@@ -63,6 +75,8 @@ class Session:
                 self._request_headers = {**self._headers, **self._proxy_headers}
         self._watchdog = TimeoutWatchdog()
         self._aiohttp: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The event loop that the connections belong to."""
         self._closed = False
 
     def rebase(self, path: str) -> None:
@@ -71,19 +85,32 @@ class Session:
             self._prefix = path
             self.api_root = self.origin + path
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+        """Open the aiohttp session; raise if there cannot be one in this event loop."""
         if self._closed:
-            raise RuntimeError("the client is closed; open another one")
+            raise ClientClosedError("the client is closed; create another one")
+        if self._loop is not None:
+            raise EventLoopError(
+                "the client belongs to the event loop in which it made its first call, and this is "
+                "another one; create a client in each asyncio.run()"
+            )
         options = self._options
         tls: ssl_module.SSLContext | bool = options.ssl or not options.insecure_tls
+        # The pipeline limits the calls in flight, because its limit changes.
+        connector = aiohttp.TCPConnector(limit=0, ssl=tls)
+        # aiohttp has no public way to choose the class of its connections.
+        vars(connector)["_factory"] = partial(Connection, loop=loop)
+        self._loop = loop
         self._aiohttp = aiohttp.ClientSession(
-            # The pipeline limits the calls in flight, because its limit changes.
-            connector=aiohttp.TCPConnector(limit=0, ssl=tls),
+            connector=connector,
             headers=self._headers if self._request_headers is None else None,
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=self._proxy,
             # aiohttp declares a body that is not there as application/octet-stream.
             skip_auto_headers={"Content-Type"},
+            auto_decompress=False,
+            max_field_size=_MAX_HEADER,
+            max_headers=_MAX_HEADERS,
         )
         # aiohttp repeats an idempotent request if a pooled connection is dead, but repeating is the
         # decision of the retry policy, which counts. A middleware could prevent it without this
@@ -109,16 +136,20 @@ class Session:
         remaining: float | None,
     ) -> Response:
         """Send a request once and read the whole response; `remaining` seconds for the call."""
+        loop, session = asyncio.get_running_loop(), self._aiohttp
+        if session is None or self._loop is not loop:
+            session = self._open(loop)
         response: aiohttp.ClientResponse | None = None
-        idle, total = _time_limits(options, request, call, remaining)
-        deadline = self._watchdog.start(_minimum(idle, total))
+        idle, total = _time_limits(options, call, remaining)
+        # How long an upload takes depends on its size; `_respond` extends its limit.
+        limit = idle if isinstance(request.body, Upload) else _minimum(idle, total)
+        deadline = self._watchdog.start(limit, loop)
         try:
-            response = await self._respond(request, options, call, credentials)
-            content = response.content
+            response = await self._respond(session, request, options, call, credentials, deadline)
+            content, headers = response.content, response.headers
             body = await content.readany()
-            if not content.at_eof() or len(body) > options.max_body:
+            if not content.at_eof() or len(body) > options.max_body or CONTENT_ENCODING in headers:
                 body = await self._read_on(request, response, body, options, deadline, idle, total)
-            headers = response.headers
             return Response(
                 status=response.status,
                 headers=headers,
@@ -129,10 +160,12 @@ class Session:
         except asyncio.CancelledError as error:
             if deadline is None or not deadline.is_ours():
                 raise
-            raise too_slow(self._title(request), began=response is not None) from error
+            raise too_slow(self._title(request), request, began=response is not None) from error
         except FAILURES as error:
-            failed = self._failure(request, error, began=response is not None)
-            raise failed from shown_cause(error)
+            if response is None:
+                raise
+            sent = response.request_info.headers
+            raise self._failure(request, error, sent, began=True) from shown_cause(error)
         finally:
             self._watchdog.stop(deadline)
             if response is not None and not response.content.at_eof():
@@ -148,24 +181,29 @@ class Session:
         idle: float | None,
         total: float | None,
     ) -> bytes:
-        """Read what follows the first chunk of a body."""
+        """Read what follows the first chunk of a body, and decode it."""
         content, most = response.content, options.max_body
+        decoder = BodyDecoder(response.headers)
         now = asyncio.get_running_loop().time
         end = math.inf if total is None else now() + total
-        chunks, size = [body], len(body)
-        while not content.at_eof() and size <= most:
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            for piece in decoder.decode(body):
+                pieces.append(piece)
+                size += len(piece)
+                if size > most:
+                    raise BodyTooLargeError(
+                        f"{self._title(request)} returned more than {most} bytes; stream the "
+                        "response, or raise max_body if you expect that much"
+                    )
+            if content.at_eof():
+                decoder.finish()
+                return b"".join(pieces)
             if deadline is not None:
                 # Later than before, so the timer that is set suffices.
                 deadline.expires = end if idle is None else min(now() + idle, end)
-            chunk = await content.readany()
-            chunks.append(chunk)
-            size += len(chunk)
-        if size > most:
-            raise BodyTooLargeError(
-                f"{self._title(request)} returned more than {most} bytes; stream the response, or "
-                "raise max_body if you expect that much"
-            )
-        return b"".join(chunks)
+            body = await content.readany()
 
     @asynccontextmanager
     async def stream(
@@ -175,46 +213,65 @@ class Session:
         call: CallOptions,
         credentials: Mapping[str, str] | None,
     ) -> AsyncGenerator[StreamingResponse, None]:
-        """Send a request once and yield the response before its body."""
+        """Send a request once and yield the response before its body.
+
+        The body of an error is read first, up to 64 KiB, with a limit for the whole of it.
+        """
+        loop, session = asyncio.get_running_loop(), self._aiohttp
+        if session is None or self._loop is not loop:
+            session = self._open(loop)
+        idle, _ = _time_limits(options, call, None)
+        deadline = self._watchdog.start(idle, loop)
+        response: aiohttp.ClientResponse | None = None
         try:
-            response = await self._respond(request, options, call, credentials, is_streamed=True)
-        except FAILURES as error:
-            raise self._failure(request, error, began=False) from shown_cause(error)
-        try:
-            yield StreamingResponse(
-                status=response.status,
-                headers=response.headers,
-                chunks=self._chunks(request, response),
-            )
+            try:
+                response = await self._respond(
+                    session, request, options, call, credentials, deadline, is_streamed=True
+                )
+                chunks = self._chunks(request, response)
+                if response.status >= 300:
+                    chunks = await _error_body(chunks, deadline, idle)
+            except asyncio.CancelledError as error:
+                if deadline is None or not deadline.is_ours():
+                    raise
+                raise too_slow(self._title(request), request, began=response is not None) from error
+            finally:
+                self._watchdog.stop(deadline)
+            yield StreamingResponse(status=response.status, headers=response.headers, chunks=chunks)
         finally:
-            # Not released to the pool: the rest of the body would have to be read first.
-            response.close()
+            if response is not None:
+                # Not released to the pool: the rest of the body would have to be read first.
+                response.close()
 
     async def _chunks(
         self, request: Request, response: aiohttp.ClientResponse
     ) -> AsyncGenerator[bytes, None]:
+        decoder = BodyDecoder(response.headers)
         try:
             async for chunk in response.content.iter_any():
-                yield chunk
+                for piece in decoder.decode(chunk):
+                    yield piece
+            decoder.finish()
         except FAILURES as error:
-            raise self._failure(request, error, began=True) from shown_cause(error)
+            sent = response.request_info.headers
+            raise self._failure(request, error, sent, began=True) from shown_cause(error)
 
     async def _respond(
         self,
+        session: aiohttp.ClientSession,
         request: Request,
         options: Options,
         call: CallOptions,
         credentials: Mapping[str, str] | None,
+        deadline: Deadline | None,
         *,
         is_streamed: bool = False,
     ) -> aiohttp.ClientResponse:
-        session = self._aiohttp or self._open()
         url = self._url(request.target)
         headers, body = request.headers, request.body
-        data: bytes | UploadBody | None
+        data: bytes | UploadBody | None = None
         if isinstance(body, Upload):
             headers = {**(headers or {}), **body.headers}
-            data = UploadBody(body)
         else:
             data = body
         if call.cookies:
@@ -224,6 +281,8 @@ class Session:
         if credentials is not None:
             headers = {**(headers or {}), **credentials}
         for _ in range(_MAX_REDIRECTS + 1):
+            if isinstance(body, Upload):
+                data = UploadBody(body, deadline, options.timeout.read)
             try:
                 response = await session.request(
                     request.method,
@@ -231,14 +290,15 @@ class Session:
                     data=data,
                     headers=headers,
                     allow_redirects=False,
-                    timeout=_timeout(options.timeout, is_streamed or isinstance(body, Upload)),
+                    timeout=_timeout(options.timeout, is_streamed),
                     proxy_headers=self._proxy_headers or None,
                 )
-            except FAILURES:
+            except FAILURES as error:
                 if isinstance(data, UploadBody) and data.problem is not None:
                     raise data.problem from data.problem.__cause__
-                raise
-            if response.status not in _REDIRECTS:
+                sent = {**self._headers, **(headers or {})}
+                raise self._failure(request, error, sent, began=False) from shown_cause(error)
+            if response.status >= 200 and response.status not in _REDIRECTS:
                 return response
             response.close()
             url = URL(self._redirected(request, str(url), response), encoded=True)
@@ -254,33 +314,63 @@ class Session:
         return self._base.with_path(self._prefix + target, encoded=True)
 
     def _redirected(self, request: Request, url: str, response: aiohttp.ClientResponse) -> str:
-        location = response.headers.get("Location", "")
-        shown = partial(excerpt_without, response.request_info, request)
+        came = f"{self._title(request)} returned {response.status}"
+        if response.status not in _REDIRECTS:
+            raise DecodeError(
+                f"{came}, but no other protocol was asked for; check the server's address, and the "
+                "proxy in front of it"
+            )
+        location = response.headers.get("Location", "").strip()
+        if not location:
+            raise RedirectRefusedError(
+                f"{came} without a Location header; check the server's address, and the proxy in "
+                "front of it"
+            )
         try:
             target = urljoin(url, location)
             origin = origin_of(target)
         except ValueError:
             target = origin = ""
-        if origin != self.origin or not location:
+        sent = response.request_info.headers
+        if origin != self.origin:
+            raise self._refused(came, shown(request, sent, origin))
+        if request.method not in {"GET", "HEAD"} and response.status not in _SAME_REQUEST:
             raise RedirectRefusedError(
-                f"{self._title(request)} returned {response.status} and redirects to "
-                f"{shown(origin) or 'no valid address'}; not followed, because credentials never "
-                "go to another origin. If that is your server, use its address"
-            )
-        keeps_body = response.status in {307, 308} and not isinstance(request.body, Upload)
-        if request.method not in {"GET", "HEAD"} and not keeps_body:
-            raise RedirectRefusedError(
-                f"{self._title(request)} returned {response.status} and redirects to "
-                f"{shown(target.partition('?')[0])}; not followed, because a redirect may lose the "
-                "body. Use that address"
+                f"{came} and redirects to {shown(request, sent, target.partition('?')[0])}; not "
+                "followed, because this redirect may lose the method and the body. Use that address"
             )
         return target
+
+    def _refused(self, came: str, origin: str) -> RedirectRefusedError:
+        """Return the error of a redirect to another origin, with the address to use."""
+        here, there = urlsplit(self.origin), urlsplit(origin)
+        if (here.scheme, there.scheme, here.hostname) == ("http", "https", there.hostname):
+            address = origin + urlsplit(self.server).path
+            setting = f" (set {self.variable}={address})" if self.variable else ""
+            error = RedirectRefusedError(
+                f"{came} and redirects to https; not followed, because each call would send the "
+                f"credentials unencrypted first. Use the address {address}{setting}, and consider "
+                "replacing the credentials that have been sent"
+            )
+            error.address = address
+            return error
+        return RedirectRefusedError(
+            f"{came} and redirects to {origin or 'no valid address'}; not followed, because "
+            "credentials never go to another origin. If that is your server, use its address"
+        )
 
     def _title(self, request: Request) -> str:
         return f"{request.method} {self.api_root}{request.path}"
 
-    def _failure(self, request: Request, error: BaseException, *, began: bool) -> Exception:
-        return failure(self._title(request), request, error, self._proxy, began=began)
+    def _failure(
+        self, request: Request, error: BaseException, sent: Mapping[str, str], *, began: bool
+    ) -> Exception:
+        if self._closed:
+            return ClientClosedError(
+                f"{self._title(request)}: the client was closed during the call; if it was sent, "
+                "the server may have acted on it"
+            )
+        return failure(self._title(request), request, error, self._proxy, sent, began=began)
 
 
 def _environment_proxy(url: str) -> str | None:
@@ -292,12 +382,9 @@ def _environment_proxy(url: str) -> str | None:
 
 
 def _time_limits(
-    options: Options, request: Request, call: CallOptions, remaining: float | None
+    options: Options, call: CallOptions, remaining: float | None
 ) -> tuple[float | None, float | None]:
     """Return the seconds between two chunks, and for the whole attempt."""
-    if isinstance(request.body, Upload):
-        # Left to aiohttp's timer between two reads, which starts when the body has been sent.
-        return None, None
     timeout = options.timeout
     idle = timeout.read
     if call.wait_seconds and idle is not None:
@@ -312,7 +399,7 @@ def _minimum(one: float | None, other: float | None) -> float | None:
 
 
 @lru_cache(maxsize=64)
-def _timeout(timeout: Timeout, is_transfer: bool) -> aiohttp.ClientTimeout:
+def _timeout(timeout: Timeout, is_streamed: bool) -> aiohttp.ClientTimeout:
     """Return the time limits that aiohttp itself watches."""
     # Without a connection nothing was sent, and the error must say so, however short the time for
     # a response is.
@@ -321,5 +408,24 @@ def _timeout(timeout: Timeout, is_transfer: bool) -> aiohttp.ClientTimeout:
         total=None,
         connect=connect,
         sock_connect=connect,
-        sock_read=timeout.read if is_transfer else None,
+        sock_read=timeout.read if is_streamed else None,
     )
+
+
+async def _error_body(
+    chunks: AsyncGenerator[bytes, None], deadline: Deadline | None, seconds: float | None
+) -> AsyncGenerator[bytes, None]:
+    """Read the body of an error, up to 64 KiB, and return an iterator over what was read."""
+    if deadline is not None and seconds is not None:
+        deadline.extend(seconds)
+    body = b""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > _MAX_ERROR_BODY:
+                break
+    return _once(body)
+
+
+async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body

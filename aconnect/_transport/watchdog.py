@@ -25,6 +25,11 @@ class Deadline:
         self.expired = False
         self._cancelling = task.cancelling()
 
+    def extend(self, seconds: float) -> None:
+        """Expire this many seconds from now, which is later than before."""
+        # So the timer that is set suffices.
+        self.expires = self.task.get_loop().time() + seconds
+
     def is_ours(self) -> bool:
         """Return True, and undo the cancellation, if only the watchdog cancelled the task."""
         return self.expired and self.task.uncancel() <= self._cancelling
@@ -37,11 +42,10 @@ class TimeoutWatchdog:
         self._deadlines: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, seconds: float | None) -> Deadline | None:
+    def start(self, seconds: float | None, loop: asyncio.AbstractEventLoop) -> Deadline | None:
         """Start to watch the running task; None if there is no limit."""
         if seconds is None:
             return None
-        loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
         if task is None:
             return None

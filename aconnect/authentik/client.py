@@ -28,6 +28,8 @@ class Client(BaseClient):
     connection_tokens: Final = resource(ConnectionTokens)
     endpoints: Final = resource(Endpoints)
 
+    _address = ("AUTHENTIK_URL", API)
+
     def __init__(
         self,
         base_url: str | None = None,

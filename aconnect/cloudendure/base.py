@@ -12,7 +12,7 @@ from aconnect._core.model import Model
 if TYPE_CHECKING:
     from aconnect.cloudendure.client import Client
 
-_LATEST: Final = "/api/latest"
+LATEST: Final = "/api/latest"
 _ENTRY_POINT: Final = re.compile(r"/api(/latest|/v[0-9]+)?$")
 
 
@@ -22,7 +22,7 @@ def api_root(address: str) -> str:
     entry_point = _ENTRY_POINT.search(address)
     if entry_point is not None and entry_point[1]:
         return address
-    return console(address) + _LATEST
+    return console(address) + LATEST
 
 
 def console(address: str) -> str:

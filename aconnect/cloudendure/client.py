@@ -17,7 +17,7 @@ from aconnect._transport.options import Connection, options_of
 from aconnect._transport.pipeline import record_responses
 from aconnect._transport.signin import Credentials, SignIn
 from aconnect.cloudendure.accounts import Accounts
-from aconnect.cloudendure.base import api_root, console
+from aconnect.cloudendure.base import LATEST, api_root, console
 from aconnect.cloudendure.dialect import CloudEndureDialect
 from aconnect.cloudendure.machines import Machines
 from aconnect.cloudendure.projects import Projects
@@ -40,6 +40,8 @@ class Client(BaseClient):
     machines: Final = resource(Machines)
     users: Final = resource(Users)
     session: Final = resource(Session)
+
+    _address = ("CLOUDENDURE_BASE_URL", LATEST)
 
     def __init__(
         self,

@@ -71,6 +71,8 @@ class Client(BaseClient):
     examples: Final = resource(Examples)
     experimental: Final = resource(Experimental)
 
+    _address = ("CONNECT_SERVER", API)
+
     def __init__(
         self,
         url: str | None = None,
@@ -143,6 +145,9 @@ class Client(BaseClient):
         self, call: Callable[P, Coroutine[Any, Any, object]], *args: P.args, **kwargs: P.kwargs
     ) -> bool:
         """Delete something; return True if deleted, False if it did not exist.
+
+        If the object was gone when the call was retried, the result is True: an earlier attempt
+        deleted it, or somebody else did in the meantime. Nobody can tell the two apart.
 
         `await client.ensure_deleted(client.content.delete, guid)`, or a bound object's method:
         `await client.ensure_deleted(item.delete)`. Only Connect's own errors for missing objects

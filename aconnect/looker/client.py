@@ -14,7 +14,7 @@ from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, options_of
 from aconnect._transport.signin import Credentials, SignIn
 from aconnect.errors import DecodeError
-from aconnect.looker.address import api_root
+from aconnect.looker.address import API, api_root
 from aconnect.looker.dialect import LookerDialect
 from aconnect.looker.ensure import RoleChange, ensure_role
 from aconnect.looker.roles import Roles
@@ -36,6 +36,8 @@ class Client(BaseClient):
     permission_sets: Final = resource(PermissionSets)
     permissions: Final = resource(Permissions)
     session: Final = resource(Session)
+
+    _address = ("LOOKERSDK_BASE_URL", API)
 
     def __init__(
         self,

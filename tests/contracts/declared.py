@@ -34,7 +34,6 @@ from tests.contracts.table import Field, Kind, Type, placeholders
 _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
     str: (Kind("string"),),
     datetime: (Kind("string", "date-time"),),
-    LogTime: (Kind("string", "date-time"),),
     bytes: (Kind("string", "binary"),),
     Upload: (Kind("string", "binary"),),
     bool: (Kind("boolean"),),
@@ -152,6 +151,8 @@ def type_of(hint: Any) -> Type:
         members = [type_of(one) for one in arguments if one not in {NoneType, msgspec.UnsetType}]
         kinds = dict.fromkeys(kind for member in members for kind in member.kinds)
         return Type(tuple(kinds), NoneType in arguments or any(m.nullable for m in members))
+    if hint == LogTime:
+        return type_of(datetime)
     if origin in {Annotated, Required, NotRequired}:
         return type_of(arguments[0])
     if origin is Literal:

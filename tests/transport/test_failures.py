@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aconnect import Client, Limits, RetryPolicy, Timeout, errors
+from aconnect._core.message import CallOptions, Request
 from aconnect._transport.clock import SYSTEM_CLOCK
 from aconnect.testing import FakeConnect, faults
 
@@ -222,6 +223,22 @@ def test_arguments_that_become_headers_checked(name):
     arguments: dict[str, Any] = {"api_key": "k", name: "a\r\nEvil: b"}
     with pytest.raises(errors.InvalidArgumentError, match="line break"):
         Client("http://localhost", **arguments)
+
+
+@pytest.mark.parametrize("value", ["a\r\nEvil: b", "a\0b", "a\x7fb"])
+@pytest.mark.parametrize("name", ["cookies", "credentials"])
+async def test_headers_of_one_call_checked(client, server, name, value):
+    """The same for headers of a single call; the value is not repeated, and nothing is sent."""
+    call = (
+        CallOptions(cookies=value)
+        if name == "cookies"
+        else CallOptions(credentials={"Authorization": value})
+    )
+    request = Request(operation="x", method="GET", target="/v1/user")
+    with pytest.raises(errors.InvalidArgumentError, match="cannot be sent") as caught:
+        await client.channel.send(request, call)
+    assert value not in str(caught.value)
+    assert not server.requests
 
 
 @pytest.mark.parametrize("name", ["authorization", "AUTHORIZATION", "Accept", "user-agent"])

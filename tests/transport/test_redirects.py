@@ -2,7 +2,7 @@
 
 import pytest
 
-from aconnect import errors
+from aconnect import authentik, cloudendure, errors, looker
 from aconnect.testing import FakeConnect, faults
 
 
@@ -48,28 +48,100 @@ async def test_other_origin_refused(client, server, call, code):
 
 
 @pytest.mark.parametrize("code", [307, 308])
-async def test_post_followed(client, server, code):
-    """A redirect that keeps method and body by definition is followed within the origin."""
-    server.script(faults.redirect("/__api__/v1/groups", code), on="POST /v1/elsewhere")
-    await client.request("POST", "/v1/elsewhere", json={"name": "x"})
-    assert [request.method for request in server.requests] == ["POST", "POST"]
-    assert server.requests[1].json() == {"name": "x"}
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_method_and_body_kept(client, server, code, method):
+    """307 and 308 keep the method and the body, so they are followed for every method."""
+    server.script(faults.redirect("/__api__/v1/groups", code), faults.status(200, body={}))
+    await client.request(method, "/v1/elsewhere", json={"name": "x"})
+    assert [(r.method, r.path, r.body) for r in server.requests] == [
+        (method, "/v1/elsewhere", b'{"name":"x"}'),
+        (method, "/v1/groups", b'{"name":"x"}'),
+    ]
+
+
+@pytest.mark.parametrize("code", [307, 308])
+async def test_redirected_upload(client, server, archive, tmp_path, code):
+    """A redirected upload is sent again from its beginning."""
+    path = tmp_path / "bundle.tar.gz"
+    path.write_bytes(archive)
+    item = await client.content.create(name="item")
+    server.script(faults.redirect(f"/__api__/v1/content/{item.guid}/bundles?x=1", code))
+    assert (await item.bundles.create(path)).size == len(archive)
+    assert [r.body for r in server.requests[1:]] == [archive, archive]
 
 
 @pytest.mark.parametrize("code", [301, 302, 303])
-async def test_post_not_followed(client, server, code):
-    """Other methods follow no redirect, which would lose the body; the error names the target."""
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+async def test_method_may_be_lost(client, server, code, method):
+    """Other redirects may change the method; they are not followed, and the target is named."""
     server.script(faults.redirect("/__api__/v1/other?secret=1", code))
     with pytest.raises(errors.RedirectRefusedError, match="/v1/other") as caught:
-        await client.groups.create(name="x")
+        await client.request(method, "/v1/groups", json={})
     assert "secret" not in str(caught.value)
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("call", ["me", "create", "stream"])
+async def test_redirect_to_https(client, server, call):
+    """A redirect to https on the same host is refused; the error has the address to set."""
+    server.script(faults.redirect("https://127.0.0.1:8443/__api__/v1/user", 301))
+    with pytest.raises(errors.RedirectRefusedError) as caught:  # noqa: PT012  ways to call
+        match call:
+            case "me":
+                await client.me()
+            case "create":
+                await client.groups.create(name="x")
+            case "stream":
+                async with client.stream(client.users.me):
+                    pass
+    assert caught.value.address == "https://127.0.0.1:8443"
+    assert "unencrypted" in str(caught.value)
+    assert "(set CONNECT_SERVER=https://127.0.0.1:8443)" in str(caught.value)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("service", ["looker", "authentik", "cloudendure"])
+async def test_address_to_set_for_other_services(raw_server, stack, service):
+    """The error names the variable of the service, and the address as users write it."""
+
+    async def handler(reader, writer):
+        await server.head(reader)
+        writer.write(
+            b"HTTP/1.1 308 X\r\nLocation: https://127.0.0.1/x\r\nContent-Length: 0\r\n\r\n"
+        )
+
+    server = await raw_server(handler)
+    client, variable = {
+        "looker": (looker.Client(server.url, "id", "secret"), "LOOKERSDK_BASE_URL"),
+        "authentik": (authentik.Client(server.url, "token"), "AUTHENTIK_URL"),
+        "cloudendure": (
+            cloudendure.Client(user_api_token="token", base_url=server.url),
+            "CLOUDENDURE_BASE_URL",
+        ),
+    }[service]
+    await stack.enter_async_context(client)
+    with pytest.raises(errors.RedirectRefusedError, match=f"{variable}=https://127.0.0.1\\)"):
+        await client.request("GET", "/x")
+
+
+@pytest.mark.parametrize("header", [b"", b"Location:\r\n", b"Location:  \r\n"])
+async def test_no_location(connect, raw_server, header):
+    """A redirect without a Location is reported as such."""
+
+    async def handler(reader, writer):
+        await server.head(reader)
+        writer.write(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n" + header + b"\r\n")
+
+    server = await raw_server(handler)
+    client = await connect(server.url)
+    with pytest.raises(errors.RedirectRefusedError, match="302 without a Location"):
+        await client.me()
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize(
     "location",
     [
-        "",
         "ftp://127.0.0.1/",
         "javascript:x",
         "//evil.example.com/",
@@ -80,7 +152,7 @@ async def test_post_not_followed(client, server, code):
 )
 async def test_odd_locations(client, server, location):
     """A Location that is not an address within the origin is refused as well."""
-    server.script(faults.Redirect(location or " "))
+    server.script(faults.redirect(location))
     with pytest.raises(errors.RedirectRefusedError):
         await client.me()
     assert len(server.requests) == 1
