@@ -25,7 +25,14 @@ from aconnect._core.retry import RetryPolicy, is_refusal
 from aconnect._core.text import one_line
 from aconnect._transport.limiter import Limiter
 from aconnect._transport.retrying import RetryLoop
-from aconnect.errors import AconnectError, ApiError, Attempt, DeadlineExceededError
+from aconnect.errors import (
+    AconnectError,
+    ApiError,
+    Attempt,
+    ConnectionFailedError,
+    ConnectTimeoutError,
+    DeadlineExceededError,
+)
 
 T = TypeVar("T")
 
@@ -71,6 +78,8 @@ class Call(Generic[T]):
         self._number = next(_CALLS)
         self._failed: list[Attempt] = []
         self._keeps_place = True
+        self._may_be_done = False
+        """Whether the server may have carried out an earlier attempt."""
 
     @property
     def attempts(self) -> int:
@@ -137,6 +146,7 @@ class Call(Generic[T]):
             if (
                 isinstance(error, ApiError)
                 and self.request.deletes
+                and self._may_be_done
                 and not error.signing_in
                 and self.dialect.is_gone(error)
             ):
@@ -165,6 +175,8 @@ class Call(Generic[T]):
             self.refusals += 1
         else:
             self.failures += 1
+            if not isinstance(failure, ConnectionFailedError | ConnectTimeoutError):
+                self._may_be_done = True
         attempt, elapsed = self.attempts, self.elapsed()
         self._notify(
             lambda: AttemptFailed(

@@ -146,8 +146,9 @@ class Client(BaseClient):
     ) -> bool:
         """Delete something; return True if deleted, False if it did not exist.
 
-        If the object was gone when the call was retried, the result is True: an earlier attempt
-        deleted it, or somebody else did in the meantime. Nobody can tell the two apart.
+        If the response to an earlier attempt was lost and the object is gone when the call is
+        retried, the result is True: that attempt deleted it, or somebody else did in the meantime.
+        Nobody can tell the two apart.
 
         `await client.ensure_deleted(client.content.delete, guid)`, or a bound object's method:
         `await client.ensure_deleted(item.delete)`. Only Connect's own errors for missing objects

@@ -209,6 +209,18 @@ async def test_deleting_twice(client, server):
         await group.delete()
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_deleted_by_somebody_else(client, server, status):
+    """A DELETE that was refused has deleted nothing, so a 404 on the retry is raised."""
+    group = await client.groups.create(name="x")
+    await group.delete()
+    server.script(faults.status(status), on="DELETE *")
+    with pytest.raises(errors.NotFoundError):
+        await group.delete()
+    server.script(faults.status(status), on="DELETE *")
+    assert not await client.ensure_deleted(group.delete)
+
+
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 413, 422, 501])
 async def test_final_responses(client, server, code):
     """A response that waiting cannot change is raised at once."""
