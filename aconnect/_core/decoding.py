@@ -3,11 +3,14 @@
 A value that does not match its field is dropped and logged; the rest of the response is kept. For
 example, a recorded server sends `2006-01-02T15:04:05Z07:00` as a time. Such a response is decoded a
 second time, slowly, without the invalid values.
+
+What decoding costs is bounded as well: the number of objects, and that of invalid values.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -19,7 +22,7 @@ from msgspec import Struct
 from aconnect._core.guards import is_dict, is_list
 from aconnect._core.message import Response
 from aconnect._core.model import Confidential, union_members
-from aconnect.errors import DecodeError
+from aconnect.errors import BodyTooLargeError, DecodeError
 
 logger = logging.getLogger("aconnect")
 
@@ -29,17 +32,54 @@ _HTML: Final = (
     "check the address and whether the key reaches the server"
 )
 
-FAILURES: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+class TooManyObjectsError(Exception):
+    """A small body that would fill the memory with objects."""
+
+
+FAILURES: Final = (
+    msgspec.DecodeError,
+    UnicodeDecodeError,
+    RecursionError,
+    TooManyObjectsError,
+)
 """What decoders raise for a response that they cannot decode."""
+
+# An empty object of three bytes becomes a model of 500; those of real lists have 100 and more.
+_FREE_OBJECTS: Final = 250_000
+_BYTES_PER_OBJECT: Final = 64
+# It matches text without an end too, or looking for the end would take quadratic time.
+_TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+# A failed conversion takes some microseconds, and the event loop stands still for all of them.
+_MAX_FAILED: Final = 250_000
 
 encode = msgspec.json.Encoder().encode
 """Write a body as JSON."""
 
 
 @cache
-def decoder_for(type_: Any) -> msgspec.json.Decoder[Any]:
+def decoder_for(type_: Any) -> Callable[[bytes], Any]:
     """Return the one decoder for a type; created on first use because that is not cheap."""
-    return msgspec.json.Decoder(type_)
+    decode = msgspec.json.Decoder(type_).decode
+
+    def bounded(body: bytes) -> Any:
+        # In a smaller one, there is no room for too many.
+        if len(body) > 2 * _FREE_OBJECTS:
+            _count_objects(body)
+        return decode(body)
+
+    return bounded
+
+
+def _count_objects(body: bytes) -> None:
+    """Raise if a body has too many objects and arrays."""
+    most = _FREE_OBJECTS + len(body) // _BYTES_PER_OBJECT
+    # First all such characters, which is fast; those in text are left out only if need be.
+    if body.count(b"{") + body.count(b"[") > most:
+        rest = _TEXT.sub(b"", body)
+        count = rest.count(b"{") + rest.count(b"[")
+        if count > most:
+            raise TooManyObjectsError(f"{count} objects and arrays in {len(body)} bytes")
 
 
 class Envelope(Struct):
@@ -53,7 +93,7 @@ def decode(response: Response, type_: Any, call: str, redact: Callable[[str], st
     repeat.
     """
     try:
-        return decoder_for(type_).decode(response.body)
+        return decoder_for(type_)(response.body)
     except FAILURES as error:
         return decode_leniently(response, type_, call, redact, error)
 
@@ -70,6 +110,11 @@ def decode_leniently(
         if isinstance(error, msgspec.ValidationError):
             return _decode_without_misfits(response.body, type_, call)
         raise error
+    except TooManyObjectsError as bomb:
+        raise BodyTooLargeError(
+            f"{call} returned {bomb}, which would take too much memory; if you expect that, stream "
+            "the response"
+        ) from bomb
     except msgspec.ValidationError as invalid:
         raise DecodeError(
             f"{call} returned JSON that does not match the expected schema: {invalid}",
@@ -111,20 +156,39 @@ def describe(response: Response, *, quote: bool = True) -> str:
 
 
 def _decode_without_misfits(body: bytes, type_: Any, call: str) -> Any:
-    misfits: Counter[str] = Counter()
+    misfits = _Misfits(call)
     value = _convert(msgspec.json.decode(body), type_, "", misfits)
     # Paths and not values: those may be private.
-    for path, times in (+misfits).items():
+    for path, times in (+misfits.dropped).items():
         logger.warning("dropped from %s, %d times: the invalid value of %s", call, times, path)
     return value
 
 
-def _convert(data: Any, type_: Any, path: str, misfits: Counter[str]) -> Any:
+class _Misfits:
+    """What did not match in one response."""
+
+    def __init__(self, call: str) -> None:
+        self._call = call
+        self._failed = 0
+        self.dropped: Counter[str] = Counter()
+        """How often a value was dropped, by its path."""
+
+    def add_failed(self) -> None:
+        """Count a failed conversion; raise if there are too many."""
+        self._failed += 1
+        if self._failed > _MAX_FAILED:
+            raise DecodeError(
+                f"{self._call} returned JSON of which too much does not match the expected schema"
+            )
+
+
+def _convert(data: Any, type_: Any, path: str, misfits: _Misfits) -> Any:
     """Convert plain values without the invalid ones; each value is visited once per level."""
     try:
         # A number in quotes is a number; but a number is no time.
         return msgspec.convert(data, type_, strict=not isinstance(data, str))
     except msgspec.ValidationError:
+        misfits.add_failed()
         for choice in union_members(type_):
             origin = get_origin(choice) or choice
             if origin is list and data is None:
@@ -138,21 +202,29 @@ def _convert(data: Any, type_: Any, path: str, misfits: Counter[str]) -> Any:
         raise
 
 
-def _convert_struct(data: dict[str, Any], type_: Any, path: str, misfits: Counter[str]) -> Any:
+def _convert_struct(data: dict[str, Any], type_: Any, path: str, misfits: _Misfits) -> Any:
     origin = get_origin(type_) or type_
+    known = _fields_of(type_)
     fields: dict[str, Any] = {}
-    for field in msgspec.structs.fields(type_):
-        if field.encode_name not in data:
+    for key, value in data.items():
+        if key not in known:
             continue
-        inner = f"{path}.{field.encode_name}"
+        field = known[key]
+        inner = f"{path}.{key}"
         try:
-            fields[field.name] = _convert(data[field.encode_name], field.type, inner, misfits)
+            fields[field.name] = _convert(value, field.type, inner, misfits)
         except msgspec.ValidationError:
             if issubclass(origin, Envelope):
                 raise
             # A null means no more than a missing field.
-            misfits[inner] += data[field.encode_name] is not None
+            misfits.dropped[inner] += value is not None
     try:
         return origin(**fields)
     except TypeError as error:
         raise msgspec.ValidationError(str(error)) from error
+
+
+@cache
+def _fields_of(type_: Any) -> dict[str, Any]:
+    """Return the fields by their names in JSON; to look them up takes longer than many rows."""
+    return {field.encode_name: field for field in msgspec.structs.fields(type_)}
