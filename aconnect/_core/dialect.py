@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from aconnect._core.decoding import FAILURES, decoder_for
 from aconnect._core.message import Request, Response
 from aconnect._core.redaction import Secret, redact, redact_all
 from aconnect.errors import (
@@ -56,7 +57,11 @@ class Dialect:
     """Query parameters whose values may be logged: they only page or filter by time."""
 
     def parse(self, response: Response) -> ErrorBody | None:
-        """Parse the service's own error body; return None if this is not one."""
+        """Parse the service's own error body; return None if this is not one.
+
+        A ValueError or RecursionError means that it cannot be parsed, for example because it is
+        nested too deeply.
+        """
         return None
 
     def error_class(
@@ -91,19 +96,29 @@ class Dialect:
         self, request: Request, response: Response, api_root: str, secrets: Sequence[Secret] = ()
     ) -> ApiError:
         """Return the error for an unsuccessful response."""
-        body = self.parse(response)
+        body = self._parse(response, secrets)
         error_class = self.error_class(request, response, body)
         message = body.message if body is not None else foreign_text(response)
         return error_class(
             redact(message, secrets)[:_MAX_MESSAGE],
             status=response.status,
             code=body.code if body is not None else None,
-            payload=redact_all(body.payload, secrets) if body is not None else None,
+            payload=body.payload if body is not None else None,
             method=request.method,
             url=api_root + request.path,
             hint=self.hint(request, error_class, body),
             retry_after=response.headers.get("Retry-After"),
         )
+
+    def _parse(self, response: Response, secrets: Sequence[Secret]) -> ErrorBody | None:
+        """Parse an error body, without secrets; the status decides if that is impossible."""
+        try:
+            body = self.parse(response)
+            if body is None:
+                return None
+            return msgspec.structs.replace(body, payload=redact_all(body.payload, secrets))
+        except (ValueError, RecursionError):
+            return None
 
 
 def json_object(response: Response) -> dict[str, Any] | None:
@@ -111,9 +126,10 @@ def json_object(response: Response) -> dict[str, Any] | None:
     if not response.body.lstrip().startswith(b"{"):
         return None
     try:
-        return msgspec.json.decode(response.body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        data: dict[str, Any] = decoder_for(dict[str, Any])(response.body)
+    except FAILURES:
         return None
+    return data
 
 
 def foreign_text(response: Response) -> str:
