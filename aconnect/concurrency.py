@@ -22,7 +22,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, cast, overload
 import anyio
 from msgspec import Struct
 
-from aconnect._client.lazy import LazySequence
+from aconnect._client.lazy import LazySequence, wait_for_end
 from aconnect._core.arguments import no_text
 from aconnect.errors import InvalidArgumentError
 
@@ -45,7 +45,8 @@ class Outcome(Struct, Generic[I, T], frozen=True):
 
     item: I
     value: T | None = None
-    error: Exception | None = None
+    error: Exception | asyncio.CancelledError | None = None
+    """A `CancelledError` if the item's own work was cancelled, not the caller."""
 
     @property
     def ok(self) -> bool:
@@ -89,8 +90,8 @@ def amap(
     """Call a coroutine function on every item, up to `limit` at once.
 
     Results are in the order of the items, or as completed with `ordered=False`. A failure is raised
-    and stops the rest; with `errors="collect"`, every item returns an `Outcome`. Items are consumed
-    one by one, so they can be infinite.
+    and stops the rest; with `errors="collect"`, every item returns an `Outcome`. A call whose own
+    work was cancelled has failed. Items are consumed one by one, so they can be infinite.
 
     Raises:
         InvalidArgumentError: An argument is invalid; raised at once.
@@ -141,7 +142,8 @@ class _Run(Generic[I, T]):
             worker.add_done_callback(self._ended)
 
     async def _work(self) -> None:
-        while True:
+        worker = cast("asyncio.Task[None]", asyncio.current_task())
+        while not worker.cancelling():
             await self._places.acquire()
             async with self._turn:
                 try:
@@ -150,15 +152,18 @@ class _Run(Generic[I, T]):
                     return
             try:
                 outcome: Outcome[I, T] = Outcome(item, value=await self._func(item))
-            except Exception as error:  # noqa: BLE001  it belongs to this item
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  of this item
                 outcome = Outcome(item, error=error)
-            self._done.put_nowait((number, outcome))
+            if not worker.cancelling():
+                self._done.put_nowait((number, outcome))
+        # The worker itself was cancelled, and the call may have suppressed that.
+        raise asyncio.CancelledError
 
     def _ended(self, worker: asyncio.Task[None]) -> None:
         self._running -= 1
         if worker.cancelled():
-            # Not cancelled by us, or this would not be read: the function raised it.
-            self._done.put_nowait(asyncio.CancelledError("an item's call was cancelled"))
+            # Not cancelled by us, or this would not be read.
+            self._done.put_nowait(asyncio.CancelledError("a worker of amap() was cancelled"))
         elif (error := worker.exception()) is not None:
             self._done.put_nowait(error)
         elif not self._running:
@@ -175,26 +180,13 @@ class _Run(Generic[I, T]):
             for worker in self._workers:
                 worker.cancel()
             try:
-                await _wait_for_end(self._workers)
+                await wait_for_end(self._workers)
             finally:
                 await self._source.aclose()
 
     def taken(self) -> None:
         """Start another item: the consumer has taken one outcome."""
         self._places.release()
-
-
-async def _wait_for_end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Wait until tasks have ended, even if this one is cancelled (again) meanwhile."""
-    cancelled: asyncio.CancelledError | None = None
-    pending = set(tasks)
-    while pending:
-        try:
-            _, pending = await asyncio.wait(pending)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
 
 
 async def _outcomes(
@@ -212,6 +204,9 @@ async def _outcomes(
     async with aclosing(run_.completed()) as completed:
         async for number, outcome in completed:
             if outcome.error is not None and stop_at_error:
+                if isinstance(outcome.error, asyncio.CancelledError):
+                    # The caller was not cancelled, so say what was.
+                    raise asyncio.CancelledError("an item's call was cancelled") from outcome.error
                 raise outcome.error
             finished += 1
             if progress is not None:

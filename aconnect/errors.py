@@ -28,8 +28,8 @@
     │   └── RedirectRefusedError      a redirect that is not followed, such as to another origin
     ├── DecodeError                   a response that the operation does not return
     │   └── BodyTooLargeError         a response larger than the client accepts
-    ├── PageLoopError                 a cursor was returned twice: paging would never end
-    ├── ResumeError                   a resume token of another query
+    ├── PageLoopError                 a cursor came twice, or only empty pages: no end
+    ├── ResumeError                   a resume token that does not fit (any more)
     ├── FileError                     a file could not be written or read (also an OSError)
     └── TaskError                     following a task or a job
         ├── TaskFailedError           it ended with an error
@@ -276,15 +276,15 @@ class DecodeError(AconnectError):
 
 
 class BodyTooLargeError(DecodeError):
-    """The decompressed response is larger than the client accepts."""
+    """The response is larger than the client accepts, or has too many objects for its size."""
 
 
 class PageLoopError(AconnectError):
-    """A cursor was returned twice, so paging would never end."""
+    """A cursor was returned twice, or only empty pages, so paging would never end."""
 
 
 class ResumeError(AconnectError, ValueError):
-    """A resume token is damaged, or belongs to another query or server."""
+    """A resume token is damaged, of another query or server, or its page has moved since."""
 
 
 class FileError(AconnectError, OSError):

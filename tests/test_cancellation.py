@@ -6,14 +6,17 @@ before that.
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from contextlib import aclosing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from aconnect import Client, Limits, errors
+from aconnect._client.paged import fetch_ahead
 from aconnect.concurrency import amap
 from aconnect.connect.content.bundles import archive_upload
 from aconnect.testing import BuildScript, FakeConnect, Seed, VirtualClock, faults
@@ -315,12 +318,98 @@ async def test_an_item_that_is_cancelled_is_not_lost(ordered: bool, errors_: Any
             await inner
         return number
 
-    got: list[object] = []
-    with pytest.raises(asyncio.CancelledError):  # noqa: PT012  what came before it counts
-        async with asyncio.timeout(5):
-            async for value in amap(work, range(6), limit=2, ordered=ordered, errors=errors_):
-                got.append(value)  # noqa: PERF401  as above
-        # Without an error, no result may be missing.
-        assert len(got) == 6
-        raise asyncio.CancelledError
+    async with asyncio.timeout(5):
+        if errors_ == "raise":
+            with pytest.raises(asyncio.CancelledError):
+                await amap(work, range(6), limit=2, ordered=ordered)
+        else:
+            outcomes = await amap(work, range(6), limit=2, ordered=ordered, errors="collect")
+            assert sorted(outcome.item for outcome in outcomes) == list(range(6))
+            assert [outcome.item for outcome in outcomes if not outcome.ok] == [2]
+    assert not _left_tasks()
+
+
+class Rows:
+    """Endless rows whose source takes some turns of the event loop to close."""
+
+    def __init__(self) -> None:
+        self.is_closed = False
+
+    async def _rows(self) -> AsyncGenerator[int, None]:
+        try:
+            for number in count():
+                await asyncio.sleep(0)
+                yield number
+        finally:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            self.is_closed = True
+
+    def ahead(self) -> AsyncGenerator[int, None]:
+        """Return the rows, fetched ahead."""
+        return fetch_ahead(self._rows(), 2)
+
+
+@pytest.mark.parametrize("turns", range(12))
+@pytest.mark.parametrize("mapped_", [True, False])
+async def test_cancelled_again_while_closing(mapped_: bool, turns: int) -> None:
+    """However often it is cancelled, it ends after its source, and leaves no task behind."""
+    rows = Rows()
+
+    async def consume() -> None:
+        if mapped_:
+            await amap(asyncio.sleep, _zeros(rows.ahead()), limit=2, ordered=False)
+        else:
+            async with aclosing(rows.ahead()) as ahead:
+                async for _ in ahead:
+                    pass
+
+    caller = asyncio.ensure_future(consume())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    while not caller.done():
+        caller.cancel()
+        for _ in range(1 + turns):
+            await asyncio.sleep(0)
+    assert caller.cancelled()
+    assert rows.is_closed
+    assert not _left_tasks()
+
+
+async def _zeros(rows: AsyncGenerator[int, None]) -> AsyncGenerator[int, None]:
+    async with aclosing(rows):
+        async for _ in rows:
+            yield 0
+
+
+@pytest.mark.parametrize("mapped_", [True, False])
+async def test_a_cancel_scope_around_it(mapped_: bool) -> None:
+    """A scope of anyio, which cancels what is inside at every await, leaves no task behind."""
+    rows = Rows()
+    with anyio.move_on_after(0.01):
+        async for _ in amap(asyncio.sleep, _zeros(rows.ahead())) if mapped_ else rows.ahead():
+            await asyncio.sleep(0)
+    gc.collect()
+    await _settled()
+    assert rows.is_closed
+    assert not _left_tasks()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 5, 20])
+async def test_the_task_that_fetches_ahead_is_cancelled(turns: int) -> None:
+    """If somebody cancels the task that fetches ahead, its consumer does not wait for ever."""
+    rows = Rows()
+
+    async def consume() -> None:
+        async for _ in rows.ahead():
+            await asyncio.sleep(0)
+
+    consumer = asyncio.ensure_future(consume())
+    await asyncio.sleep(0)
+    (worker,) = (task for task in asyncio.all_tasks() if task.get_name() == "aconnect prefetch")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    worker.cancel()
+    await asyncio.wait([consumer], timeout=5)
+    assert consumer.cancelled()
     assert not _left_tasks()

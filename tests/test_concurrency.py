@@ -411,24 +411,74 @@ async def test_items_that_fail(collect: bool, asynchronous: bool) -> None:
 
 @pytest.mark.parametrize("collect", [True, False])
 async def test_a_call_that_is_cancelled_from_elsewhere(collect: bool) -> None:
-    """A call whose own work was cancelled ends the stream instead of making it wait for ever."""
+    """A call whose own work was cancelled has failed; if errors are collected, no other is lost."""
     shared = asyncio.ensure_future(asyncio.Event().wait())
     started = asyncio.Event()
 
-    async def work(item: int) -> None:
+    async def work(item: int) -> int:
         if item == 3:
             started.set()
-        await shared
+            await shared
+        return item * 10
 
     async def cancel() -> None:
         await started.wait()
         shared.cancel()
 
     canceller = asyncio.ensure_future(cancel())
-    lazy: Any = amap(work, range(9), limit=4, errors="collect" if collect else "raise")
-    with pytest.raises(asyncio.CancelledError, match="cancelled"):
-        await lazy
+    if collect:
+        outcomes = await amap(work, range(9), limit=4, errors="collect")
+        assert [outcome.item for outcome in outcomes] == list(range(9))
+        assert [outcome.value for outcome in outcomes if outcome.ok] == [
+            item * 10 for item in range(9) if item != 3
+        ]
+        assert isinstance(outcomes[3].error, asyncio.CancelledError)
+    else:
+        with pytest.raises(asyncio.CancelledError, match="an item's call was cancelled"):
+            await amap(work, range(9), limit=4)
     await canceller
+    assert tasks() == set()
+
+
+@pytest.mark.parametrize("collect", [True, False])
+@pytest.mark.parametrize("turns", [0, 1, 3, 10])
+@pytest.mark.parametrize("suppressed", [True, False])
+async def test_a_worker_that_is_cancelled(collect: bool, turns: int, suppressed: bool) -> None:
+    """If somebody cancels a worker, the stream ends with that instead of waiting for ever."""
+
+    async def work(_: int) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if not suppressed:
+                raise
+
+    lazy: Any = amap(work, count(), limit=2, errors="collect" if collect else "raise")
+    consumer = asyncio.ensure_future(lazy.first())
+    await spin(1 + turns)
+    (worker,) = (task for task in tasks() if task.get_name() == "amap 1")
+    worker.cancel()
+    await asyncio.wait([consumer])
+    assert consumer.cancelled()
+    assert tasks() == set()
+
+
+async def test_calls_that_fail_when_they_are_cancelled() -> None:
+    """A worker whose call turns its cancellation into a failure starts no further call."""
+    started: list[int] = []
+
+    async def work(item: int) -> None:
+        started.append(item)
+        if item == 1:
+            raise BrokenError(item)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ValueError(item) from None
+
+    with pytest.raises(BrokenError):
+        await amap(work, count(), limit=2)
+    assert 3 not in started
     assert tasks() == set()
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
@@ -64,3 +65,15 @@ class LazySequence(Generic[T_co]):
                 if all(getattr(item, name) == value for name, value in fields.items()):
                     return item
         return None
+
+
+async def wait_for_end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Wait until tasks have ended, even if this one is cancelled (again) meanwhile."""
+    cancelled: asyncio.CancelledError | None = None
+    while pending := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

@@ -167,7 +167,9 @@ class Operation:
         elif self.since is not None:
             raises["EndpointMissingError"] = f"The server is older than {self.since}."
         if self.style is not None and self.style.controls:
-            raises["PageLoopError"] = "The server returned the same page twice."
+            raises["PageLoopError"] = (
+                "The server returned the same page twice, or only empty pages."
+            )
         raises["ApiError"] = "The server refused the request for another reason."
         raises["TransportError"] = (
             "The request could not be sent, or its response was lost or late."
@@ -240,7 +242,7 @@ class Operation:
 
     @functools.cached_property
     def _decode(self) -> Callable[[bytes], Any]:
-        return decoding.decoder_for(self.signature.response_type).decode
+        return decoding.decoder_for(self.signature.response_type)
 
     async def call(
         self,

@@ -13,15 +13,14 @@ import msgspec
 from msgspec import Raw, Struct
 
 from aconnect._client.bound import Binder, Origin
-from aconnect._client.lazy import LazySequence
+from aconnect._client.lazy import LazySequence, wait_for_end
 from aconnect._core import decoding
 from aconnect._core.channel import Channel
 from aconnect._core.events import PageFetched
-from aconnect._core.message import Request
-from aconnect._core.paging import PageResult, PageStyle, Position
-from aconnect._core.text import excerpt
+from aconnect._core.message import Request, Response
+from aconnect._core.paging import Course, PageResult, PageStyle, Position
 from aconnect._core.url import query_string
-from aconnect.errors import InvalidArgumentError, PageLoopError, ResumeError
+from aconnect.errors import DecodeError, InvalidArgumentError, ResumeError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -206,7 +205,8 @@ class Paged(LazySequence[T_co]):
         """Stream whole pages, from the start or after the page that `token` is from.
 
         Raises:
-            ResumeError: The token is damaged, or belongs to another query or server.
+            ResumeError: The token is damaged, or belongs to another query or server, or items were
+                removed since, so that its page begins at another item.
             AconnectError: As the operation, after the pages before the failure.
         """
         position = self._position(token) if token is not None else {}
@@ -215,18 +215,14 @@ class Paged(LazySequence[T_co]):
 
     async def _fetch(self, position: Position) -> AsyncGenerator[Page[T_co], None]:
         style, size = self._style, self._size or 0
-        request, channel = self._request, self._channel
         response_type, query = style.response_type(self._item), self._fingerprint()
-        call = f"{request.method} {channel.api_root}{request.path}"
-        seen = {_position_hash(position)}
+        course = Course(self._request.operation, position, self._channel.redact)
         number = 0
         while True:
-            response = await channel.send(self._page_request(style.query(position, size)))
-            if response.status == _NO_CONTENT:
-                page = PageResult([], None)
-            else:
-                decoded = decoding.decode(response, response_type, call, channel.redact)
-                page = style.parse(decoded, position, size)
+            controls = style.query(position, size)
+            response = await self._channel.send(self._page_request(controls))
+            page = self._parse(response, response_type, position, size)
+            course.check(page)
             number += 1
             if self._bind is not None and self._origin is not None:
                 self._bind(page.items, self._origin)
@@ -237,15 +233,26 @@ class Paged(LazySequence[T_co]):
             if page.next is None:
                 return
             position = page.next
-            position_hash = _position_hash(position)
-            if position_hash in seen:
-                shown = excerpt(str(position), channel.redact, 200)
-                raise PageLoopError(
-                    f"{request.operation} returned the position {shown} a second time on page "
-                    f"{number}; stopped, because paging would never end. Start again, and if it "
-                    "happens again, report it to the server's administrator"
-                )
-            seen.add(position_hash)
+            course.follow(position)
+
+    def _parse(
+        self, response: Response, response_type: Any, position: Position, size: int
+    ) -> PageResult:
+        """Decode a page and find the next position."""
+        call = f"{self._request.method} {self._channel.api_root}{self._request.path}"
+        page = None
+        if response.status != _NO_CONTENT:
+            page = decoding.decode(response, response_type, call, self._channel.redact)
+        elif not position:
+            return PageResult([], None)
+        try:
+            return self._style.parse(page, position, size)
+        except ValueError as error:
+            raise DecodeError(
+                f"{call}: the server {error}. Rows would be missing; start again, and if it "
+                "happens again, report it to the server's administrator",
+                body=response.body,
+            ) from error
 
     def _page_request(self, controls: Mapping[str, object]) -> Request:
         extra = query_string(controls)
@@ -305,14 +312,18 @@ async def fetch_ahead(items: AsyncGenerator[T, None], most: int) -> AsyncGenerat
             async for item in items:
                 ready.put_nowait(item)
                 await slots.acquire()
-        except Exception as error:  # noqa: BLE001  raised again where the items are consumed
-            ready.put_nowait(error)
-        else:
-            ready.put_nowait(None)
         finally:
             await items.aclose()
 
+    def ended(worker: asyncio.Task[None]) -> None:
+        # However it ended, even if it was cancelled by somebody else: the consumer waits for it.
+        if worker.cancelled():
+            ready.put_nowait(asyncio.CancelledError("fetching ahead was cancelled"))
+        else:
+            ready.put_nowait(worker.exception())
+
     worker = asyncio.create_task(work(), name="aconnect prefetch")
+    worker.add_done_callback(ended)
     try:
         while (item := await ready.get()) is not None:
             if isinstance(item, BaseException):
@@ -322,7 +333,7 @@ async def fetch_ahead(items: AsyncGenerator[T, None], most: int) -> AsyncGenerat
     finally:
         worker.cancel()
         # Not `await worker`: its cancellation would be mistaken for our own.
-        await asyncio.wait({worker})
+        await wait_for_end({worker})
 
 
 def _token(query: str, position: Position | None) -> str | None:
@@ -338,8 +349,3 @@ def _digest(text: str) -> str:
 
 def _checksum(query: str, position: Position) -> str:
     return _digest(query + decoding.encode(position).decode())
-
-
-def _position_hash(position: Position) -> int:
-    """Return a position in eight bytes, so that remembering a million pages costs little."""
-    return hash(decoding.encode(position))

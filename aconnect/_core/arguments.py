@@ -60,8 +60,7 @@ def guid_filter(name: str, value: Any) -> Any:
             value = "|".join([_only_guid(name, part) for part in value.split("|")])
         return value
     if isinstance(value, Iterable):
-        # An empty one is refused with the other filters, because it would match everything.
-        return [one and _only_guid(name, one) for one in cast("Iterable[object]", value)]
+        return [_only_guid(name, one) for one in cast("Iterable[object]", value)]
     return value if value is None or value is UNSET else _only_guid(name, value)
 
 

@@ -4,11 +4,14 @@ A value that does not match its field is dropped and logged; the rest of the res
 example, a recorded server sends `2006-01-02T15:04:05Z07:00` as a time. Such a response is decoded a
 second time, slowly, without the invalid values. A field without a default must be there and match:
 it decides what the client does next.
+
+What decoding costs is bounded as well: the number of objects, and that of invalid values.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -22,7 +25,7 @@ from aconnect._core.guards import is_dict, is_list
 from aconnect._core.message import Response
 from aconnect._core.model import Confidential, union_members
 from aconnect._core.text import excerpt
-from aconnect.errors import DecodeError, InvalidArgumentError
+from aconnect.errors import BodyTooLargeError, DecodeError, InvalidArgumentError
 
 logger = logging.getLogger("aconnect")
 
@@ -38,8 +41,26 @@ _LOST: Final = (
     "lost. Look at the server before repeating the call."
 )
 
-FAILURES: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+class TooManyObjectsError(Exception):
+    """A small body that would fill the memory with objects."""
+
+
+FAILURES: Final = (
+    msgspec.DecodeError,
+    UnicodeDecodeError,
+    RecursionError,
+    TooManyObjectsError,
+)
 """What decoders raise for a response that they cannot decode."""
+
+# An empty object of three bytes becomes a model of 500; those of real lists have 100 and more.
+_FREE_OBJECTS: Final = 250_000
+_BYTES_PER_OBJECT: Final = 64
+# It matches text without an end too, or looking for the end would take quadratic time.
+_TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+# A failed conversion takes some microseconds, and the event loop stands still for all of them.
+_MAX_FAILED: Final = 250_000
 
 encode = msgspec.json.Encoder().encode
 """Write a value as JSON."""
@@ -71,9 +92,28 @@ def _refuse_not_finite(value: Any, path: str) -> None:
 
 
 @cache
-def decoder_for(type_: Any) -> msgspec.json.Decoder[Any]:
+def decoder_for(type_: Any) -> Callable[[bytes], Any]:
     """Return the one decoder for a type; created on first use because that is not cheap."""
-    return msgspec.json.Decoder(type_)
+    decode = msgspec.json.Decoder(type_).decode
+
+    def bounded(body: bytes) -> Any:
+        # In a smaller one, there is no room for too many.
+        if len(body) > 2 * _FREE_OBJECTS:
+            _count_objects(body)
+        return decode(body)
+
+    return bounded
+
+
+def _count_objects(body: bytes) -> None:
+    """Raise if a body has too many objects and arrays."""
+    most = _FREE_OBJECTS + len(body) // _BYTES_PER_OBJECT
+    # First all such characters, which is fast; those in text are left out only if need be.
+    if body.count(b"{") + body.count(b"[") > most:
+        rest = _TEXT.sub(b"", body)
+        count = rest.count(b"{") + rest.count(b"[")
+        if count > most:
+            raise TooManyObjectsError(f"{count} objects and arrays in {len(body)} bytes")
 
 
 class Envelope(Struct):
@@ -87,7 +127,7 @@ def decode(response: Response, type_: Any, call: str, redact: Callable[[str], st
     repeat.
     """
     try:
-        return decoder_for(type_).decode(response.body)
+        return decoder_for(type_)(response.body)
     except FAILURES as error:
         return decode_leniently(response, type_, call, redact, error)
 
@@ -104,6 +144,11 @@ def decode_leniently(
         if isinstance(error, msgspec.ValidationError):
             return _decode_without_misfits(response.body, type_, call)
         raise error
+    except TooManyObjectsError as bomb:
+        raise BodyTooLargeError(
+            f"{call} returned {bomb}, which would take too much memory; if you expect that, stream "
+            "the response"
+        ) from bomb
     except msgspec.ValidationError as invalid:
         raise DecodeError(
             f"{call} returned JSON that does not match the expected schema: "
@@ -145,7 +190,7 @@ def value_of_lost_response(response: Response, type_: Any, error: DecodeError) -
         raise error
     for body in (b"null", b"{}", b"[]"):
         try:
-            value = decoder_for(type_).decode(body)
+            value = decoder_for(type_)(body)
         except msgspec.ValidationError:
             continue
         logger.warning("the change was made, but its response is lost: %s", error)
@@ -175,16 +220,34 @@ def describe(response: Response, redact: Callable[[str], str] | None) -> str:
 
 
 def _decode_without_misfits(body: bytes, type_: Any, call: str) -> Any:
-    misfits: Counter[str] = Counter()
+    misfits = _Misfits(call)
     value = _convert(msgspec.json.decode(body), type_, "", misfits)
     # Paths and not values: those may be private.
-    for path, times in (+misfits).items():
+    for path, times in (+misfits.dropped).items():
         logger.warning("dropped from %s, %d times: the invalid value of %s", call, times, path)
     return value
 
 
+class _Misfits:
+    """What did not match in one response."""
+
+    def __init__(self, call: str) -> None:
+        self._call = call
+        self._failed = 0
+        self.dropped: Counter[str] = Counter()
+        """How often a value was dropped, by its path."""
+
+    def add_failed(self) -> None:
+        """Count a failed conversion; raise if there are too many."""
+        self._failed += 1
+        if self._failed > _MAX_FAILED:
+            raise DecodeError(
+                f"{self._call} returned JSON of which too much does not match the expected schema"
+            )
+
+
 def _convert(
-    data: Any, type_: Any, path: str, misfits: Counter[str], *, drops_items: bool = False
+    data: Any, type_: Any, path: str, misfits: _Misfits, *, drops_items: bool = False
 ) -> Any:
     """Convert plain values without the invalid ones; each value is visited once per level.
 
@@ -194,6 +257,7 @@ def _convert(
         # A number in quotes is a number; but a number is no time.
         return msgspec.convert(data, type_, strict=not isinstance(data, str))
     except msgspec.ValidationError:
+        misfits.add_failed()
         for choice in union_members(type_):
             origin = get_origin(choice) or choice
             if origin is list and data is None:
@@ -209,34 +273,42 @@ def _convert(
         raise
 
 
-def _convert_items(data: list[Any], type_: Any, path: str, misfits: Counter[str]) -> list[Any]:
+def _convert_items(data: list[Any], type_: Any, path: str, misfits: _Misfits) -> list[Any]:
     items: list[Any] = []
     for item in data:
         try:
             items.append(_convert(item, type_, path, misfits))
         except msgspec.ValidationError:
-            misfits[path] += 1
+            misfits.dropped[path] += 1
     return items
 
 
-def _convert_struct(data: dict[str, Any], type_: Any, path: str, misfits: Counter[str]) -> Any:
+def _convert_struct(data: dict[str, Any], type_: Any, path: str, misfits: _Misfits) -> Any:
     origin = get_origin(type_) or type_
+    known = _fields_of(type_)
     fields: dict[str, Any] = {}
     is_envelope = issubclass(origin, Envelope)
-    for field in msgspec.structs.fields(type_):
-        if field.encode_name not in data:
+    for key, value in data.items():
+        if key not in known:
             continue
-        inner = f"{path}.{field.encode_name}"
+        field = known[key]
+        inner = f"{path}.{key}"
         try:
             fields[field.name] = _convert(
-                data[field.encode_name], field.type, inner, misfits, drops_items=not is_envelope
+                value, field.type, inner, misfits, drops_items=not is_envelope
             )
         except msgspec.ValidationError as error:
             if is_envelope or field.required:
                 raise msgspec.ValidationError(f"{inner.lstrip('.')}: {error}") from error
             # A null means no more than a missing field.
-            misfits[inner] += data[field.encode_name] is not None
+            misfits.dropped[inner] += value is not None
     try:
         return origin(**fields)
     except TypeError as error:
         raise msgspec.ValidationError(str(error)) from error
+
+
+@cache
+def _fields_of(type_: Any) -> dict[str, Any]:
+    """Return the fields by their names in JSON; to look them up takes longer than many rows."""
+    return {field.encode_name: field for field in msgspec.structs.fields(type_)}

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from aconnect._core.arguments import is_guid, is_guid_name
+from aconnect._core.decoding import FAILURES, decoder_for
 from aconnect._core.message import Request, Response
 from aconnect._core.redaction import Secret, redact, redact_all
 from aconnect._core.text import excerpt
@@ -57,7 +58,11 @@ class Dialect:
     """Query parameters whose values may be logged: they only page or filter by time."""
 
     def parse(self, response: Response) -> ErrorBody | None:
-        """Parse the service's own error body; return None if this is not one."""
+        """Parse the service's own error body; return None if this is not one.
+
+        A ValueError or RecursionError means that it cannot be parsed, for example because it is
+        nested too deeply.
+        """
         return None
 
     def error_class(
@@ -95,7 +100,7 @@ class Dialect:
         self, request: Request, response: Response, api_root: str, secrets: Sequence[Secret] = ()
     ) -> ApiError:
         """Return the error for an unsuccessful response."""
-        body = self.parse(response)
+        body = self._parse(response, secrets)
         error_class = self.error_class(request, response, body)
         message = body.message if body is not None else foreign_text(response)
         code = body.code if body is not None else None
@@ -111,12 +116,22 @@ class Dialect:
             excerpt(message, hide),
             status=response.status,
             code=excerpt(code, hide) if isinstance(code, str) else code,
-            payload=redact_all(body.payload, secrets) if body is not None else None,
+            payload=body.payload if body is not None else None,
             method=request.method,
             url=api_root + request.path,
             hint=redact("; ".join(filter(None, hints)), secrets),
             retry_after=None if retry_after is None else excerpt(retry_after, hide),
         )
+
+    def _parse(self, response: Response, secrets: Sequence[Secret]) -> ErrorBody | None:
+        """Parse an error body, without secrets; the status decides if that is impossible."""
+        try:
+            body = self.parse(response)
+            if body is None:
+                return None
+            return msgspec.structs.replace(body, payload=redact_all(body.payload, secrets))
+        except (ValueError, RecursionError):
+            return None
 
 
 def _not_guids(request: Request) -> list[str]:
@@ -139,9 +154,10 @@ def _object(body: bytes) -> dict[str, Any] | None:
     if not body.lstrip().startswith(b"{"):
         return None
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        data: dict[str, Any] = decoder_for(dict[str, Any])(body)
+    except FAILURES:
         return None
+    return data
 
 
 def foreign_text(response: Response) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-import msgspec
-
+from aconnect._core.decoding import FAILURES, decoder_for
 from aconnect._core.dialect import Dialect, ErrorBody
 from aconnect._core.guards import is_dict, is_list
 from aconnect._core.message import Request, Response
@@ -75,8 +74,8 @@ def _json(response: Response) -> Any:
     if response.body.lstrip()[:1] not in {b"{", b"["}:
         return None
     try:
-        return msgspec.json.decode(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decoder_for(Any)(response.body)
+    except FAILURES:
         return None
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from msgspec import Struct
 
 from aconnect._core.decoding import Envelope
-from aconnect._core.paging import PageResult, Position, digest
+from aconnect._core.paging import NOT_THERE, PageResult, Position, digest
 
 T = TypeVar("T")
 
@@ -25,6 +25,7 @@ class Pagination(Envelope):
 
     # The contract allows 2.0 for 2.
     next: int | float
+    current: int | float | None = None
     count: int | float | None = None
     start_index: int | float | None = None
     end_index: int | float | None = None
@@ -51,8 +52,15 @@ class Pages(Struct, frozen=True):
         return _Page[item]
 
     def parse(self, page: Any, position: Position, size: int) -> PageResult:
+        if page is None:
+            raise ValueError(NOT_THERE)
         items: list[Any] = page.results
         pagination: Pagination = page.pagination
+        number = position.get("page", 1)
+        if pagination.current is not None and pagination.current != number:
+            raise ValueError(f"returned page {pagination.current} instead of page {number}")
+        if pagination.next > number + 1:
+            raise ValueError(f"announced page {pagination.next} after page {number}")
         total = None if pagination.count is None else int(pagination.count)
         after = {"page": int(pagination.next), "page_size": position.get("page_size", size)}
         if self.repeats:
@@ -65,6 +73,7 @@ class Pages(Struct, frozen=True):
             if position.get("begin") == begin:
                 return PageResult([], None)
             after["begin"] = position.get("begin", begin)
+        after["total"] = total
         return PageResult(items, after if pagination.next > 0 else None, total)
 
 

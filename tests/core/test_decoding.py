@@ -5,6 +5,7 @@ import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
+from unittest.mock import Mock
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, strategies as st
 
 from aconnect import errors
 from aconnect._client.bound import Bound, ChannelOwner, binder_for
+from aconnect._core import decoding
 from aconnect._core.decoding import decode
 from aconnect._core.message import Response
 from aconnect._core.model import Model
@@ -140,6 +142,57 @@ def test_many_misfits_take_linear_time(monkeypatch):
     entries = [{"data": str(i), "timestamp": NO_DATE} for i in range(300)]
     assert len(read({"entries": entries}, LogEntries).entries) == 300
     assert converted <= 300 * 10
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ({"created_time": ""}, list[User]),
+        ({"username": None}, list[User]),
+        ({"guid": []}, list[ContentItem]),
+        ({"time": ""}, list[ContentVisit]),
+    ],
+    ids=stable_id,
+)
+def test_the_fields_of_a_model_are_looked_up_once(monkeypatch, row, kind):
+    """However many rows have an invalid value, the fields of their model are looked up once."""
+    fields = Mock(side_effect=msgspec.structs.fields)
+    monkeypatch.setattr(msgspec.structs, "fields", fields)
+    decoding._fields_of.cache_clear()
+    assert len(read([row] * 500, kind)) == 500
+    assert fields.call_count == 1
+
+
+def test_too_many_misfits_are_given_up(monkeypatch):
+    """A response that hardly matches at all costs a bounded number of conversions."""
+    convert = Mock(side_effect=msgspec.convert)
+    monkeypatch.setattr(decoding, "_MAX_FAILED", 1000)
+    monkeypatch.setattr(msgspec, "convert", convert)
+    # One for the list, and two for each row.
+    assert len(read([{"created_time": ""}] * 400, list[User])) == 400
+    for row in [b'{"created_time":""}', b'{"username":null}', b'{"privileges":{}}']:
+        convert.reset_mock()
+        with pytest.raises(errors.DecodeError, match=r"^GET /v1/x .* too much does not match"):
+            read(b"[" + b",".join([row] * 5000) + b"]", list[User])
+        assert convert.call_count <= 1500
+
+
+@pytest.mark.parametrize("kind", [list[User], list[dict[str, object]], object], ids=str)
+@pytest.mark.parametrize("part", [b"{}", b"[]", b"[[[[[[[[]]]]]]]]", b'{"a":{}}'])
+def test_a_bomb_of_objects(monkeypatch, kind, part):
+    """A few bytes per object are refused before they become many times as much memory."""
+    body = b"[" + b",".join([part] * (1_500_000 // len(part))) + b"]"
+    monkeypatch.setattr(msgspec, "convert", None)
+    with pytest.raises(errors.BodyTooLargeError, match=r"^GET /v1/x .* objects and arrays in "):
+        read(body, kind)
+
+
+def test_large_lists_are_decoded():
+    """Lists of ordinary objects may be as long as they like, and short ones as dense."""
+    hit = {"id": 1, "timestamp": "2026-01-01T00:00:00Z", "data": {"path": "/" + "x" * 60}}
+    assert len(read([hit] * 60_000, list[dict[str, object]])) == 60_000
+    assert len(read(b"[" + b"{}," * 100_000 + b"{}]", list[dict[str, int]])) == 100_001
+    assert read({"username": "{[" * 300_000}, User).username == "{[" * 300_000
 
 
 def test_log_is_not_flooded(caplog):

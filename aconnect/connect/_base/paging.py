@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from aconnect._core.decoding import Envelope
 from aconnect._core.guards import is_list
-from aconnect._core.paging import PageResult, Position
+from aconnect._core.paging import NOT_THERE, PageResult, Position
 
 T = TypeVar("T")
 
@@ -47,6 +47,8 @@ class Keyset(Struct, frozen=True):
         return _KeysetPage[item]
 
     def parse(self, page: Any, position: Position, size: int) -> PageResult:
+        if page is None:
+            raise ValueError(NOT_THERE)
         cursors = page.paging.cursors if page.paging is not None else None
         cursor = cursors.next if cursors is not None else None
         return PageResult(page.results or [], {"next": cursor} if cursor else None)
@@ -63,8 +65,9 @@ class _NumberedPage(Envelope, Generic[T]):
 class PageNumber(Struct, frozen=True):
     """Numbered pages, from 1, with a total.
 
-    It ends at an empty page, after `total` items, or if the response is not the requested page:
-    with a prefix, groups before 2025.04 repeat page 1 forever.
+    It ends at an empty page, after `total` items, or if the response repeats an earlier page: with
+    a prefix, groups before 2025.04 repeat page 1 forever. A total may be too small, so the page
+    after a full one is requested anyway, unless pages have no number that tells them apart.
     """
 
     max_size: int | None = 500
@@ -80,27 +83,43 @@ class PageNumber(Struct, frozen=True):
         return _NumberedPage[item]
 
     def parse(self, page: Any, position: Position, size: int) -> PageResult:
-        number = position.get("page_number", 1)
+        number, seen = position.get("page_number", 1), position.get("seen", 0)
+        if page is None:
+            if seen < (position.get("total") or 0):
+                raise ValueError(NOT_THERE)
+            return PageResult([], None, position.get("total"))
         items: list[Any] = page.results or []
         current, total = _count(page.current_page), _count(page.total)
-        if current is not None and current != number:
+        # What the server called the page before. Zero is either its first page or unknown.
+        before = position.get("current", number - 1)
+        if current and current <= before:
             return PageResult([], None, total)
+        if current and current > before + 1:
+            raise ValueError(f"returned page {current} instead of page {before + 1}")
         warnings = _texts(page.warnings)
-        seen = position.get("seen", 0) + len(items)
+        seen += len(items)
         if items and not total:
             # total=0 with a non-empty page is a server bug; ignore it.
             total = None
-        if not items or (total is not None and seen >= total):
-            return PageResult(items, None, total, warnings)
         # The size is part of the position: page 3 of another size begins at another item.
         size = position.get("page_size", size)
-        after = {"page_number": number + 1, "seen": seen, "page_size": size}
+        is_full = len(items) >= size and current
+        if not items or (total is not None and seen >= total and not is_full):
+            return PageResult(items, None, total, warnings)
+        after = {
+            "page_number": number + 1,
+            "seen": seen,
+            "page_size": size,
+            "current": number if current is None else current,
+            "total": total,
+        }
         return PageResult(items, after, total, warnings)
 
 
 def _count(value: int | str | None) -> int | None:
     if isinstance(value, str):
-        return int(value) if value.isdecimal() else None
+        # No list has so many items that its length has twenty digits.
+        return int(value) if value.isdecimal() and len(value) < 20 else None
     return None if value is None or value < 0 else value
 
 

@@ -78,7 +78,7 @@ class OAuthCredentials(Confidential, kw_only=True):
         """Return the AWS keys in the access token, if those were requested."""
         try:
             keys = msgspec.json.decode(b64decode(self.access_token or ""), type=AWSCredentials)
-        except (ValueError, msgspec.MsgspecError) as error:
+        except (ValueError, RecursionError) as error:
             raise self._not_aws() from error
         if not (keys.access_key_id and keys.secret_access_key and keys.session_token):
             raise self._not_aws()
