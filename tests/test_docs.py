@@ -199,9 +199,10 @@ def test_named_tests_exist(page):
         assert name in functions, f"{page.name} names {path}::{name}"
 
 
-def test_promises_name_their_tests():
-    """Each row of the security page's last table names a test."""
-    rows = (ROOT / "docs" / "security.md").read_text(encoding="utf-8").split("| --- | --- |\n")[1]
+@pytest.mark.parametrize("page", ["failures.md", "security.md"])
+def test_promises_name_their_tests(page):
+    """Each row of the last table of such a page names a test."""
+    rows = (ROOT / "docs" / page).read_text(encoding="utf-8").split("| --- | --- |\n")[-1]
     assert all(_NAMED.search(row) for row in rows.splitlines())
 
 

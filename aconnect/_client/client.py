@@ -124,10 +124,8 @@ class BaseClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Sign out if signed in, and close all connections; calls in flight fail."""
-        if self._pipeline.auth is not None:
-            await self._pipeline.auth.close()
-        await self._pipeline.session.close()
+        """Sign out if signed in, and close all connections; unfinished calls fail."""
+        await self._pipeline.close()
 
     def __repr__(self) -> str:
         package = type(self).__module__.split("._")[0]

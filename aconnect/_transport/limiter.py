@@ -47,8 +47,11 @@ class NotAdmittedError(Exception):
         *,
         refusal: ApiError | None = None,
         outage: AconnectError | None = None,
+        is_closed: bool = False,
     ) -> None:
         super().__init__(reason)
+        self.is_closed = is_closed
+        """Whether the client was closed."""
         self.refusal = refusal
         """The refusal that asked for a longer wait than the call accepts."""
         self.outage = outage
@@ -77,6 +80,7 @@ class Limiter:
         self._numbers = itertools.count()
         self._timer: asyncio.Task[None] | None = None
         self._rings = inf
+        self._closed = False
         # What a refusal asked for that was too long for its call: until when, and the refusal.
         self._requested = 0.0
         self._refusal: ApiError | None = None
@@ -95,6 +99,13 @@ class Limiter:
     def held_back(self) -> float:
         """For how many seconds no call is sent."""
         return max(0.0, self._pace.opens - self._clock.monotonic())
+
+    def close(self) -> None:
+        """Give up all calls that wait, and those that would have to."""
+        self._closed = True
+        for _, _, waiting in self._line:
+            _give_up(waiting, NotAdmittedError("the client is closed", is_closed=True))
+        self._admit_waiting()
 
     def try_enter(self, now: float) -> Ticket | None:
         """Let a call be sent at once, if none waits and none has to."""
@@ -193,6 +204,8 @@ class Limiter:
 
     def _refuse(self, patience: Patience, now: float) -> NotAdmittedError | None:
         """Return why a call cannot wait until the gate opens; None if it can."""
+        if self._closed:
+            return NotAdmittedError("the client is closed", is_closed=True)
         opens = self._pace.opens
         if opens <= now:
             return None
@@ -245,7 +258,7 @@ class Limiter:
         """Set the timer, unless it rings earlier anyway; inf needs none."""
         # A wait that rounding makes shorter than the clock can measure would never end.
         due = max(due, _SHORTEST)
-        if self._timer is not None:
+        if self._timer is not None and not self._timer.done():
             if self._rings <= now + due < inf:
                 return
             self._timer.cancel()

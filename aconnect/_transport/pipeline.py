@@ -38,6 +38,7 @@ from aconnect._transport.signin import SignIn
 from aconnect.errors import (
     AconnectError,
     ApiError,
+    ClientClosedError,
     ConnectionFailedError,
     ConnectionLostError,
     ConnectTimeoutError,
@@ -120,6 +121,13 @@ class Pipeline:
     def limit(self) -> int:
         """How many calls may be in flight at the moment."""
         return self._limiter.limit
+
+    async def close(self) -> None:
+        """Sign out if signed in, give up the calls that wait, and close all connections."""
+        if self.auth is not None:
+            await self.auth.close()
+        self._limiter.close()
+        await self.session.close()
 
     def notify(self, make: Callable[[], Event], /) -> None:
         """Send an event to the subscribers; it is not built if there are none."""
@@ -340,6 +348,8 @@ class Pipeline:
     ) -> AconnectError:
         """Return the public error for a call that could not be sent in time."""
         title = self._title(request)
+        if reason.is_closed:
+            return ClientClosedError(f"{title}: not sent, because the client was closed")
         if reason.refusal is not None:
             reason.refusal.add_note(f"{title} was not sent, because the server asked to wait")
             return reason.refusal

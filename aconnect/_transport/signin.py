@@ -20,7 +20,7 @@ from aconnect._core.clock import Clock
 from aconnect.errors import (
     AconnectError,
     AuthenticationError,
-    ConnectionFailedError,
+    ClientClosedError,
     PermissionDeniedError,
 )
 
@@ -85,7 +85,7 @@ class SignIn:
         if not task.done():
             raise TimeoutError("the sign-in takes longer than the call may")
         if task.cancelled():
-            closed = ConnectionFailedError("the client was closed while it was signing in")
+            closed = ClientClosedError("the client was closed while it was signing in")
             closed.signing_in = True
             raise closed
         outcome = task.result()

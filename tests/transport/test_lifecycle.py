@@ -7,7 +7,7 @@ import socket
 import anyio
 import pytest
 
-from aconnect import Client, RetryPolicy, Timeout, errors
+from aconnect import Client, Limits, RetryPolicy, Timeout, errors
 from aconnect._transport.clock import SYSTEM_CLOCK
 from aconnect.testing import FakeConnect, VirtualClock, faults
 from aconnect.testing.connect.routes.users import ADMIN_KEY
@@ -110,6 +110,21 @@ async def test_closed_while_backing_off(server):
     go_on.set()
     with pytest.raises(errors.ClientClosedError, match="closed"):
         await call
+    assert len(server.requests) == 1
+
+
+async def test_closed_while_waiting_in_line(server):
+    """Calls that wait for their turn when the client is closed end at once, and are not sent."""
+    client = Client(server.url, server.api_key, limits=Limits(initial=1, maximum=1))
+    server.script(faults.status(503, retry_after=60))
+    calls = [asyncio.create_task(client.me()) for _ in range(3)]
+    while client.in_flight or not server.requests:  # noqa: ASYNC110  until it is refused
+        await asyncio.sleep(0)
+    await client.aclose()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {errors.ClientClosedError}
+    with pytest.raises(errors.ClientClosedError):
+        await client.me()
     assert len(server.requests) == 1
 
 

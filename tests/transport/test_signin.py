@@ -199,5 +199,5 @@ async def test_closing_while_signing_in(client: Client, server: FakeLooker, unti
     waiting = asyncio.create_task(failures(client, 3))
     await until(lambda: server.logins)
     await client.aclose()
-    assert {type(error) for error in await waiting} == {errors.ConnectionFailedError}
+    assert {type(error) for error in await waiting} == {errors.ClientClosedError}
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "aconnect sign-in"]

@@ -88,7 +88,7 @@ async def test_incomplete_exchanges(it: Any, act: Callable[[Any], Any]) -> None:
 async def test_a_filter_by_nothing(find: Callable[[Client], Any]) -> None:
     """An empty filter is refused, because it would match everything."""
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
-        with pytest.raises(errors.InvalidArgumentError, match="would match (every|no)thing"):
+        with pytest.raises(errors.InvalidArgumentError, match=r"would match (every|no)thing"):
             find(client)
         assert not server.requests
 
