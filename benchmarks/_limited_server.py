@@ -36,7 +36,9 @@ class LimitedConnect(FakeConnect):
         self._began: float | None = None
 
     def make_call(self, request: Any, path: str, query_string: str) -> Call:
-        if path != "/counts":
+        if path == "/counts":
+            self.outage = None
+        else:
             self._change()
         return super().make_call(request, path, query_string)
 
