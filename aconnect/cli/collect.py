@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from aconnect._core.arguments import canonical_guid
 from aconnect.cli.options import FORMAT, KIND, TIME, folder, with_client
 from aconnect.cli.output import echo, echo_error
 from aconnect.cli.running import Command, Stopped, report_retries, run
@@ -78,12 +79,15 @@ def collect(
     Ctrl-C, a failure or a crash, the same command resumes. The name of the complete file is
     printed.
 
+    If the window is not over, a message says up to when the file is complete, and the same command
+    collects it again. The file of a window that was over is kept.
+
     Cells of CSV files are data: open files from unknown sources as text, not as formulas.
     """
     from aconnect.export import Window
 
     window = Window(from_=from_, to=to)
-    path = folder(out) / file_name(kind, from_, to, content, format_)
+    path = folder(out) / file_name(kind, window.from_, window.to, content, format_)
     done = collect_into(
         client,
         cast("Kind", kind),
@@ -92,7 +96,15 @@ def collect(
         content_guid=content or None,
         format=cast("Format", format_),
         restart=restart,
+        overwrite=restart or not _was_over(path, window.to),
     )
+    if window.to is None or done.until < window.to:
+        until = done.until.replace(microsecond=0, tzinfo=None).isoformat()
+        again = " with --restart" if _was_over(path, window.to) else ""
+        echo_error(
+            f"The window was not over: the file is complete up to {until}Z. Repeat the command"
+            f"{again} to collect it again."
+        )
     echo(str(done.path))
 
 
@@ -103,13 +115,16 @@ def collect_into(
     *,
     total: int | None = None,
     restart: bool = False,
+    overwrite: bool = False,
     **more: Any,
 ) -> Collected:
-    """Collect a series into a file and print the progress; `restart` replaces the file."""
+    """Collect a series into a file and print the progress."""
     from aconnect.cli.progress import rows_progress
     from aconnect.export import collect as collect_rows, select
-    from aconnect.export.collecting import resume_hint
+    from aconnect.export.collecting import resume_hints
+    from aconnect.export.parts import refuse_existing
 
+    refuse_existing(path, overwrite=overwrite)  # `select` may make a request
     with rows_progress(path.stem, total) as progress:
 
         async def work() -> Collected:
@@ -125,17 +140,25 @@ def collect_into(
                     format=more.get("format", "jsonl"),
                     progress=progress,
                     restart=restart,
-                    overwrite=restart,
+                    overwrite=overwrite,
                 )
 
         try:
             done = run(work)
         except Stopped as stopped:
-            if progress.last is not None:
-                stopped.hints = (resume_hint(progress.last),)
+            stopped.hints = resume_hints(path)
             raise
     echo_error(progress.text(done))
     return done
+
+
+def _was_over(path: Path, to: datetime | None) -> bool:
+    """Return False if a file was written before the end of its window, and lacks rows."""
+    try:
+        written = path.stat().st_mtime
+    except OSError:
+        return True  # there is no such file
+    return to is not None and written >= to.timestamp()
 
 
 def file_name(
@@ -154,7 +177,7 @@ def file_name(
     elif to is not None:
         parts.append(f"until-{_stamp(to)}")
     if content:
-        joined = " ".join(sorted(set(content)))
+        joined = " ".join(sorted({canonical_guid("content", guid) for guid in content}))
         parts.append(f"content-{hashlib.sha256(joined.encode()).hexdigest()[:8]}")
     return "-".join(parts) + f".{format_}"
 

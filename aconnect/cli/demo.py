@@ -77,7 +77,9 @@ def _collected(url: str, key: str, target: Path, kind: Kind, rows: int, format_:
 
     path = target / f"{kind}.{format_}"
     began = time.perf_counter()
-    done = collect_into(_client(url, key), kind, path, total=rows, restart=True, format=format_)
+    done = collect_into(
+        _client(url, key), kind, path, total=rows, restart=True, overwrite=True, format=format_
+    )
     seconds = time.perf_counter() - began
     rate = f"{done.rows / seconds:,.0f}"
     return (path.name, f"{done.rows:,}", f"{seconds:.2f}", rate, size_text(done.size), _memory())

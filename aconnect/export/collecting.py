@@ -18,10 +18,10 @@ from anyio import to_thread
 from msgspec import Struct
 
 from aconnect._client.files import reason
-from aconnect._client.paged import Paged
-from aconnect.errors import AconnectError, FileError
-from aconnect.export.parts import Collected, PartFile, Source
-from aconnect.export.series import Keep
+from aconnect._client.paged import Page, Paged
+from aconnect.errors import AconnectError, FileError, ResumeError
+from aconnect.export.parts import Collected, PartFile, Source, saved_rows
+from aconnect.export.series import Keep, Within
 from aconnect.export.sinks import Format, sink_for
 
 _AHEAD: Final = 2
@@ -44,6 +44,9 @@ async def collect(
     Memory is bounded, whatever the number of rows. If interrupted by an error, a cancellation or a
     crash, it leaves `PATH.part` and `PATH.part.json`; the same call then resumes.
 
+    A window that is not over can be collected; `Collected.until` is the time up to which the file
+    is complete.
+
     Args:
         paged: The query, with decoded or `raw()` rows.
         path: The path of the file; its folder must exist.
@@ -58,8 +61,8 @@ async def collect(
     Raises:
         InvalidArgumentError: The file cannot be written or exists already, or there is no such
         column; nothing was fetched.
-        ResumeError: The partial file of an earlier run belongs to another query; nothing was
-        changed.
+        ResumeError: The partial file of an earlier run belongs to another query, or the server has
+        deleted or added rows in pages by number, which shifts them. The partial file is kept.
         FileError: The disk is full, or the file cannot be written any more.
     """
     sink = sink_for(format, paged.item_type, columns)
@@ -70,22 +73,24 @@ async def collect(
         columns=sink.columns,
         keep=_described(keep),
     )
-    part = PartFile(Path(path), source, sink)
+    to = keep.window.to if isinstance(keep, Within) else None
+    part = PartFile(Path(path), source, sink, to=to)
     try:
-        await to_thread.run_sync(partial(part.open, restart=restart, overwrite=overwrite))
-        if not part.ended:
-            await _fetch(paged, part, keep, progress)
-        return await to_thread.run_sync(part.finish)
+        try:
+            await to_thread.run_sync(partial(part.open, restart=restart, overwrite=overwrite))
+            if not part.ended:
+                await _fetch(paged, part, keep, progress)
+            return await to_thread.run_sync(part.finish)
+        finally:
+            with anyio.move_on_after(_CLOSING, shield=True):
+                await to_thread.run_sync(part.close, abandon_on_cancel=True)
+    except AconnectError as error:
+        _add_hint(error, part.progress)
+        raise
     except OSError as error:
         failed = FileError(f"cannot write {str(path)!r}: {reason(error)}")
         _add_hint(failed, part.progress)
         raise failed from error
-    except AconnectError as error:
-        _add_hint(error, part.progress)
-        raise
-    finally:
-        with anyio.move_on_after(_CLOSING, shield=True):
-            await to_thread.run_sync(part.close, abandon_on_cancel=True)
 
 
 async def _fetch(
@@ -96,10 +101,11 @@ async def _fetch(
 ) -> None:
     async with aclosing(paged.raw().prefetch(_AHEAD).pages(part.token)) as pages:
         async for page in pages:
+            _check_total(page, part.total)
             rows = page.items if keep is None else keep(page.items)
             ended = rows is None or page.token is None
             done = await to_thread.run_sync(
-                partial(part.append, rows or (), page.token, ended=ended)
+                partial(part.append, rows or (), page.token, ended=ended, total=page.total)
             )
             if progress is not None:
                 progress(done)
@@ -107,14 +113,33 @@ async def _fetch(
                 return
 
 
+def _check_total(page: Page[Any], before: int | None) -> None:
+    """Refuse pages by number that have shifted; rows between two of them would be lost.
+
+    A new row comes last and shifts none, but between two runs it can hide that one was deleted.
+    """
+    total = page.total
+    if total is None or before is None or total == before:
+        return
+    if total < before or page.number == 1:
+        raise ResumeError(
+            f"the server reports {total:,} rows, {before:,} before: its numbered pages may have "
+            "shifted, so rows could be lost; start again with restart=True. If it only has new "
+            "rows, a window that is over can be resumed"
+        )
+
+
 def _add_hint(error: AconnectError, done: Collected) -> None:
-    if done.rows:
-        error.add_note(resume_hint(done))
+    # Repeating does not help where the partial file cannot be resumed.
+    if done.rows and not isinstance(error, ResumeError):
+        for hint in resume_hints(done.path):
+            error.add_note(hint)
 
 
-def resume_hint(done: Collected) -> str:
-    """Return what is kept of an interrupted collection, and how to resume it."""
-    return f"{done.rows:,} rows are kept in {done.path}.part; repeat it to resume."
+def resume_hints(path: Path) -> tuple[str, ...]:
+    """Return what is kept on disk of an interrupted collection, and how to resume it."""
+    rows = saved_rows(path)
+    return (f"{rows:,} rows are kept in {path}.part; repeat it to resume.",) if rows else ()
 
 
 def _described(keep: Keep | None) -> str:

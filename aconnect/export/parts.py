@@ -2,7 +2,8 @@
 
 Decides what survives a crash. Rows are appended to the partial file; every second it is synced to
 disk and the checkpoint is replaced atomically. A later run truncates the partial file to its
-checkpoint, so nothing is lost or duplicated. The file takes its final name when it is complete.
+checkpoint, so nothing is lost or duplicated. The file takes its final name when it is complete. A
+lock, held until then, keeps a second process out.
 
 Everything here blocks and must run in a worker thread. It knows nothing of servers.
 """
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -23,11 +25,19 @@ from msgspec import Raw, Struct
 
 from aconnect._client.files import reason
 from aconnect._core import decoding
-from aconnect.errors import InvalidArgumentError, ResumeError
+from aconnect._core.paging import digest
+from aconnect.errors import FileError, InvalidArgumentError, ResumeError
 from aconnect.export.sinks import Sink
+
+try:
+    _fcntl: Any = importlib.import_module("fcntl")
+except ImportError:
+    _fcntl = None  # Windows, which does not let another process rename an open file anyway.
 
 SAVE_EVERY: Final = 1.0
 """Seconds between checkpoints."""
+
+_AGAIN: Final = "start again with restart=True"
 
 _BLOCK: Final = 2000
 """Rows encoded at a time, so that a series in one response is not in memory twice."""
@@ -49,6 +59,8 @@ class Checkpoint(Struct, kw_only=True):
     """The valid part of a partial file."""
 
     source: Source
+    began: datetime
+    """When the first run began."""
     token: str | None = None
     """Of the last page written; None before the first."""
     ended: bool = False
@@ -57,6 +69,10 @@ class Checkpoint(Struct, kw_only=True):
     """In bytes."""
     rows: int = 0
     pages: int = 0
+    total: int | None = None
+    """The number of rows that the server reported with the last page, if it does."""
+    check: str = ""
+    """Of all other fields: a checkpoint changed by accident would lose rows silently."""
 
 
 class Collected(Struct, frozen=True, kw_only=True):
@@ -70,16 +86,23 @@ class Collected(Struct, frozen=True, kw_only=True):
     """In bytes."""
     resumed: int
     """How many of the rows an earlier run collected."""
+    until: datetime
+    """Rows before this time are complete: the end of the window, or the time when the collection
+    began (by the clock of this machine) if the window was not over then."""
 
 
 class PartFile:
     """One partial file; methods can be called from any thread, one at a time."""
 
-    def __init__(self, path: Path, source: Source, sink: Sink) -> None:
+    def __init__(
+        self, path: Path, source: Source, sink: Sink, *, to: datetime | None = None
+    ) -> None:
         self.path = path
+        self._to = to
+        self._overwrite = False
         self._part, self._mark = _beside(path)
         self._sink = sink
-        self._state = Checkpoint(source=source)
+        self._state = Checkpoint(source=source, began=datetime.now(UTC))
         self._resumed = 0
         self._saved = 0.0
         self._file: IO[bytes] | None = None
@@ -92,21 +115,25 @@ class PartFile:
         with self._lock:
             if self._closed:
                 return
-            # Not Path.exists, which raises for a name that is too long.
-            if os.path.exists(self.path) and not overwrite:  # noqa: PTH110
-                raise InvalidArgumentError(
-                    f"{self.path} exists already, so it is complete; nothing was fetched. Choose "
-                    "another path, or pass overwrite=True to replace it"
-                )
+            self._overwrite = overwrite
+            refuse_existing(self.path, overwrite=overwrite)
             try:
                 file = _opened(self._part)
             except (OSError, ValueError) as error:
                 raise self._unwritable(error) from error
             try:
+                _lock(file, self._part)
+            except BaseException:
+                file.close()
+                raise
+            created = not os.fstat(file.fileno()).st_size
+            try:
+                # Another process may have completed it before the lock was ours.
+                refuse_existing(self.path, overwrite=overwrite)
                 self._begin(file, restart=restart)
             except BaseException as error:
                 with file:
-                    if isinstance(error, OSError) and not self._state.pages:
+                    if created:
                         self._part.unlink()
                 if isinstance(error, OSError):
                     raise self._unwritable(error) from error
@@ -119,7 +146,6 @@ class PartFile:
         )
 
     def _begin(self, file: IO[bytes], *, restart: bool) -> None:
-        _lock(file, self._part)
         source = self._state.source
         known = None if restart else _known(self._part, self._mark, source)
         state = self._state = known or self._state
@@ -141,6 +167,11 @@ class PartFile:
         return self._state.ended
 
     @property
+    def total(self) -> int | None:
+        """The number of rows that the server reported with the last page."""
+        return self._state.total
+
+    @property
     def progress(self) -> Collected:
         """The progress so far."""
         state = self._state
@@ -150,9 +181,12 @@ class PartFile:
             pages=state.pages,
             size=state.size,
             resumed=self._resumed,
+            until=state.began if self._to is None else min(state.began, self._to),
         )
 
-    def append(self, rows: Sequence[Raw], token: str | None, *, ended: bool) -> Collected:
+    def append(
+        self, rows: Sequence[Raw], token: str | None, *, ended: bool, total: int | None = None
+    ) -> Collected:
         """Write the rows of one page, of which `token` is the resume token."""
         with self._lock:
             if self._file is None:
@@ -160,13 +194,14 @@ class PartFile:
             old, size = self._state, 0
             for start in range(0, len(rows), _BLOCK):
                 size += self._file.write(self._sink.encode(rows[start : start + _BLOCK]))
-            self._state = Checkpoint(
-                source=old.source,
+            self._state = msgspec.structs.replace(
+                old,
                 token=token,
                 ended=ended,
                 size=old.size + size,
                 rows=old.rows + len(rows),
                 pages=old.pages + 1,
+                total=total,
             )
             if time.monotonic() - self._saved >= SAVE_EVERY:
                 self._save(self._file)
@@ -175,13 +210,20 @@ class PartFile:
     def finish(self) -> Collected:
         """Rename the file to its final name."""
         with self._lock:
-            if self._file is not None:
-                self._file.flush()
-                os.fsync(self._file.fileno())
-                self._file.close()
-                self._file = None
+            file = self._file
+            if file is not None:
+                file.flush()
+                os.fsync(file.fileno())
+                self._check_in_place(file)
+                refuse_existing(self.path, overwrite=self._overwrite)
+                if _fcntl is None:  # Windows does not rename an open file
+                    file.close()
+                    self._file = None
+                # While it is locked: another process would resume what is complete.
                 self._part.replace(self.path)
                 self._mark.unlink(missing_ok=True)
+                file.close()
+                self._file = None
             return self.progress
 
     def close(self) -> None:
@@ -195,12 +237,22 @@ class PartFile:
                 if self._state.pages:
                     self._save(file)
                 else:
+                    self._check_in_place(file)
                     self._part.unlink()
                     self._mark.unlink()
+
+    def _check_in_place(self, file: IO[bytes]) -> None:
+        """Ensure that the open file still has its name, before anything beside it is changed."""
+        if not _is_same(file, self._part):
+            raise FileError(
+                f"{self._part} was removed or replaced while it was written; collect it again"
+            )
 
     def _save(self, file: IO[bytes]) -> None:
         file.flush()
         os.fsync(file.fileno())
+        self._check_in_place(file)
+        self._state.check = _check(self._state)
         fresh = self._mark.with_name(f"{self._mark.name}.new")
         with fresh.open("wb") as mark:
             mark.write(msgspec.json.format(msgspec.json.encode(self._state)))
@@ -208,6 +260,24 @@ class PartFile:
             os.fsync(mark.fileno())
         fresh.replace(self._mark)
         self._saved = time.monotonic()
+
+
+def refuse_existing(path: Path, *, overwrite: bool = False) -> None:
+    """Refuse to replace a file, unless `overwrite` allows it."""
+    # Not Path.exists, which raises for a name that is too long.
+    if os.path.exists(path) and not overwrite:  # noqa: PTH110
+        raise InvalidArgumentError(
+            f"{path} exists already; choose another path, or pass overwrite=True to replace it"
+        )
+
+
+def saved_rows(path: Path) -> int:
+    """Return the number of rows that a later run resumes with, by what is on disk."""
+    part, mark = _beside(path)
+    try:
+        return _read(mark).rows if part.exists() else 0
+    except (OSError, ResumeError):
+        return 0
 
 
 def _beside(path: Path) -> tuple[Path, Path]:
@@ -224,14 +294,12 @@ def _opened(part: Path) -> IO[bytes]:
 
 def _lock(file: IO[bytes], part: Path) -> None:
     """Ensure that no other process writes the same file; the lock ends with the process."""
+    if _fcntl is None:
+        return
     try:
-        fcntl: Any = importlib.import_module("fcntl")
-    except ImportError:
-        return  # Windows, which does not let another process rename an open file anyway.
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _fcntl.flock(file, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
         # Another process may have completed and renamed it before the lock was ours.
-        alone = part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat())
+        alone = _is_same(file, part)
     except BlockingIOError:
         alone = False
     except OSError:
@@ -244,16 +312,13 @@ def _lock(file: IO[bytes], part: Path) -> None:
 
 def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
     """Read the checkpoint of an earlier run, or refuse to continue from it."""
-    again = "start again with restart=True"
     size = part.stat().st_size
     if size == 0:
         return None
     try:
-        known = msgspec.json.decode(mark.read_bytes(), type=Checkpoint)
+        known = _read(mark)
     except FileNotFoundError:
         return None
-    except decoding.FAILURES as error:
-        raise ResumeError(f"the checkpoint {mark} is damaged ({error}); {again}") from error
     if known.source != source:
         differences = [
             f"{name} {getattr(known.source, name)!r}, not {getattr(source, name)!r}"
@@ -262,11 +327,33 @@ def _known(part: Path, mark: Path, source: Source) -> Checkpoint | None:
         ]
         raise ResumeError(
             f"{part} was started with {'; '.join(differences)}. Repeat that query, choose another "
-            f"path, or {again}"
+            f"path, or {_AGAIN}"
         )
     if size < known.size:
         raise ResumeError(
             f"{part} has {size} bytes, but its checkpoint says {known.size}: the file was changed; "
-            f"{again}"
+            f"{_AGAIN}"
         )
     return known
+
+
+def _read(mark: Path) -> Checkpoint:
+    try:
+        known = msgspec.json.decode(mark.read_bytes(), type=Checkpoint)
+    except decoding.FAILURES as error:
+        raise ResumeError(f"the checkpoint {mark} is damaged ({error}); {_AGAIN}") from error
+    if known.check != _check(known):
+        raise ResumeError(f"the checkpoint {mark} is damaged: it was changed; {_AGAIN}")
+    return known
+
+
+def _check(state: Checkpoint) -> str:
+    return digest(msgspec.structs.replace(state, check=""))
+
+
+def _is_same(file: IO[bytes], path: Path) -> bool:
+    """Return True if a path still names an open file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -8,7 +8,7 @@ adjoining windows return each event once. Nothing is written here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, Literal, get_args
 from uuid import UUID
@@ -40,15 +40,19 @@ _TIMES: Final[dict[Kind, str]] = {
 
 
 class Window(Struct, frozen=True, kw_only=True):
-    """The time from `from_` (inclusive) to `to` (exclusive); None leaves that end open."""
+    """The time from `from_` (inclusive) to `to` (exclusive); None leaves that end open.
+
+    Its times are converted to UTC.
+    """
 
     from_: datetime | None = None
     to: datetime | None = None
 
     def __post_init__(self) -> None:
-        for name, time in (("from", self.from_), ("to", self.to)):
+        for name, time in (("from_", self.from_), ("to", self.to)):
             if time is not None:
-                rfc3339(name, time)
+                # The same time must be the same query, in whatever zone it is written.
+                msgspec.structs.force_setattr(self, name, _utc(name, time))
         if self.from_ is not None and self.to is not None and self.from_ >= self.to:
             raise InvalidArgumentError(
                 f"the window from {self.from_.isoformat()} to {self.to.isoformat()} is empty; "
@@ -73,10 +77,21 @@ class Window(Struct, frozen=True, kw_only=True):
         return self.to is not None and time >= self.to
 
 
+def _utc(name: str, time: datetime) -> datetime:
+    rfc3339(name, time)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidArgumentError(
+            f"{name}={time.isoformat()} is out of range in UTC; leave it out for an open end"
+        ) from error
+
+
 class Within(Struct, frozen=True, kw_only=True):
     """Keeps the rows in a time window, optionally of certain content.
 
-    Rows without a valid time are kept: losing one would be worse than a duplicate.
+    Rows without a valid time are kept: losing one would be worse than a duplicate. So are those
+    whose time was never set, which the server writes as the year 1.
     """
 
     window: Window
@@ -97,7 +112,8 @@ class Within(Struct, frozen=True, kw_only=True):
                 if self.window.holds(first) and self.window.holds(last):
                     return rows
                 past = self.window.after if self.order == "ascending" else self.window.before
-                if past(first):
+                # All of them: a single row out of order is not the end.
+                if past(first) and all(t is not None and past(t) for t, _ in map(self._peek, rows)):
                     return None
         return [row for row in rows if self._wants(row)]
 
@@ -110,12 +126,15 @@ class Within(Struct, frozen=True, kw_only=True):
     def _peek(self, row: Raw) -> tuple[datetime | None, Any]:
         try:
             seen = _peeker(self.time).decode(row)
+        except decoding.FAILURES:
+            return None, None
+        try:
             # Not msgspec's datetime: it rounds nanoseconds up, into the next window, whereas this
             # truncates them.
             time = datetime.fromisoformat(seen.time)
-        except (*decoding.FAILURES, TypeError, ValueError):
-            return None, None
-        return (time if time.tzinfo is not None else None), seen.content_guid
+        except (TypeError, ValueError):
+            return None, seen.content_guid
+        return (time if time.tzinfo is not None and time.year > 1 else None), seen.content_guid
 
 
 @cache
@@ -147,9 +166,11 @@ async def select(
     whole log is read from the newest entry back to the start of the window.
 
     Raises:
-        InvalidArgumentError: The series cannot be filtered by content, the list is empty, or it
-        contains what is not a GUID.
+        InvalidArgumentError: There is no such series, or it cannot be filtered by content; the list
+        is empty, or contains what is not a GUID.
     """
+    if kind not in KINDS:
+        raise InvalidArgumentError(f"there is no series {kind!r}; choose one of {', '.join(KINDS)}")
     window = window or Window()
     if kind == "audit-logs":
         if content_guid is not None:
@@ -157,7 +178,9 @@ async def select(
         return await _audit_logs(client, window)
     if isinstance(content_guid, str | UUID):
         content_guid = [content_guid]
-    content_guid = guid_filter("content_guid", content_guid)
+    if content_guid is not None:
+        # Sorted, so that the same content is the same query.
+        content_guid = sorted(set(guid_filter("content_guid", content_guid)))
     usage = client.instrumentation
     operation: Any = {
         "visits": usage.visits,

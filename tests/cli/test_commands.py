@@ -4,7 +4,8 @@ import base64
 import codecs
 import csv
 import json
-from datetime import UTC, datetime
+import os
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -12,6 +13,7 @@ from aconnect.cli.collect import file_name
 from aconnect.testing import BuildScript, FakeConnect, Seed, faults
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
+GUID = "0b1c9e5a-7b1f-4c36-9e1e-2f6a4d3c8b7a"
 
 
 @pytest.fixture
@@ -48,6 +50,9 @@ async def test_collect(shell, kind, format_):
         (None, DAY.replace(microsecond=5), (), "visits-until-2026-01-01T000000.000005Z.csv"),
         (None, None, ("b", "a"), "visits-content-c8687a08.csv"),
         (None, None, ("a", "b", "a"), "visits-content-c8687a08.csv"),
+        (None, None, (GUID,), "visits-content-db4a8779.csv"),
+        (None, None, (f"{{{GUID.upper()}}}", GUID), "visits-content-db4a8779.csv"),
+        (DAY.astimezone(timezone(timedelta(hours=9))), None, (), "visits-from-2026-01-01.csv"),
     ],
 )
 def test_file_names(from_, to, content, name):
@@ -55,15 +60,44 @@ def test_file_names(from_, to, content, name):
     assert file_name("visits", from_, to, content, "csv") == name
 
 
-async def test_collect_again(server, shell):
-    """A complete file is fetched again only with `--restart`."""
-    assert (await shell("collect", "hits")).exit_code == 0
+@pytest.mark.parametrize("kind", ["hits", "audit-logs"])
+async def test_collect_again(server, shell, kind):
+    """A complete file of a window that is over is fetched again only with `--restart`."""
+    command = ("collect", kind, "--to", "2025-01-01T00:02:00Z")
+    first = await shell(*command)
+    assert (first.exit_code, "not over" in first.stderr) == (0, False)
     before = len(server.requests)
-    again = await shell("collect", "hits")
+    again = await shell(*command)
     assert (again.exit_code, again.stdout) == (2, "")
     assert "--restart" in again.stderr
     assert len(server.requests) == before
-    assert (await shell("collect", "hits", "--restart")).exit_code == 0
+    assert (await shell(*command, "--restart")).exit_code == 0
+
+
+@pytest.mark.parametrize("window", [(), ("--from", "2025-01-01"), ("--to", "2999-01-01")])
+async def test_window_that_is_not_over(server, shell, window):
+    """Up to when the file is complete is printed, and the same command adds what is new."""
+    rows = server.state.hits.count
+    for new in range(3):
+        server.state.hits.count = rows + new
+        result = await shell("collect", "hits", *window)
+        assert result.exit_code == 0
+        today = datetime.now(UTC).strftime("%Y-%m-%d")
+        assert f"not over: the file is complete up to {today}T" in result.stderr
+        (path,) = shell.folder.iterdir()
+        assert path.read_bytes().count(b"\n") == rows + new
+
+
+async def test_window_that_has_ended_since(shell):
+    """A file that was collected before the end of its window is collected again, once."""
+    command = ("collect", "visits", "--to", "2025-01-02")
+    await shell(*command)
+    (path,) = shell.folder.iterdir()
+    before = datetime(2025, 1, 1, 12, tzinfo=UTC).timestamp()
+    os.utime(path, (before, before))
+    again = await shell(*command)
+    assert (again.exit_code, "not over" in again.stderr) == (0, False)
+    assert (await shell(*command)).exit_code == 2
 
 
 async def test_collect_some_content(server, shell):

@@ -3,14 +3,18 @@
 import asyncio
 import csv
 import io
+import json
 import os
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
 import msgspec
 import pytest
 
+from aconnect import Client
 from aconnect.errors import (
     AuthenticationError,
     ConnectionLostError,
@@ -222,22 +226,123 @@ async def test_two_processes(visits, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-async def test_full_disk(visits, expected, tmp_path, monkeypatch):
-    """If the disk is full, the rows written before are kept for the next run."""
-    append = PartFile.append
+@contextmanager
+def full_disk(size):
+    """Let no file grow beyond a size, as a full disk would."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    def fail(self, rows, token, *, ended):
-        if self.progress.pages == 3:
-            raise OSError(28, "No space left on device")
-        return append(self, rows, token, ended=ended)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(PartFile, "append", fail)
-        with pytest.raises(FileError, match="No space") as caught:
-            await collect(visits, tmp_path / "a")
-    assert "150 rows are kept" in caught.value.__notes__[0]
-    done = await collect(visits, tmp_path / "a")
-    assert (done.resumed, done.path.read_bytes()) == (150, expected)
+@pytest.mark.parametrize("format_", ["jsonl", "csv"])
+@pytest.mark.parametrize("share", [0.03, 0.2, 0.3, 0.5, 0.7, 0.9, 0.999])
+@pytest.mark.parametrize("saving", [True, False])
+async def test_full_disk(visits, tmp_path, format_, share, saving, request):
+    """If the disk is full, the error names exactly the rows that the next run resumes with."""
+    if saving:
+        request.getfixturevalue("saves_each_page")
+    whole = await collect(visits, tmp_path / "whole", format=format_)
+    with (
+        full_disk(int(whole.size * share)),
+        pytest.raises(FileError, match="cannot write") as caught,
+    ):
+        await collect(visits, tmp_path / "a", format=format_)
+    done = await collect(visits, tmp_path / "a", format=format_)
+    hint = f"{done.resumed} rows are kept in {tmp_path / 'a'}.part; repeat it to resume."
+    assert getattr(caught.value, "__notes__", []) == ([hint] if done.resumed else [])
+    assert done.path.read_bytes() == whole.path.read_bytes()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("overwrite", [True, False])
+async def test_second_process_at_the_end(
+    server, visits, expected, tmp_path, monkeypatch, moment, overwrite
+):
+    """A process that starts while another one completes the file does not damage it."""
+    path, replace = tmp_path / "a", Path.replace
+    seen: list[str] = []
+
+    async def second():
+        async with Client(server.url, api_key=server.api_key) as client:
+            query = client.instrumentation.visits().page_size(SIZE)
+            await collect(query, path, overwrite=overwrite)
+
+    def interrupted(self, target):
+        # In the thread of the first collection.
+        if Path(target) != path or seen:
+            return replace(self, target)
+        seen.append("completed")
+        if moment == "after":
+            replace(self, target)
+        try:
+            asyncio.run(second())
+        except InvalidArgumentError as error:
+            seen[0] = str(error)
+        return replace(self, target) if moment == "before" else path
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    await collect(visits, path)
+    if moment == "before":
+        assert "another process" in seen[0]
+    elif overwrite:
+        assert seen == ["completed"]
+    else:
+        assert "exists already" in seen[0]
+    assert path.read_bytes() == expected
+    assert left(path) == ["a"]
+
+
+async def test_replaced_part(visits, tmp_path):
+    """A partial file that was removed and started again elsewhere is left alone."""
+    part, mark = tmp_path / "a.part", tmp_path / "a.part.json"
+
+    def restart(done):
+        if done.pages == 3:
+            part.unlink()
+            part.write_text("other")
+            mark.write_text("other")
+
+    with pytest.raises(FileError, match="removed or replaced"):
+        await collect(visits, tmp_path / "a", progress=restart)
+    assert (part.read_text(), mark.read_text()) == ("other", "other")
+    assert left(part) == ["a.part", "a.part.json"]
+
+
+async def test_created_meanwhile(server, visits, expected, tmp_path):
+    """A file that somebody else creates during the collection is kept, and so are the rows."""
+    path = tmp_path / "a"
+    with pytest.raises(InvalidArgumentError, match="exists already") as caught:
+        await collect(visits, path, progress=lambda _: path.write_text("other"))
+    assert "530 rows are kept" in caught.value.__notes__[0]
+    assert path.read_text() == "other"
+    path.unlink()
+    before = len(server.requests)
+    await collect(visits, path)
+    assert (path.read_bytes(), len(server.requests)) == (expected, before)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ended": True},
+        {"size": 0},
+        {"rows": 100},
+        {"token": None},
+        {"began": "2020-01-01T00:00:00Z"},
+    ],
+)
+async def test_edited_checkpoint(visits, expected, broken_off, changes):
+    """A checkpoint that was changed is refused; it would complete a wrong file."""
+    mark = broken_off.with_name("a.part.json")
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), **changes}))
+    with pytest.raises(ResumeError, match=r"it was changed.*restart=True"):
+        await collect(visits, broken_off)
+    done = await collect(visits, broken_off, restart=True)
+    assert (done.resumed, broken_off.read_bytes()) == (0, expected)
 
 
 @pytest.mark.parametrize("name", ["x" * 245, "x" * 300, "a\0b"])
