@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
+
+from aconnect._core.retry import parse_http_date
 
 # What cannot be in a header. Bytes that are not UTF-8 are read as surrogates.
 _UNSENDABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff;]")
@@ -56,13 +56,5 @@ def _has_ended(attributes: Iterable[str], date: str | None) -> bool:
         # Max-Age takes precedence (RFC 6265, 4.1.2.2).
         return int(values["max-age"]) <= 0
     except (KeyError, ValueError):
-        end, now = _parse_date(values.get("expires")), _parse_date(date)
+        end, now = parse_http_date(values.get("expires", "")), parse_http_date(date or "")
         return end is not None and now is not None and end <= now
-
-
-def _parse_date(text: str | None) -> datetime | None:
-    """Parse an HTTP date, which is always in GMT; None if it is none."""
-    try:
-        return parsedate_to_datetime(text or "").replace(tzinfo=UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None

@@ -111,18 +111,18 @@ def retry_after(value: str | None, now: float, *, date: str | None = None) -> fl
     value = value.strip()
     if _SECONDS.fullmatch(value):
         return float(value)
-    when = _parse_date(value)
+    when = parse_http_date(value)
     if when is None:
         return None
-    sent = _parse_date(date) if date is not None else None
+    sent = parse_http_date(date) if date is not None else None
     try:
         return max(0.0, (when - (sent or datetime.fromtimestamp(now, UTC))).total_seconds())
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _parse_date(text: str) -> datetime | None:
-    """Parse an HTTP date; None if it is invalid."""
+def parse_http_date(text: str) -> datetime | None:
+    """Parse an HTTP date, which is in GMT unless it says otherwise; None if it is invalid."""
     try:
         when = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):

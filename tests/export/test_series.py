@@ -156,7 +156,9 @@ async def test_shifted_pages(server, client, tmp_path, when, change):
     else:
         refused, progress = change < 0, alter
     if refused:
-        with pytest.raises(ResumeError, match=r"shifted.*restart=True|removed since the token") as caught:
+        with pytest.raises(
+            ResumeError, match=r"shifted.*restart=True|removed since the token"
+        ) as caught:
             await collect(paged, tmp_path / "a", keep=selected.keep, progress=progress)
         assert not getattr(caught.value, "__notes__", [])
         assert not (tmp_path / "a").exists()
