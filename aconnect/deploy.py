@@ -26,8 +26,9 @@ from msgspec import Struct
 
 from aconnect._client.files import reason
 from aconnect._core import decoding
+from aconnect._core.arguments import is_guid
 from aconnect.connect import Client, ContentItem, Task
-from aconnect.errors import FileError, InvalidArgumentError
+from aconnect.errors import DecodeError, FileError, InvalidArgumentError
 
 MANIFEST: Final = "manifest.json"
 
@@ -146,6 +147,11 @@ async def _content(
         return item, False
     assert name is not None  # noqa: S101  checked above
     me = await client.me()
+    if not is_guid(me.guid):
+        raise DecodeError(
+            f"{client.url} returned no guid for the owner of the key, so their content cannot be "
+            "found; check that the address is Connect's, or pass guid="
+        )
     found = await client.content.find_one(name=name, owner_guid=me.guid)
     if found is not None:
         return found, False

@@ -30,8 +30,8 @@ class Scene(Generic[S, C]):
         """Create what the seed does not have, and record the ids."""
         raise AssertionError("each service has its own")
 
-    def call(self, key: str) -> Callable[[], Awaitable[Any]]:
-        """Return the call of an operation."""
+    def arguments(self, key: str) -> tuple[Resource, dict[str, Any]]:
+        """Return the resource of an operation, and what to pass to it."""
         declared = REGISTRY[key]
         group: type[Resource] = getattr(
             import_module(declared.function.__module__),
@@ -51,7 +51,12 @@ class Scene(Generic[S, C]):
                     "bodies"
                 )
             given[name] = ids[name]
-        method = getattr(resource, declared.function.__name__)
+        return resource, given
+
+    def call(self, key: str) -> Callable[[], Awaitable[Any]]:
+        """Return the call of an operation."""
+        resource, given = self.arguments(key)
+        method = getattr(resource, REGISTRY[key].function.__name__)
 
         async def call() -> Any:
             return await method(**given)

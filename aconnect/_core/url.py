@@ -65,13 +65,18 @@ def origin_of(url: str) -> str:
 def split_address(address: str) -> tuple[str, list[str]]:
     """Split a server's address, as users write it, into origin and quoted path segments."""
     address = address.strip()
-    if _CONTROL.search(address):
+    if has_controls(address):
         raise InvalidArgumentError(
             f"the address {address!r} contains control characters; write it without them"
         )
     origin = origin_of(address)
     path = urlsplit(address).path
     return origin, [quote(part, safe=_SAFE) for part in path.split("/") if part]
+
+
+def has_controls(text: str) -> bool:
+    """Return True if a text has control characters, which cannot be part of an address."""
+    return _CONTROL.search(text) is not None
 
 
 def is_loopback(origin: str) -> bool:

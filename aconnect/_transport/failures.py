@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Final
 
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 
 from aconnect._core.message import Request, Upload
-from aconnect._core.redaction import credentials_in, redact, shown_url
-from aconnect._core.text import excerpt
+from aconnect._core.redaction import shown_url
 from aconnect.errors import (
     CertificateError,
     ConnectionFailedError,
@@ -55,15 +54,16 @@ def failure(
     request: Request,
     error: BaseException,
     proxy: str | None,
-    sent: Mapping[str, str],
+    shown: Callable[[str], str],
     *,
     began: bool,
 ) -> Exception:
     """Translate what an attempt failed with.
 
-    `sent` are the headers of the request, and `began` is whether the response had begun.
+    `shown` returns a text from the server as it may be shown, and `began` is whether the response
+    had begun.
     """
-    reason = shown(request, sent, _reason(request, error))
+    reason = shown(_reason(request, error))
     match error:
         case aiohttp.ConnectionTimeoutError():
             return ConnectTimeoutError(
@@ -124,12 +124,6 @@ def too_slow(call: str, request: Request, *, began: bool) -> ReadTimeoutError:
 def shown_cause(error: BaseException) -> BaseException | None:
     """Return an error as a cause; None if it has the headers that were sent, or the response."""
     return None if isinstance(error, _REPEATS) else error
-
-
-def shown(request: Request, sent: Mapping[str, str], text: str) -> str:
-    """Return the beginning of a text from the server, without what was sent and is secret."""
-    secrets = (*request.secrets, *credentials_in(sent))
-    return excerpt(text, lambda text: redact(text, secrets))
 
 
 def _reason(request: Request, error: BaseException) -> str:

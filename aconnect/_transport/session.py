@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl as ssl_module
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache, partial
 from typing import Final
@@ -22,11 +22,13 @@ import anyio
 from yarl import URL
 
 from aconnect._core.message import CallOptions, Request, Response, StreamingResponse, Upload
-from aconnect._core.url import origin_of
+from aconnect._core.redaction import Secret, credentials_in
+from aconnect._core.text import excerpt
+from aconnect._core.url import has_controls, origin_of
 from aconnect._transport.body import UploadBody
 from aconnect._transport.coding import ACCEPTED, CONTENT_ENCODING, BodyDecoder
 from aconnect._transport.connection import Connection
-from aconnect._transport.failures import FAILURES, failure, shown, shown_cause, too_slow
+from aconnect._transport.failures import FAILURES, failure, shown_cause, too_slow
 from aconnect._transport.options import Options, Timeout
 from aconnect._transport.watchdog import Deadline, TimeoutWatchdog
 from aconnect.errors import (
@@ -56,8 +58,15 @@ _WAIT_SLACK: Final = 15.0
 class Session:
     """A connection pool to one API root, opened on first use."""
 
-    def __init__(self, api_root: str, headers: Mapping[str, str], options: Options) -> None:
+    def __init__(
+        self,
+        api_root: str,
+        headers: Mapping[str, str],
+        options: Options,
+        redact: Callable[[str, Sequence[Secret]], str],
+    ) -> None:
         self.api_root = api_root
+        self._redact = redact
         self.server = api_root
         """The server's address as users write it."""
         self.variable = ""
@@ -331,16 +340,18 @@ class Session:
             )
         try:
             target = urljoin(url, location)
-            origin = origin_of(target)
+            # aiohttp refuses to send control characters.
+            origin = "" if has_controls(target) else origin_of(target)
         except ValueError:
             target = origin = ""
         sent = response.request_info.headers
         if origin != self.origin:
-            raise self._refused(came, shown(request, sent, origin))
+            raise self._refused(came, self._shown(request, sent, origin))
         if request.method not in {"GET", "HEAD"} and response.status not in _SAME_REQUEST:
+            address = self._shown(request, sent, target.partition("?")[0])
             raise RedirectRefusedError(
-                f"{came} and redirects to {shown(request, sent, target.partition('?')[0])}; not "
-                "followed, because this redirect may lose the method and the body. Use that address"
+                f"{came} and redirects to {address}; not followed, because this redirect may lose "
+                "the method and the body. Use that address"
             )
         return target
 
@@ -373,7 +384,13 @@ class Session:
                 f"{self._title(request)}: the client was closed during the call; if it was sent, "
                 "the server may have acted on it"
             )
-        return failure(self._title(request), request, error, self._proxy, sent, began=began)
+        shown = partial(self._shown, request, sent)
+        return failure(self._title(request), request, error, self._proxy, shown, began=began)
+
+    def _shown(self, request: Request, sent: Mapping[str, str], text: str) -> str:
+        """Return the beginning of a text from the server, without any secret."""
+        secrets = (*request.secrets, *credentials_in(sent))
+        return excerpt(text, lambda text: self._redact(text, secrets))
 
 
 def _environment_proxy(url: str) -> str | None:

@@ -180,7 +180,9 @@ class Client(BaseClient):
         if audience is None and token:
             audience = await self.oauth.own_api_integration()
         found = await self.oauth.get_credentials(token, OAuthTokenType.API_KEY, audience)
-        if not found.access_token:
+        key = found.access_token or ""
+        # It becomes a header.
+        if not (key.isascii() and key.isprintable() and key.strip()):
             raise DecodeError(
                 f"{self.url} returned no API key for the user session token; is the content's "
                 "integration one with Connect's own API?"
@@ -188,7 +190,7 @@ class Client(BaseClient):
         snowflake = self._snowflake_token
         return Client(
             self.api_root,
-            found.access_token,
+            key,
             polling=self.polling,
             snowflake_token=None if snowflake is None else snowflake.reveal(),
             version=self._version or None,

@@ -28,7 +28,6 @@ from aconnect.connect._base.dialect import ConnectDialect
 from aconnect.connect.bootstrap import Bootstrap, BootstrapSuccess
 from aconnect.connect.experimental import RetiredBootstrap
 from aconnect.errors import (
-    AconnectError,
     ConnectionFailedError,
     ConnectTimeoutError,
     DecodeError,
@@ -92,7 +91,7 @@ async def bootstrap(
                 )
             raise
     if not found.api_key:
-        raise AconnectError(f"POST {root}/v1/bootstrap succeeded, but its response has no API key")
+        raise DecodeError(f"POST {root}/v1/bootstrap succeeded, but its response has no API key")
     return found.api_key
 
 

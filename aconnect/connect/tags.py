@@ -18,8 +18,8 @@ from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.model import Id
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.codes import ApiErrorCode
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, required
-from aconnect.errors import ApiError, InvalidArgumentError
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
+from aconnect.errors import ApiError, DecodeError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from aconnect.connect.content.content import ContentItem
@@ -152,6 +152,11 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         there = {(tag.parent_id or None, tag.name): tag for tag in await self.find()}
         tag = there.get((None, first)) or await self._have(first, None)
         for name in others:
+            if not tag.id:
+                raise DecodeError(
+                    f"the server returned no id for the tag {tag.name!r}, so {name!r} cannot be "
+                    "created below it; the tag may exist now, so try again"
+                )
             tag = there.get((tag.id, name)) or await self._have(name, tag.id)
         return tag
 
@@ -159,7 +164,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         """Create a tag, or return the one that was created concurrently."""
         fields: TagCreateParams = {"name": name}
         if parent_id is not None:
-            fields["parent_id"] = required("parent_id", parent_id)
+            fields["parent_id"] = parent_id
         try:
             return await self.create(**fields)
         except ApiError as error:

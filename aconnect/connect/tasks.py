@@ -24,7 +24,7 @@ from aconnect._core.message import CallOptions, Response
 from aconnect._core.model import Id, Model
 from aconnect._core.text import excerpt, one_line
 from aconnect.connect._base.resource import ConnectResource
-from aconnect.errors import AconnectError, ResumeError, TaskFailedError
+from aconnect.errors import DecodeError, ResumeError, TaskFailedError
 
 if TYPE_CHECKING:
     from aconnect._client.client import ApiResponse
@@ -120,7 +120,7 @@ class Task(FromResponse, Generic[T_co]):
             return None
         if not id_:
             text = excerpt(response.body.decode("utf-8", "replace"), client.channel.redact, _SHOWN)
-            raise AconnectError(
+            raise DecodeError(
                 f"the response has no task id, so there is nothing to wait for: it is {text!r}. "
                 "The work may have started: look at the content's jobs before repeating the call"
             )

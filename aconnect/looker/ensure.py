@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import DecodeError, InvalidArgumentError
 from aconnect.looker.roles import Role
 from aconnect.looker.sets import ModelSet, PermissionSet
 
@@ -126,6 +126,7 @@ class RoleChange:
         role = self.role
         if role is None:
             role = await client.roles.create(name=self.name, **sets)
+            _created("role", self.name, role.id)
         elif sets:
             role = await client.roles.update(role.id, **sets)
         elif self.permission_set or self.model_set:
@@ -140,7 +141,8 @@ class RoleChange:
     async def _permission_set(self, change: SetChange) -> str:
         sets, wanted = self._client.permission_sets, list(change.content.wanted)
         if change.id is None:
-            return (await sets.create(name=change.name, permissions=wanted)).id
+            created = await sets.create(name=change.name, permissions=wanted)
+            return _created("permission set", change.name, created.id)
         if change.content:
             await sets.update(change.id, permissions=wanted)
         return change.id
@@ -148,10 +150,21 @@ class RoleChange:
     async def _model_set(self, change: SetChange) -> str:
         sets, wanted = self._client.model_sets, list(change.content.wanted)
         if change.id is None:
-            return (await sets.create(name=change.name, models=wanted)).id
+            created = await sets.create(name=change.name, models=wanted)
+            return _created("model set", change.name, created.id)
         if change.content:
             await sets.update(change.id, models=wanted)
         return change.id
+
+
+def _created(what: str, name: str, id_: str) -> str:
+    """Return the id of what was created; raise if the response has none."""
+    if not id_:
+        raise DecodeError(
+            f"Looker returned no id for the new {what} {name!r}, which probably exists now; call "
+            "ensure_role again, which looks for it"
+        )
+    return id_
 
 
 async def ensure_role(

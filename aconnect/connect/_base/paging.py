@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from aconnect._core.decoding import Envelope
 from aconnect._core.guards import is_list
-from aconnect._core.paging import NOT_THERE, PageResult, Position
+from aconnect._core.paging import NOT_THERE, PageResult, Position, digest
 
 T = TypeVar("T")
 
@@ -67,7 +67,8 @@ class PageNumber(Struct, frozen=True):
 
     It ends at an empty page, after `total` items, or if the response repeats an earlier page: with
     a prefix, groups before 2025.04 repeat page 1 forever. A total may be too small, so the page
-    after a full one is requested anyway, unless pages have no number that tells them apart.
+    after a full one is requested anyway, unless pages have no number that tells them apart. Such
+    pages are compared by their content, as those of `Offset` are.
     """
 
     max_size: int | None = 500
@@ -113,6 +114,11 @@ class PageNumber(Struct, frozen=True):
             "current": number if current is None else current,
             "total": total,
         }
+        if not current:
+            after["digest"] = digest([len(items), items[0], items[-1]])
+            if after["digest"] == position.get("digest"):
+                # The same position again is reported as a loop.
+                return PageResult([], position if len(items) >= size else None, total)
         return PageResult(items, after, total, warnings)
 
 

@@ -78,14 +78,16 @@ class OAuthCredentials(Confidential, kw_only=True):
         """Return the AWS keys in the access token, if those were requested."""
         try:
             keys = msgspec.json.decode(b64decode(self.access_token or ""), type=AWSCredentials)
-        except (ValueError, RecursionError) as error:
-            raise self._not_aws() from error
+        except (ValueError, RecursionError):
+            # Their errors quote the token.
+            raise self._not_aws() from None
         if not (keys.access_key_id and keys.secret_access_key and keys.session_token):
             raise self._not_aws()
         return keys
 
     def _not_aws(self) -> DecodeError:
-        kind = f"a token of type {self.issued_token_type}" if self.access_token else "no token"
+        # Without its type, which is whatever the server calls it.
+        kind = "a token of another type" if self.access_token else "no token"
         return DecodeError(
             f"{kind} came instead of AWS keys; ask for OAuthTokenType.AWS_CREDENTIALS, from an "
             "integration with AWS"

@@ -11,7 +11,7 @@ from aconnect._client.resource import resource
 from aconnect.connect._base.paging import UnpagedEnvelope
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
 from aconnect.connect.tasks import Task, TaskStatus
-from aconnect.errors import AconnectError
+from aconnect.errors import DecodeError
 
 
 class RuntimeCache(ConnectBound, kw_only=True):
@@ -42,7 +42,7 @@ class RuntimeCache(ConnectBound, kw_only=True):
             dry_run=dry_run,
         )
         if task is None and not dry_run:
-            raise AconnectError(
+            raise DecodeError(
                 f"the server started no task to delete the cache of {self.language} {self.version} "
                 f"in {self.image_name}; check whether it still exists"
             )
