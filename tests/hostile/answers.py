@@ -12,6 +12,7 @@ calls may also return something.
 from __future__ import annotations
 
 import asyncio
+import functools
 import gzip
 import json
 import re
@@ -194,6 +195,7 @@ def models(model: type[Model] = Model) -> set[type[Model]]:
     return {model}.union(*(models(derived) for derived in model.__subclasses__()))
 
 
+@functools.cache
 def fields(value: str) -> str:
     """Return an object in which every field of every model has this value, or lists of such."""
     import tests.calls  # noqa: F401  imports all services, and so the models
