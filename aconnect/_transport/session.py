@@ -73,6 +73,7 @@ class Session:
         """The environment variable that holds it."""
         self.origin = origin_of(api_root)
         self._base = URL(self.origin)
+        self._scheme, _, self._authority = self.origin.partition("://")
         self._prefix = urlsplit(api_root).path
         self._options = options
         self._proxy = options.proxy or (_environment_proxy(api_root) if options.trust_env else None)
@@ -321,9 +322,16 @@ class Session:
 
     def _url(self, target: str) -> URL:
         """Return the URL of a quoted target, without parsing what is known already."""
-        if "?" in target:
-            return URL(self.api_root + target, encoded=True)
-        return self._base.with_path(self._prefix + target, encoded=True)
+        path, mark, query = target.partition("?")
+        if not mark:
+            return self._base.with_path(self._prefix + path, encoded=True)
+        return URL.build(
+            scheme=self._scheme,
+            authority=self._authority,
+            path=self._prefix + path,
+            query_string=query,
+            encoded=True,
+        )
 
     def _redirected(self, request: Request, url: str, response: aiohttp.ClientResponse) -> str:
         came = f"{self._title(request)} returned {response.status}"
