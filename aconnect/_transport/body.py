@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from aconnect._core.message import CHUNK, Upload
 from aconnect._transport.watchdog import Deadline
@@ -27,12 +27,13 @@ class UploadBody:
         self._upload = upload
         self._deadline = deadline
         self._idle = idle
+        self._file: BinaryIO | None = None
         self.problem: Exception | None = None
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         upload, sent = self._upload, 0
         try:
-            async with aclosing(_chunks(upload.source)) as chunks:
+            async with aclosing(self._chunks(upload.source)) as chunks:
                 async for chunk in chunks:
                     sent += len(chunk)
                     if sent > upload.size:
@@ -52,24 +53,30 @@ class UploadBody:
             )
             raise self.problem
 
+    def close(self) -> None:
+        """Close the file of an upload that was interrupted, which aiohttp leaves as it is."""
+        if self._file is not None:
+            self._file.close()
+
+    async def _chunks(self, source: bytes | Path) -> AsyncGenerator[bytes, None]:
+        if isinstance(source, bytes):
+            for piece in _pieces(source):
+                yield piece
+            return
+        try:
+            # Closed without waiting: aiohttp cancels this as soon as it has the response.
+            with source.open("rb") as self._file:
+                while chunk := await asyncio.to_thread(self._file.read, CHUNK):
+                    for piece in _pieces(chunk):
+                        yield piece
+        except OSError as error:
+            raise InvalidArgumentError(
+                f"cannot read {source!r}: {error.strerror or error}"
+            ) from error
+
     def _extend(self) -> None:
         if self._deadline is not None and self._idle is not None:
             self._deadline.extend(self._idle)
-
-
-async def _chunks(source: bytes | Path) -> AsyncGenerator[bytes, None]:
-    if isinstance(source, bytes):
-        for piece in _pieces(source):
-            yield piece
-        return
-    try:
-        # Closed without waiting: aiohttp cancels this as soon as it has the response.
-        with source.open("rb") as file:
-            while chunk := await asyncio.to_thread(file.read, CHUNK):
-                for piece in _pieces(chunk):
-                    yield piece
-    except OSError as error:
-        raise InvalidArgumentError(f"cannot read {source!r}: {error.strerror or error}") from error
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

@@ -58,6 +58,7 @@ class Call(Generic[T]):
         limiter: Limiter,
         clock: Clock,
         notify: Callable[[Callable[[], Event]], None],
+        redact: Callable[[str], str],
     ) -> None:
         self.request = request
         self.downgraded = False
@@ -75,6 +76,7 @@ class Call(Generic[T]):
         self._began = began
         self._is_transfer = is_transfer
         self._notify = notify
+        self._redact = redact
         self._number = next(_CALLS)
         self._failed: list[Attempt] = []
         self._keeps_place = True
@@ -98,7 +100,8 @@ class Call(Generic[T]):
                 operation=request.operation,
                 call=self._number,
                 method=request.method,
-                target=shown_target(request.target, self.dialect.shown_query),
+                # A path may have an id that is the key, if the server said so.
+                target=self._redact(shown_target(request.target, self.dialect.shown_query)),
             )
         )
         try:

@@ -29,7 +29,7 @@ class BodyDecoder:
 
     def __init__(self, headers: CIMultiDictProxy[str]) -> None:
         self._coding = ", ".join(headers.getall(CONTENT_ENCODING, ())).strip().lower()
-        self._stream: zlib._Decompress | None = None
+        self._stream: zlib._Decompress | None = None  # pyright: ignore[reportPrivateUsage]
 
     def decode(self, data: bytes) -> Iterator[bytes]:
         """Yield the decoded bytes in pieces of a bounded size.

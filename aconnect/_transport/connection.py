@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import Any
 
 from aiohttp import ClientConnectionError
 from aiohttp.client_proto import ResponseHandler
@@ -44,15 +43,16 @@ class Connection(ResponseHandler):
             and (self._unread is None or not self._unread.poll(0))
         )
 
-    def set_exception(self, exc: BaseException, *args: Any) -> None:
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         """Fail the reading of a body as well if what follows its head is not HTTP.
 
         aiohttp reports that to those only who wait for a head, so that the body would end at the
         read timeout.
         """
-        super().set_exception(exc, *args)
+        cause = () if exc_cause is None else (exc_cause,)
+        super().set_exception(exc, *cause)
         if isinstance(exc, HttpProcessingError):
-            self._fail_body(exc, *args)
+            self._fail_body(exc, *cause)
 
     def close(self) -> None:
         """Close the connection, and fail the reading of a body that is not complete."""
@@ -64,7 +64,7 @@ class Connection(ResponseHandler):
         self._fail_body(ClientConnectionError("Connection closed"))
         super().abort()
 
-    def _fail_body(self, exc: BaseException, *args: Any) -> None:
+    def _fail_body(self, exc: BaseException, *cause: BaseException) -> None:
         body = self._payload
         if body is not None and not body.is_eof():
-            body.set_exception(exc, *args)
+            body.set_exception(exc, *cause)

@@ -131,16 +131,14 @@ class Limiter:
         self._admit_waiting()
         # Real time passes while calls are in flight, even for a clock of tests.
         remaining = None if patience.expires is None else max(0.0, patience.expires - now)
-        ticket = None
         try:
             async with asyncio.timeout(remaining):
-                ticket = await future
-        except TimeoutError as error:
-            raise NotAdmittedError("its turn did not come in time") from error
-        finally:
-            if ticket is None:
-                self._abandon(future)
-        return ticket
+                return await future
+        except BaseException as error:
+            self._abandon(future)
+            if isinstance(error, TimeoutError):
+                raise NotAdmittedError("its turn did not come in time") from error
+            raise
 
     def _abandon(self, future: asyncio.Future[Ticket]) -> None:
         """Leave the line, or give the place back if it was admitted and cancelled at once."""

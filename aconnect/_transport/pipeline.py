@@ -216,6 +216,7 @@ class Pipeline:
             limiter=self._limiter,
             clock=self.options.clock,
             notify=self.notify,
+            redact=self.redact,
         )
 
     async def _attempt(

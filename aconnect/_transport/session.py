@@ -13,7 +13,7 @@ import ssl as ssl_module
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NoReturn
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -74,7 +74,7 @@ class Session:
         self.origin = origin_of(api_root)
         self._base = URL(self.origin)
         self._scheme, _, self._authority = self.origin.partition("://")
-        self._prefix = urlsplit(api_root).path
+        self._prefix: str = urlsplit(api_root).path
         self._options = options
         self._proxy = options.proxy or (_environment_proxy(api_root) if options.trust_env else None)
         self._headers = {"accept-encoding": ACCEPTED, **headers}
@@ -306,11 +306,8 @@ class Session:
                     timeout=_timeout(options.timeout, is_streamed),
                     proxy_headers=self._proxy_headers or None,
                 )
-            except FAILURES as error:
-                if isinstance(data, UploadBody) and data.problem is not None:
-                    raise data.problem from data.problem.__cause__
-                sent = {**self._headers, **(headers or {})}
-                raise self._failure(request, error, sent, began=False) from shown_cause(error)
+            except BaseException as error:  # noqa: BLE001  raised by what follows
+                self._interrupted(request, error, data, headers)
             if response.status >= 200 and response.status not in _REDIRECTS:
                 return response
             response.close()
@@ -319,6 +316,23 @@ class Session:
             f"{self._title(request)} was redirected {_MAX_REDIRECTS + 1} times; check the "
             "server's address"
         )
+
+    def _interrupted(
+        self,
+        request: Request,
+        error: BaseException,
+        data: bytes | UploadBody | None,
+        headers: Mapping[str, str] | None,
+    ) -> NoReturn:
+        """Raise what a request without a response has failed with."""
+        if isinstance(data, UploadBody):
+            data.close()
+            if data.problem is not None and isinstance(error, FAILURES):
+                raise data.problem from data.problem.__cause__
+        if not isinstance(error, FAILURES):
+            raise error
+        sent = {**self._headers, **(headers or {})}
+        raise self._failure(request, error, sent, began=False) from shown_cause(error)
 
     def _url(self, target: str) -> URL:
         """Return the URL of a quoted target, without parsing what is known already."""
