@@ -33,7 +33,7 @@ class Failure(click.ClickException):
     def __init__(self, message: str, *, hints: tuple[str, ...] = ()) -> None:
         # Shown when the command has ended, and its client is unknown.
         super().__init__(printable(message))
-        self.hints = tuple(map(printable, hints))
+        self.hints: tuple[str, ...] = tuple(map(printable, hints))
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it to standard error."""

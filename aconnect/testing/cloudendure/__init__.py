@@ -33,7 +33,7 @@ class FakeCloudEndure(FakeServer[AccountState]):
     def __init__(
         self, events: int = 10, entry_point: str = "latest", **options: Unpack[Options]
     ) -> None:
-        self.root = f"/api/{entry_point}"
+        self.root: str = f"/api/{entry_point}"
         state = AccountState()
         self.username = "owner@example.com"
         self.password = "fake-password"  # noqa: S105 - not a secret
