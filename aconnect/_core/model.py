@@ -172,7 +172,8 @@ def _post_init(
                     setattr(self, name, None)
         for name, convert in others:
             value = getattr(self, name)
-            if value is not None:
+            # Most lists are empty, and need no conversion; an empty text is no time.
+            if value or value == "":
                 setattr(self, name, convert(value))
 
     return __post_init__

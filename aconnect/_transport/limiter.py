@@ -11,9 +11,10 @@ import asyncio
 import copy
 import heapq
 import itertools
-from dataclasses import dataclass
 from math import inf
 from typing import Final
+
+from msgspec import Struct
 
 from aconnect._core.clock import Clock
 from aconnect._core.limits import Limits, TokenBucket
@@ -28,8 +29,7 @@ _ANNOUNCED: Final = 1.0
 """By how many seconds a wait has to become longer to be worth another event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long a call can wait before it is sent."""
 
     expires: float | None = None
@@ -58,8 +58,7 @@ class NotAdmittedError(Exception):
         """The last failure, if the server has not responded for long."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(Struct, frozen=True):
     """A call that waits."""
 
     patience: Patience
