@@ -151,7 +151,7 @@ def _post_init(
     """Return what msgspec runs after decoding a model: a hook for each value costs far more."""
     ids = [one.field for one in converters if one.marker is Id and not one.is_list]
     times = [one.field for one in converters if one.marker is datetime and not one.is_list]
-    others = [
+    others: list[tuple[str, Callable[[Any], Any]]] = [
         (one.field, partial(_convert_list, marker=one.marker) if one.is_list else _log_time)
         for one in converters
         if one.is_list or one.marker is LogTime
