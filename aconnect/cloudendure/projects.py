@@ -185,7 +185,7 @@ def _projects_and_users(users: Mapping[str, Iterable[str]]) -> ProjectsUsersPara
             ProjectUsersParams(
                 project_id=project, user_ids=[own] if isinstance(own, str) else [*own]
             )
-            for project, own in users.items()
+            for project, own in {**users}.items()  # a TypeError for what is no mapping
         ]
     )
 

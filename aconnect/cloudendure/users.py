@@ -143,6 +143,6 @@ def _users_and_roles(roles: Mapping[str, Iterable[Role | str]]) -> UsersRolesPar
         items=[
             # A single role passed as a string would otherwise be split into letters.
             UserRolesParams(user_id=user, roles=[own] if isinstance(own, str) else [*own])
-            for user, own in roles.items()
+            for user, own in {**roles}.items()  # a TypeError for what is no mapping
         ]
     )

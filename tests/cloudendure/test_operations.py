@@ -1,5 +1,7 @@
 """Every operation of CloudEndure, over a real socket."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -155,3 +157,11 @@ async def test_models_go_both_ways(client: Client) -> None:
     """Decoded objects are encoded with the vendor's field names."""
     user = await client.users.me()
     assert msgspec.to_builtins(user)["selfLink"] == "/api/latest/users/user-1"
+
+
+@pytest.mark.parametrize("wrong", ["p", 5, ["p"]])
+async def test_what_is_no_mapping(client: Client, wrong: Any) -> None:
+    """Anything but a mapping of ids is a TypeError, as for any wrong argument."""
+    for call in (client.projects.assign_users, client.users.assign_roles):
+        with pytest.raises(TypeError, match="mapping"):
+            await call(wrong)
