@@ -58,8 +58,7 @@ FAILURES: Final = (
 # An empty object of three bytes becomes a model of 500; those of real lists have 100 and more.
 _FREE_OBJECTS: Final = 250_000
 _BYTES_PER_OBJECT: Final = 64
-# Of a larger body, a block in each step is counted first.
-_SAMPLED: Final = 500_000
+# A block in each step is counted first.
 _STEP: Final = 64 * 1024
 _BLOCK: Final = 4 * 1024
 # It matches text without an end too, or looking for the end would take quadratic time.
@@ -125,8 +124,6 @@ def _count_objects(body: bytes) -> None:
 
 def _is_dense(body: bytes, most: int) -> bool:
     """Return True unless a sample of the blocks has far fewer objects; counting all is slow."""
-    if len(body) < _SAMPLED:
-        return True
     # Where it begins is random, so that no server can arrange its objects around the sample.
     first = randrange(0, _STEP, _BLOCK)  # noqa: S311  no cryptography
     count = sum(

@@ -100,7 +100,7 @@ class Limiter:
         return max(0.0, self._pace.opens - self._clock.monotonic())
 
     def close(self) -> None:
-        """Give up all calls that wait, and those that would have to."""
+        """Give up all calls that wait; later ones are given up instead of waiting."""
         self._closed = True
         for _, _, waiting in self._line:
             _give_up(waiting, NotAdmittedError("the client is closed", is_closed=True))

@@ -52,7 +52,6 @@ T = TypeVar("T")
 _UNAUTHORIZED: Final = 401
 _GATEWAY_FAILED: Final = frozenset({502, 504})
 """The statuses of a proxy that got no response."""
-_MAX_ERROR_BODY: Final = 64 * 1024
 
 Credentials = Mapping[str, str]
 
@@ -318,7 +317,8 @@ class Pipeline:
                 stream = await stack.enter_async_context(
                     self.session.stream(request, self.options, call, credentials)
                 )
-                body = b"" if stream.status < 300 else await _error_body(stream)
+                # The session has read the body of an error, as much as a message needs.
+                body = b"" if stream.status < 300 else b"".join([chunk async for chunk in stream])
             except BaseException as error:
                 self._failed(request, ticket, error)
                 raise
@@ -437,13 +437,3 @@ class Pipeline:
 
     def _title(self, request: Request) -> str:
         return f"{request.method} {self.api_root}{request.path}"
-
-
-async def _error_body(stream: StreamingResponse) -> bytes:
-    """Read the body of an unsuccessful response, or as much as a message needs."""
-    body = b""
-    async for chunk in stream:
-        body += chunk
-        if len(body) > _MAX_ERROR_BODY:
-            break
-    return body

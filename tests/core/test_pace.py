@@ -36,6 +36,15 @@ class Steps:
         if self.pace.due(self.now, len(self.tickets)) == 0.0:
             self.tickets.append(self.pace.sent(self.now, len(self.tickets) + 1))
 
+    def take(self, step: str, seconds: float, requested: float | None) -> None:
+        """Send a call, let time pass, or end the oldest call."""
+        if step == "send":
+            self.send()
+        elif step == "wait":
+            self.now += seconds
+        else:
+            self.end(step, requested)
+
     def end(self, how: str, requested: float | None = None) -> None:
         if not self.tickets:
             return
@@ -90,12 +99,7 @@ def test_never_stuck(steps):
     """What is due comes true, and only a call in flight can make others wait without an end."""
     it = Steps()
     for step, seconds, requested, it.chance in steps:
-        if step == "send":
-            it.send()
-        elif step == "wait":
-            it.now += seconds
-        else:
-            it.end(step, requested)
+        it.take(step, seconds, requested)
         due = it.pace.due(it.now, len(it.tickets))
         assert due < inf or it.tickets
         if due < inf:
@@ -108,12 +112,7 @@ def test_forgets(steps):
     """After a minute without a refusal, nothing that was learned holds calls back."""
     it = Steps()
     for step, seconds, requested, it.chance in steps:
-        if step == "send":
-            it.send()
-        elif step == "wait":
-            it.now += seconds
-        else:
-            it.end(step, requested)
+        it.take(step, seconds, requested)
     while it.tickets:
         it.end("succeed")
     it.now = max(it.now, it.pace.opens) + FORGET + 10.0
