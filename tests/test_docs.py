@@ -155,7 +155,7 @@ def run_console(block: Block) -> None:
             command.make_context(command.name, rest)
             continue
         done = subprocess.run(  # noqa: S603  our own words
-            [sys.executable, "-m", "aconnect.cli", *arguments],
+            [sys.executable, "-m", "aconnect", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

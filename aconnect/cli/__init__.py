@@ -6,6 +6,7 @@ command that needs it, so that `aconnect --help` is fast.
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -16,11 +17,29 @@ def main() -> None:
     except ImportError:
         sys.exit("The command line needs click and rich; install them: pip install 'aconnect[cli]'")
     from aconnect.cli.app import app
+    from aconnect.cli.output import prepare_streams
 
+    prepare_streams()
     try:
-        sys.exit(app.main(prog_name="aconnect", standalone_mode=False))
+        try:
+            code = app.main(prog_name="aconnect", standalone_mode=False)
+        finally:
+            # What is still buffered would otherwise fail when the interpreter ends.
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        code = error.exit_code
     except click.Abort:
-        sys.exit(130)
+        code = 130
+    except OSError as error:
+        code = _output_failed(error)
+    sys.exit(code)
+
+
+def _output_failed(error: OSError) -> int:
+    """Report that standard output cannot be written, such as on a full disk."""
+    # The interpreter flushes it once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        sys.stderr.write(f"Error: cannot write the output: {error.strerror or error}\n")
+    return 1

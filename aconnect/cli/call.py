@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from aconnect._client.operation import Operation
     from aconnect._client.resource import Resource
 
-SERVICES: Final = ("connect", "looker", "authentik", "cloudendure")
-
 
 def _complete(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    service = context.find_root().params.get("service") or SERVICES[0]
+    service = context.find_root().params.get("service") or "connect"
     return [CompletionItem(name) for name in _operations(service) if name.startswith(incomplete)]
 
 

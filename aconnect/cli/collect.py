@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from aconnect._core.arguments import canonical_guid
-from aconnect.cli.options import FORMAT, KIND, TIME, folder, with_client
+from aconnect.cli.connection import with_client
+from aconnect.cli.options import FORMAT, KIND, TIME, folder
 from aconnect.cli.output import echo, echo_error
 from aconnect.cli.running import Command, Stopped, report_retries, run
 

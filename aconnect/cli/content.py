@@ -2,52 +2,273 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from aconnect.cli.options import with_client
-from aconnect.cli.output import echo, echo_rows, echo_table, is_terminal, printable
-from aconnect.cli.running import Command, report_retries, run
+from aconnect.cli.commands import action, confirm, listing, record
+from aconnect.cli.lookup import find_content, find_group, find_job, find_tag, find_user
+from aconnect.cli.output import echo, echo_error
+from aconnect.cli.running import Failure
+from aconnect.cli.table import Column
 
 if TYPE_CHECKING:
     from aconnect import Client
+    from aconnect.connect import ContentItem
+
+ITEM: Final = click.argument("item", metavar="ITEM")
+_MODEL: Final = "aconnect.connect.content.content:ContentItem"
+_COLUMNS: Final = (
+    Column("GUID", "guid", is_whole=True),
+    Column("Name", "name"),
+    Column("Type", "app_mode"),
+    Column("Title", "title"),
+    Column("Owner", "owner.username"),
+    Column("Deployed", "last_deployed_time", is_whole=True),
+)
 
 
 @click.group()
 def content() -> None:
-    """Content on the server."""
+    """Content on the server.
 
-
-@content.command("list", cls=Command)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON as received.")
-@with_client
-def list_content(client: Client, as_json: bool) -> None:
-    """List the content that the key can see.
-
-    On a terminal as a table, otherwise as tab-separated GUID, name, type and title.
+    ITEM is a GUID, a name, or an address of the content.
     """
 
-    async def raw() -> None:
-        async with client:
-            report_retries(client)
-            await echo_rows(client.content.find(), as_json=True)
 
-    async def items() -> list[tuple[str, ...]]:
-        async with client:
-            report_retries(client)
-            return [
-                tuple(
-                    " ".join(printable(cell or "").split())
-                    for cell in (item.guid, item.name, item.app_mode, item.title)
-                )
-                for item in await client.content.find()
-            ]
+@listing(content, "list", _MODEL, *_COLUMNS)
+@click.option("--name", help="Only content with exactly this name.")
+@click.option("--owner", metavar="USER", help="Only content of this user; @me for your own.")
+@click.option("--tag", metavar="NAME", help="Only content with this tag.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    metavar="TYPE",
+    help="Only content of this type, such as shiny or quarto-static; can be repeated.",
+)
+@click.option("--query", metavar="TEXT", help="Only content with this text in its name or title.")
+async def list_content(
+    client: Client,
+    name: str | None,
+    owner: str | None,
+    tag: str | None,
+    types: tuple[str, ...],
+    query: str | None,
+) -> AsyncGenerator[ContentItem, None]:
+    """List the content that the key can see.
 
-    if as_json:
-        run(raw)
-    elif is_terminal("stdout"):
-        echo_table(("GUID", "Name", "Type", "Title"), run(items))
+    Content must match all options. On a terminal it is a table, in a pipe tab-separated GUID, name,
+    type, title, owner and time of deployment.
+    """
+    owner_guid = None if owner is None else (await find_user(client, owner)).guid
+    include = ["owner"] if tag is None else ["owner", "tags"]
+    async for item in client.content.find(name=name, owner_guid=owner_guid, include=include):
+        if types and item.app_mode not in types:
+            continue
+        if tag is not None and all(each.name != tag for each in item.included_tags or ()):
+            continue
+        if query is not None and query.casefold() not in f"{item.name}\n{item.title}".casefold():
+            continue
+        yield item
+
+
+@listing(content, "search", _MODEL, *_COLUMNS)
+@click.argument("query")
+@click.option("--sort", help="The field to sort by, such as name or created.")
+@click.option("--order", type=click.Choice(["asc", "desc"]), help="By default ascending.")
+async def search(
+    client: Client, query: str, sort: str | None, order: str | None
+) -> AsyncGenerator[ContentItem, None]:
+    """Search content in the server's query language; since Connect 2024.04.
+
+    \b
+    aconnect content search 'sales owner:ana type:shiny'
+    """  # noqa: D301  click's mark for lines that are not wrapped
+    async for item in client.content.search(query, sort=sort, order=order, include="owner"):
+        yield item
+
+
+@record(
+    content,
+    "get",
+    _MODEL,
+    Column("Name", "name"),
+    Column("Title", "title"),
+    Column("GUID", "guid"),
+    Column("Type", "app_mode"),
+    Column("Owner", "owner.username"),
+    Column("Role", "app_role"),
+    Column("Access", "access_type"),
+    Column("Locked", "locked"),
+    Column("Tags", lambda item: [tag.name for tag in item.included_tags or ()] or None),
+    Column("Address", "content_url"),
+    Column("Vanity URL", "vanity_url"),
+    Column("Dashboard", "dashboard_url"),
+    Column("Created", "created_time"),
+    Column("Deployed", "last_deployed_time"),
+    Column("Bundle", "bundle_id"),
+    Column("R", "r_version"),
+    Column("Python", "py_version"),
+    Column("Quarto", "quarto_version"),
+    Column("Description", lambda item: item.description or None),
+)
+@ITEM
+async def get(client: Client, item: str) -> ContentItem:
+    """Show one content item; --json has all its fields."""
+    return await find_content(client, item)
+
+
+@action(content, "delete")
+@ITEM
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+async def delete(client: Client, item: str, yes: bool) -> None:
+    """Delete content with all its bundles; this cannot be undone."""
+    found = await find_content(client, item)
+    confirm(f"Delete {found.name} ({found.guid}) with all its bundles?", yes=yes)
+    await found.delete()
+    echo_error(f"Deleted {found.name} ({found.guid})")
+
+
+@action(content, "logs")
+@ITEM
+@click.option("--job", metavar="KEY", help="The job; by default the newest one.")
+@click.option("--lines", type=click.IntRange(min=1), help="Only the last lines.")
+@click.option("--follow", is_flag=True, help="Print new lines until the job ends.")
+async def logs(client: Client, item: str, job: str | None, lines: int | None, follow: bool) -> None:
+    """Print the log of a job of content."""
+    found = await find_job(await find_content(client, item), job)
+    echo_error(f"Job {found.key} ({found.tag or 'unknown'})")
+    if follow:
+        async for entry in found.follow():
+            echo(entry.data)
+        return
+    for entry in (await found.log(max_lines=lines)).entries:
+        echo(entry.data)
+
+
+@action(content, "open")
+@ITEM
+@click.option("--dashboard", is_flag=True, help="Open its page in the dashboard instead.")
+@click.option("--print", "print_only", is_flag=True, help="Only print the address.")
+async def open_content(client: Client, item: str, dashboard: bool, print_only: bool) -> None:
+    """Open content in the browser, and print its address."""
+    found = await find_content(client, item)
+    address = found.dashboard_url if dashboard else found.content_url
+    # It is given to a program of the desktop, which opens more than pages.
+    if address is None or not address.startswith(("https://", "http://")):
+        raise Failure(f"the server returned no address for {found.name}: {address!r}")
+    echo(address)
+    if not print_only and click.launch(address) != 0:
+        echo_error("No browser could be started; open the address yourself.")
+
+
+@action(content, "env")
+@ITEM
+@click.option(
+    "--set",
+    "set_",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="Set a variable; without a value it is read from standard input, which keeps it out of "
+    "the list of processes. Can be repeated.",
+)
+@click.option("--unset", multiple=True, metavar="NAME", help="Delete a variable; can be repeated.")
+async def env(client: Client, item: str, set_: tuple[str, ...], unset: tuple[str, ...]) -> None:
+    """List the names of the environment variables of content, or change them.
+
+    The server never returns their values.
+    """
+    found = await find_content(client, item)
+    changes: dict[str, str | None] = dict.fromkeys(unset)
+    for text in set_:
+        name, equals, value = text.partition("=")
+        changes[name] = value if equals else _read_value(name)
+    if changes:
+        names = await found.environment_variables.update(changes)
     else:
-        for row in run(items):
-            echo("\t".join(row))
+        names = await found.environment_variables.find()
+    for name in sorted(names):
+        echo(name)
+
+
+def _read_value(name: str) -> str:
+    import sys
+
+    if sys.stdin.isatty():
+        value: str = click.prompt(name, hide_input=True, err=True)
+        return value
+    return sys.stdin.read().removesuffix("\n")
+
+
+@listing(
+    content,
+    "permissions",
+    "aconnect.cli.rows:PermissionRow",
+    Column("Type", "type"),
+    Column("Name", "name"),
+    Column("Role", "role"),
+    Column("GUID", "guid", is_whole=True),
+)
+@ITEM
+@click.option(
+    "--add",
+    multiple=True,
+    metavar="USER[=ROLE]",
+    help="Give a user a role: viewer (the default) or owner, a collaborator; can be repeated.",
+)
+@click.option("--add-group", multiple=True, metavar="GROUP[=ROLE]", help="Give a group a role.")
+@click.option("--remove", multiple=True, metavar="USER", help="Remove the role of a user.")
+@click.option("--remove-group", multiple=True, metavar="GROUP", help="Remove that of a group.")
+async def permissions(
+    client: Client,
+    item: str,
+    add: tuple[str, ...],
+    add_group: tuple[str, ...],
+    remove: tuple[str, ...],
+    remove_group: tuple[str, ...],
+) -> AsyncGenerator[Any, None]:
+    """List who has a role for content, after the changes that the options describe."""
+    from aconnect.cli.rows import permission_rows
+
+    found = await find_content(client, item)
+    for text in add:
+        name, _, role = text.partition("=")
+        await found.ensure_permission(await find_user(client, name), role or "viewer")
+    for text in add_group:
+        name, _, role = text.partition("=")
+        await found.ensure_permission(await find_group(client, name), role or "viewer")
+    for name in remove:
+        await found.permissions.delete(await find_user(client, name))
+    for name in remove_group:
+        await found.permissions.delete(await find_group(client, name))
+    async for row in permission_rows(client, found):
+        yield row
+
+
+@listing(
+    content,
+    "tags",
+    "aconnect.connect.tags:Tag",
+    Column("Id", "id"),
+    Column("Name", "name"),
+    Column("Parent", "parent_id"),
+)
+@ITEM
+@click.option("--add", multiple=True, metavar="TAG", help="Add a tag; can be repeated.")
+@click.option("--remove", multiple=True, metavar="TAG", help="Remove a tag; can be repeated.")
+async def tags(
+    client: Client, item: str, add: tuple[str, ...], remove: tuple[str, ...]
+) -> AsyncGenerator[Any, None]:
+    """List the tags of content, after the changes that the options describe.
+
+    TAG is a name, or a path such as Department/Finance.
+    """
+    found = await find_content(client, item)
+    for text in add:
+        await found.tags.add(await find_tag(client, text))
+    for text in remove:
+        await found.tags.delete(await find_tag(client, text))
+    async for tag in found.tags.find():
+        yield tag

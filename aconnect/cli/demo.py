@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import click
 
 from aconnect.cli.options import folder
-from aconnect.cli.output import echo, echo_error, echo_table, is_terminal, size_text
+from aconnect.cli.output import echo, echo_error, is_terminal, size_text
 from aconnect.cli.running import Command, Failure
+from aconnect.cli.table import echo_table
 
 if TYPE_CHECKING:
     from aconnect import Client

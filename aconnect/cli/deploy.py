@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aconnect.cli.options import with_client
+from aconnect.cli.connection import with_client
 from aconnect.cli.output import echo, echo_error
 from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
 from aconnect.cli.tasks import how_to_follow

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 import click
 
-from aconnect.cli.output import echo_error, hide_credentials
+from aconnect.cli.output import echo_error
 from aconnect.cli.running import Failure
-
-if TYPE_CHECKING:
-    from aconnect import Client
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -90,46 +83,9 @@ class Time(_TimeType):
 TIME: Final = Time()
 
 
-def with_client(command: Callable[Concatenate[Client, P], T]) -> Callable[P, T]:
-    """Add the options of the connection to a command, and pass it a client."""
-
-    @click.option(
-        "--server",
-        envvar="CONNECT_SERVER",
-        show_envvar=True,
-        metavar="URL",
-        help="The address of the server.",
-    )
-    @click.option(
-        "--api-key-file",
-        type=click.File("rb"),
-        metavar="FILE",
-        help="A file with the API key; '-' for standard input. By default the key is read from "
-        "CONNECT_API_KEY.",
-    )
-    @functools.wraps(command)
-    def wrapped(*args: Any, server: str | None, api_key_file: IO[bytes] | None, **more: Any) -> T:
-        return command(_client(server, api_key_file), *args, **more)  # pyright: ignore[reportCallIssue]
-
-    return wrapped  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
-
-
-def _client(server: str | None, key_file: IO[bytes] | None) -> Client:
-    from aconnect import Client
-
-    key = None if key_file is None else _key(key_file)
-    with echo_warnings():
-        client = Client(server, api_key=key, user_agent="aconnect-cli")
-    hide_credentials(client)
-    return client
-
-
-def _key(file: IO[bytes]) -> str:
-    name = getattr(file, "name", "<stdin>")
-    try:
-        key = decode_text(file.read(), name).strip()
-    except OSError as error:
-        raise click.UsageError(f"cannot read {name}: {error.strerror or error}") from error
+def read_secret(data: bytes, name: str) -> str:
+    """Return the key that a file contains, without showing any of it."""
+    key = decode_text(data, name).strip()
     if not key:
         raise click.UsageError(f"no API key: {name} is empty")
     if not key.isprintable():

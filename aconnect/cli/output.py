@@ -6,9 +6,10 @@ it.
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -22,12 +23,20 @@ if TYPE_CHECKING:
 _CLIENT: Final = f"{__name__}.client"
 
 
+def prepare_streams() -> None:
+    """Write characters that a stream cannot encode, such as on a Windows pipe, as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in {"strict", "surrogateescape"}:
+            stream.reconfigure(errors="backslashreplace")
+
+
 def hide_credentials(client: BaseClient) -> None:
     """Remove the credentials of a client from everything that this command prints from now on."""
     click.get_current_context().meta[_CLIENT] = client
 
 
-def _redact(text: str) -> str:
+def redacted(text: str) -> str:
+    """Return a text without the credentials of the client."""
     context = click.get_current_context(silent=True)
     client: BaseClient | None = None if context is None else context.meta.get(_CLIENT)
     return text if client is None else client.channel.redact(text)
@@ -35,7 +44,7 @@ def _redact(text: str) -> str:
 
 def printable(text: str) -> str:
     """Return a text without credentials of the client and without control characters."""
-    return clean(_redact(text))
+    return clean(redacted(text))
 
 
 def echo(text: str) -> None:
@@ -49,8 +58,26 @@ def echo_error(text: str) -> None:
 
 
 def echo_json(text: str) -> None:
-    """Print JSON, with its control characters as escapes, so that no value changes."""
-    click.echo(clean_json(_redact(text)))
+    """Print JSON, with its control characters as escapes, so that no value changes.
+
+    So are the characters that the stream cannot encode.
+    """
+    text = clean_json(redacted(text))
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    click.echo(text.encode(encoding, _JSON_ESCAPES).decode(encoding))
+
+
+def _json_escapes(error: UnicodeError) -> tuple[str, int]:
+    """Return what cannot be encoded as JSON writes it, in units of UTF-16."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    escapes = [f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2)]
+    return "".join(escapes), error.end
+
+
+_JSON_ESCAPES: Final = "aconnect.json"
+codecs.register_error(_JSON_ESCAPES, _json_escapes)
 
 
 def echo_bytes(data: bytes) -> None:
@@ -80,25 +107,6 @@ async def echo_rows(rows: Paged[Any], *, as_json: bool) -> None:
             last = f" {text}" if last else f"[{text}"
     if as_json:
         echo_json(f"{last or '['}]")
-
-
-def echo_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool = False) -> None:
-    """Print a table for the terminal; `right` aligns all columns but the first to the right."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for number, name in enumerate(head):
-        table.add_column(
-            name,
-            justify="right" if right and number else "left",
-            no_wrap=right or not number,
-        )
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    Console().print(table)
 
 
 def size_text(size: float) -> str:

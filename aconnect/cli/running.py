@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ARGUMENT: Final = re.compile(r"(?<!\S)([a-z_]+)=(True)?(?=[\s,;.)]|$)")
-_OPTIONS: Final = {"overwrite": "restart", "api_key": "api-key-file", "url": "server"}
+_OPTIONS: Final = {
+    "overwrite": "restart",
+    "api_key": "api-key-file",
+    "url": "server",
+    "ssl": "cacert",
+    "insecure_tls": "insecure",
+}
 """Options that have another name than the argument of the library."""
 
 
@@ -76,7 +82,27 @@ class Command(click.Command):
         except BrokenPipeError:
             raise  # click ends quietly when the reader of a pipe has gone
         except OSError as error:
-            raise Failure(str(error), hints=_notes(error)) from error
+            reason = error.strerror or str(error)
+            if error.filename is None and error.errno is not None:
+                reason = f"cannot write the output: {reason}"
+            elif error.filename is not None:
+                reason = f"{error.filename}: {reason}"
+            raise Failure(reason, hints=_notes(error)) from error
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options of the connection after those of the command."""
+        from aconnect.cli.connection import ConnectionOption
+
+        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Connection options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                is_connection = isinstance(parameter, ConnectionOption)
+                sections["Connection options" if is_connection else "Options"].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
     def with_options(self, message: str) -> str:
         """Replace the names of arguments in a message by the options of this command."""

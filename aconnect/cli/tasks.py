@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from aconnect.cli.options import with_client
+from aconnect.cli.connection import with_client
 from aconnect.cli.output import echo, echo_error
 from aconnect.cli.running import Command, Failure, report_retries, run
 
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from aconnect import Client
 
 
+_GRACE: Final = 5.0
+
+
 @click.group()
 def tasks() -> None:
     """Deployments, builds and renderings that run on the server."""
 
 
-@tasks.command(cls=Command)
+@tasks.command("follow", cls=Command)
 @click.argument("id_", metavar="ID")
 @with_client
 def follow(client: Client, id_: str) -> None:
@@ -28,8 +31,10 @@ def follow(client: Client, id_: str) -> None:
 
     ID is the id of a task, as `aconnect deploy` prints it when following ends early, or the
     `Task.token` of a program. In a cluster, a token leads to the node of the task; with an id
-    alone, polls are repeated for half a minute until one reaches that node.
+    alone, polls are repeated for five seconds until one reaches that node.
     """
+    import msgspec
+
     from aconnect import CallFinished, Event
     from aconnect.connect import Task
 
@@ -47,7 +52,12 @@ def follow(client: Client, id_: str) -> None:
         async with client:
             report_retries(client)
             client.subscribe(report_missing)
-            task = Task.from_token(client, id_) if id_.startswith("{") else client.tasks.handle(id_)
+            if id_.startswith("{"):
+                task = Task.from_token(client, id_)
+            else:
+                # Without cookies, each poll may reach another node; most such ids are mistyped.
+                client.polling = msgspec.structs.replace(client.polling, grace=_GRACE)
+                task = client.tasks.handle(id_)
             async for line in task.output():
                 echo(line)
             await task

@@ -72,7 +72,7 @@ class Shell:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "aconnect.cli",
+            "aconnect",
             *arguments,
             env={**os.environ, **self.settings, **places},
             stdin=asyncio.subprocess.DEVNULL,

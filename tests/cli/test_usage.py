@@ -117,7 +117,7 @@ def test_bugs_are_not_hidden(monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("aconnect.cli.content.run", broken)
+    monkeypatch.setattr("aconnect.cli.commands.run", broken)
     result = CliRunner().invoke(app, ["content", "list"], env=SETTINGS)
     assert isinstance(result.exception, ZeroDivisionError)
 
@@ -145,4 +145,4 @@ def test_no_option_accepts_a_secret():
             yield from options(inner)
 
     found = {name for name in options(app) if re.search("key|secret|password|token", name)}
-    assert found == {"--api-key-file", "--secret-file"}
+    assert found == {"--api-key-file", "--api-key-env", "--secret-file"}

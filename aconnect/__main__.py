@@ -1,4 +1,4 @@
-"""`python -m aconnect.cli`: the same as `aconnect`."""
+"""`python -m aconnect`: the same as `aconnect`."""
 
 from aconnect.cli import main
 

@@ -1,0 +1,150 @@
+"""How commands over the operations of Posit Connect are declared.
+
+A command is a function that gets a client and the values of its options. What it returns decides
+how it is declared: a `listing` is many objects, a `record` is one, and an `action` prints itself.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from aconnect.cli.connection import with_client
+from aconnect.cli.running import Command, report_retries, run
+from aconnect.cli.table import Column, Fields, echo_record, rows_printer
+
+if TYPE_CHECKING:
+    from aconnect import Client
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ALL: Final = ""
+_LIMIT: Final = click.option("--limit", type=click.IntRange(min=1), help="List at most this many.")
+
+
+def run_with(client: Client, work: Callable[[], Awaitable[T]]) -> T:
+    """Run a coroutine with a client, which is closed at its end; report retries."""
+
+    async def main() -> T:
+        async with client:
+            report_retries(client)
+            return await work()
+
+    return run(main)
+
+
+def action(
+    group: click.Group, name: str
+) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], click.Command]:
+    """Declare a command that prints what it did."""
+
+    def declare(
+        function: Callable[..., Coroutine[Any, Any, None]],
+    ) -> click.Command:
+        @functools.wraps(function)
+        def command(client: Client, **options: Any) -> None:
+            run_with(client, lambda: function(client, **options))
+
+        return group.command(name, cls=Command)(with_client(command))
+
+    return declare
+
+
+def listing(
+    group: click.Group, name: str, model: str, *columns: Column
+) -> Callable[[Callable[..., AsyncIterable[object]]], click.Command]:
+    """Declare a command that lists objects of a model, with these columns.
+
+    The columns are in order of importance: a narrow terminal shows the first ones.
+    """
+    fields = Fields(model)
+
+    def declare(
+        function: Callable[..., AsyncIterable[object]],
+    ) -> click.Command:
+        @with_client
+        @_with(_LIMIT, _json_option(fields))
+        @functools.wraps(function)
+        def command(client: Client, limit: int | None, json: str | None, **options: Any) -> None:
+            printer = rows_printer(columns, None if json is None else fields.choose(json))
+
+            async def work() -> None:
+                count = 0
+                async for item in function(client, **options):
+                    printer.add(item)
+                    count += 1
+                    if count == limit:
+                        break
+                printer.close()
+
+            run_with(client, work)
+
+        return group.command(name, cls=Command)(command)
+
+    return declare
+
+
+def record(
+    group: click.Group, name: str, model: str, *columns: Column
+) -> Callable[[Callable[..., Coroutine[Any, Any, object]]], click.Command]:
+    """Declare a command that prints one object of a model, with a line for each column."""
+    fields = Fields(model)
+
+    def declare(
+        function: Callable[..., Coroutine[Any, Any, object]],
+    ) -> click.Command:
+        @with_client
+        @_with(_json_option(fields))
+        @functools.wraps(function)
+        def command(client: Client, json: str | None, **options: Any) -> None:
+            chosen = None if json is None else fields.choose(json)
+            item = run_with(client, lambda: function(client, **options))
+            echo_record(item, columns, chosen)
+
+        return group.command(name, cls=Command)(command)
+
+    return declare
+
+
+def _with(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Add options to a command, after its own."""
+
+    def add(command: F) -> F:
+        # What click's decorators have added, the last one first.
+        own: list[click.Parameter] = vars(command).pop("__click_params__", [])
+        for option in reversed(options):
+            option(command)
+        vars(command)["__click_params__"] += own
+        return command
+
+    return add
+
+
+def _json_option(fields: Fields) -> Callable[[F], F]:
+    def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [f"{before}{comma}{name}" for name in fields.names if name.startswith(last)]
+
+    return click.option(
+        "--json",
+        is_flag=False,
+        flag_value=_ALL,
+        metavar="[FIELDS]",
+        shell_complete=complete,
+        help="Print JSON: all fields, or these, separated by commas.",
+    )
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone; refuse where nobody can answer."""
+    import sys
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Pass --yes to confirm")
+    click.confirm(question, abort=True, err=True)

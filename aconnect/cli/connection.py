@@ -1,0 +1,268 @@
+"""The options of the connection, which every command has, and the client that they describe."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from importlib import import_module
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+import click
+from msgspec import Struct
+
+from aconnect.cli.options import echo_warnings, read_secret
+from aconnect.cli.output import echo_error, hide_credentials
+
+if TYPE_CHECKING:
+    import ssl
+
+    from aconnect._client.client import BaseClient
+    from aconnect.cli.profiles import Profile
+
+T = TypeVar("T")
+
+
+class Service(NamedTuple):
+    """How the client of a service is created."""
+
+    address: str
+    """The argument for the address."""
+    address_variable: str
+    secret: str
+    """The argument for the key."""
+    secret_variable: str
+    is_public: bool = False
+    """Whether the service has a public address, which is the default."""
+
+
+SERVICES: Final = {
+    "connect": Service("url", "CONNECT_SERVER", "api_key", "CONNECT_API_KEY"),
+    "looker": Service("base_url", "LOOKERSDK_BASE_URL", "client_secret", "LOOKERSDK_CLIENT_SECRET"),
+    "authentik": Service("base_url", "AUTHENTIK_URL", "token", "AUTHENTIK_TOKEN"),
+    "cloudendure": Service(
+        "base_url",
+        "CLOUDENDURE_BASE_URL",
+        "user_api_token",
+        "CLOUDENDURE_USER_API_TOKEN",
+        is_public=True,
+    ),
+}
+
+
+class ConnectionOption(click.Option):
+    """An option of the connection; the help of a command lists these together."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The values of the options of the connection."""
+
+    profile: str | None = None
+    server: str | None = None
+    api_key_file: Any = None
+    proxy: str | None = None
+    cacert: str | None = None
+    insecure: bool = False
+
+
+_OPTIONS: Final = (
+    click.option(
+        "--profile",
+        cls=ConnectionOption,
+        metavar="NAME",
+        help="A profile of `aconnect login`; by default ACONNECT_PROFILE, or the default profile "
+        "if there is no CONNECT_SERVER.",
+    ),
+    click.option(
+        "--server",
+        cls=ConnectionOption,
+        metavar="URL",
+        help="The address of the server; by default CONNECT_SERVER.",
+    ),
+    click.option(
+        "--api-key-file",
+        cls=ConnectionOption,
+        type=click.File("rb"),
+        metavar="FILE",
+        help="A file with the API key; '-' for standard input. By default the key is read from "
+        "CONNECT_API_KEY.",
+    ),
+    click.option(
+        "--proxy",
+        cls=ConnectionOption,
+        metavar="URL",
+        help="An HTTP proxy; '' for none. By default HTTPS_PROXY, ALL_PROXY and NO_PROXY are read.",
+    ),
+    click.option(
+        "--cacert",
+        cls=ConnectionOption,
+        envvar="CONNECT_CA_CERTIFICATE",
+        show_envvar=True,
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Trust the certificates of this PEM file instead of the system's.",
+    ),
+    click.option(
+        "--insecure",
+        cls=ConnectionOption,
+        envvar="CONNECT_INSECURE",
+        show_envvar=True,
+        is_flag=True,
+        help="Do not verify the server's certificate: anyone in between can read the key.",
+    ),
+)
+
+
+def connection_options(command: Callable[..., T]) -> Callable[..., T]:
+    """Add the options of the connection to a command, which gets their values as `Settings`."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **values: Any) -> T:
+        settings = Settings(**{name: values.pop(name) for name in Settings.__struct_fields__})
+        return command(settings, *args, **values)
+
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def with_client(command: Callable[..., T]) -> Callable[..., T]:
+    """Add the options of the connection to a command, which gets a client of Posit Connect."""
+
+    @connection_options
+    @functools.wraps(command)
+    def wrapped(settings: Settings, *args: Any, **values: Any) -> T:
+        return command(client_of(settings), *args, **values)
+
+    return wrapped
+
+
+def client_of(settings: Settings, service: str = "connect") -> BaseClient:
+    """Create the client of a service that the options describe."""
+    return create_client(service, _arguments(settings, service))
+
+
+def create_client(service: str, arguments: dict[str, Any]) -> BaseClient:
+    """Create the client of a service; no secret of it is printed from now on."""
+    with echo_warnings():
+        client: BaseClient = import_module(f"aconnect.{service}").Client(
+            **arguments, user_agent="aconnect-cli"
+        )
+    hide_credentials(client)
+    return client
+
+
+def _arguments(settings: Settings, service: str) -> dict[str, Any]:
+    """Return the arguments of the client."""
+    kind = SERVICES[service]
+    profile = _profile(settings, service)
+    key = None if settings.api_key_file is None else read_key(settings.api_key_file)
+    if profile is None:
+        _check_settings(settings, kind)
+        return {
+            kind.address: settings.server,
+            kind.secret: key,
+            **connection_arguments(settings, None),
+        }
+    if settings.server is not None and settings.server != profile.server:
+        raise click.UsageError(
+            f"--server and --profile name two servers; profile {profile.name!r} is for "
+            f"{profile.server}"
+        )
+    if key is None:
+        key = profile.key()
+    if key is None:
+        elsewhere = os.environ.get(kind.address_variable, profile.server)
+        if elsewhere != profile.server or not os.environ.get(kind.secret_variable):
+            raise click.UsageError(
+                f"profile {profile.name!r} does not say where its key is: set api_key_file, "
+                f"api_key_env or keyring in it, or pass --api-key-file"
+            )
+    more = {} if profile.client_id is None else {"client_id": profile.client_id}
+    return {
+        kind.address: profile.server,
+        kind.secret: key,
+        **more,
+        **connection_arguments(settings, profile),
+    }
+
+
+def _profile(settings: Settings, service: str) -> Profile | None:
+    """Return the chosen profile, or the default one where nothing else names a server."""
+    from aconnect.cli import profiles
+
+    root = click.get_current_context().find_root().params.get("profile")
+    name = settings.profile or root or os.environ.get(profiles.PROFILE_VARIABLE) or None
+    if name is None and (settings.server or os.environ.get(SERVICES[service].address_variable)):
+        return None
+    chosen = profiles.default_name() if name is None else name
+    if chosen is None:
+        return None
+    profile = profiles.load(chosen)
+    if profile.service == service:
+        return profile
+    if name is None:
+        return None
+    raise click.UsageError(
+        f"profile {name!r} is for {profile.service}, and this command for {service}"
+    )
+
+
+def _check_settings(settings: Settings, kind: Service) -> None:
+    """Check that the client will find an address and a key; say how to pass them."""
+    if settings.server is None and not (kind.is_public or _is_set(kind.address_variable)):
+        raise click.UsageError(
+            f"no server: pass --server URL or --profile NAME, set {kind.address_variable}, "
+            "or run `aconnect login`, which saves a profile"
+        )
+    if (
+        settings.api_key_file is None
+        and kind is SERVICES["connect"]
+        and not _is_set(kind.secret_variable)
+    ):
+        raise click.UsageError(
+            f"no API key: pass --api-key-file FILE or --profile NAME, set {kind.secret_variable}, "
+            "or run `aconnect login`, which saves a profile"
+        )
+
+
+def _is_set(variable: str) -> bool:
+    return bool(os.environ.get(variable, "").strip())
+
+
+def connection_arguments(settings: Settings, profile: Profile | None) -> dict[str, Any]:
+    """Return the arguments of a client that say how to reach the server."""
+    proxy = settings.proxy if settings.proxy is not None else profile and profile.proxy
+    cacert = settings.cacert or (profile and profile.cacert)
+    insecure = settings.insecure or bool(profile and profile.insecure)
+    if insecure:
+        echo_error("Warning: the server's certificate is not verified")
+    return {
+        "proxy": proxy or None,
+        # A proxy that was named, or excluded, is not looked for in the environment.
+        "trust_env": proxy is None,
+        "ssl": _trusting(cacert) if cacert and not insecure else None,
+        "insecure_tls": insecure,
+    }
+
+
+def _trusting(path: str) -> ssl.SSLContext:
+    """Return a TLS context that trusts the certificates of a file."""
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=os.path.expanduser(path))  # noqa: PTH111
+    except ssl.SSLError:
+        raise click.UsageError(f"{path} has no certificate in PEM format") from None
+    except OSError as error:
+        raise click.UsageError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def read_key(file: IO[bytes]) -> str:
+    """Return the key that `--api-key-file` names."""
+    # Standard input has no name where it is not a file.
+    name = getattr(file, "name", "<stdin>")
+    try:
+        return read_secret(file.read(), name)
+    except OSError as error:
+        raise click.UsageError(f"cannot read {name}: {error.strerror or error}") from error

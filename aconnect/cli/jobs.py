@@ -1,0 +1,68 @@
+"""`aconnect jobs`: the processes that run, build or render content."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aconnect.cli.commands import action, listing
+from aconnect.cli.content import ITEM
+from aconnect.cli.lookup import find_content, find_job
+from aconnect.cli.output import echo, echo_error
+from aconnect.cli.table import Column
+
+if TYPE_CHECKING:
+    from aconnect import Client
+
+
+@click.group()
+def jobs() -> None:
+    """Processes that run, build or render content.
+
+    ITEM is a GUID, a name, or an address of content. JOB is the key of one.
+    """
+
+
+@listing(
+    jobs,
+    "list",
+    "aconnect.connect.content.jobs:Job",
+    Column("Key", "key"),
+    Column("Status", "status"),
+    Column("Purpose", "tag"),
+    Column("Started", "start_time", is_whole=True),
+    Column("Ended", "end_time", is_whole=True),
+    Column("Exit", "exit_code"),
+    Column("Host", "hostname"),
+)
+@ITEM
+@click.option("--active", is_flag=True, help="Only jobs that are running.")
+async def list_jobs(client: Client, item: str, active: bool) -> AsyncGenerator[Any, None]:
+    """List the jobs of content, newest first."""
+    found = await find_content(client, item)
+    async for job in found.jobs.find():
+        if job.is_active or not active:
+            yield job
+
+
+@action(jobs, "follow")
+@ITEM
+@click.argument("job", required=False)
+async def follow(client: Client, item: str, job: str | None) -> None:
+    """Print the log of a job until it ends; by default that of the newest job."""
+    found = await find_job(await find_content(client, item), job)
+    echo_error(f"Job {found.key} ({found.tag or 'unknown'})")
+    async for entry in found.follow():
+        echo(entry.data)
+
+
+@action(jobs, "kill")
+@ITEM
+@click.argument("job")
+async def kill(client: Client, item: str, job: str) -> None:
+    """End a job that is running."""
+    found = await find_content(client, item)
+    await found.jobs.kill(job)
+    echo_error(f"The server was asked to end job {job} of {found.name}")

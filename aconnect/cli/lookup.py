@@ -1,0 +1,114 @@
+"""Objects as people name them on the command line: by GUID, by name, or by a pasted address."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from aconnect.cli.running import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aconnect import Client
+    from aconnect.connect import ContentItem, Group, Job, Tag, User
+
+GUID: Final = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
+)
+
+
+def guid_in(text: str) -> str | None:
+    """Return a GUID, also from the address of content or of its page in the dashboard."""
+    found = GUID.fullmatch(text) or ("/" in text and GUID.search(text)) or None
+    return found[0] if found else None
+
+
+async def find_content(client: Client, text: str) -> ContentItem:
+    """Return the content with a GUID, a name or an address.
+
+    Raises:
+        Failure: There is none with this name, or more than one.
+    """
+    if guid := guid_in(text):
+        return await client.content.get(guid)
+    found = await client.content.find(name=text, include="owner")
+    if len(found) == 1:
+        return await client.content.get(found[0].guid)
+    if not found:
+        raise Failure(
+            f"no content that the key can see has the name {text!r}",
+            hints=(f"Search in titles with: aconnect content list --query {text!r}",),
+        )
+    owners = (
+        f"  {item.guid}  owned by {item.owner.username if item.owner else item.owner_guid}"
+        for item in found
+    )
+    raise Failure(
+        f"{len(found)} content items have the name {text!r}; pass the GUID of one",
+        hints=tuple(owners),
+    )
+
+
+async def find_user(client: Client, text: str) -> User:
+    """Return the user with a GUID or a username; `@me` is the owner of the key.
+
+    Raises:
+        Failure: There is none with this username.
+    """
+    if text == "@me":
+        return await client.me()
+    if guid := guid_in(text):
+        return await client.users.get(guid)
+    user = await client.users.find_by(username=text)
+    if user is None:
+        raise Failure(
+            f"no user has the username {text!r}",
+            hints=(f"Search in all names with: aconnect users list --query {text!r}",),
+        )
+    return user
+
+
+async def find_group(client: Client, text: str) -> Group:
+    """Return the group with a GUID or a name.
+
+    Raises:
+        Failure: There is none with this name.
+    """
+    if guid := guid_in(text):
+        return await client.groups.get(guid)
+    group = await client.groups.find_by(name=text)
+    if group is None:
+        raise Failure(f"no group has the name {text!r}", hints=("List them: aconnect groups list",))
+    return group
+
+
+async def find_tag(client: Client, text: str) -> Tag:
+    """Return the tag with a name, or with a path such as `Department/Finance`.
+
+    Raises:
+        Failure: There is none with this name, or more than one.
+    """
+    if "/" in text:
+        return await client.tags.get_by_path(text)
+    found = await client.tags.find(name=text)
+    if len(found) == 1:
+        return found[0]
+    raise Failure(
+        f"{len(found) or 'no'} tags have the name {text!r}",
+        hints=("Pass its path, such as Department/Finance; list them: aconnect tags list",),
+    )
+
+
+async def find_job(item: ContentItem, key: str | None) -> Job:
+    """Return a job of content by its key; without a key, the newest one.
+
+    Raises:
+        Failure: The content has no job.
+    """
+    if key is not None:
+        return await item.jobs.get(key)
+    jobs: Sequence[Job] = await item.jobs.find()
+    if not jobs:
+        raise Failure(f"{item.name} has no jobs: it has not run or been built yet")
+    return max(jobs, key=lambda job: job.start_time.timestamp() if job.start_time else 0.0)

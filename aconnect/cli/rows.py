@@ -1,0 +1,70 @@
+"""Rows that the API does not have: what people want to see beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from aconnect.errors import NotFoundError, PermissionDeniedError
+
+if TYPE_CHECKING:
+    from aconnect import Client
+    from aconnect.connect import ContentItem
+
+
+class PermissionRow(Struct, kw_only=True):
+    """The role of a user or group for content, with the name of the user or group."""
+
+    type: str
+    name: str | None
+    role: str | None
+    guid: str | None
+
+
+async def permission_rows(client: Client, item: ContentItem) -> AsyncGenerator[PermissionRow, None]:
+    """Yield who has a role for content; the owner comes first."""
+    owner = item.owner.username if item.owner else None
+    yield PermissionRow(type="user", name=owner, role="content owner", guid=item.owner_guid)
+    for permission in await item.permissions.find():
+        kind = str(permission.principal_type or "")
+        yield PermissionRow(
+            type=kind,
+            name=await _name(client, kind, permission.principal_guid),
+            role=permission.role,
+            guid=permission.principal_guid,
+        )
+
+
+async def _name(client: Client, kind: str, guid: str) -> str | None:
+    """Return the name of a user or group; None if the key cannot see it."""
+    try:
+        if kind == "group":
+            return (await client.groups.get(guid)).name
+        return (await client.users.get(guid)).username
+    except (NotFoundError, PermissionDeniedError):
+        return None
+
+
+class Account(Struct, kw_only=True):
+    """The owner of the key, and the server it is for."""
+
+    username: str
+    name: str | None
+    email: str | None
+    role: str | None
+    guid: str
+    server: str
+
+
+class ServerInfo(Struct, kw_only=True):
+    """The version and the runtimes of a server; None where the key cannot see them."""
+
+    address: str
+    version: str | None
+    r: list[str] | None
+    python: list[str] | None
+    quarto: list[str] | None
+    nodejs: list[str] | None
+    tensorflow: list[str] | None
