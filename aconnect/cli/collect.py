@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     "from_",
     type=TIME,
     metavar="TIME",
-    help="Start (inclusive): a date (midnight UTC) or a time in RFC 3339.",
+    help="Start (inclusive): a date (midnight UTC), a time in RFC 3339, `today`, `yesterday`, or "
+    "days or full hours ago, such as 7d or 12h.",
 )
 @click.option(
     "--to",
@@ -81,7 +82,8 @@ def collect(
     printed.
 
     If the window is not over, a message says up to when the file is complete, and the same command
-    collects it again. The file of a window that was over is kept.
+    collects it again. The file of a window that was over is kept, and the command succeeds without
+    fetching anything, so that a nightly job can be repeated.
 
     Cells of CSV files are data: open files from unknown sources as text, not as formulas.
     """
@@ -89,6 +91,11 @@ def collect(
 
     window = Window(from_=from_, to=to)
     path = folder(out) / file_name(kind, window.from_, window.to, content, format_)
+    is_over = _was_over(path, window.to)
+    if is_over and not restart and path.exists():
+        echo_error("The file is complete, so nothing was fetched; --restart collects it again.")
+        echo(str(path))
+        return
     done = collect_into(
         client,
         cast("Kind", kind),
@@ -97,7 +104,7 @@ def collect(
         content_guid=content or None,
         format=cast("Format", format_),
         restart=restart,
-        overwrite=restart or not _was_over(path, window.to),
+        overwrite=restart or not is_over,
     )
     if window.to is None or done.until < window.to:
         until = done.until.replace(microsecond=0, tzinfo=None).isoformat()
@@ -120,13 +127,13 @@ def collect_into(
     **more: Any,
 ) -> Collected:
     """Collect a series into a file and print the progress."""
-    from aconnect.cli.progress import rows_progress
+    from aconnect.cli.progress import rows_progress, share_of
     from aconnect.export import collect as collect_rows, select
     from aconnect.export.collecting import resume_hints
     from aconnect.export.parts import refuse_existing
 
     refuse_existing(path, overwrite=overwrite)  # `select` may make a request
-    with rows_progress(path.stem, total) as progress:
+    with rows_progress(kind) as progress:
 
         async def work() -> Collected:
             async with client:
@@ -134,6 +141,7 @@ def collect_into(
                 selected = await select(
                     client, kind, more.get("window"), content_guid=more.get("content_guid")
                 )
+                progress.share = share_of(selected.keep, total)
                 return await collect_rows(
                     selected.paged,
                     path,
@@ -149,7 +157,7 @@ def collect_into(
         except Stopped as stopped:
             stopped.hints = resume_hints(path)
             raise
-    echo_error(progress.text(done))
+    echo_error(progress.result(done))
     return done
 
 

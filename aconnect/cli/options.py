@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
@@ -17,6 +17,7 @@ import click
 from aconnect.cli.output import echo_error
 from aconnect.cli.running import Failure
 
+_AGO: Final = re.compile(r"(\d{1,9})([dh])")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -50,7 +51,7 @@ else:
 
 
 class Time(_TimeType):
-    """A date, which means midnight UTC, or a time in RFC 3339."""
+    """A date, which means midnight UTC, a time in RFC 3339, or a time relative to now."""
 
     name = "time"
 
@@ -64,6 +65,8 @@ class Time(_TimeType):
         if isinstance(value, datetime):
             return value
         text = value.strip()
+        if (time := _relative(text.lower(), datetime.now(UTC))) is not None:
+            return time
         if _DATE.fullmatch(text):
             text += "T00:00:00Z"
         try:
@@ -72,12 +75,29 @@ class Time(_TimeType):
             reason = f" ({error.__cause__})" if error.__cause__ else ""
             self.fail(
                 f"{value!r} is neither a date, such as 2026-01-31 (midnight UTC), nor a time in "
-                f"RFC 3339, such as 2026-01-31T12:00:00Z or 2026-01-31T12:00:00+01:00{reason}",
+                f"RFC 3339, such as 2026-01-31T12:00:00Z or 2026-01-31T12:00:00+01:00, nor today, "
+                f"yesterday, or days or hours ago, such as 7d{reason}",
                 param,
                 ctx,
             )
         time = datetime.fromisoformat(text.upper())
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+
+
+def _relative(text: str, now: datetime) -> datetime | None:
+    """Return a relative time; full days and hours, so that a repeated command means the same."""
+    days = {"today": 0, "yesterday": 1}.get(text)
+    ago = _AGO.fullmatch(text)
+    if days is None and ago is not None and ago[2] == "d":
+        days = int(ago[1])
+    try:
+        if days is not None:
+            return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days)
+        if ago is not None:
+            return now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=int(ago[1]))
+    except OverflowError:
+        pass  # refused with the other forms
+    return None
 
 
 TIME: Final = Time()

@@ -108,7 +108,8 @@ async def _fetch(
                 partial(part.append, rows or (), page.token, ended=ended, total=page.total)
             )
             if progress is not None:
-                progress(done)
+                reached = keep.time_of(rows[-1]) if rows and isinstance(keep, Within) else None
+                progress(msgspec.structs.replace(done, reached=reached))
             if ended:
                 return
 

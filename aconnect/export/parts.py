@@ -89,6 +89,10 @@ class Collected(Struct, frozen=True, kw_only=True):
     until: datetime
     """Rows before this time are complete: the end of the window, or the time when the collection
     began (by the clock of this machine) if the window was not over then."""
+    total: int | None = None
+    """The number of rows that the server has, if it reports it."""
+    reached: datetime | None = None
+    """The time of the last row, if the rows were filtered by a time window."""
 
 
 class PartFile:
@@ -182,6 +186,7 @@ class PartFile:
             size=state.size,
             resumed=self._resumed,
             until=state.began if self._to is None else min(state.began, self._to),
+            total=state.total,
         )
 
     def append(

@@ -117,6 +117,10 @@ class Within(Struct, frozen=True, kw_only=True):
                     return None
         return [row for row in rows if self._wants(row)]
 
+    def time_of(self, row: Raw) -> datetime | None:
+        """Return the time of a row, or None if it has no valid one."""
+        return self._peek(row)[0]
+
     def _wants(self, row: Raw) -> bool:
         time, content = self._peek(row)
         if self.contents is not None and content not in self.contents:

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import click
@@ -27,11 +27,33 @@ def test_a_time_keeps_its_instant(time):
     assert TIME.convert(time.isoformat().replace("+00:00", "z"), None, None) == time
 
 
-@pytest.mark.parametrize("text", ["", "today", "2026-02-30", "2026-01-01T00:00:00", "1767225600"])
+@pytest.mark.parametrize("text", ["", "tomorrow", "7", "7w", "d", "999999999d", "2026-02-30", "2026-01-01T00:00:00", "1767225600"])
 def test_other_texts_are_refused(text):
     """Anything else is refused with an example of each form."""
     with pytest.raises(click.BadParameter, match=r"2026-01-31T12:00:00Z"):
         TIME.convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "ago"),
+    [
+        ("today", timedelta()),
+        ("Yesterday", timedelta(days=1)),
+        ("7d", timedelta(days=7)),
+        ("0d", timedelta()),
+    ],
+)
+def test_days_ago_are_midnights(text, ago):
+    """A relative date is a midnight in UTC, so that a repeated command means the same."""
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    assert TIME.convert(text, None, None) in {midnight - ago, midnight - ago + timedelta(days=1)}
+
+
+def test_hours_ago_are_full_hours():
+    """A number of hours ago is a full hour."""
+    time = TIME.convert("12h", None, None)
+    assert (time.minute, time.second, time.microsecond) == (0, 0, 0)
+    assert timedelta(hours=12) <= datetime.now(UTC) - time < timedelta(hours=13, minutes=1)
 
 
 def test_choices_are_the_librarys():

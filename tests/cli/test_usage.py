@@ -18,7 +18,7 @@ SETTINGS = {"CONNECT_SERVER": "https://connect.example.com", "CONNECT_API_KEY": 
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("collect visits --from yesterday", "2026-01-31T12:00:00Z"),
+        ("collect visits --from tomorrow", "2026-01-31T12:00:00Z"),
         ("collect visits --from 2026-02-30", "day is out of range"),
         ("collect visits --from 2026-01-01T00:00:00", "RFC 3339"),
         ("collect visits --from 2026-02-01 --to 2026-01-01", "is empty"),
