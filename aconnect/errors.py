@@ -301,8 +301,11 @@ class TaskError(AconnectError):
         token: str | None = None,
         code: int | None = None,
         lines: tuple[str, ...] = (),
+        summary: str | None = None,
     ) -> None:
         super().__init__(message)
+        self.summary = summary or message
+        """The message without the last lines of output, for those who have printed them."""
         self.token = token
         """Pass it to `Task.from_token` to follow the same task further; see `Task.token`."""
         self.code = code

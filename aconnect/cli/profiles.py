@@ -17,6 +17,7 @@ import click
 from msgspec import Struct
 
 from aconnect.cli.options import decode_text, read_secret
+from aconnect.cli.running import Failure
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -228,8 +229,9 @@ def _replace(path: Path, text: str, *, mode: int) -> None:
             file.write(text.encode())
         new.replace(path)
     except OSError as error:
-        new.unlink(missing_ok=True)
-        raise click.UsageError(f"cannot write {path}: {error.strerror or error}") from error
+        with suppress(OSError):
+            new.unlink()
+        raise Failure(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _keyring() -> Any:

@@ -123,7 +123,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     import asyncio
 
     from aconnect.concurrency import run as run_main
-    from aconnect.errors import AconnectError, InvalidArgumentError, ResumeError
+    from aconnect.errors import AconnectError, InvalidArgumentError, ResumeError, TaskFailedError
 
     async def main() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -139,7 +139,9 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     except AconnectError as error:
         attempts = len(error.attempts) + 1
         error.attempts = ()  # reported already, one by one
-        text = f"{error} (tried {attempts} times)" if attempts > 1 else str(error)
+        # The commands that follow a task print its output.
+        message = error.summary if isinstance(error, TaskFailedError) else str(error)
+        text = f"{message} (tried {attempts} times)" if attempts > 1 else message
         raise Failure(text, hints=_notes(error)) from error
     except KeyboardInterrupt as error:
         raise Stopped("Stopped.") from error

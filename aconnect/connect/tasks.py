@@ -207,8 +207,10 @@ class Task(FromResponse, Generic[T_co]):
             reason = f": {one_line(status.error)}" if status.error else ""
             shown = "".join(f"\n  {one_line(line)}" for line in lines[-5:])
             output = f"; its last output was:{shown}" if lines else ""
+            summary = f"task {self.id} failed with code {status.code}{reason}"
             raise TaskFailedError(
-                f"task {self.id} failed with code {status.code}{reason}{output}",
+                f"{summary}{output}",
+                summary=summary,
                 token=self.token,
                 code=status.code,
                 lines=lines,

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import termios
 import tty
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -50,18 +51,33 @@ class Shell:
         assert "\x1b" not in result.output
         return result
 
-    async def on_terminal(self, *arguments: str) -> tuple[bytes, bytes]:
+    async def on_terminal(self, *arguments: str, columns: int = 80) -> tuple[bytes, bytes]:
         """Return what a command writes to a terminal, and its standard error."""
         terminal, end = os.openpty()
         tty.setraw(end)
+        termios.tcsetwinsize(end, (24, columns))
         process = await self.start(*arguments, stdout=end)
         os.close(end)
         written = asyncio.create_task(asyncio.to_thread(_read_all, terminal))
         _, err = await process.communicate()
         return await written, err
 
+    async def errors_on_terminal(self, *arguments: str, columns: int = 80) -> str:
+        """Return what a command writes to standard error if that is a terminal."""
+        terminal, end = os.openpty()
+        tty.setraw(end)
+        termios.tcsetwinsize(end, (24, columns))
+        process = await self.start(*arguments, stderr=end)
+        os.close(end)
+        written = asyncio.create_task(asyncio.to_thread(_read_all, terminal))
+        await process.communicate()
+        return (await written).decode()
+
     async def start(
-        self, *arguments: str, stdout: int = asyncio.subprocess.PIPE
+        self,
+        *arguments: str,
+        stdout: int = asyncio.subprocess.PIPE,
+        stderr: int = asyncio.subprocess.PIPE,
     ) -> asyncio.subprocess.Process:
         """Start a command in a process of its own.
 
@@ -77,7 +93,7 @@ class Shell:
             env={**os.environ, **self.settings, **places},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=stdout,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=stderr,
             cwd=self.folder,
         )
 

@@ -27,7 +27,20 @@ def test_a_time_keeps_its_instant(time):
     assert TIME.convert(time.isoformat().replace("+00:00", "z"), None, None) == time
 
 
-@pytest.mark.parametrize("text", ["", "tomorrow", "7", "7w", "d", "999999999d", "2026-02-30", "2026-01-01T00:00:00", "1767225600"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "tomorrow",
+        "7",
+        "7w",
+        "d",
+        "999999999d",
+        "2026-02-30",
+        "2026-01-01T00:00:00",
+        "1767225600",
+    ],
+)
 def test_other_texts_are_refused(text):
     """Anything else is refused with an example of each form."""
     with pytest.raises(click.BadParameter, match=r"2026-01-31T12:00:00Z"):

@@ -1,0 +1,279 @@
+"""Profiles, and the other ways to name a server."""
+
+import asyncio
+import json
+import os
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+from types import SimpleNamespace
+
+import keyring
+import keyring.backend
+import pytest
+import trustme
+
+from aconnect.testing import FakeConnect
+
+
+@pytest.fixture(autouse=True)
+def config(shell, tmp_path):
+    """The configuration of the test."""
+    path = tmp_path / "config" / "config.toml"
+    shell.settings["ACONNECT_CONFIG"] = str(path)
+    return path
+
+
+class MemoryKeyring(keyring.backend.KeyringBackend):
+    """A keyring in memory."""
+
+    priority = 1  # type: ignore[assignment]
+
+    def __init__(self):
+        super().__init__()
+        self.passwords = {}
+
+    def get_password(self, service, username):
+        return self.passwords.get((service, username))
+
+    def set_password(self, service, username, password):
+        self.passwords[service, username] = password
+
+    def delete_password(self, service, username):
+        if self.passwords.pop((service, username), None) is None:
+            raise keyring.errors.PasswordDeleteError
+
+
+@pytest.fixture
+def memory():
+    """A keyring that works."""
+    before, memory = keyring.get_keyring(), MemoryKeyring()
+    keyring.set_keyring(memory)
+    yield memory
+    keyring.set_keyring(before)
+
+
+def alone(shell):
+    """Leave no server in the environment."""
+    url, key = shell.settings["CONNECT_SERVER"], shell.settings["CONNECT_API_KEY"]
+    shell.settings.update(CONNECT_SERVER="", CONNECT_API_KEY="")
+    return url, key
+
+
+@pytest.mark.parametrize("store", ["file", "keyring", "a file of the user", "env"])
+async def test_login(shell, config, memory, tmp_path, store):
+    """A profile says where its key is, the configuration never contains it, and all commands use
+    it.
+    """
+    url, key = alone(shell)
+    own = tmp_path / "own.key"
+    own.write_text(f"{key}\n")
+    shell.settings["PROD_KEY"] = key
+    options = {
+        "file": ("--api-key-file", "-", "--store", "file"),
+        "keyring": ("--api-key-file", "-"),
+        "a file of the user": ("--api-key-file", str(own)),
+        "env": ("--api-key-env", "PROD_KEY"),
+    }
+    done = await shell("login", "prod", "--server", url, *options[store], text=f"{key}\n")
+    assert (done.exit_code, done.stdout) == (0, ""), done.stderr
+    assert "as admin (administrator)" in done.stderr
+    assert key not in config.read_text()
+    for arguments in (
+        ("whoami",),
+        ("whoami", "--profile", "prod"),
+        ("--profile", "prod", "whoami"),
+    ):
+        assert f"Server\t{url}" in (await shell(*arguments)).stdout
+    called = await shell("call", "users.me")
+    assert json.loads(called.stdout)["username"] == "admin"
+    kept = config.parent / "prod.key"
+    assert kept.exists() is (store == "file")
+    if store == "file":
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    gone = await shell("logout", "prod")
+    assert gone.exit_code == 0
+    assert (kept.exists(), memory.passwords, own.exists()) == (False, {}, True)
+    assert (await shell("whoami")).exit_code == 2
+
+
+async def test_a_key_that_is_refused(shell, config, memory):
+    """Nothing is saved if the server refuses the key."""
+    url, _ = alone(shell)
+    result = await shell("login", "--server", url, "--api-key-file", "-", text="wrong-key-01234")
+    assert (result.exit_code, "401" in result.stderr) == (1, True)
+    assert not config.exists()
+    assert memory.passwords == {}
+
+
+async def test_what_is_in_the_file_stays(shell, config):
+    """A new profile changes neither the comments nor the other profiles of the configuration."""
+    url, key = alone(shell)
+    config.parent.mkdir()
+    before = '# mine\ndefault = "old"\n\n[profiles.old]\nserver = "https://old"  # slow\n'
+    config.write_text(before)
+    shell.settings["KEY"] = key
+    await shell("login", "new", "--server", url, "--api-key-env", "KEY")
+    assert config.read_text().startswith(before)
+    assert f"Server\t{url}" in (await shell("whoami", "--profile", "new")).stdout
+    await shell("login", "new", "--server", url, "--api-key-env", "KEY", "--default")
+    assert 'default = "new"' in config.read_text()
+    await shell("logout", "new")
+    assert config.read_text().rstrip() == before.replace('default = "old"\n', "").rstrip()
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+async def test_the_environment_names_another_server(server, shell, config, mark):
+    """CONNECT_SERVER comes before the default profile, and a profile that is named before both."""
+    url = shell.settings["CONNECT_SERVER"]
+    async with FakeConnect() as other:
+        config.parent.mkdir()
+        config.write_text(
+            f'{mark}default = "other"\n[profiles.other]\nserver = "{other.url}"\n'
+            'api_key_env = "OTHER_KEY"\n',
+            encoding="utf-8",
+        )
+        shell.settings["OTHER_KEY"] = other.api_key
+        assert f"Server\t{url}" in (await shell("whoami")).stdout
+        named = await shell("whoami", "--profile", "other")
+        assert f"Server\t{other.url}" in named.stdout
+        shell.settings["ACONNECT_PROFILE"] = "other"
+        assert f"Server\t{other.url}" in (await shell("whoami")).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "words"),
+    [
+        ("[profiles.p]\nserver = 'https://a'\napi_key = 'KEY'", (), "never read from"),
+        ("[profiles.p]\nserver = 'https://a'", (), "api_key_file"),
+        ("[profiles.p]\nserver = 1", (), "Expected `str`"),
+        ("[profiles.p]\nsever = 'https://a'", (), "sever"),
+        ("[profiles.q]\nserver = 'https://a'", (), "it has q"),
+        ("profiles = 1", (), "no profile 'p'"),
+        ("[profiles.p", (), "not valid TOML"),
+        ("\xff", (), "not UTF-8"),
+        ("[profiles.p]\nserver = 'https://a'\napi_key_env = 'ABSENT'", (), "ABSENT"),
+        ("[profiles.p]\nserver = 'https://a'\napi_key_file = 'absent'", (), "absent"),
+        ("[profiles.p]\nserver = 'https://a'\nkeyring = true", (), "no key"),
+        ("[profiles.p]\nserver = 'https://a'\nservice = 'looker'", (), "is for looker"),
+        ("[profiles.p]\nserver = 'https://a'", ("--server", "https://b"), "two servers"),
+    ],
+)
+async def test_bad_configuration(server, shell, config, memory, text, arguments, words):
+    """A mistake in the configuration is wrong usage, is named, and no key is sent or shown."""
+    config.parent.mkdir()
+    config.write_bytes(text.replace("KEY", server.api_key).encode("latin-1"))
+    result = await shell("whoami", "--profile", "p", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr
+    assert server.requests == []
+
+
+async def test_a_key_never_goes_to_another_server(server, shell, config):
+    """The key of CONNECT_SERVER is not sent to the server of a profile that has none."""
+    async with FakeConnect() as other:
+        config.parent.mkdir()
+        config.write_text(f'[profiles.p]\nserver = "{other.url}"\n')
+        result = await shell("whoami", "--profile", "p")
+        assert (result.exit_code, other.requests) == (2, [])
+        config.write_text(f'[profiles.p]\nserver = "{server.url}"\n')
+        assert (await shell("whoami", "--profile", "p")).exit_code == 0
+
+
+async def test_an_unwritable_configuration(shell, config, memory):
+    """A configuration that cannot be written is a message."""
+    url, key = alone(shell)
+    config.parent.write_text("")
+    result = await shell(
+        "login", "--server", url, "--api-key-file", "-", "--store", "file", text=key
+    )
+    assert result.exit_code == 1
+    assert "cannot write" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["a b", "../x", "", "a.b"])
+async def test_names_of_profiles(shell, name):
+    """The name of a profile is the name of a key file, so it has no path in it."""
+    result = await shell("login", name, "--server", "https://a", "--api-key-env", "A")
+    assert (result.exit_code, "letters, digits" in result.stderr) == (2, True)
+
+
+@pytest.fixture
+async def secure():
+    """A server whose certificate only its own authority vouches for."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server = await asyncio.start_server(_return_user, "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield SimpleNamespace(url=f"https://127.0.0.1:{port}", authority=authority)
+
+
+async def _return_user(reader, writer):
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        await reader.readuntil(b"\r\n\r\n")
+        body = b'{"username": "ana"}'
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+    writer.close()
+
+
+async def test_certificates(shell, secure, tmp_path):
+    """`--cacert` trusts the authority of a file, and `--insecure` anyone, with a warning."""
+    path = tmp_path / "ca.pem"
+    secure.authority.cert_pem.write_to_path(path)
+    shell.settings["CONNECT_SERVER"] = secure.url
+    refused = await shell("whoami")
+    assert refused.exit_code == 1
+    assert "--cacert" in refused.stderr
+    assert "ssl=" not in refused.stderr
+    assert (await shell("whoami", "--cacert", str(path))).exit_code == 0
+    insecure = await shell("whoami", "--insecure")
+    assert (insecure.exit_code, "not verified" in insecure.stderr) == (0, True)
+    shell.settings["CONNECT_CA_CERTIFICATE"] = str(path)
+    assert (await shell("whoami")).exit_code == 0
+    path.write_text("no certificate")
+    assert (await shell("whoami")).exit_code == 2
+
+
+@pytest.mark.parametrize("way", ["option", "environment", "profile"])
+async def test_proxies(server, shell, config, way):
+    """A proxy is an option, is read from the environment, or belongs to a profile."""
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    arguments = ()
+    if way == "option":
+        arguments = ("--proxy", address)
+    elif way == "environment":
+        shell.settings.update(http_proxy=address, NO_PROXY="", no_proxy="")
+    else:
+        config.parent.mkdir()
+        config.write_text(f'[profiles.p]\nserver = "{server.url}"\nproxy = "{address}"\n')
+        arguments = ("--profile", "p")
+    result = await shell("whoami", *arguments)
+    assert (result.exit_code, server.requests) == (1, [])
+    assert str(port) in result.stderr
+    if way == "environment":
+        assert (await shell("whoami", "--proxy", "")).exit_code == 0
+        shell.settings.update(NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
+        assert (await shell("whoami")).exit_code == 0
+
+
+def test_no_keyring_package():
+    """Without the package keyring, a login says how to install it, and files still work."""
+    code = (
+        "import sys; sys.modules['keyring'] = None\n"
+        "from aconnect.cli import profiles\n"
+        "assert not profiles.has_keyring()\n"
+        "p = profiles.Profile(name='p', server='https://a', keyring=True)\n"
+        "p.key()"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ
+    )
+    assert "pip install 'aconnect[keyring]'" in done.stderr
