@@ -1,6 +1,7 @@
-"""A simulated Looker instance: the administration of roles in API 4.0.
+"""A simulated Looker instance: the administration of roles in API 4.0, with users and groups.
 
-Decides how callers are authenticated and what errors look like. The operations are in `routes`.
+Decides how callers are authenticated and what errors look like. The operations are in `routes`,
+`people` and `sessions`.
 """
 
 import time
@@ -8,6 +9,10 @@ from collections.abc import Callable
 from typing import Unpack
 
 from aconnect.testing.base import FakeServer, Options
+from aconnect.testing.looker import (
+    people,  # noqa: F401  importing it registers its operations
+    sessions,  # noqa: F401  likewise
+)
 from aconnect.testing.looker.routes import ROUTES
 from aconnect.testing.looker.state import (
     CLIENT_ID,
