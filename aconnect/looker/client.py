@@ -16,7 +16,7 @@ from aconnect.looker.address import API, api_root
 from aconnect.looker.base import id_of
 from aconnect.looker.dialect import LookerDialect
 from aconnect.looker.ensure import RoleChange, ensure_role
-from aconnect.looker.groups import Groups
+from aconnect.looker.groups import Group, Groups
 from aconnect.looker.roles import Roles
 from aconnect.looker.session import Session, Tokens
 from aconnect.looker.sets import ModelSets, Permissions, PermissionSets
@@ -119,8 +119,8 @@ class Client(BaseClient):
         permissions: Sequence[str] | None = None,
         model_set: str | None = None,
         models: Sequence[str] | None = None,
-        users: Iterable[str | int] | None = None,
-        groups: Iterable[str | int] | None = None,
+        users: Iterable[User | str | int] | None = None,
+        groups: Iterable[Group | str | int] | None = None,
     ) -> RoleChange:
         """Return the changes that bring a role to a described state; `apply()` makes them.
 
@@ -133,8 +133,8 @@ class Client(BaseClient):
             created; other roles with this set change as well.
             model_set: The name of its model set; required for a new role.
             models: The models of the model set, in the same way.
-            users: The ids of the users that have the role directly; if empty, none has.
-            groups: The ids of the groups that have the role, in the same way.
+            users: The users that have the role directly, or their ids; if empty, none has.
+            groups: The groups that have the role, in the same way.
 
         Raises:
             InvalidArgumentError: The description is incomplete, or would change something built in.
