@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from aconnect import errors
 from aconnect.looker import Client
-from aconnect.testing import VirtualClock
+from aconnect.testing import VirtualClock, faults
 from aconnect.testing.looker import FakeLooker
 
 NAMES = [f"Set {number}" for number in range(9)]
@@ -70,7 +72,8 @@ async def test_pages_of_a_window(sets: Client, server: FakeLooker) -> None:
     rest = [each.name async for page in found.pages(token) for each in page.items]
     assert rest == NAMES[4:7]
     assert len([page async for page in found.raw().prefetch().pages(token)]) == 2
-    for other in ({}, {"limit": 5}, {"limit": 6, "offset": 2}):
+    others: list[dict[str, Any]] = [{}, {"limit": 5}, {"limit": 6, "offset": 2}]
+    for other in others:
         with pytest.raises(errors.ResumeError, match="another query"):
             sets.model_sets.search(name="set%", **other).pages(token)
 
@@ -82,6 +85,13 @@ async def test_a_window_of_a_server_that_lowers_the_limit() -> None:
         async with client:
             found = await client.users.search(limit=5, offset=3, sorts="email")
             assert [user.last_name for user in found] == ["3", "4", "5", "6", "7"]
+
+
+async def test_a_window_of_a_server_that_ignores_it(client: Client, server: FakeLooker) -> None:
+    """No more items are returned than wanted, even if the server returns more."""
+    rows = [{"id": "1"}, {"id": "2"}, {"id": "3"}]
+    server.script(faults.status(200, body=rows), on="GET /roles/search")
+    assert [one.id for one in await client.roles.search(limit=2)] == ["1", "2"]
 
 
 async def test_every_search_has_it(client: Client) -> None:
@@ -103,7 +113,7 @@ async def test_every_search_has_it(client: Client) -> None:
 @pytest.mark.parametrize(
     "window", [{"limit": 0}, {"limit": -1}, {"offset": -1}, {"limit": "5"}, {"offset": True}]
 )
-def test_refused_windows(client: Client, window: dict[str, int]) -> None:
+def test_refused_windows(client: Client, window: dict[str, Any]) -> None:
     """What is no number of items is refused at once."""
     with pytest.raises(errors.InvalidArgumentError, match="must be a whole number"):
         client.roles.search(**window)
@@ -112,5 +122,6 @@ def test_refused_windows(client: Client, window: dict[str, int]) -> None:
 @pytest.mark.parametrize("name", ["page_size", "page", "per_page"])
 def test_a_page_size_is_a_method(client: Client, name: str) -> None:
     """Other arguments that APIs have for paging are refused with a reference to `page_size`."""
+    unknown: dict[str, Any] = {name: 10}
     with pytest.raises(TypeError, match=rf"{name}.*\.page_size\(n\)"):
-        client.roles.search(**{name: 10})  # type: ignore[arg-type]
+        client.roles.search(**unknown)

@@ -6,13 +6,10 @@ Decides how callers are authenticated and what errors look like. The operations 
 
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Unpack
 
 from aconnect.testing.base import FakeServer, Options
-from aconnect.testing.looker import (
-    people,  # noqa: F401  importing it registers its operations
-    sessions,  # noqa: F401  likewise
-)
 from aconnect.testing.looker.routes import ROUTES
 from aconnect.testing.looker.state import (
     CLIENT_ID,
@@ -24,6 +21,10 @@ from aconnect.testing.looker.state import (
     seeded,
 )
 from aconnect.testing.wire import Response, Route, Row, ServiceFault, ok
+
+for _module in ("people", "sessions"):
+    # They register their operations.
+    import_module(f"{__name__}.{_module}")
 
 
 class FakeLooker(FakeServer[LookerState]):

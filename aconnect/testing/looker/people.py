@@ -72,9 +72,9 @@ def get_user(call: LookerCall) -> Response:
 @ROUTES.route("GET", "/users/credential/{type}/{credential}")
 def get_user_by_credential(call: LookerCall) -> Response:
     """Return the user that signs in with a credential."""
-    name, field = f"credentials_{call.args['type']}", _CREDENTIAL_IDS.get(call.args["type"])
+    name, field = f"credentials_{call.args['type']}", _CREDENTIAL_IDS.get(call.args["type"], "")
     for user in call.state.users.values():
-        value = user.get(name) or []
+        value: Row | list[Row] = user.get(name) or []
         rows = value if isinstance(value, list) else [value]
         if any(row.get(field) == call.args["credential"] for row in rows):
             return _user_response(call, user)
