@@ -89,7 +89,7 @@ async def test_a_window_of_a_server_that_lowers_the_limit() -> None:
 
 async def test_a_window_of_a_server_that_ignores_it(client: Client, server: FakeLooker) -> None:
     """No more items are returned than wanted, even if the server returns more."""
-    rows = [{"id": "1"}, {"id": "2"}, {"id": "3"}]
+    rows: Any = [{"id": "1"}, {"id": "2"}, {"id": "3"}]
     server.script(faults.status(200, body=rows), on="GET /roles/search")
     assert [one.id for one in await client.roles.search(limit=2)] == ["1", "2"]
 
