@@ -191,10 +191,14 @@ class BaseClient:
             options = msgspec.structs.replace(options, retry=retry)
         if max_body is not None:
             options = msgspec.structs.replace(options, max_body=max_body)
+        return self._with_pipeline(self._pipeline.with_options(options))
+
+    def _with_pipeline(self, pipeline: Pipeline) -> Self:
+        """Return this client with another pipeline."""
         other = object.__new__(type(self))
         # Resources keep their client, so the other client creates its own.
         vars(other).update({k: v for k, v in vars(self).items() if not isinstance(v, Resource)})
-        vars(other)["_pipeline"] = self._pipeline.with_options(options)
+        vars(other)["_pipeline"] = pipeline
         return other
 
     async def with_response(

@@ -53,7 +53,7 @@ class _Derived(Generic[P, T_co]):
         summary: str,
         returns: str,
     ) -> None:
-        call.__doc__ = f"{summary}\n\nRaises:\n    AconnectError: As `find`."
+        call.__doc__ = f"{summary}\n\nRaises:\n    AconnectError: As `{find.__name__}`."
         call.__module__ = find.__module__
         # What tools see: its arguments, and what it returns.
         item = str(find.__annotations__.get("return", "")).partition("[")[2].removesuffix("]")
@@ -101,14 +101,14 @@ class _ByFields(Protocol[T_co]):
     def __call__(self, **fields: object) -> Coroutine[Any, Any, T_co]: ...
 
 
-class _Matching(_Derived[..., T_co]):
+class Matching(_Derived[..., T_co]):
     takes_arguments: ClassVar[bool] = False
 
     def __get__(self, instance: object, owner: type | None = None) -> _ByFields[T_co]:
         raise NotImplementedError  # as above
 
 
-def match_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> _Matching[T | None]:
+def match_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> Matching[T | None]:
     """Derive `find_by` from `find`: the first item whose attributes have the given values.
 
     Values are compared as what the fields hold: a time may be text, an id a number. What names an
@@ -135,9 +135,9 @@ def match_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> _Matching[T 
 
     summary = (
         "Return the first item whose attributes have these values, or None.\n\n"
-        "Other arguments are those of `find`."
+        f"Other arguments are those of `{find.__name__}`."
     )
-    return _Matching(find, find_by, summary, "{item} | None")
+    return Matching(find, find_by, summary, "{item} | None")
 
 
 _PLAIN: Final = (str, int, float, bool, datetime, type(None))

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar, Unpack, cast
+
+from msgspec import UNSET
 
 from aconnect._client.operation import Method, Operation, OperationOptions
 from aconnect._client.paged import Paged
 from aconnect._client.resource import Resource
 from aconnect._core.channel import Channel
 from aconnect._core.message import NO_OPTIONS, CallOptions, Request, Response
-from aconnect._core.paging import PageStyle
+from aconnect._core.paging import PageStyle, Position
 from aconnect.errors import InvalidArgumentError
 
 P = ParamSpec("P")
@@ -71,12 +73,29 @@ def paged(
                 signature.response_type,
                 signature.bind,
                 (self.origin[0], scope),
+                start=_start(operation, kwargs) if signature.window else None,
             )
 
         call.__operation__ = operation  # type: ignore[attr-defined]
         return call
 
     return declare
+
+
+def _start(operation: Operation, kwargs: Mapping[str, Any]) -> Position:
+    """Return the position of the first item that the caller wants, and how many it wants."""
+    start: Position = {}
+    for name in operation.signature.window:
+        value = kwargs.get(name)
+        if value is None or value is UNSET:
+            continue
+        least = 0 if name == "offset" else 1
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise InvalidArgumentError(
+                f"{name}={value!r} of {operation.name}() must be a whole number, {least} or more"
+            )
+        start[name] = value
+    return start
 
 
 def operation_of(method: Callable[..., Any]) -> tuple[Operation, Resource]:

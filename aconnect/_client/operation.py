@@ -43,6 +43,8 @@ from aconnect.errors import DecodeError
 
 _FORM_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _JSON_HEADERS: Final = {"Content-Type": "application/json"}
+_PAGING: Final = ("limit", "offset", "page", "page_size", "per_page")
+"""What APIs call the arguments that select a page."""
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -209,6 +211,7 @@ class Operation:
             authorization=options.get("authorization"),
             naming=self.naming,
             is_paged=self.style is not None,
+            controls=() if self.style is None else self.style.controls,
         )
 
     @functools.cached_property
@@ -382,14 +385,18 @@ class Operation:
 
         signature = self.signature
         allowed = {*signature.arguments, *(signature.fields or ())}
+        controls = () if self.style is None else self.style.controls
         for name in kwargs:
             if name not in allowed:
                 matches = difflib.get_close_matches(name, allowed, n=3)
-                hint = (
-                    f"did you mean {' or '.join(matches)}?"
-                    if matches
-                    else f"it accepts {', '.join(sorted(allowed)) or 'no arguments'}"
-                )
+                if controls and name in {*controls, *_PAGING}:
+                    hint = (
+                        "pages are requested as needed: .page_size(n) of the result sets their size"
+                    )
+                elif matches:
+                    hint = f"did you mean {' or '.join(matches)}?"
+                else:
+                    hint = f"it accepts {', '.join(sorted(allowed)) or 'no arguments'}"
                 raise TypeError(
                     f"{self.name}() got an unexpected keyword argument {name!r}; {hint}"
                 )

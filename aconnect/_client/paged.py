@@ -69,6 +69,7 @@ class Paged(LazySequence[T_co]):
         "_prefetch",
         "_request",
         "_size",
+        "_start",
         "_style",
     )
 
@@ -81,6 +82,7 @@ class Paged(LazySequence[T_co]):
         bind: Binder | None = None,
         origin: Origin | None = None,
         *,
+        start: Position | None = None,
         size: int | None = None,
         prefetch: int = 0,
     ) -> None:
@@ -90,6 +92,7 @@ class Paged(LazySequence[T_co]):
         self._item = item
         self._bind = bind
         self._origin = origin
+        self._start: Position = start or {}
         self._size = size or style.max_size
         self._prefetch = prefetch
 
@@ -131,6 +134,7 @@ class Paged(LazySequence[T_co]):
             self._item,
             self._bind,
             self._origin,
+            start=self._start,
             size=size or self._size,
             prefetch=self._prefetch if prefetch is None else prefetch,
         )
@@ -168,6 +172,7 @@ class Paged(LazySequence[T_co]):
             self._request,
             self._style,
             Raw,
+            start=self._start,
             size=self._size,
             prefetch=self._prefetch,
         )
@@ -209,7 +214,7 @@ class Paged(LazySequence[T_co]):
                 removed since, so that its page begins at another item.
             AconnectError: As the operation, after the pages before the failure.
         """
-        position = self._position(token) if token is not None else {}
+        position = self._position(token) if token is not None else self._start
         pages = self._fetch(position)
         return fetch_ahead(pages, self._prefetch) if self._prefetch else pages
 
@@ -274,7 +279,8 @@ class Paged(LazySequence[T_co]):
 
     def _fingerprint(self) -> str:
         request = self._request
-        return _digest(f"{self._channel.api_root} {request.method} {request.target}")
+        start = decoding.encode(self._start).decode() if self._start else ""
+        return _digest(f"{self._channel.api_root} {request.method} {request.target}{start}")
 
     def _damaged(self, reason: str) -> ResumeError:
         return ResumeError(

@@ -91,6 +91,8 @@ class OperationSignature(Struct, frozen=True):
     """The placeholders: argument, how it is quoted, and the text up to the next one."""
     query: dict[str, str]
     """The names of the query parameters, by argument."""
+    window: tuple[str, ...]
+    """The arguments that belong to paging: which of the items the caller wants."""
     identifiers: tuple[str, ...]
     """The arguments in the query that identify objects."""
     converters: tuple[tuple[str, str, Converter], ...]
@@ -132,6 +134,7 @@ def compile_signature(
     authorization: str | None,
     naming: Naming,
     is_paged: bool,
+    controls: Collection[str] = (),
 ) -> OperationSignature:
     """Compile the signature of a declared function."""
     hints = _hints(function)
@@ -145,7 +148,7 @@ def compile_signature(
     names = placeholders(template)
     wire_names = {name: wire_name(name, rename, naming) for name in arguments}
     argument_of = {wire: name for name, wire in wire_names.items()}
-    elsewhere = {*names, *placeholders(authorization or ""), "body"}
+    elsewhere = {*names, *placeholders(authorization or ""), *controls, "body"}
     query = {name: wire for name, wire in wire_names.items() if wire not in elsewhere}
     factory, is_factory_optional = _factory(returns)
     response_type, bind = _decoded_type(returns, factory, is_paged=is_paged)
@@ -158,6 +161,7 @@ def compile_signature(
         prefix=template.partition("{")[0],
         path=_path(template, argument_of, multi_segment),
         query=query,
+        window=tuple(name for name in arguments if name in controls),
         identifiers=tuple(name for name in query if _IDENTIFIER.fullmatch(name)),
         converters=tuple(
             (name, name.rstrip("_"), convert)

@@ -47,7 +47,10 @@ class PageStyle(Protocol):
     """How one type of paging works."""
 
     controls: ClassVar[tuple[str, ...]]
-    """The query parameters that belong to paging; a declaration does not repeat them."""
+    """The query parameters that belong to paging.
+
+    A declaration repeats those that callers may pass: together they are the first position.
+    """
 
     @property
     def max_size(self) -> int | None:
@@ -78,13 +81,16 @@ class Offset(Struct, frozen=True):
 
     A short page is not: the server may lower the limit, or leave out what the caller cannot see.
     A short page that comes again is, because such a server ignores `offset`.
+
+    `limit` in a position is the number of items that remain, if the caller wants only so many.
     """
 
     max_size: int | None = 500
     controls: ClassVar[tuple[str, ...]] = ("limit", "offset")
 
     def query(self, position: Position, size: int) -> Mapping[str, object]:
-        return {"limit": size, "offset": position.get("offset", 0)}
+        limit = min(size, position.get("limit", size))
+        return {"limit": limit, "offset": position.get("offset", 0)}
 
     def response_type(self, item: Any) -> Any:
         return list[item] | None
@@ -93,12 +99,18 @@ class Offset(Struct, frozen=True):
         items: list[Any] = page or []
         if not items:
             return PageResult([], None)
+        limit: int | None = position.get("limit")
         page_digest = digest([len(items), items[0], items[-1]])
         if position.get("digest") == page_digest:
+            is_full = len(items) == (size if limit is None else min(size, limit))
             # The same position again is reported as a loop; a full page may not be all there is.
-            return PageResult([], position if len(items) == size else None)
-        offset = position.get("offset", 0) + len(items)
-        return PageResult(items, {"offset": offset, "digest": page_digest})
+            return PageResult([], position if is_full else None)
+        following = {"offset": position.get("offset", 0) + len(items), "digest": page_digest}
+        if limit is not None:
+            if len(items) >= limit:
+                return PageResult(items[:limit], None)
+            following["limit"] = limit - len(items)
+        return PageResult(items, following)
 
 
 class Unpaged(Struct, frozen=True):

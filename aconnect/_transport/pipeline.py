@@ -93,12 +93,23 @@ class Pipeline:
         self._budget = RetryBudget()
         self._limiter = Limiter(options.limits, options.clock)
         self._deprecated: set[str] = set()
+        self._owns_connections = True
 
     def with_options(self, options: Options) -> Self:
         """Return the same connections, limits and budget under other timeouts and retries."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other.options = options
+        return other
+
+    def with_sign_in(self, auth: SignIn) -> Self:
+        """Return the same connections, limits and budget with other credentials.
+
+        Closing it ends its own session only.
+        """
+        other = self.with_options(self.options)
+        # Its tokens are forgotten with it.
+        vars(other).update(auth=auth, _secrets=list(self._secrets), _owns_connections=False)
         return other
 
     @property
@@ -125,8 +136,9 @@ class Pipeline:
         """Sign out if signed in, give up the calls that wait, and close all connections."""
         if self.auth is not None:
             await self.auth.close()
-        self._limiter.close()
-        await self.session.close()
+        if self._owns_connections:
+            self._limiter.close()
+            await self.session.close()
 
     def notify(self, make: Callable[[], Event], /) -> None:
         """Send an event to the subscribers; it is not built if there are none."""

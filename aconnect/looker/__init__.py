@@ -1,4 +1,4 @@
-"""Looker: the role administration part of its API 4.0."""
+"""Looker: the role administration part of its API 4.0, with users and groups."""
 
 from aconnect.looker.client import (
     Client as Client,
@@ -9,14 +9,20 @@ from aconnect.looker.ensure import (
     SetChange as SetChange,
     ensure_role as ensure_role,
 )
-from aconnect.looker.roles import (
+from aconnect.looker.groups import (
     Group as Group,
+    Groups as Groups,
+    GroupUserAddParams as GroupUserAddParams,
+    GroupUsers as GroupUsers,
+)
+from aconnect.looker.roles import (
     Role as Role,
     RoleCreateParams as RoleCreateParams,
+    RoleGroups as RoleGroups,
     Roles as Roles,
     RoleSearch as RoleSearch,
     RoleUpdateParams as RoleUpdateParams,
-    User as User,
+    RoleUsers as RoleUsers,
 )
 from aconnect.looker.session import (
     AccessToken as AccessToken,
@@ -34,4 +40,10 @@ from aconnect.looker.sets import (
     PermissionSetCreateParams as PermissionSetCreateParams,
     PermissionSets as PermissionSets,
     PermissionSetUpdateParams as PermissionSetUpdateParams,
+)
+from aconnect.looker.users import (
+    CredentialType as CredentialType,
+    User as User,
+    UserRoles as UserRoles,
+    Users as Users,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Unpack
 
@@ -13,25 +12,30 @@ from aconnect._core.message import CallOptions
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, options_of
 from aconnect._transport.signin import Credentials, SignIn
-from aconnect.errors import DecodeError
 from aconnect.looker.address import API, api_root
+from aconnect.looker.base import id_of
 from aconnect.looker.dialect import LookerDialect
 from aconnect.looker.ensure import RoleChange, ensure_role
+from aconnect.looker.groups import Group, Groups
 from aconnect.looker.roles import Roles
-from aconnect.looker.session import Session
+from aconnect.looker.session import Session, Tokens
 from aconnect.looker.sets import ModelSets, Permissions, PermissionSets
+from aconnect.looker.settings import PREFIX, variable, with_variables
+from aconnect.looker.users import User, Users
 
 
 class Client(BaseClient):
     """A client of one Looker instance.
 
-    Without arguments it reads `LOOKERSDK_BASE_URL`, `LOOKERSDK_CLIENT_ID` and
-    `LOOKERSDK_CLIENT_SECRET`, as Looker's own SDK does. The address may be the instance's or the
-    API's (`…/api/4.0`). The client signs in with the first call, renews its token before it
-    expires, and signs out when it is closed.
+    Without arguments it reads `LOOKERSDK_BASE_URL`, `LOOKERSDK_CLIENT_ID`,
+    `LOOKERSDK_CLIENT_SECRET`, `LOOKERSDK_VERIFY_SSL` and `LOOKERSDK_TIMEOUT`, as Looker's own SDK
+    does. The address may be the instance's or the API's (`…/api/4.0`). The client signs in with
+    the first call, renews its token before it expires, and signs out when it is closed.
     """
 
     roles: Final = resource(Roles)
+    users: Final = resource(Users)
+    groups: Final = resource(Groups)
     model_sets: Final = resource(ModelSets)
     permission_sets: Final = resource(PermissionSets)
     permissions: Final = resource(Permissions)
@@ -54,15 +58,11 @@ class Client(BaseClient):
             client_secret: By default LOOKERSDK_CLIENT_SECRET.
             connection: See `Connection`.
         """
-        self._client_id = setting(client_id, "LOOKERSDK_CLIENT_ID", "client_id")
-        self._client_secret = Secret(
-            setting(client_secret, "LOOKERSDK_CLIENT_SECRET", "client_secret")
-        )
-        self._token: Secret | None = None
-        root = api_root(
-            base_url if base_url is not None else os.environ.get("LOOKERSDK_BASE_URL", "")
-        )
-        options = options_of(connection)
+        self._client_id = _setting(client_id, "client_id")
+        self._client_secret = Secret(_setting(client_secret, "client_secret"))
+        self._tokens = Tokens()
+        root = api_root(base_url if base_url is not None else variable("BASE_URL"))
+        options = options_of(with_variables(connection))
         super().__init__(
             root,
             credentials={},
@@ -79,23 +79,37 @@ class Client(BaseClient):
             client_id=self._client_id,
             client_secret=self._client_secret.reveal(),
         )
-        token = response.value
-        text = token.access_token
-        # It becomes a header.
-        if not (text.isascii() and text.isprintable() and text.strip()):
-            raise DecodeError(
-                f"POST {self.api_root}/login returned {response.status} without a usable "
-                "access_token; check that the address is Looker's (LOOKERSDK_BASE_URL)"
-            )
-        secret = Secret(text)
-        self._pipeline.add_secret(secret, replaces=self._token)
-        self._token = secret
-        lifetime = None if token.expires_in is None else float(token.expires_in)
-        return Credentials({"Authorization": f"token {text}"}, lifetime)
+        return self._tokens.credentials(response, self._pipeline, "login")
 
     async def _sign_out(self, headers: Mapping[str, str]) -> None:
         # With the current token or not at all: none is fetched just to be given back.
         await call_with(CallOptions(credentials=headers), self.session.logout)
+
+    async def me(self) -> User:
+        """Get the user that the client acts as."""
+        return await self.users.me()
+
+    def login_user(self, user: User | str | int) -> Client:
+        """Return a client that acts as another user; makes no request.
+
+        It shares the connections, limits and subscribers of this client, signs in with its first
+        call, and signs out when it is closed, which must happen before this client is closed:
+
+            async with client.login_user(user) as other:
+                await other.me()
+
+        The owner of the API credentials needs the permission `sudo`; otherwise the first call
+        raises `PermissionDeniedError` or `NotFoundError`.
+        """
+        user_id, tokens = id_of(User, user), Tokens()
+
+        async def sign_in() -> Credentials:
+            response = await self.with_response(self.session.login_user, user_id)
+            return tokens.credentials(response, pipeline, f"login/{user_id}")
+
+        auth = SignIn(sign_in, sign_out=self._sign_out, clock=self.clock)
+        pipeline = self._pipeline.with_sign_in(auth)
+        return self._with_pipeline(pipeline)
 
     async def ensure_role(
         self,
@@ -105,8 +119,8 @@ class Client(BaseClient):
         permissions: Sequence[str] | None = None,
         model_set: str | None = None,
         models: Sequence[str] | None = None,
-        users: Iterable[str | int] | None = None,
-        groups: Iterable[str | int] | None = None,
+        users: Iterable[User | str | int] | None = None,
+        groups: Iterable[Group | str | int] | None = None,
     ) -> RoleChange:
         """Return the changes that bring a role to a described state; `apply()` makes them.
 
@@ -119,8 +133,8 @@ class Client(BaseClient):
             created; other roles with this set change as well.
             model_set: The name of its model set; required for a new role.
             models: The models of the model set, in the same way.
-            users: The ids of the users that have the role directly; if empty, none has.
-            groups: The ids of the groups that have the role, in the same way.
+            users: The users that have the role directly, or their ids; if empty, none has.
+            groups: The groups that have the role, in the same way.
 
         Raises:
             InvalidArgumentError: The description is incomplete, or would change something built in.
@@ -136,3 +150,9 @@ class Client(BaseClient):
             users=users,
             groups=groups,
         )
+
+
+def _setting(value: str | None, argument: str) -> str:
+    """Return what was passed, or else the environment variable; raise if there is neither."""
+    name = argument.upper()
+    return setting(variable(name) if value is None else value, PREFIX + name, argument)

@@ -13,6 +13,9 @@ from aconnect.errors import ApiError, AuthenticationError, NotFoundError, Permis
 
 LOGIN = "session.login"
 """The operation that signs in."""
+LOGIN_USER = "session.login_user"
+"""The operation that signs in as another user."""
+_NO_SUDO = "to act as another user, the owner of the API credentials needs the permission sudo"
 
 
 class LookerDialect(Dialect):
@@ -46,10 +49,14 @@ class LookerDialect(Dialect):
             )
         if error_class is PermissionDeniedError and request.operation == LOGIN:
             return "check that the owner of the API credentials is not disabled"
+        if error_class is PermissionDeniedError and request.operation == LOGIN_USER:
+            return _NO_SUDO
         if error_class is PermissionDeniedError:
             return "the owner of the API credentials may not do this; administrators may"
         if error_class is NotFoundError and body is None:
             return "the answer is not Looker's; check the address (LOOKERSDK_BASE_URL)"
+        if error_class is NotFoundError and request.operation == LOGIN_USER:
+            return f"check the id of the user; {_NO_SUDO}"
         return ""
 
 

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 from aconnect.errors import DecodeError, InvalidArgumentError
+from aconnect.looker.base import LookerBound
+from aconnect.looker.groups import Group
 from aconnect.looker.roles import Role
 from aconnect.looker.sets import ModelSet, PermissionSet
+from aconnect.looker.users import User
 
 if TYPE_CHECKING:
     from aconnect.looker.client import Client
@@ -175,8 +178,8 @@ async def ensure_role(
     permissions: Sequence[str] | None = None,
     model_set: str | None = None,
     models: Sequence[str] | None = None,
-    users: Iterable[str | int] | None = None,
-    groups: Iterable[str | int] | None = None,
+    users: Iterable[User | str | int] | None = None,
+    groups: Iterable[Group | str | int] | None = None,
 ) -> RoleChange:
     """Return the changes that bring a role to a described state; changes nothing.
 
@@ -188,15 +191,15 @@ async def ensure_role(
         created; other roles with this set change as well.
         model_set: The name of its model set; required for a new role.
         models: The models of the model set, in the same way.
-        users: The ids of the users that have the role directly; if empty, none has.
-        groups: The ids of the groups that have the role, in the same way.
+        users: The users that have the role directly, or their ids; if empty, none has.
+        groups: The groups that have the role, in the same way.
 
     Raises:
         InvalidArgumentError: The description is incomplete, or would change something built in.
         AconnectError: As the operations that list the current state.
     """
     permissions, models = _texts("permissions", permissions), _texts("models", models)
-    user_ids, group_ids = _texts("users", users), _texts("groups", groups)
+    user_ids, group_ids = _ids("users", User, users), _ids("groups", Group, groups)
     # Not by search, in which % and _ would be patterns.
     role = next((role for role in await client.roles.all() if role.name == name), None)
     if role is None and (permission_set is None or model_set is None):
@@ -276,6 +279,13 @@ def _check_built_in(role: Role | None, *changes: SetChange | None) -> None:
                 f"role {role.name!r} is built in and cannot use {change.name!r}; leave its sets "
                 "out, or describe another role"
             )
+
+
+def _ids(name: str, type_: type[LookerBound], values: Iterable[object] | None) -> list[str] | None:
+    """Return the ids of objects, or the ids passed instead."""
+    if values is not None and not isinstance(values, str):
+        values = [value.id if isinstance(value, type_) else value for value in values]
+    return _texts(name, values)
 
 
 def _texts(name: str, values: Iterable[object] | None) -> list[str] | None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Required, TypedDict, Unpack
+from functools import partial
+from typing import ClassVar, Final, Required, TypedDict, Unpack
 
+from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
-from aconnect._core.model import Id, Model
+from aconnect._client.resource import ResourceBelow, resource
+from aconnect._core.model import Id
 from aconnect._core.paging import Offset, Unpaged
-from aconnect.looker.base import LookerResource
+from aconnect.looker.base import LookerBound, LookerResource, id_of, match_of_search
+from aconnect.looker.groups import Group
+from aconnect.looker.lists import change_list
 from aconnect.looker.sets import ModelSet, PermissionSet, Texts
+from aconnect.looker.users import User
 
 
-class Role(Model, kw_only=True):
+class Role(LookerBound, kw_only=True):
     """A role of this Looker instance."""
 
     can: dict[str, bool] | None = None
     """The actions that the caller is allowed to take."""
-    id: Id = ""
     name: str | None = None
     permission_set: PermissionSet | None = None
     permission_set_id: Id | None = None
@@ -29,71 +34,14 @@ class Role(Model, kw_only=True):
     url: str | None = None
     users_url: str | None = None
 
+    users: ClassVar[ResourceBelow[RoleUsers]] = resource(lambda: RoleUsers, role_id="id")
+    groups: ClassVar[ResourceBelow[RoleGroups]] = resource(lambda: RoleGroups, role_id="id")
+
 
 class RoleSearch(Role, kw_only=True):
     """A role with the number of its users."""
 
     user_count: int | None = None
-
-
-class Group(Model, kw_only=True):
-    """A group of users."""
-
-    can: dict[str, bool] | None = None
-    can_add_to_content_metadata: bool | None = None
-    contains_current_user: bool | None = None
-    external_group_id: str | None = None
-    externally_managed: bool | None = None
-    id: Id = ""
-    include_by_default: bool | None = None
-    name: str | None = None
-    user_count: int | None = None
-
-
-class User(Model, kw_only=True):
-    """A user of Looker."""
-
-    can: dict[str, bool] | None = None
-    avatar_url: str | None = None
-    avatar_url_without_sizing: str | None = None
-    credentials_api3: list[dict[str, Any]] | None = None
-    credentials_email: dict[str, Any] | None = None
-    credentials_embed: list[dict[str, Any]] | None = None
-    credentials_google: dict[str, Any] | None = None
-    credentials_ldap: dict[str, Any] | None = None
-    credentials_looker_openid: dict[str, Any] | None = None
-    credentials_oidc: dict[str, Any] | None = None
-    credentials_saml: dict[str, Any] | None = None
-    credentials_totp: dict[str, Any] | None = None
-    credentials_workforce: dict[str, Any] | None = None
-    display_name: str | None = None
-    email: str | None = None
-    embed_group_space_id: str | None = None
-    first_name: str | None = None
-    group_ids: list[Id] | None = None
-    home_folder_id: Id | None = None
-    id: Id = ""
-    is_disabled: bool | None = None
-    last_name: str | None = None
-    locale: str | None = None
-    looker_versions: list[str] | None = None
-    models_dir_validated: bool | None = None
-    personal_folder_id: Id | None = None
-    presumed_looker_employee: bool | None = None
-    role_ids: list[Id] | None = None
-    sessions: list[dict[str, Any]] | None = None
-    ui_state: dict[str, str] | None = None
-    verified_looker_employee: bool | None = None
-    roles_externally_managed: bool | None = None
-    allow_direct_roles: bool | None = None
-    allow_normal_group_membership: bool | None = None
-    allow_roles_from_normal_groups: bool | None = None
-    embed_group_folder_id: Id | None = None
-    is_iam_admin: bool | None = None
-    can_manage_api3_creds: bool | None = None
-    is_service_account: bool | None = None
-    service_account_name: str | None = None
-    url: str | None = None
 
 
 class RoleUpdateParams(TypedDict, total=False):
@@ -110,6 +58,75 @@ class RoleCreateParams(TypedDict, total=False):
     name: Required[str]
     permission_set_id: str | None
     model_set_id: str | None
+
+
+class RoleUsers(LookerResource, name="roles.users", scope=("role_id",)):
+    """The users of one role."""
+
+    def find(
+        self, *, fields: Texts | None = None, direct_association_only: bool | None = None
+    ) -> Paged[User]:
+        """List the users that have the role, through groups as well unless only direct ones."""
+        return self.client.roles.users(
+            self.scope["role_id"], fields=fields, direct_association_only=direct_association_only
+        )
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
+
+    async def add(self, *users: User | str | int) -> bool:
+        """Give users the role, and leave it to all others; return False if they have it directly.
+
+        Looker can only replace the whole list, so it is read, changed and written: a change that
+        somebody else makes in between is lost. Nothing is written if nothing changes.
+        """
+        return await self._change(users, add=True)
+
+    async def remove(self, *users: User | str | int) -> bool:
+        """Take the role from users; return False if none of them has it directly.
+
+        Who has it through a group keeps it. The list is read, changed and written as by `add`.
+        """
+        return await self._change(users, add=False)
+
+    async def _change(self, users: tuple[User | str | int, ...], *, add: bool) -> bool:
+        role_id, roles = self.scope["role_id"], self.client.roles
+        current = roles.users(role_id, fields="id", direct_association_only=True)
+        return await change_list(User, users, current, partial(roles.set_users, role_id), add=add)
+
+
+class RoleGroups(LookerResource, name="roles.groups", scope=("role_id",)):
+    """The groups of one role."""
+
+    def find(self, *, fields: Texts | None = None) -> Paged[Group]:
+        """List the groups that have the role."""
+        return self.client.roles.groups(self.scope["role_id"], fields=fields)
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
+
+    async def add(self, *groups: Group | str | int) -> bool:
+        """Give groups the role, and leave it to all others; return False if they have it.
+
+        Looker can only replace the whole list, so it is read, changed and written: a change that
+        somebody else makes in between is lost. Nothing is written if nothing changes.
+        """
+        return await self._change(groups, add=True)
+
+    async def remove(self, *groups: Group | str | int) -> bool:
+        """Take the role from groups; return False if none of them has it.
+
+        The list is read, changed and written as by `add`.
+        """
+        return await self._change(groups, add=False)
+
+    async def _change(self, groups: tuple[Group | str | int, ...], *, add: bool) -> bool:
+        role_id, roles = self.scope["role_id"], self.client.roles
+        current = roles.groups(role_id, fields="id")
+        replace = partial(roles.set_groups, role_id)
+        return await change_list(Group, groups, current, replace, add=add)
 
 
 class Roles(LookerResource, name="roles"):
@@ -131,6 +148,8 @@ class Roles(LookerResource, name="roles"):
         self,
         *,
         fields: Texts | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
         sorts: Texts | None = None,
         id: Texts | None = None,  # noqa: A002  the vendor's noun
         model_set_ids: Texts | None = None,
@@ -142,11 +161,20 @@ class Roles(LookerResource, name="roles"):
         """Search roles by pattern; see `aconnect.looker.sets` for the patterns."""
         ...
 
+    find_by: Final = match_of_search(search)
+
+    def handle(self, role_id: str | int) -> Role:
+        """Return a handle for a role with this id; makes no request."""
+        text = id_of(Role, role_id)
+        return Role(id=text).bind(self.client, {"role_id": text})
+
     @paged("/roles/search/with_user_count", by=Offset())
     def search_with_user_count(
         self,
         *,
         fields: Texts | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
         sorts: Texts | None = None,
         id: Texts | None = None,  # noqa: A002  the vendor's noun
         name: str | None = None,

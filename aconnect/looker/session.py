@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, TypedDict, Unpack
 
+from aconnect._client.client import ApiResponse
 from aconnect._client.endpoint import endpoint
 from aconnect._core.model import Confidential
+from aconnect._core.redaction import Secret
+from aconnect._transport.pipeline import Pipeline
+from aconnect._transport.signin import Credentials
+from aconnect.errors import DecodeError
 from aconnect.looker.base import LookerResource
 
 
@@ -19,6 +24,31 @@ class AccessToken(Confidential, kw_only=True):
     expires_in: int | None = None
     """Seconds from the login."""
     refresh_token: str | None = None
+
+
+class Tokens:
+    """Turns the results of logins into credentials whose token is redacted."""
+
+    def __init__(self) -> None:
+        self._current: Secret | None = None
+
+    def credentials(
+        self, response: ApiResponse[AccessToken], pipeline: Pipeline, path: str
+    ) -> Credentials:
+        """Return credentials for the calls of a pipeline, which redacts the token from now on."""
+        token = response.value
+        text = token.access_token
+        # It becomes a header.
+        if not (text.isascii() and text.isprintable() and text.strip()):
+            raise DecodeError(
+                f"POST {pipeline.api_root}/{path} returned {response.status} without a usable "
+                "access_token; check that the address is Looker's (LOOKERSDK_BASE_URL)"
+            )
+        secret = Secret(text)
+        pipeline.add_secret(secret, replaces=self._current)
+        self._current = secret
+        lifetime = None if token.expires_in is None else float(token.expires_in)
+        return Credentials({"Authorization": f"token {text}"}, lifetime)
 
 
 class LoginParams(TypedDict):
@@ -36,6 +66,11 @@ class Session(LookerResource, name="session"):
     )
     async def login(self, **fields: Unpack[LoginParams]) -> AccessToken:
         """Get an access token; the client's own calls do not need it."""
+        ...
+
+    @endpoint("POST", "/login/{user_id}", idempotent=True)
+    async def login_user(self, user_id: str) -> AccessToken:
+        """Get an access token that acts as another user; `Client.login_user` does it for you."""
         ...
 
     # A retry would be refused, and would sign in again to sign out.

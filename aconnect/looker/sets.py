@@ -3,19 +3,20 @@
 All searches take patterns: `%` matches any text and `_` any one character, ignoring case, and `IS
 NULL` and `NOT NULL` test whether there is a value. Several ids can be passed. `fields` are the
 fields to return, `sorts` the fields to sort by, each optionally with ` desc`. With `filter_or` an
-item must match one of the filters instead of all.
+item must match one of the filters instead of all. `limit` and `offset` select some of the items
+found: at most so many, after so many; without them, all are returned. `find_by` compares exactly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Required, TypedDict, Unpack
+from typing import Final, Required, TypedDict, Unpack
 
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._core.model import Id, Model
 from aconnect._core.paging import Offset, Unpaged
-from aconnect.looker.base import LookerResource
+from aconnect.looker.base import LookerResource, match_of_search
 
 Texts = str | Sequence[str]
 """One string, or several, which are joined by commas."""
@@ -96,6 +97,8 @@ class ModelSets(LookerResource, name="model_sets"):
         self,
         *,
         fields: Texts | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
         sorts: Texts | None = None,
         id: Texts | None = None,  # noqa: A002  the vendor's noun
         name: str | None = None,
@@ -106,6 +109,8 @@ class ModelSets(LookerResource, name="model_sets"):
     ) -> Paged[ModelSet]:
         """Search model sets by pattern."""
         ...
+
+    find_by: Final = match_of_search(search)
 
     @paged("/model_sets", by=Unpaged())
     def all(self, *, fields: Texts | None = None) -> Paged[ModelSet]:
@@ -141,6 +146,8 @@ class PermissionSets(LookerResource, name="permission_sets"):
         self,
         *,
         fields: Texts | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
         sorts: Texts | None = None,
         id: Texts | None = None,  # noqa: A002  the vendor's noun
         name: str | None = None,
@@ -151,6 +158,8 @@ class PermissionSets(LookerResource, name="permission_sets"):
     ) -> Paged[PermissionSet]:
         """Search permission sets by pattern."""
         ...
+
+    find_by: Final = match_of_search(search)
 
     @paged("/permission_sets", by=Unpaged())
     def all(self, *, fields: Texts | None = None) -> Paged[PermissionSet]:

@@ -118,7 +118,11 @@ def _operations(scenes: dict[str, Scene[Any, Any]]) -> list[Call]:
             scenes[declared.service],
         )
         group = declared.name.rpartition(".")[0]
-        derived = ("find_one", "find_by", "count") if name == "find" else ()
+        # Where there is no `find`, they derive from `search`.
+        is_find = name == "find" or (
+            name == "search" and not hasattr(scene.arguments(key)[0], "find")
+        )
+        derived = ("find_one", "find_by", "count") if is_find else ()
         for method in (name, *derived):
             if not hasattr(scene.arguments(key)[0], method):
                 continue
@@ -244,6 +248,11 @@ async def _role(client: Any, _: Path) -> object:
     return await change.apply()
 
 
+async def _sudo(client: Any, _: Path) -> object:
+    async with client.login_user("1") as other:
+        return await other.permissions.all()
+
+
 async def _bootstrap(client: Any, _: Path) -> object:
     options = client._pipeline.options
     return await bootstrap(
@@ -312,6 +321,15 @@ OTHERS: dict[str, Make] = {
     "connect bootstrap": _bootstrap,
     "looker sign-in": lambda c, _: c.permissions.all(),
     "looker ensure_role": _role,
+    "looker me": lambda c, _: c.me(),
+    "looker login_user": _sudo,
+    "looker role.users.add": lambda c, _: c.roles.handle("1").users.add("2"),
+    "looker role.users.remove": lambda c, _: c.roles.handle("1").users.remove("2"),
+    "looker role.groups.add": lambda c, _: c.roles.handle("1").groups.add("2"),
+    "looker role.groups.remove": lambda c, _: c.roles.handle("1").groups.remove("2"),
+    "looker user.roles.add": lambda c, _: c.users.handle("1").roles.add("2"),
+    "looker user.roles.remove": lambda c, _: c.users.handle("1").roles.remove("2"),
+    "looker group.users.add": lambda c, _: c.groups.handle("1").users.add("2"),
     "cloudendure sign-in": lambda c, _: c.users.me(),
     "cloudendure replace_api_token": lambda c, _: c.users.replace_api_token(),
     "cloudendure projects.audit_log_events": lambda c, _: drained(

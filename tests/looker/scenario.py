@@ -16,8 +16,14 @@ class LookerScene(Scene[FakeLooker, Client]):
         permission_set = await client.permission_sets.create(name="Spare", permissions=[])
         model_set = await client.model_sets.create(name="Spare", models=[])
         role = next(role["id"] for role in state.roles.values() if not role["internal"])
+        user, group = list(state.users)[-1], next(iter(state.groups))
         self.ids = {
             "roles": {"role_id": role},
+            "users": {"user_id": user},
+            "users.roles": {"user_id": user},
+            "groups": {"group_id": group},
+            "groups.users": {"group_id": group},
+            "session.login_user": {"user_id": user},
             "permission_sets": {"permission_set_id": permission_set.id},
             "model_sets": {"model_set_id": model_set.id},
         }
@@ -38,6 +44,12 @@ class LookerScene(Scene[FakeLooker, Client]):
             "roles.update": {"name": "Renamed"},
             "roles.set_groups": {"body": list(state.groups)},
             "roles.set_users": {"body": list(state.users)},
+            "users.get_by_credential": {
+                "credential_type": "email",
+                "credential_id": state.users[user]["email"],
+            },
+            "users.roles.set": {"body": [role]},
+            "groups.users.add": {"user_id": user},
         }
         self.server.requests.clear()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aconnect import errors
-from aconnect.looker import Client
+from aconnect.looker import Client, Group, User
 from aconnect.testing.looker import FakeLooker
 
 
@@ -114,6 +114,8 @@ async def test_a_changed_set_is_in_the_role(client: Client, server: FakeLooker) 
         ({"users": [None]}, "users contains None"),
         ({"groups": [True]}, "groups contains True"),
         ({"models": [""]}, "models contains ''"),
+        ({"users": [User()]}, "users contains ''"),
+        ({"users": [Group(id="6")]}, "users contains Group"),
     ],
 )
 async def test_refused_descriptions(
@@ -138,6 +140,15 @@ async def test_ids_may_be_numbers(client: Client, server: FakeLooker, number: ty
         "Sales viewer", users=[number(user), user], groups=[number(group)]
     )
     assert str(again) == "role 'Sales viewer': nothing to do"
+
+
+async def test_objects_are_the_same_as_their_ids(client: Client, server: FakeLooker) -> None:
+    """Users and groups are accepted instead of their ids."""
+    described: dict[str, Any] = {"users": await client.users.search(limit=2), "groups": []}
+    change = await client.ensure_role("Sales viewer", **described)
+    role = await change.apply()
+    assert set(server.state.role_users[role.id]) == {user.id for user in described["users"]}
+    assert not await client.ensure_role("Sales viewer", **described)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from tests.test_docs import ROOT, blocks
 
 @pytest.fixture
 def recipe() -> dict[str, Any]:
-    """The functions of the first block of the page."""
-    namespace: dict[str, Any] = {}
-    exec(next(blocks(ROOT / "docs" / "looker.md")).code, namespace)  # noqa: S102  our own words
+    """The functions of the page."""
+    namespace: dict[str, Any] = {"Looker": Client}
+    (block,) = (b for b in blocks(ROOT / "docs" / "looker.md") if "def looker_id" in b.code)
+    exec(block.code, namespace)  # noqa: S102  our own words
     return namespace
 
 

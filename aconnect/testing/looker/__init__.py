@@ -1,10 +1,12 @@
-"""A simulated Looker instance: the administration of roles in API 4.0.
+"""A simulated Looker instance: the administration of roles in API 4.0, with users and groups.
 
-Decides how callers are authenticated and what errors look like. The operations are in `routes`.
+Decides how callers are authenticated and what errors look like. The operations are in `routes`,
+`people` and `sessions`.
 """
 
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import Unpack
 
 from aconnect.testing.base import FakeServer, Options
@@ -19,6 +21,10 @@ from aconnect.testing.looker.state import (
     seeded,
 )
 from aconnect.testing.wire import Response, Route, Row, ServiceFault, ok
+
+for _module in ("people", "sessions"):
+    # They register their operations.
+    import_module(f"{__name__}.{_module}")
 
 
 class FakeLooker(FakeServer[LookerState]):

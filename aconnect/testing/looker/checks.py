@@ -24,11 +24,17 @@ def not_found() -> ServiceFault:
     return ServiceFault(404, "Not found")
 
 
-def existing(rows: dict[str, Row], call: LookerCall, *, changes: bool = False) -> Row:
-    """Return the row whose id is in the path; with `changes`, reject built-in objects."""
-    row = rows.get(call.args["id"])
+def existing_row(rows: dict[str, Row], row_id: str) -> Row:
+    """Return the row with an id; raise a fault if there is none."""
+    row = rows.get(row_id)
     if row is None:
         raise not_found()
+    return row
+
+
+def existing(rows: dict[str, Row], call: LookerCall, *, changes: bool = False) -> Row:
+    """Return the row whose id is in the path; with `changes`, reject built-in objects."""
+    row = existing_row(rows, call.args["id"])
     if changes and (row.get("built_in") or row.get("internal")):
         raise ServiceFault(405, f"{row['name']} is built in and cannot be modified.")
     return row

@@ -1,4 +1,4 @@
-"""The operations of the simulated Looker instance."""
+"""Roles and the sets that they consist of; the other operations are in `people` and `sessions`."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from aconnect.testing.looker.checks import (
     existing_ids,
     is_string_list,
     name_problems,
-    not_found,
     reject,
     reject_used_name,
 )
@@ -18,37 +17,10 @@ from aconnect.testing.looker.state import (
     LookerState,
     add_role,
     add_set,
-    request_token,
 )
 from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
 ROUTES: RouteTable[LookerCall] = RouteTable()
-
-
-@ROUTES.route("POST", "/login", public=True)
-async def login(call: LookerCall) -> Response:
-    """Create a session; Looker reads the credentials from the form or the query only."""
-    form = await call.form()
-    client_id = form.get("client_id") or call.value("client_id") or ""
-    secret = form.get("client_secret") or call.value("client_secret")
-    state = call.state
-    if client_id not in state.clients or state.clients[client_id] != secret:
-        raise not_found()
-    return ok(
-        {
-            "access_token": state.new_token(),
-            "token_type": "Bearer",
-            "expires_in": state.expires_in,
-            "refresh_token": None,
-        }
-    )
-
-
-@ROUTES.route("DELETE", "/logout")
-def logout(call: LookerCall) -> Response:
-    """End the session of the token."""
-    del call.state.tokens[request_token(call)]
-    return empty()
 
 
 @ROUTES.route("GET", "/permissions")
@@ -141,7 +113,7 @@ def delete_set(call: LookerCall) -> Response:
     return empty()
 
 
-def _with_sets(state: LookerState, role: Row) -> Row:
+def with_sets(state: LookerState, role: Row) -> Row:
     """Return a role in the form in which it is sent."""
     return {
         **role,
@@ -151,7 +123,7 @@ def _with_sets(state: LookerState, role: Row) -> Row:
 
 
 def _roles(state: LookerState) -> list[Row]:
-    return [_with_sets(state, role) for role in state.roles.values()]
+    return [with_sets(state, role) for role in state.roles.values()]
 
 
 _ROLE_FILTERS = {"id": "id", "name": "name", "built_in": "internal"}
@@ -180,7 +152,7 @@ def search_roles_with_user_count(call: LookerCall) -> Response:
     """Search roles and count their users, including those that have a role through a group."""
     state = call.state
     roles = [
-        {**role, "user_count": len(_users_with_role(state, role["id"]))} for role in _roles(state)
+        {**role, "user_count": len(users_with_role(state, role["id"]))} for role in _roles(state)
     ]
     return search_response(call, roles, _ROLE_FILTERS)
 
@@ -188,7 +160,7 @@ def search_roles_with_user_count(call: LookerCall) -> Response:
 @ROUTES.route("GET", "/roles/{id}")
 def get_role(call: LookerCall) -> Response:
     """Return a role."""
-    return ok(_with_sets(call.state, existing(call.state.roles, call)))
+    return ok(with_sets(call.state, existing(call.state.roles, call)))
 
 
 def _parse_role(state: LookerState, body: Row, current: Row | None) -> Row:
@@ -216,7 +188,7 @@ async def create_role(call: LookerCall) -> Response:
     """Create a role."""
     row = _parse_role(call.state, await call.fields(), None)
     role_id = add_role(call.state, row["name"], row["permission_set_id"], row["model_set_id"])
-    return ok(_with_sets(call.state, call.state.roles[role_id]))
+    return ok(with_sets(call.state, call.state.roles[role_id]))
 
 
 @ROUTES.route("PATCH", "/roles/{id}")
@@ -224,7 +196,7 @@ async def update_role(call: LookerCall) -> Response:
     """Update a role that is not internal."""
     role = existing(call.state.roles, call, changes=True)
     role.update(_parse_role(call.state, await call.fields(), role))
-    return ok(_with_sets(call.state, role))
+    return ok(with_sets(call.state, role))
 
 
 @ROUTES.route("DELETE", "/roles/{id}")
@@ -236,7 +208,8 @@ def delete_role(call: LookerCall) -> Response:
     return empty()
 
 
-def _users_with_role(state: LookerState, role_id: str, *, direct: bool = False) -> list[Row]:
+def users_with_role(state: LookerState, role_id: str, *, direct: bool = False) -> list[Row]:
+    """Return the users that have a role, directly or through a group."""
     groups = set[str]() if direct else set(state.role_groups[role_id])
     return [
         user
@@ -253,10 +226,14 @@ def role_groups(call: LookerCall) -> Response:
 
 
 def _groups_with_role(state: LookerState, role_id: str) -> list[Row]:
+    return [group for group in group_rows(state) if group["id"] in state.role_groups[role_id]]
+
+
+def group_rows(state: LookerState) -> list[Row]:
+    """Return all groups in the form in which they are sent."""
     return [
-        {**group, "user_count": sum(i in u["group_ids"] for u in state.users.values())}
+        {**group, "user_count": sum(i in user["group_ids"] for user in state.users.values())}
         for i, group in state.groups.items()
-        if i in state.role_groups[role_id]
     ]
 
 
@@ -274,7 +251,7 @@ def role_users(call: LookerCall) -> Response:
     """List the users that have a role, directly or through a group."""
     role_id = existing(call.state.roles, call)["id"]
     direct = call.flag("direct_association_only", default=False)
-    return list_response(call, _users_with_role(call.state, role_id, direct=direct))
+    return list_response(call, users_with_role(call.state, role_id, direct=direct))
 
 
 @ROUTES.route("PUT", "/roles/{id}/users")
@@ -283,13 +260,4 @@ async def set_role_users(call: LookerCall) -> Response:
     state = call.state
     role_id = existing(state.roles, call)["id"]
     state.role_users[role_id] = existing_ids(await call.json(), state.users, "user")
-    return ok(_users_with_role(state, role_id, direct=True))
-
-
-@ROUTES.route("GET", "/users/search")
-def search_users(call: LookerCall) -> Response:
-    """Search users; the other operations need their ids."""
-    users = call.state.users.values()
-    return search_response(
-        call, users, {name: name for name in ("id", "email", "first_name", "last_name")}
-    )
+    return ok(users_with_role(state, role_id, direct=True))

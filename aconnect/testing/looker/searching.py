@@ -6,7 +6,20 @@ from collections.abc import Callable, Iterable
 from aconnect.testing.looker.state import LookerCall
 from aconnect.testing.wire import Response, Row, ok
 
-_BOOLEAN_FIELDS = frozenset({"all_access", "built_in", "internal"})
+_BOOLEAN_FIELDS = frozenset(
+    {
+        "all_access",
+        "built_in",
+        "can_manage_api3_creds",
+        "embed_user",
+        "externally_managed",
+        "externally_orphaned",
+        "internal",
+        "is_disabled",
+        "is_service_account",
+        "verified_looker_employee",
+    }
+)
 
 
 def list_response(call: LookerCall, rows: Iterable[Row]) -> Response:
@@ -55,8 +68,10 @@ def _test(field: str, value: str) -> Callable[[Row], bool]:
         return lambda row: (row.get(field) is None) is (value.upper() == "IS NULL")
     if field == "id" or field.endswith("_id"):
         return lambda row: row.get(field) in value.split(",")
+    if field == "group_ids":
+        return lambda row: value in row[field]
     if field in _BOOLEAN_FIELDS:
-        return lambda row: row.get(field) is (value == "true")
+        return lambda row: row.get(field, False) is (value == "true")
     if field in {"models", "permissions"}:
         patterns = [_pattern(part) for part in value.split(",")]
         return lambda row: all(any(p.fullmatch(v) for v in row.get(field) or ()) for p in patterns)

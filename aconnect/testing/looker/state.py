@@ -41,6 +41,12 @@ class LookerState:
     """Client secrets by client id."""
     tokens: dict[str, float] = field(default_factory=dict[str, float])
     """Expiry times by access token."""
+    token_users: dict[str, str] = field(default_factory=dict[str, str])
+    """The ids of the users that the calls with a token act as."""
+    owner: str = ""
+    """The id of the user that the API credentials belong to."""
+    sudoers: set[str] = field(default_factory=set[str])
+    """The ids of the users that may act as others."""
     last_id: int = 0
     expires_in: int = 3600
     max_limit: int | None = None
@@ -52,10 +58,11 @@ class LookerState:
         self.last_id += 1
         return str(self.last_id)
 
-    def new_token(self) -> str:
-        """Create an access token."""
+    def new_token(self, user_id: str) -> str:
+        """Create an access token that acts as a user."""
         token = f"fake-looker-token-{self.new_id()}"
         self.tokens[token] = self.clock() + self.expires_in
+        self.token_users[token] = user_id
         return token
 
 
@@ -66,6 +73,11 @@ def request_token(call: LookerCall) -> str:
     """Return the access token of a request; Looker accepts `token` and `Bearer` as the scheme."""
     scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")
     return token if scheme.lower() in {"token", "bearer"} else ""
+
+
+def acting_user(call: LookerCall) -> str:
+    """Return the id of the user that a request acts as."""
+    return call.state.token_users[request_token(call)]
 
 
 def seeded(users: int, groups: int) -> LookerState:
@@ -97,10 +109,12 @@ def seeded(users: int, groups: int) -> LookerState:
     ids = list(state.groups)
     for number in range(users):
         user_id = state.new_id()
+        email = f"user{number:04}@example.com"
         state.users[user_id] = {
             "can": {"show": True},
+            "credentials_email": {"email": email, "is_disabled": False, "type": "email"},
             "display_name": f"User {number}",
-            "email": f"user{number:04}@example.com",
+            "email": email,
             "first_name": "User",
             "group_ids": ids[number % len(ids) :][:1] if ids else [],
             "id": user_id,
@@ -108,6 +122,8 @@ def seeded(users: int, groups: int) -> LookerState:
             "last_name": str(number),
             "url": f"/api/4.0/users/{user_id}",
         }
+    state.owner = next(iter(state.users), "")
+    state.sudoers.add(state.owner)
     add_role(state, "Admin", admin, everything, internal=True)
     role = add_role(state, "Sales viewer", viewer, sales)
     state.role_groups[role] = ids[:1]
