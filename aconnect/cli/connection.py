@@ -242,7 +242,7 @@ def connection_arguments(settings: Settings, profile: Profile | None) -> dict[st
         # A proxy that was named, or excluded, is not looked for in the environment.
         "trust_env": proxy is None,
         "ssl": _trusting(cacert) if cacert and not insecure else None,
-        "insecure_tls": insecure,
+        "insecure_tls": insecure or None,
     }
 
 

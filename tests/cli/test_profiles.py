@@ -126,7 +126,7 @@ async def test_what_is_in_the_file_stays(shell, config):
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-async def test_the_environment_names_another_server(server, shell, config, mark):
+async def test_the_environment_names_another_server(shell, config, mark):
     """CONNECT_SERVER comes before the default profile, and a profile that is named before both."""
     url = shell.settings["CONNECT_SERVER"]
     async with FakeConnect() as other:
@@ -144,6 +144,7 @@ async def test_the_environment_names_another_server(server, shell, config, mark)
         assert f"Server\t{other.url}" in (await shell("whoami")).stdout
 
 
+@pytest.mark.usefixtures("memory")
 @pytest.mark.parametrize(
     ("text", "arguments", "words"),
     [
@@ -162,7 +163,7 @@ async def test_the_environment_names_another_server(server, shell, config, mark)
         ("[profiles.p]\nserver = 'https://a'", ("--server", "https://b"), "two servers"),
     ],
 )
-async def test_bad_configuration(server, shell, config, memory, text, arguments, words):
+async def test_bad_configuration(server, shell, config, text, arguments, words):
     """A mistake in the configuration is wrong usage, is named, and no key is sent or shown."""
     config.parent.mkdir()
     config.write_bytes(text.replace("KEY", server.api_key).encode("latin-1"))
@@ -183,7 +184,8 @@ async def test_a_key_never_goes_to_another_server(server, shell, config):
         assert (await shell("whoami", "--profile", "p")).exit_code == 0
 
 
-async def test_an_unwritable_configuration(shell, config, memory):
+@pytest.mark.usefixtures("memory")
+async def test_an_unwritable_configuration(shell, config):
     """A configuration that cannot be written is a message."""
     url, key = alone(shell)
     config.parent.write_text("")

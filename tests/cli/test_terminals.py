@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture
 def named(server):
     """The server, whose first content has a title that few encodings can express."""
-    next(iter(server.state.content.values()))["title"] = "Übersicht – 東京 📊"
+    next(iter(server.state.content.values()))["title"] = "Übersicht 東京 📊"
     return server
 
 
@@ -71,9 +71,10 @@ async def test_full_disk(shell, command):
     assert b"No space left on device" in err or b"no jobs" in err
 
 
+@pytest.mark.usefixtures("named")
 @pytest.mark.parametrize("columns", [40, 80, 140])
 @pytest.mark.parametrize("command", ["content list", "users list", "server"])
-async def test_widths(shell, named, columns, command):
+async def test_widths(shell, columns, command):
     """A table uses the width of the terminal, and no more."""
     out, err = await shell.on_terminal(*command.split(), columns=columns)
     assert b"Traceback" not in err
