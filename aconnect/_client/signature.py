@@ -244,10 +244,11 @@ def argument_hints(function: Callable[..., Any]) -> dict[str, Any]:
 def call_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     """Return the parameters of a method, with resolved types, and the fields of a keyword body."""
     hints = argument_hints(function)
-    parameters: list[inspect.Parameter] = []
-    for parameter in list(inspect.signature(function).parameters.values())[1:]:
-        if parameter.kind is not parameter.VAR_KEYWORD:
-            parameters.append(parameter.replace(annotation=hints[parameter.name]))
+    parameters = [
+        parameter.replace(annotation=hints[parameter.name])
+        for parameter in list(inspect.signature(function).parameters.values())[1:]
+        if parameter.kind is not parameter.VAR_KEYWORD
+    ]
     fields = keyword_fields(function)
     if fields is not None:
         required = _required_keys(fields)

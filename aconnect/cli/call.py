@@ -21,7 +21,6 @@ from aconnect.cli.output import (
     echo_table,
     hide_credentials,
     is_terminal,
-    size_text,
 )
 from aconnect.cli.running import Command, report_retries, run
 
@@ -71,10 +70,10 @@ class Operations(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete the names of operations, and options."""
         from aconnect.cli.docstrings import summary
-        from aconnect.cli.parameters import documented_function_of
+        from aconnect.cli.parameters import public_function_of
 
         return [
-            CompletionItem(name, help=summary(documented_function_of(operation)))
+            CompletionItem(name, help=summary(public_function_of(operation)))
             for name, operation in sorted(_operations(_service(ctx)).items())
             if name.startswith(incomplete)
         ] + click.Command.shell_complete(self, ctx, incomplete)
@@ -84,13 +83,18 @@ class OperationCommand(Command):
     """The command of an operation."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the documented arguments and the options, each in a section."""
-        for title, kind in (("Arguments", click.Argument), ("Options", click.Option)):
-            records = [p.get_help_record(ctx) for p in self.get_params(ctx) if isinstance(p, kind)]
-            rows = [record for record in records if record is not None]
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+        """Write the documented arguments, then the options."""
+        from aconnect.cli.parameters import PathArgument
+
+        rows = [
+            (parameter.make_metavar(ctx), parameter.doc)
+            for parameter in self.get_params(ctx)
+            if isinstance(parameter, PathArgument) and parameter.doc is not None
+        ]
+        if rows:
+            with formatter.section("Arguments"):
+                formatter.write_dl(rows)
+        super().format_options(ctx, formatter)
 
 
 @click.command(
@@ -127,7 +131,7 @@ def call(context: click.Context, list_: bool) -> None:
 def operation_command(operation: Operation) -> click.Command:
     """Return the command that calls an operation."""
     from aconnect.cli.docstrings import description
-    from aconnect.cli.parameters import documented_function_of, operation_parameters
+    from aconnect.cli.parameters import operation_parameters, public_function_of
 
     def callback(as_json: bool, output: Path | None = None, **values: Any) -> None:
         client = _client(operation.service)
@@ -159,7 +163,7 @@ def operation_command(operation: Operation) -> click.Command:
         operation.name,
         callback=callback,
         params=parameters,
-        help=f"{description(documented_function_of(operation))}\n\n{'; '.join(request)}",
+        help=f"{description(public_function_of(operation))}\n\n{'; '.join(request)}",
         # Options may also be written with underscores, as in Python.
         context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},
     )
@@ -186,13 +190,13 @@ def _operations(service: str) -> dict[str, Operation]:
 def _list(operations: Mapping[str, Operation]) -> None:
     """List operations: on a terminal as a table, elsewhere as tab-separated lines."""
     from aconnect.cli.docstrings import summary
-    from aconnect.cli.parameters import documented_function_of
+    from aconnect.cli.parameters import public_function_of
 
     rows = [
         (
             name,
             f"{operation.method} {operation.template}",
-            summary(documented_function_of(operation)),
+            summary(public_function_of(operation)),
         )
         for name, operation in sorted(operations.items())
     ]
@@ -260,7 +264,7 @@ async def _write_file(
     """Write a response to a file or to standard output, piece by piece."""
     if output is not None:
         await client.download(output, method, **arguments)
-        echo_error(f"{output}: {size_text(output.stat().st_size)}")
+        echo_error(f"wrote {output}")
     elif sys.stdout.isatty():
         # Whether it is text is known only at its end.
         echo_bytes(await method(**arguments))

@@ -98,20 +98,17 @@ def function_of(operation: Operation) -> Callable[..., Any]:
     If a public method makes an operation more convenient, that is the method, unless both accept
     the same. A file is read by the operation.
     """
-    name = operation.function.__name__
-    public = getattr(_resource_of(operation), name.lstrip("_"), None)
-    if not name.startswith("_") or public is None or operation.upload is not None:
+    public = public_function_of(operation)
+    if operation.upload is not None or _names(public) == _names(operation.function):
         return operation.function
-    convenient = inspect.unwrap(cast("Callable[..., Any]", public))
-    same = _names(convenient) == _names(operation.function)
-    return operation.function if same else convenient
+    return public
 
 
-def documented_function_of(operation: Operation) -> Callable[..., Any]:
-    """Return the function whose docstring describes an operation."""
+def public_function_of(operation: Operation) -> Callable[..., Any]:
+    """Return the public method of an operation, which has its docstring."""
     name = operation.function.__name__.lstrip("_")
-    public = getattr(_resource_of(operation), name, operation.function)
-    return inspect.unwrap(cast("Callable[..., Any]", public))
+    method: Callable[..., Any] = getattr(_resource_of(operation), name, operation.function)
+    return inspect.unwrap(method)
 
 
 def _resource_of(operation: Operation) -> type[Resource]:
@@ -146,10 +143,7 @@ class PathArgument(click.Argument):
     def __init__(self, name: str, *, help: str | None, required: bool = True) -> None:  # noqa: A002  click's name
         super().__init__([name], required=required)
         self.doc = help
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return what the help says, if there is more to say than the name."""
-        return None if self.doc is None else (self.make_metavar(ctx), self.doc)
+        """What the command's help says; click itself has that since 8.5."""
 
 
 class ValueOption(click.Option):
@@ -185,11 +179,7 @@ class ValueOption(click.Option):
             return values
         if len(values) == 1 and (values[0] is _NULL or self.value.is_single):
             return values[0]
-        return [
-            item
-            for one in values
-            for item in (cast("list[Any]", one) if isinstance(one, list) else [one])
-        ]
+        return [item for one in values for item in (one if isinstance(one, list) else [one])]
 
 
 class NullOption(click.Option):
@@ -295,8 +285,8 @@ class Value(_ValueType):
         notes: list[str] = []
         if self.literals:
             notes.append(f"Known values: {', '.join(self.literals)}.")
-        for type_ in filter(is_typeddict, self.types):
-            notes.append(f"An object with {', '.join(type_.__annotations__)}.")
+        objects = filter(is_typeddict, self.types)
+        notes += [f"An object with {', '.join(type_.__annotations__)}." for type_ in objects]
         if self.is_list:
             notes.append("Can be repeated.")
         return " ".join(notes)
@@ -306,31 +296,39 @@ class Value(_ValueType):
         # A known value is never a file: `@me` is the user, `@./me` the file.
         if not isinstance(value, str) or value in self.literals:
             return value
-        if self.upload is not None:
-            if not value.startswith("@") or value == "@-":
-                self.fail(f"it must be a file: write @FILE, not {value!r}", param, ctx)
-            try:
-                return self.upload(Path(value[1:]))
-            except InvalidArgumentError as error:
-                self.fail(str(error), param, ctx)
-        if value.startswith("@@"):
-            text = value[1:]
-        else:
-            text = _read(value[1:]) if value.startswith("@") else value
-        if self.is_time:
-            return TIME.convert(text, param, ctx)
-        if self.is_text:
-            if bool in self.types and text in {"true", "false"}:
-                return text == "true"
-            if not self.is_list or not text.startswith("["):
-                return text
         try:
-            return self._from_json(text)
+            return (
+                self._upload(value) if self.upload is not None else self._parse(value, param, ctx)
+            )
+        except InvalidArgumentError as error:
+            self.fail(str(error), param, ctx)
         except (msgspec.DecodeError, UnicodeEncodeError) as error:
-            if self.is_text and self.is_single:
-                return text  # it only begins with a bracket
             # The value as it was given: a file may contain a secret.
             self.fail(f"it must be JSON ({self.label}), not {value!r}: {error}", param, ctx)
+
+    def _upload(self, value: str) -> Upload:
+        if self.upload is None or not value.startswith("@") or value == "@-":
+            raise InvalidArgumentError(f"it must be a file: write @FILE, not {value!r}")
+        return self.upload(Path(value[1:]))
+
+    def _parse(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        text = value[1:] if value.startswith("@@") else value
+        if text is value and value.startswith("@"):
+            text = _read(value[1:])
+        if self.is_time:
+            return TIME.convert(text, param, ctx)
+        if not self.is_text:
+            return self._from_json(text)
+        if bool in self.types and text in {"true", "false"}:
+            return text == "true"
+        if self.is_list and text.startswith("["):
+            try:
+                return self._from_json(text)
+            except msgspec.DecodeError:
+                if not self.is_single:
+                    raise
+                # It only begins with a bracket.
+        return text
 
     def _from_json(self, text: str) -> Any:
         types = [Any if self.is_text else _shape(type_) for type_ in self.types]

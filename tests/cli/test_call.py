@@ -16,8 +16,7 @@ from click.testing import CliRunner
 from aconnect._client.operation import REGISTRY
 from aconnect._client.signature import call_parameters
 from aconnect.cli.app import app
-from aconnect.cli.call import SERVICES, _operations
-from aconnect.cli.call import call as command
+from aconnect.cli.call import SERVICES, _operations, call as command
 from aconnect.cli.parameters import function_of, operation_parameters
 from aconnect.testing import FakeCloudEndure, FakeLooker, faults
 from aconnect.testing.connect.routes.content.bundles import small_archive
@@ -291,7 +290,7 @@ def test_every_operation_has_help(service: str) -> None:
             "content.search",
             ["--owner TEXT", "Known values: @me. Can be repeated.", "Whether it has a bundle."],
         ),
-        ("content.create", ["--name TEXT", "[required]", "--null NAME", "in bytes"]),
+        ("content.create", ["--name TEXT", "[required]", "--null NAME", "In bytes."]),
         ("content.get", ["since 1.8.6; role: content viewer", "Default: owner, tags, vanity_url."]),
         ("instrumentation.visits", ["--from DATE|TIME", "--min-data-version INTEGER"]),
         ("content.permissions.delete", ["GUID [PERMISSION]", "--principal-guid TEXT"]),
@@ -474,7 +473,7 @@ def complete(words: list[str], incomplete: str, shell: str = "bash") -> list[str
         # fish passes the word itself.
         "COMP_CWORD": incomplete if shell == "fish" else str(len(words) + 1),
     }
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-m", "aconnect.cli"],
         env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
@@ -508,5 +507,5 @@ def test_completion(words: list[str], incomplete: str, offered: list[str]) -> No
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_completion_in_other_shells(shell: str) -> None:
-    """zsh and fish complete as bash does."""
+    """What bash completes, zsh and fish complete as well."""
     assert complete(["call"], "users.l", shell) == ["users.lock"]

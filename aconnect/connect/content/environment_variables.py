@@ -20,6 +20,7 @@ class EnvironmentVariableParams(TypedDict):
 
     name: str
     value: str | None
+    """None deletes the variable."""
 
 
 def _values(given: Mapping[str, Any]) -> list[object]:

@@ -33,6 +33,7 @@ class VanityParams(TypedDict, total=False):
 
     path: Required[str]
     force: bool
+    """Whether to take the path from other content that has it."""
 
 
 class ContentVanity(ConnectResource, name="content.vanity", scope=("guid",), since="1.8.6"):
