@@ -27,7 +27,7 @@ from aconnect.cli.running import Command, report_retries, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from aconnect._client.client import BaseClient
+    from aconnect._client.client import ApiResponse, BaseClient
     from aconnect._client.operation import Operation
 
 SERVICES: Final = ("connect", "looker", "authentik", "cloudendure")
@@ -244,11 +244,8 @@ async def _call(
                 await echo_rows(method(**arguments), as_json=as_json)
             elif _is_file(operation):
                 await _write_file(client, method, arguments, output)
-            elif as_json:
-                response = await client.with_response(method, **arguments)
-                echo_json(response.body.decode("utf-8", "replace"))
             else:
-                _echo_value(await method(**arguments))
+                _echo_response(await client.with_response(method, **arguments), as_json=as_json)
         except TypeError as error:
             if operation.name not in str(error):
                 raise
@@ -274,18 +271,24 @@ async def _write_file(
                 echo_bytes(chunk)
 
 
-def _echo_value(value: Any) -> None:
-    """Print a result as JSON, or as it is if it is a text."""
+def _echo_response(response: ApiResponse[Any], *, as_json: bool) -> None:
+    """Print a response as received, or its value: as JSON, or as it is if it is a text."""
     import msgspec
 
     from aconnect._client.signature import FromResponse
+    from aconnect._core.redaction import Secret
+    from aconnect._core.text import clean_json
 
-    if value is None:
-        return
-    if isinstance(value, str):
+    value, body = response.value, response.body.decode("utf-8", "replace")
+    if isinstance(value, Secret):
+        # The new credential of this client, which the server returns only once.
+        click.echo(clean_json(body))
+    elif as_json:
+        echo_json(body)
+    elif isinstance(value, str):
         echo(value)
-        return
-    if isinstance(value, FromResponse):
-        # A task, whose token may contain credentials.
-        value = {"task_id": getattr(value, "id", None)}
-    echo_json(msgspec.json.format(msgspec.json.encode(value).decode(), indent=2))
+    elif value is not None:
+        if isinstance(value, FromResponse):
+            # A task, whose token may contain credentials.
+            value = {"task_id": getattr(value, "id", None)}
+        echo_json(msgspec.json.format(msgspec.json.encode(value).decode(), indent=2))

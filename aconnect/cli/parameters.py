@@ -89,36 +89,31 @@ def method_of(
 ) -> Callable[..., Any]:
     """Return the bound method whose parameters `operation_parameters` describes."""
     resource = _resource_of(operation)(client, scope)
-    return cast("Callable[..., Any]", getattr(resource, function_of(operation).__name__))
+    method: Callable[..., Any] = getattr(resource, function_of(operation).__name__)
+    return method
 
 
 def function_of(operation: Operation) -> Callable[..., Any]:
     """Return the function whose signature counts.
 
-    If a public method makes an operation more convenient, that is the method, unless both accept
-    the same. A file is read by the operation.
+    If a public method makes an operation more convenient, that is the method. A file is read by the
+    operation itself.
     """
-    public = public_function_of(operation)
-    if operation.upload is not None or _names(public) == _names(operation.function):
-        return operation.function
-    return public
+    return operation.function if operation.upload is not None else public_function_of(operation)
 
 
 def public_function_of(operation: Operation) -> Callable[..., Any]:
     """Return the public method of an operation, which has its docstring."""
     name = operation.function.__name__.lstrip("_")
     method: Callable[..., Any] = getattr(_resource_of(operation), name, operation.function)
-    return inspect.unwrap(method)
+    function: Callable[..., Any] = inspect.unwrap(method)
+    return function
 
 
 def _resource_of(operation: Operation) -> type[Resource]:
     function = operation.function
     name = function.__qualname__.partition(".")[0]
     return cast("type[Resource]", getattr(sys.modules[function.__module__], name))
-
-
-def _names(function: Callable[..., Any]) -> list[str]:
-    return [parameter.name for parameter in call_parameters(function)]
 
 
 def _arguments(operation: Operation, function: Callable[..., Any]) -> tuple[list[str], list[str]]:

@@ -139,7 +139,12 @@ class GroupMembers(ConnectResource, name="groups.members", scope=("group_guid",)
 
     @paged("/v1/groups/{group_guid}/members", by=PageNumber(max_size=500))
     def find(self, *, sort: str | None = None, asc_order: bool | None = None) -> Paged[GroupMember]:
-        """List all members."""
+        """List all members.
+
+        Args:
+            sort: The field to sort by.
+            asc_order: Whether to sort in ascending order, as by default.
+        """
         ...
 
     find_one: Final = first_of(find)

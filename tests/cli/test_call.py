@@ -229,6 +229,33 @@ async def test_the_clients_own_credentials_are_hidden_in_an_answer() -> None:
         assert token not in result.output
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["", "json"])
+async def test_a_new_credential_is_printed(options: list[str]) -> None:
+    """A credential that the server returns only once is the result, and not hidden."""
+    async with FakeCloudEndure() as server:
+        old = server.user_api_token
+        settings = {"CLOUDENDURE_USER_API_TOKEN": old, "CLOUDENDURE_BASE_URL": server.url}
+        arguments = ["--service", "cloudendure", "call", "users.replace_api_token", *options]
+        result = await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments, env=settings))
+        assert result.exit_code == 0, result.output
+        new = json.loads(result.stdout)["apiToken"]
+        assert new not in {"", "***", old}
+
+
+async def test_roles_by_user() -> None:
+    """A mapping of Python is an object."""
+    async with FakeCloudEndure() as server:
+        token, user = server.user_api_token, next(iter(server.state.users))
+        settings = {"CLOUDENDURE_USER_API_TOKEN": token, "CLOUDENDURE_BASE_URL": server.url}
+        start = ["--service", "cloudendure", "call", "users.assign_roles", "--roles"]
+        for roles, code in [({user: ["USER"]}, 0), ({user: 5}, 2), ([user], 2)]:
+            arguments = [*start, json.dumps(roles)]
+            result = await asyncio.to_thread(
+                lambda arguments=arguments: CliRunner().invoke(app, arguments, env=settings)
+            )
+            assert result.exit_code == code, result.output
+
+
 @pytest.mark.parametrize("command", ["content.get g --json", "content.get g", "content.find"])
 async def test_json_of_a_hostile_server(shell, command) -> None:
     """What a server sends is printed as JSON without control characters, and keeps its values."""
@@ -297,7 +324,8 @@ def test_every_operation_has_help(service: str) -> None:
         ("content.bundles.upload", ["--body @FILE"]),
         ("content.bundles.download", ["--output FILE"]),
         ("content.environment_variables.put", ["--body JSON", "An object with name, value"]),
-        ("content.update", ["--locked true|false", "--cpu-limit FLOAT"]),
+        ("content.update", ["--locked true|false", "--cpu-limit FLOAT In cores."]),
+        ("groups.members.delete", ["GROUP_GUID [USER]", "[USER] The user, or its guid."]),
     ],
 )
 def test_help(operation: str, parts: list[str]) -> None:
