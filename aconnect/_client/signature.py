@@ -25,7 +25,7 @@ from typing import (
     is_typeddict,
 )
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from aconnect._client.bound import Binder, ChannelOwner, Scope, binder_for, list_binder_for
 from aconnect._core.arguments import canonical_guid, guid_filter, is_guid_name, no_text
@@ -234,15 +234,6 @@ def _quote_of(name: str) -> Quote:
     return quote_guid if is_guid_name(name) else quote_segment
 
 
-def accepts_text(function: Callable[..., Any], name: str) -> bool:
-    """Return True if an argument or body field of a declared function may be text."""
-    hint = argument_hints(function).get(name, str)
-    return any(
-        member is str or (isinstance(member, type) and issubclass(member, str))
-        for member in union_members(hint)
-    )
-
-
 def argument_hints(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the types of the arguments of a declared function, the body's fields included."""
     hints = _hints(function)
@@ -252,6 +243,34 @@ def argument_hints(function: Callable[..., Any]) -> dict[str, Any]:
             del hints[name]
             hints.update(get_type_hints(get_args(hint)[0]))
     return hints
+
+
+def call_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters of a method, with resolved types, and the fields of a keyword body."""
+    hints = argument_hints(function)
+    parameters = [
+        parameter.replace(annotation=hints[parameter.name])
+        for parameter in list(inspect.signature(function).parameters.values())[1:]
+        if parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    fields = keyword_fields(function)
+    if fields is not None:
+        required = _required_keys(fields)
+        parameters += [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if name in required else UNSET,
+                annotation=hints[name],
+            )
+            for name in get_type_hints(fields)
+        ]
+    return parameters
+
+
+def keyword_fields(function: Callable[..., Any]) -> Any:
+    """Return the TypedDict of the keywords that a method accepts; None if it lists all of them."""
+    return _keyword_body(list(inspect.signature(function).parameters.values()), _hints(function))
 
 
 def return_hint(function: Callable[..., Any]) -> Any:

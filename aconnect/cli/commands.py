@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -18,6 +19,7 @@ from aconnect.cli.table import Column, Fields, echo_record, rows_printer
 
 if TYPE_CHECKING:
     from aconnect import Client
+    from aconnect._client.operation import Operation
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,19 +39,61 @@ def run_with(client: Client, work: Callable[[], Awaitable[T]]) -> T:
     return run(main)
 
 
-def action(
-    group: click.Group, name: str
-) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], click.Command]:
-    """Declare a command that prints what it did."""
+class _OverOperation(Command):
+    """A command with an option for each argument of an operation that is not in its path."""
 
-    def declare(
-        function: Callable[..., Coroutine[Any, Any, None]],
-    ) -> click.Command:
+    operation: str = ""
+
+    @functools.cached_property
+    def options(self) -> list[click.Parameter]:
+        """The options; the operation is imported late."""
+        from aconnect.cli.parameters import operation_parameters
+
+        parameters = operation_parameters(_operation(self.operation))
+        return [one for one in parameters if isinstance(one, click.Option)]
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the arguments, these options, and the others."""
+        own = super().get_params(ctx)
+        arguments = [one for one in own if isinstance(one, click.Argument)]
+        return [*arguments, *self.options, *(one for one in own if one not in arguments)]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Pass on those arguments of the operation that were given."""
+        from aconnect.cli.parameters import bind
+
+        names = {one.name for one in self.options}
+        _, given = bind(_operation(self.operation), {k: ctx.params[k] for k in names if k})
+        ctx.params = {k: v for k, v in ctx.params.items() if k not in names} | given
+        return super().invoke(ctx)
+
+
+def _operation(key: str) -> Operation:
+    import_module(f"aconnect.{key.partition(':')[0]}")
+    from aconnect._client.operation import REGISTRY
+
+    return REGISTRY[key]
+
+
+def action(
+    group: click.Group, name: str, *, operation: str | None = None
+) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], click.Command]:
+    """Declare a command that prints what it did.
+
+    With an `operation`, such as `connect:content.update`, it also has the options of its arguments,
+    and gets the values of those that are given.
+    """
+
+    def declare(function: Callable[..., Coroutine[Any, Any, None]]) -> click.Command:
         @functools.wraps(function)
         def command(client: Client, **options: Any) -> None:
             run_with(client, lambda: function(client, **options))
 
-        return group.command(name, cls=Command)(with_client(command))
+        if operation is None:
+            return group.command(name, cls=Command)(with_client(command))
+        declared = group.command(name, cls=_OverOperation)(with_client(command))
+        declared.operation = operation
+        return declared
 
     return declare
 

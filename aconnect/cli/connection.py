@@ -65,52 +65,47 @@ class Settings(Struct, frozen=True, kw_only=True):
     insecure: bool = False
 
 
-_OPTIONS: Final = (
-    click.option(
-        "--profile",
-        cls=ConnectionOption,
+OPTIONS: Final = (
+    ConnectionOption(
+        ["--profile"],
         metavar="NAME",
         help="A profile of `aconnect login`; by default ACONNECT_PROFILE, or the default profile "
         "if there is no CONNECT_SERVER.",
     ),
-    click.option(
-        "--server",
-        cls=ConnectionOption,
+    ConnectionOption(
+        ["--server"],
         metavar="URL",
         help="The address of the server; by default CONNECT_SERVER.",
     ),
-    click.option(
-        "--api-key-file",
-        cls=ConnectionOption,
+    ConnectionOption(
+        ["--api-key-file"],
         type=click.File("rb"),
         metavar="FILE",
         help="A file with the API key; '-' for standard input. By default the key is read from "
         "CONNECT_API_KEY.",
     ),
-    click.option(
-        "--proxy",
-        cls=ConnectionOption,
+    ConnectionOption(
+        ["--proxy"],
         metavar="URL",
         help="An HTTP proxy; '' for none. By default HTTPS_PROXY, ALL_PROXY and NO_PROXY are read.",
     ),
-    click.option(
-        "--cacert",
-        cls=ConnectionOption,
+    ConnectionOption(
+        ["--cacert"],
         envvar="CONNECT_CA_CERTIFICATE",
         show_envvar=True,
         type=click.Path(dir_okay=False),
         metavar="FILE",
         help="Trust the certificates of this PEM file instead of the system's.",
     ),
-    click.option(
-        "--insecure",
-        cls=ConnectionOption,
+    ConnectionOption(
+        ["--insecure"],
         envvar="CONNECT_INSECURE",
         show_envvar=True,
         is_flag=True,
         help="Do not verify the server's certificate: anyone in between can read the key.",
     ),
 )
+"""The options of the connection."""
 
 
 def connection_options(command: Callable[..., T]) -> Callable[..., T]:
@@ -121,8 +116,8 @@ def connection_options(command: Callable[..., T]) -> Callable[..., T]:
         settings = Settings(**{name: values.pop(name) for name in Settings.__struct_fields__})
         return command(settings, *args, **values)
 
-    for option in reversed(_OPTIONS):
-        wrapped = option(wrapped)
+    # As click's decorators do, which add the last option first.
+    vars(wrapped).setdefault("__click_params__", []).extend(reversed(OPTIONS))
     return wrapped
 
 

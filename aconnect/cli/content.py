@@ -120,6 +120,17 @@ async def get(client: Client, item: str) -> ContentItem:
     return await find_content(client, item)
 
 
+@action(content, "update", operation="connect:content.update")
+@ITEM
+async def update(client: Client, item: str, **fields: Any) -> None:
+    """Change fields of content; those that are not given keep their values."""
+    if not fields:
+        raise click.UsageError("nothing to change; pass a field, such as --title TEXT")
+    found = await find_content(client, item)
+    changed = await found.update(**fields)
+    echo_error(f"Changed {', '.join(fields)} of {changed.name} ({changed.guid})")
+
+
 @action(content, "delete")
 @ITEM
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")

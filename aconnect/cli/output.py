@@ -100,7 +100,8 @@ async def echo_rows(rows: Paged[Any], *, as_json: bool) -> None:
         for item in page.items:
             text = bytes(item).decode("utf-8", "replace")
             if not as_json:
-                echo_json(text)
+                # A line break in JSON is never part of a value.
+                echo_json(" ".join(line.strip() for line in text.split("\n")))
                 continue
             if last:
                 echo_json(f"{last},")

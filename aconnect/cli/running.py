@@ -96,7 +96,7 @@ class Command(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Connection options": []}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 is_connection = isinstance(parameter, ConnectionOption)
                 sections["Connection options" if is_connection else "Options"].append(record)
         for title, records in sections.items():

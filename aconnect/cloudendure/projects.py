@@ -122,9 +122,15 @@ class Projects(CloudEndureResource, name="projects"):
         from_date_time: datetime | str | None = None,
         to_date_time: datetime | str | None = None,
     ) -> str:
-        """Get the audit log as the server's CSV, up to its limit; arguments as in `audit_log`.
+        """Get the audit log as the server's CSV, up to its limit.
 
         The CSV does not indicate whether there are more entries.
+
+        Args:
+            project_id: The project.
+            limit: The maximum number of entries; 1500 by default.
+            from_date_time: The start of the time window; requires its end as well.
+            to_date_time: The end of the time window.
         """
         _check_query(limit, from_date_time, to_date_time)
         return await self._audit_log_csv(

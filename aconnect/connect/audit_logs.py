@@ -58,7 +58,11 @@ class AuditLogs(ConnectResource, name="audit_logs"):
         role="administrator",
     )
     def find(self, *, asc_order: bool | None = None) -> Paged[AuditLog]:
-        """List all entries, newest first unless `asc_order`; use `search` for a time window."""
+        """List all entries, newest first unless `asc_order`; use `search` for a time window.
+
+        Args:
+            asc_order: Whether the oldest are first.
+        """
         ...
 
     find_one: Final = first_of(find)
@@ -69,7 +73,11 @@ class AuditLogs(ConnectResource, name="audit_logs"):
     def search(self, *, q: str | None = None, order: Order | None = None) -> Paged[AuditLog]:
         """Search in the query language of the server; `audit_query` returns such queries.
 
-        `order` is `asc` or `desc`. Newer servers only.
+        Newer servers only.
+
+        Args:
+            q: A query such as `from:2026-01-01T00:00:00Z action:add_user`.
+            order: Ascending or descending, by time.
         """
         ...
 

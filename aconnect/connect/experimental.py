@@ -302,6 +302,10 @@ class ExperimentalJobs(ConnectResource, name="experimental.jobs"):
 
         Publishers get the numbers of content that they can change. Manually started jobs, such as
         deployments, do not count.
+
+        Args:
+            from_: The first moment.
+            to: The last moment.
         """
         ...
 

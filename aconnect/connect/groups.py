@@ -107,6 +107,7 @@ class GroupCreateParams(TypedDict, total=False):
     name: Required[str]
     unique_id: str
     gid: int | None
+    """POSIX group id."""
 
 
 class GroupUpdateParams(TypedDict, total=False):
@@ -114,7 +115,9 @@ class GroupUpdateParams(TypedDict, total=False):
 
     name: str | None
     owner_guid: str | None
+    """The guid of the user who is the new owner."""
     gid: int | None
+    """POSIX group id."""
 
 
 class GroupModifyParams(TypedDict, total=False):
@@ -122,6 +125,7 @@ class GroupModifyParams(TypedDict, total=False):
 
     name: str
     owner_guid: str
+    """The guid of the user who is the new owner."""
 
 
 class GroupMemberAddParams(TypedDict):
@@ -135,7 +139,12 @@ class GroupMembers(ConnectResource, name="groups.members", scope=("group_guid",)
 
     @paged("/v1/groups/{group_guid}/members", by=PageNumber(max_size=500))
     def find(self, *, sort: str | None = None, asc_order: bool | None = None) -> Paged[GroupMember]:
-        """List all members."""
+        """List all members.
+
+        Args:
+            sort: The field to sort by.
+            asc_order: Whether to sort in ascending order, as by default.
+        """
         ...
 
     find_one: Final = first_of(find)
@@ -145,7 +154,12 @@ class GroupMembers(ConnectResource, name="groups.members", scope=("group_guid",)
     async def add(
         self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
     ) -> None:
-        """Add a user; `ConflictError` with code 16 if the user is a member already."""
+        """Add a user; `ConflictError` with code 16 if the user is a member already.
+
+        Args:
+            user: The user, or its guid.
+            user_guid: The guid, instead of `user`.
+        """
         await self._add(user_guid=guid_of(user, user_guid, _USER))
 
     @endpoint("POST", "/v1/groups/{group_guid}/members", role="group owner")
@@ -154,7 +168,12 @@ class GroupMembers(ConnectResource, name="groups.members", scope=("group_guid",)
     async def delete(
         self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
     ) -> None:
-        """Remove a user from the group."""
+        """Remove a user from the group.
+
+        Args:
+            user: The user, or its guid.
+            user_guid: The guid, instead of `user`.
+        """
         await self._delete(guid_of(user, user_guid, _USER))
 
     @endpoint("DELETE", "/v1/groups/{group_guid}/members/{user_guid}", role="group owner")
@@ -211,6 +230,10 @@ class Groups(ConnectResource, name="groups"):
         """List groups whose name begins with `prefix` (case is ignored).
 
         With a prefix, servers before 2025.04 return one page only, so at most 500 groups.
+
+        Args:
+            prefix: The beginning of a name.
+            asc_order: Whether to sort in ascending order, as by default.
         """
         ...
 
@@ -259,5 +282,10 @@ class Groups(ConnectResource, name="groups"):
 
     @paged("/v1/groups/remote", by=UnpagedEnvelope(), role="publisher")
     def remote(self, *, prefix: str, limit: int | None = None) -> Paged[RemoteGroup]:
-        """Search the authentication provider (LDAP) for groups; `limit` up to 500."""
+        """Search the authentication provider (LDAP) for groups.
+
+        Args:
+            prefix: The beginning of a name.
+            limit: The largest number of groups, up to 500; 20 by default.
+        """
         ...

@@ -115,8 +115,13 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
     ) -> Paged[ContentVisit]:
         """List visits of content, oldest first unless `asc_order=False`.
 
-        Several guids are joined in one request, about 40 at most. `min_data_version` is 3 by
-        default; 0 includes old and unreliable rows.
+        Args:
+            from_: The first moment.
+            to: The last moment.
+            content_guid: Only this content, or any of these; about 40 at most.
+            min_data_version: 3 by default; 0 includes old and unreliable rows.
+            user_agent: Only visits with this user agent.
+            asc_order: Whether the oldest are first, as by default.
         """
         ...
 
@@ -137,7 +142,12 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
     ) -> Paged[ShinyUsage]:
         """List sessions of Shiny applications that overlap the window.
 
-        Several guids are joined in one request, about 40 at most.
+        Args:
+            from_: The first moment.
+            to: The last moment.
+            content_guid: Only this content, or any of these; about 40 at most.
+            min_data_version: 1 by default; 0 includes old and unreliable rows.
+            asc_order: Whether those that started first are first, as by default.
         """
         ...
 
@@ -156,7 +166,10 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
     ) -> Paged[ContentHit]:
         """List hits on content; all in one response, so request a short time window.
 
-        `content_guid` since 2026.01; older servers ignore it.
+        Args:
+            from_: The first moment.
+            to: The last moment.
+            content_guid: Only this content, or any of these; since 2026.01, ignored before.
         """
         ...
 

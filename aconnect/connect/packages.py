@@ -18,7 +18,12 @@ class Packages(ConnectResource, name="packages"):
     # Larger pages are allowed, but need memory without saving time.
     @paged("/v1/packages", by=PageNumber(max_size=10_000), role="publisher", since="2024.11.0")
     def find(self, *, name: str | None = None, asc_order: bool | None = None) -> Paged[Package]:
-        """List the packages of all content by language, then name; or all uses of one package."""
+        """List the packages of all content by language, then name; or all uses of one package.
+
+        Args:
+            name: Only uses of this package.
+            asc_order: Whether to sort in ascending order, as by default.
+        """
         ...
 
     find_one: Final = first_of(find)

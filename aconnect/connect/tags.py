@@ -104,6 +104,7 @@ class TagCreateParams(TypedDict, total=False):
 
     name: Required[str]
     parent_id: str | None
+    """The id of the parent."""
 
 
 class TagUpdateParams(TypedDict, total=False):
@@ -111,6 +112,7 @@ class TagUpdateParams(TypedDict, total=False):
 
     name: str | None
     parent_id: str | None
+    """The id of the new parent."""
 
 
 class Tags(ConnectResource, name="tags", since="1.8.6"):
@@ -118,7 +120,12 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
 
     @paged("/v1/tags", by=Unpaged(), role="viewer")
     def find(self, *, name: str | None = None, parent_id: str | None = None) -> Paged[Tag]:
-        """List tags by name or parent."""
+        """List tags by name or parent.
+
+        Args:
+            name: The exact name.
+            parent_id: Only children of this tag.
+        """
         ...
 
     find_one: Final = first_of(find)

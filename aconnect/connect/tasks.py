@@ -345,9 +345,12 @@ class Tasks(ConnectResource, name="tasks"):
         first: int | None = None,
         wait: int | None = None,
     ) -> TaskStatus:
-        """Get the status of a task once, with the output from line `first` on.
+        """Get the status of a task once.
 
-        The server may hold the response back for up to `wait` seconds while there is nothing new.
+        Args:
+            id: The task.
+            first: The first line of the output to return.
+            wait: For how many seconds the server may wait for news before it responds.
         """
         ...
 

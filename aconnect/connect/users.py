@@ -166,6 +166,7 @@ class UserCreateParams(TypedDict, total=False):
     email: str
     user_role: UserRoleName | None
     user_must_set_password: bool
+    """Whether the user sets the password, so that `password` is left out."""
     password: str
     external_id: str
     unique_id: str
@@ -185,12 +186,14 @@ class UserLockParams(TypedDict):
     """Whether a user is locked."""
 
     locked: bool
+    """Whether to lock; False unlocks."""
 
 
 class TempTicketParams(TypedDict):
     """The ticket of a remote user or group, from the search that returned it."""
 
     temp_ticket: str
+    """Valid for a short time."""
 
 
 class ApiKeys(ConnectResource, name="users.keys", scope=("guid",), role="viewer"):
@@ -242,8 +245,14 @@ class Users(ConnectResource, name="users"):
     ) -> Paged[User]:
         """List users whose first, last or user name begins with `prefix` (case is ignored).
 
-        `account_status` is `locked`, `licensed` or `inactive`. With a prefix the server returns one
-        page only, so at most 500 users.
+        With a prefix the server returns one page only, so at most 500 users.
+
+        Args:
+            prefix: The beginning of a first, last or user name.
+            user_role: Only users with this role, or one of these.
+            account_status: Only users with this status, or one of these.
+            sort: The field to sort by.
+            asc_order: Whether to sort in ascending order, as by default.
         """
         ...
 
@@ -294,5 +303,10 @@ class Users(ConnectResource, name="users"):
 
     @paged("/v1/users/remote", by=UnpagedEnvelope(), role="publisher")
     def remote(self, *, prefix: str, limit: int | None = None) -> Paged[RemoteUser]:
-        """Search the authentication provider (LDAP, OAuth2) for users; `limit` up to 500."""
+        """Search the authentication provider (LDAP, OAuth2) for users.
+
+        Args:
+            prefix: The beginning of a name.
+            limit: The largest number of users, up to 500; 20 by default.
+        """
         ...

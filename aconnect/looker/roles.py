@@ -158,7 +158,20 @@ class Roles(LookerResource, name="roles"):
         built_in: bool | None = None,
         filter_or: bool | None = None,
     ) -> Paged[Role]:
-        """Search roles by pattern; see `aconnect.looker.sets` for the patterns."""
+        """Search roles by pattern; see `aconnect.looker.sets` for the patterns.
+
+        Args:
+            fields: The fields to return.
+            limit: The number of items to return, instead of all.
+            offset: The number of items to skip.
+            sorts: The fields to sort by, each optionally with ` desc`.
+            id: The id, or several ids.
+            model_set_ids: Only roles with this model set, or one of these.
+            permission_set_ids: Only roles with this permission set, or one of these.
+            name: A pattern: `%` matches any text, `_` any one character; case is ignored.
+            built_in: Whether Looker itself made it.
+            filter_or: Whether a role must match one of the filters instead of all.
+        """
         ...
 
     find_by: Final = match_of_search(search)
@@ -181,7 +194,18 @@ class Roles(LookerResource, name="roles"):
         built_in: bool | None = None,
         filter_or: bool | None = None,
     ) -> Paged[RoleSearch]:
-        """Search roles by pattern, each with the number of its users."""
+        """Search roles by pattern, each with the number of its users.
+
+        Args:
+            fields: The fields to return.
+            limit: The number of items to return, instead of all.
+            offset: The number of items to skip.
+            sorts: The fields to sort by, each optionally with ` desc`.
+            id: The id, or several ids.
+            name: A pattern: `%` matches any text, `_` any one character; case is ignored.
+            built_in: Whether Looker itself made it.
+            filter_or: Whether a role must match one of the filters instead of all.
+        """
         ...
 
     @endpoint("GET", "/roles/{role_id}")

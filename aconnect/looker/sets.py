@@ -107,7 +107,20 @@ class ModelSets(LookerResource, name="model_sets"):
         filter_or: bool | None = None,
         models: Texts | None = None,
     ) -> Paged[ModelSet]:
-        """Search model sets by pattern."""
+        """Search model sets by pattern.
+
+        Args:
+            fields: The fields to return.
+            limit: The number of items to return, instead of all.
+            offset: The number of items to skip.
+            sorts: The fields to sort by, each optionally with ` desc`.
+            id: The id, or several ids.
+            name: A pattern: `%` matches any text, `_` any one character; case is ignored.
+            all_access: Whether it gives access to all.
+            built_in: Whether Looker itself made it.
+            filter_or: Whether a set must match one of the filters instead of all.
+            models: The names of the models.
+        """
         ...
 
     find_by: Final = match_of_search(search)
@@ -156,7 +169,20 @@ class PermissionSets(LookerResource, name="permission_sets"):
         filter_or: bool | None = None,
         permissions: Texts | None = None,
     ) -> Paged[PermissionSet]:
-        """Search permission sets by pattern."""
+        """Search permission sets by pattern.
+
+        Args:
+            fields: The fields to return.
+            limit: The number of items to return, instead of all.
+            offset: The number of items to skip.
+            sorts: The fields to sort by, each optionally with ` desc`.
+            id: The id, or several ids.
+            name: A pattern: `%` matches any text, `_` any one character; case is ignored.
+            all_access: Whether it gives access to all.
+            built_in: Whether Looker itself made it.
+            filter_or: Whether a set must match one of the filters instead of all.
+            permissions: The names of the permissions.
+        """
         ...
 
     find_by: Final = match_of_search(search)

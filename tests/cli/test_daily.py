@@ -78,7 +78,7 @@ async def test_unknown_fields(server, shell, command):
     assert server.requests == []
 
 
-async def test_filters_of_content(server, shell, item):
+async def test_filters_of_content(shell, item):
     """Content that is listed matches all filters."""
     all_names = names(await shell("content", "list"))
     assert names(await shell("content", "list", "--name", "content-0003")) == ["content-0003"]
@@ -149,6 +149,26 @@ async def test_look_ups_are_exact(server, shell):
         assert (await shell(*command.split(), name[:-1])).exit_code == 1
 
 
+async def test_update(server, shell, item):
+    """`content update` has the options of the operation, and changes only what is given."""
+    command = ("content", "update", item["name"])
+    done = await shell(*command, "--title", "New", "--max-processes", "3")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert (item["title"], item["max_processes"]) == ("New", 3)
+    await shell(*command, "--null", "max-processes")
+    assert (item["title"], item["max_processes"]) == ("New", None)
+    before = len(server.requests)
+    for arguments, words in (
+        ((), "nothing to change"),
+        (("--titel", "x"), "--title"),
+        (("--max-processes", "x"), "INTEGER"),
+    ):
+        refused = await shell(*command, *arguments)
+        assert (refused.exit_code, words in refused.stderr) == (2, True)
+    assert len(server.requests) == before
+    assert "--title" in (await shell("content", "update", "--help")).stdout
+
+
 async def test_delete(server, shell, item):
     """Content is deleted only after a confirmation, which a script passes as `--yes`."""
     refused = await shell("content", "delete", item["name"])
@@ -210,7 +230,7 @@ async def test_users(server, shell):
     assert names(await shell("users", "list", "--status", "locked")) == []
 
 
-async def test_jobs(server, shell, item):
+async def test_jobs(shell, item):
     """Jobs are listed, their log is printed and followed, and an active one is ended."""
     lines = (await shell("jobs", "list", item["name"])).stdout.splitlines()
     key = lines[0].split("\t")[0]
@@ -267,7 +287,7 @@ async def test_search(shell, item):
     assert item["name"] in names(await shell("content", "search", item["title"]))
 
 
-async def test_nothing_unclean(server, shell, item):
+async def test_nothing_unclean(shell, item):
     """Escape sequences and line breaks of a server reach no output, and JSON keeps its values."""
     item["title"] = "a\tb\nc\x1b[2J\u202ed\x9b1m"
     for arguments in (("list",), ("get", item["name"])):

@@ -65,9 +65,7 @@ def alone(shell):
 
 @pytest.mark.parametrize("store", ["file", "keyring", "a file of the user", "env"])
 async def test_login(shell, config, memory, tmp_path, store):
-    """A profile says where its key is, the configuration never contains it, and all commands use
-    it.
-    """
+    """A profile says where its key is; the configuration never contains it."""
     url, key = alone(shell)
     own = tmp_path / "own.key"
     own.write_text(f"{key}\n")

@@ -123,7 +123,11 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
 
     @paged("/v1/content/{guid}/bundles", by=Unpaged(), role="content viewer")
     def find(self, *, asc_order: bool | None = None) -> Paged[Bundle]:
-        """List the bundles, newest first unless `asc_order`; older servers have no other order."""
+        """List the bundles, newest first unless `asc_order`.
+
+        Args:
+            asc_order: Whether the oldest are first; older servers ignore it.
+        """
         ...
 
     find_one: Final = first_of(find)

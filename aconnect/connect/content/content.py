@@ -302,27 +302,45 @@ class _ContentFields(TypedDict, total=False):
     title: str | None
     description: str
     access_type: AccessTypeName
+    """Who can view it: everybody, users who signed in, or users and groups with a permission."""
     connection_timeout: int | None
+    """In seconds without any data on a connection."""
     read_timeout: int | None
+    """In seconds without data from a visitor."""
     init_timeout: int | None
+    """In seconds, for a process to start."""
     idle_timeout: int | None
+    """In seconds that an idle process is kept."""
     max_processes: int | None
     min_processes: int | None
     max_conns_per_process: int | None
     load_factor: float | None
     default_r_environment_management: bool | None
+    """Whether the server manages the R packages."""
     default_py_environment_management: bool | None
+    """Whether the server manages the Python packages."""
     run_as: str | None
+    """The name of the system user that it runs as."""
     run_as_current_user: bool | None
+    """Whether it runs as the system user of the visitor."""
     memory_request: int | None
+    """In bytes."""
     memory_limit: int | None
+    """In bytes."""
     cpu_request: float | None
+    """In cores."""
     cpu_limit: float | None
+    """In cores."""
     amd_gpu_limit: int | None
+    """The number of AMD GPUs."""
     nvidia_gpu_limit: int | None
+    """The number of NVIDIA GPUs."""
     service_account_name: str | None
+    """The name of a Kubernetes service account; see `system.service_accounts`."""
     default_image_name: str | None
+    """The name of the image of an execution environment."""
     default_environment_guid: str | None
+    """The guid of an execution environment."""
     metrics_collection_enabled: bool | None
     notify_on_share: bool | None
     otel_enabled: bool | None
@@ -332,14 +350,18 @@ class ContentCreateParams(_ContentFields, total=False):
     """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9_-]`, unique for its owner."""
 
     name: Required[str]
+    """3 to 64 of `[A-Za-z0-9_-]`, unique for the owner."""
 
 
 class ContentUpdateParams(_ContentFields, total=False):
     """Fields of content that can be changed; None restores the server's default."""
 
     name: str
+    """3 to 64 of `[A-Za-z0-9_-]`, unique for the owner."""
     owner_guid: str | None
+    """The guid of the new owner, at least a publisher; the former owner keeps no permission."""
     locked: bool | None
+    """Whether visitors see `locked_message` instead of the content."""
     locked_message: str | None
     content_category: str | None
 
@@ -348,13 +370,16 @@ class ContentDeployParams(TypedDict, total=False):
     """What to deploy or build."""
 
     bundle_id: str | None
+    """Pass it: servers differ in which one they choose by default."""
     activate: bool | None
+    """Whether visitors see the bundle from then on, as by default; since 2025.06."""
 
 
 class ContentRenderParams(TypedDict, total=False):
     """What to render, by default the default variant."""
 
     variant_key: str | None
+    """By default the default variant."""
 
 
 class UserContent(ConnectResource, name="users.content", scope=("owner_guid",)):
@@ -394,6 +419,11 @@ class Content(ConnectResource, name="content"):
 
         Without `include` the items have no owner, tags or vanity URL, unlike those of `get`: they
         cost the server more for each item.
+
+        Args:
+            name: The exact name; it is unique for each owner.
+            owner_guid: Only content of this user.
+            include: What to include with each item.
         """
         ...
 
@@ -416,6 +446,14 @@ class Content(ConnectResource, name="content"):
         Content must match all of `terms`, none of `exclude`, and `q`, which is sent unchanged in
         the server's query language. The server ignores a filter of `q` that it does not understand,
         and so returns more; its warning is logged and is in `Page.warnings`.
+
+        Args:
+            q: A query in the server's language.
+            exclude: Terms that content must not match.
+            include: What to include with each item.
+            sort: The field to sort by.
+            order: Ascending or descending.
+            terms: What content must match; see `ContentTerms`.
         """
         query = content_query(exclude=exclude, **terms)
         return self._search(
@@ -447,7 +485,9 @@ class Content(ConnectResource, name="content"):
     ) -> ContentItem:
         """Get one content item with its owner, its tags and its vanity URL.
 
-        `include=None` gets it without them.
+        Args:
+            guid: The content.
+            include: What to include; with None, nothing.
         """
         ...
 

@@ -20,6 +20,7 @@ class EnvironmentVariableParams(TypedDict):
 
     name: str
     value: str | None
+    """None deletes the variable."""
 
 
 def _values(given: Mapping[str, Any]) -> list[object]:
@@ -61,10 +62,14 @@ class EnvironmentVariables(
         await self._put([])
 
     @endpoint("PATCH", "/v1/content/{guid}/environment", idempotent=True, secret=_values)
-    async def _patch(self, body: list[EnvironmentVariableParams]) -> list[str]: ...
+    async def _patch(self, body: list[EnvironmentVariableParams]) -> list[str]:
+        """Set the given variables, delete those whose value is None, and keep the others."""
+        ...
 
     @endpoint("PUT", "/v1/content/{guid}/environment", secret=_values)
-    async def _put(self, body: list[EnvironmentVariableParams]) -> list[str]: ...
+    async def _put(self, body: list[EnvironmentVariableParams]) -> list[str]:
+        """Set the given variables and delete all others."""
+        ...
 
 
 def _pairs(values: Mapping[str, str | None]) -> list[EnvironmentVariableParams]:

@@ -242,7 +242,12 @@ class Jobs(ConnectResource, name="content.jobs", scope=("guid",), role="collabor
         since="2022.10.0",
     )
     async def log(self, key: str, *, max_lines: int | None = None) -> LogEntries:
-        """Get a job's log so far, or its last `max_lines` lines."""
+        """Get a job's log so far, or its last lines.
+
+        Args:
+            key: The job.
+            max_lines: How many lines, counted from the end.
+        """
         ...
 
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/tail", since="2022.10.0")
@@ -257,7 +262,12 @@ class Jobs(ConnectResource, name="content.jobs", scope=("guid",), role="collabor
 
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/download", since="2022.10.0")
     async def download(self, key: str, *, filename: str | None = None) -> bytes:
-        """Get a job's log as plain text."""
+        """Get a job's log as plain text.
+
+        Args:
+            key: The job.
+            filename: The name of the file that the response suggests.
+        """
         ...
 
     @endpoint("GET", "/v1/content/{guid}/jobs/{key}/metrics")
@@ -267,5 +277,10 @@ class Jobs(ConnectResource, name="content.jobs", scope=("guid",), role="collabor
         """Get the resources used by a job, or by it within a time window.
 
         Nothing is sampled if the content's `metrics_collection_enabled` is off.
+
+        Args:
+            key: The job.
+            from_: The first moment.
+            to: The last moment.
         """
         ...

@@ -98,9 +98,12 @@ class PermissionParams(TypedDict, total=False):
     """Fields of a permission; a change repeats its principal."""
 
     principal_guid: Required[str]
+    """The guid of the user or group."""
     principal_type: Required[PrincipalTypeName]
     role: Required[PermissionRoleName]
+    """An `owner` is a collaborator, who can change the content."""
     send_email: bool
+    """Whether to notify the user or group."""
 
 
 class Permissions(ConnectResource, name="content.permissions", scope=("guid",), since="1.8.6"):
@@ -145,6 +148,13 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
         Servers before 2025.11 refuse a user or group that has a permission already (codes 154,
         155); all refuse the owner (34). `ensure_permission` of the content item works on every
         version.
+
+        Args:
+            principal: The user or group, instead of its guid and type.
+            role: An `owner` is a collaborator, who can change the content.
+            principal_guid: The guid of the user or group.
+            principal_type: Whether the guid is that of a user or of a group.
+            send_email: Whether to notify the user or group.
         """
         if principal is not None and principal_type is not None:
             raise InvalidArgumentError(_AMBIGUOUS)
@@ -188,8 +198,11 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
     ) -> None:
         """Remove a permission, by its id or by its user or group.
 
-        A string is the permission's id; pass the guid of a user or group as `principal_guid`.
         Raises `InvalidArgumentError` if that user or group has no permission.
+
+        Args:
+            permission: The permission, its id, or the user or group that has it.
+            principal_guid: The guid of the user or group that has it.
         """
         if isinstance(permission, str) and principal_guid is None:
             return await self._delete(permission)

@@ -15,6 +15,9 @@ from aconnect.errors import InvalidArgumentError
 Order = Literal["asc", "desc"] | str
 """Ascending or descending."""
 
+OwnerName = Literal["@me"] | str
+"""A user name, or `@me` for the owner of the key."""
+
 # Text that is not a quote, a separator, a negation or the name of a filter.
 _WORD: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*")
 _VALUE: Final = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_.@/+-]*")
@@ -32,7 +35,7 @@ class ContentTerms(TypedDict, total=False):
     text: str | Sequence[str]
     """Words or phrases in name, title or description; ignores case, and which space or punctuation
     separates words."""
-    owner: str | Sequence[str]
+    owner: OwnerName | Sequence[OwnerName]
     """User names; `@me` is the owner of the key."""
     type: str | Sequence[str]
     """Types as in `ContentItem.app_mode`, such as `shiny`."""
@@ -67,7 +70,7 @@ def _words(name: str, value: object) -> list[str]:
     """Return the terms of one argument."""
     if name not in ContentTerms.__annotations__:
         known = ", ".join(sorted(ContentTerms.__annotations__))
-        raise TypeError(f"content search got an unexpected term {name!r}; it accepts {known}")
+        raise TypeError(f"content.search() got an unexpected term {name!r}; it accepts {known}")
     if isinstance(value, bool) and name in _FLAGS:
         return [f"{name}:{str(value).lower()}"]
     if isinstance(value, bool) and name in _VERSIONS:

@@ -45,18 +45,24 @@ class RepositoryUpdateParams(TypedDict, total=False):
     """Fields of a location that can be changed."""
 
     repository: str
+    """Its address, with `http` or `https`."""
     branch: str
     directory: str
+    """The folder of `manifest.json` in the repository; `.` is its top."""
     polling: bool
+    """Whether the server checks for new commits and deploys them."""
 
 
 class RepositoryPutParams(TypedDict, total=False):
     """Fields of a new location."""
 
     repository: Required[str]
+    """Its address, with `http` or `https`."""
     branch: str
     directory: str
+    """The folder of `manifest.json` in the repository; `.` is its top."""
     polling: bool
+    """Whether the server checks for new commits and deploys them."""
 
 
 def _password(given: Mapping[str, Any]) -> list[object]:

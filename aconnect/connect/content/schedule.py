@@ -118,5 +118,9 @@ class Schedules(ConnectResource, name="content.schedule", scope=("guid",)):
         role="collaborator",
     )
     def history(self, *, variant: str | None = None) -> Paged[VariantScheduleHistory]:
-        """List the schedule history of all variants, or of the variant with this key."""
+        """List the schedule history of all variants, or of one.
+
+        Args:
+            variant: The key of the variant.
+        """
         ...

@@ -75,7 +75,10 @@ class ContentStorage(
     ) -> Paged[ContentStorageItem]:
         """List all content with the disk usage of its bundles.
 
-        Sorted by the number of bundles or by their bytes: all, those active, or those inactive.
+        Args:
+            sort: The number of the bundles, or their bytes: `count`, `bytes_total`, `bytes_active`
+                or `bytes_inactive`.
+            order: Ascending or descending.
         """
         ...
 

@@ -31,14 +31,22 @@ class ContentTags(ConnectResource, name="content.tags", scope=("guid",), since="
     count: Final = total_of(find)
 
     async def add(self, tag: Tag | str) -> list[Tag]:
-        """Add a tag, with its ancestors, and return all tags."""
+        """Add a tag, with its ancestors, and return all tags.
+
+        Args:
+            tag: The tag, or its id; a category cannot be added.
+        """
         return await self._add(tag_id=required("id", tag.id if isinstance(tag, Tag) else tag))
 
     @endpoint("POST", "/v1/content/{guid}/tags", idempotent=True, role="collaborator")
     async def _add(self, **fields: Unpack[ContentTagParams]) -> list[Tag]: ...
 
     async def delete(self, tag: Tag | str) -> None:
-        """Remove a tag, with its descendants."""
+        """Remove a tag, with its descendants.
+
+        Args:
+            tag: The tag, or its id.
+        """
         await self._delete(tag.id if isinstance(tag, Tag) else tag)
 
     @endpoint("DELETE", "/v1/content/{guid}/tags/{id}", role="collaborator")

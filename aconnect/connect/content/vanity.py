@@ -32,7 +32,9 @@ class VanityParams(TypedDict, total=False):
     """The path of the content; with `force` it is taken from other content."""
 
     path: Required[str]
+    """Letters, digits, `-`, `_` and `/`; the server adds a slash at both ends."""
     force: bool
+    """Whether to take the path from other content that has it."""
 
 
 class ContentVanity(ConnectResource, name="content.vanity", scope=("guid",), since="1.8.6"):

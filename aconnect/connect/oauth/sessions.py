@@ -35,7 +35,11 @@ class OAuthSessions(ConnectResource, name="oauth.sessions", since="2024.08.0", r
 
     @paged("/v1/oauth/sessions", by=Unpaged())
     def find(self, *, all: bool | None = None) -> Paged[OAuthSession]:  # noqa: A002  the vendor's
-        """List the sessions of the key's owner; of all users with `all=True`, as administrator."""
+        """List the sessions of the key's owner, or of all users.
+
+        Args:
+            all: Whether to list those of all users; for administrators.
+        """
         ...
 
     find_one: Final = first_of(find)

@@ -54,7 +54,11 @@ class System(ConnectResource, name="system"):
 
     @paged("/v1/system/hosts", by=Unpaged(), role="administrator")
     def hosts(self, *, active: bool | None = None) -> Paged[Host]:
-        """List the hosts; with `active`, only those seen within the last minute."""
+        """List the hosts.
+
+        Args:
+            active: Whether to list only those seen within the last minute.
+        """
         ...
 
     @endpoint("GET", "/v1/system/offhost/service-accounts", role="publisher")
