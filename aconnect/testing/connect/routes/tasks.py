@@ -5,7 +5,7 @@ from aconnect.testing.connect.progress import Run
 from aconnect.testing.wire import Response, ok
 
 
-@route("GET", "/v1/tasks/{id}")
+@route("GET", "/v1/tasks/{id}", since=(1, 8, 6))
 async def get_task(call: Call) -> Response:
     """Advance a task by one poll and return its output from line `first` on."""
     task = call.state.tasks.get(call.args["id"])
