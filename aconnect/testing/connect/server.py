@@ -10,7 +10,7 @@ from aiohttp import web
 
 from aconnect.testing import wire
 from aconnect.testing.base import FakeServer, Options
-from aconnect.testing.connect import dialect
+from aconnect.testing.connect import dialect, pages
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
 from aconnect.testing.connect.routes import ROUTES
 from aconnect.testing.connect.routes.oauth import (
@@ -119,19 +119,32 @@ class FakeConnect(FakeServer[State]):
         return self._last_node, True
 
     def outside(self, call: wire.Call[State]) -> Response:
-        if call.path == "/__ping__" and call.request.method == "GET":
+        """Respond with a page, unless the path is unknown."""
+        is_below_prefix = call.request.raw_path.startswith(self.prefix)
+        if call.request.method not in {"GET", "HEAD"} or not is_below_prefix:
+            return super().outside(call)
+        if call.path == "/__ping__":
             return Response(b"{}", 402 if self.state.license_expired else 200)
-        return super().outside(call)
+        try:
+            page = pages.page_of(cast("Call", call), self._authenticate)
+        except ServiceFault as fault:
+            return pages.error(fault)
+        return super().outside(call) if page is None else page
 
     def admit(self, call: wire.Call[State], route: Route) -> None:
         """Authenticate the caller; raise a fault if its role is too low."""
-        headers = call.request.headers
-        # Behind Snowflake, the platform uses Authorization, and the key is in another header.
-        authorization = headers.get("X-RSC-Authorization") or headers.get("Authorization")
-        scheme, _, key = (authorization or "").partition(" ")
+        caller = cast("Call", call)
         # Bootstrapping uses a token instead of an API key; the operation checks it.
-        if route.public and (authorization is None or scheme == "Connect-Bootstrap"):
+        scheme = caller.authorization.partition(" ")[0]
+        if route.public and scheme in {"", "Connect-Bootstrap"}:
             return
+        self._authenticate(caller)
+        if ROLES[caller.role] < ROLES[route.role]:
+            raise forbidden()
+
+    def _authenticate(self, call: Call) -> None:
+        """Set the user of a call and its role; raise a fault if the API key is not valid."""
+        scheme, _, key = call.authorization.partition(" ")
         guid = self.state.keys.get(key) if scheme.lower() == "key" else None
         user: Row | None = self.state.users.get(guid) if guid is not None else None
         details = self.state.api_keys.get(key)
@@ -144,9 +157,7 @@ class FakeConnect(FakeServer[State]):
         if details is not None:
             role = min(role, details["user_role"], key=ROLES.__getitem__)
             details["active_time"] = self.state.now()
-        cast("Call", call).role = role
-        if ROLES[role] < ROLES[route.role]:
-            raise forbidden()
+        call.role = role
 
     def error(self, fault: ServiceFault) -> Response:
         """Return an error response in the format of Connect."""
