@@ -20,7 +20,7 @@ from aconnect.cli.tasks import tasks
     "--service",
     type=click.Choice(SERVICES),
     default=SERVICES[0],
-    help="The service for `call`; all other commands are for Posit Connect.",
+    help="The service for `call` and `serve`; all other commands are for Posit Connect.",
 )
 @click.version_option(__version__, prog_name="aconnect")
 def app(service: str) -> None:

@@ -4,7 +4,9 @@ Decides how callers are authenticated and which node serves a request. The opera
 `routes`; sockets, recorded requests and scripted faults are in `base`.
 """
 
-from typing import Any, ClassVar, Unpack, cast
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Any, ClassVar, Unpack, cast, get_args
 
 from aiohttp import web
 
@@ -12,6 +14,7 @@ from aconnect.testing import wire
 from aconnect.testing.base import FakeServer, Options
 from aconnect.testing.connect import dialect, pages
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
+from aconnect.testing.connect.progress import Outcome
 from aconnect.testing.connect.routes import ROUTES
 from aconnect.testing.connect.routes.oauth import (
     oauth as oauth_credentials,
@@ -21,6 +24,7 @@ from aconnect.testing.connect.routes.users import ADMIN_KEY
 from aconnect.testing.connect.seeding import seeded_state
 from aconnect.testing.connect.state import Seed, State
 from aconnect.testing.connect.versions import Features, parse_version
+from aconnect.testing.ranges import check_range
 from aconnect.testing.wire import Response, Route, RouteTable, Row, ServiceFault
 
 
@@ -35,6 +39,8 @@ class FakeConnect(FakeServer[State]):
             clients whose cookie selects its node.
         page_cache: The maximum number of encoded keyset pages in the cache; a page of 500 visits
             takes about 170 KB.
+        builds: How deployments, builds and renderings end, in the order in which they start, and
+            then from the beginning: `("ok", "ok", "fail")` fails every third.
         prefix: The path below which the server is available, such as "/rsc".
         record: Record every request in `requests`; benchmarks switch this off.
         host: The address to listen on.
@@ -53,9 +59,12 @@ class FakeConnect(FakeServer[State]):
         version: str | None = "2026.06.0",
         nodes: int = 1,
         page_cache: int = 2100,
+        builds: Sequence[Outcome] = ("ok",),
         **options: Unpack[Options],
     ) -> None:
         number = parse_version(version)
+        check_range("nodes", nodes, 1)
+        check_range("page_cache", page_cache, 0)
         self.version = version
         self.features: Features = Features.of(number)
         super().__init__(
@@ -63,6 +72,7 @@ class FakeConnect(FakeServer[State]):
             version=number,
             **options,
         )
+        self.state.build_outcomes = cycle(_checked(builds))
         self.api_key = ADMIN_KEY
         self.nodes = nodes
         self._last_node = 0
@@ -162,6 +172,13 @@ class FakeConnect(FakeServer[State]):
     def error(self, fault: ServiceFault) -> Response:
         """Return an error response in the format of Connect."""
         return dialect.error(fault)
+
+
+def _checked(builds: Sequence[Outcome]) -> Sequence[Outcome]:
+    known = get_args(Outcome)
+    if not builds or not all(outcome in known for outcome in builds):
+        raise ValueError(f"builds must be a sequence of {', '.join(known)}; got {builds!r}")
+    return builds
 
 
 def _expired(key: Row, state: State) -> bool:

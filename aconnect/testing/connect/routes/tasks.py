@@ -35,9 +35,10 @@ async def get_task(call: Call) -> Response:
 
 async def _hold(call: Call, run: Run, wait: int) -> None:
     """Wait for news of a timed run; other runs advance with polls only, so wait only on request."""
-    due = run.due()
-    if due is not None:
-        await call.host.hold(min(wait, due))
+    if run.timed:
+        due = run.due()
+        # A run that hangs has no next line, but killing its job ends it.
+        await call.host.hold(min(wait, 1.0 if due is None else due))
         run.poll()
     elif call.state.hold_waits:
         await call.host.hold(wait)
