@@ -114,7 +114,7 @@ def _builds(_: click.Context, param: click.Parameter, value: str) -> tuple[str, 
 )
 @click.pass_context
 def serve(
-    context: click.Context, service: str | None, host: str, port: int, **options: Any
+    context: click.Context, /, service: str | None, host: str, port: int, **options: Any
 ) -> None:
     """Run a simulated server until Ctrl-C.
 
@@ -124,11 +124,11 @@ def serve(
     All options but --service, --host, --port, --users and --groups are for Posit Connect; Looker
     has --users and --groups too.
     """
-    service = service or context.find_root().params.get("service") or SERVICES[0]
-    _refuse_options(context, service)
+    name: str = service or context.find_root().params.get("service") or SERVICES[0]
+    _refuse_options(context, name)
     with echo_warnings():
         try:
-            server, ready = _SERVERS[service](options, host=host, port=port)
+            server, ready = _SERVERS[name](options, host=host, port=port)
         except ValueError as error:
             raise click.UsageError(str(error), context) from error
         run(lambda: _serve(server, ready, host, port))

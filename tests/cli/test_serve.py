@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from aconnect import Client, authentik, cloudendure, looker
 from aconnect.cli.app import app
+from tests.cli.conftest import ROOT
 
 
 @asynccontextmanager
@@ -59,7 +60,7 @@ async def test_tokens_of_content(shell, monkeypatch):
         pass
     code = [line.strip() for line in messages if line.startswith("  await ")]
     assert len(code) == 2
-    token, audience = (re.search(r'"(.+)"', line)[1] for line in code)
+    token, audience = (line.split('"')[1] for line in code)
     assert f"  Posit-Connect-User-Session-Token: {token}" in messages
     async with serving(shell, "serve", lines=4) as (settings, _):
         assert settings | {"CONNECT_SERVER": ""} == first | {"CONNECT_SERVER": ""}
@@ -72,6 +73,15 @@ async def test_tokens_of_content(shell, monkeypatch):
                 assert (await viewer.content.get(guid)).guid == guid
             credentials = await client.oauth.get_content_credentials(audience=audience)
             assert credentials.access_token
+
+
+async def test_the_documented_output(shell):
+    """The settings that the documentation shows are those that are printed."""
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    documented = dict(re.findall(r"^export (\w+)=(.+)$", page, re.MULTILINE))
+    async with serving(shell, "serve", lines=4) as (settings, _):
+        documented["CONNECT_SERVER"] = settings["CONNECT_SERVER"]
+        assert settings == documented
 
 
 @pytest.mark.parametrize("arguments", [("--server-version", "2024.07.0"), ("--content", "0")])

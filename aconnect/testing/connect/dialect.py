@@ -81,7 +81,7 @@ class Call(wire.Call["State"]):
     def authorization(self) -> str:
         """The header with the API key; behind Snowflake, the platform uses the usual one."""
         headers = self.request.headers
-        return headers.get("X-RSC-Authorization") or headers.get("Authorization", "")
+        return headers.get("X-RSC-Authorization") or headers.get("Authorization") or ""
 
     @property
     def is_admin(self) -> bool:
