@@ -17,8 +17,8 @@ OPERATIONS = sorted(key for key in REGISTRY if key.startswith("connect:"))
 TABLE = Path(__file__).parent / "contracts" / "connect-2023.09.json"
 # An old server takes the last segment of the path for an id.
 TAKEN_FOR_IDS = {"connect:content.storage.find"}
-# The simulated server has these on every version, because it is unknown when they were added.
-UNKNOWN_SINCE = {"connect:content.render", "connect:instrumentation.hits"}
+# The simulated server has it on every version, because it is unknown when it was added.
+UNKNOWN_SINCE = {"connect:content.render"}
 
 
 def known_in_2023() -> set[str]:

@@ -35,9 +35,9 @@ _HEAD: Line = ("What", "Rows", "Seconds", "Rows/s", "File", "Peak memory")
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep the files in this folder; by default they are temporary.",
 )
-@click.option("--visits", default=200_000, show_default=True)
-@click.option("--audit-logs", default=50_000, show_default=True)
-@click.option("--shiny-usage", default=20_000, show_default=True)
+@click.option("--visits", type=click.IntRange(min=0), default=200_000, show_default=True)
+@click.option("--audit-logs", type=click.IntRange(min=0), default=50_000, show_default=True)
+@click.option("--shiny-usage", type=click.IntRange(min=0), default=20_000, show_default=True)
 def demo(out: Path | None, visits: int, audit_logs: int, shiny_usage: int) -> None:
     """Demonstrate the main tasks with a simulated server.
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from aconnect.testing.connect.progress import BuildScript
 from aconnect.testing.connect.server import FakeConnect
 from aconnect.testing.connect.state import Seed
 from aconnect.testing.serving import serve
@@ -18,7 +19,8 @@ from aconnect.testing.serving import serve
 _VOLUMES = ("visits", "shiny-usage", "audit-logs", "hits", "users", "groups", "content", "jobs")
 
 
-def _arguments() -> argparse.Namespace:
+def _server() -> FakeConnect:
+    """Create the server that the arguments describe."""
     parser = argparse.ArgumentParser(prog="python -m aconnect.testing", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
@@ -33,7 +35,23 @@ def _arguments() -> argparse.Namespace:
     for name in _VOLUMES:
         default = getattr(defaults, name.replace("-", "_"))
         parser.add_argument(f"--{name}", type=int, default=default)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    volumes = {name.replace("-", "_") for name in _VOLUMES}
+    try:
+        server = FakeConnect(
+            Seed(**{name: getattr(arguments, name) for name in volumes}),
+            version=arguments.version,
+            prefix=arguments.prefix,
+            nodes=arguments.nodes,
+            host=arguments.host,
+            port=arguments.port,
+            record=False,
+            page_cache=arguments.page_cache,
+        )
+        server.state.build_script = BuildScript(seconds_per_line=arguments.seconds_per_line)
+    except ValueError as error:
+        parser.error(str(error))
+    return server
 
 
 def _announce(server: FakeConnect) -> None:
@@ -53,22 +71,7 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
 
 def main() -> None:
     """Parse the arguments and run the server."""
-    arguments = _arguments()
-    names = [name.replace("-", "_") for name in _VOLUMES]
-    volumes = {name: getattr(arguments, name) for name in names}
-    _runner()(
-        serve(
-            Seed(**volumes),
-            version=arguments.version,
-            prefix=arguments.prefix,
-            nodes=arguments.nodes,
-            host=arguments.host,
-            port=arguments.port,
-            page_cache=arguments.page_cache,
-            seconds_per_line=arguments.seconds_per_line,
-            ready=_announce,
-        )
-    )
+    _runner()(serve(_server(), ready=_announce))
 
 
 if __name__ == "__main__":

@@ -50,10 +50,14 @@ from aiohttp import web
 from aconnect.testing.exchange import ServedExchange
 from aconnect.testing.faults import Fault
 from aconnect.testing.limits import ConcurrencyLimit, RateLimit
+from aconnect.testing.ranges import check_range
 from aconnect.testing.routing import router_for
 from aconnect.testing.wire import Call, Recorded, Response, Route, RouteTable, ServiceFault, text
 
 S = TypeVar("S")
+
+_UNSPECIFIED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared only
+"""What stands for all addresses, and one of these that this machine can connect to."""
 
 
 class Options(TypedDict, total=False):
@@ -97,6 +101,7 @@ class FakeServer(ABC, Generic[S]):
         rate_limit: RateLimit | None = None,
         concurrency_limit: ConcurrencyLimit | None = None,
     ) -> None:
+        check_range("port", port, 0, 65535)
         self.state: S = state
         self.rate_limit = rate_limit
         self.concurrency_limit = concurrency_limit
@@ -180,8 +185,10 @@ class FakeServer(ABC, Generic[S]):
         self._runners.append(runner)
         site = web.TCPSite(runner, host, port, backlog=1024)
         await site.start()
-        bound: int = runner.addresses[0][1]
-        return f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+        bound: str = runner.addresses[0][0]
+        number: int = runner.addresses[0][1]
+        host = _UNSPECIFIED.get(bound, host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{number}"
 
     async def stop(self) -> None:
         """Stop listening and close all connections, including those of requests in progress."""

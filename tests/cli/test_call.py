@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from aconnect._client.operation import REGISTRY
 from aconnect._client.signature import call_parameters
 from aconnect.cli.app import app
-from aconnect.cli.connection import SERVICES, _operations, call as command
+from aconnect.cli.call import _operations, call as command
+from aconnect.cli.connection import SERVICES
 from aconnect.cli.parameters import function_of, operation_parameters
 from aconnect.testing import FakeCloudEndure, FakeLooker, faults
 from aconnect.testing.connect.routes.content.bundles import small_archive
@@ -155,7 +156,7 @@ async def test_null_is_sent(shell) -> None:
         (["content.search", "--published", "null"], "cannot be null"),
         (["content.search", "--exclude", "[]"], "Expected `object"),
         (["content.search", "--exclude", '{"tags": "x"}'], "unexpected term 'tags'"),
-        (["instrumentation.visits", "--from", "yesterday"], "2026-01-31T12:00:00Z"),
+        (["instrumentation.visits", "--from", "tomorrow"], "2026-01-31T12:00:00Z"),
         (["groups.create", "--name", "x", "--gid", "x{"], "must be JSON"),
         (["groups.create", "--name"], "'--name' requires an argument"),
         (["groups.create", "--name", "@no/such/file"], "@@no/such/file"),
@@ -502,7 +503,7 @@ def complete(words: list[str], incomplete: str, shell: str = "bash") -> list[str
         "COMP_CWORD": incomplete if shell == "fish" else str(len(words) + 1),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "aconnect.cli"],
+        [sys.executable, "-m", "aconnect"],
         env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
         capture_output=True,
         text=True,

@@ -126,5 +126,5 @@ def is_simulated(label: str, version: str) -> bool:
     return any(
         operation_key(entry.method, entry.template) == key
         for entry in ROUTES.entries
-        if entry.since <= parse_version(version)
+        if entry.is_in(parse_version(version))
     )

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from aconnect.testing import BuildScript, Seed
+from aconnect.testing import BuildScript, FakeConnect, Seed
 from aconnect.testing.connect.routes.content.bundles import small_archive
 
 
@@ -239,6 +239,83 @@ async def test_hanging_task(call, path):
             timeout=aiohttp.ClientTimeout(total=0.03),
         )
     assert len(call.server.state.tasks_running()) == 1
+
+
+OUTCOMES = ["ok", "fail", "hang"]
+
+
+async def outcomes(call, path, number):
+    """Deploy a number of times, and return how each deployment ends."""
+    for _ in range(number):
+        task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
+        for _ in range(10):
+            poll = await call.json("GET", f"/v1/tasks/{task}")
+        yield "hang" if not poll["finished"] else "fail" if poll["code"] else "ok"
+
+
+@pytest.mark.parametrize("builds", [["fail"], OUTCOMES, ["ok", "ok", "fail"]])
+async def test_outcomes_of_builds(serving, builds):
+    """Builds end as requested, in the order in which they start, and then from the beginning."""
+    call = await serving(builds=builds)
+    path = f"/v1/content/{next(iter(call.server.state.content))}"
+    ends = [outcome async for outcome in outcomes(call, path, 7)]
+    assert ends == (builds * 7)[:7]
+
+
+async def test_output_of_requested_outcomes(serving):
+    """A build that fails says so at its end; one that hangs does not print its last line."""
+    call = await serving(builds=["fail", "hang", "ok"])
+    path = f"/v1/content/{next(iter(call.server.state.content))}"
+    complete = call.server.state.build_script.lines
+    lines = []
+    for _ in range(3):
+        task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
+        for _ in range(10):
+            poll = await call.json("GET", f"/v1/tasks/{task}", params={"first": 0})
+        lines.append(tuple(poll["output"]))
+    failed, hanging, done = lines
+    assert failed[:-1] == complete[:-2]
+    assert failed[-1].startswith("ERROR: ")
+    assert (hanging, done) == (complete[:-1], complete)
+
+
+async def test_a_failed_first_build(serving):
+    """A build that fails on request activates nothing, and its job has an error."""
+    call = await serving(builds=["fail"])
+    guid = (await call.json("POST", "/v1/content", json={"name": "new"}))["guid"]
+    path = f"/v1/content/{guid}"
+    bundle = (await upload(call, path, small_archive("shiny")[0])).json()["id"]
+    task = await call.json("POST", f"{path}/deploy", json={"bundle_id": bundle})
+    assert (await follow(call, task["task_id"]))[-1]["error"] == "exit status 1"
+    assert (await call.json("GET", path))["bundle_id"] is None
+    (job,) = await call.json("GET", f"{path}/jobs")
+    assert (job["exit_code"], job["error"]) == (1, "exit status 1")
+
+
+async def test_a_hanging_build_can_be_killed(serving):
+    """Polls of a timed build that hangs wait, and killing its job ends it."""
+    call = await serving(builds=["hang"])
+    call.server.state.build_script = BuildScript(seconds_per_line=0.001)
+    path = f"/v1/content/{next(iter(call.server.state.content))}"
+    task = (await call.json("POST", f"{path}/deploy", json={}))["task_id"]
+    lines = len(call.server.state.build_script.lines) - 1
+    while (await call.json("GET", f"/v1/tasks/{task}"))["last"] < lines:
+        pass
+    poll = {"first": lines, "wait": 60}
+    with pytest.raises(TimeoutError):
+        await call(
+            "GET", f"/v1/tasks/{task}", params=poll, timeout=aiohttp.ClientTimeout(total=0.03)
+        )
+    job = (await call.json("GET", f"{path}/jobs"))[0]
+    assert (await call("DELETE", f"{path}/jobs/{job['key']}")).status == 200
+    assert (await call.json("GET", f"/v1/tasks/{task}", params=poll))["finished"]
+
+
+@pytest.mark.parametrize("builds", [[], ["later"], "ok", ["ok", "Fail"]])
+def test_invalid_outcomes(builds):
+    """An outcome that does not exist raises ValueError with those that do."""
+    with pytest.raises(ValueError, match="builds must be a sequence of ok, fail, hang"):
+        FakeConnect(builds=builds)
 
 
 async def test_timed_task(call, path):

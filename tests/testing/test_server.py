@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import math
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from aconnect.testing import FakeConnect, Seed, faults
+from aconnect.testing import BuildScript, FakeConnect, Seed, faults
 
 
 async def test_keys(call):
@@ -182,6 +184,27 @@ async def test_stop_ends_waiting_requests():
             await request
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: FakeConnect(port=80000), "port must be between 0 and 65535; got 80000"),
+        (lambda: FakeConnect(port=-1), "port must be between 0 and 65535"),
+        (lambda: FakeConnect(nodes=0), "nodes must be at least 1; got 0"),
+        (lambda: FakeConnect(page_cache=-1), "page_cache must be at least 0"),
+        (lambda: Seed(visits=-5), "visits must be at least 0; got -5"),
+        (lambda: Seed(users=-1), "users must be at least 0"),
+        (lambda: Seed(burst=0), "burst must be at least 1"),
+        (lambda: BuildScript(seconds_per_line=-1), "seconds_per_line must be at least 0"),
+        (lambda: BuildScript(seconds_per_line=math.nan), "seconds_per_line must be at least 0"),
+        (lambda: BuildScript(lines_per_poll=0), "lines_per_poll must be at least 1"),
+    ],
+)
+def test_arguments_out_of_range(make, message):
+    """An argument that is out of its range raises ValueError with the range."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make()
+
+
 async def test_concurrent_requests(serving):
     """The server responds to all concurrent requests."""
     call = await serving(Seed(users=50))
@@ -210,6 +233,19 @@ async def test_module_serves():
     assert await process.wait() == 0
 
 
+async def test_module_refuses_wrong_arguments():
+    """`python -m aconnect.testing` reports an argument that is out of its range as wrong usage."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "aconnect.testing", "--nodes", "0"),
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    _, err = await process.communicate()
+    assert process.returncode == 2
+    assert b"nodes must be at least 1; got 0" in err
+    assert b"Traceback" not in err
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1", "example.com"])  # noqa: S104
 def test_a_server_that_others_can_reach(host):
     """A server that others may reach warns, because its key is publicly known."""
@@ -217,7 +253,18 @@ def test_a_server_that_others_can_reach(host):
         FakeConnect(host=host)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "x.localhost"])
+@pytest.mark.parametrize("host", ["0.0.0.0", ""])  # noqa: S104  the point
+async def test_the_address_of_a_server_that_others_can_reach(host):
+    """A server that listens on all addresses has one that this machine can connect to."""
+    with pytest.warns(UserWarning, match="publicly known"):
+        server = FakeConnect(host=host)
+    async with server, aiohttp.ClientSession() as session:
+        assert server.url.startswith(("http://127.0.0.1:", "http://[::1]:"))
+        async with session.get(server.url + "/__ping__") as ping:
+            assert ping.status == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost", "x.localhost"])
 def test_a_server_of_this_machine(host):
     """A server that only this machine can reach does not warn."""
     FakeConnect(host=host)

@@ -78,6 +78,12 @@ class Call(wire.Call["State"]):
         """The role of the user, limited by the role of the API key."""
 
     @property
+    def authorization(self) -> str:
+        """The header with the API key; behind Snowflake, the platform uses the usual one."""
+        headers = self.request.headers
+        return headers.get("X-RSC-Authorization") or headers.get("Authorization") or ""
+
+    @property
     def is_admin(self) -> bool:
         return self.role == "administrator"
 

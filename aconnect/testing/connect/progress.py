@@ -7,10 +7,15 @@ time instead. The effects of a finished run are decided by the function that is 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Literal, TypeAlias
 
+from aconnect.testing.ranges import check_range
 from aconnect.testing.wire import Row
+
+Outcome: TypeAlias = Literal["ok", "fail", "hang"]
+"""How a build ends: as its script says, with a failure, or never."""
 
 
 def utc_now() -> datetime:
@@ -41,6 +46,20 @@ class BuildScript:
     error: str = ""
     hang: bool = False
     """Whether the run never finishes after printing its lines."""
+
+    def __post_init__(self) -> None:
+        check_range("lines_per_poll", self.lines_per_poll, 1)
+        check_range("quiet_polls", self.quiet_polls, 0)
+        check_range("seconds_per_line", self.seconds_per_line, 0)
+
+    def with_outcome(self, outcome: Outcome) -> "BuildScript":
+        """Return the script of a run that ends in this way, before the last lines of this one."""
+        if outcome == "ok":
+            return self
+        if outcome == "hang":
+            return replace(self, lines=self.lines[:-1], hang=True)
+        lines = (*self.lines[:-2], "ERROR: the simulated server fails this build on request")
+        return replace(self, lines=lines, code=self.code or 1, hang=False)
 
 
 def do_nothing(_: "Run") -> None:

@@ -4,14 +4,17 @@ Decides how callers are authenticated and which node serves a request. The opera
 `routes`; sockets, recorded requests and scripted faults are in `base`.
 """
 
-from typing import Any, ClassVar, Unpack, cast
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Any, ClassVar, Unpack, cast, get_args
 
 from aiohttp import web
 
 from aconnect.testing import wire
 from aconnect.testing.base import FakeServer, Options
-from aconnect.testing.connect import dialect
+from aconnect.testing.connect import dialect, pages
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
+from aconnect.testing.connect.progress import Outcome
 from aconnect.testing.connect.routes import ROUTES
 from aconnect.testing.connect.routes.oauth import (
     oauth as oauth_credentials,
@@ -21,6 +24,7 @@ from aconnect.testing.connect.routes.users import ADMIN_KEY
 from aconnect.testing.connect.seeding import seeded_state
 from aconnect.testing.connect.state import Seed, State
 from aconnect.testing.connect.versions import Features, parse_version
+from aconnect.testing.ranges import check_range
 from aconnect.testing.wire import Response, Route, RouteTable, Row, ServiceFault
 
 
@@ -35,6 +39,8 @@ class FakeConnect(FakeServer[State]):
             clients whose cookie selects its node.
         page_cache: The maximum number of encoded keyset pages in the cache; a page of 500 visits
             takes about 170 KB.
+        builds: How deployments, builds and renderings end, in the order in which they start, and
+            then from the beginning: `("ok", "ok", "fail")` fails every third.
         prefix: The path below which the server is available, such as "/rsc".
         record: Record every request in `requests`; benchmarks switch this off.
         host: The address to listen on.
@@ -53,9 +59,12 @@ class FakeConnect(FakeServer[State]):
         version: str | None = "2026.06.0",
         nodes: int = 1,
         page_cache: int = 2100,
+        builds: Sequence[Outcome] = ("ok",),
         **options: Unpack[Options],
     ) -> None:
         number = parse_version(version)
+        check_range("nodes", nodes, 1)
+        check_range("page_cache", page_cache, 0)
         self.version = version
         self.features: Features = Features.of(number)
         super().__init__(
@@ -63,6 +72,7 @@ class FakeConnect(FakeServer[State]):
             version=number,
             **options,
         )
+        self.state.build_outcomes = cycle(_checked(builds))
         self.api_key = ADMIN_KEY
         self.nodes = nodes
         self._last_node = 0
@@ -119,19 +129,32 @@ class FakeConnect(FakeServer[State]):
         return self._last_node, True
 
     def outside(self, call: wire.Call[State]) -> Response:
-        if call.path == "/__ping__" and call.request.method == "GET":
+        """Respond with a page, unless the path is unknown."""
+        is_below_prefix = call.request.raw_path.startswith(self.prefix)
+        if call.request.method not in {"GET", "HEAD"} or not is_below_prefix:
+            return super().outside(call)
+        if call.path == "/__ping__":
             return Response(b"{}", 402 if self.state.license_expired else 200)
-        return super().outside(call)
+        try:
+            page = pages.page_of(cast("Call", call), self._authenticate)
+        except ServiceFault as fault:
+            return pages.error(fault)
+        return super().outside(call) if page is None else page
 
     def admit(self, call: wire.Call[State], route: Route) -> None:
         """Authenticate the caller; raise a fault if its role is too low."""
-        headers = call.request.headers
-        # Behind Snowflake, the platform uses Authorization, and the key is in another header.
-        authorization = headers.get("X-RSC-Authorization") or headers.get("Authorization")
-        scheme, _, key = (authorization or "").partition(" ")
+        caller = cast("Call", call)
         # Bootstrapping uses a token instead of an API key; the operation checks it.
-        if route.public and (authorization is None or scheme == "Connect-Bootstrap"):
+        scheme = caller.authorization.partition(" ")[0]
+        if route.public and scheme in {"", "Connect-Bootstrap"}:
             return
+        self._authenticate(caller)
+        if ROLES[caller.role] < ROLES[route.role]:
+            raise forbidden()
+
+    def _authenticate(self, call: Call) -> None:
+        """Set the user of a call and its role; raise a fault if the API key is not valid."""
+        scheme, _, key = call.authorization.partition(" ")
         guid = self.state.keys.get(key) if scheme.lower() == "key" else None
         user: Row | None = self.state.users.get(guid) if guid is not None else None
         details = self.state.api_keys.get(key)
@@ -144,13 +167,18 @@ class FakeConnect(FakeServer[State]):
         if details is not None:
             role = min(role, details["user_role"], key=ROLES.__getitem__)
             details["active_time"] = self.state.now()
-        cast("Call", call).role = role
-        if ROLES[role] < ROLES[route.role]:
-            raise forbidden()
+        call.role = role
 
     def error(self, fault: ServiceFault) -> Response:
         """Return an error response in the format of Connect."""
         return dialect.error(fault)
+
+
+def _checked(builds: Sequence[Outcome]) -> Sequence[Outcome]:
+    known = get_args(Outcome)
+    if not builds or not all(outcome in known for outcome in builds):
+        raise ValueError(f"builds must be a sequence of {', '.join(known)}; got {builds!r}")
+    return builds
 
 
 def _expired(key: Row, state: State) -> bool:

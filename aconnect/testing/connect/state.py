@@ -4,10 +4,11 @@ Decides where objects are stored. Rows are dicts in the latest format of the API
 them, and remove the fields that older versions do not send.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import repeat
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -18,12 +19,14 @@ from aconnect.testing.connect.progress import (
     BuildScript,
     CheckState,
     JobState,
+    Outcome,
     Run,
     TaskState,
     utc_now,
 )
 from aconnect.testing.connect.series import Series
 from aconnect.testing.connect.versions import Features
+from aconnect.testing.ranges import check_range
 from aconnect.testing.wire import Row
 
 
@@ -60,6 +63,22 @@ class Seed:
     """The number of consecutive rows with the same time."""
     old_rows: int = 3
     """The number of additional rows with old data versions, before the first visit and session."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "visits",
+            "shiny_usage",
+            "audit_logs",
+            "hits",
+            "users",
+            "groups",
+            "content",
+            "jobs",
+            "queue",
+            "old_rows",
+        ):
+            check_range(name, getattr(self, name), 0)
+        check_range("burst", self.burst, 1)
 
 
 @dataclass(slots=True, eq=False)
@@ -168,6 +187,8 @@ class State:
 
     build_script: BuildScript = field(default_factory=BuildScript)
     """The script of the deployments, builds and renderings that are started next."""
+    build_outcomes: Iterator[Outcome] = field(default_factory=lambda: repeat("ok"))
+    """How they end, one after the other; for example `itertools.cycle(["ok", "fail"])`."""
     check_script: BuildScript = field(default_factory=lambda: SYSTEM_CHECKS)
     """The script of the system checks that are started next; see `CheckState`."""
     hold_waits: bool = False
@@ -264,9 +285,10 @@ class State:
         """Return the tasks that have not finished."""
         return [task for task in self.tasks.values() if not task.run.finished]
 
-    def start_run(self, on_end: Callable[[Run], None]) -> Run:
+    def start_run(self, on_end: Callable[[Run], None], outcome: Outcome = "ok") -> Run:
         """Start a run with the current `build_script`."""
-        return Run(self.build_script, on_end, self.now, started=self.now())
+        script = self.build_script.with_outcome(outcome)
+        return Run(script, on_end, self.now, started=self.now())
 
     def add_task(self, run: Run, node: int, owner_guid: str) -> TaskState:
         """Create a task for a run on a node."""

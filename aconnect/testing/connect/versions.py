@@ -43,6 +43,8 @@ class Features:
     """Adding an existing permission updates it; older servers return an error."""
     deploy_activate: bool
     multipart_upload: bool
+    session_tokens: bool
+    """Running content receives tokens, which it exchanges for credentials."""
     hits_filter: bool
 
     @classmethod
@@ -59,6 +61,7 @@ class Features:
             permission_upsert=version >= (2025, 11, 0),
             deploy_activate=version >= (2025, 6, 0),
             multipart_upload=version >= (2025, 12, 0),
+            session_tokens=version >= (2024, 8, 0),
             hits_filter=version >= (2026, 1, 0),
         )
 

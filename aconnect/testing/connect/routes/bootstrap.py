@@ -26,7 +26,7 @@ _RENAMED = (2024, 5, 0)
     public=True,
     deprecated="/v1/bootstrap",
 )
-@route("POST", "/v1/experimental/bootstrap", until=_RENAMED, public=True)
+@route("POST", "/v1/experimental/bootstrap", since=(2022, 10, 0), until=_RENAMED, public=True)
 def bootstrap(call: Call) -> Response:
     """Create an administrator, if there is no user, and return its key."""
     scheme, _, token = call.request.headers.get("Authorization", "").partition(" ")

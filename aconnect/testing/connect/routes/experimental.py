@@ -79,11 +79,21 @@ _SPANS = (
 
 
 def _old(
-    method: str, template: str, successor: str, *, role: str | None = None
+    method: str,
+    template: str,
+    successor: str,
+    *,
+    role: str | None = None,
+    since: tuple[int, int, int] = (0, 0, 0),
 ) -> Callable[[Callable[[Call], R]], Callable[[Call], R]]:
     """Declare a removed operation, and the path to use instead."""
     return route(
-        method, f"/v1/experimental{template}", role=role, until=_GONE, deprecated=successor
+        method,
+        f"/v1/experimental{template}",
+        role=role,
+        since=since,
+        until=_GONE,
+        deprecated=successor,
     )
 
 
@@ -106,7 +116,7 @@ def _find_bundle(call: Call) -> None:
     raise missing(call, f"bundle:{number}", "The bundle")
 
 
-@_old("POST", "/content", "/v1/content", role="publisher")
+@_old("POST", "/content", "/v1/content", role="publisher", since=(1, 7, 0))
 async def create_content(call: Call) -> Response:
     """Create a content item."""
     return ok(_only(_object(await content.create_content(call)), _CONTENT))
@@ -130,14 +140,22 @@ def delete_content(call: Call) -> Response:
     return content.delete_content(call)
 
 
-@_old("POST", "/content/{guid}/upload", "/v1/content/{guid}/bundles", role="publisher")
+@_old(
+    "POST",
+    "/content/{guid}/upload",
+    "/v1/content/{guid}/bundles",
+    role="publisher",
+    since=(1, 7, 0),
+)
 async def upload_bundle(call: Call) -> Response:
     """Upload an archive."""
     row = _object(await bundles.upload_bundle(call))
     return ok({"bundle_id": row["id"], "size": row["size"]})
 
 
-@_old("POST", "/content/{guid}/deploy", "/v1/content/{guid}/deploy", role="publisher")
+@_old(
+    "POST", "/content/{guid}/deploy", "/v1/content/{guid}/deploy", role="publisher", since=(1, 7, 0)
+)
 async def deploy_content(call: Call) -> Response:
     """Start a deployment."""
     return await content.deploy_content(call)
@@ -171,13 +189,13 @@ def download_bundle(call: Call) -> Response:
     return bundles.download_bundle(call)
 
 
-@_old("GET", "/tasks/{id}", "/v1/tasks/{id}")
+@_old("GET", "/tasks/{id}", "/v1/tasks/{id}", since=(1, 7, 0))
 async def get_task(call: Call) -> Response:
     """Return the state of a task."""
     return ok(_only(_object(await tasks.get_task(call)), _TASK))
 
 
-@route("GET", "/v1/experimental/groups/{guid}/content", role="administrator")
+@route("GET", "/v1/experimental/groups/{guid}/content", role="administrator", since=(2021, 9, 0))
 def get_group_content(call: Call) -> Response:
     """List the content that a group has a permission for, not paged."""
     state, guid = call.state, call.args["guid"]

@@ -61,7 +61,7 @@ def _refuse_taken(call: Call, name: str, own: Row | None = None) -> None:
         raise ApiFault(409, 15, f"The group name {name!r} is already taken.")
 
 
-@route("GET", "/v1/groups")
+@route("GET", "/v1/groups", since=(1, 7, 0))
 def find_groups(call: Call) -> Response:
     """Find groups; before 2025.04, with a prefix, every page is page 1."""
     prefix = (call.value("prefix") or "").lower()
@@ -75,7 +75,7 @@ def find_groups(call: Call) -> Response:
     return offset(call, rows)
 
 
-@route("POST", "/v1/groups", role="publisher")
+@route("POST", "/v1/groups", role="publisher", since=(1, 7, 0))
 async def create_group(call: Call) -> Response:
     """Create a group, which a server with a directory refuses."""
     body = chosen(await call.fields("name"), {"name": TEXT, "unique_id": TEXT, "gid": WHOLE_NULL})
@@ -122,7 +122,7 @@ def search_remote_groups(call: Call) -> Response:
     return ok({"current_page": 1, "total": len(rows[:limit]), "results": rows[:limit]})
 
 
-@route("GET", "/v1/groups/{guid}")
+@route("GET", "/v1/groups/{guid}", since=(1, 7, 0))
 def get_group(call: Call) -> Response:
     """Get one group."""
     return ok(_sent(call, _group(call)))
@@ -135,7 +135,7 @@ async def patch_group(call: Call) -> Response:
     return await _change(call, kinds)
 
 
-@route("POST", "/v1/groups/{guid}")
+@route("POST", "/v1/groups/{guid}", since=(1, 7, 0))
 async def update_group(call: Call) -> Response:
     """Change the given fields; the older operation."""
     return await _change(call, {"name": TEXT, "owner_guid": TEXT})
@@ -157,7 +157,7 @@ async def _change(call: Call, kinds: Kinds) -> Response:
     return ok(_sent(call, row))
 
 
-@route("DELETE", "/v1/groups/{guid}")
+@route("DELETE", "/v1/groups/{guid}", since=(1, 7, 0))
 def delete_group(call: Call) -> Response:
     """Delete a group."""
     guid = call.args["guid"]
@@ -169,7 +169,7 @@ def delete_group(call: Call) -> Response:
     return empty()
 
 
-@route("GET", "/v1/groups/{group_guid}/members")
+@route("GET", "/v1/groups/{group_guid}/members", since=(1, 7, 0))
 def get_members(call: Call) -> Response:
     """List members; older servers do not page them."""
     members = call.state.members[_group(call, "group_guid")["guid"]]
@@ -187,7 +187,7 @@ def get_members(call: Call) -> Response:
     return offset(call, rows, size=10, high=100_000)
 
 
-@route("POST", "/v1/groups/{group_guid}/members")
+@route("POST", "/v1/groups/{group_guid}/members", since=(1, 7, 0))
 async def add_member(call: Call) -> Response:
     """Add a user to a group."""
     group = _group(call, "group_guid", edit=True)
@@ -200,7 +200,7 @@ async def add_member(call: Call) -> Response:
     return empty()
 
 
-@route("DELETE", "/v1/groups/{group_guid}/members/{user_guid}")
+@route("DELETE", "/v1/groups/{group_guid}/members/{user_guid}", since=(1, 7, 0))
 def remove_member(call: Call) -> Response:
     """Remove a user from a group."""
     members = call.state.members[_group(call, "group_guid", edit=True)["guid"]]

@@ -16,13 +16,13 @@ MOST_GUIDS = 40
 _CHUNK = 2000
 
 
-@route("GET", "/v1/instrumentation/content/visits", role="publisher")
+@route("GET", "/v1/instrumentation/content/visits", role="publisher", since=(1, 7, 0))
 def get_visits(call: Call) -> Response:
     """Return a keyset page of visits."""
     return _cached(call, call.state.visits, min_version=3)
 
 
-@route("GET", "/v1/instrumentation/shiny/usage", role="publisher")
+@route("GET", "/v1/instrumentation/shiny/usage", role="publisher", since=(1, 7, 0))
 def get_shiny_usage(call: Call) -> Response:
     """Return a keyset page of sessions that overlap the window."""
     return _cached(call, call.state.shiny_usage, min_version=1, overlap=True)
@@ -81,7 +81,7 @@ def _test(guids: str | None, agent: str | None = None) -> Test | None:
     return test
 
 
-@route("GET", "/v1/instrumentation/content/hits", role="publisher")
+@route("GET", "/v1/instrumentation/content/hits", role="publisher", since=(2025, 4, 0))
 def get_hits(call: Call) -> Response:
     """Return all hits at once; before 2026.01, `content_guid` is ignored."""
     guids = call.value("content_guid") if call.features.hits_filter else None

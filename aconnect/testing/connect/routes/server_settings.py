@@ -56,7 +56,7 @@ def get_python(_: Call) -> Response:
     return _installations("3.11.10", "3.12.7", api_enabled=True)
 
 
-@route("GET", "/v1/server_settings/quarto")
+@route("GET", "/v1/server_settings/quarto", since=(2021, 8, 0))
 def get_quarto(_: Call) -> Response:
     """List Quarto installations."""
     return _installations("1.4.557", "1.5.57")

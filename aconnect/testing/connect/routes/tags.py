@@ -77,7 +77,7 @@ def _refuse_parent(call: Call, parent: str | None) -> None:
         existing(call.state.tags, parent, "The parent tag")
 
 
-@route("GET", "/v1/tags")
+@route("GET", "/v1/tags", since=(1, 8, 6))
 def list_tags(call: Call) -> Response:
     """List tags, optionally by name or parent."""
     name, parent = call.value("name"), call.value("parent_id")
@@ -91,7 +91,7 @@ def list_tags(call: Call) -> Response:
     )
 
 
-@route("POST", "/v1/tags", role="administrator")
+@route("POST", "/v1/tags", role="administrator", since=(1, 8, 6))
 async def create_tag(call: Call) -> Response:
     """Create a tag; one without a parent is a category."""
     body = chosen(await call.fields("name"), {"name": TEXT, "parent_id": TEXT_NULL})
@@ -103,13 +103,13 @@ async def create_tag(call: Call) -> Response:
     return ok(row)
 
 
-@route("GET", "/v1/tags/{id}")
+@route("GET", "/v1/tags/{id}", since=(1, 8, 6))
 def get_tag(call: Call) -> Response:
     """Get one tag by id or path."""
     return ok(_tag(call))
 
 
-@route("PATCH", "/v1/tags/{id}", role="administrator")
+@route("PATCH", "/v1/tags/{id}", role="administrator", since=(1, 8, 6))
 async def update_tag(call: Call) -> Response:
     """Rename or move a tag; a null parent makes it a category."""
     row = _tag(call)
@@ -124,7 +124,7 @@ async def update_tag(call: Call) -> Response:
     return ok(row)
 
 
-@route("DELETE", "/v1/tags/{id}", role="administrator")
+@route("DELETE", "/v1/tags/{id}", role="administrator", since=(1, 8, 6))
 def delete_tag(call: Call) -> Response:
     """Delete a tag with its descendants, from content as well."""
     given = call.args["id"]
@@ -138,7 +138,7 @@ def delete_tag(call: Call) -> Response:
     return empty()
 
 
-@route("GET", "/v1/tags/{id}/content")
+@route("GET", "/v1/tags/{id}/content", since=(1, 8, 6))
 def list_tag_content(call: Call) -> Response:
     """List the content that has a tag."""
     tag_id = _tag(call)["id"]

@@ -5,7 +5,7 @@ from aconnect.testing.connect.progress import Run
 from aconnect.testing.wire import Response, ok
 
 
-@route("GET", "/v1/tasks/{id}")
+@route("GET", "/v1/tasks/{id}", since=(1, 8, 6))
 async def get_task(call: Call) -> Response:
     """Advance a task by one poll and return its output from line `first` on."""
     task = call.state.tasks.get(call.args["id"])
@@ -35,9 +35,10 @@ async def get_task(call: Call) -> Response:
 
 async def _hold(call: Call, run: Run, wait: int) -> None:
     """Wait for news of a timed run; other runs advance with polls only, so wait only on request."""
-    due = run.due()
-    if due is not None:
-        await call.host.hold(min(wait, due))
+    if run.timed:
+        due = run.due()
+        # A run that hangs has no next line, but killing its job ends it.
+        await call.host.hold(min(wait, 1.0 if due is None else due))
         run.poll()
     elif call.state.hold_waits:
         await call.host.hold(wait)

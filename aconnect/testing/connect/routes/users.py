@@ -126,7 +126,7 @@ def get_user(call: Call) -> Response:
     return ok(downgrade("user", _user(call), call.features))
 
 
-@route("GET", "/v1/users")
+@route("GET", "/v1/users", since=(1, 6, 6))
 def find_users(call: Call) -> Response:
     """Find users; with a prefix, only page 1 has rows, as on the real server."""
     rows: list[Row] = list(call.state.users.values())
@@ -184,7 +184,7 @@ def search_remote_users(call: Call) -> Response:
     return ok({"current_page": 1, "total": len(rows), "results": rows})
 
 
-@route("POST", "/v1/users", role="administrator")
+@route("POST", "/v1/users", role="administrator", since=(1, 6, 8))
 async def create_user(call: Call) -> Response:
     """Create a user from its fields, which only password authentication allows."""
     body = await call.fields("username")
@@ -238,7 +238,7 @@ def _store(call: Call, fields: Row) -> Row:
     return row
 
 
-@route("PUT", "/v1/users/{guid}")
+@route("PUT", "/v1/users/{guid}", since=(1, 6, 8))
 async def update_user(call: Call) -> Response:
     """Change a user; only an administrator may change others, or a role."""
     row = _user(call)

@@ -8,7 +8,7 @@ from aconnect.testing.connect.dialect import Call, route
 from aconnect.testing.wire import Response, ok
 
 
-@route("GET", "/v1/vanities", role="administrator")
+@route("GET", "/v1/vanities", role="administrator", since=(1, 8, 6))
 def list_vanities(call: Call) -> Response:
     """List all, not paged."""
     return ok(list(call.state.vanities.values()))

@@ -53,7 +53,7 @@ def start(
                 "help_url": "https://docs.posit.co/connect/errors/",
             }
 
-    run = state.start_run(end)
+    run = state.start_run(end, next(state.build_outcomes))
     job = JobState(row, run)
     state.jobs.setdefault(content["guid"], {})[row["key"]] = job
     return state.add_task(run, node, owner)

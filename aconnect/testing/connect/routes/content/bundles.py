@@ -134,20 +134,20 @@ def bundle_of(call: Call) -> Bundle:
     return existing(_bundles(call), call.args["id"], "The bundle")
 
 
-@route("GET", "/v1/content/{guid}/bundles")
+@route("GET", "/v1/content/{guid}/bundles", since=(1, 8, 6))
 def get_bundles(call: Call) -> Response:
     """List bundles, newest first, not paged."""
     found = reversed(_bundles(call).values())
     return ok([downgrade("bundle", bundle.row, call.features) for bundle in found])
 
 
-@route("GET", "/v1/content/{guid}/bundles/{id}")
+@route("GET", "/v1/content/{guid}/bundles/{id}", since=(1, 8, 6))
 def get_bundle(call: Call) -> Response:
     """Get one bundle."""
     return ok(downgrade("bundle", bundle_of(call).row, call.features))
 
 
-@route("DELETE", "/v1/content/{guid}/bundles/{id}")
+@route("DELETE", "/v1/content/{guid}/bundles/{id}", since=(1, 8, 6))
 def delete_bundle(call: Call) -> Response:
     """Delete a bundle that is not active."""
     bundles, number = _bundles(call), call.args["id"]
@@ -157,7 +157,7 @@ def delete_bundle(call: Call) -> Response:
     return empty()
 
 
-@route("GET", "/v1/content/{guid}/bundles/{id}/download")
+@route("GET", "/v1/content/{guid}/bundles/{id}/download", since=(1, 8, 6))
 def download_bundle(call: Call) -> Response:
     """Return the uploaded bytes."""
     bundle = bundle_of(call)
@@ -169,7 +169,7 @@ def download_bundle(call: Call) -> Response:
     )
 
 
-@route("POST", "/v1/content/{guid}/bundles", role="publisher")
+@route("POST", "/v1/content/{guid}/bundles", role="publisher", since=(1, 8, 6))
 async def upload_bundle(call: Call) -> Response:
     """Upload an archive, either raw or, on newer servers, in a form with metadata."""
     content = content_of(call, edit=True)

@@ -122,7 +122,7 @@ def _given(body: Row, kinds: Kinds) -> Row:
     }
 
 
-@route("GET", "/v1/content")
+@route("GET", "/v1/content", since=(1, 8, 6))
 def list_content(call: Call) -> Response:
     """List all content that the caller may view, not paged."""
     include = included(call)
@@ -138,7 +138,7 @@ def list_content(call: Call) -> Response:
     )
 
 
-@route("POST", "/v1/content", role="publisher")
+@route("POST", "/v1/content", role="publisher", since=(1, 8, 6))
 async def create_content(call: Call) -> Response:
     """Create a content item, owned by the caller."""
     body = _given(await call.fields("name"), _CREATABLE)
@@ -168,14 +168,14 @@ def _judge(call: Call, body: Row, owner: str, own: Row | None) -> None:
             raise ApiFault(409, 26, f"The owner already has content named {name!r}.")
 
 
-@route("GET", "/v1/content/{guid}")
+@route("GET", "/v1/content/{guid}", since=(1, 8, 6))
 def get_content(call: Call) -> Response:
     """Get one content item."""
     include = included(call) if call.features.modern_fields else frozenset[str]()
     return ok(sent_content(call, content_of(call), include))
 
 
-@route("PATCH", "/v1/content/{guid}")
+@route("PATCH", "/v1/content/{guid}", since=(1, 8, 6))
 async def update_content(call: Call) -> Response:
     """Change the given fields; only an administrator may change the owner."""
     row = content_of(call, edit=True)
@@ -193,7 +193,7 @@ async def update_content(call: Call) -> Response:
     return ok(sent_content(call, row))
 
 
-@route("DELETE", "/v1/content/{guid}")
+@route("DELETE", "/v1/content/{guid}", since=(1, 8, 6))
 def delete_content(call: Call) -> Response:
     """Delete a content item and everything that belongs to it."""
     state, guid = call.state, call.args["guid"]
@@ -235,13 +235,13 @@ def test_access(call: Call) -> Response:
     )
 
 
-@route("POST", "/v1/content/{guid}/deploy", role="publisher")
+@route("POST", "/v1/content/{guid}/deploy", role="publisher", since=(1, 8, 6))
 async def deploy_content(call: Call) -> Response:
     """Start a deployment."""
     return ok({"task_id": await _build_bundle(call)}, 202)
 
 
-@route("POST", "/v1/content/{guid}/build", role="publisher")
+@route("POST", "/v1/content/{guid}/build", role="publisher", since=(2021, 11, 1))
 async def build_content(call: Call) -> Response:
     """Start a build."""
     return ok({"task_id": await _build_bundle(call)})

@@ -13,13 +13,13 @@ from aconnect.testing.wire import Response, Row, ok
 _VARIABLE = re.compile(r"[^=\s\0]+")
 
 
-@route("GET", "/v1/content/{guid}/environment")
+@route("GET", "/v1/content/{guid}/environment", since=(1, 8, 6))
 def list_variables(call: Call) -> Response:
     """List the names of the environment variables."""
     return _names(call, content_of(call, edit=True))
 
 
-@route("PATCH", "/v1/content/{guid}/environment")
+@route("PATCH", "/v1/content/{guid}/environment", since=(1, 8, 6))
 async def update_variables(call: Call) -> Response:
     """Set the given variables; null deletes one."""
     row = content_of(call, edit=True)
@@ -32,7 +32,7 @@ async def update_variables(call: Call) -> Response:
     return _names(call, row)
 
 
-@route("PUT", "/v1/content/{guid}/environment")
+@route("PUT", "/v1/content/{guid}/environment", since=(1, 8, 6))
 async def set_variables(call: Call) -> Response:
     """Replace all variables."""
     row = content_of(call, edit=True)

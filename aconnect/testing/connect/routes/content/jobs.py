@@ -87,20 +87,20 @@ def job_of(call: Call, *, poll: bool = False) -> JobState:
     return job
 
 
-@route("GET", "/v1/content/{guid}/jobs")
+@route("GET", "/v1/content/{guid}/jobs", since=(2022, 10, 0))
 def get_jobs(call: Call) -> Response:
     """List jobs, newest first, not paged."""
     found = reversed(_jobs(call).values())
     return ok([downgrade("job", job.row, call.features) for job in found])
 
 
-@route("GET", "/v1/content/{guid}/jobs/{key}")
+@route("GET", "/v1/content/{guid}/jobs/{key}", since=(2022, 10, 0))
 def get_job(call: Call) -> Response:
     """Get one job."""
     return ok(downgrade("job", job_of(call).row, call.features))
 
 
-@route("DELETE", "/v1/content/{guid}/jobs/{key}")
+@route("DELETE", "/v1/content/{guid}/jobs/{key}", since=(2022, 10, 0))
 def kill_job(call: Call) -> Response:
     """Register a kill order, which this server carries out immediately."""
     job = job_of(call)
@@ -127,7 +127,7 @@ def _old_order(order: Row) -> Row:
     return {name: value for name, value in order.items() if not name.startswith("content_")}
 
 
-@route("GET", "/v1/content/{guid}/jobs/{key}/log")
+@route("GET", "/v1/content/{guid}/jobs/{key}/log", since=(2022, 10, 0))
 def get_job_log(call: Call) -> Response:
     """Return the log, or its last `maxLogLines` lines."""
     entries = job_of(call, poll=True).entries()
@@ -135,21 +135,21 @@ def get_job_log(call: Call) -> Response:
     return ok({"entries": entries[-most:] if most else entries})
 
 
-@route("GET", "/v1/content/{guid}/jobs/{key}/tail")
+@route("GET", "/v1/content/{guid}/jobs/{key}/tail", since=(2022, 10, 0))
 def tail_job_log(call: Call) -> Response:
     """Return the last log entry."""
     entries = job_of(call, poll=True).entries()
     return ok(entries[-1] if entries else {"source": "stdout", "timestamp": None, "data": ""})
 
 
-@route("GET", "/v1/content/{guid}/jobs/{key}/error")
+@route("GET", "/v1/content/{guid}/jobs/{key}/error", since=(2022, 10, 0))
 def get_job_error(call: Call) -> Response:
     """Return the job's error, if there is one."""
     found = job_of(call).logged_error
     return empty() if found is None else ok(found)
 
 
-@route("GET", "/v1/content/{guid}/jobs/{key}/download")
+@route("GET", "/v1/content/{guid}/jobs/{key}/download", since=(2022, 10, 0))
 def download_job_log(call: Call) -> Response:
     """Return the log as a text file."""
     job = job_of(call, poll=True)

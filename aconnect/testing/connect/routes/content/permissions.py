@@ -39,13 +39,13 @@ async def _asked(call: Call, content: Row) -> tuple[str, str]:
     return guid, role
 
 
-@route("GET", "/v1/content/{guid}/permissions")
+@route("GET", "/v1/content/{guid}/permissions", since=(1, 8, 6))
 def list_permissions(call: Call) -> Response:
     """List all entries, not paged."""
     return ok(list(_entries(call).values()))
 
 
-@route("POST", "/v1/content/{guid}/permissions")
+@route("POST", "/v1/content/{guid}/permissions", since=(1, 8, 6))
 async def add_permission(call: Call) -> Response:
     """Add an entry, or change the existing one; before 2025.11, a second one was refused."""
     content = content_of(call, edit=True)
@@ -59,13 +59,13 @@ async def add_permission(call: Call) -> Response:
     return ok(row, 200 if exists else created)
 
 
-@route("GET", "/v1/content/{guid}/permissions/{id}")
+@route("GET", "/v1/content/{guid}/permissions/{id}", since=(1, 8, 6))
 def get_permission(call: Call) -> Response:
     """Get one entry."""
     return ok(existing(_entries(call), call.args["id"], "The permission"))
 
 
-@route("PUT", "/v1/content/{guid}/permissions/{id}")
+@route("PUT", "/v1/content/{guid}/permissions/{id}", since=(1, 8, 6))
 async def update_permission(call: Call) -> Response:
     """Change the role of an entry, whose user or group cannot be changed."""
     row = existing(_entries(call), call.args["id"], "The permission")
@@ -76,7 +76,7 @@ async def update_permission(call: Call) -> Response:
     return ok(row)
 
 
-@route("DELETE", "/v1/content/{guid}/permissions/{id}")
+@route("DELETE", "/v1/content/{guid}/permissions/{id}", since=(1, 8, 6))
 def delete_permission(call: Call) -> Response:
     """Delete an entry."""
     number = call.args["id"]

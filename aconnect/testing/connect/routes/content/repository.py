@@ -27,14 +27,14 @@ def new_repository(repository: str, time: datetime, **more: Any) -> Row:
     }
 
 
-@route("GET", "/v1/content/{guid}/repository")
+@route("GET", "/v1/content/{guid}/repository", since=(2022, 12, 0))
 def get_repository(call: Call) -> Response:
     """Return the repository, if there is one."""
     guid = content_of(call, edit=True)["guid"]
     return ok(existing(call.state.repositories, guid, "The Git repository of this content item"))
 
 
-@route("PUT", "/v1/content/{guid}/repository", role="publisher")
+@route("PUT", "/v1/content/{guid}/repository", role="publisher", since=(2022, 12, 0))
 async def put_repository(call: Call) -> Response:
     """Set or replace the repository of content without uploaded bundles."""
     content = content_of(call, edit=True)
@@ -48,7 +48,7 @@ async def put_repository(call: Call) -> Response:
     return ok(row)
 
 
-@route("PATCH", "/v1/content/{guid}/repository", role="publisher")
+@route("PATCH", "/v1/content/{guid}/repository", role="publisher", since=(2022, 12, 0))
 async def update_repository(call: Call) -> Response:
     """Change the repository; it is reported as fetched immediately."""
     row = call.state.repositories.get(content_of(call, edit=True)["guid"])
@@ -60,7 +60,7 @@ async def update_repository(call: Call) -> Response:
     return ok(row)
 
 
-@route("DELETE", "/v1/content/{guid}/repository", role="publisher")
+@route("DELETE", "/v1/content/{guid}/repository", role="publisher", since=(2022, 12, 0))
 def delete_repository(call: Call) -> Response:
     """Remove the repository, and keep deployed bundles."""
     guid = content_of(call, edit=True)["guid"]

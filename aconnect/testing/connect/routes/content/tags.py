@@ -7,13 +7,13 @@ from aconnect.testing.connect.routes.tags import ancestors, descendants
 from aconnect.testing.wire import Response, Row, ok
 
 
-@route("GET", "/v1/content/{guid}/tags")
+@route("GET", "/v1/content/{guid}/tags", since=(1, 8, 6))
 def list_content_tags(call: Call) -> Response:
     """List the tags of a content item."""
     return ok(_tags_of(call, content_of(call)["guid"]))
 
 
-@route("POST", "/v1/content/{guid}/tags")
+@route("POST", "/v1/content/{guid}/tags", since=(1, 8, 6))
 async def add_tag(call: Call) -> Response:
     """Add a tag and its ancestors, except their category, to a content item."""
     guid = content_of(call, edit=True)["guid"]
@@ -26,7 +26,7 @@ async def add_tag(call: Call) -> Response:
     return ok(_tags_of(call, guid))
 
 
-@route("DELETE", "/v1/content/{guid}/tags/{id}")
+@route("DELETE", "/v1/content/{guid}/tags/{id}", since=(1, 8, 6))
 def remove_tag(call: Call) -> Response:
     """Remove a tag and its descendants from a content item."""
     guid = content_of(call, edit=True)["guid"]

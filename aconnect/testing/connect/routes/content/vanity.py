@@ -36,13 +36,13 @@ _RESERVED = frozenset(
 """Reserved first segments of a path, as listed in the vendor's reference."""
 
 
-@route("GET", "/v1/content/{guid}/vanity")
+@route("GET", "/v1/content/{guid}/vanity", since=(1, 8, 6))
 def get_vanity(call: Call) -> Response:
     """Return the vanity URL of a content item."""
     return ok(existing(call.state.vanities, content_of(call)["guid"], "The vanity URL"))
 
 
-@route("PUT", "/v1/content/{guid}/vanity", role="publisher")
+@route("PUT", "/v1/content/{guid}/vanity", role="publisher", since=(1, 8, 6))
 async def set_vanity(call: Call) -> Response:
     """Set the path of a content item; with `force`, take it from other content."""
     guid = content_of(call, edit=True)["guid"]
@@ -63,7 +63,7 @@ async def set_vanity(call: Call) -> Response:
     return ok(vanities[guid])
 
 
-@route("DELETE", "/v1/content/{guid}/vanity", role="publisher")
+@route("DELETE", "/v1/content/{guid}/vanity", role="publisher", since=(1, 8, 6))
 def delete_vanity(call: Call) -> Response:
     """Remove the path of a content item."""
     guid = content_of(call, edit=True)["guid"]
