@@ -12,7 +12,7 @@ import click
 from msgspec import Struct
 
 from aconnect.cli.options import echo_warnings, read_secret
-from aconnect.cli.output import echo_error, hide_credentials
+from aconnect.cli.output import echo_error, hide_credentials, note_key
 
 if TYPE_CHECKING:
     import ssl
@@ -134,7 +134,15 @@ def with_client(command: Callable[..., T]) -> Callable[..., T]:
 
 def client_of(settings: Settings, service: str = "connect") -> BaseClient:
     """Create the client of a service that the options describe."""
-    return create_client(service, _arguments(settings, service))
+    profile = _profile(settings, service)
+    if settings.api_key_file is not None:
+        note_key(f"The key was read from {getattr(settings.api_key_file, 'name', '<stdin>')}.")
+    elif profile is not None:
+        note_key(
+            f"The key is that of profile {profile.name!r}, {profile.where}; replace it with: "
+            f"aconnect login {profile.name} --server {profile.server}"
+        )
+    return create_client(service, _arguments(settings, service, profile))
 
 
 def create_client(service: str, arguments: dict[str, Any]) -> BaseClient:
@@ -147,10 +155,9 @@ def create_client(service: str, arguments: dict[str, Any]) -> BaseClient:
     return client
 
 
-def _arguments(settings: Settings, service: str) -> dict[str, Any]:
+def _arguments(settings: Settings, service: str, profile: Profile | None) -> dict[str, Any]:
     """Return the arguments of the client."""
     kind = SERVICES[service]
-    profile = _profile(settings, service)
     key = None if settings.api_key_file is None else read_key(settings.api_key_file)
     if profile is None:
         _check_settings(settings, kind)

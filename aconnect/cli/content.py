@@ -81,7 +81,9 @@ async def list_content(
 async def search(
     client: Client, query: str, sort: str | None, order: str | None
 ) -> AsyncGenerator[ContentItem, None]:
-    """Search content in the server's query language; since Connect 2024.04.
+    """Search content in the server's query language.
+
+    Since Connect 2024.04.
 
     \b
     aconnect content search 'sales owner:ana type:shiny'
@@ -123,7 +125,7 @@ async def get(client: Client, item: str) -> ContentItem:
 @action(content, "update", operation="connect:content.update")
 @ITEM
 async def update(client: Client, item: str, **fields: Any) -> None:
-    """Change fields of content; those that are not given keep their values."""
+    """Change fields of content; the others keep their values."""
     if not fields:
         raise click.UsageError("nothing to change; pass a field, such as --title TEXT")
     found = await find_content(client, item)
@@ -187,9 +189,9 @@ async def open_content(client: Client, item: str, dashboard: bool, print_only: b
 )
 @click.option("--unset", multiple=True, metavar="NAME", help="Delete a variable; can be repeated.")
 async def env(client: Client, item: str, set_: tuple[str, ...], unset: tuple[str, ...]) -> None:
-    """List the names of the environment variables of content, or change them.
+    """List the environment variables of content, or change them.
 
-    The server never returns their values.
+    Only their names: the server never returns values.
     """
     found = await find_content(client, item)
     changes: dict[str, str | None] = dict.fromkeys(unset)
@@ -240,7 +242,10 @@ async def permissions(
     remove: tuple[str, ...],
     remove_group: tuple[str, ...],
 ) -> AsyncGenerator[Any, None]:
-    """List who has a role for content, after the changes that the options describe."""
+    """List who has a role for content, or change it.
+
+    The list is that after the changes.
+    """
     from aconnect.cli.rows import permission_rows
 
     found = await find_content(client, item)
@@ -272,9 +277,9 @@ async def permissions(
 async def tags(
     client: Client, item: str, add: tuple[str, ...], remove: tuple[str, ...]
 ) -> AsyncGenerator[Any, None]:
-    """List the tags of content, after the changes that the options describe.
+    """List the tags of content, or change them.
 
-    TAG is a name, or a path such as Department/Finance.
+    The list is that after the changes. TAG is a name, or a path such as Department/Finance.
     """
     found = await find_content(client, item)
     for text in add:

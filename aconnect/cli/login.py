@@ -73,7 +73,7 @@ def login(
 @click.command(cls=Command)
 @click.argument("name", default="default")
 def logout(name: str) -> None:
-    """Remove the profile NAME, and the key that `aconnect login` saved for it.
+    """Remove the profile NAME and its saved key.
 
     A key in a file of your own or in a variable is kept, and all keys stay valid on the server.
     """

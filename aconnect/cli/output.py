@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aconnect._client.paged import Paged
 
 _CLIENT: Final = f"{__name__}.client"
+_KEY: Final = f"{__name__}.key"
 
 
 def prepare_streams() -> None:
@@ -33,6 +34,18 @@ def prepare_streams() -> None:
 def hide_credentials(client: BaseClient) -> None:
     """Remove the credentials of a client from everything that this command prints from now on."""
     click.get_current_context().meta[_CLIENT] = client
+
+
+def note_key(text: str) -> None:
+    """Remember where the key came from, in case that the server refuses it."""
+    click.get_current_context().meta[_KEY] = text
+
+
+def key_notes() -> tuple[str, ...]:
+    """Return where the key came from, if it is neither an argument nor a variable."""
+    context = click.get_current_context(silent=True)
+    text = None if context is None else context.meta.get(_KEY)
+    return () if text is None else (text,)
 
 
 def redacted(text: str) -> str:

@@ -75,7 +75,7 @@ class Profile(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             return "in the keyring"
         if self.api_key_file is not None:
             return f"in {config_path().parent / self.api_key_file}"
-        return f"read from {self.api_key_env}"
+        return f"read from {self.api_key_env or 'CONNECT_API_KEY'}"
 
     def _stored(self) -> str:
         keyring = _keyring()

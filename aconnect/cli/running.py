@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 import click
 
-from aconnect.cli.output import echo_error, printable
+from aconnect.cli.output import echo_error, key_notes, printable
 
 if TYPE_CHECKING:
     from aconnect import Event
@@ -123,7 +123,13 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     import asyncio
 
     from aconnect.concurrency import run as run_main
-    from aconnect.errors import AconnectError, InvalidArgumentError, ResumeError, TaskFailedError
+    from aconnect.errors import (
+        AconnectError,
+        AuthenticationError,
+        InvalidArgumentError,
+        ResumeError,
+        TaskFailedError,
+    )
 
     async def main() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -142,7 +148,8 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         # The commands that follow a task print its output.
         message = error.summary if isinstance(error, TaskFailedError) else str(error)
         text = f"{message} (tried {attempts} times)" if attempts > 1 else message
-        raise Failure(text, hints=_notes(error)) from error
+        hints = key_notes() if isinstance(error, AuthenticationError) else ()
+        raise Failure(text, hints=(*_notes(error), *hints)) from error
     except KeyboardInterrupt as error:
         raise Stopped("Stopped.") from error
     except asyncio.CancelledError as error:

@@ -194,6 +194,20 @@ async def test_an_unwritable_configuration(shell, config):
     assert "cannot write" in result.stderr
 
 
+async def test_where_a_refused_key_is(shell, config, tmp_path):
+    """If the server refuses a key, the message says where it came from."""
+    url, _ = alone(shell)
+    path = tmp_path / "wrong.key"
+    path.write_text("wrong-key-01234")
+    config.parent.mkdir()
+    config.write_text(f'[profiles.p]\nserver = "{url}"\napi_key_file = "{path}"\n')
+    named = await shell("whoami", "--profile", "p")
+    assert f"aconnect login p --server {url}" in named.stderr
+    given = await shell("whoami", "--server", url, "--api-key-file", str(path))
+    assert f"The key was read from {path}" in given.stderr
+    assert "01234" not in named.stderr + given.stderr
+
+
 @pytest.mark.parametrize("name", ["a b", "../x", "", "a.b"])
 async def test_names_of_profiles(shell, name):
     """The name of a profile is the name of a key file, so it has no path in it."""
