@@ -165,8 +165,12 @@ def operation_command(operation: Operation) -> click.Command:
         params=parameters,
         help=f"{description(public_function_of(operation))}\n\n{'; '.join(request)}",
         # Options may also be written with underscores, as in Python.
-        context_settings={"token_normalize_func": lambda name: name.replace("_", "-")},
+        context_settings={"token_normalize_func": _with_hyphens},
     )
+
+
+def _with_hyphens(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _service(context: click.Context) -> str:

@@ -156,8 +156,9 @@ class ValueOption(click.Option):
         required = default is parameter.empty
         notes = [help or "", value.notes]
         if not required and default not in (None, msgspec.UNSET):
-            shown = default if isinstance(default, tuple) else (default,)
-            notes.append(f"Default: {', '.join(map(str, cast('Iterable[object]', shown)))}.")
+            is_tuple = isinstance(default, tuple)
+            values = cast("tuple[object, ...]", default if is_tuple else (default,))
+            notes.append(f"Default: {', '.join(map(str, values))}.")
         super().__init__(
             [name, f"--{name.strip('_').replace('_', '-')}"],
             type=value,
@@ -174,7 +175,8 @@ class ValueOption(click.Option):
             return values
         if len(values) == 1 and (values[0] is _NULL or self.value.is_single):
             return values[0]
-        return [item for one in values for item in (one if isinstance(one, list) else [one])]
+        parts: list[list[Any]] = [one if isinstance(one, list) else [one] for one in values]
+        return [item for part in parts for item in part]
 
 
 class NullOption(click.Option):

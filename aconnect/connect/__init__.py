@@ -86,6 +86,7 @@ from aconnect.connect.content.permissions import (
 from aconnect.connect.content.query import (
     ContentTerms as ContentTerms,
     Order as Order,
+    OwnerName as OwnerName,
     content_query as content_query,
 )
 from aconnect.connect.content.repository import (

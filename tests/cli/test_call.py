@@ -251,9 +251,7 @@ async def test_roles_by_user() -> None:
         start = ["--service", "cloudendure", "call", "users.assign_roles", "--roles"]
         for roles, code in [({user: ["USER"]}, 0), ({user: 5}, 2), ([user], 2)]:
             arguments = [*start, json.dumps(roles)]
-            result = await asyncio.to_thread(
-                lambda arguments=arguments: CliRunner().invoke(app, arguments, env=settings)
-            )
+            result = await asyncio.to_thread(CliRunner(env=settings).invoke, app, arguments)
             assert result.exit_code == code, result.output
 
 
