@@ -42,14 +42,16 @@ def run_with(client: Client, work: Callable[[], Awaitable[T]]) -> T:
 class _OverOperation(Command):
     """A command with an option for each argument of an operation that is not in its path."""
 
-    operation: str = ""
+    def __init__(self, *args: Any, operation: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._operation = operation
 
     @functools.cached_property
     def options(self) -> list[click.Parameter]:
         """The options; the operation is imported late."""
         from aconnect.cli.parameters import operation_parameters
 
-        parameters = operation_parameters(_operation(self.operation))
+        parameters = operation_parameters(operation_of(self._operation))
         return [one for one in parameters if isinstance(one, click.Option)]
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
@@ -63,12 +65,13 @@ class _OverOperation(Command):
         from aconnect.cli.parameters import bind
 
         names = {one.name for one in self.options}
-        _, given = bind(_operation(self.operation), {k: ctx.params[k] for k in names if k})
+        _, given = bind(operation_of(self._operation), {k: ctx.params[k] for k in names if k})
         ctx.params = {k: v for k, v in ctx.params.items() if k not in names} | given
         return super().invoke(ctx)
 
 
-def _operation(key: str) -> Operation:
+def operation_of(key: str) -> Operation:
+    """Return an operation by its key in the registry, such as `connect:content.update`."""
     import_module(f"aconnect.{key.partition(':')[0]}")
     from aconnect._client.operation import REGISTRY
 
@@ -91,9 +94,7 @@ def action(
 
         if operation is None:
             return group.command(name, cls=Command)(with_client(command))
-        declared = group.command(name, cls=_OverOperation)(with_client(command))
-        declared.operation = operation
-        return declared
+        return group.command(name, cls=_OverOperation, operation=operation)(with_client(command))
 
     return declare
 

@@ -254,8 +254,13 @@ async def test_tags(shell):
 
 async def test_open(server, shell, item, monkeypatch):
     """The address is opened and printed; what is not a web address is never opened."""
-    opened = []
-    monkeypatch.setattr("click.launch", lambda address: opened.append(address) or 0)
+    opened: list[str] = []
+
+    def launch(address: str) -> int:
+        opened.append(address)
+        return 0
+
+    monkeypatch.setattr("click.launch", launch)
     result = await shell("content", "open", item["name"])
     assert opened == [result.stdout.strip()] == [f"{server.url}/content/{item['guid']}/"]
     await shell("content", "open", item["name"], "--dashboard", "--print")

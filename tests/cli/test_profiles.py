@@ -30,7 +30,7 @@ def config(shell, tmp_path):
 class MemoryKeyring(keyring.backend.KeyringBackend):
     """A keyring in memory."""
 
-    priority = 1  # type: ignore[assignment]
+    priority = 1
 
     def __init__(self):
         super().__init__()
@@ -260,7 +260,7 @@ async def test_proxies(server, shell, config, way):
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    arguments = ()
+    arguments: tuple[str, ...] = ()
     if way == "option":
         arguments = ("--proxy", address)
     elif way == "environment":
