@@ -7,6 +7,7 @@ how it is declared: a `listing` is many objects, a `record` is one, and an `acti
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -184,10 +185,16 @@ def _json_option(fields: Fields) -> Callable[[F], F]:
     )
 
 
+def ask(question: str, option: str, **options: Any) -> str:
+    """Ask for a value; where nobody can answer, refuse and name the option."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} is missing; pass {option}")
+    text: str = click.prompt(question, err=True, **options)
+    return text
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before something that cannot be undone; refuse where nobody can answer."""
-    import sys
-
     if yes:
         return
     if not sys.stdin.isatty():

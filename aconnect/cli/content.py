@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from aconnect.cli.commands import action, confirm, listing, record
+from aconnect.cli.commands import action, ask, confirm, listing, record
 from aconnect.cli.lookup import find_content, find_group, find_job, find_tag, find_user
 from aconnect.cli.output import echo, echo_error
 from aconnect.cli.running import Failure
@@ -210,8 +210,7 @@ def _read_value(name: str) -> str:
     import sys
 
     if sys.stdin.isatty():
-        value: str = click.prompt(name, hide_input=True, err=True)
-        return value
+        return ask(name, f"--set {name}=VALUE", hide_input=True)
     return sys.stdin.read().removesuffix("\n")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from aconnect.cli.commands import run_with
+from aconnect.cli.commands import ask, run_with
 from aconnect.cli.connection import (
     Settings,
     connection_arguments,
@@ -55,7 +55,8 @@ def login(
     """  # noqa: D301  click's mark for lines that are not wrapped
     from aconnect.cli import profiles
 
-    server: str = settings.server or click.prompt("Server", err=True)
+    default_server = os.environ.get("CONNECT_SERVER") or None
+    server = settings.server or ask("Server", "--server URL", default=default_server)
     key, profile = _key(settings, name, server, api_key_env, store)
     arguments = {"url": server, "api_key": key, **connection_arguments(settings, None)}
     client = cast("Client", create_client("connect", arguments))
@@ -109,7 +110,8 @@ def _key(
     elif file is not None:
         key = read_key(file)
     else:
-        key = read_secret(click.prompt("API key", hide_input=True, err=True).encode(), "the prompt")
+        typed = ask("API key", "--api-key-file FILE, or - for standard input", hide_input=True)
+        key = read_secret(typed.encode(), "the prompt")
     is_typed = variable is None and not is_kept
     in_keyring = is_typed and (store == "keyring" or (store is None and profiles.has_keyring()))
     in_file = profiles.own_key_file(name) if is_typed and not in_keyring else None

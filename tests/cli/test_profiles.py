@@ -107,6 +107,16 @@ async def test_a_key_that_is_refused(shell, config, memory):
     assert memory.passwords == {}
 
 
+@pytest.mark.parametrize("missing", ["--server", "--api-key-file"])
+async def test_nobody_to_ask(shell, config, missing):
+    """Where nobody can type, a login names the option to pass."""
+    alone(shell)
+    given = () if missing == "--server" else ("--server", "https://connect.example.com")
+    result = await shell("login", *given)
+    assert (result.exit_code, missing in result.stderr) == (2, True)
+    assert not config.exists()
+
+
 async def test_what_is_in_the_file_stays(shell, config):
     """A new profile changes neither the comments nor the other profiles of the configuration."""
     url, key = alone(shell)
