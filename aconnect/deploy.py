@@ -195,7 +195,7 @@ def _pack(directory: Path, archive: Path, most: int, stopped: threading.Event) -
                     if left < 0:
                         raise InvalidArgumentError(
                             f"the files of {directory} have more than {most:,} bytes; remove some "
-                            "from its manifest, or raise max_size"
+                            "from its manifest, or raise max_size="
                         )
                     entry = tarfile.TarInfo(name)
                     entry.size = status.st_size

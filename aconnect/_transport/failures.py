@@ -103,10 +103,9 @@ def too_slow(call: str, request: Request, *, began: bool) -> ReadTimeoutError:
         part = "the server to read the upload, or for a response"
     else:
         part = "a response"
-    return ReadTimeoutError(
-        f"{call}: waited too long for {part}; if the server needs that long, raise "
-        "timeout=Timeout(read=...)"
-    )
+    error = ReadTimeoutError(f"{call}: waited too long for {part}")
+    error.hint = "if the server needs that long, raise timeout= (Timeout.read)"
+    return error
 
 
 def _not_connected(
@@ -138,11 +137,14 @@ def _not_connected(
             f"({proxy.source}), and that it is running{plain}"
         )
     if isinstance(error, aiohttp.ClientSSLError):
-        return CertificateError(
-            f"{call}: could not establish a secure connection{through} ({reason}); for a private "
-            "certificate authority, set SSL_CERT_FILE to the file with its certificate, or pass "
-            "ssl="
+        untrusted = CertificateError(
+            f"{call}: could not establish a secure connection{through} ({reason})"
         )
+        untrusted.hint = (
+            "for a private certificate authority, set SSL_CERT_FILE to the file with its "
+            "certificate, or pass ssl="
+        )
+        return untrusted
     return ConnectionFailedError(
         f"{call}: could not connect{through} ({reason}); check {address}, and that the server is "
         "running"

@@ -208,10 +208,7 @@ class Session:
                 pieces.append(piece)
                 size += len(piece)
                 if size > most:
-                    raise BodyTooLargeError(
-                        f"{self._title(request)} returned more than {most} bytes; stream the "
-                        "response, or raise max_body if you expect that much"
-                    )
+                    raise self._too_large(request, most)
             if content.at_eof():
                 decoder.finish()
                 return b"".join(pieces)
@@ -398,6 +395,12 @@ class Session:
             f"{came} and redirects to {origin or 'no valid address'}; not followed, because "
             "credentials never go to another origin. If that is your server, use its address"
         )
+
+    def _too_large(self, request: Request, most: int) -> BodyTooLargeError:
+        error = BodyTooLargeError(f"{self._title(request)} returned more than {most} bytes")
+        error.limit = most
+        error.hint = "stream the response, or raise max_body= if you expect that much"
+        return error
 
     def _title(self, request: Request) -> str:
         return f"{request.method} {self.api_root}{request.path}"

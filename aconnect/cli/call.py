@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 from aconnect.cli.options import decode_text
 from aconnect.cli.output import echo, echo_bytes, echo_json, echo_rows, hide_credentials
-from aconnect.cli.running import Command, report_retries, run
+from aconnect.cli.running import Command, accept_options, report_retries, run
 
 if TYPE_CHECKING:
     from aconnect._client.client import BaseClient
@@ -70,6 +70,7 @@ def call(
             f"{service} has no operation {name!r}; aconnect call --list shows them"
         )
     operation = operations[name]
+    accept_options((*operation.signature.arguments, *(operation.signature.fields or ())))
     scope, kwargs = _bind(operation, arguments)
     client: BaseClient = import_module(f"aconnect.{service}").Client()
     hide_credentials(client)

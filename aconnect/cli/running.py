@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
@@ -22,9 +22,35 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ARGUMENT: Final = re.compile(r"(?<!\S)([a-z_]+)=(True)?(?=[\s,;.)]|$)")
-_OPTIONS: Final = {"overwrite": "restart", "api_key": "api-key-file", "url": "server"}
+_ARGUMENT: Final = re.compile(r"(?<!\S)(\(?)([a-z_]+)=(True)?(?=[\s,;.)]|$)")
+# Fields of the library's settings, which no command has.
+_SETTING: Final = re.compile(r" \((Limits|RetryPolicy|Timeout)\.\w+\)")
+_OPTIONS: Final = {
+    "overwrite": "restart",
+    "api_key": "api-key-file",
+    "url": "server",
+    "ssl": "cacert",
+    "insecure_tls": "insecure",
+}
 """Options that have another name than the argument of the library."""
+_ADVICE: Final = {
+    "max_body": "the command line accepts no more; use Client.download in a program",
+    "proxy": "set HTTPS_PROXY",
+    "ssl": "for a private certificate authority, set SSL_CERT_FILE to its certificate",
+    "timeout": "the server may be overloaded; try again later",
+}
+"""What to do if a command has no option for an argument."""
+_NAMES: Final = f"{__name__}.names"
+
+
+def accept_options(names: Iterable[str]) -> None:
+    """Declare that the command also accepts these arguments of the library as options."""
+    click.get_current_context().meta[_NAMES] = frozenset(map(_option, names))
+
+
+def _option(argument: str) -> str:
+    name = _OPTIONS.get(argument, argument).strip("_").replace("_", "-")
+    return f"--{name}"
 
 
 class Failure(click.ClickException):
@@ -69,10 +95,14 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except InvalidArgumentError as error:
-            lines = (self.with_options(str(error)), *_notes(error))
+            lines = (self._explained(str(error), error), *_notes(error))
             raise click.UsageError(printable("\n".join(lines)), ctx) from error
         except ResumeError as error:
-            raise Failure(self.with_options(str(error)), hints=_notes(error)) from error
+            raise Failure(self._explained(str(error), error), hints=_notes(error)) from error
+        except Failure as failure:
+            failure.message = self._explained(failure.message, failure.__cause__)
+            failure.hints = tuple(map(self.with_options, failure.hints))
+            raise
         except BrokenPipeError:
             raise  # click ends quietly when the reader of a pipe has gone
         except OSError as error:
@@ -80,13 +110,30 @@ class Command(click.Command):
 
     def with_options(self, message: str) -> str:
         """Replace the names of arguments in a message by the options of this command."""
-        options = {option for param in self.params for option in param.opts}
+        flags = {name: param for param in self.params for name in param.opts}
+        context = click.get_current_context(silent=True)
+        values = context.meta.get(_NAMES, ()) if context is not None else ()
 
         def option(match: re.Match[str]) -> str:
-            name = f"--{_OPTIONS.get(match[1], match[1]).strip('_').replace('_', '-')}"
-            return name if name in options else match[0]
+            name = _option(match[2])
+            if name in flags:
+                return f"{match[1]}{name}"
+            if name in values:
+                return f"{match[1]}{name}{' true' if match[3] else ''}"
+            return match[0]
 
         return _ARGUMENT.sub(option, message)
+
+    def _explained(self, message: str, error: BaseException | None) -> str:
+        """Return the message of an error with advice that can be followed on a command line."""
+        hint = printable(getattr(error, "hint", ""))
+        if hint:
+            advice = self.with_options(hint)
+            missing = _ARGUMENT.search(advice)
+            if missing is not None:
+                advice = _ADVICE.get(missing[2], "")
+            message = message.replace(f"; {hint}", f"; {advice}" if advice else "")
+        return _SETTING.sub("", self.with_options(message))
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
