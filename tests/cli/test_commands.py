@@ -283,6 +283,16 @@ async def test_deploy(server, shell, site):
     assert again.stdout == result.stdout
 
 
+async def test_deploy_a_large_directory(shell, site):
+    """The advice for a directory that is too large is an option, and the option works."""
+    refused = await shell("deploy", site, "--name", "my-site", "--max-size", "10")
+    assert refused.exit_code == 2
+    assert "more than 10 bytes" in refused.stderr
+    assert "or raise --max-size" in refused.stderr
+    done = await shell("deploy", site, "--name", "my-site", "--max-size", "10000")
+    assert done.exit_code == 0
+
+
 async def test_deploy_fails(server, shell, site):
     """A failed build exits with 1; after a failed upload, the new content is named."""
     server.script(faults.error(400, 104), on="POST /v1/content/*/bundles")

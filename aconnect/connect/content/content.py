@@ -329,7 +329,7 @@ class _ContentFields(TypedDict, total=False):
 
 
 class ContentCreateParams(_ContentFields, total=False):
-    """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9_-]`, unique for its owner."""
+    """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9._-]`, unique for its owner."""
 
     name: Required[str]
 
