@@ -6,6 +6,7 @@
     ├── InvalidArgumentError          an argument cannot be sent (also a ValueError)
     ├── ClientClosedError             the client was closed (also a RuntimeError)
     ├── EventLoopError                the client belongs to another event loop (also a RuntimeError)
+    ├── MissingExtraError             an optional dependency is missing (also an ImportError)
     ├── ApiError                      the server returned an error
     │   ├── BadRequestError           400
     │   ├── AuthenticationError       401
@@ -65,6 +66,7 @@ __all__ = [
     "FileError",
     "InvalidArgumentError",
     "MethodNotAllowedError",
+    "MissingExtraError",
     "NotFoundError",
     "OutageError",
     "PageLoopError",
@@ -146,6 +148,10 @@ class ClientClosedError(AconnectError, RuntimeError):
 
 class EventLoopError(AconnectError, RuntimeError):
     """The client was used in another event loop before; create a client in each."""
+
+
+class MissingExtraError(AconnectError, ImportError):
+    """An optional dependency is not installed; the message has the command that installs it."""
 
 
 class ApiError(AconnectError):

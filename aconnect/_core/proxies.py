@@ -46,7 +46,7 @@ def parse_proxy(address: str, source: str) -> Proxy:
         text = f"http://{text}"
     scheme, _, rest = text.partition("://")
     credentials, at, host = rest.rpartition("@")
-    reason = ""
+    url = reason = ""
     if scheme.lower() not in _PORTS:
         reason = f"{scheme}:// is not supported"
     elif has_controls(text):

@@ -19,6 +19,7 @@ from aconnect.cli.output import echo_error, printable
 if TYPE_CHECKING:
     from aconnect import Event
     from aconnect._client.client import BaseClient
+    from aconnect.errors import AconnectError
 
 T = TypeVar("T")
 
@@ -95,14 +96,10 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except InvalidArgumentError as error:
-            lines = (self._explained(str(error), error), *_notes(error))
+            lines = (self.explained(str(error), error), *_notes(error))
             raise click.UsageError(printable("\n".join(lines)), ctx) from error
         except ResumeError as error:
-            raise Failure(self._explained(str(error), error), hints=_notes(error)) from error
-        except Failure as failure:
-            failure.message = self._explained(failure.message, failure.__cause__)
-            failure.hints = tuple(map(self.with_options, failure.hints))
-            raise
+            raise Failure(self.explained(str(error), error), hints=_notes(error)) from error
         except BrokenPipeError:
             raise  # click ends quietly when the reader of a pipe has gone
         except OSError as error:
@@ -124,9 +121,9 @@ class Command(click.Command):
 
         return _ARGUMENT.sub(option, message)
 
-    def _explained(self, message: str, error: BaseException | None) -> str:
+    def explained(self, message: str, error: AconnectError) -> str:
         """Return the message of an error with advice that can be followed on a command line."""
-        hint = printable(getattr(error, "hint", ""))
+        hint = error.hint
         if hint:
             advice = self.with_options(hint)
             missing = _ARGUMENT.search(advice)
@@ -161,6 +158,9 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         attempts = len(error.attempts) + 1
         error.attempts = ()  # reported already, one by one
         text = f"{error} (tried {attempts} times)" if attempts > 1 else str(error)
+        command = click.get_current_context().command
+        if isinstance(command, Command):
+            text = command.explained(text, error)
         raise Failure(text, hints=_notes(error)) from error
     except KeyboardInterrupt as error:
         raise Stopped("Stopped.") from error
@@ -171,7 +171,9 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 def _notes(error: BaseException) -> tuple[str, ...]:
     """Return the notes of an error, such as what is kept or left on the server."""
-    return tuple(getattr(error, "__notes__", ()))
+    notes: tuple[str, ...] = tuple(getattr(error, "__notes__", ()))
+    command = click.get_current_context().command
+    return tuple(map(command.with_options, notes)) if isinstance(command, Command) else notes
 
 
 def report_retries(client: BaseClient) -> None:
