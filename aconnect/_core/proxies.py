@@ -53,9 +53,10 @@ def parse_proxy(address: str, source: str) -> Proxy:
         reason = "it contains control characters"
     else:
         try:
+            credentials.encode("utf-8", "surrogateescape")
             url = origin_of(f"{scheme.lower()}://{host}")
-        except InvalidArgumentError:
-            reason = "it has no valid host and port"
+        except (InvalidArgumentError, UnicodeError):
+            reason = "its host, port or credentials are invalid"
     if reason:
         raise InvalidArgumentError(
             f"{source} is not the address of an HTTP proxy ({reason}); write it as http://host:port"
