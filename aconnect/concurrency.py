@@ -13,6 +13,7 @@ from collections.abc import (
     Callable,
     Coroutine,
     Iterable,
+    Mapping,
     Sized,
 )
 from contextlib import aclosing
@@ -31,7 +32,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 Y = TypeVar("Y")
 
-__all__ = ["LazySequence", "Outcome", "Progress", "amap", "results", "run"]
+__all__ = ["LazySequence", "Outcome", "Progress", "TaskLike", "amap", "results", "run"]
 
 Progress = Callable[[int, int | None], None]
 """Called with the number of completed items, and the total if known."""
@@ -52,6 +53,10 @@ class Outcome(Struct, Generic[I, T], frozen=True):
     def ok(self) -> bool:
         """Whether there is a value."""
         return self.error is None
+
+    def __repr__(self) -> str:
+        result = f"value={self.value!r}" if self.ok else f"error={self.error!r}"
+        return f"{type(self).__name__}(item={self.item!r}, {result})"
 
 
 @overload
@@ -237,13 +242,27 @@ async def _numbered(
             number += 1
 
 
-class _Followed(Protocol[T_co]):
-    def result(self, timeout: float | None = None) -> Coroutine[Any, Any, T_co]: ...
+class TaskLike(Protocol[T_co]):
+    """What `results` waits for, such as an `aconnect.connect.Task`."""
+
+    @property
+    def id(self) -> str:
+        """The id of the task on the server."""
+        ...
+
+    @property
+    def scope(self) -> Mapping[str, Any]:
+        """The path arguments of the call that started it, such as the `guid` of the content."""
+        ...
+
+    def result(self, timeout: float | None = None) -> Coroutine[Any, Any, T_co]:
+        """Wait for the end and return the result."""
+        ...
 
 
 @overload
 def results(
-    tasks: Iterable[_Followed[T]],
+    tasks: Iterable[TaskLike[T]],
     *,
     timeout: float | None = ...,
     limit: int = ...,
@@ -255,29 +274,29 @@ def results(
 
 @overload
 def results(
-    tasks: Iterable[_Followed[T]],
+    tasks: Iterable[TaskLike[T]],
     *,
     timeout: float | None = ...,
     limit: int = ...,
     ordered: bool = ...,
     errors: Literal["collect"],
     progress: Progress | None = ...,
-) -> LazySequence[Outcome[_Followed[T], T]]: ...
+) -> LazySequence[Outcome[TaskLike[T], T]]: ...
 
 
 def results(
-    tasks: Iterable[_Followed[T]],
+    tasks: Iterable[TaskLike[T]],
     *,
     timeout: float | None = None,
     limit: int = 64,
     ordered: bool = True,
     errors: Literal["raise", "collect"] = "raise",
     progress: Progress | None = None,
-) -> LazySequence[T] | LazySequence[Outcome[_Followed[T], T]]:
+) -> LazySequence[T] | LazySequence[Outcome[TaskLike[T], T]]:
     """Wait for many server tasks at once and return their results, like `amap`.
 
-    `timeout` is for each task, in seconds from its first poll; at most `limit` are followed at
-    once.
+    The item of an `Outcome` is the task. `timeout` is for each task, in seconds from its first
+    poll; at most `limit` are followed at once.
 
     Raises:
         InvalidArgumentError: An argument is invalid; raised at once.
@@ -285,7 +304,7 @@ def results(
     """
     known = list(no_text("tasks", tasks))
 
-    def follow(task: _Followed[T]) -> Coroutine[Any, Any, T]:
+    def follow(task: TaskLike[T]) -> Coroutine[Any, Any, T]:
         return task.result(timeout)
 
     if errors == "raise":

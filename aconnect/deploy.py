@@ -27,6 +27,7 @@ from msgspec import Struct
 from aconnect._client.files import reason
 from aconnect._core import decoding
 from aconnect._core.arguments import is_guid
+from aconnect._core.text import decode_text
 from aconnect.connect import Client, ContentItem, Task
 from aconnect.errors import DecodeError, FileError, InvalidArgumentError
 
@@ -35,11 +36,12 @@ MANIFEST: Final = "manifest.json"
 DEFAULT_MAX_SIZE: Final = 4 << 30
 """The total size of a bundle's files in bytes, before compression."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{3,64}")
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{3,64}")
 
 
 class _Manifest(Struct):
-    files: dict[str, Any]
+    files: dict[str, Any] | list[str]
+    """The files by name, or their names alone, as the R package pins writes them."""
 
 
 @asynccontextmanager
@@ -93,7 +95,8 @@ async def deploy(
     Args:
         client: The client of the server.
         directory: A folder with a `manifest.json`; see `pack`.
-        name: 3 to 64 of `A-Z a-z 0-9 _ -`. Together with `guid`, the content must have this name.
+        name: 3 to 64 of `A-Z a-z 0-9 . _ -`; `.` on newer servers only. Together with `guid`, the
+        content must have this name.
         guid: The guid of existing content.
         title: The title that users see; updated if the content has another.
         max_size: The maximum total size of the files, in bytes.
@@ -130,7 +133,8 @@ def check_name(name: str) -> None:
     """Raise if this cannot be the name of content."""
     if not _NAME.fullmatch(name):
         raise InvalidArgumentError(
-            f"{name!r} cannot be the name of content; it takes 3 to 64 letters, digits, '_' and '-'"
+            f"{name!r} cannot be the name of content; it takes 3 to 64 letters, digits, "
+            "'.', '_' and '-'"
         )
 
 
@@ -191,14 +195,20 @@ def _pack(directory: Path, archive: Path, most: int, stopped: threading.Event) -
             for name, path in files:
                 with path.open("rb") as file:
                     status = os.fstat(file.fileno())
-                    left -= status.st_size
+                    size = status.st_size
+                    if name == MANIFEST and file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+                        # Windows begins UTF-8 with it; in JSON it is not allowed.
+                        size -= len(codecs.BOM_UTF8)
+                    else:
+                        file.seek(0)
+                    left -= size
                     if left < 0:
                         raise InvalidArgumentError(
                             f"the files of {directory} have more than {most:,} bytes; remove some "
-                            "from its manifest, or raise max_size"
+                            "from its manifest, or raise max_size="
                         )
                     entry = tarfile.TarInfo(name)
-                    entry.size = status.st_size
+                    entry.size = size
                     entry.mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
                     tar.addfile(entry, _Stoppable(file, stopped))  # pyright: ignore[reportArgumentType]
 
@@ -219,17 +229,19 @@ class _Stoppable:
 def _listed(directory: Path) -> list[tuple[str, Path]]:
     """List the files to pack, by their names in the archive."""
     try:
-        text = (directory / MANIFEST).read_bytes().removeprefix(codecs.BOM_UTF8)
+        text = decode_text((directory / MANIFEST).read_bytes())
         manifest = msgspec.json.decode(text, type=_Manifest)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise InvalidArgumentError(
             f"{directory} has no {MANIFEST}; a bundle needs one at its top. Write it with "
             "rsconnect (rsconnect write-manifest) or, in R, rsconnect::writeManifest()"
         ) from error
+    except UnicodeError as error:
+        raise InvalidArgumentError(f"{directory / MANIFEST} is not a manifest: {error}") from None
     except decoding.FAILURES as error:
         raise InvalidArgumentError(
             f"{directory / MANIFEST} is not a manifest: {error}; it needs an object `files` whose "
-            "keys are the names of the files"
+            "keys are the names of the files, or an array of the names"
         ) from error
     except (OSError, ValueError) as error:
         raise InvalidArgumentError(

@@ -6,6 +6,7 @@
     ├── InvalidArgumentError          an argument cannot be sent (also a ValueError)
     ├── ClientClosedError             the client was closed (also a RuntimeError)
     ├── EventLoopError                the client belongs to another event loop (also a RuntimeError)
+    ├── MissingExtraError             an optional dependency is missing (also an ImportError)
     ├── ApiError                      the server returned an error
     │   ├── BadRequestError           400
     │   ├── AuthenticationError       401
@@ -65,6 +66,7 @@ __all__ = [
     "FileError",
     "InvalidArgumentError",
     "MethodNotAllowedError",
+    "MissingExtraError",
     "NotFoundError",
     "OutageError",
     "PageLoopError",
@@ -105,15 +107,23 @@ class AconnectError(Exception):
     """
     signing_in: bool = False
     """True if signing in failed, so that the call itself was not carried out."""
+    hint: str = ""
+    """What to do about it, if that is known. It is the end of the text, and names arguments of the
+    library as `name=`."""
 
     def __str__(self) -> str:
-        text = super().__str__()
+        text = self._text()
+        hint = f"; {self.hint}" if self.hint else ""
         if not self.attempts:
-            return text
+            return f"{text}{hint}"
         failures = dict.fromkeys(attempt.failure for attempt in self.attempts)
         before = "; ".join(list(failures)[-3:])
         others = f"; before: {before}" if before not in text else ""
-        return f"{text} (after {self.attempts[-1].number + 1} attempts{others})"
+        return f"{text} (after {self.attempts[-1].number + 1} attempts{others}){hint}"
+
+    def _text(self) -> str:
+        """Return what happened."""
+        return super().__str__()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__)
@@ -138,6 +148,10 @@ class ClientClosedError(AconnectError, RuntimeError):
 
 class EventLoopError(AconnectError, RuntimeError):
     """The client was used in another event loop before; create a client in each."""
+
+
+class MissingExtraError(AconnectError, ImportError):
+    """An optional dependency is not installed; the message has the command that installs it."""
 
 
 class ApiError(AconnectError):
@@ -172,19 +186,17 @@ class ApiError(AconnectError):
         self.url = url
         """The address, without its query."""
         self.hint = hint
-        """What to do about it, if that is known."""
         self.retry_after = retry_after
         """The `Retry-After` header as received."""
         self.retry_after_seconds: float | None = None
         """The wait in seconds that the server asked for with it; None if it did not."""
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         code = f", code {self.code}" if self.code is not None else ""
         if isinstance(self.code, IntEnum) and self.code.name in type(self.code).__members__:
             code += f" ({self.code.name})"
-        hint = f"; {self.hint}" if self.hint else ""
-        message = super().__str__().rstrip(".") or "no message"
-        return f"{self.method} {self.url} returned {self.status}{code}: {message}{hint}"
+        message = super()._text().rstrip(".") or "no message"
+        return f"{self.method} {self.url} returned {self.status}{code}: {message}"
 
 
 class BadRequestError(ApiError):
@@ -277,6 +289,9 @@ class DecodeError(AconnectError):
 
 class BodyTooLargeError(DecodeError):
     """The response is larger than the client accepts, or has too many objects for its size."""
+
+    limit: int | None = None
+    """The largest body that the client accepts, in bytes; None if it is not larger."""
 
 
 class PageLoopError(AconnectError):

@@ -23,6 +23,7 @@ from aconnect._core.events import (
     TaskProgress,
 )
 from aconnect._core.text import one_line
+from aconnect.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
@@ -82,10 +83,18 @@ def trace_calls(tracer: Tracer | None = None) -> Subscriber:
 
     Attempts and retries are events of the span. Names follow the semantic conventions for HTTP
     clients where there are any.
+
+    Raises:
+        MissingExtraError: OpenTelemetry is not installed.
     """
     # Only needed for tracing.
-    from opentelemetry import trace  # noqa: PLC0415
-    from opentelemetry.trace import SpanKind, StatusCode  # noqa: PLC0415
+    try:
+        from opentelemetry import trace  # noqa: PLC0415
+        from opentelemetry.trace import SpanKind, StatusCode  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtraError(
+            "trace_calls() needs OpenTelemetry: install it with pip install 'aconnect[otel]'"
+        ) from error
 
     chosen = tracer or trace.get_tracer("aconnect")
     spans: dict[int, Span] = {}

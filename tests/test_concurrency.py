@@ -673,6 +673,8 @@ class Followed:
     """A task with a result; it records the timeouts it was followed with."""
 
     def __init__(self, number: int, *, late: bool = False) -> None:
+        self.id = str(number)
+        self.scope: dict[str, str] = {}
         self.number = number
         self.late = late
         self.timeouts: list[float | None] = []
@@ -729,6 +731,17 @@ async def test_tasks_of_a_server(
     assert isinstance(outcomes[1].error, errors.PollTimeoutError)
     assert outcomes[1].error.token is not None
     assert clock.monotonic() >= 100
+    guids = [outcome.item.scope["guid"] for outcome in outcomes]
+    assert guids[::2] == [outcome.value.guid for outcome in outcomes if outcome.value is not None]
+    late = outcomes[1]
+    task = f"<ContentTask {late.item.id} guid={guids[1]}>"
+    assert repr(late) == f"Outcome(item={task}, error={late.error!r})"
+
+
+def test_an_outcome_shows_what_there_is() -> None:
+    """The representation of an outcome has the item, and either the value or the error."""
+    assert repr(Outcome(1, value=None)) == "Outcome(item=1, value=None)"
+    assert repr(Outcome("a", error=ValueError("x"))) == "Outcome(item='a', error=ValueError('x'))"
 
 
 async def _main(*arguments: object) -> tuple[str, tuple[object, ...]]:

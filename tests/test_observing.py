@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -94,3 +95,11 @@ async def test_a_server_forges_no_log_record(caplog: pytest.LogCaptureFixture) -
     assert "task t: one two three" in messages
     assert sum("no CRITICAL forged" in message for message in messages) == 3
     assert all(message.isprintable() for message in messages)
+
+
+def test_tracing_without_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without OpenTelemetry, the error has the command that installs it."""
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    with pytest.raises(errors.MissingExtraError, match=r"pip install 'aconnect\[otel\]'") as caught:
+        trace_calls()
+    assert isinstance(caught.value, ImportError)

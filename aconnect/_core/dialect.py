@@ -108,6 +108,11 @@ class Dialect:
         hints = [self.hint(request, error_class, body)]
         if response.status == 404:
             hints += _not_guids(request)
+        if response.status == 407:
+            hints.append(
+                "the proxy requires a user name and password; check those in its address, "
+                "http://user:password@host:port"
+            )
 
         def hide(text: str) -> str:
             return redact(text, secrets)

@@ -46,6 +46,9 @@ _SHOWN_QUERY: Final = frozenset(
 )
 
 
+_USERINFO: Final = re.compile(r"^(\s*[a-z][a-z0-9+.-]*://)?.*@", re.IGNORECASE | re.DOTALL)
+
+
 class Secret:
     """A value that is neither printed, nor logged, nor pickled; `reveal()` returns it."""
 
@@ -119,8 +122,8 @@ def redact_all(value: Any, secrets: Sequence[Secret]) -> Any:
 
 def shown_url(url: str) -> str:
     """Copy an address for a log, without user name and password."""
-    scheme, mark, rest = url.rpartition("//")
-    return f"{scheme}{mark}{HIDDEN}@{rest.rpartition('@')[2]}" if "@" in rest else url
+    # A password may contain what ends a host elsewhere, such as a slash.
+    return _USERINFO.sub(rf"\1{HIDDEN}@", url)
 
 
 def secrets_of(values: Iterable[object]) -> tuple[Secret, ...]:

@@ -6,6 +6,7 @@ Decides which characters are removed. What is secret in a text is decided by `re
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from typing import Final
 
@@ -37,3 +38,18 @@ def one_line(text: str) -> str:
 def excerpt(text: str, redact: Callable[[str], str], most: int = 500) -> str:
     """Return the beginning of a text for a message; redacted first, or half a secret could stay."""
     return one_line(redact(text))[:most]
+
+
+def decode_text(data: bytes) -> str:
+    """Return the text of a file in UTF-8, without the mark with which Windows begins it.
+
+    Raise `UnicodeError`, which quotes nothing of the file, for anything else.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        is_utf16 = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in data[:2]
+        raise UnicodeError(f"it is {'UTF-16' if is_utf16 else 'not UTF-8'} text; save it as UTF-8")
+    return text

@@ -172,7 +172,12 @@ def _scalar(name: str, value: object) -> str:
 
 
 def rfc3339(name: str, value: datetime) -> str:
-    """Format a time as RFC 3339; refuse one without a time zone."""
+    """Format a time as RFC 3339; refuse one without a time zone, and what is no time."""
+    if not isinstance(cast("object", value), datetime):
+        raise InvalidArgumentError(
+            f"{name}={value!r} is not a datetime; write, for example, "
+            "datetime(2026, 1, 31, tzinfo=timezone.utc)"
+        )
     if value.tzinfo is None or value.utcoffset() is None:
         raise InvalidArgumentError(
             f"{name}={value.isoformat()} has no time zone; write, for example, "
@@ -187,10 +192,10 @@ def rfc3339(name: str, value: datetime) -> str:
 
 def timestamp(name: str, value: datetime | str | None) -> datetime | str | None:
     """Check a time given as text or `datetime`; text is sent unchanged, with all its digits."""
-    if isinstance(value, datetime):
-        rfc3339(name, value)
-    elif isinstance(value, str):
+    if isinstance(value, str):
         _check_rfc3339(name, value)
+    elif value is not None and cast("object", value) is not UNSET:
+        rfc3339(name, value)
     return value
 
 

@@ -13,9 +13,10 @@ from typing import Final
 
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
+from yarl import URL
 
 from aconnect._core.message import Request, Upload
-from aconnect._core.redaction import shown_url
+from aconnect._core.proxies import Proxy
 from aconnect.errors import (
     CertificateError,
     ConnectionFailedError,
@@ -24,6 +25,7 @@ from aconnect.errors import (
     DecodeError,
     InvalidArgumentError,
     ReadTimeoutError,
+    TransportError,
 )
 
 FAILURES: Final = (
@@ -53,7 +55,7 @@ def failure(
     call: str,
     request: Request,
     error: BaseException,
-    proxy: str | None,
+    proxy: Proxy | None,
     shown: Callable[[str], str],
     *,
     began: bool,
@@ -65,26 +67,12 @@ def failure(
     """
     reason = shown(_reason(request, error))
     match error:
-        case aiohttp.ConnectionTimeoutError():
-            return ConnectTimeoutError(
-                f"{call}: could not connect in time (Timeout.connect); check the address, and that "
-                "the server is reachable from here"
-            )
-        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
-            return ConnectionFailedError(
-                f"{call}: could not connect through the proxy {shown_url(proxy or '')} ({reason})"
-            )
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return CertificateError(
-                f"{call}: could not establish a secure connection ({reason}); for a private "
-                "certificate authority pass ssl=ssl.create_default_context(cafile=...)"
-            )
-        case aiohttp.ClientConnectorError():
-            through = f" through the proxy {shown_url(proxy)}" if proxy is not None else ""
-            return ConnectionFailedError(
-                f"{call}: could not connect{through} ({error.os_error.strerror or reason}); check "
-                "the address, and that the server is running"
-            )
+        case (
+            aiohttp.ConnectionTimeoutError()
+            | aiohttp.ClientHttpProxyError()
+            | aiohttp.ClientConnectorError()
+        ):
+            return _not_connected(call, error, reason, proxy)
         case asyncio.TimeoutError():
             return too_slow(call, request, began=began)
         case aiohttp.InvalidURL():
@@ -115,9 +103,51 @@ def too_slow(call: str, request: Request, *, began: bool) -> ReadTimeoutError:
         part = "the server to read the upload, or for a response"
     else:
         part = "a response"
-    return ReadTimeoutError(
-        f"{call}: waited too long for {part}; if the server needs that long, raise "
-        "timeout=Timeout(read=...)"
+    error = ReadTimeoutError(f"{call}: waited too long for {part}")
+    error.hint = "if the server needs that long, raise timeout= (Timeout.read)"
+    return error
+
+
+def _not_connected(
+    call: str,
+    error: aiohttp.ConnectionTimeoutError
+    | aiohttp.ClientHttpProxyError
+    | aiohttp.ClientConnectorError,
+    reason: str,
+    proxy: Proxy | None,
+) -> TransportError:
+    """Translate a failure to connect, which is the server's, the proxy's or between them."""
+    through = "" if proxy is None else f" through the proxy {proxy.url}"
+    address = "the address" if proxy is None else f"the address and the proxy ({proxy.source})"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return ConnectTimeoutError(
+            f"{call}: could not connect{through} in time (Timeout.connect); check {address}, and "
+            "that the server is reachable from here"
+        )
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        advice = ", and its user name and password" if error.status == 407 else ""
+        return ConnectionFailedError(
+            f"{call}: could not connect{through} ({reason}); check {address}{advice}"
+        )
+    reason = error.os_error.strerror or reason
+    if proxy is not None and (error.host, error.port) == ((at := URL(proxy.url)).host, at.port):
+        plain = "; without TLS, its address is http://host:port" if at.scheme == "https" else ""
+        return ConnectionFailedError(
+            f"{call}: could not connect to the proxy {proxy.url} ({reason}); check its address "
+            f"({proxy.source}), and that it is running{plain}"
+        )
+    if isinstance(error, aiohttp.ClientSSLError):
+        untrusted = CertificateError(
+            f"{call}: could not establish a secure connection{through} ({reason})"
+        )
+        untrusted.hint = (
+            "for a private certificate authority, set SSL_CERT_FILE to the file with its "
+            "certificate, or pass ssl="
+        )
+        return untrusted
+    return ConnectionFailedError(
+        f"{call}: could not connect{through} ({reason}); check {address}, and that the server is "
+        "running"
     )
 
 

@@ -219,7 +219,9 @@ class Limiter:
         if self._bucket is None or patience.expires is None:
             return
         if now + self._bucket.due(now, len(self._line)) >= patience.expires:
-            raise NotAdmittedError("the rate of `Limits` does not allow it in time")
+            raise NotAdmittedError(
+                "the limit of calls per second (Limits.rate) does not allow it in time"
+            )
 
     def _due(self, now: float) -> float:
         due = self._pace.due(now, self.in_flight)

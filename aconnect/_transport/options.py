@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from aconnect._core.clock import Clock
 from aconnect._core.limits import Limits
+from aconnect._core.proxies import parse_proxy
 from aconnect._core.redaction import Secret, shown_headers, shown_url
 from aconnect._core.retry import RetryPolicy
-from aconnect._core.url import origin_of
 from aconnect._transport.clock import SYSTEM_CLOCK
 from aconnect.errors import InvalidArgumentError
 
@@ -55,11 +55,11 @@ class Options(Struct, frozen=True, kw_only=True):
     insecure_tls: bool = False
     """Do not verify the server's certificate. Anyone in between can then read the key."""
     proxy: str | None = None
-    """Address of an HTTP proxy."""
+    """Address of an HTTP proxy, perhaps with user name and password."""
     proxy_authorization: Secret | None = None
-    """Value of the Proxy-Authorization header."""
+    """Value of the Proxy-Authorization header, instead of the credentials in its address."""
     trust_env: bool = False
-    """Read the proxy from the environment (such as `HTTPS_PROXY`)."""
+    """Read the proxy from the environment (such as `HTTPS_PROXY`), unless `proxy` is given."""
     headers: Mapping[str, str] = {}
     """Additional headers for every request, such as for a proxy in front of the server."""
     user_agent: str = ""
@@ -73,14 +73,7 @@ class Options(Struct, frozen=True, kw_only=True):
                 "verified"
             )
         if self.proxy is not None:
-            _, mark, rest = self.proxy.rpartition("@")
-            scheme = self.proxy.partition("://")[0]
-            if scheme not in {"http", "https"}:
-                raise InvalidArgumentError(
-                    f"the proxy {shown_url(self.proxy)!r} is not an HTTP address; write it as "
-                    "http://host:port"
-                )
-            origin_of(f"{scheme}://{rest}" if mark else self.proxy)
+            parse_proxy(self.proxy, "proxy=")
 
     def __repr__(self) -> str:
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
@@ -111,11 +104,11 @@ class Connection(TypedDict, total=False):
     insecure_tls: bool | None
     """Do not verify the server's certificate. Anyone in between can then read the credentials."""
     proxy: str | None
-    """Address of an HTTP proxy."""
+    """Address of an HTTP proxy, such as `http://host:port`, perhaps with user name and password."""
     proxy_authorization: str | None
-    """Value of the Proxy-Authorization header."""
+    """Value of the Proxy-Authorization header, instead of the credentials in its address."""
     trust_env: bool | None
-    """Read the proxy from the environment."""
+    """Read the proxy from the environment (such as `HTTPS_PROXY`), unless `proxy` is given."""
     user_agent: str | None
     """Prepended to aconnect's own."""
     clock: Clock | None

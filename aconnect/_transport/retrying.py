@@ -200,9 +200,8 @@ def _explain_wait(policy: RetryPolicy, requested: float, hint: str) -> str:
     if wait in hint:
         return hint
     if requested > policy.max_retry_after:
-        wait += (
-            f", longer than RetryPolicy.max_retry_after ({seconds_text(policy.max_retry_after)})"
-        )
+        most = seconds_text(policy.max_retry_after)
+        wait += f", longer than the limit of {most} (RetryPolicy.max_retry_after)"
     elif policy.deadline is not None:
         wait += f", and the deadline is {seconds_text(policy.deadline)} after the call began"
     return f"{hint}; {wait}" if hint else wait

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import ssl as ssl_module
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache, partial
 from typing import Final, NoReturn
 from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies, getproxies_environment, proxy_bypass
 
 import aiohttp
 import anyio
 from yarl import URL
 
 from aconnect._core.message import CallOptions, Request, Response, StreamingResponse, Upload
+from aconnect._core.proxies import Proxy, environment_proxy, parse_proxy
 from aconnect._core.redaction import Secret, credentials_in
 from aconnect._core.text import excerpt
 from aconnect._core.url import has_controls, origin_of
@@ -76,13 +78,15 @@ class Session:
         self._scheme, _, self._authority = self.origin.partition("://")
         self._prefix: str = urlsplit(api_root).path
         self._options = options
-        self._proxy = options.proxy or (_environment_proxy(api_root) if options.trust_env else None)
+        self._proxy = _proxy(self.origin, options)
         self._headers = {"accept-encoding": ACCEPTED, **headers}
         # aiohttp sends a session's own headers to the proxy as well, the key among them.
         self._request_headers = None if self._proxy is None else self._headers
         self._proxy_headers: dict[str, str] = {}
-        if self._proxy is not None and options.proxy_authorization is not None:
-            self._proxy_headers = {"Proxy-Authorization": options.proxy_authorization.reveal()}
+        if self._proxy is not None:
+            authorization = options.proxy_authorization or self._proxy.authorization
+            if authorization is not None:
+                self._proxy_headers = {"Proxy-Authorization": authorization.reveal()}
             if self.origin.startswith("http:"):
                 # There is no tunnel: the proxy reads the request itself.
                 self._request_headers = {**self._headers, **self._proxy_headers}
@@ -118,7 +122,7 @@ class Session:
             connector=connector,
             headers=self._headers if self._request_headers is None else None,
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=self._proxy,
+            proxy=None if self._proxy is None else self._proxy.url,
             auto_decompress=False,
             max_field_size=_MAX_HEADER,
             max_headers=_MAX_HEADERS,
@@ -204,10 +208,7 @@ class Session:
                 pieces.append(piece)
                 size += len(piece)
                 if size > most:
-                    raise BodyTooLargeError(
-                        f"{self._title(request)} returned more than {most} bytes; stream the "
-                        "response, or raise max_body if you expect that much"
-                    )
+                    raise self._too_large(request, most)
             if content.at_eof():
                 decoder.finish()
                 return b"".join(pieces)
@@ -331,7 +332,7 @@ class Session:
                 raise data.problem from data.problem.__cause__
         if not isinstance(error, FAILURES):
             raise error
-        sent = {**self._headers, **(headers or {})}
+        sent = {**self._headers, **self._proxy_headers, **(headers or {})}
         raise self._failure(request, error, sent, began=False) from shown_cause(error)
 
     def _url(self, target: str) -> URL:
@@ -395,6 +396,12 @@ class Session:
             "credentials never go to another origin. If that is your server, use its address"
         )
 
+    def _too_large(self, request: Request, most: int) -> BodyTooLargeError:
+        error = BodyTooLargeError(f"{self._title(request)} returned more than {most} bytes")
+        error.limit = most
+        error.hint = "stream the response, or raise max_body= if you expect that much"
+        return error
+
     def _title(self, request: Request) -> str:
         return f"{request.method} {self.api_root}{request.path}"
 
@@ -415,12 +422,20 @@ class Session:
         return excerpt(text, lambda text: self._redact(text, secrets))
 
 
-def _environment_proxy(url: str) -> str | None:
+def _proxy(origin: str, options: Options) -> Proxy | None:
     # Not aiohttp's own way, which also reads .netrc and fails where that knows the server.
-    parts = urlsplit(url)
-    if parts.hostname is None or proxy_bypass(parts.hostname):
+    if options.proxy is not None:
+        return parse_proxy(options.proxy, "proxy=")
+    if not options.trust_env:
         return None
-    return getproxies().get(parts.scheme)
+    if getproxies_environment():
+        return environment_proxy(origin, os.environ)
+    # Windows and macOS have settings of their own, which urllib reads.
+    parts = urlsplit(origin)
+    address = getproxies().get(parts.scheme)
+    if address is None or proxy_bypass(parts.hostname or ""):
+        return None
+    return parse_proxy(address, "the proxy of the system's settings")
 
 
 def _time_limits(

@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import click
@@ -15,8 +16,6 @@ from aconnect.cli.options import echo_warnings, read_secret
 from aconnect.cli.output import echo_error, hide_credentials, note_key
 
 if TYPE_CHECKING:
-    import ssl
-
     from aconnect._client.client import BaseClient
     from aconnect.cli.profiles import Profile
 
@@ -234,6 +233,8 @@ def _is_set(variable: str) -> bool:
 
 def connection_arguments(settings: Settings, profile: Profile | None) -> dict[str, Any]:
     """Return the arguments of a client that say how to reach the server."""
+    from aconnect.cli.certificates import trusting
+
     proxy = settings.proxy if settings.proxy is not None else profile and profile.proxy
     cacert = settings.cacert or (profile and profile.cacert)
     insecure = settings.insecure or bool(profile and profile.insecure)
@@ -243,21 +244,9 @@ def connection_arguments(settings: Settings, profile: Profile | None) -> dict[st
         "proxy": proxy or None,
         # A proxy that was named, or excluded, is not looked for in the environment.
         "trust_env": proxy is None,
-        "ssl": _trusting(cacert) if cacert and not insecure else None,
+        "ssl": trusting(Path(cacert).expanduser()) if cacert and not insecure else None,
         "insecure_tls": insecure or None,
     }
-
-
-def _trusting(path: str) -> ssl.SSLContext:
-    """Return a TLS context that trusts the certificates of a file."""
-    import ssl
-
-    try:
-        return ssl.create_default_context(cafile=os.path.expanduser(path))  # noqa: PTH111
-    except ssl.SSLError:
-        raise click.UsageError(f"{path} has no certificate in PEM format") from None
-    except OSError as error:
-        raise click.UsageError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def read_key(file: IO[bytes]) -> str:

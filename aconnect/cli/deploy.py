@@ -22,21 +22,32 @@ if TYPE_CHECKING:
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--name",
-    help="The name of your content, which is created if necessary: 3 to 64 letters, digits, '_' "
-    "and '-'.",
+    help="The name of your content, which is created if necessary: 3 to 64 letters, digits, '.' "
+    "(on newer servers), '_' and '-'.",
 )
 @click.option("--guid", help="The GUID of existing content.")
 @click.option("--title", help="The title that people see.")
+@click.option(
+    "--max-size",
+    type=click.IntRange(min=1),
+    metavar="BYTES",
+    help="The maximum total size of the files, 4 GiB by default.",
+)
 @with_client
 def deploy(
-    client: Client, directory: Path, name: str | None, guid: str | None, title: str | None
+    client: Client,
+    directory: Path,
+    name: str | None,
+    guid: str | None,
+    title: str | None,
+    max_size: int | None,
 ) -> None:
     """Deploy a directory and follow its build.
 
     DIRECTORY has a manifest.json at its top; only the files that the manifest lists are sent. The
     log of the build goes to standard error, the address of the content to standard output.
     """
-    deploy_directory(client, directory, name=name, guid=guid, title=title)
+    deploy_directory(client, directory, name=name, guid=guid, title=title, max_size=max_size)
 
 
 def deploy_directory(
@@ -46,10 +57,11 @@ def deploy_directory(
     name: str | None = None,
     guid: str | None = None,
     title: str | None = None,
+    max_size: int | None = None,
 ) -> ContentItem:
     """Deploy a directory, follow its build, and print the address."""
     from aconnect.cli.progress import upload_progress
-    from aconnect.deploy import deploy as start
+    from aconnect.deploy import DEFAULT_MAX_SIZE, deploy as start
     from aconnect.errors import AconnectError
 
     task: Task[ContentItem] | None = None
@@ -61,7 +73,13 @@ def deploy_directory(
             report_retries(client)
             with upload_progress(str(directory)) as progress:
                 task = await start(
-                    client, directory, name=name, guid=guid, title=title, progress=progress
+                    client,
+                    directory,
+                    name=name,
+                    guid=guid,
+                    title=title,
+                    max_size=max_size or DEFAULT_MAX_SIZE,
+                    progress=progress,
                 )
             # Only needed if following fails, so its failure must not end it.
             with suppress(AconnectError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 import click
 
+from aconnect._core.text import decode_text as decode_bytes
 from aconnect.cli.output import echo_error
 from aconnect.cli.running import Failure
 
@@ -119,10 +120,10 @@ def read_secret(data: bytes, name: str) -> str:
 def decode_text(data: bytes, name: str) -> str:
     """Return the text of a file; Windows begins UTF-8 with a mark, which is no part of it."""
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError:
-        # Its text would contain the file.
-        raise click.UsageError(f"{name} is not UTF-8 text; save it as UTF-8") from None
+        return decode_bytes(data).replace("\r\n", "\n")
+    except UnicodeError as error:
+        # Its context would contain the file.
+        raise click.UsageError(f"{name}: {error}") from None
 
 
 @contextmanager

@@ -19,10 +19,13 @@ from aconnect.cli.output import echo_error, key_notes, printable
 if TYPE_CHECKING:
     from aconnect import Event
     from aconnect._client.client import BaseClient
+    from aconnect.errors import AconnectError
 
 T = TypeVar("T")
 
-_ARGUMENT: Final = re.compile(r"(?<!\S)([a-z_]+)=(True)?(?=[\s,;.)]|$)")
+_ARGUMENT: Final = re.compile(r"(?<!\S)(\(?)([a-z_]+)=(True)?(?=[\s,;.)]|$)")
+# Fields of the library's settings, which no command has.
+_SETTING: Final = re.compile(r" \((Limits|RetryPolicy|Timeout)\.\w+\)")
 _OPTIONS: Final = {
     "overwrite": "restart",
     "api_key": "api-key-file",
@@ -31,6 +34,18 @@ _OPTIONS: Final = {
     "insecure_tls": "insecure",
 }
 """Options that have another name than the argument of the library."""
+_ADVICE: Final = {
+    "max_body": "the command line accepts no more; use Client.download in a program",
+    "proxy": "set HTTPS_PROXY",
+    "ssl": "for a private certificate authority, set SSL_CERT_FILE to its certificate",
+    "timeout": "the server may be overloaded; try again later",
+}
+"""What to do if a command has no option for an argument."""
+
+
+def _option(argument: str) -> str:
+    name = _OPTIONS.get(argument, argument).strip("_").replace("_", "-")
+    return f"--{name}"
 
 
 class Failure(click.ClickException):
@@ -75,10 +90,10 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except InvalidArgumentError as error:
-            lines = (self.with_options(str(error)), *_notes(error))
+            lines = (self.explained(str(error), error), *_notes(error))
             raise click.UsageError(printable("\n".join(lines)), ctx) from error
         except ResumeError as error:
-            raise Failure(self.with_options(str(error)), hints=_notes(error)) from error
+            raise Failure(self.explained(str(error), error), hints=_notes(error)) from error
         except BrokenPipeError:
             raise  # click ends quietly when the reader of a pipe has gone
         except OSError as error:
@@ -106,13 +121,29 @@ class Command(click.Command):
 
     def with_options(self, message: str) -> str:
         """Replace the names of arguments in a message by the options of this command."""
-        options = {option for param in self.params for option in param.opts}
+        context = click.get_current_context(silent=True)
+        parameters = self.params if context is None else self.get_params(context)
+        options = {name: param for param in parameters for name in param.opts}
 
         def option(match: re.Match[str]) -> str:
-            name = f"--{_OPTIONS.get(match[1], match[1]).strip('_').replace('_', '-')}"
-            return name if name in options else match[0]
+            name = _option(match[2])
+            if name not in options:
+                return match[0]
+            is_flag = getattr(options[name], "is_flag", False)
+            return f"{match[1]}{name}{' true' if match[3] and not is_flag else ''}"
 
         return _ARGUMENT.sub(option, message)
+
+    def explained(self, message: str, error: AconnectError) -> str:
+        """Return the message of an error with advice that can be followed on a command line."""
+        hint = error.hint
+        if hint:
+            advice = self.with_options(hint)
+            missing = _ARGUMENT.search(advice)
+            if missing is not None:
+                advice = _ADVICE.get(missing[2], "")
+            message = message.replace(f"; {hint}", f"; {advice}" if advice else "")
+        return _SETTING.sub("", self.with_options(message))
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -148,6 +179,9 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         # The commands that follow a task print its output.
         message = error.summary if isinstance(error, TaskFailedError) else str(error)
         text = f"{message} (tried {attempts} times)" if attempts > 1 else message
+        command = click.get_current_context().command
+        if isinstance(command, Command):
+            text = command.explained(text, error)
         hints = key_notes() if isinstance(error, AuthenticationError) else ()
         raise Failure(text, hints=(*_notes(error), *hints)) from error
     except KeyboardInterrupt as error:
@@ -159,7 +193,9 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 def _notes(error: BaseException) -> tuple[str, ...]:
     """Return the notes of an error, such as what is kept or left on the server."""
-    return tuple(getattr(error, "__notes__", ()))
+    notes: tuple[str, ...] = tuple(getattr(error, "__notes__", ()))
+    command = click.get_current_context().command
+    return tuple(map(command.with_options, notes)) if isinstance(command, Command) else notes
 
 
 def report_retries(client: BaseClient) -> None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
-import codecs
 import hashlib
 import hmac
 import os
@@ -22,6 +20,7 @@ from aconnect._client.client import BaseClient
 from aconnect._client.files import reason
 from aconnect._core import decoding
 from aconnect._core.redaction import Secret
+from aconnect._core.text import decode_text
 from aconnect._transport.options import Connection, options_of
 from aconnect.connect._base.address import api_root
 from aconnect.connect._base.dialect import ConnectDialect
@@ -141,17 +140,17 @@ def _part(data: bytes) -> str:
 
 def decode_secret(text: bytes, where: str) -> bytes:
     """Decode a secret from Base64 text, ignoring line breaks; `where` is for error messages."""
-    joined = b"".join(text.removeprefix(codecs.BOM_UTF8).split())
-    if not joined:
-        raise InvalidArgumentError(
-            f"{where} is empty; it must contain the bootstrap secret as Base64"
-        )
     try:
-        return base64.b64decode(joined, validate=True)
-    except binascii.Error as error:
+        secret = base64.b64decode("".join(decode_text(text).split()), validate=True)
+    except ValueError as error:
         raise InvalidArgumentError(
             f"{where} is not Base64 text: {error}; it must contain the bootstrap secret as Base64"
         ) from error
+    if not secret:
+        raise InvalidArgumentError(
+            f"{where} is empty; it must contain the bootstrap secret as Base64"
+        )
+    return secret
 
 
 def _read(path: str | Path | None) -> bytes:

@@ -162,7 +162,8 @@ class Task(FromResponse, Generic[T_co]):
         return decoding.encode(token).decode()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id}>"
+        scope = "".join(f" {name}={value}" for name, value in self.scope.items())
+        return f"<{type(self).__name__} {self.id}{scope}>"
 
     def __await__(self) -> Generator[Any, None, T_co]:
         return self.result().__await__()

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from aconnect._client.files import reason
 from aconnect._client.paged import Page, Paged
-from aconnect.errors import AconnectError, FileError, ResumeError
+from aconnect.errors import AconnectError, FileError, PageLoopError, ResumeError
 from aconnect.export.parts import Collected, PartFile, Source, saved_rows
 from aconnect.export.series import Keep, Within
 from aconnect.export.sinks import Format, sink_for
@@ -132,9 +132,14 @@ def _check_total(page: Page[Any], before: int | None) -> None:
 
 def _add_hint(error: AconnectError, done: Collected) -> None:
     # Repeating does not help where the partial file cannot be resumed.
-    if done.rows and not isinstance(error, ResumeError):
-        for hint in resume_hints(done.path):
-            error.add_note(hint)
+    if not done.rows or isinstance(error, ResumeError):
+        return
+    if isinstance(error, PageLoopError):
+        # Resuming would fetch the rows of the loop again.
+        error.add_note(f"Do not resume from {done.path}.part: start again with restart=True")
+        return
+    for hint in resume_hints(done.path):
+        error.add_note(hint)
 
 
 def resume_hints(path: Path) -> tuple[str, ...]:

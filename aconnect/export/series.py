@@ -7,6 +7,7 @@ adjoining windows return each event once. Nothing is written here.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -174,7 +175,11 @@ async def select(
         is empty, or contains what is not a GUID.
     """
     if kind not in KINDS:
-        raise InvalidArgumentError(f"there is no series {kind!r}; choose one of {', '.join(KINDS)}")
+        nearest = difflib.get_close_matches(str(kind), KINDS, n=1)
+        meant = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+        raise InvalidArgumentError(
+            f"there is no series {kind!r}{meant}; choose one of {', '.join(KINDS)}"
+        )
     window = window or Window()
     if kind == "audit-logs":
         if content_guid is not None:

@@ -284,7 +284,7 @@ async def test_a_text_file_in_another_encoding(shell, tmp_path) -> None:
     path.write_bytes("s3cret".encode("utf-16"))
     result = await shell("call", "groups.create", "--name", f"@{path}")
     assert result.exit_code == 2
-    assert "is not UTF-8 text" in result.stderr
+    assert "it is UTF-16 text" in result.stderr
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -536,3 +536,14 @@ def test_completion(words: list[str], incomplete: str, offered: list[str]) -> No
 def test_completion_in_other_shells(shell: str) -> None:
     """What bash completes, zsh and fish complete as well."""
     assert complete(["call"], "users.l", shell) == ["users.lock"]
+
+
+async def test_advice_names_options(shell) -> None:
+    """The advice of an error names the options of the operation, with a value they take."""
+    first, second = list(shell.server.state.content)[:2]
+    assert (await shell("call", "content.vanity.put", first, "--path", "/a/")).exit_code == 0
+    taken = await shell("call", "content.vanity.put", second, "--path", "/a/")
+    assert taken.exit_code == 1
+    assert "pass --force true to take the path" in taken.stderr
+    moved = await shell("call", "content.vanity.put", second, "--path", "/a/", "--force", "true")
+    assert moved.exit_code == 0

@@ -152,8 +152,8 @@ async def test_key_from_file(shell, tmp_path):
     ("data", "reason"),
     [
         (codecs.BOM_UTF8 + b"KEY\r\n", ""),
-        (codecs.BOM_UTF16 + "KEY".encode("utf-16-le"), "is not UTF-8 text"),
-        ("KEY".encode("utf-16-le"), "control characters"),
+        (codecs.BOM_UTF16 + "KEY".encode("utf-16-le"), "it is UTF-16 text"),
+        ("KEY".encode("utf-16-le"), "it is UTF-16 text"),
         (b"KEY\x1b[A", "control characters"),
         (b"KEY\nKEY", "line breaks"),
         ("KEYé".encode("cp1252"), "is not UTF-8 text"),
@@ -281,6 +281,16 @@ async def test_deploy(server, shell, site):
     assert "  Restoring packages\n" in result.stderr
     again = await shell("deploy", site, "--guid", guid)
     assert again.stdout == result.stdout
+
+
+async def test_deploy_a_large_directory(shell, site):
+    """The advice for a directory that is too large is an option, and the option works."""
+    refused = await shell("deploy", site, "--name", "my-site", "--max-size", "10")
+    assert refused.exit_code == 2
+    assert "more than 10 bytes" in refused.stderr
+    assert "or raise --max-size" in refused.stderr
+    done = await shell("deploy", site, "--name", "my-site", "--max-size", "10000")
+    assert done.exit_code == 0
 
 
 async def test_deploy_fails(server, shell, site):

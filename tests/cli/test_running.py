@@ -5,7 +5,14 @@ import pytest
 from click.testing import CliRunner
 
 from aconnect.cli.running import Command, Failure, run
-from aconnect.errors import ConnectionLostError, InvalidArgumentError, ResumeError
+from aconnect.errors import (
+    BodyTooLargeError,
+    CertificateError,
+    ConnectionLostError,
+    InvalidArgumentError,
+    ReadTimeoutError,
+    ResumeError,
+)
 
 COMMAND = Command(
     "try",
@@ -35,11 +42,66 @@ COMMAND = Command(
         ("pass title= instead", "pass title= instead"),
         ("GET https://x/__api__/v1/content?name=a&guid=b: refused", None),
         ("name='a' was not found", None),
+        ("check the proxy (url=), and", "check the proxy (--server), and"),
+        ("look it up with find_by(name=...)", None),
     ],
 )
 def test_arguments_become_options(message, shown):
     """Arguments in a message become options of the command, but nothing else is changed."""
     assert COMMAND.with_options(message) == (shown or message)
+
+
+def with_hint(error, hint):
+    error.hint = hint
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConnectionLostError("check it (url=)"), "check it (--server)"),
+        (ConnectionLostError("not in time (Timeout.connect); check"), "not in time; check"),
+        (
+            with_hint(BodyTooLargeError("too large"), "raise max_body= if you expect that"),
+            "too large; the command line accepts no more; use Client.download in a program",
+        ),
+        (
+            with_hint(CertificateError("no"), "set SSL_CERT_FILE, or pass ssl="),
+            "no; set SSL_CERT_FILE, or pass --cacert",
+        ),
+        (
+            with_hint(ReadTimeoutError("late"), "raise timeout= (Timeout.read)"),
+            "late; the server may be overloaded; try again later",
+        ),
+        (with_hint(ConnectionLostError("lost"), "pass nothing_like_it="), "lost"),
+        (with_hint(ConnectionLostError("lost"), "do something"), "lost; do something"),
+        (OSError("disk full"), "disk full"),
+    ],
+)
+def test_advice(error, text):
+    """An error of any class gives advice that can be followed on a command line."""
+
+    async def fail():
+        raise error
+
+    options = ["--server", "--cacert"]
+    command = Command(
+        "try",
+        callback=lambda: run(fail),
+        params=[click.Option([name], expose_value=False) for name in options],
+    )
+    result = CliRunner().invoke(command, [])
+    assert (result.exit_code, result.stderr) == (1, f"Error: {text}\n")
+
+
+def test_advice_without_an_option():
+    """Where a command lacks the option, the advice is another one."""
+
+    async def fail():
+        raise with_hint(CertificateError("no"), "set SSL_CERT_FILE, or pass ssl=")
+
+    result = CliRunner().invoke(Command("try", callback=lambda: run(fail)), [])
+    assert result.stderr.startswith("Error: no; for a private certificate authority, set SSL_CERT")
 
 
 @pytest.mark.parametrize(

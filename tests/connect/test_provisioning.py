@@ -62,6 +62,7 @@ async def test_the_key(version: str) -> None:
 WRITTEN: dict[str, Callable[[bytes], bytes]] = {
     "one line": base64.b64encode,
     "many lines": base64.encodebytes,
+    "by Windows": lambda secret: b"\xef\xbb\xbf" + base64.b64encode(secret) + b"\r\n",
     "with blanks": lambda secret: b"\n " + base64.b64encode(secret) + b"\r\n\n",
 }
 
@@ -90,6 +91,7 @@ async def test_secrets_from_elsewhere(
         (b" \n", "is empty"),
         (b"not base64!" * 8, "is not Base64 text"),
         (b"\xff\xfe" * 40, "is not Base64 text"),
+        ("not base64!".encode("utf-16"), "is not Base64 text: it is UTF-16 text; save it as UTF-8"),
         (base64.b64encode(b"x" * 31), "has 31 bytes; it needs 32 or more"),
         (None, "cannot read the bootstrap secret from"),
     ],

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 from hypothesis import given, strategies as st
 
-from aconnect._core.text import clean, clean_json, excerpt, one_line
+from aconnect._core.text import clean, clean_json, decode_text, excerpt, one_line
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 HOSTILE = st.text(st.sampled_from("a \t\n\r\x0b\x1b[31m]0;\x07\x7f\x85\x9b\u2028\u2029" + BIDI))
@@ -65,3 +65,20 @@ def test_redacted_before_it_is_cut(start: int) -> None:
     """No half of a secret stays at the end of an excerpt."""
     text = "x" * start + "the-key-of-the-user" + "y" * 100
     assert "the-k" not in excerpt(text, lambda text: text.replace("the-key-of-the-user", "***"))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff")))
+def test_text_of_a_file(text):
+    """Text in UTF-8 is the same with and without a mark; in UTF-16 it is refused, not quoted."""
+    assert decode_text(text.encode()) == decode_text(text.encode("utf-8-sig")) == text
+    with pytest.raises(UnicodeError, match="it is UTF-16 text") as caught:
+        decode_text(f"s3cret{text}".encode("utf-16"))
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"caf\xe9", b"ab\0"])
+def test_no_text(data):
+    """What is not text in UTF-8 is refused."""
+    with pytest.raises(UnicodeError, match="it is not UTF-8 text; save it as UTF-8"):
+        decode_text(data)

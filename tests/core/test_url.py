@@ -2,6 +2,7 @@
 
 import enum
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import UUID
 
@@ -277,3 +278,17 @@ def test_header_check(value):
             check_header("X", value)
     else:
         check_header("X", value)
+
+
+@pytest.mark.parametrize("value", [date(2025, 1, 1), 1735689600, b"2025-01-01T00:00:00Z"])
+def test_no_timestamp(value):
+    """What is neither text nor a datetime is refused, and not formatted in some way."""
+    with pytest.raises(InvalidArgumentError, match=r"^to=.* is not a datetime; write, for example"):
+        timestamp("to", value)
+
+
+def test_timestamps_that_are_left_out():
+    """None and UNSET are no times, and remain what they are."""
+    unset: Any = UNSET
+    assert timestamp("to", None) is None
+    assert timestamp("to", unset) is unset

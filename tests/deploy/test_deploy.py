@@ -47,6 +47,27 @@ async def test_new_and_again(server, client, folder):
     assert len(await by_guid.bundles.find()) == 3
 
 
+async def test_periods_in_names(client, folder):
+    """A name may contain periods, unless the server is too old for them."""
+    item = await (await deploy(client, folder, name="v1.2"))
+    assert item.name == "v1.2"
+    async with (
+        FakeConnect(version="2023.09.0") as old,
+        Client(old.url, api_key=old.api_key) as other,
+    ):
+        with pytest.raises(BadRequestError, match="content name"):
+            await deploy(other, folder, name="v1.2")
+
+
+async def test_manifests_of_other_tools(client, folder):
+    """A manifest that begins with a mark is deployed, and one whose files are an array."""
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text(), encoding="utf-8-sig")
+    assert (await (await deploy(client, folder, name="my-site"))).app_mode == "static"
+    manifest.write_text('{"metadata": {"appmode": "static"}, "files": ["index.html"]}')
+    assert (await (await deploy(client, folder, name="my-pin"))).app_mode == "static"
+
+
 async def test_name_of_another(server, client, folder):
     """Content of another user with the same name is not changed."""
     async with Client(server.url, api_key=server.api_key_for("publisher")) as other:

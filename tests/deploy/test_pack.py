@@ -102,7 +102,7 @@ async def test_link_inside(tmp_path):
             assert tar.getmember("link").isreg()
 
 
-@pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"files": []}'])
+@pytest.mark.parametrize("text", [None, "{", "[]", "{}", '{"files": 1}', '{"files": [1]}'])
 async def test_no_manifest(tmp_path, text):
     """Without a valid manifest, the error says that one is required."""
     if text is not None:
@@ -170,11 +170,31 @@ async def test_unreadable_manifests(tmp_path, text):
             pass
 
 
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be"])
+async def test_a_manifest_in_utf_16(tmp_path, coding):
+    """The error for a manifest in UTF-16 says so."""
+    (tmp_path / "manifest.json").write_text('{"files": {}}', encoding=coding)
+    with pytest.raises(InvalidArgumentError, match="it is UTF-16 text; save it as UTF-8"):
+        async with pack(tmp_path):
+            pass
+
+
 async def test_a_manifest_from_windows(tmp_path):
-    """The mark with which Windows begins UTF-8 is no part of a manifest."""
+    """The mark with which Windows begins UTF-8 is no part of a manifest, and is not sent."""
     folder = site(tmp_path / "s", a="1")
     path = folder / "manifest.json"
-    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+    text = path.read_bytes()
+    path.write_bytes(codecs.BOM_UTF8 + text)
+    async with pack(folder) as archive:
+        with tarfile.open(archive) as tar:
+            assert tar.getnames() == ["a", "manifest.json"]
+            assert tar.extractfile("manifest.json").read() == text  # type: ignore[union-attr]
+
+
+async def test_files_in_an_array(tmp_path):
+    """A manifest may list the names of the files only, as those of R's pins do."""
+    folder = site(tmp_path / "s", a="1", b="2")
+    (folder / "manifest.json").write_text('{"version": 1, "files": ["a"]}')
     async with pack(folder) as archive:
         with tarfile.open(archive) as tar:
             assert tar.getnames() == ["a", "manifest.json"]

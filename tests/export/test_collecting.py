@@ -21,6 +21,7 @@ from aconnect.errors import (
     DecodeError,
     FileError,
     InvalidArgumentError,
+    PageLoopError,
     ResumeError,
 )
 from aconnect.export import Collected, Window, collect, select
@@ -255,6 +256,18 @@ async def test_full_disk(visits, tmp_path, format_, share, saving, request):
     hint = f"{done.resumed} rows are kept in {tmp_path / 'a'}.part; repeat it to resume."
     assert getattr(caught.value, "__notes__", []) == ([hint] if done.resumed else [])
     assert done.path.read_bytes() == whole.path.read_bytes()
+
+
+async def test_repeated_cursor(server, visits, expected, tmp_path):
+    """After pages that never end, the advice is to start again, and not to resume as well."""
+    path = tmp_path / "a"
+    server.script(*[faults.repeated_cursor()] * 2, on=VISITS)
+    with pytest.raises(PageLoopError, match="Start again") as caught:
+        await collect(visits, path)
+    note = f"Do not resume from {path}.part: start again with restart=True"
+    assert caught.value.__notes__ == [note]
+    assert (await collect(visits, path, restart=True)).rows == ROWS
+    assert path.read_bytes() == expected
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

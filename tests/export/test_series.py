@@ -1,6 +1,6 @@
 """Time windows: every event is in exactly one of adjacent windows."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
@@ -189,6 +189,31 @@ def test_impossible_windows(from_, to):
     """An empty window, a time without a time zone and one after the year 9999 are refused."""
     with pytest.raises(InvalidArgumentError):
         Window(from_=from_, to=to)
+
+
+@pytest.mark.parametrize(
+    "time", ["2025-01-01", "2025-01-01T00:00:00Z", 1735689600, date(2025, 1, 1)]
+)
+def test_windows_of_times_only(time):
+    """The ends of a window are datetimes; the error for anything else says how to write one."""
+    for window in ({"from_": time}, {"to": time}):
+        with pytest.raises(InvalidArgumentError, match=r"is not a datetime; write, .*datetime\("):
+            Window(**window)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("vists", r"no series 'vists' \(did you mean 'visits'\?\); choose one of visits, shiny"),
+        ("audit_logs", "did you mean 'audit-logs'"),
+        ("x", "no series 'x'; choose one of visits, shiny-usage, hits, audit-logs"),
+        (None, "no series None; choose one of visits"),
+    ],
+)
+async def test_unknown_series(client, kind, words):
+    """For a series that does not exist, all are listed and the nearest is suggested."""
+    with pytest.raises(InvalidArgumentError, match=words):
+        await select(client, kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)

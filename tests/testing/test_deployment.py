@@ -71,7 +71,9 @@ async def test_large_upload(call, path):
     [
         (b"not an archive", {}, 38),
         (packed(other=b"x"), {}, 38),
-        (packed(**{"deep/manifest.json": b"{}"}), {}, 38),
+        (packed(**{"deep/manifest.json": b"{}", "other": b"x"}), {}, 38),
+        (packed(**{"deep/manifest.json": b"{}", "other/x": b"x"}), {}, 38),
+        (packed(**{"very/deep/manifest.json": b"{}"}), {}, 38),
         (packed(**{"manifest.json": b"[]"}), {}, 38),
         (small_archive("shiny")[0][:60], {}, 38),
         (small_archive("shiny")[0], {"X-Content-Checksum": "AAAA"}, 104),
@@ -83,6 +85,16 @@ async def test_invalid_uploads(call, path, data, headers, code):
     reply = await upload(call, path, data, **headers)
     assert (reply.status, reply.code) == (400, code)
     assert len(await call.json("GET", path + "/bundles")) == 1
+
+
+async def test_a_single_folder(call, path):
+    """An archive whose files are all in one folder is like one without that folder."""
+    data = packed(**{"./deep/app.py": b"1", "./deep/manifest.json": b'{"files": ["app.py"]}'})
+    bundle = (await upload(call, path, data)).json()
+    files = f"{path}/bundles/{bundle['id']}/files"
+    listed = (await call.json("GET", files))["files"]
+    assert [file["path"] for file in listed] == ["app.py", "manifest.json"]
+    assert (await call.json("GET", f"{files}/app.py"))["content"] == "1"
 
 
 async def test_upload_without_length(call, path):

@@ -1,7 +1,10 @@
 """TLS is verified unless switched off by name; proxies forward calls and secrets stay secret."""
 
+import asyncio
 import base64
+import os
 import ssl
+import sys
 import warnings
 
 import pytest
@@ -9,8 +12,16 @@ import trustme
 from aiohttp import web
 
 from aconnect import Client, RetryPolicy, errors
+from aconnect._transport.options import Options
 
 ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.fixture(autouse=True)
+def without_proxies(monkeypatch):
+    """The proxy settings of this machine are not those of the tests."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="module")
@@ -185,8 +196,6 @@ async def test_proxy_from_the_environment(connect, proxy, monkeypatch):
     """The proxy of the environment is used only on request."""
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
     assert (await (await connect()).me()).username == "admin"
     assert not proxy.requests
     assert (await (await connect(trust_env=True)).me()).username == "proxied"
@@ -221,8 +230,142 @@ async def test_unreachable_proxy(connect):
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("proxy", ["proxy", "proxy:3128", "socks5://proxy:1080", "ftp://p", ""])
-def test_proxy_checked(proxy):
-    """An invalid proxy address is refused before the first call."""
-    with pytest.raises(errors.InvalidArgumentError, match="proxy"):
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_unreachable_proxy_is_blamed(connect, scheme):
+    """It is the address of the proxy that is to be checked, not that of the server."""
+    client = await connect(f"{scheme}://localhost:2", proxy="127.0.0.1:1", retry=ONCE)
+    with pytest.raises(
+        errors.ConnectionFailedError,
+        match=r"could not connect to the proxy http://127\.0\.0\.1:1 .*address \(proxy=\)",
+    ):
+        await client.me()
+
+
+async def test_proxy_without_tls(connect, proxy):
+    """The advice for an https proxy that does not speak TLS is to write http."""
+    client = await connect(
+        "http://localhost:2", proxy=f"https://127.0.0.1:{proxy.port}", retry=ONCE
+    )
+    with pytest.raises(errors.ConnectionFailedError, match=r"to the proxy https.*http://host:port"):
+        await client.me()
+
+
+async def test_proxy_that_requires_credentials(connect, proxy):
+    """Without a tunnel the proxy responds itself; the error says that it is the proxy."""
+    proxy.status = 407
+    client = await connect("http://localhost:1", proxy=f"127.0.0.1:{proxy.port}")
+    with pytest.raises(errors.ApiError, match=r"407.*the proxy requires a user name and password"):
+        await client.me()
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_credentials_in_the_address(connect, raw_server, scheme):
+    """User name and password of the proxy's address are decoded and sent to the proxy only."""
+
+    async def handler(reader, writer):
+        await raw.head(reader)
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    raw = await raw_server(handler)
+    proxy = raw.url.replace("://", "://a%40b:p\u00e4ss%2F@")
+    client = await connect(f"{scheme}://localhost:1", proxy=proxy, retry=ONCE)
+    with pytest.raises(errors.AconnectError):
+        await client.me()
+    (head,) = raw.heads
+    sent = base64.b64encode("a@b:p\u00e4ss/".encode()).decode()
+    assert f"Proxy-Authorization: Basic {sent}\r\n" in head.decode()
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:{}", "http://127.0.0.1:{}/", " HTTP://127.0.0.1:{} "]
+)
+async def test_proxy_without_a_scheme(connect, proxy, address):
+    """An address without a scheme is that of an HTTP proxy."""
+    client = await connect("http://localhost:1", proxy=address.format(proxy.port))
+    assert (await client.me()).username == "proxied"
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        *("socks5://user:s3cret@proxy:1080", "ftp://p", "", "http://", "http://:3128", ":3128"),
+        *(
+            "http://user:s3cret",
+            "user:s3cret@",
+            "http://pro\nxy",
+            "http://pro xy",
+            "http://p:99999",
+        ),
+    ],
+)
+def test_proxy_checked(proxy, monkeypatch):
+    """A proxy that cannot be used is refused by the name of its setting, without a password."""
+    with pytest.raises(
+        errors.InvalidArgumentError, match=r"^proxy= is not the address of"
+    ) as caught:
         Client("http://localhost", "k", proxy=proxy)
+    assert "s3cret" not in str(caught.value)
+    if proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        with pytest.raises(
+            errors.InvalidArgumentError, match=r"^HTTP_PROXY is not the add"
+        ) as caught:
+            Client("http://localhost", "k", trust_env=True)
+        assert "s3cret" not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+def test_proxy_password_not_shown():
+    """The representation of the options of a client contains no password."""
+    for proxy in ("http://user:s3c/r//et@proxy:3128", "user:s3c/r//et@proxy"):
+        shown = repr(Options(proxy=proxy))
+        assert "s3c" not in shown
+        assert "et@" not in shown
+        assert "***@proxy" in shown
+
+
+async def test_exceptions_of_the_environment(connect, proxy, monkeypatch):
+    """`NO_PROXY` is followed, with blocks of addresses and ports."""
+    monkeypatch.setenv("ALL_PROXY", f"127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("NO_PROXY", "example.com, 127.0.0.0/8")
+    assert (await (await connect(trust_env=True)).me()).username == "admin"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1:1")
+    assert (await (await connect(trust_env=True)).me()).username == "proxied"
+
+
+async def test_argument_before_the_environment(connect, proxy, monkeypatch):
+    """The proxy that is passed precedes the environment, and its exceptions."""
+    monkeypatch.setenv("HTTP_PROXY", "socks5://elsewhere")
+    monkeypatch.setenv("NO_PROXY", "*")
+    client = await connect(trust_env=True, proxy=f"127.0.0.1:{proxy.port}")
+    assert (await client.me()).username == "proxied"
+
+
+async def test_proxy_of_the_system(connect, proxy, monkeypatch):
+    """Where the system has settings of its own, they count if the environment has none."""
+    system = {"http": f"http://127.0.0.1:{proxy.port}"}
+    monkeypatch.setattr("aconnect._transport.session.getproxies", system.copy)
+    assert (await (await connect(trust_env=True)).me()).username == "proxied"
+    monkeypatch.setattr("aconnect._transport.session.proxy_bypass", lambda _: True)
+    assert (await (await connect(trust_env=True)).me()).username == "admin"
+
+
+async def test_authority_from_the_environment(secure, authority, tmp_path):
+    """OpenSSL's variable makes a private authority trusted, without an argument."""
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    program = (
+        "import asyncio, aconnect\n"
+        "async def main():\n"
+        f"    async with aconnect.Client({secure.url!r}, 'my-key') as client:\n"
+        "        print((await client.me()).username)\n"
+        "asyncio.run(main())\n"
+    )
+    ran = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program),
+        env={**os.environ, "SSL_CERT_FILE": str(path)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await ran.communicate()
+    assert (ran.returncode, out.split()) == (0, [b"admin"])

@@ -41,6 +41,7 @@ from aconnect.connect.content.vanity import ContentVanity
 from aconnect.connect.content.variants import ContentVariants, Variants
 from aconnect.connect.tags import Tag
 from aconnect.connect.tasks import ContentTask
+from aconnect.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from aconnect.connect.users import User
@@ -244,10 +245,19 @@ class ContentItem(ConnectBound, kw_only=True):
     async def deploy(
         self, bundle: Bundle | str | None = None, *, activate: bool | None = None
     ) -> ContentTask:
-        """Deploy a bundle; `activate=False` since 2025.06.
+        """Deploy a bundle, by default the active one; `activate=False` since 2025.06.
 
-        Pass the bundle: servers differ in which one they choose by default.
+        The active bundle is looked up first, because servers differ in which one they choose. Raise
+        `InvalidArgumentError` if there is none.
         """
+        if bundle is None:
+            # Not that of this object, which may have been replaced since.
+            bundle = (await self.client.content.get(self.guid, include=None)).bundle_id
+            if bundle is None:
+                raise InvalidArgumentError(
+                    f"content {self.guid} has no active bundle; pass the bundle to deploy. For "
+                    "content from a Git repository, call client.content.deploy(guid)"
+                )
         return await self.client.content.deploy(self.guid, **_instructions(bundle, activate))
 
     async def build(
@@ -347,7 +357,7 @@ class _ContentFields(TypedDict, total=False):
 
 
 class ContentCreateParams(_ContentFields, total=False):
-    """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9_-]`, unique for its owner."""
+    """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9._-]`, unique for its owner."""
 
     name: Required[str]
     """3 to 64 of `[A-Za-z0-9_-]`, unique for the owner."""
@@ -524,7 +534,8 @@ class Content(ConnectResource, name="content"):
     async def deploy(self, guid: str, **fields: Unpack[ContentDeployParams]) -> ContentTask:
         """Deploy a bundle; `activate=False` since 2025.06.
 
-        Pass the bundle: servers differ in which one they choose by default.
+        Pass `bundle_id`: servers differ in which one they choose by default. Content from a Git
+        repository is deployed without one.
         """
         ...
 

@@ -15,6 +15,7 @@ import anyio
 import msgspec
 
 from aconnect._core.model import Confidential, OpenEnum
+from aconnect._core.text import decode_text
 from aconnect.errors import DecodeError, InvalidArgumentError
 
 TOKEN_FILE: Final = "CONNECT_CONTENT_SESSION_TOKEN_FILE"  # noqa: S105  a variable's name
@@ -118,11 +119,11 @@ async def own_session_token() -> str:
 async def _read(name: str) -> tuple[str, str]:
     """Return the token in a file, or the reason why there is none."""
     try:
-        token = (await anyio.Path(name).read_text(encoding="utf-8")).strip()
+        token = decode_text(await anyio.Path(name).read_bytes()).strip()
     except OSError as error:
         return "", f"cannot read {name!r}, which {TOKEN_FILE} names: {error.strerror}"
-    except ValueError:
-        return "", f"{name!r}, which {TOKEN_FILE} names, holds no text"
+    except ValueError as error:
+        return "", f"{name!r}, which {TOKEN_FILE} names, holds no text: {error}"
     return token, f"the file {name!r}, which {TOKEN_FILE} names, is empty"
 
 

@@ -36,6 +36,8 @@ class Features:
     """The code for a task on another node is 141 instead of 4."""
     render_task_id: bool
     """Rendering returns `task_id` instead of a task in the old format."""
+    periods_in_names: bool
+    """Names of content may contain periods."""
     vanity_include: bool
     group_prefix_pages: bool
     """Pages of groups with a prefix end after page 1; older servers repeat page 1 endlessly."""
@@ -56,6 +58,7 @@ class Features:
             modern_fields=modern,
             task_code_141=modern,
             render_task_id=modern,
+            periods_in_names=modern,
             vanity_include=version >= (2024, 6, 0),
             group_prefix_pages=version >= (2025, 4, 0),
             permission_upsert=version >= (2025, 11, 0),

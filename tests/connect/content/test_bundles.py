@@ -1,5 +1,7 @@
 """Files of bundles are listed and read without downloading the bundle."""
 
+import json
+
 import pytest
 
 from aconnect import errors
@@ -80,3 +82,23 @@ def test_no_files():
     """Null instead of a list means no files."""
     style = FileList()
     assert style.parse(style.response_type(BundleFile)(files=None), {}, 0).items == []
+
+
+async def test_deploy_the_active_bundle(client, server, bundle):
+    """Without a bundle, the active one is deployed again, even if the item has not heard of it."""
+    item = await (await bundle.deploy())
+    newer = await item.bundles.create(packed(FILES))
+    for known in (item, client.content.handle(item.guid)):
+        assert (await (await known.deploy())).bundle_id == bundle.id
+    await (await newer.deploy())
+    assert (await (await item.deploy())).bundle_id == newer.id
+    sent = [json.loads(request.body) for request in server.requests if "deploy" in request.path]
+    assert [body["bundle_id"] for body in sent] == [*(bundle.id,) * 3, *(newer.id,) * 2]
+
+
+async def test_deploy_without_an_active_bundle(server, bundle):
+    """Without a bundle that is active, nothing is deployed, and the error says what to pass."""
+    item = bundle.client.content.handle(bundle.content_guid)
+    with pytest.raises(errors.InvalidArgumentError, match="no active bundle; pass the bundle"):
+        await item.deploy()
+    assert not server.count("POST", "/v1/content/*/deploy")

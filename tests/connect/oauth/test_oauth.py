@@ -269,7 +269,7 @@ async def test_the_token_file_is_read_at_each_use(server, client, item, use, tmp
     monkeypatch.setenv("CONNECT_CONTENT_SESSION_TOKEN_FILE", str(file))
     given = []
     for _ in range(2):
-        file.write_text(server.content_session_token(item.guid) + "\n")
+        file.write_text(server.content_session_token(item.guid) + "\n", encoding="utf-8-sig")
         given.append((await client.oauth.get_content_credentials()).access_token)
         server.state.session_tokens.clear()
     assert len(set(given)) == 2

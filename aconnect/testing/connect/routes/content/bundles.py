@@ -254,18 +254,11 @@ def _decode_metadata(data: bytes) -> Row:
 
 
 def read_manifest(archive: Archive) -> Row:
-    """Return the manifest at the top of an archive, without unpacking anything else."""
-    source: IO[bytes]
+    """Return the manifest at the top of an archive, or in the only folder at its top."""
     try:
-        with archive.open() as source, tarfile.open(fileobj=source, mode="r|gz") as tar:
-            for entry in tar:
-                if entry.offset > _UNPACKED_LIMIT:
-                    break
-                if entry.name.removeprefix("./") == "manifest.json" and entry.isreg():
-                    member = tar.extractfile(entry)
-                    if member is None or entry.size > _MANIFEST_LIMIT:
-                        break
-                    return msgspec.json.decode(member.read(), type=dict[str, object])
+        found = _find_manifest(archive)
+        if found is not None:
+            return msgspec.json.decode(found, type=dict[str, object])
     except (tarfile.TarError, OSError, EOFError) as cause:
         raise bad_request(f"The bundle is not a gzip tar archive: {cause}.", 38) from cause
     except (msgspec.DecodeError, RecursionError) as cause:
@@ -273,6 +266,28 @@ def read_manifest(archive: Archive) -> Row:
             f"The manifest of the bundle is not a JSON object: {cause}.", 38
         ) from cause
     raise bad_request("The bundle has no manifest.json at its top.", 38)
+
+
+def _find_manifest(archive: Archive) -> bytes | None:
+    """Read the manifest of an archive without unpacking anything else."""
+    nested: bytes | None = None
+    names: list[str] = []
+    source: IO[bytes]
+    with archive.open() as source, tarfile.open(fileobj=source, mode="r|gz") as tar:
+        for entry in tar:
+            if entry.offset > _UNPACKED_LIMIT:
+                break
+            if not entry.isreg():
+                continue
+            names.append(_name(entry))
+            folder, _, name = names[-1].rpartition("/")
+            if name == "manifest.json" and "/" not in folder and entry.size <= _MANIFEST_LIMIT:
+                member = tar.extractfile(entry)
+                found = member.read() if member is not None else None
+                if not folder:
+                    return found
+                nested = found
+    return nested if _folder(names) else None
 
 
 @route("GET", "/v1/content/{guid}/bundles/{id}/files", since=_SINCE)
@@ -301,23 +316,32 @@ def _name(entry: tarfile.TarInfo) -> str:
     return entry.name.removeprefix("./")
 
 
+def _folder(names: list[str]) -> str:
+    """Return the folder that all files are in, which servers leave out; empty if there is none."""
+    tops = {top + slash for top, slash, _ in (name.partition("/") for name in names)}
+    top = tops.pop() if len(tops) == 1 else ""
+    return top if top.endswith("/") else ""
+
+
+def _files(tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
+    files = {_name(entry): entry for entry in tar if entry.isreg()}
+    folder = _folder(list(files))
+    return {name.removeprefix(folder): entry for name, entry in files.items()}
+
+
 def _list(archive: Archive) -> list[Row]:
     with _opened(archive) as tar:
-        return [{"path": _name(entry), "size": entry.size} for entry in tar if entry.isreg()]
+        return [{"path": name, "size": entry.size} for name, entry in _files(tar).items()]
 
 
 def _read_file(archive: Archive, path: str) -> Row | None:
     with _opened(archive) as tar:
-        for entry in tar:
-            member = tar.extractfile(entry) if entry.isreg() and _name(entry) == path else None
-            if member is not None:
-                head = member.read(SHOWN)
-                return {
-                    "path": path,
-                    "size": entry.size,
-                    **_shown(head, oversize=entry.size > SHOWN),
-                }
-    return None
+        entry = _files(tar).get(path)
+        member = tar.extractfile(entry) if entry is not None else None
+        if entry is None or member is None:
+            return None
+        head = member.read(SHOWN)
+        return {"path": path, "size": entry.size, **_shown(head, oversize=entry.size > SHOWN)}
 
 
 def _shown(head: bytes, *, oversize: bool) -> Row:

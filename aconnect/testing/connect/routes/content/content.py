@@ -39,7 +39,7 @@ from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.wire import Response, Row, empty, ok
 
 _SEEDED_MODES = ("python-shiny", "quarto-static", "python-fastapi", "shiny", "rmd-static", "static")
-_NAME = re.compile(r"[A-Za-z0-9_-]{3,64}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9._-]{3,64}")
 
 _CREATABLE: Kinds = {
     "name": TEXT,
@@ -156,7 +156,8 @@ async def create_content(call: Call) -> Response:
 def _judge(call: Call, body: Row, owner: str, own: Row | None) -> None:
     """Refuse invalid names, names that this owner already uses, and unknown access types."""
     name = body.get("name")
-    if name is not None and _NAME.fullmatch(name) is None:
+    periods = call.features.periods_in_names
+    if name is not None and (_NAME.fullmatch(name) is None or ("." in name and not periods)):
         raise bad_request("A content name has 3 to 64 characters of letters, digits, _ and -.")
     if body.get("access_type", "acl") not in {"all", "logged_in", "acl"}:
         raise bad_request("access_type must be all, logged_in or acl.")
