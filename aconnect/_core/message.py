@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from msgspec import Struct
 
@@ -145,3 +145,8 @@ class StreamingResponse(_Message, kw_only=True):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self.chunks
+
+    if not TYPE_CHECKING:
+        # Type checkers report this themselves, as long as nothing is declared.
+        def __iter__(self) -> NoReturn:
+            raise TypeError(f"the body of {self!r} arrives in chunks: use `async for`")
