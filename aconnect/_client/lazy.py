@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, Callable, Collection, Generator, Map
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
+from aconnect._core.completion import Completed
 from aconnect.errors import InvalidArgumentError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class LazySequence(Generic[T_co]):
+class LazySequence(Completed, Generic[T_co]):
     """Items to come: `await` it for a list of all, or use `async for` to stream them.
 
     No request is made before that, and each iteration restarts. A stream that is left early stops

@@ -72,6 +72,7 @@ class Paged(LazySequence[T_co]):
         "_size",
         "_style",
     )
+    _inner = ("api_root", "item_type", "query")
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ from msgspec import Struct
 
 from aconnect._client.bound import Binder, ChannelOwner, Scope, binder_for, list_binder_for
 from aconnect._core.arguments import canonical_guid, guid_filter, is_guid_name, no_text
+from aconnect._core.completion import Completed
 from aconnect._core.message import Response
 from aconnect._core.model import mentions, union_members
 from aconnect._core.url import quote_guid, quote_segment, quote_segments, timestamp
@@ -52,10 +53,11 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in others)
 
 
-class FromResponse:
+class FromResponse(Completed):
     """Base of return types that construct themselves from a response, such as a started task."""
 
     __slots__ = ()
+    _inner = ("from_response", "response_type")
 
     response_type: ClassVar[Any]
     """What the response body is decoded to."""

@@ -39,6 +39,9 @@ class Upload:
         """Called with the number of bytes of each chunk passed to the connection."""
         self._headers = headers
 
+    def __repr__(self) -> str:
+        return f"<Upload {self.size} bytes of {self.content_type}>"
+
     @property
     def headers(self) -> dict[str, str]:
         """The headers that describe this body."""
