@@ -1,8 +1,15 @@
 """What completion and the console show of public objects: their own names, and no inner ones."""
 
+import copy
 import inspect
+import pickle
+import pydoc
 import re
+import subprocess
+import sys
+from importlib import import_module
 from typing import Any, Final
+from unittest.mock import create_autospec
 
 import msgspec
 import pytest
@@ -16,6 +23,7 @@ from aconnect import ApiResponse, Page, Response, StreamingResponse, Upload
 from aconnect._client.bound import Bound
 from aconnect._client.client import BaseClient
 from aconnect._client.lazy import LazySequence
+from aconnect._client.operation import REGISTRY
 from aconnect._client.paged import Paged
 from aconnect._client.resource import Resource, ResourceBelow
 from aconnect._core.model import Model, Row
@@ -170,3 +178,94 @@ def test_representations() -> None:
     ]
     for item, text in examples:
         assert repr(item) == text
+
+
+FIELDS: Final = {
+    key: operation
+    for key, operation in REGISTRY.items()
+    # Tests may declare operations of their own.
+    if operation.function.__module__.startswith("aconnect.")
+    and "Unpack" in str(operation.function.__annotations__)
+}
+
+
+def methods() -> dict[str, Any]:
+    """Return every public function and method of the services, by name."""
+    found: dict[str, Any] = {}
+    for service in SERVICES:
+        for _, value in inspect.getmembers(service):
+            if inspect.isfunction(value):
+                found[f"{service.__name__}.{value.__qualname__}"] = value
+            elif inspect.isclass(value) and value.__module__.startswith("aconnect"):
+                for name, method in inspect.getmembers(value, inspect.isfunction):
+                    if not name.startswith("_") or name == "__init__":
+                        found[f"{service.__name__}.{value.__name__}.{name}"] = method
+    return found
+
+
+def test_signatures_show_every_field() -> None:
+    """No signature of a public function hides the names of its fields behind `**fields`."""
+    hidden = {
+        name
+        for name, method in methods().items()
+        for parameter in inspect.signature(method).parameters.values()
+        if parameter.kind is parameter.VAR_KEYWORD and "Unpack" in str(parameter.annotation)
+    }
+    assert not hidden
+
+
+@pytest.mark.parametrize("key", sorted(FIELDS))
+def test_signatures_of_operations(key: str) -> None:
+    """A signature has the fields of the body, and requires those that a call requires."""
+    operation = FIELDS[key]
+    home = import_module(operation.function.__module__)
+    owner = getattr(home, operation.function.__qualname__.partition(".")[0])
+    shown = inspect.signature(getattr(owner, operation.function.__name__))
+    compiled = operation.signature
+    names = list(shown.parameters)[1:]
+    assert set(names) == {*compiled.arguments, *(compiled.fields or ())}
+    assert names[: len(compiled.arguments)] == list(compiled.arguments)
+    assert {
+        name for name in names if shown.parameters[name].default is inspect.Parameter.empty
+    } == compiled.required
+    assert inspect.iscoroutinefunction(getattr(owner, operation.function.__name__))
+
+
+def test_a_signature_is_an_ordinary_one() -> None:
+    """What tools do with signatures works: binding, changing, comparing, copying, printing."""
+    item = clients()[0].content.handle("g")
+    shown = inspect.signature(item.update)
+    assert str(shown.parameters["access_type"]) == "access_type: 'AccessTypeName' = UNSET"
+    assert shown.bind(title="x").kwargs == {"title": "x"}
+    with pytest.raises(TypeError, match="titel"):
+        shown.bind(titel="x")
+    assert shown.replace(return_annotation=int).return_annotation is int
+    assert shown == inspect.signature(item.update) != inspect.signature(item.delete)
+    assert pickle.loads(pickle.dumps(shown)) == shown  # noqa: S301
+    assert hash(copy.copy(shown)) == hash(shown)
+    assert "update(*, title: 'str | None' = UNSET, " in pydoc.plain(pydoc.render_doc(item.update))
+    mock = create_autospec(item.update)
+    with pytest.raises(TypeError, match="titel"):
+        mock(titel="x")
+
+
+def test_importing_computes_no_signatures() -> None:
+    """The signatures are computed when they are looked at, and not by every import."""
+    code = """if True:
+        import inspect, sys
+        import aconnect.connect
+        computed, lazy = 0, 0
+        for kind in vars(aconnect.connect).values():
+            for method in vars(kind).values() if inspect.isclass(kind) else ():
+                signature = getattr(method, "__dict__", {}).get("__signature__")
+                if type(signature).__name__ == "_LazySignature":
+                    lazy += 1
+                    try:
+                        inspect.Signature._parameters.__get__(signature)
+                        computed += 1
+                    except AttributeError:
+                        pass
+        sys.exit(0 if lazy > 40 and not computed else f"{computed} of {lazy} are computed")
+    """
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)  # noqa: S603
+    assert done.returncode == 0, done.stderr

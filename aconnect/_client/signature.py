@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import (
     Any,
     ClassVar,
     Final,
-    NotRequired,
-    Required,
     Self,
     Unpack,
     get_args,
@@ -29,7 +26,7 @@ from msgspec import Struct
 
 from aconnect._client.bound import Binder, ChannelOwner, Scope, binder_for, list_binder_for
 from aconnect._core.arguments import canonical_guid, guid_filter, is_guid_name, no_text
-from aconnect._core.completion import Completed
+from aconnect._core.completion import Completed, package_names, required_keys
 from aconnect._core.message import Response
 from aconnect._core.model import mentions, union_members
 from aconnect._core.url import quote_guid, quote_segment, quote_segments, timestamp
@@ -143,7 +140,7 @@ def compile_signature(
     required = {p.name for p in parameters if p.default is p.empty and p.name in arguments}
     body = _keyword_body(parameters, hints)
     if body is not None:
-        required |= _required_keys(body)
+        required |= required_keys(body)
     names = placeholders(template)
     wire_names = {name: wire_name(name, rename, naming) for name in arguments}
     argument_of = {wire: name for name, wire in wire_names.items()}
@@ -258,12 +255,8 @@ def return_hint(function: Callable[..., Any]) -> Any:
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    # Names that a module imports only for type checking are public names of the service.
-    packages = function.__module__.split(".")[:-1]
-    names: dict[str, Any] = {}
-    for end in range(2, len(packages) + 1):
-        names |= vars(sys.modules[".".join(packages[:end])])
-    return get_type_hints(function, globalns={**names, **function.__globals__}, include_extras=True)
+    names = {**package_names(function), **function.__globals__}
+    return get_type_hints(function, globalns=names, include_extras=True)
 
 
 def _keyword_body(parameters: list[inspect.Parameter], hints: Mapping[str, Any]) -> Any:
@@ -275,18 +268,6 @@ def _keyword_body(parameters: list[inspect.Parameter], hints: Mapping[str, Any])
                 raise TypeError(f"**{parameter.name} must be Unpack of a TypedDict, not {fields!r}")
             return fields
     return None
-
-
-def _required_keys(fields: Any) -> set[str]:
-    # Where annotations are text, a TypedDict does not see Required and NotRequired itself.
-    required: set[str] = set()
-    for key, hint in get_type_hints(fields, include_extras=True).items():
-        qualifier = get_origin(hint)
-        if qualifier is Required or (
-            qualifier is not NotRequired and key in fields.__required_keys__
-        ):
-            required.add(key)
-    return required
 
 
 def _factory(returns: Any) -> tuple[type[FromResponse] | None, bool]:

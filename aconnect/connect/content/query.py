@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, Literal, TypedDict, Unpack, cast
 
+from aconnect._core.completion import shows_fields
 from aconnect.errors import InvalidArgumentError
 
 Order = Literal["asc", "desc"] | str
@@ -55,6 +56,7 @@ class ContentTerms(TypedDict, total=False):
     """Parts of the name of an execution image."""
 
 
+@shows_fields
 def content_query(*, exclude: ContentTerms | None = None, **terms: Unpack[ContentTerms]) -> str:
     """Return a query for `Content.search`, without content that matches any term of `exclude`."""
     words = [word for name, value in terms.items() for word in _words(name, value)]
