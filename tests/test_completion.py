@@ -7,8 +7,9 @@ import pydoc
 import re
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args, get_origin
 from unittest.mock import create_autospec
 
 import msgspec
@@ -26,7 +27,7 @@ from aconnect._client.lazy import LazySequence
 from aconnect._client.operation import REGISTRY
 from aconnect._client.paged import Paged
 from aconnect._client.resource import Resource, ResourceBelow
-from aconnect._core.model import Model, Row
+from aconnect._core.model import Model, OpenEnum, Row
 from aconnect.connect import ContentTask, Task, TaskStatus
 
 SERVICES: Final = (aconnect.authentik, aconnect.cloudendure, aconnect.connect, aconnect.looker)
@@ -41,13 +42,21 @@ SHARED: Final[dict[type, set[str]]] = {
     Model: {"to_dict"},
     Row: {"to_dict"},
 }
+
+
+async def nothing() -> AsyncGenerator[bytes, None]:
+    """Yield nothing."""
+    for number in range(0):
+        yield bytes(number)
+
+
 # These classes are not a service's own, or mix both; all that they have is listed.
 OTHERS: Final[list[tuple[object, set[str]]]] = [
-    (LazySequence(lambda: None), {"first", "take", "total"}),
+    (LazySequence(nothing), {"first", "take", "total"}),
     (Page([], 1, None, None), {"items", "number", "token", "total", "warnings"}),
     (Response(status=200, headers={}),
      {"attempts", "body", "content_type", "headers", "set_cookies", "status", "url"}),
-    (StreamingResponse(status=200, headers={}, chunks=None),
+    (StreamingResponse(status=200, headers={}, chunks=nothing()),
      {"attempts", "chunks", "content_type", "headers", "size", "status"}),
     (ApiResponse(1, 200, {}, 1, b""),
      {"attempts", "body", "headers", "set_cookies", "status", "value"}),
@@ -233,7 +242,7 @@ def test_signatures_of_operations(key: str) -> None:
 
 def test_a_signature_is_an_ordinary_one() -> None:
     """What tools do with signatures works: binding, changing, comparing, copying, printing."""
-    item = clients()[0].content.handle("g")
+    item = aconnect.Client("http://localhost:3939", api_key="k" * 32).content.handle("g")
     shown = inspect.signature(item.update)
     assert str(shown.parameters["access_type"]) == "access_type: 'AccessTypeName' = UNSET"
     assert shown.bind(title="x").kwargs == {"title": "x"}
@@ -269,3 +278,39 @@ def test_importing_computes_no_signatures() -> None:
     """
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)  # noqa: S603
     assert done.returncode == 0, done.stderr
+
+
+def test_arguments_offer_names() -> None:
+    """An argument with known values offers them as text; members of the enum are text as well."""
+    enums = {
+        f"{service.__name__}.{name}"
+        for service in SERVICES
+        for name, kind in inspect.getmembers(service, inspect.isclass)
+        if issubclass(kind, OpenEnum)
+    }
+    typed = {
+        f"{name}({parameter})"
+        for name, method in methods().items()
+        for parameter in inspect.signature(method).parameters.values()
+        for word in re.findall(r"\w+", str(parameter.annotation))
+        if f"{'.'.join(name.split('.')[:2])}.{word}" in enums
+    }
+    assert enums > {"aconnect.connect.AccessType", "aconnect.cloudendure.Role"}
+    assert not typed
+
+
+NAMES: Final = {
+    f"{service.__name__}.{name}": (value, getattr(service, name.removesuffix("Name")))
+    for service in SERVICES
+    for name, value in vars(service).items()
+    if name.endswith("Name")
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_those_of_the_enum(name: str) -> None:
+    """The values that editors offer for an argument are the members of its enum; others may be."""
+    alias, enum = NAMES[name]
+    (literal,) = (part for part in get_args(alias) if get_origin(part) is Literal)
+    assert str in get_args(alias)
+    assert set(get_args(literal)) == {member.value for member in enum}

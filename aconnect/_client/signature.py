@@ -54,7 +54,7 @@ class FromResponse(Completed):
     """Base of return types that construct themselves from a response, such as a started task."""
 
     __slots__ = ()
-    _inner = ("from_response", "response_type")
+    _inner: ClassVar[Collection[str]] = ("from_response", "response_type")
 
     response_type: ClassVar[Any]
     """What the response body is decoded to."""

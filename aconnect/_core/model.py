@@ -112,7 +112,7 @@ _hints: dict[tuple[str, str], Any] = {}
 """Resolved annotations by module and text: the same few recur in every module."""
 
 
-def _converters(cls: type[Model]) -> Iterator[_Converter]:
+def _converters(cls: type[Struct]) -> Iterator[_Converter]:
     """Find the ids and times of a class; raise TypeError for a use that cannot be converted."""
     for name, annotation in inspect.get_annotations(cls).items():
         hint = annotation
@@ -132,7 +132,7 @@ def _converters(cls: type[Model]) -> Iterator[_Converter]:
                 yield _converter(cls, name, hint, marker)
 
 
-def _resolve(cls: type[Model], name: str, annotation: str) -> Any:
+def _resolve(cls: type[Struct], name: str, annotation: str) -> Any:
     names = {**vars(sys.modules[cls.__module__]), cls.__name__: cls}
     hint: Any = annotation
     try:
@@ -149,7 +149,7 @@ def _resolve(cls: type[Model], name: str, annotation: str) -> Any:
     return hint
 
 
-def _converter(cls: type[Model], name: str, hint: Any, marker: Any) -> _Converter:
+def _converter(cls: type[Struct], name: str, hint: Any, marker: Any) -> _Converter:
     choices = [choice for choice in union_members(hint) if choice is not type(None)]
     if choices == [marker] and (marker is not datetime or len(union_members(hint)) > 1):
         return _Converter(name, marker, is_list=False)

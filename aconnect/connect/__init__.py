@@ -113,6 +113,7 @@ from aconnect.connect.content.storage import (
     ContentStorageBundles as ContentStorageBundles,
     ContentStorageDetail as ContentStorageDetail,
     ContentStorageItem as ContentStorageItem,
+    ContentStorageSort as ContentStorageSort,
 )
 from aconnect.connect.content.tags import (
     ContentTagParams as ContentTagParams,
@@ -220,7 +221,9 @@ from aconnect.connect.oauth.credentials import (
     OAuthCredentials as OAuthCredentials,
     OAuthExchangeParams as OAuthExchangeParams,
     OAuthGrantType as OAuthGrantType,
+    OAuthGrantTypeName as OAuthGrantTypeName,
     OAuthTokenType as OAuthTokenType,
+    OAuthTokenTypeName as OAuthTokenTypeName,
 )
 from aconnect.connect.oauth.integrations import (
     OAuthAssociationParams as OAuthAssociationParams,
@@ -228,11 +231,13 @@ from aconnect.connect.oauth.integrations import (
     OAuthIntegrationAssociation as OAuthIntegrationAssociation,
     OAuthIntegrationAssociations as OAuthIntegrationAssociations,
     OAuthIntegrationAuthType as OAuthIntegrationAuthType,
+    OAuthIntegrationAuthTypeName as OAuthIntegrationAuthTypeName,
     OAuthIntegrationCreateParams as OAuthIntegrationCreateParams,
     OAuthIntegrationPermission as OAuthIntegrationPermission,
     OAuthIntegrationPermissionParams as OAuthIntegrationPermissionParams,
     OAuthIntegrations as OAuthIntegrations,
     OAuthIntegrationType as OAuthIntegrationType,
+    OAuthIntegrationTypeName as OAuthIntegrationTypeName,
     OAuthIntegrationUpdateParams as OAuthIntegrationUpdateParams,
 )
 from aconnect.connect.oauth.oauth import (
@@ -275,6 +280,7 @@ from aconnect.connect.server_settings import (
 from aconnect.connect.system.caches import (
     RuntimeCache as RuntimeCache,
     RuntimeCacheDeleteParams as RuntimeCacheDeleteParams,
+    RuntimeCacheLanguage as RuntimeCacheLanguage,
     RuntimeCaches as RuntimeCaches,
     SystemCaches as SystemCaches,
 )
