@@ -120,8 +120,7 @@ def own(item: object) -> set[str]:
         if re.search(r"\._|\.base$|^msgspec|^builtins", home):
             continue
         for name, value in vars(kind).items():
-            is_called = inspect.isroutine(value) and not isinstance(value, classmethod)
-            if is_called or isinstance(value, property | ResourceBelow):
+            if inspect.isfunction(value) or isinstance(value, property | ResourceBelow):
                 names.add(name)
     return names | set(getattr(item, "__struct_fields__", ()))
 
