@@ -14,6 +14,7 @@ from unittest.mock import create_autospec
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 import aconnect
 import aconnect.authentik
@@ -255,6 +256,17 @@ def test_a_signature_is_an_ordinary_one() -> None:
     mock = create_autospec(item.update)
     with pytest.raises(TypeError, match="titel"):
         mock(titel="x")
+
+
+def test_a_default_that_is_shown_can_be_passed() -> None:
+    """`UNSET`, which signatures show for optional fields, is the same as leaving them out."""
+    shown = inspect.signature(aconnect.Client)
+    unset = {name: UNSET for name, one in shown.parameters.items() if one.default is UNSET}
+    assert len(unset) > 10
+    make: Any = aconnect.Client
+    assert make("http://localhost:3939", "k" * 32, **unset).api_root
+    query: Any = aconnect.connect.content_query
+    assert query(text="a", owner=UNSET, exclude={"tag": UNSET}) == "a"
 
 
 def test_importing_computes_no_signatures() -> None:

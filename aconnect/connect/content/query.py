@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import Final, Literal, TypedDict, Unpack, cast
 
+from msgspec import UNSET
+
 from aconnect._core.completion import shows_fields
 from aconnect.errors import InvalidArgumentError
 
@@ -70,6 +72,8 @@ def _words(name: str, value: object) -> list[str]:
     if name not in ContentTerms.__annotations__:
         known = ", ".join(sorted(ContentTerms.__annotations__))
         raise TypeError(f"content search got an unexpected term {name!r}; it accepts {known}")
+    if value is UNSET:
+        return []
     if isinstance(value, bool) and name in _FLAGS:
         return [f"{name}:{str(value).lower()}"]
     if isinstance(value, bool) and name in _VERSIONS:
