@@ -108,28 +108,34 @@ class _Converter(Struct, frozen=True):
     is_list: bool
 
 
-_hints: dict[tuple[str, str], Any] = {}
-"""Resolved annotations by module and text: the same few recur in every module."""
+_hints: dict[tuple[str, str], tuple[Any, list[Any]]] = {}
+"""Resolved annotations and their markers by module and text: the same few recur in every module."""
 
 
 def _converters(cls: type[Struct]) -> Iterator[_Converter]:
     """Find the ids and times of a class; raise TypeError for a use that cannot be converted."""
     for name, annotation in inspect.get_annotations(cls).items():
-        hint = annotation
         if isinstance(annotation, str):
             if _CLASS_VAR.match(annotation):
                 # What is inside may be defined later.
                 continue
             key = (cls.__module__, annotation)
             if key not in _hints:
-                _hints[key] = _resolve(cls, name, annotation)
-            hint = _hints[key]
-        origin: Any = get_origin(hint)
-        if origin is ClassVar:
-            continue
-        for marker in (Id, LogTime, datetime):
-            if mentions(hint, marker):
-                yield _converter(cls, name, hint, marker)
+                resolved = _resolve(cls, name, annotation)
+                _hints[key] = resolved, _markers(resolved)
+            hint, markers = _hints[key]
+        else:
+            hint, markers = annotation, _markers(annotation)
+        for marker in markers:
+            yield _converter(cls, name, hint, marker)
+
+
+def _markers(hint: Any) -> list[Any]:
+    """Return what in an annotation is converted; nothing in a class variable."""
+    origin: Any = get_origin(hint)
+    if origin is ClassVar:
+        return []
+    return [marker for marker in (Id, LogTime, datetime) if mentions(hint, marker)]
 
 
 def _resolve(cls: type[Struct], name: str, annotation: str) -> Any:
