@@ -202,7 +202,9 @@ async def _outcomes(
     stop_at_error: bool,
     progress: Progress | None,
 ) -> AsyncGenerator[Outcome[I, T], None]:
-    total = len(items) if isinstance(items, Sized) else None
+    # A lazy sequence has a length only to refuse it.
+    is_lazy = isinstance(items, LazySequence)
+    total = len(items) if isinstance(items, Sized) and not is_lazy else None
     run_ = _Run(func, items, limit)
     waiting: dict[int, Outcome[I, T]] = {}
     finished = given = 0

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from aconnect._core.channel import Channel
+from aconnect._core.completion import Completed
 from aconnect._core.model import Model, union_members
 
 
@@ -30,9 +31,10 @@ Origin = tuple[ChannelOwner, Scope]
 """The client and the scope that an object came from."""
 
 
-class _OriginSlot:
+class _OriginSlot(Completed):
     # A slot costs less than a dict for each object, and is no field of the model.
     __slots__ = ("bound_to",)
+    _inner = ("bind", "bound_to", "origin")
 
     bound_to: Origin
 

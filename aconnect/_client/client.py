@@ -19,6 +19,7 @@ from aconnect._client.resource import Resource
 from aconnect._core import decoding
 from aconnect._core.channel import Channel
 from aconnect._core.clock import Clock
+from aconnect._core.completion import Completed
 from aconnect._core.dialect import Dialect
 from aconnect._core.events import Subscriber
 from aconnect._core.message import Request, Response, StreamingResponse, is_idempotent
@@ -71,7 +72,7 @@ class ApiResponse(Struct, Generic[T], frozen=True):
         ]
 
 
-class BaseClient:
+class BaseClient(Completed):
     """A client of one server; a service's client adds its resources.
 
     Connections are opened on first use, and closed by `async with` or by `aclose()`. They belong to
@@ -80,6 +81,7 @@ class BaseClient:
 
     _address: ClassVar[tuple[str, str]] = ("", "")
     """The environment variable of the server's address, and the part of `api_root` it omits."""
+    _inner = ("channel", "clock", "origin")
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ from uuid import UUID
 
 import msgspec
 
-from aconnect._client.lazy import LazySequence
+from aconnect._client.lazy import LazySequence, first_match
 from aconnect._client.resource import Resource
 from aconnect._client.signature import argument_hints, return_hint
 from aconnect._core.model import Id, union_members
@@ -131,7 +131,7 @@ def match_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> Matching[T |
             asked = (asked,) if isinstance(asked, str) else cast("Iterable[str]", asked)
             arguments["include"] = list(dict.fromkeys([*asked, *included]))
         items = cast("Callable[..., LazySequence[T]]", find)(self, **arguments)
-        return await items.first_match(fields)
+        return await first_match(items, fields)
 
     summary = (
         "Return the first item whose attributes have these values, or None.\n\n"

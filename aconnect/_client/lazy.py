@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping
 from contextlib import aclosing
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
+from aconnect._core.completion import Completed
+from aconnect.errors import InvalidArgumentError
+
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class LazySequence(Generic[T_co]):
+class LazySequence(Completed, Generic[T_co]):
     """Items to come: `await` it for a list of all, or use `async for` to stream them.
 
     No request is made before that, and each iteration restarts. A stream that is left early stops
@@ -31,6 +35,19 @@ class LazySequence(Generic[T_co]):
 
     def __aiter__(self) -> AsyncGenerator[T_co, None]:  # noqa: PYI058  `aclosing` takes it
         return self._stream()
+
+    if not TYPE_CHECKING:
+        # Type checkers report these uses themselves, as long as nothing is declared.
+        def _refuse(self, *_: object) -> NoReturn:
+            raise TypeError(
+                f"{self!r} has no items before it is awaited: use `async for`, or `await` it for a "
+                "list, in parentheses before an index: `(await ...)[0]`"
+            )
+
+        __iter__ = __getitem__ = __len__ = __contains__ = _refuse
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
     def _stream(self) -> AsyncGenerator[T_co, None]:
         return self._make()
@@ -55,16 +72,37 @@ class LazySequence(Generic[T_co]):
         async with aclosing(self._stream()) as items:
             return sum([1 async for _ in items])
 
-    async def first_match(self, fields: Mapping[str, object]) -> T_co | None:
-        """Return the first item whose attributes have these values, or None.
+    def take(self, count: int) -> LazySequence[T_co]:
+        """Return the first items only, at most this many; no more pages are requested for them.
 
-        Later items are not requested. Raise AttributeError if items have no such attribute.
+        Raises:
+            InvalidArgumentError: The number is negative.
         """
+        if count < 0:
+            raise InvalidArgumentError(f"cannot take {count} items; pass 0 or more")
+        return LazySequence(lambda: self._first_items(count))
+
+    async def _first_items(self, count: int) -> AsyncGenerator[T_co, None]:
+        if not count:
+            return
         async with aclosing(self._stream()) as items:
             async for item in items:
-                if all(getattr(item, name) == value for name, value in fields.items()):
-                    return item
-        return None
+                yield item
+                count -= 1
+                if not count:
+                    return
+
+
+async def first_match(items: LazySequence[T], fields: Mapping[str, object]) -> T | None:
+    """Return the first item whose attributes have these values, or None.
+
+    Later items are not requested. Raise AttributeError if items have no such attribute.
+    """
+    async with aclosing(aiter(items)) as stream:
+        async for item in stream:
+            if all(getattr(item, name) == value for name, value in fields.items()):
+                return item
+    return None
 
 
 async def wait_for_end(tasks: Collection[asyncio.Task[None]]) -> None:

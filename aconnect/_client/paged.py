@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Final, Generic, Self, TypeVar
@@ -72,6 +73,7 @@ class Paged(LazySequence[T_co]):
         "_start",
         "_style",
     )
+    _inner = ("api_root", "item_type", "query")
 
     def __init__(
         self,
@@ -215,8 +217,24 @@ class Paged(LazySequence[T_co]):
             AconnectError: As the operation, after the pages before the failure.
         """
         position = self._position(token) if token is not None else self._start
-        pages = self._fetch(position)
+        return self._ahead(self._fetch(position))
+
+    def _ahead(self, pages: AsyncGenerator[Page[T_co], None]) -> AsyncGenerator[Page[T_co], None]:
         return fetch_ahead(pages, self._prefetch) if self._prefetch else pages
+
+    async def _first_items(self, count: int) -> AsyncGenerator[T_co, None]:
+        if not count:
+            return
+        size = self._size
+        if size is not None:
+            # All of one size: a numbered page begins where the pages before it end.
+            size = math.ceil(count / math.ceil(count / size))
+        pages = _until(count, self._with(size=size, prefetch=0).pages())
+        async with aclosing(self._ahead(pages)) as taken:
+            async for page in taken:
+                for item in page.items[:count]:
+                    yield item
+                count -= len(page)
 
     async def _fetch(self, position: Position) -> AsyncGenerator[Page[T_co], None]:
         style, size = self._style, self._size or 0
@@ -301,6 +319,16 @@ class Paged(LazySequence[T_co]):
                 f"{self._request.operation}; build the query with the same arguments"
             )
         return decoded.at
+
+
+async def _until(count: int, pages: AsyncGenerator[Page[T], None]) -> AsyncGenerator[Page[T], None]:
+    """Yield pages until they have this many items; no later one is requested."""
+    async with aclosing(pages):
+        async for page in pages:
+            yield page
+            count -= len(page)
+            if count <= 0:
+                return
 
 
 async def fetch_ahead(items: AsyncGenerator[T, None], most: int) -> AsyncGenerator[T, None]:

@@ -11,6 +11,7 @@ from aconnect._client.bound import ChannelOwner, Origin, Scope
 from aconnect._client.operation import Operation, Role
 from aconnect._client.signature import Naming, as_written
 from aconnect._core.channel import Channel
+from aconnect._core.completion import Completed
 from aconnect.errors import InvalidArgumentError
 
 R = TypeVar("R", bound="Resource")
@@ -18,7 +19,7 @@ R = TypeVar("R", bound="Resource")
 _NO_SCOPE: Final[Scope] = MappingProxyType({})
 
 
-class Resource:
+class Resource(Completed):
     """A group of operations on one client, perhaps below one object.
 
     The class declares in `scope` which path arguments its signatures leave out, and an instance has
@@ -33,6 +34,7 @@ class Resource:
     scope_names: ClassVar[tuple[str, ...]] = ()
     """The path arguments that its signatures leave out."""
     _name: ClassVar[str] = ""
+    _inner = ("channel", "naming", "origin", "scope", "scope_names", "service")
 
     def __init__(self, client: ChannelOwner, scope: Scope = _NO_SCOPE) -> None:
         self.channel: Channel = client.channel
@@ -105,6 +107,9 @@ class ResourceBelow(Generic[R]):
         """The class of the resource."""
         kind = self._kind
         return cast("type[R]", kind if isinstance(kind, type) else kind())
+
+    def __repr__(self) -> str:
+        return f"<resource {self.kind.__name__}>"
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Self: ...

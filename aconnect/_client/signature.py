@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import (
     Any,
     ClassVar,
     Final,
-    NotRequired,
-    Required,
     Self,
     Unpack,
     get_args,
@@ -25,10 +22,11 @@ from typing import (
     is_typeddict,
 )
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from aconnect._client.bound import Binder, ChannelOwner, Scope, binder_for, list_binder_for
 from aconnect._core.arguments import canonical_guid, guid_filter, is_guid_name, no_text
+from aconnect._core.completion import Completed, field_parameters, package_names, required_keys
 from aconnect._core.message import Response
 from aconnect._core.model import mentions, union_members
 from aconnect._core.url import quote_guid, quote_segment, quote_segments, timestamp
@@ -52,10 +50,11 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in others)
 
 
-class FromResponse:
+class FromResponse(Completed):
     """Base of return types that construct themselves from a response, such as a started task."""
 
     __slots__ = ()
+    _inner: ClassVar[Collection[str]] = ("from_response", "response_type")
 
     response_type: ClassVar[Any]
     """What the response body is decoded to."""
@@ -144,7 +143,7 @@ def compile_signature(
     required = {p.name for p in parameters if p.default is p.empty and p.name in arguments}
     body = _keyword_body(parameters, hints)
     if body is not None:
-        required |= _required_keys(body)
+        required |= required_keys(body)
     names = placeholders(template)
     wire_names = {name: wire_name(name, rename, naming) for name in arguments}
     argument_of = {wire: name for name, wire in wire_names.items()}
@@ -248,29 +247,18 @@ def argument_hints(function: Callable[..., Any]) -> dict[str, Any]:
 def call_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
     """Return the parameters of a method, with resolved types, and the fields of a keyword body."""
     hints = argument_hints(function)
-    parameters = [
-        parameter.replace(annotation=hints[parameter.name])
-        for parameter in list(inspect.signature(function).parameters.values())[1:]
-        if parameter.kind is not parameter.VAR_KEYWORD
-    ]
-    fields = keyword_fields(function)
-    if fields is not None:
-        required = _required_keys(fields)
-        parameters += [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=inspect.Parameter.empty if name in required else UNSET,
-                annotation=hints[name],
-            )
-            for name in get_type_hints(fields)
-        ]
-    return parameters
+    signature = list(inspect.signature(function).parameters.values())[1:]
+    parameters = [one for one in signature if one.kind is not one.VAR_KEYWORD]
+    # What is shown of a method may have the fields already.
+    if len(parameters) < len(signature):
+        parameters.extend(field_parameters(keyword_fields(function)))
+    return [one.replace(annotation=hints[one.name]) for one in parameters]
 
 
 def keyword_fields(function: Callable[..., Any]) -> Any:
     """Return the TypedDict of the keywords that a method accepts; None if it lists all of them."""
-    return _keyword_body(list(inspect.signature(function).parameters.values()), _hints(function))
+    unpacked = [hint for hint in _hints(function).values() if get_origin(hint) is Unpack]
+    return get_args(unpacked[0])[0] if unpacked else None
 
 
 def return_hint(function: Callable[..., Any]) -> Any:
@@ -279,12 +267,8 @@ def return_hint(function: Callable[..., Any]) -> Any:
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    # Names that a module imports only for type checking are public names of the service.
-    packages = function.__module__.split(".")[:-1]
-    names: dict[str, Any] = {}
-    for end in range(2, len(packages) + 1):
-        names |= vars(sys.modules[".".join(packages[:end])])
-    return get_type_hints(function, globalns={**names, **function.__globals__}, include_extras=True)
+    names = {**package_names(function), **function.__globals__}
+    return get_type_hints(function, globalns=names, include_extras=True)
 
 
 def _keyword_body(parameters: list[inspect.Parameter], hints: Mapping[str, Any]) -> Any:
@@ -296,18 +280,6 @@ def _keyword_body(parameters: list[inspect.Parameter], hints: Mapping[str, Any])
                 raise TypeError(f"**{parameter.name} must be Unpack of a TypedDict, not {fields!r}")
             return fields
     return None
-
-
-def _required_keys(fields: Any) -> set[str]:
-    # Where annotations are text, a TypedDict does not see Required and NotRequired itself.
-    required: set[str] = set()
-    for key, hint in get_type_hints(fields, include_extras=True).items():
-        qualifier = get_origin(hint)
-        if qualifier is Required or (
-            qualifier is not NotRequired and key in fields.__required_keys__
-        ):
-            required.add(key)
-    return required
 
 
 def _factory(returns: Any) -> tuple[type[FromResponse] | None, bool]:

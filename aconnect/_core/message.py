@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from msgspec import Struct
 
@@ -38,6 +38,9 @@ class Upload:
         self.progress: Callable[[int], None] | None = progress
         """Called with the number of bytes of each chunk passed to the connection."""
         self._headers = headers
+
+    def __repr__(self) -> str:
+        return f"<Upload {self.size} bytes of {self.content_type}>"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -145,3 +148,8 @@ class StreamingResponse(_Message, kw_only=True):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self.chunks
+
+    if not TYPE_CHECKING:
+        # Type checkers report this themselves, as long as nothing is declared.
+        def __iter__(self) -> NoReturn:
+            raise TypeError(f"the body of {self!r} arrives in chunks: use `async for`")

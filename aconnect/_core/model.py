@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 from functools import partial
 from operator import attrgetter
 from types import UnionType
@@ -31,14 +31,15 @@ from typing import (
 import msgspec
 from msgspec import Struct
 
+from aconnect._core.guards import is_dict, is_list
 from aconnect._core.redaction import HIDDEN
 
 if TYPE_CHECKING:
     Id = str
     LogTime = datetime
 else:
-    # Some server versions send numbers; `Model` converts them to text. The text in the annotation
-    # is what tells this marker from any other union of these types.
+    # Some server versions send numbers; `Model` and `Row` convert them to text. The text in the
+    # annotation is what tells this marker from any other union of these types.
     Id = Annotated[str | int, "an id"]
     # Logs have nanoseconds. msgspec rounds them, and a line may get a later time than the next one;
     # `Model` cuts them, which is as fast. An invalid time is None, so that the line is kept.
@@ -50,7 +51,39 @@ _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 """What Go writes for a time that was never set."""
 
 
-class Model(Struct, kw_only=True, repr_omit_defaults=True):
+class _Record:
+    """What models and rows share."""
+
+    __slots__ = ()
+
+    __struct_fields__: ClassVar[tuple[str, ...]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values by the names of the attributes: ids are text, times `datetime`.
+
+        For JSON, under the names that the server uses, pass the object to `msgspec.json.encode`.
+        """
+        return {name: _plain(getattr(self, name)) for name in self.__struct_fields__}
+
+
+_ATOMS: Final = frozenset({str, int, float, bool, datetime, type(None)})
+
+
+def _plain(value: Any) -> Any:
+    if type(value) in _ATOMS:
+        return value
+    if isinstance(value, _Record):
+        return value.to_dict()
+    if isinstance(value, Enum):
+        return value.value
+    if is_list(value):
+        return [_plain(item) for item in value]
+    if is_dict(value):
+        return {name: _plain(item) for name, item in value.items()}
+    return value
+
+
+class Model(_Record, Struct, kw_only=True, repr_omit_defaults=True):
     """Base of all models: keyword-only, unknown fields ignored.
 
     Fields of type `Id` are text, regardless of the server version. Times that were never set, which
@@ -66,11 +99,6 @@ class Model(Struct, kw_only=True, repr_omit_defaults=True):
             # An assignment would be a declaration to type checkers, of an unknown type.
             setattr(cls, "__post_init__", _post_init(converters, before))  # noqa: B010
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain Python values as JSON would have them, but with `datetime` objects."""
-        data: dict[str, Any] = msgspec.to_builtins(self, builtin_types=(datetime,))
-        return data
-
 
 class _Converter(Struct, frozen=True):
     """How the values of one field are converted after decoding."""
@@ -80,31 +108,37 @@ class _Converter(Struct, frozen=True):
     is_list: bool
 
 
-_hints: dict[tuple[str, str], Any] = {}
-"""Resolved annotations by module and text: the same few recur in every module."""
+_hints: dict[tuple[str, str], tuple[Any, list[Any]]] = {}
+"""Resolved annotations and their markers by module and text: the same few recur in every module."""
 
 
-def _converters(cls: type[Model]) -> Iterator[_Converter]:
+def _converters(cls: type[Struct]) -> Iterator[_Converter]:
     """Find the ids and times of a class; raise TypeError for a use that cannot be converted."""
     for name, annotation in inspect.get_annotations(cls).items():
-        hint = annotation
         if isinstance(annotation, str):
             if _CLASS_VAR.match(annotation):
                 # What is inside may be defined later.
                 continue
             key = (cls.__module__, annotation)
             if key not in _hints:
-                _hints[key] = _resolve(cls, name, annotation)
-            hint = _hints[key]
-        origin: Any = get_origin(hint)
-        if origin is ClassVar:
-            continue
-        for marker in (Id, LogTime, datetime):
-            if mentions(hint, marker):
-                yield _converter(cls, name, hint, marker)
+                resolved = _resolve(cls, name, annotation)
+                _hints[key] = resolved, _markers(resolved)
+            hint, markers = _hints[key]
+        else:
+            hint, markers = annotation, _markers(annotation)
+        for marker in markers:
+            yield _converter(cls, name, hint, marker)
 
 
-def _resolve(cls: type[Model], name: str, annotation: str) -> Any:
+def _markers(hint: Any) -> list[Any]:
+    """Return what in an annotation is converted; nothing in a class variable."""
+    origin: Any = get_origin(hint)
+    if origin is ClassVar:
+        return []
+    return [marker for marker in (Id, LogTime, datetime) if mentions(hint, marker)]
+
+
+def _resolve(cls: type[Struct], name: str, annotation: str) -> Any:
     names = {**vars(sys.modules[cls.__module__]), cls.__name__: cls}
     hint: Any = annotation
     try:
@@ -121,7 +155,7 @@ def _resolve(cls: type[Model], name: str, annotation: str) -> Any:
     return hint
 
 
-def _converter(cls: type[Model], name: str, hint: Any, marker: Any) -> _Converter:
+def _converter(cls: type[Struct], name: str, hint: Any, marker: Any) -> _Converter:
     choices = [choice for choice in union_members(hint) if choice is not type(None)]
     if choices == [marker] and (marker is not datetime or len(union_members(hint)) > 1):
         return _Converter(name, marker, is_list=False)
@@ -211,13 +245,40 @@ class Confidential(Model, kw_only=True):
         return Struct.__rich_repr__(self._redacted())
 
 
-class Row(Struct, kw_only=True, frozen=True, gc=False, repr_omit_defaults=True):
-    """A lean row of a high-volume response: immutable, not tracked by the garbage collector."""
+class Row(_Record, Struct, kw_only=True, frozen=True, gc=False, repr_omit_defaults=True):
+    """A lean row of a high-volume response: immutable, not tracked by the garbage collector.
+
+    Fields of type `Id` are converted to text when they are read, not when they are decoded.
+    """
+
+    _ids: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        ids = tuple(one.field for one in _converters(cls) if one.marker is Id)
+        cls._ids = (*cls._ids, *ids)
+        for name in ids:
+            # msgspec decodes into the slot without looking at the class.
+            setattr(cls, name, _row_id(vars(cls)[name]))
+
+    def _shown(self) -> Self:
+        return msgspec.structs.replace(self, **{name: getattr(self, name) for name in self._ids})
+
+    def __repr__(self) -> str:
+        return Struct.__repr__(self._shown())
+
+    def __rich_repr__(self) -> Any:
+        return Struct.__rich_repr__(self._shown())
 
 
-def id_text(value: str | int | None) -> str | None:
-    """Return an id as text, regardless of the server version."""
-    return str(value) if isinstance(value, int) else value
+def _row_id(slot: Any) -> property:
+    read = slot.__get__
+
+    def get(row: Row) -> str | None:
+        value = read(row)
+        return str(value) if isinstance(value, int) else value
+
+    return property(get, doc="As text, regardless of the server version.")
 
 
 class OpenEnum(StrEnum):

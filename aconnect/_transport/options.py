@@ -6,7 +6,7 @@ import ssl as ssl_module
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict, cast
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from aconnect._core.clock import Clock
 from aconnect._core.limits import Limits
@@ -117,7 +117,11 @@ class Connection(TypedDict, total=False):
 
 def options_of(connection: Connection) -> Options:
     """Return the options that a client's keywords describe."""
-    chosen: dict[str, Any] = {k: v for k, v in connection.items() if v is not None}
+    chosen: dict[str, Any] = {
+        name: value
+        for name, value in connection.items()
+        if value is not None and value is not UNSET
+    }
     unknown = chosen.keys() - Connection.__optional_keys__
     if unknown:
         raise TypeError(

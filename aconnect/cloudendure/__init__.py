@@ -41,6 +41,7 @@ from aconnect.cloudendure.session import (
 from aconnect.cloudendure.users import (
     ApiToken as ApiToken,
     Role as Role,
+    RoleName as RoleName,
     SetPasswordParams as SetPasswordParams,
     User as User,
     UserCreateParams as UserCreateParams,

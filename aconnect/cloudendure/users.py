@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypedDict, Unpack
+from typing import Any, ClassVar, Literal, TypedDict, Unpack
 
 from aconnect._client.endpoint import endpoint
 from aconnect._core.model import Confidential, OpenEnum
@@ -27,6 +27,10 @@ class Role(OpenEnum):
     ACCOUNT_ADMIN = "ACCOUNT_ADMIN"
     ACCOUNT_OWNER = "ACCOUNT_OWNER"
     GLOBAL_READONLY = "GLOBAL_READONLY"
+
+
+RoleName = Literal["USER", "ACCOUNT_ADMIN", "ACCOUNT_OWNER", "GLOBAL_READONLY"] | str
+"""The name of a role."""
 
 
 class User(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
@@ -106,14 +110,14 @@ class Users(CloudEndureResource, name="users"):
         """Set the password of an invited user; requires no session."""
         ...
 
-    async def assign_roles(self, roles: Mapping[str, Iterable[Role | str]]) -> list[User]:
+    async def assign_roles(self, roles: Mapping[str, Iterable[RoleName]]) -> list[User]:
         """Assign roles to users, by user id, and return the updated users."""
         return (await self._assign_roles(_users_and_roles(roles))).items
 
     @endpoint("POST", "/users/assignRoles", idempotent=True)
     async def _assign_roles(self, body: UsersRolesParams) -> UsersList: ...
 
-    async def revoke_roles(self, roles: Mapping[str, Iterable[Role | str]]) -> list[User]:
+    async def revoke_roles(self, roles: Mapping[str, Iterable[RoleName]]) -> list[User]:
         """Revoke roles from users, by user id, and return the updated users."""
         return (await self._revoke_roles(_users_and_roles(roles))).items
 
@@ -138,7 +142,7 @@ class Users(CloudEndureResource, name="users"):
     async def _replace_api_token(self) -> ApiToken: ...
 
 
-def _users_and_roles(roles: Mapping[str, Iterable[Role | str]]) -> UsersRolesParams:
+def _users_and_roles(roles: Mapping[str, Iterable[RoleName]]) -> UsersRolesParams:
     return UsersRolesParams(
         items=[
             # A single role passed as a string would otherwise be split into letters.

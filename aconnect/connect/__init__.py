@@ -86,7 +86,7 @@ from aconnect.connect.content.permissions import (
 from aconnect.connect.content.query import (
     ContentTerms as ContentTerms,
     Order as Order,
-    OwnerName as OwnerName,
+    OwnerTerm as OwnerTerm,
     content_query as content_query,
 )
 from aconnect.connect.content.repository import (
@@ -114,6 +114,7 @@ from aconnect.connect.content.storage import (
     ContentStorageBundles as ContentStorageBundles,
     ContentStorageDetail as ContentStorageDetail,
     ContentStorageItem as ContentStorageItem,
+    ContentStorageSort as ContentStorageSort,
 )
 from aconnect.connect.content.tags import (
     ContentTagParams as ContentTagParams,
@@ -221,7 +222,9 @@ from aconnect.connect.oauth.credentials import (
     OAuthCredentials as OAuthCredentials,
     OAuthExchangeParams as OAuthExchangeParams,
     OAuthGrantType as OAuthGrantType,
+    OAuthGrantTypeName as OAuthGrantTypeName,
     OAuthTokenType as OAuthTokenType,
+    OAuthTokenTypeName as OAuthTokenTypeName,
 )
 from aconnect.connect.oauth.integrations import (
     OAuthAssociationParams as OAuthAssociationParams,
@@ -229,11 +232,13 @@ from aconnect.connect.oauth.integrations import (
     OAuthIntegrationAssociation as OAuthIntegrationAssociation,
     OAuthIntegrationAssociations as OAuthIntegrationAssociations,
     OAuthIntegrationAuthType as OAuthIntegrationAuthType,
+    OAuthIntegrationAuthTypeName as OAuthIntegrationAuthTypeName,
     OAuthIntegrationCreateParams as OAuthIntegrationCreateParams,
     OAuthIntegrationPermission as OAuthIntegrationPermission,
     OAuthIntegrationPermissionParams as OAuthIntegrationPermissionParams,
     OAuthIntegrations as OAuthIntegrations,
     OAuthIntegrationType as OAuthIntegrationType,
+    OAuthIntegrationTypeName as OAuthIntegrationTypeName,
     OAuthIntegrationUpdateParams as OAuthIntegrationUpdateParams,
 )
 from aconnect.connect.oauth.oauth import (
@@ -276,6 +281,7 @@ from aconnect.connect.server_settings import (
 from aconnect.connect.system.caches import (
     RuntimeCache as RuntimeCache,
     RuntimeCacheDeleteParams as RuntimeCacheDeleteParams,
+    RuntimeCacheLanguage as RuntimeCacheLanguage,
     RuntimeCaches as RuntimeCaches,
     SystemCaches as SystemCaches,
 )

@@ -5,12 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from msgspec import field
-
 from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import paged
 from aconnect._client.paged import Paged
-from aconnect._core.model import Model, Row, id_text
+from aconnect._core.model import Id, Model, Row
 from aconnect._core.paging import Unpaged
 from aconnect._core.url import check_filter, rfc3339, timestamp
 from aconnect.connect._base.paging import Keyset, PageNumber
@@ -21,24 +19,14 @@ from aconnect.connect.content.query import Order
 class AuditLog(Row, kw_only=True, frozen=True, gc=False):
     """One audited action."""
 
-    wire_id: str | int | None = field(default=None, name="id")
-    wire_user_id: str | int | None = field(default=None, name="user_id")
+    id: Id | None = None
+    user_id: Id | None = None
     time: datetime | None = None
     user_guid: str | None = None
     """None if the server itself acted."""
     user_description: str | None = None
     action: str | None = None
     event_description: str | None = None
-
-    @property
-    def id(self) -> str | None:
-        """As text, regardless of the server version."""
-        return id_text(self.wire_id)
-
-    @property
-    def user_id(self) -> str | None:
-        """As text, regardless of the server version."""
-        return id_text(self.wire_user_id)
 
 
 class AuditAction(Model, kw_only=True):

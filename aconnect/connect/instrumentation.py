@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 
-from msgspec import field
-
 from aconnect._client.endpoint import paged
 from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
-from aconnect._core.model import Row, id_text
+from aconnect._core.model import Id, Row
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.paging import Keyset
 from aconnect.connect._base.resource import ConnectResource
@@ -28,29 +26,15 @@ class ContentVisit(Row, kw_only=True, frozen=True, gc=False):
     """None for an anonymous visitor."""
     variant_key: str | None = None
     time: datetime | None = None
-    wire_rendering_id: str | int | None = field(default=None, name="rendering_id")
-    wire_bundle_id: str | int | None = field(default=None, name="bundle_id")
+    rendering_id: Id | None = None
+    bundle_id: Id | None = None
     path: str | None = None
     """The path below the content; newer servers only."""
     data_version: int | None = None
     """The recording method: 3 is reliable, lower values are not."""
     user_agent: str | None = None
-    wire_id: str | int | None = field(default=None, name="id")
-
-    @property
-    def id(self) -> str | None:
-        """As text; None on older servers."""
-        return id_text(self.wire_id)
-
-    @property
-    def rendering_id(self) -> str | None:
-        """As text, regardless of the server version."""
-        return id_text(self.wire_rendering_id)
-
-    @property
-    def bundle_id(self) -> str | None:
-        """As text, regardless of the server version."""
-        return id_text(self.wire_bundle_id)
+    id: Id | None = None
+    """None on older servers."""
 
 
 class ShinyUsage(Row, kw_only=True, frozen=True, gc=False):
@@ -78,17 +62,12 @@ class HitData(Row, kw_only=True, frozen=True, gc=False):
 class ContentHit(Row, kw_only=True, frozen=True, gc=False):
     """One request to content of any type."""
 
-    wire_id: str | int | None = field(default=None, name="id")
+    id: Id | None = None
     user_guid: str | None = None
     """None for an anonymous visitor."""
     content_guid: str | None = None
     timestamp: datetime | None = None
     data: HitData | None = None
-
-    @property
-    def id(self) -> str | None:
-        """As text, regardless of the server version."""
-        return id_text(self.wire_id)
 
 
 class Instrumentation(ConnectResource, name="instrumentation", role="publisher"):

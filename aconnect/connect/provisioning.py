@@ -19,6 +19,7 @@ from typing import Final, Unpack
 from aconnect._client.client import BaseClient
 from aconnect._client.files import reason
 from aconnect._core import decoding
+from aconnect._core.completion import shows_fields
 from aconnect._core.redaction import Secret
 from aconnect._core.text import decode_text
 from aconnect._transport.options import Connection, options_of
@@ -49,6 +50,7 @@ class _Keyless(BaseClient):
     """A client without a key."""
 
 
+@shows_fields
 async def bootstrap(
     url: str | None = None,
     secret: bytes | str | Path | None = None,

@@ -84,6 +84,7 @@ class Task(FromResponse, Generic[T_co]):
     """
 
     response_type: ClassVar[Any] = TaskStarted
+    _inner = ("poll", "renew_cookies", "report", "resume_from", "resume_info")
 
     def __init__(
         self,

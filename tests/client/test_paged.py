@@ -1,16 +1,20 @@
 """The laws of paging: however a server divides its rows, exactly these rows arrive, in order."""
 
 import asyncio
+import inspect
+import pprint
 from contextlib import aclosing
 from itertools import count
 
 import msgspec
 import pytest
 from hypothesis import given, strategies as st
+from rich.pretty import pretty_repr
 
 from aconnect import errors
 from aconnect._core.message import Response
 from aconnect._core.paging import Offset, Unpaged
+from aconnect.concurrency import amap
 from aconnect.connect._base.paging import Keyset, PageNumber, UnpagedEnvelope
 
 PARTITIONS = st.lists(st.integers(0, 4), min_size=1, max_size=8)
@@ -114,6 +118,93 @@ async def test_resumed_anywhere(fake_pager, style, partition):
             rest = [row async for later in resumed.pages(page.token) for row in later.items]
             assert [plain(row) for row in rest] == rows[seen:]
     assert seen == len(rows)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@given(partition=PARTITIONS, wanted=st.integers(0, 40), size=st.integers(1, 9))
+async def test_take(fake_pager, style, partition, wanted, size):
+    """`take` yields the first rows, whatever the page size, and requests no page more for them."""
+    pages = rows_of(partition)
+    rows = [row for page in pages for row in page]
+    kind, serve = serving(style, pages)
+    most = min(size, kind.max_size or size)
+    pager = fake_pager(serve)
+    found = pager.find(kind) if kind.max_size is None else pager.find(kind).page_size(most)
+    taken = found.take(wanted)
+    assert await taken == rows[:wanted]
+    requests = len(pager.targets)
+    if style in {"number", "offset"} and wanted <= len(rows):
+        assert requests <= -(-wanted // most)
+    assert [row async for row in found.prefetch(2).take(wanted)] == rows[:wanted]
+    assert [plain(row) for row in await found.raw().take(wanted)] == rows[:wanted]
+    assert len(pager.targets) == 3 * requests
+    assert await taken.first() == next(iter(rows[:wanted]), None)
+    assert await taken.total() == len(rows[:wanted])
+    assert await only_this_task()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sizes"),
+    [(0, []), (1, [1]), (500, [500]), (501, [251, 251]), (1250, [417, 417, 417])],
+)
+async def test_take_requests_no_more_than_needed(fake_pager, wanted, sizes):
+    """The pages of `take` are as few as they can be, of one size, and as small as they can be."""
+
+    def serve(query):
+        begin, limit = int(query["offset"]), int(query["limit"])
+        return list(range(begin, begin + limit))
+
+    pager = fake_pager(serve)
+    found = pager.find(Offset(max_size=500), row=int)
+    assert await found.prefetch(3).take(wanted) == list(range(wanted))
+    assert [int(target.partition("limit=")[2].partition("&")[0]) for target in pager.targets] == (
+        sizes
+    )
+
+
+async def test_take_nothing(fake_pager):
+    """A negative number is refused at once."""
+    pager = fake_pager(numbered)
+    with pytest.raises(errors.InvalidArgumentError, match="cannot take -1 items"):
+        pager.find(Keyset(), row=int).take(-1)
+    assert pager.targets == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        list,
+        len,
+        bool,
+        sorted,
+        lambda found: found[0],
+        lambda found: found[:2],
+        lambda found: 1 in found,
+        lambda found: max(*found),
+        lambda found: dict(enumerate(found)),
+        lambda found: list(reversed(found)),
+    ],
+)
+@pytest.mark.parametrize("lazy", ["paged", "sequence", "amap"])
+async def test_a_list_that_is_not_there_yet(fake_pager, use, lazy):
+    """Whoever uses items as a list before they are there is told to await them."""
+    pager = fake_pager(numbered)
+    found = pager.find(Keyset(), row=int)
+    sequence = {"paged": found, "sequence": found.take(3), "amap": amap(asyncio.sleep, [0])}[lazy]
+    with pytest.raises(TypeError, match="use `async for`, or `await` it for a list"):
+        use(sequence)
+    assert pager.targets == []
+
+
+async def test_lazy_sequences_are_displayed(fake_pager):
+    """What consoles and notebooks do to show an object works, and makes no request."""
+    pager = fake_pager(numbered)
+    found = pager.find(Keyset(), row=int)
+    for sequence, text in [(found, "<Paged things.find>"), (found.take(3), "<LazySequence>")]:
+        assert repr(sequence) == str(sequence) == pretty_repr(sequence) == text
+        assert pprint.pformat(sequence) == text
+        assert inspect.isawaitable(sequence)
+    assert pager.targets == []
 
 
 @given(ahead=st.integers(1, 5), wanted=st.integers(1, 12))

@@ -1,6 +1,7 @@
 """Models accept the responses of any server version without losing values."""
 
 import copy
+import json
 import pickle
 import types
 import typing  # noqa: F401  for annotations that are text
@@ -16,6 +17,7 @@ from hypothesis import given, strategies as st
 from msgspec import inspect as mi
 from rich.pretty import pretty_repr
 
+import aconnect.authentik
 import aconnect.cloudendure
 import aconnect.connect
 import aconnect.looker.session
@@ -23,7 +25,7 @@ from aconnect import errors
 from aconnect._client.bound import ChannelOwner
 from aconnect._core.decoding import decode, encode
 from aconnect._core.message import Response
-from aconnect._core.model import Id, Model, OpenEnum, OpenIntEnum, Row, id_text
+from aconnect._core.model import Id, Model, OpenEnum, OpenIntEnum, Row
 from aconnect.connect import Bundle, ContentItem, ContentVisit, Group, Job, TaskStatus, User
 from aconnect.connect.content.content import AccessType
 from aconnect.connect.content.jobs import JobStatus, LogEntry
@@ -32,6 +34,12 @@ MODELS = [
     kind
     for _, kind in getmembers(aconnect.connect, isclass)
     if issubclass(kind, Model | Row) and kind.__module__.startswith("aconnect")
+]
+OTHER_MODELS = [
+    kind
+    for service in (aconnect.authentik, aconnect.cloudendure, aconnect.looker)
+    for _, kind in getmembers(service, isclass)
+    if issubclass(kind, Model | Row)
 ]
 DECISIVE = {
     kind: [field.encode_name for field in msgspec.structs.fields(kind) if field.required]
@@ -242,9 +250,43 @@ def test_no_time_of_a_log(wire):
     assert (entry.timestamp, entry.data) == (None, "x")
 
 
-def test_ids_of_rows():
-    """A row converts its ids when they are read."""
-    assert [id_text(value) for value in (1, "1", None)] == ["1", "1", None]
+@pytest.mark.parametrize("wire", [7, "7"])
+def test_ids_of_rows(wire):
+    """The ids of a row are text wherever they are shown, also if the server sent numbers."""
+    visit = read({"id": wire, "bundle_id": wire, "content_guid": "g"}, ContentVisit)
+    assert (visit.id, visit.bundle_id, visit.rendering_id) == ("7", "7", None)
+    for text in (repr(visit), str(visit), pretty_repr(visit)):
+        assert "wire" not in text
+        assert "id='7'" in text
+        assert "bundle_id='7'" in text
+    assert visit.to_dict()["id"] == "7"
+    assert msgspec.structs.asdict(visit)["content_guid"] == "g"
+    assert read(encode(visit), ContentVisit) == visit
+    assert json.loads(encode(visit))["id"] == wire
+
+
+@pytest.mark.parametrize("kind", [*MODELS, *OTHER_MODELS], ids=lambda kind: kind.__qualname__)
+def test_a_dict_has_the_names_of_the_attributes(kind):
+    """`to_dict` returns plain values by attribute; ids are text, and times `datetime`."""
+
+    def plain(value):
+        if isinstance(value, dict):
+            return all(isinstance(name, str) and plain(one) for name, one in value.items())
+        if isinstance(value, list):
+            return all(map(plain, value))
+        return type(value) in {str, int, float, bool, type(None), datetime}
+
+    @given(instances(kind))
+    def law(value):
+        data = value.to_dict()
+        assert list(data) == list(kind.__struct_fields__)
+        assert plain(data)
+        for name, one in data.items():
+            own = getattr(value, name)
+            assert one == own or isinstance(own, msgspec.Struct | list | dict)
+            assert name != "id" or one is None or type(one) is str or f"{kind.__name__}.id" in FIXED
+
+    law()
 
 
 @given(TEXT)

@@ -230,6 +230,8 @@ async def test_failed_stream_is_repeated_before_it_begins(client, item, server, 
     bundle = await item.bundles.create(archive)
     server.script(faults.reset(), faults.status(503), on="GET *download")
     async with client.stream(item.bundles.download, bundle.id) as stream:
+        with pytest.raises(TypeError, match="use `async for`"):
+            list(stream)
         assert b"".join([chunk async for chunk in stream]) == archive
 
 

@@ -17,8 +17,8 @@ from aconnect.connect.oauth.integrations import (
     OAuthAssociationParams,
     OAuthIntegration,
     OAuthIntegrationAssociation,
-    OAuthIntegrationAuthType,
-    OAuthIntegrationType,
+    OAuthIntegrationAuthTypeName,
+    OAuthIntegrationTypeName,
     equals,
     matches_pattern,
 )
@@ -43,8 +43,8 @@ class ContentOAuthAssociations(
 
     async def find_by(
         self,
-        integration_type: OAuthIntegrationType | str | None = None,
-        auth_type: OAuthIntegrationAuthType | str | None = None,
+        integration_type: OAuthIntegrationTypeName | None = None,
+        auth_type: OAuthIntegrationAuthTypeName | None = None,
         name: str | None = None,
         description: str | None = None,
         guid: str | None = None,

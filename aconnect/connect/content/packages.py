@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec import field
-
 from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import paged
 from aconnect._client.paged import Paged
-from aconnect._core.model import Row, id_text
+from aconnect._core.model import Id, Row
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectResource
 
@@ -24,27 +22,13 @@ class Package(Row, kw_only=True, frozen=True, gc=False):
     version: str | None = None
     hash: str | None = None
     """Of an R package's description; None for Python."""
-    wire_bundle_id: str | int | None = field(default=None, name="bundle_id")
-    wire_app_id: str | int | None = field(default=None, name="app_id")
+    bundle_id: Id | None = None
+    app_id: Id | None = None
+    """The former name of `content_id`."""
     app_guid: str | None = None
     """The former name of `content_guid`."""
-    wire_content_id: str | int | None = field(default=None, name="content_id")
+    content_id: Id | None = None
     content_guid: str | None = None
-
-    @property
-    def bundle_id(self) -> str | None:
-        """As text, regardless of the server version."""
-        return id_text(self.wire_bundle_id)
-
-    @property
-    def app_id(self) -> str | None:
-        """The former name of `content_id`."""
-        return id_text(self.wire_app_id)
-
-    @property
-    def content_id(self) -> str | None:
-        """As text, regardless of the server version."""
-        return id_text(self.wire_content_id)
 
 
 class ContentPackages(ConnectResource, name="content.packages", scope=("guid",)):

@@ -10,12 +10,15 @@ import re
 from collections.abc import Sequence
 from typing import Final, Literal, TypedDict, Unpack, cast
 
+from msgspec import UNSET
+
+from aconnect._core.completion import shows_fields
 from aconnect.errors import InvalidArgumentError
 
 Order = Literal["asc", "desc"] | str
 """Ascending or descending."""
 
-OwnerName = Literal["@me"] | str
+OwnerTerm = Literal["@me"] | str
 """A user name, or `@me` for the owner of the key."""
 
 # Text that is not a quote, a separator, a negation or the name of a filter.
@@ -35,7 +38,7 @@ class ContentTerms(TypedDict, total=False):
     text: str | Sequence[str]
     """Words or phrases in name, title or description; ignores case, and which space or punctuation
     separates words."""
-    owner: OwnerName | Sequence[OwnerName]
+    owner: OwnerTerm | Sequence[OwnerTerm]
     """User names; `@me` is the owner of the key."""
     type: str | Sequence[str]
     """Types as in `ContentItem.app_mode`, such as `shiny`."""
@@ -58,6 +61,7 @@ class ContentTerms(TypedDict, total=False):
     """Parts of the name of an execution image."""
 
 
+@shows_fields
 def content_query(*, exclude: ContentTerms | None = None, **terms: Unpack[ContentTerms]) -> str:
     """Return a query for `Content.search`, without content that matches any term of `exclude`."""
     words = [word for name, value in terms.items() for word in _words(name, value)]
@@ -71,6 +75,8 @@ def _words(name: str, value: object) -> list[str]:
     if name not in ContentTerms.__annotations__:
         known = ", ".join(sorted(ContentTerms.__annotations__))
         raise TypeError(f"content.search() got an unexpected term {name!r}; it accepts {known}")
+    if value is UNSET:
+        return []
     if isinstance(value, bool) and name in _FLAGS:
         return [f"{name}:{str(value).lower()}"]
     if isinstance(value, bool) and name in _VERSIONS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
@@ -64,6 +64,10 @@ class ContentStorageDetail(Model, kw_only=True):
     """Newest first."""
 
 
+ContentStorageSort = Literal["bytes_total", "bytes_active", "bytes_inactive", "count"] | str
+"""What content is sorted by: the bytes of its bundles, or their number."""
+
+
 class ContentStorage(
     ConnectResource, name="content.storage", since="2026.06.0", role="administrator"
 ):
@@ -71,13 +75,12 @@ class ContentStorage(
 
     @paged("/v1/content/storage", by=PageNumber(max_size=500))
     def find(
-        self, *, sort: str | None = None, order: Order | None = None
+        self, *, sort: ContentStorageSort | None = None, order: Order | None = None
     ) -> Paged[ContentStorageItem]:
         """List all content with the disk usage of its bundles.
 
         Args:
-            sort: The number of the bundles, or their bytes: `count`, `bytes_total`, `bytes_active`
-                or `bytes_inactive`.
+            sort: The number of the bundles, or their bytes.
             order: Ascending or descending.
         """
         ...

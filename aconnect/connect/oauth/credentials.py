@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from base64 import b64decode
 from datetime import datetime
-from typing import ClassVar, Final, Required, TypedDict
+from typing import ClassVar, Final, Literal, Required, TypedDict
 
 import anyio
 import msgspec
@@ -28,6 +28,10 @@ class OAuthGrantType(OpenEnum):
     TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105  no secret
 
 
+OAuthGrantTypeName = Literal["urn:ietf:params:oauth:grant-type:token-exchange"] | str
+"""The name of a type of exchanges."""
+
+
 class OAuthTokenType(OpenEnum):
     """The type of a token."""
 
@@ -38,15 +42,26 @@ class OAuthTokenType(OpenEnum):
     USER_SESSION_TOKEN = "urn:posit:connect:user-session-token"  # noqa: S105  no secret
 
 
+OAuthTokenTypeName = (
+    Literal[
+        "urn:ietf:params:aws:token-type:credentials",
+        "urn:ietf:params:oauth:token-type:access_token",
+        "urn:posit:connect:api-key",
+        "urn:posit:connect:content-session-token",
+        "urn:posit:connect:user-session-token",
+    ]
+    | str
+)
+"""The name of a type of tokens."""
+
+
 class OAuthExchangeParams(TypedDict, total=False):
     """Fields of an exchange."""
 
-    grant_type: Required[str]
-    """See `OAuthGrantType`."""
-    subject_token_type: Required[str]
-    """See `OAuthTokenType`."""
+    grant_type: Required[OAuthGrantTypeName]
+    subject_token_type: Required[OAuthTokenTypeName]
     subject_token: Required[str]
-    requested_token_type: str
+    requested_token_type: OAuthTokenTypeName
     """By default an access token."""
     audience: str
     """The guid of the integration, if the content has several."""

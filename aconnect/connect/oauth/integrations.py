@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Final, Required, TypedDict, Unpack
+from typing import Any, ClassVar, Final, Literal, Required, TypedDict, Unpack
 
 from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
@@ -32,6 +32,10 @@ class OAuthIntegrationAuthType(OpenEnum):
     VISITOR_API_KEY = "Visitor API Key"
 
 
+OAuthIntegrationAuthTypeName = Literal["Viewer", "Service Account", "Visitor API Key"] | str
+"""The name of a type of credentials."""
+
+
 class OAuthIntegrationType(OpenEnum):
     """The template of an integration."""
 
@@ -50,6 +54,29 @@ class OAuthIntegrationType(OpenEnum):
     SALESFORCE = "salesforce"
     SHAREPOINT = "sharepoint"
     SNOWFLAKE = "snowflake"
+
+
+OAuthIntegrationTypeName = (
+    Literal[
+        "aws",
+        "azure",
+        "azure-openai",
+        "bigquery",
+        "connect",
+        "custom",
+        "databricks",
+        "drive",
+        "github",
+        "msgraph",
+        "salesforce",
+        "sharepoint",
+        "sheets",
+        "snowflake",
+        "vertex-ai",
+    ]
+    | str
+)
+"""The name of a template."""
 
 
 class OAuthIntegrationPermission(Model, kw_only=True):
@@ -128,8 +155,7 @@ class OAuthIntegrationCreateParams(TypedDict, total=False):
 
     name: str | None
     description: str | None
-    template: Required[str]
-    """See `OAuthIntegrationType`."""
+    template: Required[OAuthIntegrationTypeName]
     config: Required[dict[str, Any]]
     """The options and fields of the template; see `oauth.templates`."""
     permissions: list[OAuthIntegrationPermissionParams] | None
@@ -190,8 +216,8 @@ class OAuthIntegrations(ConnectResource, name="oauth.integrations"):
 
     async def find_by(
         self,
-        integration_type: OAuthIntegrationType | str | None = None,
-        auth_type: OAuthIntegrationAuthType | str | None = None,
+        integration_type: OAuthIntegrationTypeName | None = None,
+        auth_type: OAuthIntegrationAuthTypeName | None = None,
         name: str | None = None,
         description: str | None = None,
         guid: str | None = None,

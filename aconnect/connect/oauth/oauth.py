@@ -18,6 +18,7 @@ from aconnect.connect.oauth.credentials import (
     OAuthExchangeParams,
     OAuthGrantType,
     OAuthTokenType,
+    OAuthTokenTypeName,
     given_token,
     own_content,
     own_session_token,
@@ -42,7 +43,7 @@ class OAuth(ConnectResource, name="oauth"):
     async def get_credentials(
         self,
         user_session_token: str,
-        requested_token_type: OAuthTokenType | str | None = None,
+        requested_token_type: OAuthTokenTypeName | None = None,
         audience: str | None = None,
     ) -> OAuthCredentials:
         """Exchange a viewer's session token for that viewer's credentials.
@@ -67,7 +68,7 @@ class OAuth(ConnectResource, name="oauth"):
     async def get_content_credentials(
         self,
         content_session_token: str | None = None,
-        requested_token_type: OAuthTokenType | str | None = None,
+        requested_token_type: OAuthTokenTypeName | None = None,
         audience: str | None = None,
     ) -> OAuthCredentials:
         """Exchange the content's session token for credentials of a service account.

@@ -13,6 +13,9 @@ from aconnect.connect._base.resource import ConnectBound, ConnectResource
 from aconnect.connect.tasks import Task, TaskStatus
 from aconnect.errors import DecodeError
 
+RuntimeCacheLanguage = Literal["Python", "R"] | str
+"""The language of a cache."""
+
 
 class RuntimeCache(ConnectBound, kw_only=True):
     """The installed packages of one language version in one execution environment."""
@@ -52,7 +55,7 @@ class RuntimeCache(ConnectBound, kw_only=True):
 class RuntimeCacheDeleteParams(TypedDict, total=False):
     """The cache to delete."""
 
-    language: Required[str]
+    language: Required[RuntimeCacheLanguage]
     version: Required[str]
     image_name: Required[str]
     dry_run: bool
