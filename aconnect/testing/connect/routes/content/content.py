@@ -141,10 +141,11 @@ def list_content(call: Call) -> Response:
 @route("POST", "/v1/content", role="publisher")
 async def create_content(call: Call) -> Response:
     """Create a content item, owned by the caller."""
-    body = _given(await call.fields("name"), _CREATABLE)
-    _judge(call, body, call.user["guid"], None)
-    name = body.pop("name")
+    body = _given(await call.fields(), _CREATABLE)
     guid = str(uuid4())
+    name = body.setdefault("name", f"content-{guid}")
+    _judge(call, body, call.user["guid"], None)
+    del body["name"]
     state = call.state
     number = state.next_number("content")
     row = state.content[guid] = new_content(
