@@ -40,7 +40,7 @@ class Documented:
         -------
         list
             note : none
-        """
+        """  # noqa: D416  numpy's style
         raise NotImplementedError(kwargs)
 
 
