@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import anyio
 
@@ -51,7 +51,7 @@ def in_memory_or_path(what: str, source: bytes | str | Path | BinaryIO) -> bytes
     if isinstance(source, str):
         return Path(source)
     try:
-        content = source.read()
+        content: object = cast("Any", source).read()
     except (AttributeError, OSError, ValueError) as error:
         why = f"it is a {type(source).__name__}"
         if not isinstance(error, AttributeError):
