@@ -333,7 +333,7 @@ class ContentCreateParams(_ContentFields, total=False):
     """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9_-]`, unique for its owner."""
 
     name: str
-    """Without one the server makes one up."""
+    """Without one the server chooses it; a server that requires one refuses the call."""
 
 
 class ContentUpdateParams(_ContentFields, total=False):
