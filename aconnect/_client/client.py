@@ -273,14 +273,15 @@ class BaseClient(Completed):
     ) -> Response:
         """Send any request below the API root, with retries, limits and events.
 
-        `path` is sent unchanged: percent-encode what you insert into it.
+        `path` is sent unchanged, after a slash if it has none: percent-encode what you insert into
+        it.
 
         Raises:
             InvalidArgumentError: The method or the path is invalid; no request was made.
             ApiError: The server refused the request.
             TransportError: The request could not be sent, or its response was lost or late.
         """
-        check_path(path)
+        path = check_path(path)
         method = check_method(method)
         query = query_string(params or {})
         joint = "&" if "?" in path else "?"

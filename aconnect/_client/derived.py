@@ -25,6 +25,7 @@ from uuid import UUID
 import msgspec
 
 from aconnect._client.lazy import LazySequence, first_match
+from aconnect._client.paged import Paged
 from aconnect._client.resource import Resource
 from aconnect._client.signature import argument_hints, return_hint
 from aconnect._core.model import Id, union_members
@@ -97,6 +98,18 @@ def total_of(find: Callable[Concatenate[R, P], LazySequence[Any]]) -> _Derived[P
     return _Derived(find, count, summary, "int")
 
 
+def matching(items: Paged[T], **fields: object) -> Paged[T]:
+    """Return the items whose attributes have these values; None leaves an attribute out.
+
+    For filters that the server does not have. Values are compared as by `find_by`.
+    """
+    types = _types(items.item_type)
+    wanted = {k: _comparable(k, types[k], v) for k, v in fields.items() if v is not None}
+    if not wanted:
+        return items
+    return items.where(lambda item: all(getattr(item, k) == v for k, v in wanted.items()))
+
+
 class _ByFields(Protocol[T_co]):
     def __call__(self, **fields: object) -> Coroutine[Any, Any, T_co]: ...
 
@@ -155,18 +168,24 @@ def _searchable(
     arguments = argument_hints(inspect.unwrap(find))
     optional = set(_literals(arguments.get("include")))
     item, *others = union_members(*get_args(return_hint(find)))
-    types: dict[str, Any] = {}
+    types = _types(item)
     details: dict[str, str] = {}
     for field in msgspec.structs.fields(item):
-        types[field.name] = field.type
         if field.encode_name in optional:
             details[field.name] = field.encode_name
+    common = {name: hint for name, hint in types.items() if all(hasattr(o, name) for o in others)}
+    return arguments, common, details
+
+
+@functools.cache
+def _types(item: type) -> dict[str, Any]:
+    """Return the types of the attributes that items can be compared by."""
+    types = {field.name: field.type for field in msgspec.structs.fields(item)}
     for name, value in inspect.getmembers_static(item, lambda member: isinstance(member, property)):
         hint = return_hint(value.fget)
         if all(isinstance(m, type) and issubclass(m, _PLAIN) for m in union_members(hint)):
             types[name] = hint
-    common = {name: hint for name, hint in types.items() if all(hasattr(o, name) for o in others)}
-    return arguments, common, details
+    return types
 
 
 def _literals(hint: Any) -> Iterator[object]:
@@ -201,5 +220,5 @@ def _comparable(name: str, type_: Any, value: Any) -> Any:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
         raise InvalidArgumentError(
-            f"find_by() cannot find {name}={value!r}, which the field never is: {error}"
+            f"cannot find {name}={value!r}, which the field never is: {error}"
         ) from error

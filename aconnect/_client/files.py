@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 import anyio
 
@@ -41,6 +42,26 @@ async def atomic_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None
                 f"cannot write {str(path)!r}: {reason(error)}; nothing is left of it"
             ) from error
         raise
+
+
+def in_memory_or_path(what: str, source: bytes | str | Path | BinaryIO) -> bytes | Path:
+    """Return what an upload can read again for a retry; reads an open file, so not in the loop."""
+    if isinstance(source, bytes | Path):
+        return source
+    if isinstance(source, str):
+        return Path(source)
+    try:
+        content: object = cast("Any", source).read()
+    except (AttributeError, OSError, ValueError) as error:
+        why = f"it is a {type(source).__name__}"
+        if not isinstance(error, AttributeError):
+            why = reason(error)
+        raise InvalidArgumentError(
+            f"cannot read the {what}: {why}; pass bytes, a path, or a file opened with mode 'rb'"
+        ) from error
+    if not isinstance(content, bytes):
+        raise InvalidArgumentError(f"the {what} must be opened with mode 'rb', not as text")
+    return content
 
 
 def reason(error: OSError | ValueError) -> str:

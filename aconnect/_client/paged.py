@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 import math
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final, Generic, Self, TypeVar
 
@@ -66,6 +66,7 @@ class Paged(LazySequence[T_co]):
         "_bind",
         "_channel",
         "_item",
+        "_keep",
         "_origin",
         "_prefetch",
         "_request",
@@ -87,6 +88,7 @@ class Paged(LazySequence[T_co]):
         start: Position | None = None,
         size: int | None = None,
         prefetch: int = 0,
+        keep: Callable[[Any], bool] | None = None,
     ) -> None:
         self._channel = channel
         self._request = request
@@ -97,6 +99,7 @@ class Paged(LazySequence[T_co]):
         self._start: Position = start or {}
         self._size = size or style.max_size
         self._prefetch = prefetch
+        self._keep = keep
 
     async def _all(self) -> list[T_co]:
         items: list[T_co] = []
@@ -128,7 +131,13 @@ class Paged(LazySequence[T_co]):
         """The type of the items."""
         return self._item
 
-    def _with(self, *, size: int | None = None, prefetch: int | None = None) -> Self:
+    def _with(
+        self,
+        *,
+        size: int | None = None,
+        prefetch: int | None = None,
+        keep: Callable[[Any], bool] | None = None,
+    ) -> Self:
         return type(self)(
             self._channel,
             self._request,
@@ -139,6 +148,7 @@ class Paged(LazySequence[T_co]):
             start=self._start,
             size=size or self._size,
             prefetch=self._prefetch if prefetch is None else prefetch,
+            keep=keep or self._keep,
         )
 
     def page_size(self, size: int) -> Self:
@@ -177,11 +187,19 @@ class Paged(LazySequence[T_co]):
             start=self._start,
             size=self._size,
             prefetch=self._prefetch,
+            keep=self._keep and _raw_filter(self._item, self._keep),
         )
+
+    def where(self, keep: Callable[[T_co], bool]) -> Self:
+        """Leave out the items that a function returns False for; the server still sends them."""
+        before = self._keep
+        if before is None:
+            return self._with(keep=keep)
+        return self._with(keep=lambda item: before(item) and keep(item))
 
     def _single(self) -> Self:
         """Return the same query with the smallest page."""
-        return self._with(size=None if self._size is None else 1, prefetch=0)
+        return self._with(size=None if self._size is None or self._keep else 1, prefetch=0)
 
     async def first(self) -> T_co | None:
         """Return the first item, or None; requests one item only.
@@ -201,6 +219,8 @@ class Paged(LazySequence[T_co]):
         Raises:
             AconnectError: As the operation.
         """
+        if self._keep is not None:
+            return sum([len(page) async for page in self.pages()])
         async with aclosing(self._single().pages()) as pages:
             async for page in pages:
                 if page.total is not None:
@@ -226,7 +246,7 @@ class Paged(LazySequence[T_co]):
         if not count:
             return
         size = self._size
-        if size is not None:
+        if size is not None and self._keep is None:
             # All of one size: a numbered page begins where the pages before it end.
             size = math.ceil(count / math.ceil(count / size))
         pages = _until(count, self._with(size=size, prefetch=0).pages())
@@ -237,7 +257,7 @@ class Paged(LazySequence[T_co]):
                 count -= len(page)
 
     async def _fetch(self, position: Position) -> AsyncGenerator[Page[T_co], None]:
-        style, size = self._style, self._size or 0
+        style, size, keep = self._style, self._size or 0, self._keep
         response_type, query = style.response_type(self._item), self._fingerprint()
         course = Course(self._request.operation, position, self._channel.redact)
         number = 0
@@ -252,7 +272,10 @@ class Paged(LazySequence[T_co]):
             self._notify(number, len(page.items))
             if number == 1:
                 self._log_warnings(page.warnings)
-            yield Page(page.items, number, page.total, _token(query, page.next), page.warnings)
+            items, total = page.items, page.total
+            if keep is not None:
+                items, total = [item for item in items if keep(item)], None
+            yield Page(items, number, total, _token(query, page.next), page.warnings)
             if page.next is None:
                 return
             position = page.next
@@ -329,6 +352,19 @@ async def _until(count: int, pages: AsyncGenerator[Page[T], None]) -> AsyncGener
             count -= len(page)
             if count <= 0:
                 return
+
+
+def _raw_filter(item: Any, keep: Callable[[Any], bool]) -> Callable[[Raw], bool]:
+    """Return what decides about an item as it was received; one that cannot be decoded is kept."""
+    decode = decoding.decoder_for(item)
+
+    def keep_raw(raw: Raw) -> bool:
+        try:
+            return keep(decode(bytes(raw)))
+        except ValueError:
+            return True
+
+    return keep_raw
 
 
 async def fetch_ahead(items: AsyncGenerator[T, None], most: int) -> AsyncGenerator[T, None]:

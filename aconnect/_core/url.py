@@ -235,10 +235,16 @@ def check_method(method: str) -> str:
     return method.upper()
 
 
-def check_path(path: str) -> None:
-    """Refuse a path passed by the caller that would break the request or leave the API."""
-    if not _TARGET.fullmatch(path) or ".." in path.partition("?")[0].split("/"):
+def check_path(path: str) -> str:
+    """Return a path passed by the caller, with a leading slash.
+
+    Refuse one that would break the request or leave the API, and whole addresses.
+    """
+    target = path if path.startswith("/") else f"/{path}"
+    segments = target.partition("?")[0].split("/")
+    if not _TARGET.fullmatch(target) or ".." in segments or segments[1].endswith(":"):
         raise InvalidArgumentError(
-            f"the path {path!r} must begin with / and be percent-encoded, without '..', blanks or "
-            "non-ASCII characters"
+            f"the path {path!r} must be one below the API's address, such as '/v1/user', and be "
+            "percent-encoded, without '..', blanks or non-ASCII characters"
         )
+    return target

@@ -22,7 +22,7 @@ from aconnect.connect._base.resource import (
     own_guid,
     required,
 )
-from aconnect.connect.users import TempTicketParams, User, UserFields
+from aconnect.connect.users import TempTicketParams, User
 from aconnect.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Group(ConnectBound, kw_only=True):
         """Reload the group."""
         return await self.client.groups.get(self.guid)
 
-    async def ensure_member(self, user: User | GroupMember | str) -> bool:
+    async def ensure_member(self, user: User | str) -> bool:
         """Add the user if missing; return True if added."""
         try:
             await self.members.add(user)
@@ -74,10 +74,8 @@ class Group(ConnectBound, kw_only=True):
         await self.client.groups.delete(self.guid)
 
 
-class GroupMember(UserFields, kw_only=True):
+class GroupMember(User, kw_only=True):
     """A user as a member of a group."""
-
-    guid: str = ""
 
     _members = resource(lambda: GroupMembers)
 
@@ -151,9 +149,7 @@ class GroupMembers(ConnectResource, name="groups.members", scope=("group_guid",)
     find_by: Final = match_of(find)
     count: Final = total_of(find)
 
-    async def add(
-        self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
-    ) -> None:
+    async def add(self, user: User | str | None = None, *, user_guid: str | None = None) -> None:
         """Add a user; `ConflictError` with code 16 if the user is a member already.
 
         Args:
@@ -165,9 +161,7 @@ class GroupMembers(ConnectResource, name="groups.members", scope=("group_guid",)
     @endpoint("POST", "/v1/groups/{group_guid}/members", role="group owner")
     async def _add(self, **fields: Unpack[GroupMemberAddParams]) -> None: ...
 
-    async def delete(
-        self, user: User | GroupMember | str | None = None, *, user_guid: str | None = None
-    ) -> None:
+    async def delete(self, user: User | str | None = None, *, user_guid: str | None = None) -> None:
         """Remove a user from the group.
 
         Args:

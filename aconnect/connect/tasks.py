@@ -23,7 +23,7 @@ from aconnect._core.events import TaskProgress
 from aconnect._core.message import CallOptions, Response
 from aconnect._core.model import Id, Model
 from aconnect._core.text import excerpt, one_line
-from aconnect.connect._base.resource import ConnectResource
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
 from aconnect.errors import DecodeError, ResumeError, TaskFailedError
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ _LAST_LINES: Final = 20
 _SHOWN: Final = 200
 
 
-class TaskStatus(Model, kw_only=True):
-    """The state of a task at one poll.
+class TaskStatus(ConnectBound, kw_only=True):
+    """The state of a task at one poll; `await` it to wait for the task, as one awaits a `Task`.
 
     `finished`, `code` and `error` decide whether it has ended and failed: a response in which one
     of them is missing or invalid is no status, and raises `DecodeError`.
@@ -54,6 +54,14 @@ class TaskStatus(Model, kw_only=True):
     error: str | None
     last: int | None = None
     """The line to pass as `first` next time."""
+
+    @property
+    def task(self) -> Task[TaskStatus]:
+        """The task itself, to follow it from its first line; makes no request."""
+        return self.client.tasks.handle(self.id)
+
+    def __await__(self) -> Generator[Any, None, TaskStatus]:
+        return self.task.__await__()
 
 
 class TaskStarted(Model, kw_only=True):
@@ -347,7 +355,7 @@ class Tasks(ConnectResource, name="tasks"):
         first: int | None = None,
         wait: int | None = None,
     ) -> TaskStatus:
-        """Get the status of a task once.
+        """Get the status of a task once; await it to follow the task.
 
         Args:
             id: The task.

@@ -72,6 +72,7 @@ async def test_tokens_of_content(shell, monkeypatch):
                 guid = settings["CONNECT_CONTENT_GUID"]
                 assert (await viewer.content.get(guid)).guid == guid
             credentials = await client.oauth.get_content_credentials(audience=audience)
+            assert credentials is not None
             assert credentials.access_token
 
 

@@ -162,6 +162,24 @@ async def test_take_requests_no_more_than_needed(fake_pager, wanted, sizes):
     )
 
 
+async def test_where(fake_pager):
+    """Filters add up, work on raw rows, and the total counts what they keep."""
+    rows = list(range(100))
+
+    def serve(query):
+        begin = int(query["offset"])
+        return rows[begin : begin + int(query["limit"])]
+
+    found = fake_pager(serve).find(Offset(max_size=7), row=int)
+    kept = found.where(lambda row: row % 2 == 0).where(lambda row: row % 3 == 0)
+    wanted = [row for row in rows if row % 6 == 0]
+    assert await kept == wanted
+    assert [int(row) for row in await kept.raw()] == wanted
+    assert await kept.take(2) == wanted[:2]
+    assert (await kept.total(), await kept.first()) == (len(wanted), wanted[0])
+    assert await found == rows
+
+
 async def test_take_nothing(fake_pager):
     """A negative number is refused at once."""
     pager = fake_pager(numbered)

@@ -1,8 +1,9 @@
-"""The comparison with posit-sdk, and the table of differences in the docs.
+"""The comparison with posit-sdk, and the tables of differences in the docs.
 
 Decides what counts as the same: the path and the name, after `await`. An attribute that makes a
 request may be a method without arguments here. Every parameter that posit-sdk accepts by name must
-be accepted here by the same name.
+be accepted here by the same name, also those that it only documents, and what is optional there
+must be optional here. All paths count: a class of posit-sdk may have several counterparts.
 """
 
 from __future__ import annotations
@@ -10,17 +11,28 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import aconnect.connect
+from aconnect._client.derived import _searchable as searchable
 from aconnect._client.resource import Resource
-from tests.connect.surface import DELETER, SETTER, Library, Member, is_thing, walk
+from tests.connect.surface import Library, Member, documented, is_keyed, is_thing, public
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "posit-sdk.md"
 HEAD: Final = "| posit-sdk | here | why |"
+
+
+def _searchable_fields(holder: type, function: Callable[..., Any]) -> Collection[str] | None:
+    """Return the fields that `find_by` accepts, and the arguments of `find`."""
+    if function.__name__ != "find_by":
+        return None
+    arguments, fields, _ = searchable(vars(holder)["find"])
+    return {*arguments, *fields}
+
 
 THEIRS: Final = Library(
     "posit",
@@ -30,8 +42,11 @@ THEIRS: Final = Library(
         "OAuth.integrations": "Integrations",
         "OAuth.sessions": "Sessions",
     },
+    behind=documented,
 )
-OURS: Final = Library("aconnect", through=frozenset({"LazySequence", "Paged"}))
+OURS: Final = Library(
+    "aconnect", through=frozenset({"LazySequence", "Paged"}), behind=_searchable_fields
+)
 
 PLAIN: Final = frozenset(
     {"Active", "BaseResource", "ContextManager", "Resource", "Resources", "ResourceSequence"}
@@ -42,20 +57,35 @@ NOUNS: Final[Mapping[str, str]] = {
     "ContentItemOAuth": "content.oauth",
     "ContentItemRepository": "repository",
 }
-COUNTERPARTS: Final[Mapping[str, str]] = {"Task": "Task", "Vanity": "Vanity"}
-"""The class here for a class of posit-sdk, if no common path leads to it."""
+RENAMED: Final[Mapping[str, str]] = {
+    "all": "find",
+    "create_repository": "repository.put",
+    "create_vanity": "vanity.put",
+    "destroy": "delete",
+    "fetch": "find",
+    "find_vanity": "vanity.get",
+    "job.destroy": "kill",
+    "repository": "repository.get",
+}
+"""What is called otherwise here. The tables have these names; their parameters count as well."""
 
+SETTER: Final = " (setter)"
+DELETER: Final = " (deleter)"
+
+_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _CODE: Final = re.compile(r"`([^`]+)`")
 _SUBJECT: Final = re.compile(r"^(\w+(?:\.\w+)+)(?:\((\w+(?:, \w+)*)\))?( \(\w+\))?$")
 
 
 @dataclass(slots=True)
 class Comparison:
-    """The names of posit-sdk, and their counterparts here."""
+    """The names of posit-sdk along all paths, and their counterparts here."""
 
-    theirs: Mapping[str, Member]
+    theirs: dict[str, Member] = field(default_factory=dict)
     differing: dict[str, str] = field(default_factory=dict)
     """Paths, and `path(parameter)`, with what is missing."""
+    alike: dict[str, list[str]] = field(default_factory=dict)
+    """The paths of each difference: a class may be reached by several, with the same difference."""
     nouns: dict[str, tuple[type, ...]] = field(default_factory=dict)
     """The classes for `client`, `content`, `group`, ... in the paths."""
 
@@ -65,32 +95,123 @@ class Comparison:
         return [path for path in self.theirs if path not in self.differing]
 
 
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A class of posit-sdk, its counterpart on one path, and the noun or path that leads there."""
+
+    theirs: type
+    ours: tuple[type, ...]
+    """Several if a method returns objects of several classes."""
+    noun: str
+
+
 def compare() -> Comparison:
-    """Walk both clients along the same paths."""
-    start: type = importlib.import_module("posit.connect.client").Client
-    result = Comparison(walk(THEIRS, start, plain=PLAIN, nouns=NOUNS))
-    pairs: dict[type, tuple[type, ...]] = {start: (aconnect.connect.Client,)}
-    for path, member in result.theirs.items():
-        kind = member.holder
-        if name := COUNTERPARTS.get(kind.__name__):
-            pairs[kind] = (getattr(aconnect.connect, name),)
-        noun = path.removesuffix(SETTER).removesuffix(DELETER).rpartition(".")[0]
-        holders = pairs.get(kind, ())
-        result.nouns.setdefault(noun, holders)
-        here = [OURS.member(holder, member.name) for holder in holders]
-        if not here:
-            result.differing[path] = f"nothing here is known as posit-sdk's {kind.__name__}"
-            continue
-        for ours in here:
-            result.differing |= _differences(path, member, ours)
-        for given in member.gives:
-            known = tuple(one for ours in here if ours for one in ours.gives)
-            if known:
-                pairs.setdefault(given, known)
-    return result
+    """Walk both clients along the same paths; each pair of classes is compared once.
+
+    A class that posit-sdk returns in several places may have several counterparts, and each is
+    compared. It is named by its shortest path (`client.groups`) if an attribute leads to it, and by
+    its noun (`group`) if a method returns it.
+    """
+    return _Walk().run()
 
 
-def _differences(path: str, theirs: Member, ours: Member | None) -> Iterator[tuple[str, str]]:
+class _Walk:
+    def __init__(self) -> None:
+        self._result = Comparison()
+        self._seen: dict[type, list[_Pair]] = {}
+        self._same: dict[tuple[type, str, str], list[str]] = {}
+        self._ahead: deque[_Pair] = deque()
+        self._alone: deque[_Pair] = deque()
+        """Classes that some path has no counterpart of; perhaps another one has."""
+
+    def run(self) -> Comparison:
+        start: type = importlib.import_module("posit.connect.client").Client
+        self._meet(_Pair(start, (aconnect.connect.Client,), "client"))
+        while self._ahead or self._alone:
+            if self._ahead:
+                self._visit(self._ahead.popleft())
+            elif (pair := self._alone.popleft()).theirs not in self._seen:
+                self._meet(pair)
+        return self._result
+
+    def _meet(self, pair: _Pair) -> None:
+        known = self._seen.setdefault(pair.theirs, [])
+        if all(pair.ours != one.ours for one in known):
+            known.append(pair)
+            self._ahead.append(pair)
+
+    def _visit(self, pair: _Pair) -> None:
+        self._result.nouns.setdefault(pair.noun, pair.ours)
+        for name in public(THEIRS, pair.theirs, PLAIN):
+            member = THEIRS.member(pair.theirs, name) or Member(pair.theirs, name, called=False)
+            path = f"{pair.noun}.{name}"
+            ours = [OURS.member(holder, name) for holder in pair.ours]
+            forms = [path]
+            forms += [path + SETTER] if member.settable else []
+            forms += [path + DELETER] if member.deletable else []
+            for form in forms:
+                self._result.theirs[form] = member
+                self._note(pair, _differences(form, pair, member, ours))
+            others = _renamed(pair, name)
+            for other in others:
+                self._note(pair, _accepted(path, member, other))
+            self._follow(path, member, others or [one for one in ours if one])
+
+    def _note(self, pair: _Pair, differences: Iterable[tuple[str, str]]) -> None:
+        for path, what in differences:
+            self._result.differing[path] = what
+            key = (pair.theirs, path.removeprefix(pair.noun), what)
+            alike = self._same.setdefault(key, [])
+            if path not in alike:
+                alike.append(path)
+            self._result.alike[path] = alike
+
+    def _follow(self, path: str, member: Member, ours: Iterable[Member]) -> None:
+        known = tuple(dict.fromkeys(kind for one in ours for kind in one.gives))
+        for kind in member.gives:
+            if is_keyed(kind):
+                continue
+            noun = path
+            if member.called or is_thing(kind):
+                noun = _noun(kind, known)
+            (self._meet if known else self._alone.append)(_Pair(kind, known, noun))
+
+
+def _snake(kind: type) -> str:
+    return _WORD.sub("_", kind.__name__).lower()
+
+
+def _noun(kind: type, known: Collection[type]) -> str:
+    """Return the word for an object; not one that stands for another class here."""
+    noun = NOUNS.get(kind.__name__) or _snake(kind)
+    namesake = getattr(aconnect.connect, kind.__name__, None)
+    for one in known:
+        if namesake not in {None, *known}:
+            return _snake(one)
+    return noun
+
+
+def _renamed(pair: _Pair, name: str) -> list[Member]:
+    """Return what takes the place of a member that is called otherwise here."""
+    other = RENAMED.get(f"{_snake(pair.theirs)}.{name}") or RENAMED.get(name)
+    found: list[Member] = []
+    holders = pair.ours
+    for word in other.split(".") if other else ():
+        found = [one for holder in holders if (one := OURS.member(holder, word))]
+        holders = tuple(kind for one in found for kind in one.gives)
+    return found
+
+
+def _differences(
+    path: str, pair: _Pair, theirs: Member, ours: Iterable[Member | None]
+) -> Iterator[tuple[str, str]]:
+    if not pair.ours:
+        yield path, f"nothing here is known as posit-sdk's {pair.theirs.__name__}"
+    for one in ours:
+        yield from _difference(path, theirs, one)
+
+
+def _difference(path: str, theirs: Member, ours: Member | None) -> Iterator[tuple[str, str]]:
     if ours is None:
         yield path, "is not here"
     elif path.endswith(SETTER) and not ours.settable:
@@ -103,13 +224,24 @@ def _differences(path: str, theirs: Member, ours: Member | None) -> Iterator[tup
         yield path, "is a method here"
     elif not theirs.called and all(map(_is_value, theirs.gives)) and _is_group(ours):
         yield path, "is a group of operations here"
+    elif not ours.gives and not all(map(is_keyed, theirs.gives)):
+        yield path, f"returns no {theirs.gives[0].__name__} here"
     elif theirs.called:
-        known = ours.parameters
-        named = set(theirs.parameters.names)
-        missing = [] if known.any_name else [*named.difference(known.names)]
-        missing += theirs.parameters.nameless[known.positional :]
-        for name in sorted(missing):
-            yield f"{path}({name})", "cannot be given here"
+        yield from _accepted(path, theirs, ours)
+
+
+def _accepted(path: str, theirs: Member, ours: Member) -> Iterator[tuple[str, str]]:
+    """Compare the parameters of two methods."""
+    asked, known = theirs.parameters, ours.parameters
+    missing = [] if known.any_name else [*set(asked.names).difference(known.names)]
+    nameless = asked.nameless[known.positional :]
+    missing += nameless
+    for name in sorted(missing):
+        yield f"{path}({name})", "cannot be given here"
+    for name in sorted((known.required & {*asked.names}) - asked.required):
+        yield f"{path}({name})", "must be given here"
+    if asked.positional > known.positional and not nameless:
+        yield path, f"accepts {known.positional} arguments by position, and not {asked.positional}"
 
 
 def _is_value(kind: type) -> bool:
@@ -131,12 +263,14 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
-    """Parse the table of the migration page."""
+    """Parse the tables of the migration page."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     assert HEAD in lines, f"{PAGE.name} has no table that begins with {HEAD}"
-    for number, line in enumerate(lines[lines.index(HEAD) + 2 :], lines.index(HEAD) + 3):
-        if not line.startswith("|"):
-            return
+    is_row = False
+    for number, line in enumerate(lines, 1):
+        is_row = line == HEAD or (is_row and line.startswith("|"))
+        if not is_row or line == HEAD or line.startswith("| ---"):
+            continue
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
         assert len(cells) == 3, f"{PAGE.name}:{number}: write `| posit-sdk | here | why |`"
         assert all(cells), f"{PAGE.name}:{number}: a cell is empty; each line needs its reason"

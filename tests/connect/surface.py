@@ -1,7 +1,7 @@
-"""The public surface of a library, read from its classes: a client and what it returns.
+"""The public surface of a library, read from its classes: their members, and what those accept.
 
-Decides which members count and how they are named, for posit-sdk and for this library. The
-comparison is in `parity.py`.
+Decides which members and parameters count, for posit-sdk and for this library. The comparison is in
+`parity.py`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,12 @@ import inspect
 import re
 import sys
 import textwrap
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
-from typing import Any, Final, TypeVar, get_args, get_origin, get_overloads
+from typing import Any, TypeVar, get_args, get_origin, get_overloads
 
 from aconnect._client.resource import ResourceBelow
-
-SETTER: Final = " (setter)"
-DELETER: Final = " (deleter)"
-_WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +31,8 @@ class Parameters:
     """The number of parameters that can be passed by position."""
     nameless: tuple[str, ...] = ()
     """Positional-only parameters, in order."""
+    required: frozenset[str] = frozenset()
+    """The names without which the method cannot be called."""
     any_name: bool = False
 
 
@@ -62,6 +59,8 @@ class Library:
     """Generic classes that only contain what they return, such as pages."""
     gives: Mapping[str, str] = field(default_factory=dict)
     """The results of members without annotations: `Class.member` to the name of a class."""
+    behind: Callable[[type, Callable[..., Any]], Collection[str] | None] = lambda _, __: None
+    """Returns the names behind `**kwargs` that no annotation lists; None if any is accepted."""
 
     def member(self, holder: type, name: str) -> Member | None:
         """Return a member regardless of how it is defined, or None."""
@@ -140,22 +139,29 @@ class Library:
     def _parameters(self, function: Callable[..., Any], holder: type) -> Parameters:
         function = inspect.unwrap(function)
         names, nameless, positional, any_name = list[str](), list[str](), 0, False
+        required = set[str]()
         for one in list(inspect.signature(function).parameters.values())[1:]:
             positional += one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}
             if one.kind is one.POSITIONAL_ONLY:
                 nameless.append(one.name)
             elif one.kind in {one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY}:
                 names.append(one.name)
+                required |= {one.name} if one.default is one.empty else set()
             elif one.kind is one.VAR_KEYWORD:
                 fields = self._fields(one.annotation, function, holder)
-                any_name |= fields is None
-                names.extend(fields or ())
-        return Parameters(tuple(names), positional, tuple(nameless), any_name)
+                if fields is None:
+                    found = self.behind(holder, function)
+                    any_name |= found is None
+                    names.extend(name for name in found or () if name not in nameless)
+                else:
+                    names.extend(sorted(fields.__annotations__))
+                    required |= _required(fields)
+        return Parameters(
+            tuple(dict.fromkeys(names)), positional, tuple(nameless), frozenset(required), any_name
+        )
 
-    def _fields(
-        self, annotation: Any, function: Callable[..., Any], holder: type
-    ) -> Sequence[str] | None:
-        """Return the names of `**fields: Unpack[SomeTypedDict]`; None if any name is accepted."""
+    def _fields(self, annotation: Any, function: Callable[..., Any], holder: type) -> Any:
+        """Return the TypedDict of `**fields: Unpack[SomeTypedDict]`; None if there is none."""
         # A TypedDict can be defined in the class whose method uses it.
         nested = {name: kind for base in self.own(holder) for name, kind in vars(base).items()}
         hint = self._resolve(annotation, function, nested)
@@ -163,7 +169,7 @@ class Library:
         if not str(get_origin(hint)).endswith(".Unpack"):
             return None
         (kind,) = get_args(hint)
-        return sorted(kind.__required_keys__ | kind.__optional_keys__)
+        return kind
 
 
 def _annotated(holder: type, name: str) -> tuple[type, Any]:
@@ -192,13 +198,37 @@ def _late(module: ModuleType) -> dict[str, Any]:
     return names
 
 
+def _required(fields: Any) -> set[str]:
+    """Return the required keys of a TypedDict, also of one in a module of postponed annotations."""
+    required = set(fields.__required_keys__)
+    for name, hint in fields.__annotations__.items():
+        marker = re.match(
+            r"(?:\w+\.)*(Not)?Required\[", getattr(hint, "__forward_arg__", str(hint))
+        )
+        if marker:
+            (required.discard if marker[1] else required.add)(name)
+    return required
+
+
+def documented(_holder: type, function: Callable[..., Any]) -> list[str] | None:
+    """Return the parameters in the docstring of a function, which is in numpy's style."""
+    _, _, rest = inspect.cleandoc(function.__doc__ or "").partition("Parameters\n----------\n")
+    section = re.split(r"\n\w[\w ]*\n-{4,}\n", rest)[0]
+    return re.findall(r"^(\w+) *:", section, re.MULTILINE) or None
+
+
 def _joined(forms: Sequence[Parameters]) -> Parameters:
-    """Merge the parameters of the overloads of a method."""
+    """Merge the parameters of the overloads of a method, and of its implementation at the end."""
+    declared = forms[:-1] or forms
+    names = {name for one in declared for name in one.names}
+    # An overload with `**kwargs` only says nothing about a name.
+    optional = {n for one in declared for n in one.names if n not in one.required}
     return Parameters(
         names=tuple(dict.fromkeys(name for one in forms for name in one.names)),
         positional=max(one.positional for one in forms),
         nameless=max((one.nameless for one in forms), key=len),
-        any_name=any(one.any_name for one in forms),
+        required=frozenset(names - optional),
+        any_name=forms[-1].any_name,
     )
 
 
@@ -219,37 +249,6 @@ def _set_at_birth(holder: type) -> list[str]:
         and one.value.id == "self"
         and not one.attr.startswith("_")
     ]
-
-
-def walk(
-    library: Library, start: type, *, plain: Collection[str], nouns: Mapping[str, str]
-) -> dict[str, Member]:
-    """Walk from a client through all classes that its members return, each class once.
-
-    The class of an attribute is named by its shortest path (`client.groups`), and the class that a
-    method returns by its noun (`group`, or its entry in `nouns`). Members of the `plain` classes
-    are omitted: they only turn their subclasses into a mapping or a sequence.
-    """
-    found: dict[str, Member] = {}
-    ahead: deque[tuple[type, str]] = deque([(start, "client")])
-    seen = {start}
-    while ahead:
-        holder, path = ahead.popleft()
-        for name in public(library, holder, plain):
-            member = library.member(holder, name) or Member(holder, name, called=False)
-            here = f"{path}.{name}"
-            found[here] = member
-            if member.settable:
-                found[here + SETTER] = member
-            if member.deletable:
-                found[here + DELETER] = member
-            for kind in member.gives:
-                if kind in seen or is_keyed(kind):
-                    continue
-                seen.add(kind)
-                noun = nouns.get(kind.__name__) or _WORD.sub("_", kind.__name__).lower()
-                ahead.append((kind, noun if member.called or is_thing(kind) else here))
-    return found
 
 
 def is_thing(kind: type) -> bool:

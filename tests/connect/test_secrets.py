@@ -104,6 +104,8 @@ async def test_details_of_a_secret_are_not_printed() -> None:
 HARMLESS = {
     "auth_mode",
     "connection_token_uuid",
+    "credential_id",
+    "credential_type",
     "key",
     "requested_token_type",
     "subject_token_type",

@@ -146,13 +146,14 @@ async def test_content_operations(call):
 
 
 async def test_content_names(call):
-    """Names of content have 3 to 64 valid characters and are unique per owner."""
-    for name in ("ab", "x" * 65, "a b c", "käse"):
+    """Names of content have 3 to 64 valid characters and are unique per owner, made up or not."""
+    assert (await call.json("POST", "/v1/content", json={}))["name"]
+    for name in ("", "ab", "x" * 65, "a b c", "käse"):
         assert (await call("POST", "/v1/content", json={"name": name})).status == 400
     assert (await call("POST", "/v1/content", json={"name": "v1.2"})).status == 200
     invalid: object
     for invalid in (
-        {},
+        {"name": None},
         {"name": "okay", "access_type": "x"},
         {"name": "okay", "min_processes": "1"},
         [],

@@ -8,13 +8,13 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
 from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
-from aconnect._client.files import reason
+from aconnect._client.files import in_memory_or_path, reason
 from aconnect._client.paged import Paged
 from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.decoding import Envelope
@@ -84,14 +84,13 @@ class Bundle(ConnectBound, kw_only=True):
 
 
 def archive_upload(
-    source: bytes | str | Path, *, progress: Callable[[int], None] | None = None
+    source: bytes | str | Path | BinaryIO, *, progress: Callable[[int], None] | None = None
 ) -> Upload:
     """Return an upload of a gzip tar with its checksum; reads a file once, so call it in a thread.
 
     The checksum is Base64 of the MD5, in `X-Content-Checksum`.
     """
-    if isinstance(source, str):
-        source = Path(source)
+    source = in_memory_or_path("archive", source)
     digest, size = hashlib.md5(usedforsecurity=False), 0
     if isinstance(source, Path):
         try:
@@ -158,12 +157,16 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
         ...
 
     async def create(
-        self, archive: bytes | str | Path, *, progress: Callable[[int], None] | None = None
+        self,
+        archive: bytes | str | Path | BinaryIO,
+        *,
+        progress: Callable[[int], None] | None = None,
     ) -> Bundle:
         """Upload an archive (gzip tar with `manifest.json` at the top) from memory or a file.
 
-        It is read once for the checksum and streamed after that. `progress` is called with the
-        number of bytes of each chunk sent; a retried upload restarts.
+        A path is read once for the checksum and streamed after that. An open file is read into
+        memory, from its position on. `progress` is called with the number of bytes of each chunk
+        sent; a retried upload restarts.
         """
         body = await asyncio.to_thread(archive_upload, archive, progress=progress)
         return await self.upload(body)

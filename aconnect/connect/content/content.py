@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypedDict, Unpack
 
 from msgspec import field
 
@@ -41,7 +41,7 @@ from aconnect.connect.content.vanity import ContentVanity
 from aconnect.connect.content.variants import ContentVariants, Variants
 from aconnect.connect.tags import Tag
 from aconnect.connect.tasks import ContentTask
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import ApiError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from aconnect.connect.users import User
@@ -359,8 +359,9 @@ class _ContentFields(TypedDict, total=False):
 class ContentCreateParams(_ContentFields, total=False):
     """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9._-]`, unique for its owner."""
 
-    name: Required[str]
-    """3 to 64 of `[A-Za-z0-9_-]`, unique for the owner."""
+    name: str
+    """3 to 64 of `[A-Za-z0-9_-]`, unique for the owner. Without one the server chooses it; a server
+    that requires one refuses the call."""
 
 
 class ContentUpdateParams(_ContentFields, total=False):
@@ -408,6 +409,28 @@ class UserContent(ConnectResource, name="users.content", scope=("owner_guid",)):
     find_one: Final = first_of(find)
     find_by: Final = match_of(find)
     count: Final = total_of(find)
+
+    async def get(
+        self, guid: str, *, include: Include | Sequence[Include] | None = _DETAILS
+    ) -> ContentItem:
+        """Get one content item as `Content.get` does, whoever owns it."""
+        return await self.client.content.get(guid, include=include)
+
+    async def create(self, **fields: Unpack[ContentCreateParams]) -> ContentItem:
+        """Create an empty content item that the user owns.
+
+        New content belongs to the owner of the key. For another user, it is then handed over, for
+        which the key must be an administrator's and the user a publisher. If that fails, the item
+        is deleted again.
+        """
+        item, owner = await self.client.content.create(**fields), self.scope["owner_guid"]
+        if item.owner_guid == owner:
+            return item
+        try:
+            return await item.update(owner_guid=owner)
+        except ApiError:
+            await item.delete()
+            raise
 
 
 class Content(ConnectResource, name="content"):

@@ -5,14 +5,28 @@ The server never returns a value; it only lists the names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypedDict, TypeVar
 
 from aconnect._client.derived import first_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.resource import ConnectResource
+from aconnect.errors import InvalidArgumentError
+
+V_co = TypeVar("V_co", covariant=True)
+
+
+class _HasKeys(Protocol[V_co]):
+    def keys(self) -> Iterable[str]: ...
+
+    def __getitem__(self, name: str, /) -> V_co: ...
+
+
+Variables = _HasKeys[V_co] | Iterable[tuple[str, V_co]]
+"""Names and values, as `dict` takes them: a mapping, anything with `keys()`, or pairs."""
 
 
 class EnvironmentVariableParams(TypedDict):
@@ -49,13 +63,16 @@ class EnvironmentVariables(
         """Delete one variable and return the remaining names."""
         return await self.update({name: None})
 
-    async def update(self, values: Mapping[str, str | None]) -> list[str]:
-        """Set the given variables, delete those whose value is None, and keep the others."""
-        return await self._patch(_pairs(values))
+    async def update(self, values: Variables[str | None] = (), /, **more: str | None) -> list[str]:
+        """Set the given variables, delete those whose value is None, and keep the others.
 
-    async def replace(self, values: Mapping[str, str]) -> list[str]:
-        """Set the given variables and delete all others."""
-        return await self._put(_pairs(values))
+        They are given as `dict.update` takes them: a mapping or pairs, and keyword arguments.
+        """
+        return await self._patch(_body(values, more))
+
+    async def replace(self, values: Variables[str]) -> list[str]:
+        """Set the given variables, a mapping or pairs, and delete all others."""
+        return await self._put(_body(values))
 
     async def clear(self) -> None:
         """Delete all variables."""
@@ -72,5 +89,23 @@ class EnvironmentVariables(
         ...
 
 
-def _pairs(values: Mapping[str, str | None]) -> list[EnvironmentVariableParams]:
-    return [{"name": name, "value": value} for name, value in values.items()]
+def _body(
+    values: Variables[str | None], more: Mapping[str, str | None] = MappingProxyType({})
+) -> list[EnvironmentVariableParams]:
+    # Callers that are not type-checked pass anything.
+    given: Any = values
+    try:
+        variables: dict[Any, Any] = {**dict(given), **more}
+    except (TypeError, ValueError):
+        # Their errors quote a value.
+        raise InvalidArgumentError(
+            "environment variables are a mapping or pairs of name and value; a "
+            f"{type(values).__name__} that is neither was passed"
+        ) from None
+    for name, value in variables.items():
+        if not isinstance(name, str) or not isinstance(value, str | None):
+            raise InvalidArgumentError(
+                f"the environment variable {name!r} has a value of type {type(value).__name__}; "
+                "names and values are text, and None deletes a variable"
+            )
+    return [{"name": name, "value": value} for name, value in variables.items()]

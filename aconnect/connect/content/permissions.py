@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from typing import Final, Literal, Required, TypedDict, Unpack
 
-from aconnect._client.derived import match_of, total_of
+from aconnect._client.derived import match_of, matching, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._client.resource import resource
+from aconnect._core.arguments import canonical_guid
 from aconnect._core.model import Id, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.codes import ApiErrorCode
 from aconnect.connect._base.resource import ConnectBound, ConnectResource, guid_of
-from aconnect.connect.groups import Group, GroupMember
+from aconnect.connect.groups import Group
 from aconnect.connect.users import User
 from aconnect.errors import ApiError, ConflictError, InvalidArgumentError, NotFoundError
 
-Principal = User | GroupMember | Group
-"""A user or group that has a permission; `User(guid=...)` is enough.
+Principal = User | Group
+"""A user or group that has a permission; `User(guid=...)` is enough. Members of groups are users.
 
 A guid alone does not say which of them it is.
 """
@@ -109,25 +110,40 @@ class PermissionParams(TypedDict, total=False):
 class Permissions(ConnectResource, name="content.permissions", scope=("guid",), since="1.8.6"):
     """The permissions of one content item; requires edit permission."""
 
+    def find(
+        self,
+        *,
+        principal_guid: str | None = None,
+        principal_type: PrincipalTypeName | None = None,
+        role: PermissionRoleName | None = None,
+    ) -> Paged[Permission]:
+        """List all permissions, or those with the given values; the owner has none."""
+        return matching(
+            self._find(),
+            principal_guid=canonical_guid("principal_guid", principal_guid),
+            principal_type=principal_type,
+            role=role,
+        )
+
     @paged("/v1/content/{guid}/permissions", by=Unpaged())
-    def find(self) -> Paged[Permission]:
-        """List all permissions; the owner has none."""
-        ...
+    def _find(self) -> Paged[Permission]: ...
 
     find_by: Final = match_of(find)
     count: Final = total_of(find)
 
     async def find_one(
-        self, principal: Principal | None = None, *, principal_guid: str | None = None
+        self,
+        principal: Principal | None = None,
+        *,
+        principal_guid: str | None = None,
+        principal_type: PrincipalTypeName | None = None,
+        role: PermissionRoleName | None = None,
     ) -> Permission | None:
-        """Return the permission of a user or group, or None; without either, the first one."""
-        if principal is None and principal_guid is None:
-            return await self.find().first()
-        guid = guid_of(principal, principal_guid, _PRINCIPAL)
-        return next(
-            (permission for permission in await self.find() if permission.principal_guid == guid),
-            None,
-        )
+        """Return the permission of a user or group, or the first with the given values, or None."""
+        if principal is not None or principal_guid is not None:
+            principal_guid = guid_of(principal, principal_guid, _PRINCIPAL)
+        found = self.find(principal_guid=principal_guid, principal_type=principal_type, role=role)
+        return await found.first()
 
     @endpoint("GET", "/v1/content/{guid}/permissions/{id}")
     async def get(self, id: str) -> Permission:  # noqa: A002  the vendor's noun
@@ -224,7 +240,7 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
 
 
 def _type_of(principal: Principal | None) -> PrincipalType | None:
-    if isinstance(principal, User | GroupMember):
+    if isinstance(principal, User):
         return PrincipalType.USER
     return PrincipalType.GROUP if isinstance(principal, Group) else None
 

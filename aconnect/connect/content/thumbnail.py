@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import BinaryIO
 
 from aconnect._client.endpoint import endpoint
-from aconnect._client.files import reason
+from aconnect._client.files import in_memory_or_path, reason
 from aconnect._core.message import Upload
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.errors import InvalidArgumentError
 
 
-def image_upload(source: bytes | str | Path) -> Upload:
+def image_upload(source: bytes | str | Path | BinaryIO) -> Upload:
     """Return an upload of an image; reads the size of a file, so call it in a thread."""
+    source = in_memory_or_path("image", source)
     if isinstance(source, bytes):
         size = len(source)
     else:
-        source = Path(source)
         try:
             size = source.stat().st_size
         except (OSError, ValueError) as error:
@@ -36,8 +37,8 @@ class ContentThumbnail(
 ):
     """The thumbnail of one content item."""
 
-    async def put(self, image: bytes | str | Path) -> None:
-        """Upload an image from memory or a file; replaces the current one.
+    async def put(self, image: bytes | str | Path | BinaryIO) -> None:
+        """Upload an image from memory, a path or an open file; replaces the current one.
 
         The server decides which formats and sizes are valid.
         """

@@ -118,17 +118,22 @@ def given_token(token: str, what: str, whence: str) -> str:
     return found
 
 
-async def own_session_token() -> str:
-    """Read the token of the content that this program runs as."""
+async def own_session_token() -> str | None:
+    """Read the token of the content that this program runs as; None outside Connect."""
     name = os.environ.get(TOKEN_FILE, "").strip()
-    token, why = await _read(name) if name else ("", f"neither {TOKEN_FILE} nor {TOKEN} is set")
-    token = token or os.environ.get(TOKEN, "").strip()
-    if not token:
-        raise InvalidArgumentError(
-            f"no content session token: {why}. The server sets them for content with an "
-            "integration while it runs there; elsewhere, pass content_session_token="
-        )
-    return token
+    found, why = await _read(name) if name else ("", "")
+    token = found or os.environ.get(TOKEN, "").strip()
+    if name and not token:
+        raise no_token(why)
+    return token or None
+
+
+def no_token(why: str = f"neither {TOKEN_FILE} nor {TOKEN} is set") -> InvalidArgumentError:
+    """Return the error if a token is needed and there is none."""
+    return InvalidArgumentError(
+        f"no content session token: {why}. The server sets them for content with an integration "
+        "while it runs there; elsewhere, pass content_session_token="
+    )
 
 
 async def _read(name: str) -> tuple[str, str]:

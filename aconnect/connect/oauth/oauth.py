@@ -6,7 +6,7 @@ Integrations, sessions, clients and templates have their own modules.
 
 from __future__ import annotations
 
-from typing import Final, Unpack
+from typing import Final, Unpack, overload
 
 from aconnect._client.endpoint import endpoint
 from aconnect._client.resource import resource
@@ -20,6 +20,7 @@ from aconnect.connect.oauth.credentials import (
     OAuthTokenType,
     OAuthTokenTypeName,
     given_token,
+    no_token,
     own_content,
     own_session_token,
 )
@@ -65,13 +66,31 @@ class OAuth(ConnectResource, name="oauth"):
             token, OAuthTokenType.USER_SESSION_TOKEN, requested_token_type, audience
         )
 
+    @overload
+    async def get_content_credentials(
+        self,
+        content_session_token: str,
+        requested_token_type: OAuthTokenTypeName | None = None,
+        audience: str | None = None,
+    ) -> OAuthCredentials: ...
+
+    @overload
     async def get_content_credentials(
         self,
         content_session_token: str | None = None,
         requested_token_type: OAuthTokenTypeName | None = None,
         audience: str | None = None,
-    ) -> OAuthCredentials:
+    ) -> OAuthCredentials | None: ...
+
+    async def get_content_credentials(
+        self,
+        content_session_token: str | None = None,
+        requested_token_type: OAuthTokenTypeName | None = None,
+        audience: str | None = None,
+    ) -> OAuthCredentials | None:
         """Exchange the content's session token for credentials of a service account.
+
+        Returns None outside Connect, where there is no token and none is passed.
 
         Args:
             content_session_token: By default the content of the file that
@@ -79,6 +98,9 @@ class OAuth(ConnectResource, name="oauth"):
             without a token there, CONNECT_CONTENT_SESSION_TOKEN.
             requested_token_type: By default an access token.
             audience: The guid of the integration, if the content has several.
+
+        Raises:
+            InvalidArgumentError: CONNECT_CONTENT_SESSION_TOKEN_FILE names a file without a token.
         """
         token = (
             await own_session_token()
@@ -89,6 +111,8 @@ class OAuth(ConnectResource, name="oauth"):
                 "leave it out to have it read from CONNECT_CONTENT_SESSION_TOKEN_FILE",
             )
         )
+        if token is None:
+            return None
         return await self._exchange_token(
             token, OAuthTokenType.CONTENT_SESSION_TOKEN, requested_token_type, audience
         )
@@ -96,10 +120,9 @@ class OAuth(ConnectResource, name="oauth"):
     async def has_content_credentials(self) -> bool:
         """Return True if `get_content_credentials` finds a token; makes no request."""
         try:
-            await own_session_token()
+            return await own_session_token() is not None
         except InvalidArgumentError:
             return False
-        return True
 
     async def get_aws_credentials(
         self, user_session_token: str, audience: str | None = None
@@ -117,6 +140,8 @@ class OAuth(ConnectResource, name="oauth"):
         found = await self.get_content_credentials(
             content_session_token, OAuthTokenType.AWS_CREDENTIALS, audience
         )
+        if found is None:
+            raise no_token()
         return found.aws()
 
     # The server returns the same credentials until they expire, or fresh ones that expire by

@@ -276,7 +276,7 @@ async def test_the_token_file_is_read_at_each_use(server, client, item, use, tmp
     assert await client.oauth.has_content_credentials()
 
 
-@pytest.mark.parametrize("file", ["unset", "missing", "empty", "a folder", "no text"])
+@pytest.mark.parametrize("file", ["missing", "empty", "a folder", "no text"])
 async def test_no_content_token(server, client, item, use, tmp_path, monkeypatch, file):
     """Without a valid token file, the token variable is used; without both, an error says why."""
     await use("custom", SERVICE)
@@ -285,9 +285,8 @@ async def test_no_content_token(server, client, item, use, tmp_path, monkeypatch
         path.mkdir()
     elif file in {"empty", "no text"}:
         path.write_bytes(b" \n" if file == "empty" else b"\xff")
-    if file != "unset":
-        monkeypatch.setenv("CONNECT_CONTENT_SESSION_TOKEN_FILE", str(path))
-    says = {"unset": "neither", "empty": "is empty", "no text": "no text"}.get(file, "cannot read")
+    monkeypatch.setenv("CONNECT_CONTENT_SESSION_TOKEN_FILE", str(path))
+    says = {"empty": "is empty", "no text": "no text"}.get(file, "cannot read")
     with pytest.raises(errors.InvalidArgumentError, match=says):
         await client.oauth.get_content_credentials()
     assert not await client.oauth.has_content_credentials()

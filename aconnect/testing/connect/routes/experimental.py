@@ -118,8 +118,8 @@ def _find_bundle(call: Call) -> None:
 
 @_old("POST", "/content", "/v1/content", role="publisher", since=(1, 7, 0))
 async def create_content(call: Call) -> Response:
-    """Create a content item."""
-    return ok(_only(_object(await content.create_content(call)), _CONTENT))
+    """Create a content item; the old operation requires its name."""
+    return ok(_only(_object(content.created(call, await call.fields("name"))), _CONTENT))
 
 
 @_old("GET", "/content/{guid}", "/v1/content/{guid}")

@@ -140,11 +140,17 @@ def list_content(call: Call) -> Response:
 
 @route("POST", "/v1/content", role="publisher", since=(1, 8, 6))
 async def create_content(call: Call) -> Response:
-    """Create a content item, owned by the caller."""
-    body = _given(await call.fields("name"), _CREATABLE)
-    _judge(call, body, call.user["guid"], None)
-    name = body.pop("name")
+    """Create a content item, owned by the caller; make up a name if there is none."""
+    return created(call, await call.fields())
+
+
+def created(call: Call, fields: Row) -> Response:
+    """Create a content item from the fields of a body."""
+    body = _given(fields, _CREATABLE)
     guid = str(uuid4())
+    name = body.setdefault("name", f"content-{guid}")
+    _judge(call, body, call.user["guid"], None)
+    del body["name"]
     state = call.state
     number = state.next_number("content")
     row = state.content[guid] = new_content(
