@@ -56,7 +56,7 @@ OTHERS: Final[list[tuple[object, set[str]]]] = [
     (LazySequence(nothing), {"first", "take", "total"}),
     (Page([], 1, None, None), {"items", "number", "token", "total", "warnings"}),
     (Response(status=200, headers={}),
-     {"attempts", "body", "content_type", "headers", "set_cookies", "status", "url"}),
+     {"attempts", "body", "content_type", "headers", "json", "set_cookies", "status", "url"}),
     (StreamingResponse(status=200, headers={}, chunks=nothing()),
      {"attempts", "chunks", "content_type", "headers", "size", "status"}),
     (ApiResponse(1, 200, {}, 1, b""),

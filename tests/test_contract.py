@@ -30,8 +30,8 @@ EDITIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """By service, the newest first."""
 OPERATIONS: Final[Mapping[str, int]] = {
-    "authentik": 13,
-    "cloudendure": 15,
+    "authentik": 17,
+    "cloudendure": 18,
     "connect": 165,
     "looker": 37,
 }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+from contextlib import aclosing
 from datetime import datetime
 from typing import (
     Any,
@@ -28,7 +29,8 @@ from aconnect._client.lazy import LazySequence, first_match
 from aconnect._client.paged import Paged
 from aconnect._client.resource import Resource
 from aconnect._client.signature import argument_hints, return_hint
-from aconnect._core.model import Id, union_members
+from aconnect._core.arguments import canonical_guid, is_guid_name
+from aconnect._core.model import Id, key_name, union_members
 from aconnect._core.url import timestamp
 from aconnect.errors import InvalidArgumentError
 
@@ -121,12 +123,17 @@ class Matching(_Derived[..., T_co]):
         raise NotImplementedError  # as above
 
 
-def match_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> Matching[T | None]:
+def match_of(
+    find: Callable[Concatenate[R, P], LazySequence[T]], **narrowing: str
+) -> Matching[T | None]:
     """Derive `find_by` from `find`: the first item whose attributes have the given values.
 
-    Values are compared as what the fields hold: a time may be text, an id a number. What names an
-    argument of `find` is passed to it as well, if it is text or no field, so that the server
-    returns fewer items.
+    Values are compared as what the fields hold: a time may be text, an id a number, and an object
+    its key. What names an argument of `find` is passed to it as well, if it is text or a number, or
+    no field, so that the server returns fewer items.
+
+    `narrowing` names arguments of `find` by fields: the value of such a field is passed as that
+    argument, which leaves the items with this value and others, such as `username="prefix"`.
     """
 
     async def find_by(self: R, /, **fields: object) -> T | None:
@@ -136,21 +143,44 @@ def match_of(find: Callable[Concatenate[R, P], LazySequence[T]]) -> Matching[T |
             if name not in types:
                 raise _unknown(name, [*types, *names])
             fields[name] = wanted = _comparable(name, types[name], value)
-            if name in names and isinstance(wanted, str):
+            if name in names and isinstance(wanted, str | int):
                 arguments[name] = wanted
         included = [details[name] for name in fields if name in details]
         if included:
             asked = arguments.get("include") or ()
             asked = (asked,) if isinstance(asked, str) else cast("Iterable[str]", asked)
             arguments["include"] = list(dict.fromkeys([*asked, *included]))
-        items = cast("Callable[..., LazySequence[T]]", find)(self, **arguments)
-        return await first_match(items, fields)
+        search = cast("Callable[..., LazySequence[T]]", find)
+        for name, argument in narrowing.items():
+            if fields.get(name) and argument not in arguments:
+                items = search(self, **arguments, **{argument: fields[name]})
+                match, is_all = await _match_on_first_page(cast("Paged[T]", items), fields)
+                if match is not None or is_all:
+                    return match
+                break
+        return await first_match(search(self, **arguments), fields)
 
     summary = (
         "Return the first item whose attributes have these values, or None.\n\n"
         f"Other arguments are those of `{find.__name__}`."
     )
     return Matching(find, find_by, summary, "{item} | None")
+
+
+async def _match_on_first_page(
+    items: Paged[T], fields: Mapping[str, object]
+) -> tuple[T | None, bool]:
+    """Return the first item of the first page that matches, and whether there is no other page.
+
+    With a prefix, some servers return one page only, of whatever items begin like that.
+    """
+    async with aclosing(items.pages()) as pages:
+        async for page in pages:
+            for item in page.items:
+                if all(getattr(item, name) == value for name, value in fields.items()):
+                    return item, True
+            return None, page.token is None
+    return None, True
 
 
 _PLAIN: Final = (str, int, float, bool, datetime, type(None))
@@ -210,10 +240,14 @@ def _comparable(name: str, type_: Any, value: Any) -> Any:
     if value is None:
         return None
     members = union_members(type_)
+    if (key := key_name(type(value))) and type(value) not in members:
+        value = getattr(value, key)
     if datetime in members:
         value = timestamp(name, value)
         if isinstance(value, str):
             return datetime.fromisoformat(value.upper())
+    elif is_guid_name(name):
+        value = canonical_guid(name, value)
     elif type(value) in {int, UUID} and (str in members or Id in members):
         return str(value)
     try:

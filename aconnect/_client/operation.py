@@ -225,6 +225,7 @@ class Operation:
         simple = (
             frozenset(own) == signature.required
             and tuple(own) == signature.arguments[: len(own)]
+            and not any(name in own for name, *_ in signature.converters)
             and not options.keys() & {"secret", "authorization"}
             and not signature.has_body
             and signature.fields is None

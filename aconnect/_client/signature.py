@@ -28,7 +28,7 @@ from aconnect._client.bound import Binder, ChannelOwner, Scope, binder_for, list
 from aconnect._core.arguments import canonical_guid, guid_filter, is_guid_name, no_text
 from aconnect._core.completion import Completed, field_parameters, package_names, required_keys
 from aconnect._core.message import Response
-from aconnect._core.model import mentions, union_members
+from aconnect._core.model import Model, key_of, keyed_types, mentions, union_members
 from aconnect._core.url import quote_guid, quote_segment, quote_segments, timestamp
 
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
@@ -182,6 +182,9 @@ def _converters(
     hints: Mapping[str, Any], query: Mapping[str, str], body_hints: Mapping[str, Any]
 ) -> Iterator[tuple[str, Converter]]:
     """Yield the arguments and body fields that are converted, and how."""
+    for name, hint in {**hints, **body_hints}.items():
+        if types := keyed_types(hint):
+            yield name, _to_key(types)
     for name, wire in query.items():
         if mentions(hints[name], datetime):
             yield name, timestamp
@@ -195,6 +198,10 @@ def _converters(
             yield name, canonical_guid
         elif _is_list(hint):
             yield name, no_text
+
+
+def _to_key(types: tuple[type[Model], ...]) -> Converter:
+    return lambda name, value: key_of(name, value, *types)
 
 
 def _is_list(hint: Any) -> bool:

@@ -137,11 +137,13 @@ class Envelope(Struct):
     """What rows come in: unlike other models it decides the next request, so it must match."""
 
 
-def decode(response: Response, type_: Any, call: str, redact: Callable[[str], str] = str) -> Any:
+def decode(
+    response: Response, type_: Any, call: str, redact: Callable[[str], str] | None = str
+) -> Any:
     """Decode a JSON response, or raise a `DecodeError` that describes what was received.
 
     `call` names the call in the message. `redact` removes secrets from text that the response may
-    repeat.
+    repeat; without it, nothing is quoted.
     """
     try:
         return decoder_for(type_)(response.body)
@@ -150,7 +152,11 @@ def decode(response: Response, type_: Any, call: str, redact: Callable[[str], st
 
 
 def decode_leniently(
-    response: Response, type_: Any, call: str, redact: Callable[[str], str], error: Exception
+    response: Response,
+    type_: Any,
+    call: str,
+    redact: Callable[[str], str] | None,
+    error: Exception,
 ) -> Any:
     """Decode a response that did not decode at full speed because of `error`, or explain why not.
 
@@ -169,7 +175,7 @@ def decode_leniently(
     except msgspec.ValidationError as invalid:
         raise DecodeError(
             f"{call} returned JSON that does not match the expected schema: "
-            f"{excerpt(str(invalid), redact)}",
+            f"{excerpt(str(invalid), redact or str)}",
             body=b"" if confidential else response.body,
         ) from None  # it may quote a value
     except FAILURES as broken:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from msgspec import Struct
 
@@ -129,6 +129,18 @@ class Response(_Message, kw_only=True):
     """How often the request was sent."""
     url: object = None
     """Where it came from, after redirects, as the transport's own object; its `str` is the text."""
+
+    def json(self) -> Any:
+        """Return the body, decoded from JSON.
+
+        Raises:
+            DecodeError: The body is not JSON; the error has it as `body`, and does not quote it.
+            BodyTooLargeError: Its objects would take too much memory.
+        """
+        from aconnect._core.decoding import decode  # noqa: PLC0415  it imports this module
+
+        call = str(self.url).partition("?")[0] if self.url else "the request"
+        return decode(self, Any, call, None)
 
 
 class StreamingResponse(_Message, kw_only=True):

@@ -33,6 +33,7 @@ from msgspec import Struct
 
 from aconnect._core.guards import is_dict, is_list
 from aconnect._core.redaction import HIDDEN
+from aconnect.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     Id = str
@@ -85,6 +86,9 @@ def _plain(value: Any) -> Any:
 
 class Model(_Record, Struct, kw_only=True, repr_omit_defaults=True):
     """Base of all models: keyword-only, unknown fields ignored.
+
+    A class with a `_key` names the field that identifies its objects: where an argument takes the
+    class or a key, the key is sent.
 
     Fields of type `Id` are text, regardless of the server version. Times that were never set, which
     Go writes as the year 1, are None, and are left out of lists. Times of type `LogTime` are cut
@@ -279,6 +283,40 @@ def _row_id(slot: Any) -> property:
         return str(value) if isinstance(value, int) else value
 
     return property(get, doc="As text, regardless of the server version.")
+
+
+def key_name(type_: Any) -> str:
+    """Return the field that identifies the objects of a class; empty if there is none."""
+    name: str = getattr(type_, "_key", "")
+    return name
+
+
+def key_of(name: str, value: Any, *types: type[Model]) -> Any:
+    """Return the key of an object of one of these types, or what was passed instead of one.
+
+    Raises:
+        InvalidArgumentError: It is an object of another type, or one without a key.
+    """
+    if not isinstance(value, Model):
+        return value
+    type_ = type(value)
+    if not isinstance(value, types):
+        wanted = " or ".join(each.__name__ for each in types)
+        raise InvalidArgumentError(
+            f"{name} cannot be an object of type {type_.__name__}; pass one of type {wanted}, or "
+            f"its {key_name(types[0])}"
+        )
+    key = getattr(value, key_name(type_))
+    if not key:
+        raise InvalidArgumentError(
+            f"{name}: this {type_.__name__} has no {key_name(type_)}; get it from the server"
+        )
+    return key
+
+
+def keyed_types(hint: Any) -> tuple[type[Model], ...]:
+    """Return the classes whose objects an argument with this annotation takes for their keys."""
+    return tuple(one for one in union_members(hint) if key_name(one))
 
 
 class OpenEnum(StrEnum):

@@ -125,7 +125,8 @@ def _quoted(name: str, text: str) -> str:
 def query_string(values: Mapping[str, object], separators: Mapping[str, str] | None = None) -> str:
     """Encode query parameters; None is omitted, lists are joined, times are RFC 3339.
 
-    An empty list is refused, unless it is one that filters nothing.
+    The separator `&` repeats the parameter for each item. An empty list is refused, unless it is
+    one that filters nothing.
     """
     pairs: list[str] = []
     for name, value in values.items():
@@ -136,7 +137,11 @@ def query_string(values: Mapping[str, object], separators: Mapping[str, str] | N
             if not items and name in _NO_FILTERS:
                 continue
             check_filter(name, items)
-            text = (separators or {}).get(name, ",").join(items)
+            separator = (separators or {}).get(name, ",")
+            if separator == "&":
+                pairs += [f"{_quoted('a name', name)}={_quoted(name, item)}" for item in items]
+                continue
+            text = separator.join(items)
         else:
             text = _scalar(name, value)
         pairs.append(f"{_quoted('a name', name)}={_quoted(name, text)}")

@@ -1,4 +1,4 @@
-"""authentik: the client, and the models and operations of its remote access (RAC)."""
+"""authentik: the client, and the models and operations of its remote access (RAC), with users."""
 
 from aconnect.authentik.client import (
     Client as Client,
@@ -24,4 +24,15 @@ from aconnect.authentik.models import (
     RACProvider as RACProvider,
     UsedBy as UsedBy,
     UsedByAction as UsedByAction,
+)
+from aconnect.authentik.providers import (
+    Providers as Providers,
+)
+from aconnect.authentik.users import (
+    PartialGroup as PartialGroup,
+    Role as Role,
+    User as User,
+    Users as Users,
+    UserType as UserType,
+    UserTypeName as UserTypeName,
 )

@@ -13,6 +13,8 @@ from aconnect._transport.options import Connection, options_of
 from aconnect.authentik.connection_tokens import ConnectionTokens
 from aconnect.authentik.dialect import AuthentikDialect
 from aconnect.authentik.endpoints import Endpoints
+from aconnect.authentik.providers import Providers
+from aconnect.authentik.users import Users
 from aconnect.errors import InvalidArgumentError
 
 API: Final = "/api/v3"
@@ -27,6 +29,8 @@ class Client(BaseClient):
 
     connection_tokens: Final = resource(ConnectionTokens)
     endpoints: Final = resource(Endpoints)
+    providers: Final = resource(Providers)
+    users: Final = resource(Users)
 
     _address = ("AUTHENTIK_URL", API)
 

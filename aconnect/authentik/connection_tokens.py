@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Required, TypedDict, Unpack
+from typing import Final, Required, TypedDict, Unpack
 
+from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect.authentik.base import AuthentikBound, AuthentikResource
 from aconnect.authentik.endpoints import Endpoint
 from aconnect.authentik.models import PartialUser, RACProvider, UsedBy
 from aconnect.authentik.paging import Pages
+from aconnect.authentik.users import User
 
 
 class ConnectionToken(AuthentikBound, kw_only=True):
@@ -43,16 +45,16 @@ class ConnectionTokenUpdateParams(TypedDict, total=False):
     """Fields of a connection token, including the required ones."""
 
     pk: str | None
-    provider: Required[int]
-    endpoint: Required[str]
+    provider: Required[RACProvider | int]
+    endpoint: Required[Endpoint | str]
 
 
 class ConnectionTokenPatchParams(TypedDict, total=False):
     """Fields of a connection token that can be changed; None is sent as null."""
 
     pk: str | None
-    provider: int | None
-    endpoint: str | None
+    provider: RACProvider | int | None
+    endpoint: Endpoint | str | None
 
 
 class ConnectionTokens(AuthentikResource, name="connection_tokens"):
@@ -62,18 +64,22 @@ class ConnectionTokens(AuthentikResource, name="connection_tokens"):
     def find(
         self,
         *,
-        endpoint: str | None = None,
-        provider: int | None = None,
-        session_user: int | None = None,
+        endpoint: Endpoint | str | None = None,
+        provider: RACProvider | int | None = None,
+        session_user: User | PartialUser | int | None = None,
         search: str | None = None,
         ordering: str | None = None,
     ) -> Paged[ConnectionToken]:
-        """List tokens by endpoint, provider or the `pk` of the session's user.
+        """List tokens by endpoint, provider or the session's user, each as an object or its `pk`.
 
         `search` searches the names of endpoint and provider. `ordering` is the name of a field,
         with a leading `-` for descending order.
         """
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("GET", "/rac/connection_tokens/{connection_token_uuid}/")
     async def get(self, connection_token_uuid: str) -> ConnectionToken:

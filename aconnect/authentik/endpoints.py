@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Required, TypedDict, Unpack
+from typing import Any, ClassVar, Final, Literal, Required, TypedDict, Unpack
 
+from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._core.model import OpenEnum
@@ -37,6 +38,8 @@ AuthModeName = Literal["static", "prompt"] | str
 
 class Endpoint(AuthentikBound, kw_only=True):
     """A machine that can be accessed."""
+
+    _key: ClassVar[str] = "pk"
 
     pk: str = ""
     name: str = ""
@@ -74,7 +77,7 @@ class EndpointUpdateParams(TypedDict, total=False):
     """Fields of an endpoint, including the required ones."""
 
     name: Required[str]
-    provider: Required[int]
+    provider: Required[RACProvider | int]
     protocol: Required[EndpointProtocolName]
     host: Required[str]
     settings: dict[str, Any] | None
@@ -87,7 +90,7 @@ class EndpointPatchParams(TypedDict, total=False):
     """Fields of an endpoint that can be changed; None clears an optional field."""
 
     name: str | None
-    provider: int | None
+    provider: RACProvider | int | None
     protocol: EndpointProtocolName | None
     host: str | None
     settings: dict[str, Any] | None
@@ -104,7 +107,7 @@ class Endpoints(AuthentikResource, name="endpoints"):
         self,
         *,
         name: str | None = None,
-        provider: int | None = None,
+        provider: RACProvider | int | None = None,
         search: str | None = None,
         ordering: str | None = None,
         superuser_full_list: bool | None = None,
@@ -116,6 +119,10 @@ class Endpoints(AuthentikResource, name="endpoints"):
         `provider`; `superuser_full_list=True` requests the current one.
         """
         ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
 
     @endpoint("POST", "/rac/endpoints/")
     async def create(self, **fields: Unpack[EndpointUpdateParams]) -> Endpoint:

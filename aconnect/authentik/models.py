@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from aconnect._core.model import Model, OpenEnum
 
@@ -31,6 +31,8 @@ class UsedBy(Model, kw_only=True):
 class PartialUser(Model, kw_only=True):
     """A user, without groups and roles."""
 
+    _key: ClassVar[str] = "pk"
+
     pk: int = 0
     username: str = ""
     name: str = ""
@@ -43,6 +45,8 @@ class PartialUser(Model, kw_only=True):
 
 class RACProvider(Model, kw_only=True):
     """A provider of remote access."""
+
+    _key: ClassVar[str] = "pk"
 
     pk: int = 0
     name: str = ""

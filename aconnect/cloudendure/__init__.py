@@ -24,7 +24,10 @@ from aconnect.cloudendure.clouds import (
     Subnet as Subnet,
 )
 from aconnect.cloudendure.machines import (
+    Machine as Machine,
     Machines as Machines,
+    PointInTime as PointInTime,
+    ReplicationStatus as ReplicationStatus,
 )
 from aconnect.cloudendure.projects import (
     Project as Project,

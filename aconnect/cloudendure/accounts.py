@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import field
 
 from aconnect._client.endpoint import endpoint
+from aconnect._core.model import Confidential
 from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
 from aconnect.cloudendure.clouds import CloudsList, Region
 from aconnect.cloudendure.projects import ProjectsList
@@ -48,8 +49,10 @@ class Time(CloudEndureModel, kw_only=True):
     date_time: datetime | None = None
 
 
-class ReplicationConfiguration(CloudEndureModel, kw_only=True):
+class ReplicationConfiguration(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
     """The replication configuration of a project or machine."""
+
+    _hidden: ClassVar[tuple[str, ...]] = ("proxy_url",)
 
     volume_encryption_key: str | None = None
     replication_tags: list[dict[str, Any]] = []
@@ -71,6 +74,7 @@ class ReplicationConfiguration(CloudEndureModel, kw_only=True):
     region: str | None = None
     id: str = ""
     proxy_url: str | None = None
+    """It may contain the password of the proxy, so it is not printed."""
     volume_encryption_allowed: bool | None = None
     archiving_enabled: bool | None = None
     object_storage_location: str | None = None

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from msgspec import field
 
-from aconnect._client.endpoint import endpoint
-from aconnect._core.model import Confidential
-from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
-from aconnect.cloudendure.window import DEFAULT_LIMIT, AuditLog, AuditLogEntry, events, window
+from aconnect._client.derived import first_of, match_of, total_of
+from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.paged import Paged
+from aconnect._core.model import Confidential, key_of
+from aconnect.cloudendure.base import (
+    DEFAULT_LIMIT,
+    CloudEndureModel,
+    CloudEndureResource,
+    Items,
+    by_key,
+)
+from aconnect.cloudendure.users import User
+from aconnect.cloudendure.window import AuditLog, AuditLogEntry, events, window
 from aconnect.errors import InvalidArgumentError
 
 _CLOCK_SKEW: Final = timedelta(days=1)
@@ -21,6 +30,7 @@ class Project(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
     """A project: machines that are replicated together."""
 
     _hidden: ClassVar[tuple[str, ...]] = ("agent_installation_token",)
+    _key: ClassVar[str] = "id"
 
     target_cloud_id: str | None = None
     agent_installation_token: str | None = None
@@ -38,6 +48,13 @@ class Project(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
     source_cloud_id: str | None = None
     id: str = ""
     features: dict[str, Any] | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+ProjectOrId = TypeVar("ProjectOrId", bound=Project | str)
+"""What a mapping by project has as keys."""
 
 
 class ProjectsList(CloudEndureModel, kw_only=True):
@@ -73,28 +90,37 @@ class ProjectsUsersParams(CloudEndureModel, kw_only=True):
 class Projects(CloudEndureResource, name="projects"):
     """Projects of the account."""
 
-    async def assign_users(self, users: Mapping[str, Iterable[str]]) -> None:
-        """Assign users to projects: user ids by project id."""
+    @paged("/projects", by=Items())
+    def find(self) -> Paged[Project]:
+        """List the projects."""
+        ...
+
+    find_one: Final = first_of(find)
+    find_by: Final = match_of(find)
+    count: Final = total_of(find)
+
+    async def assign_users(self, users: Mapping[ProjectOrId, Iterable[User | str]]) -> None:
+        """Assign users to projects: a list of users by project, each an object or its id."""
         await self._assign_users(_projects_and_users(users))
 
     @endpoint("POST", "/projects/assignUsers", idempotent=True)
     async def _assign_users(self, body: ProjectsUsersParams) -> None: ...
 
-    async def remove_users(self, users: Mapping[str, Iterable[str]]) -> None:
-        """Remove users from projects: user ids by project id."""
+    async def remove_users(self, users: Mapping[ProjectOrId, Iterable[User | str]]) -> None:
+        """Remove users from projects: a list of users by project, each an object or its id."""
         await self._remove_users(_projects_and_users(users))
 
     @endpoint("POST", "/projects/removeUsers", idempotent=True)
     async def _remove_users(self, body: ProjectsUsersParams) -> None: ...
 
     @endpoint("GET", "/projects/{projectId}/storage")
-    async def storage(self, project_id: str) -> ProjectStorage:
+    async def storage(self, project_id: Project | str) -> ProjectStorage:
         """Get the storage of a project."""
         ...
 
     async def audit_log(
         self,
-        project_id: str,
+        project_id: Project | str,
         *,
         limit: int | None = None,
         from_date_time: datetime | str | None = None,
@@ -116,7 +142,7 @@ class Projects(CloudEndureResource, name="projects"):
 
     async def audit_log_csv(
         self,
-        project_id: str,
+        project_id: Project | str,
         *,
         limit: int | None = None,
         from_date_time: datetime | str | None = None,
@@ -140,7 +166,7 @@ class Projects(CloudEndureResource, name="projects"):
     @endpoint("GET", "/projects/{projectId}/auditLog", query={"format": "csv"})
     async def _audit_log_csv(
         self,
-        project_id: str,
+        project_id: Project | str,
         *,
         limit: int | None = None,
         from_date_time: datetime | str | None = None,
@@ -150,7 +176,7 @@ class Projects(CloudEndureResource, name="projects"):
     @endpoint("GET", "/projects/{projectId}/auditLog")
     async def _audit_log(
         self,
-        project_id: str,
+        project_id: Project | str,
         *,
         limit: int | None = None,
         from_date_time: datetime | str | None = None,
@@ -159,7 +185,7 @@ class Projects(CloudEndureResource, name="projects"):
 
     def audit_log_events(
         self,
-        project_id: str,
+        project_id: Project | str,
         *,
         from_date_time: datetime | str,
         to_date_time: datetime | str | None = None,
@@ -174,6 +200,7 @@ class Projects(CloudEndureResource, name="projects"):
         if to_date_time is None:
             to_date_time = datetime.fromtimestamp(self.client.clock.time(), UTC) + _CLOCK_SKEW
         begin, end = window(from_date_time, to_date_time)
+        project_id = key_of("project_id", project_id, Project)
 
         async def ask(from_: datetime, to: datetime) -> AuditLog:
             log = await self._audit_log(
@@ -184,14 +211,13 @@ class Projects(CloudEndureResource, name="projects"):
         return events(ask, begin, end, f"the audit log of project {project_id}")
 
 
-def _projects_and_users(users: Mapping[str, Iterable[str]]) -> ProjectsUsersParams:
+def _projects_and_users(users: Mapping[ProjectOrId, Iterable[User | str]]) -> ProjectsUsersParams:
     return ProjectsUsersParams(
         items=[
-            # A single id passed as a string would otherwise be split into letters.
             ProjectUsersParams(
-                project_id=project, user_ids=[own] if isinstance(own, str) else [*own]
+                project_id=project, user_ids=[key_of("users", user, User) for user in own]
             )
-            for project, own in {**users}.items()  # a TypeError for what is no mapping
+            for project, own in by_key("users", users, Project)
         ]
     )
 

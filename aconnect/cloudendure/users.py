@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, TypedDict, Unpack
+from typing import Any, ClassVar, Literal, TypedDict, TypeVar, Unpack
 
 from aconnect._client.endpoint import endpoint
 from aconnect._core.model import Confidential, OpenEnum
 from aconnect._core.redaction import Secret
-from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource
+from aconnect.cloudendure.base import CloudEndureModel, CloudEndureResource, by_key
 from aconnect.errors import DecodeError
 
 
@@ -37,6 +37,7 @@ class User(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
     """A user of an account."""
 
     _hidden: ClassVar[tuple[str, ...]] = ("api_token",)
+    _key: ClassVar[str] = "id"
 
     id: str = ""
     username: str = ""
@@ -50,6 +51,13 @@ class User(Confidential, CloudEndureModel, kw_only=True, rename="camel"):
     has_password: bool | None = None
     terms_accepted: bool | None = None
     self_link: str | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+UserOrId = TypeVar("UserOrId", bound=User | str)
+"""What a mapping by user has as keys."""
 
 
 class UsersList(CloudEndureModel, kw_only=True):
@@ -93,7 +101,7 @@ class SetPasswordParams(TypedDict):
 
 
 class Users(CloudEndureResource, name="users"):
-    """Users of the account."""
+    """Users of the account; the API has no list of them."""
 
     @endpoint("GET", "/me")
     async def me(self) -> User:
@@ -110,15 +118,15 @@ class Users(CloudEndureResource, name="users"):
         """Set the password of an invited user; requires no session."""
         ...
 
-    async def assign_roles(self, roles: Mapping[str, Iterable[RoleName]]) -> list[User]:
-        """Assign roles to users, by user id, and return the updated users."""
+    async def assign_roles(self, roles: Mapping[UserOrId, Iterable[RoleName]]) -> list[User]:
+        """Assign roles to users, as lists by user or user id, and return the updated users."""
         return (await self._assign_roles(_users_and_roles(roles))).items
 
     @endpoint("POST", "/users/assignRoles", idempotent=True)
     async def _assign_roles(self, body: UsersRolesParams) -> UsersList: ...
 
-    async def revoke_roles(self, roles: Mapping[str, Iterable[RoleName]]) -> list[User]:
-        """Revoke roles from users, by user id, and return the updated users."""
+    async def revoke_roles(self, roles: Mapping[UserOrId, Iterable[RoleName]]) -> list[User]:
+        """Revoke roles from users, as lists by user or user id, and return the updated users."""
         return (await self._revoke_roles(_users_and_roles(roles))).items
 
     @endpoint("POST", "/users/revokeRoles", idempotent=True)
@@ -142,11 +150,9 @@ class Users(CloudEndureResource, name="users"):
     async def _replace_api_token(self) -> ApiToken: ...
 
 
-def _users_and_roles(roles: Mapping[str, Iterable[RoleName]]) -> UsersRolesParams:
+def _users_and_roles(roles: Mapping[UserOrId, Iterable[RoleName]]) -> UsersRolesParams:
     return UsersRolesParams(
         items=[
-            # A single role passed as a string would otherwise be split into letters.
-            UserRolesParams(user_id=user, roles=[own] if isinstance(own, str) else [*own])
-            for user, own in {**roles}.items()  # a TypeError for what is no mapping
+            UserRolesParams(user_id=user, roles=own) for user, own in by_key("roles", roles, User)
         ]
     )

@@ -20,11 +20,9 @@ from typing import Any, Final
 
 from aconnect._core import decoding
 from aconnect._core.url import rfc3339, timestamp
-from aconnect.cloudendure.base import CloudEndureModel
+from aconnect.cloudendure.base import DEFAULT_LIMIT, CloudEndureModel
 from aconnect.errors import AconnectError, InvalidArgumentError
 
-DEFAULT_LIMIT: Final = 1500
-"""The server's own; no maximum is documented."""
 _TICK: Final = timedelta(microseconds=1)
 _GRAINS: Final = (timedelta(seconds=1), timedelta(milliseconds=1), _TICK)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

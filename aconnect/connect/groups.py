@@ -232,7 +232,7 @@ class Groups(ConnectResource, name="groups"):
         ...
 
     find_one: Final = first_of(find)
-    find_by: Final = match_of(find)
+    find_by: Final = match_of(find, name="prefix")
     count: Final = total_of(find)
 
     def handle(self, guid: str) -> Group:

@@ -257,7 +257,7 @@ class Users(ConnectResource, name="users"):
         ...
 
     find_one: Final = first_of(find)
-    find_by: Final = match_of(find)
+    find_by: Final = match_of(find, username="prefix", first_name="prefix", last_name="prefix")
     count: Final = total_of(find)
 
     def handle(self, guid: str) -> User:

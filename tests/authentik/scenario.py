@@ -25,6 +25,8 @@ class AuthentikScene(Scene[FakeAuthentik, Client]):
         self.ids = {
             "connection_tokens": {"connection_token_uuid": next(iter(state.connection_tokens))},
             "endpoints": {"pbm_uuid": endpoint},
+            "providers": {"id": "1"},
+            "users": {"id": "1"},
         }
         self.bodies = {
             "connection_tokens.update": {"provider": 1, "endpoint": other},

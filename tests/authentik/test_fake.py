@@ -71,6 +71,21 @@ async def ask(
             {"endpoint": ["Enter a valid UUID."], "code": "invalid"},
         ),
         (
+            "GET",
+            "/core/users/?uuid=x",
+            {},
+            400,
+            {"uuid": ["“x” is not a valid UUID."], "code": "invalid"},
+        ),
+        (
+            "GET",
+            "/core/users/?last_login__gt=yesterday",
+            {},
+            400,
+            {"last_login__gt": ["Enter a valid date/time."], "code": "invalid"},
+        ),
+        ("GET", "/core/users/x/", {}, 404, {"detail": "No User matches the given query."}),
+        (
             "POST",
             ENDPOINTS,
             {"json": {"name": None, "host": 5, "protocol": "ssh", "maximum_connections": "1"}},

@@ -28,7 +28,7 @@ import msgspec
 from aconnect._client.operation import Operation
 from aconnect._core.decoding import Envelope
 from aconnect._core.message import Upload
-from aconnect._core.model import LogTime
+from aconnect._core.model import LogTime, keyed_types
 from tests.contracts.table import Field, Kind, Type, placeholders
 
 _PLAIN: Final[Mapping[Any, tuple[Kind, ...]]] = {
@@ -148,7 +148,10 @@ def type_of(hint: Any) -> Type:
     """Describe the JSON that an annotation stands for."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in {Union, UnionType}:
-        members = [type_of(one) for one in arguments if one not in {NoneType, msgspec.UnsetType}]
+        choices = [one for one in arguments if one not in {NoneType, msgspec.UnsetType}]
+        # Where an object may be passed instead of its key, the key is sent.
+        keys = [one for one in choices if one not in keyed_types(hint)]
+        members = [type_of(one) for one in keys or choices]
         kinds = dict.fromkeys(kind for member in members for kind in member.kinds)
         return Type(tuple(kinds), NoneType in arguments or any(m.nullable for m in members))
     if hint == LogTime:

@@ -98,6 +98,13 @@ def test_query_lists(items, separator):
     assert (name, value.split(separator)) == ("x", [as_sent(item) for item in items])
 
 
+@given(st.lists(st.integers() | st.booleans() | NAMES, min_size=1))
+def test_query_lists_as_repeated_parameters(items):
+    """With the separator `&`, each item is a parameter of its own."""
+    pairs = parse_qsl(query_string({"x": items, "y": 1}, {"x": "&"}), keep_blank_values=True)
+    assert pairs == [*(("x", as_sent(item)) for item in items), ("y", "1")]
+
+
 def test_query_uuids():
     """A UUID is sent as text, alone and in a list."""
     uuid = UUID(int=10)

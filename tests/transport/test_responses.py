@@ -215,3 +215,34 @@ async def test_connection_closed_while_the_loop_was_blocked(connect, raw_server)
     writers[0].write_eof()
     assert (await client.request("POST", "/v1/groups")).status == 200
     assert server.connections == 2
+
+
+async def test_json_of_a_response(serve):
+    """`Response.json` returns what the body says, of whatever type."""
+    for body, value in ((b'{"a": [1, null]}', {"a": [1, None]}), (b'"text"', "text")):
+        _, client = await serve(response(body))
+        assert (await client.request("GET", "/v1/x")).json() == value
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "told"),
+    [
+        (b"", b"application/json", "the body is empty"),
+        (b"<html>sign in</html>", b"text/html", "an HTML page"),
+        (b'{"a": 1', b"application/json", r"truncated \(received 7 bytes\)"),
+        (b"the-secret", b"text/plain", r"text/plain \(received 10 bytes\)"),
+        (b"\xff\xfe", b"application/json", r"application/json \(received 2 bytes\)"),
+        (b"[" * 100_000, b"application/json", "damaged or truncated"),
+    ],
+)
+async def test_json_of_what_is_none(serve, body, content_type, told):
+    """A body that is not JSON raises DecodeError, which has it but does not quote it."""
+    raw = response(body).replace(b"application/json", content_type, 1)
+    _, client = await serve(raw)
+    received = await client.request("GET", "/v1/x", params={"q": "in-the-query"})
+    with pytest.raises(errors.DecodeError, match=told) as caught:
+        received.json()
+    assert caught.value.body == body
+    assert "/v1/x returned 200 without JSON" in str(caught.value)
+    assert "the-secret" not in str(caught.value)
+    assert "in-the-query" not in str(caught.value)

@@ -1,17 +1,22 @@
-"""A simulated authentik server: remote access (RAC).
+"""A simulated authentik server: remote access (RAC), with users.
 
-Decides what tokens may do and what errors look like; the operations are in `routes`. Like the real
+Decides what tokens may do and what errors look like; the operations are in `routes` and `people`.
+Like the real
 server, it returns 403 instead of 401 for an unknown token.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Unpack, cast
 
 from aconnect.testing.authentik.routes import ROUTES
 from aconnect.testing.authentik.state import AuthentikCall, AuthentikState, seeded
 from aconnect.testing.base import FakeServer, Options
 from aconnect.testing.wire import MalformedFault, Response, Route, Row, ServiceFault, ok
+
+# It registers its operations.
+import_module(f"{__name__}.people")
 
 __all__ = ["AuthentikState", "FakeAuthentik"]
 

@@ -1,9 +1,9 @@
-"""The operations of the simulated authentik server.
+"""Endpoints and connection tokens; providers and users are in `people`.
 
-Decides how they read and change the state. If the contract does not specify the behavior, the
-simulation follows the source code of the server: unless a superuser requests the full list, every
-page contains all allowed endpoints and only its numbers differ; `ordering` by an unknown field is
-ignored.
+Decides how the operations read and change the state. If the contract does not specify the behavior,
+the simulation follows the source code of the server: unless a superuser requests the full list,
+every page contains all allowed endpoints and only its numbers differ; `ordering` by an unknown
+field is ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from aconnect.testing.authentik.checks import (
     text,
     uuid,
 )
-from aconnect.testing.authentik.state import AuthentikCall, AuthentikState
+from aconnect.testing.authentik.state import PARTIAL_USER, AuthentikCall, AuthentikState
 from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
 PAGE_SIZE: Final = 20
@@ -47,11 +47,11 @@ def _token_row(state: AuthentikState, row: Row) -> Row:
         **row,
         "provider_obj": state.providers[row["provider"]],
         "endpoint_obj": _endpoint_row(state, state.endpoints[row["endpoint"]]),
-        "user": state.users[row["user"]],
+        "user": {name: state.users[row["user"]][name] for name in PARTIAL_USER},
     }
 
 
-def _page(call: AuthentikCall, rows: list[Row], results: list[Row] | None = None) -> Response:
+def page(call: AuthentikCall, rows: list[Row], results: list[Row] | None = None) -> Response:
     """Return the requested page of `rows`; if `results` are given, they are sent on every page."""
     size = _positive(call.value("page_size")) or PAGE_SIZE
     size = min(size, MAX_PAGE_SIZE)
@@ -77,7 +77,7 @@ def _positive(text: str | None) -> int | None:
     return int(text) if text and text.isdecimal() and int(text) > 0 else None
 
 
-def _ordered(call: AuthentikCall, rows: list[Row], default: str, sortable: set[str]) -> list[Row]:
+def ordered(call: AuthentikCall, rows: list[Row], default: str, sortable: set[str]) -> list[Row]:
     """Sort rows by the requested fields that are sortable, or by the default."""
     requested = (call.value("ordering") or default).split(",")
     names = [name for name in requested if name.lstrip("-") in sortable] or default.split(",")
@@ -97,7 +97,7 @@ def _sort_key(name: str) -> Callable[[Row], Any]:
     return key
 
 
-def _matches_search(call: AuthentikCall, *texts: str) -> bool:
+def matches_search(call: AuthentikCall, *texts: str) -> bool:
     """Return True if each word of the search is in one of the texts."""
     words = (call.value("search") or "").lower().split()
     return all(any(word in text.lower() for text in texts) for word in words)
@@ -173,10 +173,10 @@ def list_tokens(call: AuthentikCall) -> Response:
     rows = [
         row
         for row in rows
-        if _matches_search(call, row["endpoint_obj"]["name"], row["provider_obj"]["name"])
+        if matches_search(call, row["endpoint_obj"]["name"], row["provider_obj"]["name"])
     ]
     sortable = {"pk", "provider", "endpoint", "endpoint__name", "provider__name"}
-    return _page(call, _ordered(call, rows, "endpoint__name,provider__name", sortable))
+    return page(call, ordered(call, rows, "endpoint__name,provider__name", sortable))
 
 
 @ROUTES.route("GET", "/rac/connection_tokens/{uuid}/")
@@ -229,14 +229,14 @@ def list_endpoints(call: AuthentikCall) -> Response:
         for row in state.endpoints.values()
         if (not name or row["name"] == name)
         and provider in {None, row["provider"]}
-        and _matches_search(call, row["name"], row["protocol"])
+        and matches_search(call, row["name"], row["protocol"])
     ]
     sortable = {"pk", "name", "provider", "protocol", "host", "auth_mode", "maximum_connections"}
-    rows = _ordered(call, rows, "name,protocol", sortable)
+    rows = ordered(call, rows, "name,protocol", sortable)
     if call.value("superuser_full_list") == "true" and call.user["superuser"]:
-        return _page(call, rows)
+        return page(call, rows)
     allowed = [row for row in rows if row["pk"] not in state.forbidden]
-    return _page(call, rows, allowed)
+    return page(call, rows, allowed)
 
 
 @ROUTES.route("POST", "/rac/endpoints/")

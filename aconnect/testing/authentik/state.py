@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import NAMESPACE_DNS, uuid5
 
 from aconnect.testing.wire import Call, Row
@@ -28,6 +28,35 @@ class AuthentikState:
         """Return a new key; the sequence of keys is the same on every server."""
         self.assigned_keys += 1
         return str(uuid5(NAMESPACE_DNS, f"made {self.assigned_keys}"))
+
+    def add_user(self, username: str, **fields: object) -> Row:
+        """Add a user."""
+        pk = len(self.users) + 1
+        row: Row = {
+            "pk": pk,
+            "username": username,
+            "name": username.capitalize(),
+            "is_active": True,
+            "last_login": "2026-08-01T08:00:00Z",
+            "date_joined": "2026-01-01T08:00:00Z",
+            "is_superuser": False,
+            "groups": [],
+            "groups_obj": [],
+            "roles": [],
+            "roles_obj": [],
+            "email": f"{username}@example.com",
+            "avatar": "https://example.com/avatar.png",
+            "attributes": {},
+            "uid": uuid5(NAMESPACE_DNS, username).hex,
+            "path": "users",
+            "type": "internal",
+            "uuid": str(uuid5(NAMESPACE_DNS, f"user {username}")),
+            "password_change_date": "2026-01-01T08:00:00Z",
+            "last_updated": "2026-08-01T08:00:00Z",
+            **fields,
+        }
+        self.users[pk] = row
+        return row
 
     def add_endpoint(self, name: str, provider: int = 1, protocol: str = "ssh") -> Row:
         """Add an endpoint; the key depends only on the name."""
@@ -58,6 +87,18 @@ class AuthentikState:
         return row
 
 
+PARTIAL_USER: Final = (
+    "pk",
+    "username",
+    "name",
+    "is_active",
+    "last_login",
+    "email",
+    "attributes",
+    "uid",
+)
+"""The fields of the user of a connection token."""
+
 AuthentikCall: TypeAlias = Call[AuthentikState]
 
 
@@ -66,17 +107,8 @@ def seeded(endpoints: int, connection_tokens: int) -> AuthentikState:
     state = AuthentikState()
     for pk, name in ((1, "Laboratory"), (2, "Servers")):
         state.providers[pk] = _provider(pk, name)
-    for pk, name in ((1, "ada"), (2, "grace")):
-        state.users[pk] = {
-            "pk": pk,
-            "username": name,
-            "name": name.capitalize(),
-            "is_active": True,
-            "last_login": "2026-08-01T08:00:00Z",
-            "email": f"{name}@example.com",
-            "attributes": {},
-            "uid": uuid5(NAMESPACE_DNS, name).hex,
-        }
+    state.add_user("ada", is_superuser=True)
+    state.add_user("grace")
     for number in range(endpoints):
         protocol = ("rdp", "vnc", "ssh")[number % 3]
         state.add_endpoint(f"machine-{number:03}", 1 + number % 2, protocol)

@@ -13,7 +13,7 @@ from aconnect.testing.cloudendure.state import CloudEndureCall, time_of
 from aconnect.testing.wire import Response, RouteTable, Row, ServiceFault, empty, ok
 
 DEFAULT_LIMIT = 1500
-"""The default of the maximum number of audit log entries in a response."""
+"""The default of the maximum number of items in a response."""
 ROLES = frozenset({"USER", "ACCOUNT_ADMIN", "ACCOUNT_OWNER", "GLOBAL_READONLY"})
 _COLUMNS = ("timestamp", "username", "eventName", "description")
 
@@ -131,6 +131,36 @@ async def remove_users(call: CloudEndureCall) -> Response:
     for project, users in await _users_of_projects(call):
         project["usersIDs"] = [key for key in project["usersIDs"] if key not in users]
     return empty(200)
+
+
+def _page(call: CloudEndureCall, rows: list[Row]) -> Response:
+    """Return `limit` of the rows, from `offset` on."""
+    offset, limit = call.integer("offset", 0, 0), call.integer("limit", DEFAULT_LIMIT, 1)
+    return ok({"items": rows[offset : offset + limit]})
+
+
+@ROUTES.route("GET", "/projects")
+def list_projects(call: CloudEndureCall) -> Response:
+    """List the projects of the account."""
+    return _page(call, list(call.state.projects.values()))
+
+
+@ROUTES.route("GET", "/projects/{projectId}/machines")
+def list_machines(call: CloudEndureCall) -> Response:
+    """List the source machines of a project: those that replicate, or all."""
+    project = _existing(call.state.projects, call.args["projectId"], "project")
+    rows = list(call.state.machines[project["id"]].values())
+    if not call.flag("all", default=False):
+        rows = [row for row in rows if row["replicationStatus"] == "STARTED"]
+    return _page(call, rows)
+
+
+@ROUTES.route("GET", "/projects/{projectId}/machines/{machineId}")
+def get_machine(call: CloudEndureCall) -> Response:
+    """Return a machine."""
+    project = _existing(call.state.projects, call.args["projectId"], "project")
+    machines = call.state.machines[project["id"]]
+    return ok(_existing(machines, call.args["machineId"], "machine"))
 
 
 @ROUTES.route("GET", "/projects/{projectId}/storage")

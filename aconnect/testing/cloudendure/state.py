@@ -22,10 +22,10 @@ class AccountState:
     invitations: dict[str, str] = field(default_factory=dict[str, str])
     """User ids by invitation token."""
     projects: dict[str, Row] = field(default_factory=dict[str, Row])
-    machines: dict[str, list[str]] = field(
-        default_factory=lambda: defaultdict[str, list[str]](list)
+    machines: dict[str, dict[str, Row]] = field(
+        default_factory=lambda: defaultdict[str, dict[str, Row]](dict)
     )
-    """Machine ids by project id."""
+    """Machines by id, by project id."""
     audit_logs: dict[str, list[Row]] = field(
         default_factory=lambda: defaultdict[str, list[Row]](list)
     )
@@ -80,8 +80,34 @@ class AccountState:
             "features": {},
         }
         self.projects[key] = project
-        self.machines[key] = [f"{key}-machine-{n + 1}" for n in range(machines)]
+        for number in range(machines):
+            self.add_machine(key, f"machine-{number + 1}")
         return project
+
+    def add_machine(self, project: str, name: str, **fields: object) -> Row:
+        """Add a machine that replicates to a project."""
+        machines = self.machines[project]
+        machine: Row = {
+            "id": f"{project}-machine-{len(machines) + 1}",
+            "sourceProperties": {
+                "name": name,
+                "os": "Linux",
+                "memory": 1 << 33,
+                "disks": [{"name": "/dev/sda1", "size": 1 << 36, "isExcluded": False}],
+            },
+            "replicationInfo": {"totalStorageBytes": 1 << 36, "replicatedStorageBytes": 1 << 36},
+            "license": {"licenseId": "license-1"},
+            "lifeCycle": {"agentInstallationDateTime": "2021-03-01T00:00:00+00:00"},
+            "tags": [],
+            "restoreServers": [],
+            "replicationStatus": "STARTED",
+            "replica": "",
+            "isAgentInstalled": True,
+            "replicationConfiguration": {"usePrivateIp": False, "bandwidthThrottling": 0},
+            **fields,
+        }
+        machines[machine["id"]] = machine
+        return machine
 
     def add_event(self, project: str, time: datetime, name: str = "machineLaunched") -> Row:
         """Add an entry to the audit log of a project."""

@@ -10,6 +10,9 @@ import pytest
 
 from aconnect import Client, errors
 from aconnect.testing import FakeConnect, Seed
+from aconnect.testing.connect.routes.groups import new_group
+from aconnect.testing.connect.routes.users import new_user
+from aconnect.testing.connect.state import guid_of
 
 SEED = Seed(users=3, content=8, jobs=3, hits=5)
 
@@ -88,6 +91,7 @@ async def test_values_in_another_form(client, item):
     assert await item.jobs.find_by(start_time=job.start_time.astimezone(None)) == job
     assert await client.content.find_by(id=int(item.id)) == item
     assert await client.content.find_by(guid=UUID(item.guid)) == item
+    assert await client.content.find_by(guid=f"{{{item.guid.upper()}}}") == item
     assert await client.content.find_by(access_type=str(item.access_type), title=None) is None
     assert (await client.tags.find_by(id=2)).id == "2"
     hit = (await client.metrics.hits.find())[0]
@@ -135,6 +139,81 @@ async def test_arguments_of_find(client):
     assert await client.groups.find_by(prefix="x", name="data") is None
     content = (await client.metrics.hits.find())[-1].content_guid
     assert (await client.metrics.hits.find_by(content_guid=content)).content_guid == content
+
+
+def add_user(server, username, **more):
+    guid = guid_of(username)
+    row = new_user(guid, username, "viewer", server.state.seed.start, **more)
+    server.state.users[guid] = row
+
+
+def add_group(server, name):
+    guid = guid_of(name)
+    server.state.groups[guid] = new_group(guid, name, None)
+
+
+@pytest.fixture
+async def crowd():
+    """A server with more users and groups of one beginning than a page has, and its client."""
+    async with FakeConnect(seed=Seed(users=3)) as server, Client(server.url, server.api_key) as own:
+        for number in range(700):
+            add_user(server, f"member{number:04}", first_name="Ada", last_name=f"No{number}")
+            add_group(server, f"team{number:04}")
+        yield server, own
+
+
+@pytest.mark.parametrize(
+    ("among", "field", "value"),
+    [
+        ("users", "username", "member0042"),
+        ("users", "last_name", "No42"),
+        ("groups", "name", "team0042"),
+    ],
+)
+async def test_exact_name_on_a_large_server(crowd, among, field, value):
+    """A user or group is found by its exact name with one request, as long as few begin like it."""
+    server, client = crowd
+    found = await getattr(client, among).find_by(**{field: value})
+    assert getattr(found, field) == value
+    (request,) = server.requests
+    assert request.query["prefix"] == [value]
+
+
+@pytest.mark.parametrize("among", ["users", "groups"])
+async def test_exact_name_that_nobody_has(crowd, among):
+    """A name that others begin with, or that differs in case, is not found, with one request."""
+    server, client = crowd
+    resource, field = getattr(client, among), "username" if among == "users" else "name"
+    for wrong in ("MEMBER0042", "member004x") if among == "users" else ("TEAM0042", "team004x"):
+        assert await resource.find_by(**{field: wrong}) is None
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("version", ["2026.01.0", "2024.01.0"])
+@pytest.mark.parametrize(("among", "field"), [("users", "username"), ("groups", "name")])
+async def test_exact_name_that_many_begin_with(version, among, field):
+    """A match is not lost where the server returns one page of more that begin like it."""
+    async with FakeConnect(seed=Seed(users=3), version=version) as server:
+        for number in range(520):
+            (add_user if among == "users" else add_group)(server, f"name{number:04}")
+        # It begins like the others, but is on no page that servers return for this beginning.
+        (add_user if among == "users" else add_group)(server, "NAME")
+        async with Client(server.url, server.api_key) as client:
+            resource = getattr(client, among)
+            backwards = {"asc_order": False}
+            assert getattr(await resource.find_by(**backwards, **{field: "NAME"}), field) == "NAME"
+            assert await resource.find_by(**{field: "name"}) is None
+            asked = [r.query.get("prefix") for r in server.requests]
+            assert asked == [["NAME"], None, None, ["name"], None, None]
+
+
+async def test_fields_beside_an_exact_name(client):
+    """All fields of `find_by` count, and an argument that is passed is sent as it is."""
+    user = await client.users.find_by(username="publisher", user_role="publisher")
+    assert user.username == "publisher"
+    assert await client.users.find_by(username="publisher", user_role="viewer") is None
+    assert await client.users.find_by(username="publisher", prefix="view") is None
+    assert await client.users.find_by(username="") is None
 
 
 async def test_active_bundle(client, item, archive):
