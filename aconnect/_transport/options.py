@@ -104,7 +104,7 @@ class Connection(TypedDict, total=False):
     insecure_tls: bool | None
     """Do not verify the server's certificate. Anyone in between can then read the credentials."""
     proxy: str | None
-    """Address of an HTTP proxy, such as `http://host:port`, perhaps with user name and password."""
+    """Address of an HTTP proxy, perhaps with user name and password."""
     proxy_authorization: str | None
     """Value of the Proxy-Authorization header, instead of the credentials in its address."""
     trust_env: bool | None

@@ -92,6 +92,14 @@ async def search(
         yield item
 
 
+def _tag_names(item: ContentItem) -> list[str] | None:
+    return [tag.name for tag in item.included_tags or ()] or None
+
+
+def _description(item: ContentItem) -> str | None:
+    return item.description or None
+
+
 @record(
     content,
     "get",
@@ -104,7 +112,7 @@ async def search(
     Column("Role", "app_role"),
     Column("Access", "access_type"),
     Column("Locked", "locked"),
-    Column("Tags", lambda item: [tag.name for tag in item.included_tags or ()] or None),
+    Column("Tags", _tag_names),
     Column("Address", "content_url"),
     Column("Vanity URL", "vanity_url"),
     Column("Dashboard", "dashboard_url"),
@@ -114,7 +122,7 @@ async def search(
     Column("R", "r_version"),
     Column("Python", "py_version"),
     Column("Quarto", "quarto_version"),
-    Column("Description", lambda item: item.description or None),
+    Column("Description", _description),
 )
 @ITEM
 async def get(client: Client, item: str) -> ContentItem:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 from msgspec import Struct
@@ -110,7 +109,7 @@ class Profile(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             with suppress(keyring.errors.PasswordDeleteError):  # it is not there
                 keyring.delete_password(_KEYRING, self._account)
         elif self.api_key_file == own_key_file(self.name):
-            (config_path().parent / self.api_key_file).unlink(missing_ok=True)
+            (config_path().parent / own_key_file(self.name)).unlink(missing_ok=True)
 
     @property
     def _account(self) -> str:
@@ -134,14 +133,14 @@ def config_path() -> Path:
 
 def default_name() -> str | None:
     """Return the name of the default profile, or None if there is none."""
-    name = _read().get("default")
+    name: object = _values().get("default")
     return None if name is None else str(name)
 
 
 def load(name: str) -> Profile:
     """Return a profile by its name."""
-    found = _read().get("profiles", {})
-    profiles: Mapping[str, object] = found if isinstance(found, Mapping) else {}
+    found: object = _values().get("profiles")
+    profiles = cast("dict[str, object]", found) if isinstance(found, dict) else {}
     if name not in profiles:
         defined = ", ".join(profiles)
         raise click.UsageError(
@@ -155,14 +154,17 @@ def _profile(name: str, values: object) -> Profile:
     import msgspec
 
     where = f"profile {name!r} of {config_path()}"
-    if isinstance(values, Mapping) and (secret := _SECRETS.intersection(values)):
+    if not isinstance(values, dict):
+        raise click.UsageError(f"{where} is not a table")
+    fields = cast("dict[str, object]", values)
+    if secret := _SECRETS.intersection(fields):
         raise click.UsageError(
             f"{where} contains {min(secret)}; keys are never read from the configuration. Remove "
             "it, and set api_key_file, api_key_env or keyring instead"
         )
     try:
-        return msgspec.convert({**values, "name": name}, Profile)  # type: ignore[dict-item]
-    except (msgspec.ValidationError, TypeError) as error:
+        return msgspec.convert({**fields, "name": name}, Profile)
+    except msgspec.ValidationError as error:
         raise click.UsageError(f"{where} is invalid: {error}") from error
 
 
@@ -187,7 +189,7 @@ def remove(name: str) -> None:
     """Remove a profile from the configuration."""
     document = _read()
     del document["profiles"][name]
-    if document.get("default") == name:
+    if _values().get("default") == name:
         del document["default"]
     _write(document)
 
@@ -197,6 +199,10 @@ def write_key(name: str, key: str) -> str:
     path = config_path().parent / own_key_file(name)
     _replace(path, key + "\n", mode=0o600)
     return path.name
+
+
+def _values() -> dict[str, Any]:
+    return _read().unwrap()
 
 
 def _read() -> TOMLDocument:
@@ -236,7 +242,6 @@ def _replace(path: Path, text: str, *, mode: int) -> None:
 
 def _keyring() -> Any:
     try:
-        import keyring
         import keyring.errors
     except ImportError:
         raise click.UsageError(

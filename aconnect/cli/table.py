@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from functools import reduce
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import click
 
@@ -169,10 +169,11 @@ def cell_text(value: object) -> str:
             return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
         case IntEnum():
             return value.name.lower()
-        case Mapping():
-            return ", ".join(f"{key}={cell_text(each)}" for key, each in value.items())
+        case dict():
+            pairs = cast("dict[str, object]", value).items()
+            return ", ".join(f"{key}={cell_text(each)}" for key, each in pairs)
         case list() | tuple():
-            return ", ".join(map(cell_text, value))
+            return ", ".join(map(cell_text, cast("Iterable[object]", value)))
         case _:
             return " ".join(one_line(redacted(str(value))).split())
 

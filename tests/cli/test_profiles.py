@@ -159,6 +159,7 @@ async def test_the_environment_names_another_server(shell, config, mark):
         ("[profiles.p]\nserver = 'https://a'\napi_key = 'KEY'", (), "never read from"),
         ("[profiles.p]\nserver = 'https://a'", (), "api_key_file"),
         ("[profiles.p]\nserver = 1", (), "Expected `str`"),
+        ("profiles.p = 1", (), "not a table"),
         ("[profiles.p]\nsever = 'https://a'", (), "sever"),
         ("[profiles.q]\nserver = 'https://a'", (), "it has q"),
         ("profiles = 1", (), "no profile 'p'"),
