@@ -242,7 +242,7 @@ def _replace(path: Path, text: str, *, mode: int) -> None:
 
 def _keyring() -> Any:
     try:
-        import keyring.errors
+        import keyring
     except ImportError:
         raise click.UsageError(
             "the keyring needs the package keyring; install it: pip install 'aconnect[keyring]', "
