@@ -7,6 +7,7 @@ from typing import IO
 
 import click
 
+from aconnect.cli.connection import Settings, connection_arguments, network_options
 from aconnect.cli.options import echo_warnings
 from aconnect.cli.output import echo
 from aconnect.cli.running import Command, run
@@ -21,8 +22,9 @@ from aconnect.cli.running import Command, run
     help="A file with the server's Bootstrap.SecretKey as Base64 text; '-' for standard input. By "
     "default it is read from CONNECT_BOOTSTRAP_SECRETKEY.",
 )
-def bootstrap(url: str, secret_file: IO[bytes] | None) -> None:
-    """Create the first administrator of the server at URL and print its API key.
+@network_options
+def bootstrap(network: Settings, url: str, secret_file: IO[bytes] | None) -> None:
+    """Create the first administrator, and print the API key.
 
     This works once, on a server without users whose configuration has Bootstrap.Enabled and
     Bootstrap.SecretKey. Store the key: the server returns it only once.
@@ -40,5 +42,6 @@ def bootstrap(url: str, secret_file: IO[bytes] | None) -> None:
         text, where = os.fsencode(os.environ.get(SECRET_VARIABLE, "")), SECRET_VARIABLE
     secret = decode_secret(text, where)
     with echo_warnings():
-        key = run(lambda: create(url, secret, user_agent="aconnect-cli"))
+        arguments = connection_arguments(network, None)
+        key = run(lambda: create(url, secret, user_agent="aconnect-cli", **arguments))
     echo(key)

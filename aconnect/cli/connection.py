@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -109,14 +109,23 @@ OPTIONS: Final = (
 
 def connection_options(command: Callable[..., T]) -> Callable[..., T]:
     """Add the options of the connection to a command, which gets their values as `Settings`."""
+    return _with_settings(command, OPTIONS)
 
+
+def network_options(command: Callable[..., T]) -> Callable[..., T]:
+    """Add only the options that say how to reach a server, not those for the server and the key."""
+    names = {"proxy", "cacert", "insecure"}
+    return _with_settings(command, [option for option in OPTIONS if option.name in names])
+
+
+def _with_settings(command: Callable[..., T], options: Sequence[click.Option]) -> Callable[..., T]:
     @functools.wraps(command)
     def wrapped(*args: Any, **values: Any) -> T:
-        settings = Settings(**{name: values.pop(name) for name in Settings.__struct_fields__})
+        settings = Settings(**{option.name: values.pop(option.name) for option in options})
         return command(settings, *args, **values)
 
     # As click's decorators do, which add the last option first.
-    vars(wrapped).setdefault("__click_params__", []).extend(reversed(OPTIONS))
+    vars(wrapped).setdefault("__click_params__", []).extend(reversed(options))
     return wrapped
 
 

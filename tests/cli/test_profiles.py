@@ -302,3 +302,13 @@ def test_no_keyring_package():
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=os.environ
     )
     assert "pip install 'aconnect[keyring]'" in done.stderr
+
+
+async def test_the_first_administrator_through_a_proxy(shell, tmp_path):
+    """Creating the first administrator has the options of the network too."""
+    secret = tmp_path / "secret"
+    secret.write_text("QUJD" * 20)
+    arguments = ("--secret-file", str(secret), "--proxy", "http://127.0.0.1:9")
+    result = await shell("bootstrap", shell.server.url, *arguments)
+    assert (result.exit_code, shell.server.requests) == (1, [])
+    assert "the proxy http://127.0.0.1:9" in result.stderr
