@@ -220,19 +220,18 @@ def _profile(settings: Settings, service: str) -> Profile | None:
 
 def _check_settings(settings: Settings, kind: Service) -> None:
     """Check that the client will find an address and a key; say how to pass them."""
-    if settings.server is None and not (kind.is_public or _is_set(kind.address_variable)):
+    if kind.is_public:
+        return  # it can also have a user name and a password
+    if settings.server is None and not _is_set(kind.address_variable):
         raise click.UsageError(
             f"no server: pass --server URL or --profile NAME, set {kind.address_variable}, "
             "or run `aconnect login`, which saves a profile"
         )
-    if (
-        settings.api_key_file is None
-        and kind is SERVICES["connect"]
-        and not _is_set(kind.secret_variable)
-    ):
+    if settings.api_key_file is None and not _is_set(kind.secret_variable):
         raise click.UsageError(
-            f"no API key: pass --api-key-file FILE or --profile NAME, set {kind.secret_variable}, "
-            "or run `aconnect login`, which saves a profile"
+            f"no {kind.secret.replace('_', ' ').replace('api', 'API')}: pass --api-key-file FILE "
+            f"or --profile NAME, set {kind.secret_variable}, or run `aconnect login`, which saves "
+            "a profile"
         )
 
 

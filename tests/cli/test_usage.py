@@ -48,6 +48,27 @@ def test_wrong_usage(command, words):
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("service", "variables"),
+    [
+        ("looker", ("LOOKERSDK_BASE_URL", "LOOKERSDK_CLIENT_SECRET")),
+        ("authentik", ("AUTHENTIK_URL", "AUTHENTIK_TOKEN")),
+    ],
+)
+def test_no_settings_of_other_services(service, variables):
+    """Without the address or the key of another service, its variable and the option are named."""
+    address, secret = variables
+    command = ["--service", service, "call", "users.me" if service == "looker" else "users.find"]
+    for given, missing, option in (
+        ({address: ""}, address, "--server"),
+        ({address: "https://a.example.com", secret: ""}, secret, "--api-key-file"),
+    ):
+        result = CliRunner().invoke(app, command, env={"LOOKERSDK_CLIENT_ID": "a", **given})
+        assert result.exit_code == 2
+        assert missing in result.stderr
+        assert option in result.stderr
+
+
 @pytest.mark.parametrize("missing", SETTINGS)
 def test_no_settings(missing):
     """Without server or key, the variable and the option are named."""
