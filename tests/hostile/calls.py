@@ -31,6 +31,7 @@ from aconnect.concurrency import amap, results
 from aconnect.connect import ContentItem, Group, Tag, Task
 from aconnect.connect.provisioning import bootstrap
 from aconnect.deploy import deploy
+from aconnect.errors import InvalidArgumentError
 from aconnect.export import Window, collect, select
 from tests.authentik.scenario import ENDPOINT
 from tests.calls import BUNDLE, OPERATIONS, SETTINGS
@@ -156,6 +157,7 @@ ARGUMENTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "Bundle.download": lambda folder: {"path": folder / "bundle"},
     "Job.download": lambda folder: {"path": folder / "log"},
     "Group.ensure_member": lambda _: {"user": GUID},
+    "ContentItem.deploy": lambda _: {"bundle": "1"},
     "Permission.update": lambda _: {"role": "viewer"},
     "ContentItem.ensure_permission": lambda _: {"principal": Group(guid=GUID), "role": "viewer"},
     "Endpoint.update": lambda _: ENDPOINT,
@@ -220,6 +222,14 @@ def _item(client: Any) -> Any:
 
 async def _deployed(client: Any, _: Path) -> object:
     return await (await client.content.deploy(GUID, bundle_id="1"))
+
+
+async def _deployed_again(client: Any, _: Path) -> object:
+    try:
+        return await _item(client).deploy()
+    except InvalidArgumentError as error:
+        # The response has no active bundle.
+        return str(error)
 
 
 async def _deploy(client: Any, folder: Path) -> object:
@@ -294,6 +304,7 @@ OTHERS: dict[str, Make] = {
     "connect Task.output": lambda c, _: drained(_task(c).output()),
     "connect Task.result from a token": lambda c, _: Task.from_token(c, _task(c).token).result(),
     "connect task of a deployment": _deployed,
+    "connect deployment of the active bundle": _deployed_again,
     "connect results": lambda c, _: drained(aiter(results([_task(c), _task(c)]))),
     "connect outcomes": lambda c, _: drained(aiter(results([_task(c)], errors="collect"))),
     "connect amap": lambda c, _: drained(aiter(amap(c.content.get, [GUID] * 5, limit=2))),
