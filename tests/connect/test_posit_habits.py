@@ -86,6 +86,26 @@ async def test_what_is_no_guid_of_content(server, client, wrong, hint):
     assert not server.requests
 
 
+@pytest.mark.parametrize("nobody", [None, User(), 3])
+async def test_nobody(server, client, nobody):
+    """What is no user, such as the result of a look-up that found none, is refused unsent."""
+    group = await client.groups.find_one()
+    before = len(server.requests)
+    for call in (client.content.of, client.groups.of):
+        with pytest.raises(errors.InvalidArgumentError, match="guid is"):
+            call(nobody)
+    for member in (group.members.add, group.ensure_member):
+        with pytest.raises(errors.InvalidArgumentError):
+            await member(nobody)
+    assert len(server.requests) == before
+
+
+async def test_limits_of_lists(client):
+    """An argument that lists of other clients have is refused with what to use here."""
+    with pytest.raises(TypeError, match=r"'limit'; .*\.take\(n\)"):
+        client.audit_logs.find(limit=3)
+
+
 async def test_a_look_up_does_not_print_objects(client, other):
     """An object instead of a value is named by its type, not printed with all its fields."""
     with pytest.raises(errors.InvalidArgumentError, match="owner=<User>") as caught:
