@@ -109,7 +109,16 @@ def matching(items: Paged[T], **fields: object) -> Paged[T]:
     wanted = {k: _comparable(k, types[k], v) for k, v in fields.items() if v is not None}
     if not wanted:
         return items
-    return items.where(lambda item: all(getattr(item, k) == v for k, v in wanted.items()))
+    return items.where(_Equal(wanted))
+
+
+class _Equal(msgspec.Struct, frozen=True):
+    """Keeps the items whose attributes have these values."""
+
+    fields: dict[str, Any]
+
+    def __call__(self, item: Any) -> bool:
+        return all(getattr(item, name) == value for name, value in self.fields.items())
 
 
 class _ByFields(Protocol[T_co]):
@@ -253,6 +262,7 @@ def _comparable(name: str, type_: Any, value: Any) -> Any:
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
+        shown = f"<{type(value).__name__}>" if isinstance(value, msgspec.Struct) else repr(value)
         raise InvalidArgumentError(
-            f"cannot find {name}={value!r}, which the field never is: {error}"
+            f"cannot find {name}={shown}, which the field never is: {error}"
         ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -59,8 +59,16 @@ def in_memory_or_path(what: str, source: bytes | str | Path | BinaryIO) -> bytes
         raise InvalidArgumentError(
             f"cannot read the {what}: {why}; pass bytes, a path, or a file opened with mode 'rb'"
         ) from error
+    if isinstance(content, Coroutine):
+        content.close()
+        raise InvalidArgumentError(
+            f"cannot read the {what}: its read() has to be awaited; pass bytes: await file.read()"
+        )
     if not isinstance(content, bytes):
-        raise InvalidArgumentError(f"the {what} must be opened with mode 'rb', not as text")
+        raise InvalidArgumentError(
+            f"cannot read the {what}: its read() returned a {type(content).__name__} instead of "
+            "bytes; open the file with mode 'rb'"
+        )
     return content
 
 

@@ -392,7 +392,8 @@ class Operation:
                 matches = difflib.get_close_matches(name, allowed, n=3)
                 if controls and name in {*controls, *_PAGING}:
                     hint = (
-                        "pages are requested as needed: .page_size(n) of the result sets their size"
+                        "pages are requested as needed: .take(n) of the result has the first items "
+                        "only, and .page_size(n) sets the size of pages"
                     )
                 elif matches:
                     hint = f"did you mean {' or '.join(matches)}?"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 import logging
 import math
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -67,6 +68,7 @@ class Paged(LazySequence[T_co]):
         "_channel",
         "_item",
         "_keep",
+        "_kept",
         "_origin",
         "_prefetch",
         "_request",
@@ -74,7 +76,7 @@ class Paged(LazySequence[T_co]):
         "_start",
         "_style",
     )
-    _inner = ("api_root", "item_type", "query")
+    _inner = ("api_root", "item_type", "kept", "query")
 
     def __init__(
         self,
@@ -89,6 +91,7 @@ class Paged(LazySequence[T_co]):
         size: int | None = None,
         prefetch: int = 0,
         keep: Callable[[Any], bool] | None = None,
+        kept: tuple[str, ...] = (),
     ) -> None:
         self._channel = channel
         self._request = request
@@ -100,6 +103,7 @@ class Paged(LazySequence[T_co]):
         self._size = size or style.max_size
         self._prefetch = prefetch
         self._keep = keep
+        self._kept = kept
 
     async def _all(self) -> list[T_co]:
         items: list[T_co] = []
@@ -131,12 +135,18 @@ class Paged(LazySequence[T_co]):
         """The type of the items."""
         return self._item
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Descriptions of the filters that `where` was given, the same in every process."""
+        return self._kept
+
     def _with(
         self,
         *,
         size: int | None = None,
         prefetch: int | None = None,
         keep: Callable[[Any], bool] | None = None,
+        kept: tuple[str, ...] = (),
     ) -> Self:
         return type(self)(
             self._channel,
@@ -149,6 +159,7 @@ class Paged(LazySequence[T_co]):
             size=size or self._size,
             prefetch=self._prefetch if prefetch is None else prefetch,
             keep=keep or self._keep,
+            kept=(*self._kept, *kept),
         )
 
     def page_size(self, size: int) -> Self:
@@ -188,14 +199,18 @@ class Paged(LazySequence[T_co]):
             size=self._size,
             prefetch=self._prefetch,
             keep=self._keep and _raw_filter(self._item, self._keep),
+            kept=self._kept,
         )
 
     def where(self, keep: Callable[[T_co], bool]) -> Self:
         """Leave out the items that a function returns False for; the server still sends them."""
-        before = self._keep
+        if not callable(cast("object", keep)) or inspect.iscoroutinefunction(keep):
+            # What it returns is true, whatever the item is.
+            raise TypeError(f"where() takes a function that returns True or False, not {keep!r}")
+        kept, before = (described(keep),), self._keep
         if before is None:
-            return self._with(keep=keep)
-        return self._with(keep=lambda item: before(item) and keep(item))
+            return self._with(keep=keep, kept=kept)
+        return self._with(keep=lambda item: before(item) and keep(item), kept=kept)
 
     def _single(self) -> Self:
         """Return the same query with the smallest page."""
@@ -352,6 +367,15 @@ async def _until(count: int, pages: AsyncGenerator[Page[T], None]) -> AsyncGener
             count -= len(page)
             if count <= 0:
                 return
+
+
+def described(keep: Callable[..., Any] | None) -> str:
+    """Return a description of a filter, the same in every process; empty without one."""
+    if keep is None:
+        return ""
+    if isinstance(keep, Struct):
+        return msgspec.json.encode(keep, order="sorted", enc_hook=repr).decode()
+    return str(getattr(keep, "__qualname__", type(keep).__qualname__))
 
 
 def _raw_filter(item: Any, keep: Callable[[Any], bool]) -> Callable[[Raw], bool]:

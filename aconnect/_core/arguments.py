@@ -65,6 +65,8 @@ def guid_filter(name: str, value: Any) -> Any:
 
 
 def _only_guid(name: str, value: object) -> str:
+    if hasattr(value, "guid"):
+        raise InvalidArgumentError(f"{name} cannot be a {type(value).__name__}; pass its guid")
     if not is_guid(value):
         raise InvalidArgumentError(
             f"{name}={value!r} is not a GUID, so it would match nothing; look up the GUID of the "

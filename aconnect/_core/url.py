@@ -170,10 +170,14 @@ def _scalar(name: str, value: object) -> str:
         return rfc3339(name, value)
     if isinstance(value, UUID):
         return str(value)
+    if value is None:
+        raise InvalidArgumentError(
+            f"{name} is None, such as the result of a look-up that found nothing; pass its real "
+            "value"
+        )
     shown = repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
-    raise InvalidArgumentError(
-        f"{name} cannot be {shown}; pass a text, number, boolean, UUID or datetime"
-    )
+    hint = f"its {name}" if hasattr(value, name) else "a text, number, boolean, UUID or datetime"
+    raise InvalidArgumentError(f"{name} cannot be {shown}; pass {hint}")
 
 
 def rfc3339(name: str, value: datetime) -> str:

@@ -48,8 +48,8 @@ class UploadBody:
             raise
         if sent != upload.size:
             self.problem = InvalidArgumentError(
-                f"{upload.source!r} changed while it was sent: its size was {upload.size} bytes "
-                "before; send it again when nothing writes to it"
+                f"{str(upload.source)!r} changed while it was sent: its size was {upload.size} "
+                "bytes before; send it again when nothing writes to it"
             )
             raise self.problem
 
@@ -71,7 +71,7 @@ class UploadBody:
                         yield piece
         except OSError as error:
             raise InvalidArgumentError(
-                f"cannot read {source!r}: {error.strerror or error}"
+                f"cannot read {str(source)!r}: {error.strerror or error}"
             ) from error
 
     def _extend(self) -> None:

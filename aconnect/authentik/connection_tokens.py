@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Required, TypedDict, Unpack
+from typing import ClassVar, Final, Required, TypedDict, Unpack
 
 from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
@@ -16,6 +16,8 @@ from aconnect.authentik.users import User
 
 class ConnectionToken(AuthentikBound, kw_only=True):
     """The right of a user's session to open an endpoint."""
+
+    _key: ClassVar[str] = "pk"
 
     pk: str = ""
     provider: int = 0
@@ -82,30 +84,34 @@ class ConnectionTokens(AuthentikResource, name="connection_tokens"):
     count: Final = total_of(find)
 
     @endpoint("GET", "/rac/connection_tokens/{connection_token_uuid}/")
-    async def get(self, connection_token_uuid: str) -> ConnectionToken:
+    async def get(self, connection_token_uuid: ConnectionToken | str) -> ConnectionToken:
         """Get one token."""
         ...
 
     @endpoint("PUT", "/rac/connection_tokens/{connection_token_uuid}/")
     async def update(
-        self, connection_token_uuid: str, **fields: Unpack[ConnectionTokenUpdateParams]
+        self,
+        connection_token_uuid: ConnectionToken | str,
+        **fields: Unpack[ConnectionTokenUpdateParams],
     ) -> ConnectionToken:
         """Replace the fields of a token, passing all required ones."""
         ...
 
     @endpoint("PATCH", "/rac/connection_tokens/{connection_token_uuid}/", idempotent=True)
     async def patch(
-        self, connection_token_uuid: str, **fields: Unpack[ConnectionTokenPatchParams]
+        self,
+        connection_token_uuid: ConnectionToken | str,
+        **fields: Unpack[ConnectionTokenPatchParams],
     ) -> ConnectionToken:
         """Change the given fields of a token; the others keep their values."""
         ...
 
     @endpoint("DELETE", "/rac/connection_tokens/{connection_token_uuid}/")
-    async def delete(self, connection_token_uuid: str) -> None:
+    async def delete(self, connection_token_uuid: ConnectionToken | str) -> None:
         """Delete a token."""
         ...
 
     @endpoint("GET", "/rac/connection_tokens/{connection_token_uuid}/used_by/")
-    async def used_by(self, connection_token_uuid: str) -> list[UsedBy]:
+    async def used_by(self, connection_token_uuid: ConnectionToken | str) -> list[UsedBy]:
         """List the objects that use a token, and the effect of its deletion on them."""
         ...

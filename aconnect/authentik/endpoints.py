@@ -130,26 +130,30 @@ class Endpoints(AuthentikResource, name="endpoints"):
         ...
 
     @endpoint("GET", "/rac/endpoints/{pbm_uuid}/")
-    async def get(self, pbm_uuid: str) -> Endpoint:
+    async def get(self, pbm_uuid: Endpoint | str) -> Endpoint:
         """Get one endpoint."""
         ...
 
     @endpoint("PUT", "/rac/endpoints/{pbm_uuid}/")
-    async def update(self, pbm_uuid: str, **fields: Unpack[EndpointUpdateParams]) -> Endpoint:
+    async def update(
+        self, pbm_uuid: Endpoint | str, **fields: Unpack[EndpointUpdateParams]
+    ) -> Endpoint:
         """Replace the fields of an endpoint, passing all required ones; the others are optional."""
         ...
 
     @endpoint("PATCH", "/rac/endpoints/{pbm_uuid}/", idempotent=True)
-    async def patch(self, pbm_uuid: str, **fields: Unpack[EndpointPatchParams]) -> Endpoint:
+    async def patch(
+        self, pbm_uuid: Endpoint | str, **fields: Unpack[EndpointPatchParams]
+    ) -> Endpoint:
         """Change the given fields of an endpoint; the others keep their values."""
         ...
 
     @endpoint("DELETE", "/rac/endpoints/{pbm_uuid}/")
-    async def delete(self, pbm_uuid: str) -> None:
+    async def delete(self, pbm_uuid: Endpoint | str) -> None:
         """Delete an endpoint and the connection tokens to it."""
         ...
 
     @endpoint("GET", "/rac/endpoints/{pbm_uuid}/used_by/")
-    async def used_by(self, pbm_uuid: str) -> list[UsedBy]:
+    async def used_by(self, pbm_uuid: Endpoint | str) -> list[UsedBy]:
         """List the objects that use an endpoint, and the effect of its deletion on them."""
         ...

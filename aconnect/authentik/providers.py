@@ -40,6 +40,6 @@ class Providers(AuthentikResource, name="providers"):
     count: Final = total_of(find)
 
     @endpoint("GET", "/providers/rac/{id}/")
-    async def get(self, id: int) -> RACProvider:  # noqa: A002  the vendor's noun
+    async def get(self, id: RACProvider | int) -> RACProvider:  # noqa: A002  the vendor's noun
         """Get one provider."""
         ...

@@ -144,6 +144,6 @@ class Users(AuthentikResource, name="users"):
     count: Final = total_of(find)
 
     @endpoint("GET", "/core/users/{id}/")
-    async def get(self, id: int) -> User:  # noqa: A002  the vendor's noun
+    async def get(self, id: User | int) -> User:  # noqa: A002  the vendor's noun
         """Get one user."""
         ...

@@ -11,6 +11,7 @@ from aconnect._client.signature import Naming, camel
 from aconnect._core.decoding import Envelope
 from aconnect._core.model import Model, key_of
 from aconnect._core.paging import Offset, PageResult, Position
+from aconnect.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from aconnect.cloudendure.client import Client
@@ -61,7 +62,15 @@ def by_key(
     A single value stands for a list, or a text would be split into its letters.
     """
     for key, own in {**values}.items():
-        yield key_of(name, key, type_), [own] if isinstance(own, str | Model) else [*own]
+        yield required_key(name, key, type_), [own] if isinstance(own, str | Model) else [*own]
+
+
+def required_key(name: str, value: Any, type_: type[Model]) -> str:
+    """Return the id of an object, or the id that was passed instead; refuse what is neither."""
+    key = key_of(name, value, type_)
+    if not isinstance(key, str) or not key:
+        raise InvalidArgumentError(f"{name}: pass a {type_.__name__} or its id, not {value!r}")
+    return key
 
 
 class _Items(Envelope, Generic[T]):

@@ -81,7 +81,7 @@ class Machines(CloudEndureResource, name="machines"):
     count: Final = total_of(find)
 
     @endpoint("GET", "/projects/{projectId}/machines/{machineId}")
-    async def get(self, project_id: Project | str, machine_id: str) -> Machine:
+    async def get(self, project_id: Project | str, machine_id: Machine | str) -> Machine:
         """Get one machine."""
         ...
 

@@ -18,6 +18,7 @@ from aconnect.cloudendure.base import (
     CloudEndureResource,
     Items,
     by_key,
+    required_key,
 )
 from aconnect.cloudendure.users import User
 from aconnect.cloudendure.window import AuditLog, AuditLogEntry, events, window
@@ -215,7 +216,7 @@ def _projects_and_users(users: Mapping[ProjectOrId, Iterable[User | str]]) -> Pr
     return ProjectsUsersParams(
         items=[
             ProjectUsersParams(
-                project_id=project, user_ids=[key_of("users", user, User) for user in own]
+                project_id=project, user_ids=[required_key("users", user, User) for user in own]
             )
             for project, own in by_key("users", users, Project)
         ]

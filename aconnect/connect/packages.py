@@ -7,7 +7,7 @@ from typing import Final
 from aconnect._client.derived import first_of, match_of, matching, total_of
 from aconnect._client.endpoint import paged
 from aconnect._client.paged import Paged
-from aconnect._core.arguments import canonical_guid
+from aconnect._core.arguments import guid_filter
 from aconnect.connect._base.paging import PageNumber
 from aconnect.connect._base.resource import ConnectResource
 from aconnect.connect.content.packages import Package, PackageLanguage
@@ -39,7 +39,7 @@ class Packages(ConnectResource, name="packages"):
             hash=hash,
             bundle_id=bundle_id,
             app_id=app_id,
-            app_guid=canonical_guid("app_guid", app_guid),
+            app_guid=guid_filter("app_guid", app_guid),
         )
 
     # Larger pages are allowed, but need memory without saving time.

@@ -63,6 +63,10 @@ class TaskStatus(ConnectBound, kw_only=True):
     def __await__(self) -> Generator[Any, None, TaskStatus]:
         return self.task.__await__()
 
+    def __hash__(self) -> int:
+        # `asyncio.gather` takes only what can be hashed.
+        return hash(self.id)
+
 
 class TaskStarted(Model, kw_only=True):
     """The response when the server has started a task.

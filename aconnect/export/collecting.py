@@ -15,10 +15,9 @@ from typing import Any, Final
 import anyio
 import msgspec
 from anyio import to_thread
-from msgspec import Struct
 
 from aconnect._client.files import reason
-from aconnect._client.paged import Page, Paged
+from aconnect._client.paged import Page, Paged, described
 from aconnect.errors import AconnectError, FileError, PageLoopError, ResumeError
 from aconnect.export.parts import Collected, PartFile, Source, saved_rows
 from aconnect.export.series import Keep, Within
@@ -71,7 +70,7 @@ async def collect(
         query=paged.query,
         format=format,
         columns=sink.columns,
-        keep=_described(keep),
+        keep="\n".join(filter(None, (*paged.kept, described(keep)))),
     )
     to = keep.window.to if isinstance(keep, Within) else None
     part = PartFile(Path(path), source, sink, to=to)
@@ -146,12 +145,3 @@ def resume_hints(path: Path) -> tuple[str, ...]:
     """Return what is kept on disk of an interrupted collection, and how to resume it."""
     rows = saved_rows(path)
     return (f"{rows:,} rows are kept in {path}.part; repeat it to resume.",) if rows else ()
-
-
-def _described(keep: Keep | None) -> str:
-    """Return a description of a filter, the same in every process."""
-    if keep is None:
-        return ""
-    if isinstance(keep, Struct):
-        return msgspec.json.encode(keep, order="sorted", enc_hook=repr).decode()
-    return str(getattr(keep, "__qualname__", type(keep).__qualname__))

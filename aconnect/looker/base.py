@@ -64,13 +64,15 @@ def id_of(type_: type[LookerBound], item: object) -> str:
     value = item.id if isinstance(item, type_) else item
     if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
         raise InvalidArgumentError(
-            f"pass a {type_.__name__} of Looker or its id, not {_shown(item)}"
+            f"pass a {type_.__name__} of Looker or its id, not {_shown(type_, item)}"
         )
     return str(value)
 
 
-def _shown(item: object) -> str:
-    return f"a {type(item).__name__} without an id" if isinstance(item, Bound) else repr(item)
+def _shown(type_: type[LookerBound], item: object) -> str:
+    if not isinstance(item, Bound):
+        return repr(item)
+    return f"a {type(item).__name__}{' without an id' if isinstance(item, type_) else ''}"
 
 
 _PATTERN: Final = str.maketrans("%\\ ", "___")

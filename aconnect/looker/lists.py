@@ -5,9 +5,11 @@ What is read decides what is written, so a list with an entry that cannot be rea
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +17,9 @@ from msgspec import Struct
 from aconnect._client.paged import Paged
 from aconnect.errors import DecodeError
 from aconnect.looker.base import LookerBound, id_of
+
+_locks: Final = WeakValueDictionary[tuple[object, str], asyncio.Lock]()
+"""By event loop and list, for as long as somebody changes it."""
 
 
 class _Entry(Struct):
@@ -29,20 +34,25 @@ async def change_list(
     *,
     add: bool,
 ) -> bool:
-    """Add items to a list or remove them; return False, without writing, if nothing changes."""
+    """Add items to a list or remove them; return False, without writing, if nothing changes.
+
+    Changes of one list by this program wait for each other, so that none is lost.
+    """
     ids = dict.fromkeys(id_of(type_, item) for item in items)
     if not ids:
         return False
-    async with aclosing(_ids(current)) as read:
-        before = [each async for each in read]
-    if add:
-        after = [*before, *(each for each in ids if each not in before)]
-    else:
-        after = [each for each in before if each not in ids]
-    if after == before:
-        return False
-    await replace(after)
-    return True
+    key = (asyncio.get_running_loop(), current.api_root + current.query)
+    async with _locks.setdefault(key, asyncio.Lock()):
+        async with aclosing(_ids(current)) as read:
+            before = [each async for each in read]
+        if add:
+            after = [*before, *(each for each in ids if each not in before)]
+        else:
+            after = [each for each in before if each not in ids]
+        if after == before:
+            return False
+        await replace(after)
+        return True
 
 
 async def _ids(current: Paged[Any]) -> AsyncGenerator[str, None]:

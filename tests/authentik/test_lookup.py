@@ -120,6 +120,24 @@ async def test_objects_instead_of_keys(server: FakeAuthentik, client: Client) ->
     assert server.requests[-1].json() == {"endpoint": made.pk, "provider": 2}
 
 
+async def test_objects_in_paths(client: Client) -> None:
+    """An operation of one object takes the object as well, instead of its key."""
+    servers, ada = await provider_named(client, "Servers"), await user_named(client, "ada")
+    assert await client.providers.get(servers) == servers
+    assert await client.users.get(ada) == ada
+    token = (await client.connection_tokens.find())[0]
+    endpoint = await client.endpoints.get(token.endpoint)
+    assert await client.endpoints.get(endpoint) == endpoint
+    assert (await client.endpoints.patch(endpoint, host="h")).host == "h"
+    (used,) = [each for each in await client.endpoints.used_by(endpoint) if each.pk == token.pk]
+    assert used.action == "cascade"
+    assert (await client.connection_tokens.get(token)).pk == token.pk
+    await client.connection_tokens.delete(token)
+    await client.endpoints.delete(endpoint)
+    with pytest.raises(errors.NotFoundError):
+        await client.endpoints.get(endpoint)
+
+
 async def test_objects_of_another_type(server: FakeAuthentik, client: Client) -> None:
     """An object of another type, or without its key, is refused before any request."""
     wrong: object = Endpoint(pk="x")

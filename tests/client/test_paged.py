@@ -180,6 +180,19 @@ async def test_where(fake_pager):
     assert await found == rows
 
 
+async def keep_later(row):
+    return row == 0
+
+
+@pytest.mark.parametrize("keep", [keep_later, None, True])
+async def test_where_takes_plain_functions(fake_pager, keep):
+    """What is no function, or a coroutine function, whose result is always true, is refused."""
+    pager = fake_pager(numbered)
+    with pytest.raises(TypeError, match=r"where\(\) takes a function"):
+        pager.find(Keyset(), row=int).where(keep)
+    assert pager.targets == []
+
+
 async def test_take_nothing(fake_pager):
     """A negative number is refused at once."""
     pager = fake_pager(numbered)

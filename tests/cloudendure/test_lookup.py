@@ -75,6 +75,7 @@ async def test_from_names_to_a_rescan(client: Client, server: FakeCloudEndure) -
     await client.machines.force_rescan(project, machine)
     await client.machines.force_rescan(project.id, machine.id)
     await client.machines.force_rescan(project_id=project, machine_id=machine)
+    assert await client.machines.get(project, machine) == machine
     assert server.state.rescans == [machine.id] * 3
 
 
@@ -113,6 +114,10 @@ async def test_objects_of_another_type(client: Client, server: FakeCloudEndure) 
         client.machines.get(Project(), "m"),
         client.projects.assign_users({project: [machine]}),  # type: ignore[list-item]
         client.users.assign_roles({project: ["USER"]}),  # type: ignore[type-var]
+        client.users.assign_roles({None: ["USER"]}),  # type: ignore[type-var]
+        client.users.assign_roles({"": ["USER"]}),
+        client.projects.remove_users({None: ["user-2"]}),  # type: ignore[type-var]
+        client.projects.assign_users({project: [None]}),  # type: ignore[list-item]
     ):
         with pytest.raises(errors.InvalidArgumentError):
             await call

@@ -1,9 +1,11 @@
 """What users of posit-sdk are used to works here as well."""
 
+import asyncio
 import io
 import json
 from collections import UserDict
 
+import anyio
 import pytest
 
 from aconnect import Client, errors
@@ -32,6 +34,13 @@ class Keyed:
         return name.lower()
 
 
+class NotReady:
+    """A file that does not wait, and has no data yet."""
+
+    def read(self):
+        return None
+
+
 async def test_content_without_a_name(client):
     """Content can be created without a name: the server makes one up."""
     one = await client.content.create(title="Sales")
@@ -54,6 +63,54 @@ async def test_permissions_are_filtered(client, item, other):
     assert await item.permissions.find_one(other, role="owner") is None
     assert await item.permissions.count(role="owner") == 1
     assert await item.permissions.find_by(role="owner") == two
+
+
+async def test_filters_by_what_is_no_guid(server, client, item, other):
+    """A name or an object instead of a GUID is refused: it would match nothing."""
+    before = len(server.requests)
+    for wrong, hint in (("publisher", "not a GUID"), (other, "User; pass its guid")):
+        with pytest.raises(errors.InvalidArgumentError, match=f"principal_guid.*{hint}"):
+            item.permissions.find(principal_guid=wrong)
+        with pytest.raises(errors.InvalidArgumentError, match=f"app_guid.*{hint}"):
+            client.packages.find(app_guid=wrong)
+        with pytest.raises(errors.InvalidArgumentError, match=f"owner_guid.*{hint}"):
+            client.content.find(owner_guid=wrong)
+    assert len(server.requests) == before
+
+
+@pytest.mark.parametrize(("wrong", "hint"), [(None, "look-up"), (User(guid="x"), "pass its guid")])
+async def test_what_is_no_guid_of_content(server, client, wrong, hint):
+    """The result of a look-up that found nothing, or an object, is refused with what to pass."""
+    with pytest.raises(errors.InvalidArgumentError, match=hint):
+        await client.content.get(wrong)
+    assert not server.requests
+
+
+@pytest.mark.parametrize("nobody", [None, User(), 3])
+async def test_nobody(server, client, nobody):
+    """What is no user, such as the result of a look-up that found none, is refused unsent."""
+    group = await client.groups.find_one()
+    before = len(server.requests)
+    for call in (client.content.of, client.groups.of):
+        with pytest.raises(errors.InvalidArgumentError, match="guid is"):
+            call(nobody)
+    for member in (group.members.add, group.ensure_member):
+        with pytest.raises(errors.InvalidArgumentError):
+            await member(nobody)
+    assert len(server.requests) == before
+
+
+async def test_limits_of_lists(client):
+    """An argument that lists of other clients have is refused with what to use here."""
+    with pytest.raises(TypeError, match=r"'limit'; .*\.take\(n\)"):
+        client.audit_logs.find(limit=3)
+
+
+async def test_a_look_up_does_not_print_objects(client, other):
+    """An object instead of a value is named by its type, not printed with all its fields."""
+    with pytest.raises(errors.InvalidArgumentError, match="owner=<User>") as caught:
+        await client.content.find_by(owner=other)
+    assert other.email not in str(caught.value)
 
 
 async def test_packages_are_filtered(client):
@@ -118,6 +175,17 @@ async def test_files_that_are_no_archives(item, tmp_path):
         await item.thumbnail.put(file)
 
 
+async def test_files_that_are_not_read_at_once(item, tmp_path):
+    """An asynchronous file, or one without data yet, is refused with what is wrong about it."""
+    path = tmp_path / "bundle.tar.gz"
+    path.write_bytes(b"data")
+    async with await anyio.open_file(path, "rb") as file:
+        with pytest.raises(errors.InvalidArgumentError, match="has to be awaited"):
+            await item.bundles.create(file)
+    with pytest.raises(errors.InvalidArgumentError, match="returned a NoneType instead of bytes"):
+        await item.bundles.create(NotReady())
+
+
 async def test_thumbnails_from_open_files(server, item):
     """A thumbnail is uploaded from an open file, as bundles are."""
     await item.thumbnail.put(io.BytesIO(b"GIF8-image"))
@@ -151,6 +219,19 @@ async def test_wrong_environment_variables(server, item, values):
             await method(values)
         assert "secret" not in str(caught.value)
     assert len(server.requests) == before
+
+
+async def test_none_is_no_value_of_a_variable(server, item):
+    """None, such as that of `os.environ.get`, deletes no variable by mistake."""
+    variables = item.environment_variables
+    await variables.update(A="a", B="b")
+    before = len(server.requests)
+    with pytest.raises(errors.InvalidArgumentError, match="'A' to a value of type NoneType"):
+        await variables.create("A", None)
+    with pytest.raises(errors.InvalidArgumentError, match="'A' to a value of type NoneType"):
+        await variables.replace({"A": None})
+    assert len(server.requests) == before
+    assert await variables.update(A=None) == ["B"]
 
 
 async def test_no_credentials_outside_connect(client, server):
@@ -213,6 +294,16 @@ async def test_a_status_is_awaited(server, client, item, archive):
     assert isinstance(final, TaskStatus)
     assert final.finished
     assert (await final).finished
+
+
+async def test_statuses_are_awaited_together(client, item, archive):
+    """`asyncio.gather` takes statuses, as it takes tasks."""
+    bundle = await item.bundles.create(archive)
+    started = [await bundle.deploy() for _ in range(2)]
+    statuses = [await client.tasks.get(task.id) for task in started]
+    ended = await asyncio.gather(*statuses, *statuses)
+    assert [status.id for status in ended] == [task.id for task in started] * 2
+    assert all(status.finished for status in ended)
 
 
 async def test_a_failed_status(server, client, item, archive):

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from aconnect import Client
+from aconnect._client.derived import matching
 from aconnect.errors import (
     AuthenticationError,
     ConnectionLostError,
@@ -159,7 +160,7 @@ async def broken_off(server, visits, tmp_path):
     return path
 
 
-@pytest.mark.parametrize("what", ["query", "format", "keep", "damaged", "short"])
+@pytest.mark.parametrize("what", ["query", "format", "keep", "where", "damaged", "short"])
 async def test_not_the_same(client, visits, expected, broken_off, what):
     """A part file that does not match raises ResumeError and is kept; `restart` replaces it."""
     path, mark = broken_off, broken_off.with_name("a.part.json")
@@ -171,6 +172,8 @@ async def test_not_the_same(client, visits, expected, broken_off, what):
         more = {"format": "csv"}
     elif what == "keep":
         more = {"keep": lambda rows: rows}
+    elif what == "where":
+        paged = visits.where(lambda row: row is not None)
     elif what == "damaged":
         mark.write_text("{")
     else:
@@ -181,6 +184,22 @@ async def test_not_the_same(client, visits, expected, broken_off, what):
     assert (mark.read_bytes(), path.with_name("a.part").read_bytes()) == kept
     done = await collect(visits, path, restart=True)
     assert (done.resumed, path.read_bytes()) == (0, expected)
+
+
+async def test_another_value_of_a_filter(visits, expected, tmp_path):
+    """A filter of the client belongs to the query: one with another value resumes no other."""
+    path = tmp_path / "a"
+
+    def stop(done):
+        raise BrokenPipeError(f"{done.pages}")
+
+    with pytest.raises(FileError):
+        await collect(matching(visits, data_version=3), path, progress=stop)
+    with pytest.raises(ResumeError, match="restart"):
+        await collect(matching(visits, data_version=2).raw(), path)
+    done = await collect(matching(visits, data_version=3).raw(), path)
+    assert done.resumed == SIZE
+    assert path.read_bytes() == expected
 
 
 async def test_another_page_size(client, broken_off, expected):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -124,6 +125,18 @@ async def test_users_of_a_role(client: Client, server: FakeLooker, role: Role) -
     assert writes(server) == [("PUT", path, given), ("PUT", path, [*before, second.id])]
 
 
+async def test_concurrent_changes_of_a_list(server: FakeLooker, role: Role) -> None:
+    """Changes that one program makes at the same time are all kept, through any client."""
+    before = list(server.state.role_users[role.id])
+    others = [user for user in server.state.users if user not in before]
+    async with Client(server.url, server.client_id, server.client_secret) as second:
+        same = second.roles.handle(role.id)
+        changes = [(role, same)[i % 2].users.add(user) for i, user in enumerate(others)]
+        changes += [role.users.remove(before[0]), same.groups.remove("no such group")]
+        assert await asyncio.gather(*changes) == [True] * (len(others) + 1) + [False]
+    assert set(server.state.role_users[role.id]) == {*before[1:], *others}
+
+
 async def test_a_role_through_a_group_is_not_made_direct(
     client: Client, server: FakeLooker, role: Role
 ) -> None:
@@ -164,13 +177,25 @@ async def test_roles_of_a_user(client: Client, server: FakeLooker, role: Role) -
 
 
 @pytest.mark.parametrize(
-    "wrong", [None, "", True, 1.5, ["5"], Group(id="5"), User(), Role(id="5"), {"id": "5"}]
+    ("wrong", "shown"),
+    [
+        (None, "None"),
+        ("", "''"),
+        (True, "True"),
+        (1.5, "1.5"),
+        (["5"], r"\['5'\]"),
+        (Group(id="5"), "a Group"),
+        (User(), "a User without an id"),
+        (Role(id="5"), "a Role"),
+        ({"id": "5"}, "{'id': '5'}"),
+    ],
 )
-async def test_no_user(server: FakeLooker, role: Role, wrong: Any) -> None:
+async def test_no_user(server: FakeLooker, role: Role, wrong: Any, shown: str) -> None:
     """What is no user, such as the result of a look-up that found none, is refused unsent."""
     sent = len(server.requests)
+    message = f"pass a User of Looker or its id, not {shown}$"
     for change in (role.users.add, role.users.remove):
-        with pytest.raises(errors.InvalidArgumentError, match="pass a User of Looker or its id"):
+        with pytest.raises(errors.InvalidArgumentError, match=message):
             await change(wrong)
     assert len(server.requests) == sent
 

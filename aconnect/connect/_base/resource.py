@@ -42,9 +42,14 @@ class _HasGuid(Protocol):
     def guid(self) -> str: ...
 
 
+def _guid(item: _HasGuid | str | UUID) -> str | UUID | None:
+    """Return the guid of an object, or the guid itself; None of anything else."""
+    return item if isinstance(item, str | UUID) else getattr(item, "guid", None)
+
+
 def guid_of(item: _HasGuid | str | UUID | None, guid: str | None, choice: str) -> str:
     """Return the guid of an object, or the guid passed instead; `choice` names both for errors."""
-    value = guid if item is None else item if isinstance(item, str | UUID) else item.guid
+    value = guid if item is None else _guid(item)
     if not value or (item is not None and guid is not None):
         raise InvalidArgumentError(f"pass either {choice}")
     text: str = canonical_guid("guid", value)
@@ -53,8 +58,7 @@ def guid_of(item: _HasGuid | str | UUID | None, guid: str | None, choice: str) -
 
 def own_guid(item: _HasGuid | str | UUID) -> str:
     """Return the guid of an object, or the guid passed instead of one; refuse an empty one."""
-    value = item if isinstance(item, str | UUID) else item.guid
-    return required("guid", canonical_guid("guid", value))
+    return required("guid", canonical_guid("guid", _guid(item)))
 
 
 def required(name: str, value: str | None) -> str:

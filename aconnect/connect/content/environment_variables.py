@@ -57,7 +57,7 @@ class EnvironmentVariables(
 
     async def create(self, name: str, value: str) -> list[str]:
         """Set one variable and return all names."""
-        return await self.update({name: value})
+        return await self._patch(_body({name: value}))
 
     async def delete(self, name: str) -> list[str]:
         """Delete one variable and return the remaining names."""
@@ -68,7 +68,7 @@ class EnvironmentVariables(
 
         They are given as `dict.update` takes them: a mapping or pairs, and keyword arguments.
         """
-        return await self._patch(_body(values, more))
+        return await self._patch(_body(values, more, deletes=True))
 
     async def replace(self, values: Variables[str]) -> list[str]:
         """Set the given variables, a mapping or pairs, and delete all others."""
@@ -90,7 +90,10 @@ class EnvironmentVariables(
 
 
 def _body(
-    values: Variables[str | None], more: Mapping[str, str | None] = MappingProxyType({})
+    values: Variables[str | None],
+    more: Mapping[str, str | None] = MappingProxyType({}),
+    *,
+    deletes: bool = False,
 ) -> list[EnvironmentVariableParams]:
     # Callers that are not type-checked pass anything.
     given: Any = values
@@ -103,9 +106,10 @@ def _body(
             f"{type(values).__name__} that is neither was passed"
         ) from None
     for name, value in variables.items():
-        if not isinstance(name, str) or not isinstance(value, str | None):
+        if not (isinstance(name, str) and (isinstance(value, str) or (deletes and value is None))):
             raise InvalidArgumentError(
-                f"the environment variable {name!r} has a value of type {type(value).__name__}; "
-                "names and values are text, and None deletes a variable"
+                f"cannot set the environment variable {name!r} to a value of type "
+                f"{type(value).__name__}; names and values are text, and None in `update` deletes "
+                "a variable"
             )
     return [{"name": name, "value": value} for name, value in variables.items()]

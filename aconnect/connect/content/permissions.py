@@ -13,7 +13,7 @@ from aconnect._client.derived import match_of, matching, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.paged import Paged
 from aconnect._client.resource import resource
-from aconnect._core.arguments import canonical_guid
+from aconnect._core.arguments import guid_filter
 from aconnect._core.model import Id, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.codes import ApiErrorCode
@@ -120,7 +120,7 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
         """List all permissions, or those with the given values; the owner has none."""
         return matching(
             self._find(),
-            principal_guid=canonical_guid("principal_guid", principal_guid),
+            principal_guid=guid_filter("principal_guid", principal_guid),
             principal_type=principal_type,
             role=role,
         )
@@ -142,7 +142,10 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
         """Return the permission of a user or group, or the first with the given values, or None."""
         if principal is not None or principal_guid is not None:
             principal_guid = guid_of(principal, principal_guid, _PRINCIPAL)
-        found = self.find(principal_guid=principal_guid, principal_type=principal_type, role=role)
+        # Not `find`: whatever guid an object has, it is the server that refuses it.
+        found = matching(
+            self._find(), principal_guid=principal_guid, principal_type=principal_type, role=role
+        )
         return await found.first()
 
     @endpoint("GET", "/v1/content/{guid}/permissions/{id}")

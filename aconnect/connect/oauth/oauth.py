@@ -136,7 +136,11 @@ class OAuth(ConnectResource, name="oauth"):
     async def get_aws_content_credentials(
         self, content_session_token: str | None = None, audience: str | None = None
     ) -> AWSCredentials:
-        """Exchange the content's session token for AWS keys; see `get_content_credentials`."""
+        """Exchange the content's session token for AWS keys; see `get_content_credentials`.
+
+        Raises:
+            InvalidArgumentError: There is no token, such as outside Connect.
+        """
         found = await self.get_content_credentials(
             content_session_token, OAuthTokenType.AWS_CREDENTIALS, audience
         )
