@@ -160,7 +160,6 @@ ARGUMENTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "ContentItem.deploy": lambda _: {"bundle": "1"},
     "Permission.update": lambda _: {"role": "viewer"},
     # Without one, content that has none is refused, whatever else the server sends.
-    "ContentItem.deploy": lambda _: {"bundle": "1"},
     "ContentItem.ensure_permission": lambda _: {"principal": Group(guid=GUID), "role": "viewer"},
     "Endpoint.update": lambda _: ENDPOINT,
     "ConnectionToken.update": lambda _: {"provider": 1, "endpoint": GUID},
