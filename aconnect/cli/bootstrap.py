@@ -22,7 +22,7 @@ from aconnect.cli.running import Command, run
     "default it is read from CONNECT_BOOTSTRAP_SECRETKEY.",
 )
 def bootstrap(url: str, secret_file: IO[bytes] | None) -> None:
-    """Create the first administrator of the server at URL and print its API key.
+    """Create the first administrator of a new server and print its API key.
 
     This works once, on a server without users whose configuration has Bootstrap.Enabled and
     Bootstrap.SecretKey. Store the key: the server returns it only once.

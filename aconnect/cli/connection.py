@@ -212,9 +212,10 @@ def _profile(settings: Settings, service: str) -> Profile | None:
 def _check_settings(settings: Settings, kind: Service) -> None:
     """Check that the client will find an address and a key; say how to pass them."""
     if settings.server is None and not (kind.is_public or _is_set(kind.address_variable)):
+        login = ", or run `aconnect login`, which saves a profile"
         raise click.UsageError(
-            f"no server: pass --server URL or --profile NAME, set {kind.address_variable}, "
-            "or run `aconnect login`, which saves a profile"
+            f"no server: pass --server URL or --profile NAME, or set {kind.address_variable}"
+            + (login if kind is SERVICES["connect"] else "")
         )
     if (
         settings.api_key_file is None

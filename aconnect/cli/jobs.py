@@ -64,5 +64,5 @@ async def follow(client: Client, item: str, job: str | None) -> None:
 async def kill(client: Client, item: str, job: str) -> None:
     """End a job that is running."""
     found = await find_content(client, item)
-    await found.jobs.kill(job)
+    await (await find_job(found, job)).kill()
     echo_error(f"The server was asked to end job {job} of {found.name}")

@@ -37,6 +37,7 @@ def follow(client: Client, id_: str) -> None:
 
     from aconnect import CallFinished, Event
     from aconnect.connect import Task
+    from aconnect.errors import TaskLostError
 
     warned = False
     task: Task[Any] | None = None
@@ -65,7 +66,7 @@ def follow(client: Client, id_: str) -> None:
     try:
         run(work)
     except Failure as failure:
-        if task is not None:
+        if task is not None and not isinstance(failure.__cause__, TaskLostError):
             failure.hints = (*failure.hints, *how_to_follow(failure, "task", task.id))
         raise
 
