@@ -165,7 +165,7 @@ def _arguments(settings: Settings, service: str, profile: Profile | None) -> dic
             kind.secret: key,
             **connection_arguments(settings, None),
         }
-    if settings.server is not None and settings.server != profile.server:
+    if settings.server is not None and _are_different(settings.server, profile.server):
         raise click.UsageError(
             f"--server and --profile name two servers; profile {profile.name!r} is for "
             f"{profile.server}"
@@ -173,8 +173,8 @@ def _arguments(settings: Settings, service: str, profile: Profile | None) -> dic
     if key is None:
         key = profile.key()
     if key is None:
-        elsewhere = os.environ.get(kind.address_variable, profile.server)
-        if elsewhere != profile.server or not os.environ.get(kind.secret_variable):
+        elsewhere = os.environ.get(kind.address_variable) or profile.server
+        if _are_different(elsewhere, profile.server) or not os.environ.get(kind.secret_variable):
             raise click.UsageError(
                 f"profile {profile.name!r} does not say where its key is: set api_key_file, "
                 f"api_key_env or keyring in it, or pass --api-key-file"
@@ -226,6 +226,30 @@ def _check_settings(settings: Settings, kind: Service) -> None:
             f"no API key: pass --api-key-file FILE or --profile NAME, set {kind.secret_variable}, "
             "or run `aconnect login`, which saves a profile"
         )
+    elsewhere = os.environ.get(kind.address_variable)
+    if (
+        settings.server is not None
+        and settings.api_key_file is None
+        and elsewhere
+        and _are_different(settings.server, elsewhere)
+        and _is_set(kind.secret_variable)
+    ):
+        raise click.UsageError(
+            f"no key for {settings.server}: {kind.secret_variable} is that of "
+            f"{kind.address_variable}, {elsewhere}, and is not sent to another server; pass "
+            "--api-key-file FILE, or set both variables"
+        )
+
+
+def _are_different(one: str, other: str) -> bool:
+    """Return True if two addresses are those of two servers, however they are written."""
+    from aconnect.connect._base.address import server_root
+    from aconnect.errors import InvalidArgumentError
+
+    try:
+        return server_root(one) != server_root(other)
+    except InvalidArgumentError:
+        return False  # refused where it is used
 
 
 def _is_set(variable: str) -> bool:

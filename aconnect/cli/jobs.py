@@ -51,7 +51,10 @@ async def list_jobs(client: Client, item: str, active: bool) -> AsyncGenerator[A
 @ITEM
 @click.argument("job", required=False)
 async def follow(client: Client, item: str, job: str | None) -> None:
-    """Print the log of a job until it ends; by default that of the newest job."""
+    """Print the log of a job until it ends.
+
+    By default, that of the newest job.
+    """
     found = await find_job(await find_content(client, item), job)
     echo_error(f"Job {found.key} ({found.tag or 'unknown'})")
     async for entry in found.follow():

@@ -27,7 +27,9 @@ def tasks() -> None:
 @click.argument("id_", metavar="ID")
 @with_client
 def follow(client: Client, id_: str) -> None:
-    """Print the output of a task as it arrives, until it ends; fail if it fails.
+    """Print the output of a task until it ends.
+
+    If the task fails, so does the command.
 
     ID is the id of a task, as `aconnect deploy` prints it when following ends early, or the
     `Task.token` of a program. In a cluster, a token leads to the node of the task; with an id

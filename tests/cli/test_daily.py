@@ -351,7 +351,9 @@ async def test_whoami_and_server(server, shell):
     # A viewer cannot see the runtimes, and an old server does not have them all.
     server.script(*[faults.error(403, 22)] * 5, on="GET /v1/server_settings/*")
     limited = await shell("server")
-    assert (limited.exit_code, "Not shown" in limited.stderr) == (0, True)
+    refused = "The owner of the key may not see the versions of R, Python, Quarto, Node.js, Tens"
+    assert (limited.exit_code, refused in limited.stderr) == (0, True)
+    assert len(limited.stderr.splitlines()) == 1
     async with FakeConnect(version="2023.09.0") as old:
         shell.settings["CONNECT_SERVER"] = old.url
         assert json.loads((await shell("server", "--json")).stdout)["tensorflow"] is None

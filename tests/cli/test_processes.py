@@ -237,3 +237,30 @@ async def test_closed_streams(shell, command, closed, code, words):
     assert words in err
     assert b"Traceback" not in err
     assert bool(out) == (code == 0)
+
+
+@pytest.mark.parametrize("command", ["delete {}", "env {} --set SECRET"])
+async def test_a_question_stopped(server, shell, command):
+    """Ctrl-C at a question ends the command, and nothing is changed."""
+    guid = next(iter(server.state.content))
+    terminal, end = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "aconnect", "content", *command.format(guid).split()),
+        env={**os.environ, **shell.settings, "PYTHONPATH": str(ROOT)},
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        start_new_session=True,
+    )
+    os.close(end)
+    shown = b""
+    while b": " not in shown:
+        shown += await asyncio.to_thread(os.read, terminal, 1000)
+    # readline shows the question a moment before it waits.
+    await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(30):
+        assert await process.wait() == 130
+    os.close(terminal)
+    assert {request.method for request in server.requests} == {"GET"}
