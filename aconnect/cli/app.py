@@ -31,6 +31,9 @@ _SECTIONS: Final = {
 }
 
 
+_ANY_SERVICE: Final = ("call", "serve")
+
+
 class App(click.Group):
     """The top group; its help lists the commands by section."""
 
@@ -39,7 +42,7 @@ class App(click.Group):
         for title, commands in _SECTIONS.items():
             with formatter.section(f"{title} commands"):
                 formatter.write_dl(
-                    [(command.name or "", command.get_short_help_str(70)) for command in commands]
+                    [(command.name or "", command.get_short_help_str(100)) for command in commands]
                 )
 
 
@@ -52,7 +55,8 @@ class App(click.Group):
 )
 @click.option("--profile", metavar="NAME", help="The profile for the command.")
 @click.version_option(__version__, prog_name="aconnect")
-def app(service: str, profile: str | None) -> None:
+@click.pass_context
+def app(context: click.Context, service: str, profile: str | None) -> None:  # noqa: ARG001  read later
     """Work with Posit Connect: daily tasks, bulk collection, deployment.
 
     The server and the key are those of a profile, which `aconnect login` saves, or are read from
@@ -66,6 +70,15 @@ def app(service: str, profile: str | None) -> None:
 
     Try it without a server of your own: aconnect demo
     """
+    command = context.invoked_subcommand
+    if service == "connect":
+        return
+    if command in app.commands and command not in _ANY_SERVICE:
+        raise click.UsageError(
+            f"{command} is for Posit Connect; --service {service} is for call and serve"
+        )
+    # Messages then name commands that can be repeated.
+    context.info_name = f"{context.info_name} --service {service}"
 
 
 for _commands in _SECTIONS.values():

@@ -80,6 +80,11 @@ class Operations(click.Group):
 class OperationCommand(Command):
     """The command of an operation."""
 
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the usage on one line; click breaks it within long names."""
+        pieces = " ".join(self.collect_usage_pieces(ctx))
+        formatter.write(f"Usage: {ctx.command_path} {pieces}\n")
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the documented arguments, then the options."""
         from aconnect.cli.parameters import PathArgument

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 
 from aconnect._core.arguments import canonical_guid
 from aconnect.cli.connection import with_client
+from aconnect.cli.lookup import guid_in
 from aconnect.cli.options import FORMAT, KIND, TIME, folder
 from aconnect.cli.output import echo, echo_error
 from aconnect.cli.running import Command, Stopped, report_retries, run
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     "--content",
     multiple=True,
     metavar="GUID",
-    help="Only for this content; can be repeated (not for audit logs).",
+    help="Only for content with this GUID or address; can be repeated (not for audit logs).",
 )
 @click.option(
     "--restart",
@@ -90,6 +92,8 @@ def collect(
     from aconnect.export import Window
 
     window = Window(from_=from_, to=to)
+    if kind != "audit-logs":  # refused by `select`
+        content = tuple(map(_guid, content))
     path = folder(out) / file_name(kind, window.from_, window.to, content, format_)
     is_over = _was_over(path, window.to)
     if is_over and not restart and path.exists():
@@ -114,6 +118,17 @@ def collect(
             f"{again} to collect it again."
         )
     echo(str(done.path))
+
+
+def _guid(text: str) -> str:
+    """Return the GUID that `--content` names."""
+    found = guid_in(text)
+    if found is None:
+        raise click.UsageError(
+            f"--content takes a GUID, not {text!r}; to look it up: "
+            f"aconnect content get {shlex.quote(text)} --json guid"
+        )
+    return found
 
 
 def collect_into(

@@ -7,8 +7,10 @@ how it is declared: a `listing` is many objects, a `record` is one, and an `acti
 from __future__ import annotations
 
 import functools
+import signal
 import sys
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -186,10 +188,13 @@ def _json_option(fields: Fields) -> Callable[[F], F]:
 
 
 def ask(question: str, option: str, **options: Any) -> str:
-    """Ask for a value; where nobody can answer, refuse and name the option."""
+    """Ask for a value; where nobody can, return the default, or refuse and name the option."""
     if not sys.stdin.isatty():
+        if options.get("default") is not None:
+            return str(options["default"])
         raise click.UsageError(f"{question} is missing; pass {option}")
-    text: str = click.prompt(question, err=True, **options)
+    with _interruptible():
+        text: str = click.prompt(question, err=True, **options)
     return text
 
 
@@ -199,4 +204,17 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise click.UsageError(f"{question} Pass --yes to confirm")
-    click.confirm(question, abort=True, err=True)
+    with _interruptible():
+        click.confirm(question, abort=True, err=True)
+
+
+@contextmanager
+def _interruptible() -> Generator[None, None, None]:
+    """Let Ctrl-C end a question; while a coroutine runs, it would only be cancelled afterwards."""
+    before = signal.getsignal(signal.SIGINT)
+    if callable(before):  # not where Ctrl-C is ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

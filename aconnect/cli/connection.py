@@ -174,7 +174,7 @@ def _arguments(settings: Settings, service: str, profile: Profile | None) -> dic
             kind.secret: key,
             **connection_arguments(settings, None),
         }
-    if settings.server is not None and settings.server != profile.server:
+    if settings.server is not None and _are_different(settings.server, profile.server):
         raise click.UsageError(
             f"--server and --profile name two servers; profile {profile.name!r} is for "
             f"{profile.server}"
@@ -182,8 +182,8 @@ def _arguments(settings: Settings, service: str, profile: Profile | None) -> dic
     if key is None:
         key = profile.key()
     if key is None:
-        elsewhere = os.environ.get(kind.address_variable, profile.server)
-        if elsewhere != profile.server or not os.environ.get(kind.secret_variable):
+        elsewhere = os.environ.get(kind.address_variable) or profile.server
+        if _are_different(elsewhere, profile.server) or not os.environ.get(kind.secret_variable):
             raise click.UsageError(
                 f"profile {profile.name!r} does not say where its key is: set api_key_file, "
                 f"api_key_env or keyring in it, or pass --api-key-file"
@@ -219,24 +219,40 @@ def _profile(settings: Settings, service: str) -> Profile | None:
 
 
 def _check_settings(settings: Settings, kind: Service) -> None:
-    """Check that the client will find an address and a key; say how to pass them."""
-    if kind.is_public:
-        return  # it can also have a user name and a password
-    if settings.server is None and not _is_set(kind.address_variable):
+    """Check that the client will find an address and its key; say how to pass them."""
+    login = ", or run `aconnect login`, which saves a profile"
+    hint = login if kind is SERVICES["connect"] else ""
+    address = os.environ.get(kind.address_variable, "").strip()
+    if settings.server is None and not (address or kind.is_public):
         raise click.UsageError(
-            f"no server: pass --server URL or --profile NAME, set {kind.address_variable}, "
-            "or run `aconnect login`, which saves a profile"
+            f"no server: pass --server URL or --profile NAME, or set {kind.address_variable}{hint}"
         )
-    if settings.api_key_file is None and not _is_set(kind.secret_variable):
+    if settings.api_key_file is not None:
+        return
+    has_key = bool(os.environ.get(kind.secret_variable, "").strip())
+    # A service with a public address also has user names and passwords.
+    if not (has_key or kind.is_public):
         raise click.UsageError(
             f"no {kind.secret.replace('_', ' ').replace('api', 'API')}: pass --api-key-file FILE "
-            f"or --profile NAME, set {kind.secret_variable}, or run `aconnect login`, which saves "
-            "a profile"
+            f"or --profile NAME, or set {kind.secret_variable}{hint}"
+        )
+    if has_key and address and settings.server and _are_different(settings.server, address):
+        raise click.UsageError(
+            f"no key for {settings.server}: {kind.secret_variable} is that of "
+            f"{kind.address_variable}, {address}, and is not sent to another server; pass "
+            "--api-key-file FILE, or set both variables"
         )
 
 
-def _is_set(variable: str) -> bool:
-    return bool(os.environ.get(variable, "").strip())
+def _are_different(one: str, other: str) -> bool:
+    """Return True if two addresses are those of two servers, however they are written."""
+    from aconnect.connect._base.address import server_root
+    from aconnect.errors import InvalidArgumentError
+
+    try:
+        return server_root(one) != server_root(other)
+    except InvalidArgumentError:
+        return False  # refused where it is used
 
 
 def connection_arguments(settings: Settings, profile: Profile | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from aconnect.cli.table import Column
 if TYPE_CHECKING:
     from aconnect import Client
     from aconnect.connect import ContentItem
+    from aconnect.connect.content.permissions import Principal
 
 ITEM: Final = click.argument("item", metavar="ITEM")
 _MODEL: Final = "aconnect.connect.content.content:ContentItem"
@@ -40,7 +41,7 @@ def content() -> None:
 @listing(content, "list", _MODEL, *_COLUMNS)
 @click.option("--name", help="Only content with exactly this name.")
 @click.option("--owner", metavar="USER", help="Only content of this user; @me for your own.")
-@click.option("--tag", metavar="NAME", help="Only content with this tag.")
+@click.option("--tag", metavar="TAG", help="Only content with this tag, a name or a path.")
 @click.option(
     "--type",
     "types",
@@ -63,11 +64,12 @@ async def list_content(
     type, title, owner and time of deployment.
     """
     owner_guid = None if owner is None else (await find_user(client, owner)).guid
-    include = ["owner"] if tag is None else ["owner", "tags"]
+    tag_id = None if tag is None else (await find_tag(client, tag)).id
+    include = ["owner"] if tag_id is None else ["owner", "tags"]
     async for item in client.content.find(name=name, owner_guid=owner_guid, include=include):
         if types and item.app_mode not in types:
             continue
-        if tag is not None and all(each.name != tag for each in item.included_tags or ()):
+        if tag_id is not None and all(tag.id != tag_id for tag in item.included_tags or ()):
             continue
         if query is not None and query.casefold() not in f"{item.name}\n{item.title}".casefold():
             continue
@@ -156,14 +158,17 @@ async def delete(client: Client, item: str, yes: bool) -> None:
 @ITEM
 @click.option("--job", metavar="KEY", help="The job; by default the newest one.")
 @click.option("--lines", type=click.IntRange(min=1), help="Only the last lines.")
-@click.option("--follow", is_flag=True, help="Print new lines until the job ends.")
+@click.option("--follow", is_flag=True, help="Also print new lines until the job ends.")
 async def logs(client: Client, item: str, job: str | None, lines: int | None, follow: bool) -> None:
     """Print the log of a job of content."""
     found = await find_job(await find_content(client, item), job)
     echo_error(f"Job {found.key} ({found.tag or 'unknown'})")
     if follow:
+        earlier = 0 if lines is None else len((await found.log()).entries) - lines
         async for entry in found.follow():
-            echo(entry.data)
+            earlier -= 1
+            if earlier < 0:
+                echo(entry.data)
         return
     for entry in (await found.log(max_lines=lines)).entries:
         echo(entry.data)
@@ -201,6 +206,8 @@ async def env(client: Client, item: str, set_: tuple[str, ...], unset: tuple[str
 
     Only their names: the server never returns values.
     """
+    if sum("=" not in text for text in set_) > 1:
+        raise click.UsageError("standard input has only one value; pass --set NAME once")
     found = await find_content(client, item)
     changes: dict[str, str | None] = dict.fromkeys(unset)
     for text in set_:
@@ -256,16 +263,24 @@ async def permissions(
     from aconnect.cli.rows import permission_rows
 
     found = await find_content(client, item)
+    # All names are looked up before anything is changed.
+    given: list[tuple[Principal, str]] = []
     for text in add:
         name, _, role = text.partition("=")
-        await found.ensure_permission(await find_user(client, name), role or "viewer")
+        given.append((await find_user(client, name), role or "viewer"))
     for text in add_group:
         name, _, role = text.partition("=")
-        await found.ensure_permission(await find_group(client, name), role or "viewer")
-    for name in remove:
-        await found.permissions.delete(await find_user(client, name))
-    for name in remove_group:
-        await found.permissions.delete(await find_group(client, name))
+        given.append((await find_group(client, name), role or "viewer"))
+    taken: list[tuple[str, Principal]] = [(name, await find_user(client, name)) for name in remove]
+    taken += [(name, await find_group(client, name)) for name in remove_group]
+    for principal, role in given:
+        await found.ensure_permission(principal, role)
+    for name, principal in taken:
+        permission = await found.permissions.find_one(principal_guid=principal.guid)
+        if permission is None:
+            echo_error(f"No change: {name} has no role of its own for {found.name}")
+        else:
+            await permission.delete()
     async for row in permission_rows(client, found):
         yield row
 
@@ -289,9 +304,13 @@ async def tags(
     The list is that after the changes. TAG is a name, or a path such as Department/Finance.
     """
     found = await find_content(client, item)
-    for text in add:
-        await found.tags.add(await find_tag(client, text))
-    for text in remove:
-        await found.tags.delete(await find_tag(client, text))
+    # All names are looked up before anything is changed.
+    added = [await find_tag(client, text) for text in add]
+    removed = [await find_tag(client, text) for text in remove]
+    for tag in added:
+        await found.tags.add(tag)
+    for tag in removed:
+        if not await client.ensure_deleted(found.tags.delete, tag):
+            echo_error(f"No change: {found.name} does not have the tag {tag.name}")
     async for tag in found.tags.find():
         yield tag

@@ -47,6 +47,10 @@ def deploy(
     DIRECTORY has a manifest.json at its top; only the files that the manifest lists are sent. The
     log of the build goes to standard error, the address of the content to standard output.
     """
+    if name is not None and guid is not None:
+        raise click.UsageError(
+            "pass either --name or --guid; aconnect content update renames content"
+        )
     deploy_directory(client, directory, name=name, guid=guid, title=title, max_size=max_size)
 
 

@@ -75,7 +75,11 @@ async def add(client: Client, group: str, user: str) -> None:
 @_GROUP
 @USER
 async def remove(client: Client, group: str, user: str) -> None:
-    """Remove a user from a group."""
+    """Remove a user from a group.
+
+    It is no error if the user is not a member.
+    """
     found, who = await find_group(client, group), await find_user(client, user)
-    await found.members.delete(who)
-    echo_error(f"Removed {who.username} from {found.name}")
+    removed = await client.ensure_deleted(found.members.delete, who)
+    was = "Removed" if removed else "No change:"
+    echo_error(f"{was} {who.username} {'from' if removed else 'is not in'} {found.name}")

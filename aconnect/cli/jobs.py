@@ -51,7 +51,10 @@ async def list_jobs(client: Client, item: str, active: bool) -> AsyncGenerator[A
 @ITEM
 @click.argument("job", required=False)
 async def follow(client: Client, item: str, job: str | None) -> None:
-    """Print the log of a job until it ends; by default that of the newest job."""
+    """Print the log of a job until it ends.
+
+    By default, that of the newest job.
+    """
     found = await find_job(await find_content(client, item), job)
     echo_error(f"Job {found.key} ({found.tag or 'unknown'})")
     async for entry in found.follow():
@@ -64,5 +67,5 @@ async def follow(client: Client, item: str, job: str | None) -> None:
 async def kill(client: Client, item: str, job: str) -> None:
     """End a job that is running."""
     found = await find_content(client, item)
-    await found.jobs.kill(job)
+    await (await find_job(found, job)).kill()
     echo_error(f"The server was asked to end job {job} of {found.name}")

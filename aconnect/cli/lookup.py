@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import click
 
 from aconnect.cli.running import Failure
+from aconnect.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aconnect import Client
     from aconnect.connect import ContentItem, Group, Job, Tag, User
@@ -30,15 +35,17 @@ async def find_content(client: Client, text: str) -> ContentItem:
     Raises:
         Failure: There is none with this name, or more than one.
     """
-    if guid := guid_in(text):
+    if guid := guid_in(_given(text, "ITEM")):
         return await client.content.get(guid)
+    if _is_address(text):
+        return await _find_address(client, text)
     found = await client.content.find(name=text, include="owner")
     if len(found) == 1:
         return await client.content.get(found[0].guid)
     if not found:
         raise Failure(
             f"no content that the key can see has the name {text!r}",
-            hints=(f"Search in titles with: aconnect content list --query {text!r}",),
+            hints=(f"Search in titles with: aconnect content list --query {shlex.quote(text)}",),
         )
     owners = (
         f"  {item.guid}  owned by {item.owner.username if item.owner else item.owner_guid}"
@@ -50,13 +57,36 @@ async def find_content(client: Client, text: str) -> ContentItem:
     )
 
 
+def _given(text: str, what: str) -> str:
+    """Refuse an empty text, such as that of a variable which is not set."""
+    if not text.strip():
+        raise click.UsageError(f"{what} is empty; pass what names it")
+    return text
+
+
+def _is_address(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+async def _find_address(client: Client, text: str) -> ContentItem:
+    """Return the content with an address that has no GUID in it, its vanity URL."""
+    path = urlsplit(text).path.strip("/")
+    async for item in client.content.find(include="vanity_url"):
+        if item.vanity_url and urlsplit(item.vanity_url).path.strip("/") == path:
+            return await client.content.get(item.guid)
+    raise Failure(
+        f"no content that the key can see has the address {text!r}",
+        hints=("Pass its GUID or its name; search with: aconnect content list --query TEXT",),
+    )
+
+
 async def find_user(client: Client, text: str) -> User:
     """Return the user with a GUID or a username; `@me` is the owner of the key.
 
     Raises:
         Failure: There is none with this username.
     """
-    if text == "@me":
+    if _given(text, "USER") == "@me":
         return await client.me()
     if guid := guid_in(text):
         return await client.users.get(guid)
@@ -64,7 +94,7 @@ async def find_user(client: Client, text: str) -> User:
     if user is None:
         raise Failure(
             f"no user has the username {text!r}",
-            hints=(f"Search in all names with: aconnect users list --query {text!r}",),
+            hints=(f"Search in all names with: aconnect users list --query {shlex.quote(text)}",),
         )
     return user
 
@@ -75,7 +105,7 @@ async def find_group(client: Client, text: str) -> Group:
     Raises:
         Failure: There is none with this name.
     """
-    if guid := guid_in(text):
+    if guid := guid_in(_given(text, "GROUP")):
         return await client.groups.get(guid)
     group = await client.groups.find_by(name=text)
     if group is None:
@@ -89,25 +119,46 @@ async def find_tag(client: Client, text: str) -> Tag:
     Raises:
         Failure: There is none with this name, or more than one.
     """
-    if "/" in text:
-        return await client.tags.get_by_path(text)
-    found = await client.tags.find(name=text)
+    _given(text, "TAG")
+    tags = {tag.id: tag for tag in await client.tags.find()}
+    paths = {id_: _path(tag, tags) for id_, tag in tags.items()}
+    found = [id_ for id_, path in paths.items() if path == text]
+    found = found or [tag.id for tag in tags.values() if tag.name == text]
     if len(found) == 1:
-        return found[0]
+        return tags[found[0]]
+    if found:
+        same = tuple(f"  {paths[id_]}" for id_ in found)
+        raise Failure(f"{len(found)} tags have the name {text!r}; pass the path of one", hints=same)
     raise Failure(
-        f"{len(found) or 'no'} tags have the name {text!r}",
-        hints=("Pass its path, such as Department/Finance; list them: aconnect tags list",),
+        f"no tag has the name or path {text!r}",
+        hints=("A path is one such as Department/Finance; list them: aconnect tags list",),
     )
+
+
+def _path(tag: Tag, tags: Mapping[str, Tag]) -> str:
+    """Return the names from the category to a tag, separated by slashes."""
+    names: list[str] = []
+    at: Tag | None = tag
+    while at is not None and len(names) < len(tags):
+        names.append(at.name)
+        at = tags.get(at.parent_id or "")
+    return "/".join(reversed(names))
 
 
 async def find_job(item: ContentItem, key: str | None) -> Job:
     """Return a job of content by its key; without a key, the newest one.
 
     Raises:
-        Failure: The content has no job.
+        Failure: The content has no job, or none with this key.
     """
     if key is not None:
-        return await item.jobs.get(key)
+        try:
+            return await item.jobs.get(_given(key, "JOB"))
+        except NotFoundError as error:
+            raise Failure(
+                f"{item.name} has no job {key!r}",
+                hints=(f"List them: aconnect jobs list {item.guid}",),
+            ) from error
     jobs: Sequence[Job] = await item.jobs.find()
     if not jobs:
         raise Failure(f"{item.name} has no jobs: it has not run or been built yet")

@@ -17,6 +17,8 @@ import click
 from aconnect._core.text import clean, clean_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aconnect._client.client import BaseClient
     from aconnect._client.paged import Paged
 
@@ -25,10 +27,27 @@ _KEY: Final = f"{__name__}.key"
 
 
 def prepare_streams() -> None:
-    """Write characters that a stream cannot encode, such as on a Windows pipe, as escapes."""
+    """Open closed streams, and write characters that a stream cannot encode as escapes.
+
+    A pipe on Windows, for example, cannot encode all of them.
+    """
+    # The next file or connection would otherwise take the place of a closed stream. Input is then
+    # empty, messages are discarded, and results cannot be written.
+    for name, mode, flags in (
+        ("stdin", "r", os.O_RDONLY),
+        ("stdout", "w", os.O_RDONLY),
+        ("stderr", "w", os.O_WRONLY),
+    ):
+        if getattr(sys, name) is None:
+            file = open(os.devnull, mode, encoding="utf-8", opener=_opener(flags))  # noqa: SIM115
+            setattr(sys, name, file)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in {"strict", "surrogateescape"}:
             stream.reconfigure(errors="backslashreplace")
+
+
+def _opener(flags: int) -> Callable[[str, int], int]:
+    return lambda path, _: os.open(path, flags)
 
 
 def hide_credentials(client: BaseClient) -> None:

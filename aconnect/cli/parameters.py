@@ -301,6 +301,8 @@ class Value(_ValueType):
             self.fail(str(error), param, ctx)
         except (msgspec.DecodeError, UnicodeEncodeError) as error:
             # The value as it was given: a file may contain a secret.
+            if self.label != "JSON" and not self.is_list:
+                self.fail(f"it must be {self.label}, not {value!r}", param, ctx)
             self.fail(f"it must be JSON ({self.label}), not {value!r}: {error}", param, ctx)
 
     def _upload(self, value: str) -> Upload:

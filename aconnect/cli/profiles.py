@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import click
 from msgspec import Struct
 
 from aconnect.cli.options import decode_text, read_secret
+from aconnect.cli.output import echo_error
 from aconnect.cli.running import Failure
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Profile(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """How to reach a server, and where its key is."""
 
     name: str
-    service: str = "connect"
+    service: Literal["connect", "looker", "authentik", "cloudendure"] = "connect"
     server: str
     client_id: str | None = None
     """Looker's client id."""
@@ -106,10 +108,23 @@ class Profile(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         """Delete the key from where `aconnect login` saved it; a file of your own is kept."""
         if self.keyring:
             keyring = _keyring()
-            with suppress(keyring.errors.PasswordDeleteError):  # it is not there
+            try:
                 keyring.delete_password(_KEYRING, self._account)
+            except keyring.errors.PasswordDeleteError:
+                pass  # it is not there
+            except keyring.errors.KeyringError as error:
+                echo_error(
+                    f"Warning: the key of profile {self.name!r} may still be in the keyring, which "
+                    f"did not delete it: {error}"
+                )
         elif self.api_key_file == own_key_file(self.name):
             (config_path().parent / own_key_file(self.name)).unlink(missing_ok=True)
+
+    def is_stored_like(self, other: Profile) -> bool:
+        """Return True if the keys of both profiles are in the same place."""
+        if self.keyring or other.keyring:
+            return self.keyring and other.keyring and self._account == other._account
+        return self.api_key_file == other.api_key_file
 
     @property
     def _account(self) -> str:
@@ -133,14 +148,21 @@ def config_path() -> Path:
 
 def default_name() -> str | None:
     """Return the name of the default profile, or None if there is none."""
-    name: object = _values().get("default")
+    name = _read().unwrap().get("default")
     return None if name is None else str(name)
+
+
+def find(name: str) -> Profile | None:
+    """Return a profile by its name, or None if there is none, or none that is valid."""
+    try:
+        return load(name)
+    except click.UsageError:
+        return None
 
 
 def load(name: str) -> Profile:
     """Return a profile by its name."""
-    found: object = _values().get("profiles")
-    profiles = cast("dict[str, object]", found) if isinstance(found, dict) else {}
+    profiles = cast("dict[str, object]", _read().unwrap().get("profiles", {}))
     if name not in profiles:
         defined = ", ".join(profiles)
         raise click.UsageError(
@@ -155,7 +177,7 @@ def _profile(name: str, values: object) -> Profile:
 
     where = f"profile {name!r} of {config_path()}"
     if not isinstance(values, dict):
-        raise click.UsageError(f"{where} is not a table")
+        raise click.UsageError(f"{where} is not a table; write [profiles.{name}]")
     fields = cast("dict[str, object]", values)
     if secret := _SECRETS.intersection(fields):
         raise click.UsageError(
@@ -172,37 +194,31 @@ def save(profile: Profile, *, default: bool) -> None:
     """Write a profile into the configuration; the rest of the file is unchanged."""
     import tomlkit
 
-    document = _read()
-    profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
     table = tomlkit.table()
     for field in profile.__struct_fields__:
         value = getattr(profile, field)
         if field != "name" and value not in {None, False}:
             table[field] = value
-    profiles[profile.name] = table
-    if default or "default" not in document:
-        document["default"] = profile.name
-    _write(document)
+    with _changing() as document:
+        profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+        profiles[profile.name] = table
+        if default or "default" not in document:
+            document["default"] = profile.name
 
 
 def remove(name: str) -> None:
     """Remove a profile from the configuration."""
-    document = _read()
-    del document["profiles"][name]
-    if _values().get("default") == name:
-        del document["default"]
-    _write(document)
+    with _changing() as document:
+        del document["profiles"][name]
+        if document.unwrap().get("default") == name:
+            del document["default"]
 
 
 def write_key(name: str, key: str) -> str:
     """Save a key in a file that only the user can read, and return its name."""
     path = config_path().parent / own_key_file(name)
-    _replace(path, key + "\n", mode=0o600)
+    _replace(path, key + "\n")
     return path.name
-
-
-def _values() -> dict[str, Any]:
-    return _read().unwrap()
 
 
 def _read() -> TOMLDocument:
@@ -211,27 +227,49 @@ def _read() -> TOMLDocument:
 
     path = config_path()
     try:
-        return tomlkit.parse(decode_text(path.read_bytes(), str(path)))
+        document = tomlkit.parse(decode_text(path.read_bytes(), str(path)))
     except FileNotFoundError:
         return tomlkit.document()
     except OSError as error:
         raise click.UsageError(f"cannot read {path}: {error.strerror or error}") from error
     except TOMLKitError as error:
         raise click.UsageError(f"{path} is not valid TOML: {error}") from error
+    values = document.unwrap()
+    if not isinstance(values.get("profiles", {}), dict):
+        raise click.UsageError(f"{path} is invalid: profiles is not a table")
+    if not isinstance(values.get("default", ""), str):
+        raise click.UsageError(f"{path} is invalid: default is not the name of a profile")
+    return document
 
 
-def _write(document: TOMLDocument) -> None:
+@contextmanager
+def _changing() -> Generator[TOMLDocument, None, None]:
+    """Read the configuration, and write it after the block; other processes wait that long."""
     import tomlkit
 
-    _replace(config_path(), tomlkit.dumps(document), mode=0o644)
+    # A link to the file stays one.
+    path = config_path().resolve()
+    with ExitStack() as stack:
+        # Not on Windows, nor where the folder cannot be opened, which the writing reports.
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder = os.open(path.parent, os.O_RDONLY)
+            stack.callback(os.close, folder)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        document = _read()
+        yield document
+        # The address of a proxy may contain a password.
+        _replace(path, tomlkit.dumps(document))
 
 
-def _replace(path: Path, text: str, *, mode: int) -> None:
-    """Write a file atomically."""
+def _replace(path: Path, text: str) -> None:
+    """Write a file that only the user can read, atomically."""
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(text.encode())
         new.replace(path)
     except OSError as error:

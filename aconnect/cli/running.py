@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ARGUMENT: Final = re.compile(r"(?<!\S)(\(?)([a-z_]+)=(True)?(?=[\s,;.)]|$)")
+# An argument that no option stands for, beside the variable that does.
+_UNAVAILABLE: Final = re.compile(r"pass [a-z_]+= or (?=set )")
 # Fields of the library's settings, which no command has.
 _SETTING: Final = re.compile(r" \((Limits|RetryPolicy|Timeout)\.\w+\)")
 _OPTIONS: Final = {
     "overwrite": "restart",
     "api_key": "api-key-file",
+    "client_secret": "api-key-file",
+    "token": "api-key-file",
     "url": "server",
     "ssl": "cacert",
     "insecure_tls": "insecure",
@@ -132,7 +136,7 @@ class Command(click.Command):
             is_flag = getattr(options[name], "is_flag", False)
             return f"{match[1]}{name}{' true' if match[3] and not is_flag else ''}"
 
-        return _ARGUMENT.sub(option, message)
+        return _UNAVAILABLE.sub("", _ARGUMENT.sub(option, message))
 
     def explained(self, message: str, error: AconnectError) -> str:
         """Return the message of an error with advice that can be followed on a command line."""
@@ -194,8 +198,13 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 def _notes(error: BaseException) -> tuple[str, ...]:
     """Return the notes of an error, such as what is kept or left on the server."""
     notes: tuple[str, ...] = tuple(getattr(error, "__notes__", ()))
+    return tuple(map(_with_options, notes))
+
+
+def _with_options(message: str) -> str:
+    """Replace the names of arguments in a message by the options of the current command."""
     command = click.get_current_context().command
-    return tuple(map(command.with_options, notes)) if isinstance(command, Command) else notes
+    return command.with_options(message) if isinstance(command, Command) else message
 
 
 def report_retries(client: BaseClient) -> None:
@@ -212,7 +221,7 @@ def report_retries(client: BaseClient) -> None:
                 # Bulk work may be refused many times; one event for all calls says for how long.
                 refused.add(event.call)
             case AttemptFailed():
-                failure = event.failure.partition(": ")[2] or event.failure
+                failure = _with_options(event.failure.partition(": ")[2] or event.failure)
             case RetryScheduled() if event.call in refused:
                 refused.discard(event.call)
             case RetryScheduled():

@@ -60,32 +60,35 @@ async def whoami(client: Client) -> object:
 async def server(client: Client) -> object:
     """Show the version of the server and its runtimes.
 
-    Runtimes need the key of a publisher; those that the server does not have are left out.
+    Some runtimes need the key of a publisher; those that the server does not have are left out.
     """
     from aconnect.cli.rows import ServerInfo
+    from aconnect.errors import EndpointMissingError, NotFoundError, PermissionDeniedError
 
     settings = client.server_settings
     version = await client.version()
-    return ServerInfo(
+    refused: list[str] = []
+
+    async def versions(name: str, get: Callable[[], Awaitable[Any]]) -> list[str] | None:
+        """Return the installed versions of a runtime; None if the key cannot see them."""
+        try:
+            installed = (await get()).installations
+        except (EndpointMissingError, NotFoundError):
+            return None
+        except PermissionDeniedError:
+            refused.append(name)
+            return None
+        return [each.version for each in installed] or None
+
+    info = ServerInfo(
         address=client.url,
         version=None if version is None else str(version),
-        r=await _versions(settings.r),
-        python=await _versions(settings.python),
-        quarto=await _versions(settings.quarto),
-        nodejs=await _versions(settings.nodejs),
-        tensorflow=await _versions(settings.tensorflow),
+        r=await versions("R", settings.r),
+        python=await versions("Python", settings.python),
+        quarto=await versions("Quarto", settings.quarto),
+        nodejs=await versions("Node.js", settings.nodejs),
+        tensorflow=await versions("TensorFlow", settings.tensorflow),
     )
-
-
-async def _versions(get: Callable[[], Awaitable[Any]]) -> list[str] | None:
-    """Return the installed versions of a runtime; None if the key cannot see them."""
-    from aconnect.errors import EndpointMissingError, NotFoundError, PermissionDeniedError
-
-    try:
-        installed = (await get()).installations
-    except (EndpointMissingError, NotFoundError):
-        return None
-    except PermissionDeniedError as error:
-        echo_error(f"Not shown: {error}")
-        return None
-    return [each.version for each in installed] or None
+    if refused:
+        echo_error(f"The owner of the key may not see the versions of {', '.join(refused)}")
+    return info

@@ -63,9 +63,9 @@ class Fields:
         for name in chosen:
             if name not in self.names:
                 near = difflib.get_close_matches(name, self.names, n=1)
-                hint = f"did you mean {near[0]}? " if near else ""
+                hint = f" (did you mean {near[0]}?)" if near else ""
                 raise click.UsageError(
-                    f"--json: there is no field {name!r}; {hint}The fields are "
+                    f"--json: there is no field {name!r}{hint}. The fields are "
                     f"{', '.join(self.names)}. Put --json last, or write --json=, for all of them"
                 )
         return chosen

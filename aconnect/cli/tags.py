@@ -50,5 +50,7 @@ async def create(client: Client, path: str) -> None:
 
     PATH begins with a category, such as Department/Finance. A tag that exists is kept.
     """
+    if not all(name.strip() for name in path.split("/")):
+        raise click.UsageError(f"{path!r} is not a path of names, such as Department/Finance")
     tag = await client.tags.ensure_tag_path(path)
     echo(tag.id)

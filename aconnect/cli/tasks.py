@@ -27,7 +27,9 @@ def tasks() -> None:
 @click.argument("id_", metavar="ID")
 @with_client
 def follow(client: Client, id_: str) -> None:
-    """Print the output of a task as it arrives, until it ends; fail if it fails.
+    """Print the output of a task until it ends.
+
+    If the task fails, so does the command.
 
     ID is the id of a task, as `aconnect deploy` prints it when following ends early, or the
     `Task.token` of a program. In a cluster, a token leads to the node of the task; with an id
@@ -37,6 +39,7 @@ def follow(client: Client, id_: str) -> None:
 
     from aconnect import CallFinished, Event
     from aconnect.connect import Task
+    from aconnect.errors import TaskLostError
 
     warned = False
     task: Task[Any] | None = None
@@ -65,7 +68,7 @@ def follow(client: Client, id_: str) -> None:
     try:
         run(work)
     except Failure as failure:
-        if task is not None:
+        if task is not None and not isinstance(failure.__cause__, TaskLostError):
             failure.hints = (*failure.hints, *how_to_follow(failure, "task", task.id))
         raise
 

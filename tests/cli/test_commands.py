@@ -260,6 +260,15 @@ async def test_unreachable(shell):
     assert "the server is running" in result.stderr.splitlines()[-1]
 
 
+async def test_an_unreachable_proxy(shell):
+    """Messages about retries name the options of the command, as errors do."""
+    result = await shell("whoami", "--proxy", "http://user:secret@127.0.0.1:1")
+    assert result.exit_code == 1
+    assert result.stderr.count("check its address (--proxy)") > 1
+    assert "proxy=" not in result.stderr
+    assert "secret" not in result.stderr
+
+
 async def test_content_list(server, shell):
     """Content is listed as plain lines, or as JSON as received."""
     next(iter(server.state.content.values()))["title"] = "a\tb\nc\x1b[2J"
@@ -323,6 +332,10 @@ async def test_tasks_follow(server, shell):
         failed = await shell("tasks", "follow", (await item.deploy()).id)
         assert (failed.exit_code, failed.stdout) == (1, "one\n")
         assert "boom" in failed.stderr
+        del server.state.tasks[task.id]
+        gone = await shell("tasks", "follow", task.token)
+        assert (gone.exit_code, "not found" in gone.stderr) == (1, True)
+        assert "follow it with" not in gone.stderr
         damaged = await shell("tasks", "follow", "{")
         assert (damaged.exit_code, "damaged" in damaged.stderr) == (1, True)
 

@@ -131,6 +131,11 @@ async def test_names_that_are_not_unique(server, shell):
         ("groups members none", "groups list"),
         ("tags list --parent none", "Department/Finance"),
         ("content list --owner nobody", "nobody"),
+        ("content list --tag none", "tags list"),
+        ("content tags content-0000 --add Department/none", "tags list"),
+        ("content get https://connect.example.com/none/", "content list --query"),
+        ("content logs content-0000 --job none", "jobs list"),
+        ("jobs kill content-0000 none", "jobs list"),
     ],
 )
 async def test_names_that_nobody_has(shell, command, words):
@@ -138,6 +143,49 @@ async def test_names_that_nobody_has(shell, command, words):
     result = await shell(*command.split())
     assert (result.exit_code, result.stdout) == (1, "")
     assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "content get",
+        "users get",
+        "groups members",
+        "content list --owner",
+        "content list --tag",
+        "tags create",
+        "content permissions content-0000 --add",
+    ],
+)
+async def test_empty_names(server, shell, command):
+    """An empty name, such as that of a variable which is not set, is wrong usage."""
+    result = await shell(*command.split(), "")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "name=" not in result.stderr
+    assert [request.method for request in server.requests if request.method != "GET"] == []
+
+
+async def test_vanity_addresses(shell, item):
+    """Content is found by its vanity URL, as a browser shows it."""
+    done = await shell("call", "content.vanity.put", item["guid"], "--path", "/sales/2026/")
+    assert done.exit_code == 0, done.output
+    address = "https://connect.example.com/sales/2026"
+    assert (await shell("content", "get", address, "--json", "guid")).stdout == (
+        f'{{"guid":"{item["guid"]}"}}\n'
+    )
+
+
+async def test_tags_with_the_same_name(shell, item):
+    """A name that several tags have is refused, and their paths are listed; a path is accepted."""
+    await shell("tags", "create", "Region/Finance")
+    command = ("content", "tags", item["name"], "--add")
+    refused = await shell(*command, "Finance")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "  Department/Finance\n  Region/Finance\n" in refused.stderr
+    assert "Finance" in names(await shell(*command, "Region/Finance"))
+    listed = ("content", "list", "--tag")
+    assert names(await shell(*listed, "Region/Finance")) == [item["name"]]
+    assert names(await shell(*listed, "Department/Finance")) == []
 
 
 async def test_look_ups_are_exact(server, shell):
@@ -189,6 +237,9 @@ async def test_environment(server, shell, item):
     assert "se=cret" not in done.output
     assert (await shell("content", "env", item["name"], "--unset", "A")).stdout == "B\n"
     assert (await shell("content", "env", item["name"])).stdout == "B\n"
+    twice = await shell("content", "env", item["name"], "--set", "B", "--set", "C", text="x\n")
+    assert (twice.exit_code, "pass --set NAME once" in twice.stderr) == (2, True)
+    assert server.state.environment[item["guid"]] == {"B": "se=cret"}
 
 
 async def test_permissions(server, shell, item):
@@ -201,8 +252,21 @@ async def test_permissions(server, shell, item):
     assert ["user", user, "owner"] in rows
     assert ["group", group, "viewer"] in rows
     assert rows[0][2] == "content owner"
-    left = await shell(*command, "--remove", user, "--remove-group", group)
-    assert [line.split("\t")[:3] for line in left.stdout.splitlines()] == rows[:1]
+    for said in (False, True):
+        left = await shell(*command, "--remove", user, "--remove-group", group)
+        assert [line.split("\t")[:3] for line in left.stdout.splitlines()] == rows[:1]
+        assert (f"No change: {user}" in left.stderr) is said
+
+
+async def test_nothing_is_changed_if_a_name_is_wrong(server, shell, item):
+    """All users, groups and tags of a command are looked up before it changes anything."""
+    for command in (
+        ("permissions", item["name"], "--add", "publisher", "--add", "nobody"),
+        ("permissions", item["name"], "--add", "publisher", "--remove-group", "nobody"),
+        ("tags", item["name"], "--add", "Department/Finance", "--remove", "nothing"),
+    ):
+        assert (await shell("content", *command)).exit_code == 1
+    assert {request.method for request in server.requests} == {"GET"}
 
 
 async def test_groups(server, shell):
@@ -210,6 +274,8 @@ async def test_groups(server, shell):
     group = next(iter(server.state.groups.values()))["name"]
     user = list(server.state.users.values())[-1]["username"]
     await shell("groups", "remove", group, user)
+    gone = await shell("groups", "remove", group, user)
+    assert (gone.exit_code, "is not in" in gone.stderr) == (0, True)
     before = names(await shell("groups", "members", group))
     assert user not in before
     added = await shell("groups", "add", group, user)
@@ -238,6 +304,10 @@ async def test_jobs(shell, item):
     assert log == (await shell("jobs", "follow", item["name"], key)).stdout != ""
     assert log.endswith((await shell("content", "logs", item["name"], "--lines", "1")).stdout)
     assert log == (await shell("content", "logs", item["name"], "--follow")).stdout
+    last = (await shell("content", "logs", item["name"], "--lines", "2")).stdout
+    followed = await shell("content", "logs", item["name"], "--lines", "2", "--follow")
+    assert followed.stdout == last
+    assert last.count("\n") == 2
     ended = await shell("jobs", "kill", item["name"], key)
     assert (ended.exit_code, "163" in ended.stderr) == (1, True)
 
@@ -281,7 +351,9 @@ async def test_whoami_and_server(server, shell):
     # A viewer cannot see the runtimes, and an old server does not have them all.
     server.script(*[faults.error(403, 22)] * 5, on="GET /v1/server_settings/*")
     limited = await shell("server")
-    assert (limited.exit_code, "Not shown" in limited.stderr) == (0, True)
+    refused = "The owner of the key may not see the versions of R, Python, Quarto, Node.js, Tens"
+    assert (limited.exit_code, refused in limited.stderr) == (0, True)
+    assert len(limited.stderr.splitlines()) == 1
     async with FakeConnect(version="2023.09.0") as old:
         shell.settings["CONNECT_SERVER"] = old.url
         assert json.loads((await shell("server", "--json")).stdout)["tensorflow"] is None

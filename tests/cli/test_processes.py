@@ -3,11 +3,14 @@
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
 from aconnect.testing import BuildScript, faults
+
+ROOT = Path(__file__).parents[2]
 
 VISITS = "GET /v1/instrumentation/content/visits"
 
@@ -203,3 +206,61 @@ async def test_serve_for_others(shell):
     assert await process.stdout.readline()  # it serves, and handles signals
     process.send_signal(signal.SIGINT)
     assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "closed", "code", "words"),
+    [
+        ("whoami", "<&-", 0, b""),
+        ("call users.me", "<&- 2>&-", 0, b""),
+        ("whoami --api-key-file -", "<&-", 2, b"is empty"),
+        ("login other --server http://127.0.0.1:1", "<&-", 2, b"pass --api-key-file FILE"),
+        ("whoami", ">&-", 1, b"cannot write the output"),
+        ("content list", ">&-", 1, b"cannot write the output"),
+        ("bogus", ">&-", 2, b"No such command"),
+        ("bogus", "2>&-", 2, b""),
+        ("whoami", "<&- >&- 2>&-", 1, b""),
+    ],
+)
+async def test_closed_streams(shell, command, closed, code, words):
+    """A command whose standard streams are closed does its work, or says what it cannot write."""
+    process = await asyncio.create_subprocess_exec(
+        "sh",
+        "-c",
+        f'"{sys.executable}" -m aconnect {command} {closed}',
+        env={**os.environ, **shell.settings, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode == code
+    assert words in err
+    assert b"Traceback" not in err
+    assert bool(out) == (code == 0)
+
+
+@pytest.mark.parametrize("command", ["delete {}", "env {} --set SECRET"])
+async def test_a_question_stopped(server, shell, command):
+    """Ctrl-C at a question ends the command, and nothing is changed."""
+    guid = next(iter(server.state.content))
+    terminal, end = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "aconnect", "content", *command.format(guid).split()),
+        env={**os.environ, **shell.settings, "PYTHONPATH": str(ROOT)},
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        start_new_session=True,
+    )
+    os.close(end)
+    shown = b""
+    while b": " not in shown:
+        shown += await asyncio.to_thread(os.read, terminal, 1000)
+    # readline shows the question a moment before it waits.
+    await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    async with asyncio.timeout(30):
+        assert await process.wait() == 130
+    os.close(terminal)
+    assert {request.method for request in server.requests} == {"GET"}

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import keyring
 import keyring.backend
+import keyring.backends.fail
 import pytest
 import trustme
 
@@ -162,7 +163,10 @@ async def test_the_environment_names_another_server(shell, config, mark):
         ("profiles.p = 1", (), "not a table"),
         ("[profiles.p]\nsever = 'https://a'", (), "sever"),
         ("[profiles.q]\nserver = 'https://a'", (), "it has q"),
-        ("profiles = 1", (), "no profile 'p'"),
+        ("profiles = 1", (), "profiles is not a table"),
+        ("default = 1", (), "default is not the name"),
+        ("[profiles]\np = 1", (), "write [profiles.p]"),
+        ("[profiles.p]\nserver = 'https://a'\nservice = 'x'", (), "service"),
         ("[profiles.p", (), "not valid TOML"),
         ("\xff", (), "not UTF-8"),
         ("[profiles.p]\nserver = 'https://a'\napi_key_env = 'ABSENT'", (), "ABSENT"),
@@ -312,3 +316,108 @@ async def test_the_first_administrator_through_a_proxy(shell, tmp_path):
     result = await shell("bootstrap", shell.server.url, *arguments)
     assert (result.exit_code, shell.server.requests) == (1, [])
     assert "the proxy http://127.0.0.1:9" in result.stderr
+
+
+async def test_other_spellings_of_an_address(server, shell, config):
+    """A profile has the root of the server, and other spellings of it are the same server."""
+    key = shell.settings["CONNECT_API_KEY"]
+    pasted = f"{server.url}/connect/#/content"
+    assert (
+        await shell("login", "p", "--server", pasted, "--api-key-file", "-", text=key)
+    ).exit_code == 0
+    assert f'server = "{server.url}"' in config.read_text()
+    for address in (pasted, f"{server.url}/"):
+        assert (await shell("whoami", "--profile", "p", "--server", address)).exit_code == 0
+        shell.settings["CONNECT_SERVER"] = address
+        assert (await shell("whoami", "--server", server.url)).exit_code == 0
+    config.write_text(f'[profiles.p]\nserver = "{server.url}"\n')
+    assert (await shell("whoami", "--profile", "p")).exit_code == 0
+
+
+async def test_the_key_of_a_variable_never_goes_to_another_server(shell, tmp_path):
+    """CONNECT_API_KEY is the key of CONNECT_SERVER, and is not sent to that of `--server`."""
+    path = tmp_path / "key"
+    async with FakeConnect() as other:
+        path.write_text(other.api_key)
+        result = await shell("whoami", "--server", other.url)
+        assert (result.exit_code, other.requests) == (2, [])
+        assert "--api-key-file" in result.stderr
+        given = await shell("whoami", "--server", other.url, "--api-key-file", str(path))
+        assert given.exit_code == 0
+        shell.settings["CONNECT_SERVER"] = ""
+        assert (await shell("whoami", "--server", other.url)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("login",), "default"),
+        (("login", "--profile", "p"), "p"),
+        (("--profile", "p", "login"), "p"),
+        (("login", "p", "--profile", "p"), "p"),
+        (("login", "p", "--profile", "q"), None),
+    ],
+)
+async def test_the_name_of_a_login(shell, config, arguments, name):
+    """NAME and `--profile` name the profile that is saved; CONNECT_SERVER is the server."""
+    key = shell.settings["CONNECT_API_KEY"]
+    result = await shell(*arguments, "--api-key-file", "-", text=key)
+    assert (result.exit_code == 0) is (name is not None)
+    assert config.exists() is (name is not None)
+    if name is not None:
+        assert f"[profiles.{name}]" in config.read_text()
+        assert (await shell("--profile", name, "logout")).exit_code == 0
+
+
+async def test_a_login_again(shell, config, memory):
+    """If the key of a profile is saved elsewhere, the former one is deleted."""
+    url, key = alone(shell)
+    command = ("login", "p", "--server", url, "--api-key-file", "-")
+    await shell(*command, text=key)
+    assert memory.passwords
+    await shell(*command, "--store", "file", text=key)
+    assert (memory.passwords, (config.parent / "p.key").exists()) == ({}, True)
+    await shell(*command, text=key)
+    assert (len(memory.passwords), (config.parent / "p.key").exists()) == (1, False)
+    assert (await shell("whoami", "--profile", "p")).exit_code == 0
+
+
+async def test_logout_without_a_keyring(shell, config):
+    """A profile is removed even if the keyring fails, with a warning."""
+    url, _ = alone(shell)
+    config.parent.mkdir()
+    config.write_text(f'[profiles.p]\nserver = "{url}"\nkeyring = true\n')
+    before = keyring.get_keyring()
+    keyring.set_keyring(keyring.backends.fail.Keyring())
+    try:
+        result = await shell("logout", "p")
+    finally:
+        keyring.set_keyring(before)
+    assert (result.exit_code, "may still be in the keyring" in result.stderr) == (0, True)
+    assert "profiles.p" not in config.read_text()
+
+
+async def test_the_file_of_the_configuration(shell, config, tmp_path):
+    """Only the user can read the configuration, and a link to it stays one."""
+    real = tmp_path / "dotfiles.toml"
+    real.write_text("# mine\n")
+    config.parent.mkdir()
+    config.symlink_to(real)
+    key = shell.settings["CONNECT_API_KEY"]
+    await shell("login", "--api-key-file", "-", "--proxy", "", "--store", "file", text=key)
+    assert config.is_symlink()
+    assert real.read_text().startswith("# mine\n")
+    assert stat.S_IMODE(real.stat().st_mode) == 0o600
+
+
+async def test_several_logins_at_once(config, monkeypatch):
+    """Logins at the same time do not lose each other's profiles."""
+    from aconnect.cli import profiles
+
+    monkeypatch.setenv("ACONNECT_CONFIG", str(config))
+    names = [f"p{number}" for number in range(8)]
+    made = [profiles.Profile(name=name, server="https://a") for name in names]
+    await asyncio.gather(
+        *(asyncio.to_thread(profiles.save, profile, default=False) for profile in made)
+    )
+    assert all(f"[profiles.{name}]" in config.read_text() for name in names)

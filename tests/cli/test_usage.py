@@ -31,6 +31,8 @@ SETTINGS = {"CONNECT_SERVER": "https://connect.example.com", "CONNECT_API_KEY": 
         ("collect visits --api-key-file /dev/null", "/dev/null is empty"),
         ("deploy .", "--guid"),
         ("deploy . --name a", "3 to 64"),
+        ("deploy . --name abc --guid 00000000-0000-0000-0000-000000000000", "either --name"),
+        ("collect visits --content my-app", "aconnect content get my-app --json guid"),
         ("deploy absent --name abc", "does not exist"),
         ("tasks follow", "ID"),
         ("bootstrap", "URL"),
@@ -39,6 +41,13 @@ SETTINGS = {"CONNECT_SERVER": "https://connect.example.com", "CONNECT_API_KEY": 
         ("bootstrap https://connect.example.com --secret-file /dev/null", "/dev/null is empty"),
         ("bootstrap https://connect.example.com --secret-file -", "<stdin> is empty"),
         ("bogus", "No such command"),
+        ("--service looker content list", "is for Posit Connect"),
+        ("--service authentik login", "is for Posit Connect"),
+        ("--service looker bogus", "No such command"),
+        ("--service authentik call endpoints.get", "--service authentik call endpoints.get --help"),
+        ("--service authentik call users.find --server https://a", "pass --api-key-file FILE"),
+        ("--service looker call users.me --server https://a", "no client secret"),
+        ("content list --json nme", "no field 'nme' (did you mean name?). The"),
     ],
 )
 def test_wrong_usage(command, words):
@@ -167,3 +176,10 @@ def test_no_option_accepts_a_secret():
 
     found = {name for name in options(app) if re.search("key|secret|password|token", name)}
     assert found == {"--api-key-file", "--api-key-env", "--secret-file"}
+
+
+def test_summaries_are_whole():
+    """The help of groups cuts no summary off."""
+    for group in (app, *(each for each in app.commands.values() if isinstance(each, click.Group))):
+        with click.Context(group, info_name="aconnect", terminal_width=80) as context:
+            assert "..." not in group.get_help(context).partition("ommands:")[2], group.name
