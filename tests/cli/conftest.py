@@ -73,6 +73,16 @@ class Shell:
         await process.communicate()
         return (await written).decode()
 
+    async def run(
+        self, *arguments: str, stdout: int = asyncio.subprocess.PIPE
+    ) -> tuple[int | None, bytes, bytes]:
+        """Run a command in a process of its own; return its exit code and what it writes."""
+        process = await self.start(*arguments, stdout=stdout)
+        out, err = await process.communicate()
+        assert b"Traceback" not in err, err.decode()
+        assert b"Exception ignored" not in err, err.decode()
+        return process.returncode, out or b"", err
+
     async def start(
         self,
         *arguments: str,
