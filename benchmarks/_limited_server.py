@@ -37,7 +37,8 @@ class LimitedConnect(FakeConnect):
 
     def make_call(self, request: Any, path: str, query_string: str) -> Call:
         if path == "/counts":
-            self.outage = None
+            # The last request to this server.
+            self.outage = self.rate_limit = self.concurrency_limit = None
         else:
             self._change()
         return super().make_call(request, path, query_string)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import aiohttp
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from yarl import URL
 
 from aconnect._core.message import Request, Upload
-from aconnect._core.proxies import Proxy
 from aconnect.errors import (
     CertificateError,
     ConnectionFailedError,
@@ -27,6 +26,9 @@ from aconnect.errors import (
     ReadTimeoutError,
     TransportError,
 )
+
+if TYPE_CHECKING:
+    from aconnect._core.proxies import Proxy
 
 FAILURES: Final = (
     aiohttp.ClientError,

@@ -10,7 +10,6 @@ from msgspec import UNSET, Struct
 
 from aconnect._core.clock import Clock
 from aconnect._core.limits import Limits
-from aconnect._core.proxies import parse_proxy
 from aconnect._core.redaction import Secret, shown_headers, shown_url
 from aconnect._core.retry import RetryPolicy
 from aconnect._transport.clock import SYSTEM_CLOCK
@@ -73,6 +72,8 @@ class Options(Struct, frozen=True, kw_only=True):
                 "verified"
             )
         if self.proxy is not None:
+            from aconnect._core.proxies import parse_proxy  # noqa: PLC0415  few clients have one
+
             parse_proxy(self.proxy, "proxy=")
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ import ssl as ssl_module
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache, partial
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, getproxies_environment, proxy_bypass
 
@@ -23,7 +23,6 @@ import anyio
 from yarl import URL
 
 from aconnect._core.message import CallOptions, Request, Response, StreamingResponse, Upload
-from aconnect._core.proxies import Proxy, environment_proxy, parse_proxy
 from aconnect._core.redaction import Secret, credentials_in
 from aconnect._core.text import excerpt
 from aconnect._core.url import has_controls, origin_of
@@ -40,6 +39,9 @@ from aconnect.errors import (
     EventLoopError,
     RedirectRefusedError,
 )
+
+if TYPE_CHECKING:
+    from aconnect._core.proxies import Proxy
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # RFC 9110, 15.4: these keep the method and the body; clients may turn the others into GET.
@@ -424,10 +426,15 @@ class Session:
 
 def _proxy(origin: str, options: Options) -> Proxy | None:
     # Not aiohttp's own way, which also reads .netrc and fails where that knows the server.
+    if options.proxy is None and not options.trust_env:
+        return None
+    from aconnect._core.proxies import (  # noqa: PLC0415  few clients have one
+        environment_proxy,
+        parse_proxy,
+    )
+
     if options.proxy is not None:
         return parse_proxy(options.proxy, "proxy=")
-    if not options.trust_env:
-        return None
     if getproxies_environment():
         return environment_proxy(origin, os.environ)
     # Windows and macOS have settings of their own, which urllib reads.
