@@ -28,7 +28,9 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ALL: Final = ""
-_LIMIT: Final = click.option("--limit", type=click.IntRange(min=1), help="List at most this many.")
+_LIMIT: Final = click.option(
+    "--limit", type=click.IntRange(min=1), metavar="N", help="List at most this many."
+)
 
 
 def run_with(client: Client, work: Callable[[], Awaitable[T]]) -> T:

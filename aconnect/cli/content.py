@@ -11,7 +11,7 @@ from aconnect.cli.commands import action, ask, confirm, listing, record
 from aconnect.cli.lookup import find_content, find_group, find_job, find_tag, find_user
 from aconnect.cli.output import echo, echo_error
 from aconnect.cli.running import Failure
-from aconnect.cli.table import Column
+from aconnect.cli.table import TAG_COLUMNS, Column
 
 if TYPE_CHECKING:
     from aconnect import Client
@@ -157,7 +157,7 @@ async def delete(client: Client, item: str, yes: bool) -> None:
 @action(content, "logs")
 @ITEM
 @click.option("--job", metavar="KEY", help="The job; by default the newest one.")
-@click.option("--lines", type=click.IntRange(min=1), help="Only the last lines.")
+@click.option("--lines", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
 @click.option("--follow", is_flag=True, help="Also print new lines until the job ends.")
 async def logs(client: Client, item: str, job: str | None, lines: int | None, follow: bool) -> None:
     """Print the log of a job of content."""
@@ -190,7 +190,7 @@ async def open_content(client: Client, item: str, dashboard: bool, print_only: b
         echo_error("No browser could be started; open the address yourself.")
 
 
-@action(content, "env")
+@listing(content, "env", "aconnect.cli.rows:Variable", Column("Name", "name"))
 @ITEM
 @click.option(
     "--set",
@@ -201,11 +201,15 @@ async def open_content(client: Client, item: str, dashboard: bool, print_only: b
     "the list of processes. Can be repeated.",
 )
 @click.option("--unset", multiple=True, metavar="NAME", help="Delete a variable; can be repeated.")
-async def env(client: Client, item: str, set_: tuple[str, ...], unset: tuple[str, ...]) -> None:
+async def env(
+    client: Client, item: str, set_: tuple[str, ...], unset: tuple[str, ...]
+) -> AsyncGenerator[Any, None]:
     """List the environment variables of content, or change them.
 
     Only their names: the server never returns values.
     """
+    from aconnect.cli.rows import Variable
+
     if sum("=" not in text for text in set_) > 1:
         raise click.UsageError("standard input has only one value; pass --set NAME once")
     found = await find_content(client, item)
@@ -218,7 +222,7 @@ async def env(client: Client, item: str, set_: tuple[str, ...], unset: tuple[str
     else:
         names = await found.environment_variables.find()
     for name in sorted(names):
-        echo(name)
+        yield Variable(name=name)
 
 
 def _read_value(name: str) -> str:
@@ -288,10 +292,8 @@ async def permissions(
 @listing(
     content,
     "tags",
-    "aconnect.connect.tags:Tag",
-    Column("Id", "id"),
-    Column("Name", "name"),
-    Column("Parent", "parent_id"),
+    "aconnect.cli.rows:TagRow",
+    *TAG_COLUMNS,
 )
 @ITEM
 @click.option("--add", multiple=True, metavar="TAG", help="Add a tag; can be repeated.")
@@ -303,14 +305,18 @@ async def tags(
 
     The list is that after the changes. TAG is a name, or a path such as Department/Finance.
     """
+    from aconnect.cli.rows import tag_rows
+
     found = await find_content(client, item)
     # All names are looked up before anything is changed.
     added = [await find_tag(client, text) for text in add]
     removed = [await find_tag(client, text) for text in remove]
     for tag in added:
-        await found.tags.add(tag)
+        await found.tags.add(tag.id)
     for tag in removed:
-        if not await client.ensure_deleted(found.tags.delete, tag):
+        if not await client.ensure_deleted(found.tags.delete, tag.id):
             echo_error(f"No change: {found.name} does not have the tag {tag.name}")
-    async for tag in found.tags.find():
-        yield tag
+    ids = {tag.id for tag in await found.tags.find()}
+    for row in await tag_rows(client):
+        if row.id in ids:
+            yield row

@@ -13,10 +13,11 @@ from aconnect.cli.running import Failure
 from aconnect.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from aconnect import Client
-    from aconnect.connect import ContentItem, Group, Job, Tag, User
+    from aconnect.cli.rows import TagRow
+    from aconnect.connect import ContentItem, Group, Job, User
 
 GUID: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
@@ -113,36 +114,26 @@ async def find_group(client: Client, text: str) -> Group:
     return group
 
 
-async def find_tag(client: Client, text: str) -> Tag:
+async def find_tag(client: Client, text: str) -> TagRow:
     """Return the tag with a name, or with a path such as `Department/Finance`.
 
     Raises:
         Failure: There is none with this name, or more than one.
     """
+    from aconnect.cli.rows import tag_rows
+
     _given(text, "TAG")
-    tags = {tag.id: tag for tag in await client.tags.find()}
-    paths = {id_: _path(tag, tags) for id_, tag in tags.items()}
-    found = [id_ for id_, path in paths.items() if path == text]
-    found = found or [tag.id for tag in tags.values() if tag.name == text]
+    rows = await tag_rows(client)
+    found = [row for row in rows if row.path == text] or [row for row in rows if row.name == text]
     if len(found) == 1:
-        return tags[found[0]]
+        return found[0]
     if found:
-        same = tuple(f"  {paths[id_]}" for id_ in found)
+        same = tuple(f"  {row.path}" for row in found)
         raise Failure(f"{len(found)} tags have the name {text!r}; pass the path of one", hints=same)
     raise Failure(
         f"no tag has the name or path {text!r}",
         hints=("A path is one such as Department/Finance; list them: aconnect tags list",),
     )
-
-
-def _path(tag: Tag, tags: Mapping[str, Tag]) -> str:
-    """Return the names from the category to a tag, separated by slashes."""
-    names: list[str] = []
-    at: Tag | None = tag
-    while at is not None and len(names) < len(tags):
-        names.append(at.name)
-        at = tags.get(at.parent_id or "")
-    return "/".join(reversed(names))
 
 
 async def find_job(item: ContentItem, key: str | None) -> Job:

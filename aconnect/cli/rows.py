@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from aconnect.errors import NotFoundError, PermissionDeniedError
 
 if TYPE_CHECKING:
     from aconnect import Client
-    from aconnect.connect import ContentItem
+    from aconnect.connect import ContentItem, Tag
 
 
 class PermissionRow(Struct, kw_only=True):
@@ -45,6 +45,41 @@ async def _name(client: Client, kind: str, guid: str) -> str | None:
         return (await client.users.get(guid)).username
     except (NotFoundError, PermissionDeniedError):
         return None
+
+
+class TagRow(Struct, kw_only=True):
+    """A tag with the names from its category down."""
+
+    id: str
+    name: str
+    path: str
+    parent_id: str | None
+
+
+async def tag_rows(client: Client) -> list[TagRow]:
+    """Return all tags, each with its path, in the order of their paths."""
+    tags = {tag.id: tag for tag in await client.tags.find()}
+    rows = [
+        TagRow(id=id_, name=tag.name, path=_path(tag, tags), parent_id=tag.parent_id)
+        for id_, tag in tags.items()
+    ]
+    return sorted(rows, key=lambda row: row.path.casefold())
+
+
+def _path(tag: Tag, tags: Mapping[str, Tag]) -> str:
+    """Return the names from the category to a tag, separated by slashes."""
+    names: list[str] = []
+    at: Tag | None = tag
+    while at is not None and len(names) < len(tags):
+        names.append(at.name)
+        at = tags.get(at.parent_id or "")
+    return "/".join(reversed(names))
+
+
+class Variable(Struct, kw_only=True):
+    """An environment variable; the server never returns its value."""
+
+    name: str
 
 
 class Account(Struct, kw_only=True):

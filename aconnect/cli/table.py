@@ -18,6 +18,8 @@ from aconnect.cli.output import echo, echo_error, echo_json, is_terminal, redact
 _GAP: Final = 2
 _READABLE: Final = 20
 """A column is left out before another one becomes narrower than this."""
+_MOST: Final = 120
+"""Longer cells, such as some titles, are cut off in a table."""
 
 
 class Column(NamedTuple):
@@ -34,6 +36,9 @@ class Column(NamedTuple):
         if callable(self.value):
             return self.value(item)
         return reduce(lambda at, name: getattr(at, name, None), self.value.split("."), item)
+
+
+TAG_COLUMNS: Final = (Column("Id", "id"), Column("Path", "path"), Column("Name", "name"))
 
 
 class Fields:
@@ -122,7 +127,8 @@ class TableRows:
 
     def add(self, item: object) -> None:
         """Keep an item."""
-        self._rows.append([shown_text(column.of(item)) for column in self._columns])
+        cells = [shown_text(column.of(item)) for column in self._columns]
+        self._rows.append([f"{text[:_MOST]}…" if len(text) > _MOST else text for text in cells])
 
     def close(self) -> None:
         """Print the table."""

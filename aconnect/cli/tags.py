@@ -10,7 +10,7 @@ import click
 from aconnect.cli.commands import action, listing
 from aconnect.cli.lookup import find_tag
 from aconnect.cli.output import echo
-from aconnect.cli.table import Column
+from aconnect.cli.table import TAG_COLUMNS
 
 if TYPE_CHECKING:
     from aconnect import Client
@@ -27,20 +27,21 @@ def tags() -> None:
 @listing(
     tags,
     "list",
-    "aconnect.connect.tags:Tag",
-    Column("Id", "id"),
-    Column("Name", "name"),
-    Column("Parent", "parent_id"),
+    "aconnect.cli.rows:TagRow",
+    *TAG_COLUMNS,
 )
 @click.option("--name", help="Only tags with exactly this name.")
 @click.option("--parent", metavar="TAG", help="Only the children of this tag.")
 async def list_tags(
     client: Client, name: str | None, parent: str | None
 ) -> AsyncGenerator[Any, None]:
-    """List tags."""
+    """List tags with their paths."""
+    from aconnect.cli.rows import tag_rows
+
     above = None if parent is None else (await find_tag(client, parent)).id
-    async for tag in client.tags.find(name=name, parent_id=above):
-        yield tag
+    for row in await tag_rows(client):
+        if name in {None, row.name} and above in {None, row.parent_id}:
+            yield row
 
 
 @action(tags, "create")

@@ -10,7 +10,7 @@ HEADS = {
     "content list": "GUID  Name  Type",
     "users list": "GUID  Username  Role",
     "groups list": "GUID  Name",
-    "tags list": "Id  Name  Parent",
+    "tags list": "Id  Path  Name",
 }
 
 
@@ -182,7 +182,7 @@ async def test_tags_with_the_same_name(shell, item):
     refused = await shell(*command, "Finance")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "  Department/Finance\n  Region/Finance\n" in refused.stderr
-    assert "Finance" in names(await shell(*command, "Region/Finance"))
+    assert "Region/Finance" in names(await shell(*command, "Region/Finance"))
     listed = ("content", "list", "--tag")
     assert names(await shell(*listed, "Region/Finance")) == [item["name"]]
     assert names(await shell(*listed, "Department/Finance")) == []
@@ -237,6 +237,8 @@ async def test_environment(server, shell, item):
     assert "se=cret" not in done.output
     assert (await shell("content", "env", item["name"], "--unset", "A")).stdout == "B\n"
     assert (await shell("content", "env", item["name"])).stdout == "B\n"
+    listed = await shell("content", "env", item["name"], "--json")
+    assert json.loads(listed.stdout) == [{"name": "B"}]
     twice = await shell("content", "env", item["name"], "--set", "B", "--set", "C", text="x\n")
     assert (twice.exit_code, "pass --set NAME once" in twice.stderr) == (2, True)
     assert server.state.environment[item["guid"]] == {"B": "se=cret"}
@@ -319,7 +321,8 @@ async def test_tags(shell):
     assert created.stdout == again.stdout != ""
     rows = json.loads((await shell("tags", "list", "--json", "id,name")).stdout)
     assert {"id": created.stdout.strip(), "name": "North"} in rows
-    assert names(await shell("tags", "list", "--parent", "Region")) == ["Europe"]
+    assert names(await shell("tags", "list", "--parent", "Region")) == ["Region/Europe"]
+    assert names(await shell("tags", "list", "--name", "North")) == ["Region/Europe/North"]
 
 
 async def test_open(server, shell, item, monkeypatch):
@@ -374,3 +377,12 @@ async def test_nothing_unclean(shell, item):
     assert b"a b cd1m" in shown
     rows = json.loads((await shell("content", "list", "--json", "title")).stdout)
     assert rows[0]["title"] == item["title"]
+
+
+async def test_long_titles_on_a_terminal(shell, item):
+    """A title of any length takes a few lines of a table, and is whole in a pipe."""
+    item["title"] = "word " * 200
+    out, _ = await shell.on_terminal("content", "list", columns=140)
+    assert "…" in out.decode()
+    assert len(out.decode().splitlines()) < 20
+    assert item["title"].strip() in (await shell("content", "list")).stdout
