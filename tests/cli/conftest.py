@@ -100,7 +100,8 @@ class Shell:
             "-m",
             "aconnect",
             *arguments,
-            env={**os.environ, **self.settings, **places},
+            # The test runner says how wide its own terminal is.
+            env={**os.environ, **self.settings, **places, "COLUMNS": "", "LINES": ""},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
