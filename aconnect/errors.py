@@ -319,7 +319,7 @@ class TaskError(AconnectError):
         summary: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.summary = summary or message
+        self.summary: str = summary or message
         """The message without the last lines of output, for those who have printed them."""
         self.token = token
         """Pass it to `Task.from_token` to follow the same task further; see `Task.token`."""

@@ -129,17 +129,17 @@ class Operation:
         self.template = template
         self.style = style
         """How the response is paged; None if it is not."""
-        self.idempotent = options.get("idempotent", is_idempotent(method))
-        self.since = options.get("since")
-        self.until = options.get("until")
-        self.role = options.get("role")
-        self.form = options.get("form", False)
-        self.anonymous = options.get("anonymous", False)
-        self.upload = options.get("upload")
+        self.idempotent: bool = options.get("idempotent", is_idempotent(method))
+        self.since: str | None = options.get("since")
+        self.until: str | None = options.get("until")
+        self.role: Role | None = options.get("role")
+        self.form: bool = options.get("form", False)
+        self.anonymous: bool = options.get("anonymous", False)
+        self.upload: Callable[[Path], Upload] | None = options.get("upload")
         self.constant_query: Mapping[str, str] = options.get("query", {})
         """Query parameters that are always sent."""
         self.service = ""
-        self.name = function.__qualname__
+        self.name: str = function.__qualname__
         self.naming: Naming = as_written
         self._options = options
 

@@ -86,7 +86,7 @@ class Pipeline:
         self.options = options
         self.dialect = dialect
         self.auth = auth
-        self.session = Session(api_root, headers, options, self.redact)
+        self.session: Session = Session(api_root, headers, options, self.redact)
         # What follows is shared by all clients that `with_options` makes of one.
         self.subscribers: list[Subscriber] = []
         self._secrets = list(secrets)

@@ -69,13 +69,13 @@ class Session:
         options: Options,
         redact: Callable[[str, Sequence[Secret]], str],
     ) -> None:
-        self.api_root = api_root
+        self.api_root: str = api_root
         self._redact = redact
         self.server = api_root
         """The server's address as users write it."""
         self.variable = ""
         """The environment variable that holds it."""
-        self.origin = origin_of(api_root)
+        self.origin: str = origin_of(api_root)
         self._base = URL(self.origin)
         self._scheme, _, self._authority = self.origin.partition("://")
         self._prefix: str = urlsplit(api_root).path

@@ -185,7 +185,7 @@ class NullOption(click.Option):
     key: Final = "null"
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.options = {name.strip("_").replace("_", "-"): name for name in names}
+        self.options: dict[str, str] = {name.strip("_").replace("_", "-"): name for name in names}
         super().__init__(
             [self.key, "--null"],
             type=_OptionName(list(self.options)),
@@ -235,10 +235,10 @@ class Value(_ValueType):
         """Whether one is accepted that is not in a list."""
         self.is_optional = is_optional
         """Whether None is accepted."""
-        self.literals = tuple(_literals(types))
+        self.literals: tuple[str, ...] = tuple(_literals(types))
         """Known values; the server may know more."""
-        self.is_time = datetime in types
-        self.is_text = bool(self.literals) or any(issubclass(type_, str) for type_ in classes)
+        self.is_time: bool = datetime in types
+        self.is_text: bool = bool(self.literals) or any(issubclass(type_, str) for type_ in classes)
         self.upload = upload
 
     @classmethod

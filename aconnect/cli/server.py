@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,7 +15,7 @@ from aconnect.cli.users import full_name
 if TYPE_CHECKING:
     from aconnect import Client
 
-group = click.Group()
+group: Final = click.Group()
 """Not shown: its commands are in the top group."""
 
 
