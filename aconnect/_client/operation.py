@@ -138,7 +138,7 @@ class Operation:
         self.upload: Callable[[Path], Upload] | None = options.get("upload")
         self.constant_query: Mapping[str, str] = options.get("query", {})
         """Query parameters that are always sent."""
-        self.service = ""
+        self.service: str = ""
         self.name: str = function.__qualname__
         self.naming: Naming = as_written
         self._options = options
