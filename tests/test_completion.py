@@ -240,7 +240,7 @@ def test_signatures_of_operations(key: str) -> None:
     assert inspect.iscoroutinefunction(getattr(owner, operation.function.__name__))
 
 
-def test_a_signature_is_an_ordinary_one() -> None:
+async def test_a_signature_is_an_ordinary_one() -> None:
     """What tools do with signatures works: binding, changing, comparing, copying, printing."""
     item = aconnect.Client("http://localhost:3939", api_key="k" * 32).content.handle("g")
     shown = inspect.signature(item.update)
@@ -257,7 +257,7 @@ def test_a_signature_is_an_ordinary_one() -> None:
     assert "*, title: 'str | None' = UNSET, " in text
     mock = create_autospec(item.update)
     with pytest.raises(TypeError, match="titel"):
-        mock(titel="x")
+        await mock(titel="x")
 
 
 def test_a_default_that_is_shown_can_be_passed() -> None:
