@@ -44,7 +44,7 @@ SETTINGS = {"CONNECT_SERVER": "https://connect.example.com", "CONNECT_API_KEY": 
         ("--service looker content list", "is for Posit Connect"),
         ("--service authentik login", "is for Posit Connect"),
         ("--service looker bogus", "No such command"),
-        ("--service authentik call endpoints.get", "Try 'app --service authentik call endpoints.get "),
+        ("--service authentik call endpoints.get", "authentik call endpoints.get -"),
         ("--service authentik call users.find --server https://a", "pass --api-key-file FILE"),
         ("--service looker call users.me --server https://a", "no client secret"),
         ("content list --json nme", "no field 'nme' (did you mean name?). The"),
