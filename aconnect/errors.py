@@ -21,6 +21,7 @@
     ├── TransportError                no complete response was received
     │   ├── ConnectionFailedError     could not connect: name, refusal, proxy
     │   │   ├── CertificateError      the server's certificate is not trusted
+    │   │   ├── ProxyRefusedError     the proxy does not accept the user name and password
     │   │   └── OutageError           not sent, because the server has not responded for a while
     │   ├── ConnectTimeoutError       could not connect in time
     │   ├── ReadTimeoutError          connected, but nothing more was received in time
@@ -72,6 +73,7 @@ __all__ = [
     "PageLoopError",
     "PermissionDeniedError",
     "PollTimeoutError",
+    "ProxyRefusedError",
     "RateLimitedError",
     "ReadTimeoutError",
     "RedirectRefusedError",
@@ -249,6 +251,10 @@ class ConnectionFailedError(TransportError):
 
 class CertificateError(ConnectionFailedError):
     """The server's certificate is not trusted, so nothing was sent."""
+
+
+class ProxyRefusedError(ConnectionFailedError):
+    """The proxy does not accept its user name and password, so nothing was sent."""
 
 
 class OutageError(ConnectionFailedError):

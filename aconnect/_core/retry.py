@@ -23,6 +23,7 @@ from aconnect.errors import (
     ConnectionLostError,
     ConnectTimeoutError,
     OutageError,
+    ProxyRefusedError,
     ReadTimeoutError,
 )
 
@@ -88,7 +89,8 @@ def is_retryable(
         # Signing in is a call with its own retries.
         return False
     if isinstance(error, ConnectionFailedError | ConnectTimeoutError):
-        return not isinstance(error, CertificateError | OutageError)
+        # Another attempt would be refused as well; some proxies lock an account after a few.
+        return not isinstance(error, CertificateError | OutageError | ProxyRefusedError)
     if isinstance(error, ConnectionLostError | ReadTimeoutError):
         return idempotent
     if isinstance(error, ApiError):

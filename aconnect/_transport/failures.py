@@ -23,6 +23,7 @@ from aconnect.errors import (
     ConnectTimeoutError,
     DecodeError,
     InvalidArgumentError,
+    ProxyRefusedError,
     ReadTimeoutError,
     TransportError,
 )
@@ -127,10 +128,10 @@ def _not_connected(
             "that the server is reachable from here"
         )
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        advice = ", and its user name and password" if error.status == 407 else ""
-        return ConnectionFailedError(
-            f"{call}: could not connect{through} ({reason}); check {address}{advice}"
-        )
+        message = f"{call}: could not connect{through} ({reason}); check {address}"
+        if error.status == 407:
+            return ProxyRefusedError(f"{message}, and its user name and password")
+        return ConnectionFailedError(message)
     reason = error.os_error.strerror or reason
     if proxy is not None and (error.host, error.port) == ((at := URL(proxy.url)).host, at.port):
         plain = "; without TLS, its address is http://host:port" if at.scheme == "https" else ""

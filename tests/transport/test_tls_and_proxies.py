@@ -211,13 +211,14 @@ async def test_netrc_does_not_replace_the_key(connect, server, monkeypatch, tmp_
 
 
 async def test_refusing_proxy(connect, proxy):
-    """A refused tunnel is reported as such; nothing was sent to the server."""
+    """A refused tunnel is reported as such and not tried again: some proxies lock accounts."""
     proxy.status = 407
     client = await connect(
-        "https://localhost:1", proxy=f"http://user:s3cret@127.0.0.1:{proxy.port}", retry=ONCE
+        "https://localhost:1", proxy=f"http://user:s3cret@127.0.0.1:{proxy.port}"
     )
-    with pytest.raises(errors.ConnectionFailedError, match=r"(?i)proxy.*407|407.*proxy") as caught:
+    with pytest.raises(errors.ProxyRefusedError, match=r"(?i)proxy.*407|407.*proxy") as caught:
         await client.me()
+    assert len(proxy.requests) == 1
     assert "s3cret" not in str(caught.value)
     assert base64.b64encode(b"user:s3cret").decode() not in str(caught.value)
 
