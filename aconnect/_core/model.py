@@ -232,24 +232,35 @@ def _convert_list(values: list[Any], marker: Any) -> list[Any]:
     return [value for value in values if value != _NEVER]
 
 
-class Confidential(Model, kw_only=True):
+class _ShownAsCopy:
+    """Shows a copy of the object where the object would be shown."""
+
+    __slots__ = ()
+
+    def _shown(self) -> Any:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return Struct.__repr__(self._shown())
+
+    def __rich_repr__(self) -> Any:
+        # Rich prints tables of fields, and gets them from here.
+        return Struct.__rich_repr__(self._shown())
+
+
+class Confidential(_ShownAsCopy, Model, kw_only=True):
     """A model with fields as sensitive as a password: they are decoded, but not printed."""
 
     _hidden: ClassVar[tuple[str, ...]] = ()
 
-    def _redacted(self) -> Self:
+    def _shown(self) -> Self:
         hidden = {name: HIDDEN for name in self._hidden if getattr(self, name)}
         return msgspec.structs.replace(self, **hidden)
 
-    def __repr__(self) -> str:
-        return Struct.__repr__(self._redacted())
 
-    def __rich_repr__(self) -> Any:
-        # Rich prints tables of fields, and gets them from here.
-        return Struct.__rich_repr__(self._redacted())
-
-
-class Row(_Record, Struct, kw_only=True, frozen=True, gc=False, repr_omit_defaults=True):
+class Row(
+    _ShownAsCopy, _Record, Struct, kw_only=True, frozen=True, gc=False, repr_omit_defaults=True
+):
     """A lean row of a high-volume response: immutable, not tracked by the garbage collector.
 
     Fields of type `Id` are converted to text when they are read, not when they are decoded.
@@ -267,12 +278,6 @@ class Row(_Record, Struct, kw_only=True, frozen=True, gc=False, repr_omit_defaul
 
     def _shown(self) -> Self:
         return msgspec.structs.replace(self, **{name: getattr(self, name) for name in self._ids})
-
-    def __repr__(self) -> str:
-        return Struct.__repr__(self._shown())
-
-    def __rich_repr__(self) -> Any:
-        return Struct.__rich_repr__(self._shown())
 
 
 def _row_id(slot: Any) -> property:
