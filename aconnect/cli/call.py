@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.shell_completion import CompletionItem
 
-from aconnect.cli.connection import OPTIONS, Settings, client_of
+from aconnect.cli.connection import OPTIONS, Settings, client_of, connection_options
 from aconnect.cli.output import (
     echo,
     echo_bytes,
@@ -136,8 +136,10 @@ def operation_command(operation: Operation) -> click.Command:
     from aconnect.cli.docstrings import description
     from aconnect.cli.parameters import operation_parameters, public_function_of
 
-    def callback(as_json: bool, output: Path | None = None, **values: Any) -> None:
-        settings = Settings(**{name: values.pop(name) for name in Settings.__struct_fields__})
+    @connection_options
+    def callback(
+        settings: Settings, /, as_json: bool, output: Path | None = None, **values: Any
+    ) -> None:
         client = client_of(settings, operation.service)
         run(lambda: _call(client, operation, values, as_json=as_json, output=output))
 

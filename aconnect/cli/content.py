@@ -15,7 +15,7 @@ from aconnect.cli.table import TAG_COLUMNS, Column
 
 if TYPE_CHECKING:
     from aconnect import Client
-    from aconnect.connect import ContentItem
+    from aconnect.connect import ContentItem, Job
     from aconnect.connect.content.permissions import Principal
 
 ITEM: Final = click.argument("item", metavar="ITEM")
@@ -161,17 +161,21 @@ async def delete(client: Client, item: str, yes: bool) -> None:
 @click.option("--follow", is_flag=True, help="Also print new lines until the job ends.")
 async def logs(client: Client, item: str, job: str | None, lines: int | None, follow: bool) -> None:
     """Print the log of a job of content."""
-    found = await find_job(await find_content(client, item), job)
-    echo_error(f"Job {found.key} ({found.tag or 'unknown'})")
-    if follow:
-        earlier = 0 if lines is None else len((await found.log()).entries) - lines
-        async for entry in found.follow():
-            earlier -= 1
-            if earlier < 0:
-                echo(entry.data)
+    await print_log(await find_job(await find_content(client, item), job), lines, follow=follow)
+
+
+async def print_log(job: Job, lines: int | None = None, *, follow: bool) -> None:
+    """Print the log of a job, or its last lines; until the job ends if it is to be followed."""
+    echo_error(f"Job {job.key} ({job.tag or 'unknown'})")
+    if not follow:
+        for entry in (await job.log(max_lines=lines)).entries:
+            echo(entry.data)
         return
-    for entry in (await found.log(max_lines=lines)).entries:
-        echo(entry.data)
+    earlier = 0 if lines is None else len((await job.log()).entries) - lines
+    async for entry in job.follow():
+        earlier -= 1
+        if earlier < 0:
+            echo(entry.data)
 
 
 @action(content, "open")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aconnect.cli.commands import action, listing
-from aconnect.cli.content import ITEM
+from aconnect.cli.content import ITEM, print_log
 from aconnect.cli.lookup import find_content, find_job
-from aconnect.cli.output import echo, echo_error
+from aconnect.cli.output import echo_error
 from aconnect.cli.table import Column
 
 if TYPE_CHECKING:
@@ -55,10 +55,7 @@ async def follow(client: Client, item: str, job: str | None) -> None:
 
     By default, that of the newest job.
     """
-    found = await find_job(await find_content(client, item), job)
-    echo_error(f"Job {found.key} ({found.tag or 'unknown'})")
-    async for entry in found.follow():
-        echo(entry.data)
+    await print_log(await find_job(await find_content(client, item), job), follow=True)
 
 
 @action(jobs, "kill")

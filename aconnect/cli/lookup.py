@@ -40,9 +40,9 @@ async def find_content(client: Client, text: str) -> ContentItem:
         return await client.content.get(guid)
     if _is_address(text):
         return await _find_address(client, text)
-    found = await client.content.find(name=text, include="owner")
+    found = await client.content.find(name=text, include=["owner", "tags", "vanity_url"])
     if len(found) == 1:
-        return await client.content.get(found[0].guid)
+        return found[0]
     if not found:
         raise Failure(
             f"no content that the key can see has the name {text!r}",

@@ -125,21 +125,36 @@ def echo_bytes(data: bytes) -> None:
         click.echo(printable(data.decode("utf-8", "replace")), nl=False)
 
 
+class JsonArray:
+    """Prints a JSON array, item by item while they arrive."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def add(self, item: str) -> None:
+        """Print the item before, and keep this one: it may be the last."""
+        if self._last:
+            echo_json(f"{self._last},")
+        self._last = f"{' ' if self._last else '['}{item}"
+
+    def close(self) -> None:
+        """Print the rest."""
+        echo_json(f"{self._last or '['}]")
+
+
 async def echo_rows(rows: Paged[Any], *, as_json: bool) -> None:
     """Print items as received, while they arrive: one per line, or as one array."""
-    last = ""
+    array = JsonArray()
     async for page in rows.raw().pages():
         for item in page.items:
             text = bytes(item).decode("utf-8", "replace")
-            if not as_json:
+            if as_json:
+                array.add(text)
+            else:
                 # A line break in JSON is never part of a value.
                 echo_json(" ".join(line.strip() for line in text.split("\n")))
-                continue
-            if last:
-                echo_json(f"{last},")
-            last = f" {text}" if last else f"[{text}"
     if as_json:
-        echo_json(f"{last or '['}]")
+        array.close()
 
 
 def size_text(size: float) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from aconnect.concurrency import amap
 from aconnect.errors import NotFoundError, PermissionDeniedError
 
 if TYPE_CHECKING:
     from aconnect import Client
-    from aconnect.connect import ContentItem, Tag
+    from aconnect.connect import ContentItem, Permission, Tag
 
 
 class PermissionRow(Struct, kw_only=True):
@@ -27,14 +29,15 @@ async def permission_rows(client: Client, item: ContentItem) -> AsyncGenerator[P
     """Yield who has a role for content; the owner comes first."""
     owner = item.owner.username if item.owner else None
     yield PermissionRow(type="user", name=owner, role="content owner", guid=item.owner_guid)
-    for permission in await item.permissions.find():
-        kind = str(permission.principal_type or "")
-        yield PermissionRow(
-            type=kind,
-            name=await _name(client, kind, permission.principal_guid),
-            role=permission.role,
-            guid=permission.principal_guid,
-        )
+
+    async def row(permission: Permission) -> PermissionRow:
+        kind, guid = str(permission.principal_type or ""), permission.principal_guid
+        name = await _name(client, kind, guid)
+        return PermissionRow(type=kind, name=name, role=permission.role, guid=guid)
+
+    async with aclosing(aiter(amap(row, item.permissions.find()))) as rows:
+        async for each in rows:
+            yield each
 
 
 async def _name(client: Client, kind: str, guid: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 import click
 
 from aconnect._core.text import one_line
-from aconnect.cli.output import echo, echo_error, echo_json, is_terminal, redacted
+from aconnect.cli.output import JsonArray, echo, echo_error, echo_json, is_terminal, redacted
 
 _GAP: Final = 2
 _READABLE: Final = 20
@@ -91,17 +91,15 @@ class JsonRows:
 
     def __init__(self, fields: Sequence[str]) -> None:
         self._fields = fields
-        self._last = ""
+        self._array = JsonArray()
 
     def add(self, item: object) -> None:
-        """Print the item before, and keep this one: it may be the last."""
-        if self._last:
-            echo_json(f"{self._last},")
-        self._last = f"{' ' if self._last else '['}{json_of(item, self._fields)}"
+        """Print an item."""
+        self._array.add(json_of(item, self._fields))
 
     def close(self) -> None:
         """Print the rest."""
-        echo_json(f"{self._last or '['}]")
+        self._array.close()
 
 
 class TabRows:
@@ -201,10 +199,10 @@ def fit(natural: Sequence[int], room: int, whole: Sequence[bool] = ()) -> list[i
     Neither the first column nor those that are `whole` are narrowed. The last ones are left out if
     the others would become too narrow to read; then the widest are narrowed.
     """
-    narrow = [not any(whole[number : number + 1]) for number in range(len(natural))]
+    kept = (True, *whole[1:], *[False] * len(natural))
     least = [
-        min(width, _READABLE) if number and narrow[number] else width
-        for number, width in enumerate(natural)
+        width if is_kept else min(width, _READABLE)
+        for width, is_kept in zip(natural, kept, strict=False)
     ]
     for count in range(len(natural), 0, -1):
         widths = list(natural[:count])
