@@ -165,7 +165,7 @@ def decode_leniently(
     confidential = is_confidential(type_)
     try:
         if isinstance(error, msgspec.ValidationError):
-            return _decode_without_misfits(response.body, type_, call)
+            return decode_without_misfits(response.body, type_, call)
         raise error
     except TooManyObjectsError as bomb:
         raise BodyTooLargeError(
@@ -242,7 +242,8 @@ def describe(response: Response, redact: Callable[[str], str] | None) -> str:
     return f"{excerpt(content_type, redact)}, starting with {text!r}"
 
 
-def _decode_without_misfits(body: bytes, type_: Any, call: str) -> Any:
+def decode_without_misfits(body: bytes, type_: Any, call: str) -> Any:
+    """Decode JSON without the values that do not match their fields; log their paths."""
     misfits = _Misfits(call)
     value = _convert(msgspec.json.decode(body), type_, "", misfits)
     # Paths and not values: those may be private.

@@ -1,0 +1,1 @@
+"""Where rows are written to: a module for each format."""
