@@ -65,9 +65,10 @@ class Batch(Generic[R]):
 
 def decode_rows(raw: Sequence[Raw], dataset: Dataset) -> list[Any]:
     """Decode rows, leniently where need be."""
+    type_: Any = list[dataset.row_type]  # type: ignore[name-defined]  not known before it runs
     body = b"[" + b",".join(raw) + b"]"
     try:
-        rows: list[Any] = decoding.decoder_for(list[dataset.row_type])(body)
+        rows: list[Any] = decoding.decoder_for(type_)(body)
     except msgspec.ValidationError:
-        rows = decoding.decode_without_misfits(body, list[dataset.row_type], dataset.name)
+        rows = decoding.decode_without_misfits(body, type_, dataset.name)
     return rows

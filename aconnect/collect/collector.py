@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -52,6 +53,8 @@ Choose = Callable[[str | None], Awaitable[Strategy]]
 
 _CLOSING: Final = 10.0
 """Seconds that an interrupted run has to save what it has."""
+_PAUSES: Final = (0.5, 2.0, 5.0)
+"""Seconds before the sink is opened again after a commit that failed."""
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -81,6 +84,8 @@ class Collector:
         self._oddities = Oddities()
         self._notes: list[str] = []
         self._commits = 0
+        self._ending: Callable[[Written], RunReport] | None = None
+        """Reports on a run of which only the last commit is missing."""
         self._restart = job.options.restart
 
     async def run(self) -> RunReport:
@@ -92,16 +97,18 @@ class Collector:
             AconnectError: As the operations of the dataset, after their retries.
         """
         stop = self._job.client.subscribe(self._counts)
-        failed_at = -1
+        failures, commits = 0, 0
         try:
             while True:
                 try:
                     return await self._attempt()
                 except CommitError as error:
                     # It is no proof that nothing was committed: the sink is asked what it has.
-                    if self._commits == failed_at:
+                    failures = 0 if self._commits > commits else failures
+                    if failures == len(_PAUSES):
                         raise _translated(error) from error.__cause__
-                    failed_at = self._commits
+                    await self._job.client.clock.sleep(_PAUSES[failures])
+                    failures, commits = failures + 1, self._commits
                 except SinkError as error:
                     raise _translated(error) from error.__cause__
         finally:
@@ -113,7 +120,10 @@ class Collector:
         run = Run(source=job.source, dataset=job.dataset, restart=self._restart)
         state = State(await self._in_thread(self._sink.open, run))
         if state.run is not None and state.run.is_written:
-            await self._in_thread(self._sink.finish)
+            written = await self._in_thread(self._sink.finish)
+            if self._ending is not None:
+                # The last commit of this run was made, though its success was not seen.
+                return self._ending(written)
             state.run = None
         # A snapshot of two different times would be none.
         previous = None if job.dataset.is_snapshot else state.run
@@ -159,20 +169,22 @@ class Collector:
             resumed, plan.period,
         )  # fmt: skip
         try:
-            left_over = {f"unit/{id_}": None for id_ in state.units if is_new}
+            left_over: dict[str, str | None] = {}
+            if is_new:
+                left_over = {f"unit/{id_}": None for id_ in state.units}
             await writer.begin(left_over | run_entry(plan))
-            self._commits += 1
             try:
                 await workers.run()
             except BaseException:
                 with anyio.move_on_after(_CLOSING, shield=True), suppress(SinkError):
                     await writer.commit()
                 raise
-            written = await self._finish(writer, plan, state, recent, sessions)
+            self._ending = partial(self._report, plan, strategy, resumed, len(units))
+            return self._ending(await self._finish(writer, plan, state, recent, sessions))
         finally:
+            self._commits += writer.commits
             with anyio.CancelScope(shield=True):
                 await writer.close()
-        return self._report(plan, strategy, written, resumed, len(units))
 
     async def _finish(
         self,
@@ -202,7 +214,6 @@ class Collector:
             recent.changes()
             entries |= recent.compact(since=plan.recent_since)
         await writer.commit(entries)
-        self._commits += 1
         written: Written = await self._in_thread(self._sink.finish)
         return written
 
@@ -327,18 +338,18 @@ class Collector:
         return self._report(
             RunState(window=name, lo=None, hi=upto, is_over=is_over, strategy=""),
             None,
+            0,
+            0,
             written,
-            0,
-            0,
         )
 
     def _report(
         self,
         plan: RunState,
         strategy: Strategy | None,
-        written: Written | None,
         resumed: int,
         units: int,
+        written: Written | None,
     ) -> RunReport:
         counts, job = self._counts, self._job
         is_snapshot = job.dataset.is_snapshot

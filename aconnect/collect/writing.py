@@ -123,6 +123,8 @@ class Writer:
     ) -> None:
         self.rows = 0
         """How many rows were written."""
+        self.commits = 0
+        """How many commits have succeeded."""
         self._counted = 0
         """How many of them the state of the run has."""
         self._sink = sink
@@ -369,7 +371,7 @@ class Writer:
     def _put(self, unit: int, rows: Sequence[Raw], *, supersedes: bool = False) -> None:
         if rows:
             self.rows += len(rows)
-            batch = Batch(
+            batch: Batch[Any] = Batch(
                 self._dataset,
                 rows,
                 supersedes=supersedes and self._sink.replaces,
@@ -403,6 +405,7 @@ class Writer:
             self._sink.commit(Checkpoint(entries=changes, period=self._period))
         except Exception as error:
             raise CommitError("the commit failed") from error
+        self.commits += 1
         self._dirty.clear()
         self._uncommitted, self._is_clean = 0, True
         self._committed_at = time.monotonic()
