@@ -65,7 +65,8 @@ class Batch(Generic[R]):
 
 def decode_rows(raw: Sequence[Raw], dataset: Dataset) -> list[Any]:
     """Decode rows, leniently where need be."""
-    type_: Any = list[dataset.row_type]  # type: ignore[name-defined]  not known before it runs
+    row_type: Any = dataset.row_type
+    type_: Any = list.__class_getitem__(row_type)
     body = b"[" + b",".join(raw) + b"]"
     try:
         rows: list[Any] = decoding.decoder_for(type_)(body)
