@@ -36,6 +36,13 @@ _CHUNK = 5_000
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0"
 
 
+def period(shape: Shape) -> tuple[datetime, datetime]:
+    """Return the start of the rows, and a time after the last one."""
+    years = {"growth": 5, "empty_years": 11}.get(shape, 1)
+    start = datetime.fromtimestamp(_START // _SECOND, UTC)
+    return start, start + timedelta(days=years * 365 + 1)
+
+
 def times(shape: Shape, rows: int) -> array[int]:
     """Return the times of the rows in ascending order, in nanoseconds since 1970."""
     place, fraction = _SHAPES[shape], Random(1).random  # noqa: S311  no cryptography here
@@ -46,6 +53,15 @@ def times(shape: Shape, rows: int) -> array[int]:
             _START + int(place((i + 0.5) / rows)) + int(fraction() * 1_000_000) for i in range(rows)
         ),
     )
+
+
+def end_of(shape: Shape, rows: int, count: int) -> datetime:
+    """Return a time between row number `count` and the next one, to end a query there."""
+    if count == rows:
+        return period(shape)[1]
+    moments = times(shape, rows)
+    middle = (moments[count - 1] + moments[count]) // 2
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=middle // 1000)
 
 
 def _business_hours(x: float) -> float:
