@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import BinaryIO, Final, cast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final, cast
 
+import msgspec
 from msgspec import Raw
 
 from aconnect._core.text import clean_json
@@ -49,39 +51,68 @@ def json_lines(rows: Sequence[Raw]) -> bytes:
 
 
 class StandardOutput:
-    """JSON lines to a stream, such as a pipe; without a state, so it cannot be resumed.
+    """JSON lines to a stream, such as a pipe; nothing is known of it when the process has ended.
 
     Errors of the stream, such as that of a pipe whose reader has gone, are raised as they are. A
     terminal gets control characters as escapes.
 
     Args:
         stream: Standard output by default. It is flushed, and never closed.
+        labels: Fields of an object around each row, such as the dataset, by which rows can be told
+            apart that share a stream. The row is its last field, `row`.
     """
 
     replaces: Final = False
+    is_transient: Final = True
 
-    def __init__(self, stream: BinaryIO | None = None) -> None:
+    def __init__(
+        self, stream: BinaryIO | None = None, *, labels: Mapping[str, str] | None = None
+    ) -> None:
         self._stream = sys.stdout.buffer if stream is None else stream
         self._is_terminal = self._stream.isatty()
+        self._start = msgspec.json.encode(labels)[:-1] + b',"row":' if labels else b""
+        self._entries: Entries = {}
         self._size = 0
+        self._error: Exception | None = None
 
     def open(self, run: Run) -> Entries:
-        """Return no entries: nothing is known of earlier runs."""
-        return {}
+        """Return what was committed; what the stream was given cannot be taken back."""
+        if self._error is not None:
+            raise self._error
+        return dict(self._entries)
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Write rows."""
-        text = json_lines(batch.raw)
+        rows = batch.raw
+        if self._start:
+            rows = [Raw(self._start + bytes(row) + b"}") for row in rows]
+        text = json_lines(rows)
         if self._is_terminal:
             text = clean_json(text.decode(errors="replace")).encode()
-        self._stream.write(text)
+        with self._noting():
+            self._stream.write(text)
         self._size += len(text)
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Pass on what was written."""
-        self._stream.flush()
+        with self._noting():
+            self._stream.flush()
+        for key, value in checkpoint.entries.items():
+            if value is None:
+                self._entries.pop(key, None)
+            else:
+                self._entries[key] = value
 
     def finish(self) -> Written:
         """Pass on what was written."""
-        self._stream.flush()
+        with self._noting():
+            self._stream.flush()
         return Written(target="-", size=self._size)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            self._error = error
+            raise
