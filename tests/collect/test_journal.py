@@ -22,7 +22,7 @@ def path(tmp_path):
 def test_entries(path):
     """What is committed is there when it is opened again; None removes an entry."""
     with Journal(path) as journal:
-        assert (journal.source, journal.entries(), journal.files()) == (None, {}, {})
+        assert journal.is_empty
         journal.commit("here", {"a": "1", "b": "2"}, {"x": "{}"})
         journal.commit("here", {"a": None, "b": "3", "c": None}, {"y": "[]"})
     with Journal(path) as journal:
@@ -50,14 +50,25 @@ def test_failed_commit(path):
         assert journal.entries() == {"a": "2"}
 
 
+OPEN = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+from aconnect.collect.journal import Journal
+Journal(Path(sys.argv[1])).close()
+"""
+
+
 @pytest.mark.parametrize("committed", [True, False])
 def test_locked(path, committed):
     """While it is open, neither this process nor another one can open it; afterwards they can."""
-    code = f"from aconnect.collect.journal import Journal; Journal(__import__('pathlib').Path({str(path)!r})).close()"
 
     def other():
         return subprocess.run(  # noqa: S603  this test's own code
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+            [sys.executable, "-c", OPEN, path, *sys.path],
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     with Journal(path) as journal:
@@ -65,9 +76,7 @@ def test_locked(path, committed):
             journal.commit("here", {})
         with pytest.raises(InvalidArgumentError, match="another process is writing"):
             Journal(path)
-        refused = other()
-        assert "InvalidArgumentError" not in refused.stdout
-        assert "another process is writing" in refused.stderr
+        assert "another process is writing" in other().stderr
         journal.commit("here", {"still": "ours"})
     assert other().returncode == 0
 
@@ -122,7 +131,7 @@ def test_impossible(tmp_path, name):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidArgumentError, match=r"cannot write.*choose another path"):
         Journal(tmp_path / f"{name}.aconnect")
-    assert os.listdir(tmp_path) == ["file"]
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 
 def read_only(tmp_path):

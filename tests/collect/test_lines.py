@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import importlib
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -23,7 +25,7 @@ from aconnect.collect.batch import Batch
 from aconnect.collect.dataset import Dataset
 from aconnect.collect.datasets.visits import VISITS
 from aconnect.collect.sink import Checkpoint, Run, Source
-from aconnect.collect.sinks import compression, tail as tails
+from aconnect.collect.sinks import tail as tails
 from aconnect.collect.sinks.csv import Csv
 from aconnect.collect.sinks.lines import JsonLines, StandardOutput, json_lines
 from aconnect.errors import (
@@ -148,8 +150,8 @@ def test_duckdb(tmp_path, name):
     for start in range(0, 30, 10):
         written(tmp_path / name, range(start, start + 10))
     with duckdb.connect() as connection:
-        found = connection.execute(f"SELECT count(*) FROM '{tmp_path / name}'").fetchall()
-    assert found == [(30,)]
+        found = connection.read_json(str(tmp_path / name)).fetchall()
+    assert len(found) == 30
 
 
 STEPS = st.lists(
@@ -268,7 +270,7 @@ def test_full_disk(tmp_path, name, size):
     noise = random.Random(size)
     sink = JsonLines(path)
     sink.open(RUN)
-    with full_disk(size), pytest.raises(FileError, match="cannot write"):
+    with full_disk(size), pytest.raises(FileError, match="cannot write"):  # noqa: PT012
         while True:
             # Ids that do not compress.
             sink.write(0, batch(*(noise.getrandbits(60) for _ in range(100))))
@@ -298,7 +300,7 @@ def test_fsync_fails(tmp_path, monkeypatch):
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tails.os, "fsync", fail)
+        patch.setattr(os, "fsync", fail)
         with pytest.raises(FileError, match=r"cannot write .*a': Input/output error"):
             sink.commit(count(2))
     assert sink.open(RUN) == {"unit/0": "1"}
@@ -615,7 +617,7 @@ def test_missing_extra(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(compression.importlib, "import_module", missing)
+    monkeypatch.setattr(importlib, "import_module", missing)
     with pytest.raises(MissingExtraError, match=r"pip install 'aconnect\[zstd\]'"):
         JsonLines("visits.jsonl.zst")
 
@@ -646,8 +648,8 @@ def test_closed_pipe():
     """If the reader of a pipe has gone, the error is Python's own."""
     read, write = os.pipe()
     os.close(read)
-    with open(write, "wb", buffering=0) as stream:
-        sink = StandardOutput(stream)  # type: ignore[arg-type]
+    with FileIO(write, "w") as stream:
+        sink = StandardOutput(stream)
         sink.open(RUN)
         with pytest.raises(BrokenPipeError):
             sink.write(0, batch(1))
