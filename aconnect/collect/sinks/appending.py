@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
@@ -89,7 +89,10 @@ class AppendingSink:
         self._tail: Tail | None = None
         self._saved: State | None = None
         self._state = State()
+        self._is_new = False
+        """Whether the file is one of this run, and no commit can have named it."""
         self._restarted = False
+        """Whether the journal knows of the restart that this run was opened for."""
         self._written: Written | None = None
 
     def __repr__(self) -> str:
@@ -139,48 +142,50 @@ class AppendingSink:
         if state.complete and run.dataset.is_snapshot:
             state = State(replaces=True)
         encoder = self._encoder = self.encoder(run.dataset, state.columns)
-        if state.size and encoder.columns != state.columns:
+        if (state.size or state.published) and encoder.columns != state.columns:
             raise ResumeError(
                 f"{self.path} has {_described(state.columns)}, not {_described(encoder.columns)}; "
                 f"pass the same columns=, {_AGAIN}"
             )
         self._state = msgspec.structs.replace(state, columns=encoder.columns)
-        if state.size:
-            self._resume(journal)
-        else:
-            self._refuse_existing()
-            self._tail = Tail(self._part, self._compressor_of, create=True)
-            if encoder.header:
-                self._tail.append(encoder.header)
-
-    def _resume(self, journal: Journal) -> None:
-        """Open the file that has committed rows, at their end."""
-        if not self._state.published and not self._part.exists():
-            self._resume_published(journal)
-            return
+        self._is_new = False
+        if state is saved and self._was_renamed():
+            self._save(journal, {}, published=True, complete=True, replaces=False)
         self._refuse_existing()
+        if self._state.published or self._state.size:
+            self._tail = self._resumed()
+            return
+        self._is_new = True
+        self._tail = Tail(self._part, self._compressor_of, create=True)
+        if encoder.header:
+            self._tail.append(encoder.header)
+
+    def _was_renamed(self) -> bool:
+        """Return True if a run was killed after it renamed the file, and before it saved that."""
+        state = self._state
+        if state.published or self._part.exists() or not self.path.exists():
+            return False
+        with closing(Tail(self.path, self._compressor_of)) as tail:
+            return tail.size == state.size and tail.check(state.size) == state.check
+
+    def _resumed(self) -> Tail:
+        """Open the file that has committed rows, at their end."""
         state = self._state
         path = self.path if state.published else self._part
         try:
-            tail = self._tail = Tail(path, self._compressor_of)
+            tail = Tail(path, self._compressor_of)
         except FileNotFoundError:
             self._refuse_changed(path, "is missing")
-        if tail.size < state.size or (state.complete and tail.size > state.size):
-            self._refuse_changed(path, f"has {tail.size} bytes")
-        if tail.check(state.size) != state.check:
-            self._refuse_changed(path, "has other content")
-        tail.cut(state.size)
-
-    def _resume_published(self, journal: Journal) -> None:
-        """Open a file that was renamed by a run that was killed before it could save that."""
         try:
-            tail = self._tail = Tail(self.path, self._compressor_of)
-        except FileNotFoundError:
-            self._refuse_changed(self._part, "is missing")
-        state = self._state
-        if tail.size != state.size or tail.check(state.size) != state.check:
-            self._refuse_changed(self._part, "is missing")
-        self._save(journal, {}, published=True, complete=True, replaces=False)
+            if tail.size < state.size or (state.complete and tail.size > state.size):
+                self._refuse_changed(path, f"has {tail.size} bytes")
+            if tail.check(state.size) != state.check:
+                self._refuse_changed(path, "has other content")
+            tail.cut(state.size)
+        except BaseException:
+            tail.close()
+            raise
+        return tail
 
     def _refuse_existing(self) -> None:
         state = self._state
@@ -202,7 +207,10 @@ class AppendingSink:
         Raises:
             FileError: The disk is full, or the file cannot be written any more.
         """
-        with self._writing() as (tail, _):
+        with self._writing() as (tail, journal):
+            if self._state.complete:
+                # From now on, a crash leaves bytes behind the valid part.
+                self._save(journal, {}, complete=False)
             data = self._encoder.encode(batch)
             if data:
                 tail.append(data)
@@ -225,6 +233,7 @@ class AppendingSink:
     ) -> None:
         """Make entries and the state of the file durable."""
         state = msgspec.structs.replace(self._state, **changes)
+        self._is_new = False  # it may be saved even if this fails
         journal.commit(self._source, entries, {self.path.name: _encoded(state)})
         self._saved = self._state = state
 
@@ -238,9 +247,9 @@ class AppendingSink:
         if self._written is None:
             with self._writing() as (tail, journal):
                 self._publish(tail, journal)
-                self._written = Written(target=str(self.path), size=self._state.size)
                 self._restarted = False
                 self._release()
+                self._written = Written(target=str(self.path), size=self._state.size)
         return self._written
 
     def _publish(self, tail: Tail, journal: Journal) -> None:
@@ -249,7 +258,8 @@ class AppendingSink:
             return
         tail.cut(self._state.size)
         if not tail.size:
-            tail.append(b"")  # tools refuse an empty file as no gzip file
+            # Even without a header: an empty file is no gzip file.
+            tail.append(self._encoder.header)
         self._commit(tail, journal, {})
         self._refuse_existing()
         if not self._state.published:
@@ -268,10 +278,8 @@ class AppendingSink:
         journal, self._journal = self._journal, None
         self._written = None
         if tail is not None:
-            # Not even a run without rows was committed: leave nothing behind.
-            is_new = tail.path == self._part and (self._saved is None or self._saved.published)
             with suppress(OSError):
-                if is_new:
+                if self._is_new:
                     tail.discard()
                 else:
                     tail.close()
