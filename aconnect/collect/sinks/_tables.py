@@ -79,9 +79,9 @@ class Database(Protocol):
 class _State(Struct, frozen=True, kw_only=True):
     """What the sink has to know of a run, and of the table when the run has ended."""
 
-    source: str
+    source: Source
     token: str
-    """Which sink object began the run."""
+    """Which sink object began the run: it may be opened again before it knows that it did."""
     period: Period | None
     whole: bool
     """Whether all rows of the table are replaced, not those of the period."""
@@ -104,7 +104,7 @@ class TableSink(ABC):
         self._token = uuid.uuid4().hex
         self._database: Database | None = None
         self._state: _State | None = None
-        self._discards = False
+        self._restarts = False
         self._forget()
 
     @property
@@ -121,7 +121,7 @@ class TableSink(ABC):
         """Return the columns of the table."""
 
     @abstractmethod
-    def _convert(self, batch: Batch) -> pa.RecordBatch:
+    def _convert(self, batch: Batch[Any]) -> pa.RecordBatch:
         """Return rows with these columns."""
 
     def open(self, run: Run) -> Entries:
@@ -143,7 +143,7 @@ class TableSink(ABC):
             raise
         return entries
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Take rows; they are inserted when there are enough of them."""
         rows = self._convert(batch)
         (self._superseding if batch.supersedes else self._rows).append(rows)
@@ -156,11 +156,14 @@ class TableSink(ABC):
         """Commit rows and entries in one transaction."""
         changes = dict(checkpoint.entries)
         with self._failures() as database:
-            # A run begins with a plan, which is an entry: a commit of nothing after the last run
-            # begins none, whose end would delete the rows of the period.
-            if changes and self._is_new(checkpoint.period):
+            if self._discards or self._state is None or self._state.published:
                 self._state = self._begin(database, checkpoint.period)
                 changes[_OWN] = msgspec.json.encode(self._state).decode()
+            elif self._state.period != checkpoint.period:
+                raise ResumeError(
+                    f"the table {self._table} of {self.place} has an unfinished run of another "
+                    "period; complete that one, or pass restart=True to replace all rows"
+                )
             self._flush(database)
             self._save(database, changes)
             database.commit()
@@ -169,16 +172,15 @@ class TableSink(ABC):
         """Put the rows of the run in the place of those of its period, in one transaction."""
         with self._failures() as database:
             if self._state is not None and not self._state.published:
-                self._publish(database, self._state)
+                self._state = self._publish(database, self._state)
                 database.commit()
-        self.close()
         return Written(target=f"{self.place} (table {self._table})")
 
     def close(self) -> None:
         """Release the connection; what is committed stays."""
         self._disconnect()
         self._forget()
-        self._token = uuid.uuid4().hex
+        self._token, self._restarts = uuid.uuid4().hex, False
 
     def _disconnect(self) -> None:
         database, self._database = self._database, None
@@ -211,21 +213,30 @@ class TableSink(ABC):
         )
         text = entries.pop(_OWN, None)
         state = None if text is None else self._decode(text)
-        # This object may be opened again after the commit that began the run.
-        self._discards = run.restart and not (state and state.token == self._token)
+        self._restarts = self._restarts or run.restart
+        self._state = state
         if self._discards:
             entries = {}
-        elif state is not None and state.source != run.source.key:
+        elif state is not None and state.source != run.source:
+            differences = "; ".join(
+                f"{name} {getattr(state.source, name)!r}, not {getattr(run.source, name)!r}"
+                for name in Source.__struct_fields__
+                if getattr(state.source, name) != getattr(run.source, name)
+            )
             raise ResumeError(
-                f"the table {self._table} of {self.place} has rows of {state.source}, not of "
-                f"{run.source.key}; choose another table, or pass restart=True to replace them"
+                f"the table {self._table} of {self.place} has the rows of {differences}; choose "
+                "another table, or replace them with restart=True"
             )
         self._check(database, created=state is not None)
         _fit(database, self._table, self._columns)
         if state is not None and state.staged:
             _fit(database, self._staging, self._columns)
-        self._state = state
         return entries
+
+    @property
+    def _discards(self) -> bool:
+        """Whether the run restarts, and its first commit is not durable yet."""
+        return self._restarts and (self._state is None or self._state.token != self._token)
 
     def _decode(self, text: str) -> _State:
         try:
@@ -247,13 +258,6 @@ class TableSink(ABC):
                     f"its column {column} is {found or 'missing'}, not {kind}; choose another table"
                 )
 
-    def _is_new(self, period: Period | None) -> bool:
-        state = self._state
-        if self._discards or state is None or state.period != period:
-            return True
-        # A commit after an end that this object has not seen belongs to the same run.
-        return state.published and state.token != self._token
-
     def _begin(self, database: Database, period: Period | None) -> _State:
         """Decide where the rows of a run go, and what they will replace."""
         if self._discards:
@@ -264,9 +268,8 @@ class TableSink(ABC):
         staged = bool(database.run(f"SELECT 1 FROM {quoted(self._table)} WHERE {inside} LIMIT 1"))
         if staged:
             _fit(database, self._staging, self._columns)
-        self._discards = False
         return _State(
-            source=self._source.key, token=self._token, period=period, whole=whole, staged=staged
+            source=self._source, token=self._token, period=period, whole=whole, staged=staged
         )
 
     def _inside(self, period: Period | None, *, whole: bool) -> str:
@@ -309,7 +312,7 @@ class TableSink(ABC):
         )
         self._move(database, changed, home)
 
-    def _publish(self, database: Database, state: _State) -> None:
+    def _publish(self, database: Database, state: _State) -> _State:
         table, time = self._table, self._dataset.time_field
         if state.staged:
             inside = self._inside(state.period, whole=state.whole)
@@ -320,6 +323,7 @@ class TableSink(ABC):
             database.run(f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(table)} ({quoted(time)})")
         published = msgspec.structs.replace(state, staged=False, published=True)
         self._save(database, {_OWN: msgspec.json.encode(published).decode()})
+        return published
 
     def _move(self, database: Database, source: str, target: str) -> None:
         """Move all rows of a table to another."""

@@ -72,7 +72,7 @@ class Postgres(TableSink):
 
         return columns_for(dataset).flat_schema
 
-    def _convert(self, batch: Batch) -> pa.RecordBatch:
+    def _convert(self, batch: Batch[Any]) -> pa.RecordBatch:
         from aconnect.collect.columns import columns_for, replace_nul  # noqa: PLC0415
 
         return replace_nul(columns_for(self._dataset).flat(batch.to_arrow()), batch.oddities)
