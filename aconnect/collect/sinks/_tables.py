@@ -4,7 +4,8 @@
 Decides which statements make a transaction. Rows and checkpoint are committed together, the latter
 in a table `_aconnect` of the same database, so that neither needs the other to be repaired. No
 table has a unique key: checkpoints make rows exact, and rows of old servers have no key anyway.
-How a statement reaches a database is decided in the module of that database.
+How a statement reaches a database is decided in the module of that database (`_database` says what
+it has).
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 from msgspec import Struct
 
 from aconnect.collect.sink import Checkpoint, Entries, Period, Run, Source, Written
+from aconnect.collect.sinks._database import Database, columns_of, fit, quoted
 from aconnect.errors import FileError, InvalidArgumentError, ResumeError
 
 if TYPE_CHECKING:
@@ -38,42 +40,6 @@ _LONGEST: Final = 40
 """PostgreSQL cuts names off at 63 bytes; those of other tables and of an index are longer."""
 _OPENING: Final = threading.Lock()
 """Two runs of one process may create the table of entries at the same time."""
-
-_COLUMNS: Final = """
-SELECT CAST(column_name AS TEXT), CAST(data_type AS TEXT) FROM information_schema.columns
-WHERE table_catalog = current_database() AND table_schema = current_schema() AND table_name = $1
-"""
-
-
-class Database(Protocol):
-    """A connection. A statement begins a transaction, and `commit` ends it."""
-
-    error: type[Exception]
-    """What its methods raise."""
-    indexes_time: bool
-    """Whether it finds rows by time with an index only."""
-
-    def types(self, schema: pa.Schema) -> dict[str, str]:
-        """Return the type of each column, spelled as in `information_schema`."""
-        ...
-
-    def run(self, sql: str, *parameters: str | list[str]) -> list[tuple[Any, ...]]:
-        """Run a statement; return its rows."""
-        ...
-
-    def append(self, table: str, rows: pa.Table) -> None:
-        """Insert rows; columns are matched by name."""
-        ...
-
-    def commit(self) -> None: ...
-
-    def close(self) -> None:
-        """Release what is held; an open transaction is rolled back."""
-        ...
-
-    def reason(self, error: Exception) -> str:
-        """Return what an error says, without credentials and values."""
-        ...
 
 
 class _State(Struct, frozen=True, kw_only=True):
@@ -96,9 +62,12 @@ class TableSink(ABC):
     replaces: ClassVar[bool] = True
 
     def __init__(self, table: str | None) -> None:
-        if table is not None and not 0 < len(table.encode()) <= _LONGEST:
+        if table is not None and (
+            not 0 < len(table.encode()) <= _LONGEST or table.startswith(_STATE)
+        ):
             raise InvalidArgumentError(
-                f"cannot write to the table {table!r}: a name has 1 to {_LONGEST} bytes"
+                f"cannot write to the table {table!r}: a name has 1 to {_LONGEST} bytes, and does "
+                f"not begin with {_STATE}"
             )
         self._name = table
         self._token = uuid.uuid4().hex
@@ -207,7 +176,7 @@ class TableSink(ABC):
 
     def _load(self, database: Database, run: Run) -> Entries:
         """Check the table, and return what is known of it."""
-        _fit(database, _STATE, {"table": "TEXT", "key": "TEXT", "value": "TEXT"})
+        fit(database, _STATE, {"table": "TEXT", "key": "TEXT", "value": "TEXT"})
         entries: Entries = dict(
             database.run(f'SELECT key, value FROM {_STATE} WHERE "table" = $1', self._table)
         )
@@ -228,9 +197,9 @@ class TableSink(ABC):
                 "another table, or replace them with restart=True"
             )
         self._check(database, created=state is not None)
-        _fit(database, self._table, self._columns)
+        fit(database, self._table, self._columns)
         if state is not None and state.staged:
-            _fit(database, self._staging, self._columns)
+            fit(database, self._staging, self._columns)
         return entries
 
     @property
@@ -249,7 +218,7 @@ class TableSink(ABC):
 
     def _check(self, database: Database, *, created: bool) -> None:
         """Refuse a table that has other columns; one `created` by a sink may lack some."""
-        present = dict(database.run(_COLUMNS, self._table))
+        present = columns_of(database, self._table)
         for column, kind in self._columns.items() if present else ():
             found = present.get(column, kind if created else None)
             if found != kind:
@@ -267,7 +236,7 @@ class TableSink(ABC):
         inside = self._inside(period, whole=whole)
         staged = bool(database.run(f"SELECT 1 FROM {quoted(self._table)} WHERE {inside} LIMIT 1"))
         if staged:
-            _fit(database, self._staging, self._columns)
+            fit(database, self._staging, self._columns)
         return _State(
             source=self._source, token=self._token, period=period, whole=whole, staged=staged
         )
@@ -299,7 +268,7 @@ class TableSink(ABC):
         """Insert rows in the place of those of the same events that were not over."""
         dataset = self._dataset
         changed = f"_aconnect_{self._table}_changed"
-        _fit(database, changed, self._columns)
+        fit(database, changed, self._columns)
         database.append(changed, rows)
         conditions = [f"t.{quoted(dataset.open_field or '')} IS NULL"]
         for field in dataset.identity:
@@ -350,23 +319,6 @@ class TableSink(ABC):
                 list(changed),
                 list(changed.values()),
             )
-
-
-def quoted(name: str) -> str:
-    """Return a name for a statement."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _fit(database: Database, table: str, columns: Mapping[str, str]) -> None:
-    """Create a table, or add the columns that an older version did not know."""
-    present = dict(database.run(_COLUMNS, table))
-    if not present:
-        definitions = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
-        database.run(f"CREATE TABLE {quoted(table)} ({definitions})")
-        return
-    for name, kind in columns.items():
-        if name not in present:
-            database.run(f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {kind}")
 
 
 def _table_of(batches: Sequence[pa.RecordBatch]) -> pa.Table:

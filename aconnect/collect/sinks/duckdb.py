@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from aconnect.collect.sinks._tables import TableSink, quoted
+from aconnect.collect.sinks._database import quoted
+from aconnect.collect.sinks._tables import TableSink
 from aconnect.errors import FileError, InvalidArgumentError, MissingExtraError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from aconnect._core.redaction import Secret, redact
-from aconnect.collect.sinks._tables import TableSink, quoted
+from aconnect.collect.sinks._database import quoted
+from aconnect.collect.sinks._tables import TableSink
 from aconnect.errors import FileError, InvalidArgumentError, MissingExtraError
 
 if TYPE_CHECKING:
