@@ -94,7 +94,7 @@ def batch_of(
     *,
     supersedes: bool = False,
     oddities: Oddities | None = None,
-) -> Batch:
+) -> Batch[Any]:
     raw = [Raw(msgspec.json.encode(row)) for row in rows]
     return Batch(dataset, raw, supersedes=supersedes, oddities=oddities)
 
@@ -122,6 +122,7 @@ def collected(
     sink.write(0, batch_of(rows, run.dataset))
     sink.commit(Checkpoint(entries={}, period=period))
     sink.finish()
+    sink.close()
 
 
 def generation(number: int, size: int) -> list[dict[str, Any]]:
@@ -146,3 +147,4 @@ def write_generation(target: Target, number: int, size: int, started: Connection
         entry = f"[{number}, {min(i + 7, size)}]"
         sink.commit(Checkpoint(entries={"unit/0": entry}, period=period))
     sink.finish()
+    sink.close()

@@ -4,7 +4,8 @@
 Decides which statements make a transaction. Rows and checkpoint are committed together, the latter
 in a table `_aconnect` of the same database, so that neither needs the other to be repaired. No
 table has a unique key: checkpoints make rows exact, and rows of old servers have no key anyway.
-How a statement reaches a database is decided in the module of that database.
+How a statement reaches a database is decided in the module of that database (`_database` says what
+it has).
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 from msgspec import Struct
 
 from aconnect.collect.sink import Checkpoint, Entries, Period, Run, Source, Written
+from aconnect.collect.sinks._database import Database, columns_of, fit, quoted
 from aconnect.errors import FileError, InvalidArgumentError, ResumeError
 
 if TYPE_CHECKING:
@@ -39,49 +41,13 @@ _LONGEST: Final = 40
 _OPENING: Final = threading.Lock()
 """Two runs of one process may create the table of entries at the same time."""
 
-_COLUMNS: Final = """
-SELECT CAST(column_name AS TEXT), CAST(data_type AS TEXT) FROM information_schema.columns
-WHERE table_catalog = current_database() AND table_schema = current_schema() AND table_name = $1
-"""
-
-
-class Database(Protocol):
-    """A connection. A statement begins a transaction, and `commit` ends it."""
-
-    error: type[Exception]
-    """What its methods raise."""
-    indexes_time: bool
-    """Whether it finds rows by time with an index only."""
-
-    def types(self, schema: pa.Schema) -> dict[str, str]:
-        """Return the type of each column, spelled as in `information_schema`."""
-        ...
-
-    def run(self, sql: str, *parameters: str | list[str]) -> list[tuple[Any, ...]]:
-        """Run a statement; return its rows."""
-        ...
-
-    def append(self, table: str, rows: pa.Table) -> None:
-        """Insert rows; columns are matched by name."""
-        ...
-
-    def commit(self) -> None: ...
-
-    def close(self) -> None:
-        """Release what is held; an open transaction is rolled back."""
-        ...
-
-    def reason(self, error: Exception) -> str:
-        """Return what an error says, without credentials and values."""
-        ...
-
 
 class _State(Struct, frozen=True, kw_only=True):
     """What the sink has to know of a run, and of the table when the run has ended."""
 
-    source: str
+    source: Source
     token: str
-    """Which sink object began the run."""
+    """Which sink object began the run: it may be opened again before it knows that it did."""
     period: Period | None
     whole: bool
     """Whether all rows of the table are replaced, not those of the period."""
@@ -96,15 +62,18 @@ class TableSink(ABC):
     replaces: ClassVar[bool] = True
 
     def __init__(self, table: str | None) -> None:
-        if table is not None and not 0 < len(table.encode()) <= _LONGEST:
+        if table is not None and (
+            not 0 < len(table.encode()) <= _LONGEST or table.startswith(_STATE)
+        ):
             raise InvalidArgumentError(
-                f"cannot write to the table {table!r}: a name has 1 to {_LONGEST} bytes"
+                f"cannot write to the table {table!r}: a name has 1 to {_LONGEST} bytes, and does "
+                f"not begin with {_STATE}"
             )
         self._name = table
         self._token = uuid.uuid4().hex
         self._database: Database | None = None
         self._state: _State | None = None
-        self._discards = False
+        self._restarts = False
         self._forget()
 
     @property
@@ -121,7 +90,7 @@ class TableSink(ABC):
         """Return the columns of the table."""
 
     @abstractmethod
-    def _convert(self, batch: Batch) -> pa.RecordBatch:
+    def _convert(self, batch: Batch[Any]) -> pa.RecordBatch:
         """Return rows with these columns."""
 
     def open(self, run: Run) -> Entries:
@@ -143,7 +112,7 @@ class TableSink(ABC):
             raise
         return entries
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Take rows; they are inserted when there are enough of them."""
         rows = self._convert(batch)
         (self._superseding if batch.supersedes else self._rows).append(rows)
@@ -156,11 +125,14 @@ class TableSink(ABC):
         """Commit rows and entries in one transaction."""
         changes = dict(checkpoint.entries)
         with self._failures() as database:
-            # A run begins with a plan, which is an entry: a commit of nothing after the last run
-            # begins none, whose end would delete the rows of the period.
-            if changes and self._is_new(checkpoint.period):
+            if self._discards or self._state is None or self._state.published:
                 self._state = self._begin(database, checkpoint.period)
                 changes[_OWN] = msgspec.json.encode(self._state).decode()
+            elif self._state.period != checkpoint.period:
+                raise ResumeError(
+                    f"the table {self._table} of {self.place} has an unfinished run of another "
+                    "period; complete that one, or pass restart=True to replace all rows"
+                )
             self._flush(database)
             self._save(database, changes)
             database.commit()
@@ -169,16 +141,15 @@ class TableSink(ABC):
         """Put the rows of the run in the place of those of its period, in one transaction."""
         with self._failures() as database:
             if self._state is not None and not self._state.published:
-                self._publish(database, self._state)
+                self._state = self._publish(database, self._state)
                 database.commit()
-        self.close()
         return Written(target=f"{self.place} (table {self._table})")
 
     def close(self) -> None:
         """Release the connection; what is committed stays."""
         self._disconnect()
         self._forget()
-        self._token = uuid.uuid4().hex
+        self._token, self._restarts = uuid.uuid4().hex, False
 
     def _disconnect(self) -> None:
         database, self._database = self._database, None
@@ -205,27 +176,36 @@ class TableSink(ABC):
 
     def _load(self, database: Database, run: Run) -> Entries:
         """Check the table, and return what is known of it."""
-        _fit(database, _STATE, {"table": "TEXT", "key": "TEXT", "value": "TEXT"})
+        fit(database, _STATE, {"table": "TEXT", "key": "TEXT", "value": "TEXT"})
         entries: Entries = dict(
             database.run(f'SELECT key, value FROM {_STATE} WHERE "table" = $1', self._table)
         )
         text = entries.pop(_OWN, None)
         state = None if text is None else self._decode(text)
-        # This object may be opened again after the commit that began the run.
-        self._discards = run.restart and not (state and state.token == self._token)
+        self._restarts = self._restarts or run.restart
+        self._state = state
         if self._discards:
             entries = {}
-        elif state is not None and state.source != run.source.key:
+        elif state is not None and state.source != run.source:
+            differences = "; ".join(
+                f"{name} {getattr(state.source, name)!r}, not {getattr(run.source, name)!r}"
+                for name in Source.__struct_fields__
+                if getattr(state.source, name) != getattr(run.source, name)
+            )
             raise ResumeError(
-                f"the table {self._table} of {self.place} has rows of {state.source}, not of "
-                f"{run.source.key}; choose another table, or pass restart=True to replace them"
+                f"the table {self._table} of {self.place} has the rows of {differences}; choose "
+                "another table, or replace them with restart=True"
             )
         self._check(database, created=state is not None)
-        _fit(database, self._table, self._columns)
+        fit(database, self._table, self._columns)
         if state is not None and state.staged:
-            _fit(database, self._staging, self._columns)
-        self._state = state
+            fit(database, self._staging, self._columns)
         return entries
+
+    @property
+    def _discards(self) -> bool:
+        """Whether the run restarts, and its first commit is not durable yet."""
+        return self._restarts and (self._state is None or self._state.token != self._token)
 
     def _decode(self, text: str) -> _State:
         try:
@@ -238,7 +218,7 @@ class TableSink(ABC):
 
     def _check(self, database: Database, *, created: bool) -> None:
         """Refuse a table that has other columns; one `created` by a sink may lack some."""
-        present = dict(database.run(_COLUMNS, self._table))
+        present = columns_of(database, self._table)
         for column, kind in self._columns.items() if present else ():
             found = present.get(column, kind if created else None)
             if found != kind:
@@ -246,13 +226,6 @@ class TableSink(ABC):
                     f"the table {self._table} of {self.place} is not one of {self._dataset.name}: "
                     f"its column {column} is {found or 'missing'}, not {kind}; choose another table"
                 )
-
-    def _is_new(self, period: Period | None) -> bool:
-        state = self._state
-        if self._discards or state is None or state.period != period:
-            return True
-        # A commit after an end that this object has not seen belongs to the same run.
-        return state.published and state.token != self._token
 
     def _begin(self, database: Database, period: Period | None) -> _State:
         """Decide where the rows of a run go, and what they will replace."""
@@ -263,10 +236,9 @@ class TableSink(ABC):
         inside = self._inside(period, whole=whole)
         staged = bool(database.run(f"SELECT 1 FROM {quoted(self._table)} WHERE {inside} LIMIT 1"))
         if staged:
-            _fit(database, self._staging, self._columns)
-        self._discards = False
+            fit(database, self._staging, self._columns)
         return _State(
-            source=self._source.key, token=self._token, period=period, whole=whole, staged=staged
+            source=self._source, token=self._token, period=period, whole=whole, staged=staged
         )
 
     def _inside(self, period: Period | None, *, whole: bool) -> str:
@@ -296,7 +268,7 @@ class TableSink(ABC):
         """Insert rows in the place of those of the same events that were not over."""
         dataset = self._dataset
         changed = f"_aconnect_{self._table}_changed"
-        _fit(database, changed, self._columns)
+        fit(database, changed, self._columns)
         database.append(changed, rows)
         conditions = [f"t.{quoted(dataset.open_field or '')} IS NULL"]
         for field in dataset.identity:
@@ -309,7 +281,7 @@ class TableSink(ABC):
         )
         self._move(database, changed, home)
 
-    def _publish(self, database: Database, state: _State) -> None:
+    def _publish(self, database: Database, state: _State) -> _State:
         table, time = self._table, self._dataset.time_field
         if state.staged:
             inside = self._inside(state.period, whole=state.whole)
@@ -320,6 +292,7 @@ class TableSink(ABC):
             database.run(f"CREATE INDEX IF NOT EXISTS {index} ON {quoted(table)} ({quoted(time)})")
         published = msgspec.structs.replace(state, staged=False, published=True)
         self._save(database, {_OWN: msgspec.json.encode(published).decode()})
+        return published
 
     def _move(self, database: Database, source: str, target: str) -> None:
         """Move all rows of a table to another."""
@@ -346,23 +319,6 @@ class TableSink(ABC):
                 list(changed),
                 list(changed.values()),
             )
-
-
-def quoted(name: str) -> str:
-    """Return a name for a statement."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _fit(database: Database, table: str, columns: Mapping[str, str]) -> None:
-    """Create a table, or add the columns that an older version did not know."""
-    present = dict(database.run(_COLUMNS, table))
-    if not present:
-        definitions = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
-        database.run(f"CREATE TABLE {quoted(table)} ({definitions})")
-        return
-    for name, kind in columns.items():
-        if name not in present:
-            database.run(f"ALTER TABLE {quoted(table)} ADD COLUMN {quoted(name)} {kind}")
 
 
 def _table_of(batches: Sequence[pa.RecordBatch]) -> pa.Table:

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from aconnect.collect.sinks._tables import TableSink, quoted
+from aconnect.collect.sinks._database import quoted
+from aconnect.collect.sinks._tables import TableSink
 from aconnect.errors import FileError, InvalidArgumentError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class DuckDB(TableSink):
 
         return columns_for(dataset).schema
 
-    def _convert(self, batch: Batch) -> pa.RecordBatch:
+    def _convert(self, batch: Batch[Any]) -> pa.RecordBatch:
         return batch.to_arrow()
 
 
@@ -109,7 +111,9 @@ class _Connection:
 
     def close(self) -> None:
         _CONNECTIONS.pop(self._key, None)
-        self._connection.close()
+        # What is committed is durable, also if it cannot be moved from the log into the file.
+        with suppress(self.error):
+            self._connection.close()
 
     def reason(self, error: Exception) -> str:
         return str(error).partition("\n")[0]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from aconnect._core.redaction import Secret, redact
-from aconnect.collect.sinks._tables import TableSink, quoted
+from aconnect.collect.sinks._database import quoted
+from aconnect.collect.sinks._tables import TableSink
 from aconnect.errors import FileError, InvalidArgumentError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Postgres(TableSink):
 
         return columns_for(dataset).flat_schema
 
-    def _convert(self, batch: Batch) -> pa.RecordBatch:
+    def _convert(self, batch: Batch[Any]) -> pa.RecordBatch:
         from aconnect.collect.columns import columns_for, replace_nul  # noqa: PLC0415
 
         return replace_nul(columns_for(self._dataset).flat(batch.to_arrow()), batch.oddities)
