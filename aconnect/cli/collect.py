@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,11 +15,10 @@ from aconnect.cli.options import DATASET, DURATION, FORMAT, TIME
 from aconnect.cli.running import Command
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from aconnect import Client
     from aconnect.collect.outputs import Format, Output
-
-_HOUR = timedelta(hours=1)
-_MINUTE = timedelta(minutes=1)
 
 
 @click.command(cls=Command)
@@ -43,16 +41,16 @@ _MINUTE = timedelta(minutes=1)
 @click.option(
     "--overlap",
     type=DURATION,
-    default=_HOUR,
-    show_default="1h",
+    default="1h",
+    show_default=True,
     metavar="TIME",
     help="How far --since-last reads back, for events that the server has recorded late.",
 )
 @click.option(
     "--settle",
     type=DURATION,
-    default=_MINUTE,
-    show_default="60s",
+    default="60s",
+    show_default=True,
     metavar="TIME",
     help="The age that events must have; younger ones may be incomplete.",
 )
@@ -100,8 +98,8 @@ _MINUTE = timedelta(minutes=1)
 @click.option(
     "--every",
     type=DURATION,
-    default=_MINUTE,
-    show_default="60s",
+    default="60s",
+    show_default=True,
     metavar="TIME",
     help="How often --follow asks for what is new.",
 )
@@ -127,7 +125,7 @@ def collect(
     verbose: bool,
     **options: Any,
 ) -> None:
-    """Collect usage and audit data into files, tables or a pipe.
+    r"""Collect usage and audit data into files, tables or a pipe.
 
     \b
     Datasets of events: visits, shiny-usage, hits, audit-logs

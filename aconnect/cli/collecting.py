@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -15,13 +15,20 @@ from aconnect.cli.options import echo_warnings
 from aconnect.cli.output import echo_error, hide_credentials, is_terminal
 from aconnect.cli.progress import rows_progress
 from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
-from aconnect.cli.summaries import echo_document, echo_report, report_fields, time_text
+from aconnect.cli.summaries import (
+    echo_document,
+    echo_report,
+    echo_target,
+    report_fields,
+    time_text,
+)
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from aconnect import Client
-    from aconnect.collect import Collection, RunReport, Sink
+    from aconnect.cli.progress import Lines
+    from aconnect.collect import Collection, Progress, RunReport, Sink
     from aconnect.collect.fleet import Server, ServerReport
     from aconnect.collect.outputs import Output
     from aconnect.errors import AconnectError
@@ -82,32 +89,35 @@ def collect_once(client: Client, order: Order) -> list[RunReport]:
     """Collect datasets one after the other."""
     reports: list[RunReport] = []
     kept: list[str] = []
-    output = order.output
-    is_free = not (output.is_transient and is_terminal("stdout"))
+
+    async def work() -> None:
+        async with client:
+            report_retries(client)
+            for name in order.datasets:
+                try:
+                    report = await _collect(client, order, name)
+                except BaseException as error:
+                    kept.extend(f"{name}: {note}" for note in _notes(error))
+                    raise
+                reports.append(report)
+                echo_report(name, report, verbose=order.verbose)
+                if order.prints_targets:
+                    echo_target(report)
+
     try:
-        with rows_progress(redrawn=is_free) as progress, _interrupted(kept), _broken(output):
-
-            async def work() -> None:
-                async with client:
-                    report_retries(client)
-                    for name in order.datasets:
-                        shown = progress.line(name)
-                        collection = order.collection(client, name, on_progress=shown)
-                        try:
-                            report = await collection.into(order.sink(client, name))
-                        except BaseException as error:
-                            kept.extend(f"{name}: {note}" for note in _notes(error))
-                            raise
-                        finally:
-                            progress.end(name)
-                        reports.append(report)
-                        echo_report(name, report, order.prints_targets, verbose=order.verbose)
-
+        with _interrupted(kept), _broken(order.output):
             run(work)
     finally:
         if order.as_json and reports:
             echo_document([report_fields(report) for report in reports])
     return reports
+
+
+async def _collect(client: Client, order: Order, name: str) -> RunReport:
+    is_free = not (order.output.is_transient and is_terminal("stdout"))
+    with rows_progress(redrawn=is_free) as progress:
+        collection = order.collection(client, name, on_progress=progress.line(name))
+        return await collection.into(order.sink(client, name))
 
 
 def _notes(error: BaseException) -> list[str]:
@@ -147,9 +157,13 @@ def follow(client: Client, order: Order, every: timedelta) -> None:
     if options.get("max_rate") is not None:
         options["max_rate"] /= len(order.datasets)
     # Refused before anything is requested.
-    followed = {
-        name: order.collection(client, name, **options).follow(every) for name in order.datasets
-    }
+    with rows_progress(redrawn=False) as progress:
+        followed = {
+            name: order.collection(client, name, **options, on_progress=progress.line(name)).follow(
+                every
+            )
+            for name in order.datasets
+        }
     rows = dict.fromkeys(order.datasets, 0)
     seconds = f"{every.total_seconds():g} s"
 
@@ -183,53 +197,79 @@ def follow(client: Client, order: Order, every: timedelta) -> None:
                 kept.append("The same command goes on from there.")
 
 
+class _Watched:
+    """Shows what happens on several servers."""
+
+    def __init__(self, progress: Lines, order: Order) -> None:
+        self._progress = progress
+        self._order = order
+        self._shown: dict[str, Callable[[Progress], None]] = {}
+
+    def on_progress(self, server: Server, progress: Progress) -> None:
+        label = f"{server.alias} {progress.dataset}"
+        if label not in self._shown:
+            self._shown[label] = self._progress.line(label)
+        self._shown[label](progress)
+
+    def on_report(self, server: Server, report: RunReport) -> None:
+        label = f"{server.alias} {report.dataset}"
+        self._end(label)
+        echo_report(label, report, verbose=self._order.verbose)
+
+    def end(self, report: ServerReport) -> None:
+        for label in [each for each in self._shown if each.startswith(f"{report.alias} ")]:
+            self._end(label)
+        if report.error is not None:
+            for line in (f"Error: {_explained(report.error)}", *_notes(report.error)):
+                echo_error(f"{report.alias}: {line}")
+
+    def _end(self, label: str) -> None:
+        self._shown.pop(label, None)
+        self._progress.end(label)
+
+
 def collect_from_servers(path: Path, order: Order) -> None:
     """Collect from all servers of a file at once; fail if one of them has failed."""
     from aconnect.collect.fleet import Fleet
 
     fleet = Fleet.read(path)
-    if not order.datasets and (lazy := [s.alias for s in fleet.servers if not s.datasets]):
-        raise click.UsageError(
-            f"no dataset for {', '.join(lazy)}: pass some, or set datasets in {path}"
-        )
+    for server in fleet.servers:
+        if not (order.datasets or server.datasets):
+            raise click.UsageError(
+                f"no dataset for server {server.alias}: pass some, or set datasets in {path}"
+            )
     done: list[ServerReport] = []
-    kept = ["Repeat the command to resume."]
     try:
-        with rows_progress() as progress, _interrupted(kept):
-            shown: dict[str, Any] = {}
-
-            def on_progress(server: Server, state: Any) -> None:
-                label = f"{server.alias} {state.dataset}"
-                if label not in shown:
-                    shown[label] = progress.line(label)
-                shown[label](state)
-
-            def on_report(server: Server, report: RunReport) -> None:
-                label = f"{server.alias} {report.dataset}"
-                progress.end(label)
-                echo_report(label, report, order.prints_targets, verbose=order.verbose)
+        with rows_progress() as progress, _interrupted(["Repeat the command to resume."]):
+            watched = _Watched(progress, order)
 
             async def work() -> None:
                 reports = fleet.collect(
                     order.datasets,
                     order.output,
                     client=_client_of,
-                    on_progress=on_progress,
-                    on_report=on_report,
+                    on_progress=watched.on_progress,
+                    on_report=watched.on_report,
                     **order.options,
                 )
                 async for report in reports:
                     done.append(report)
-                    for label in [each for each in shown if each.startswith(f"{report.alias} ")]:
-                        progress.end(label)
-                    _echo_error(report)
+                    watched.end(report)
 
             run(work)
     finally:
-        if order.as_json and done:
-            echo_document([_server_fields(report) for report in done])
+        _print_servers(done, order)
     if failed := sorted(report.alias for report in done if report.error is not None):
         raise Failure(f"{len(failed)} of {len(done)} servers failed: {', '.join(failed)}")
+
+
+def _print_servers(done: list[ServerReport], order: Order) -> None:
+    """Print the results, when no progress is drawn on what may be the same terminal."""
+    if order.as_json and done:
+        echo_document([_server_fields(report) for report in done])
+    if order.prints_targets:
+        for written in (each for report in done for each in report.reports):
+            echo_target(written)
 
 
 def _client_of(server: Server) -> Client:
@@ -238,12 +278,6 @@ def _client_of(server: Server) -> Client:
     hide_credentials(client)
     report_retries(client, f"{server.alias}: ")
     return client
-
-
-def _echo_error(report: ServerReport) -> None:
-    if report.error is not None:
-        for line in (f"Error: {_explained(report.error)}", *_notes(report.error)):
-            echo_error(f"{report.alias}: {line}")
 
 
 def _server_fields(report: ServerReport) -> dict[str, Any]:

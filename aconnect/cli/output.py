@@ -88,7 +88,8 @@ def echo(text: str) -> None:
 
 def echo_error(text: str) -> None:
     """Print a message that is not part of the result, to standard error."""
-    click.echo(printable(text), err=True)
+    # Not with `err=True`: click looks behind what stands for the stream while progress is drawn.
+    click.echo(printable(text), file=sys.stderr)
 
 
 def echo_json(text: str) -> None:

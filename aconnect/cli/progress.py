@@ -66,6 +66,7 @@ class _Drawn(Lines):
         task = self._tasks.pop(label, None)
         if task is not None:
             self._progress.remove_task(task)
+            self._progress.refresh()
 
 
 def progress_text(progress: Progress) -> str:
@@ -106,7 +107,9 @@ def rows_progress(*, redrawn: bool = True) -> Generator[Lines, None, None]:
         "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
     )
     spinner = SpinnerColumn(table_column=Column(width=1, min_width=1))
-    with Progress(spinner, text, console=_console(), transient=True) as progress:
+    with Progress(
+        spinner, text, console=_console(), transient=True, redirect_stdout=False
+    ) as progress:
         yield _Drawn(progress)
 
 
@@ -136,7 +139,7 @@ def upload_progress(label: str) -> Generator[Callable[[int, int], None], None, N
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_console()) as progress:
+    with Progress(*columns, console=_console(), redirect_stdout=False) as progress:
         # Not shown before the size is known.
         task = progress.add_task(label, total=None, visible=False)
         yield lambda sent, size: progress.update(task, completed=sent, total=size, visible=True)

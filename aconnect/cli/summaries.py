@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from aconnect.collect import RunReport
 
 
-def echo_report(
-    label: str, report: RunReport, prints_target: bool, *, verbose: bool = False
-) -> None:
-    """Print what a run has done, and to standard output where it has written."""
+def echo_report(label: str, report: RunReport, *, verbose: bool = False) -> None:
+    """Print what a run has done."""
     for line in report_lines(report, verbose=verbose):
         echo_error(f"{label}: {line}")
-    if prints_target and report.written is not None:
+
+
+def echo_target(report: RunReport) -> None:
+    """Print to standard output where a run has written."""
+    if report.written is not None:
         echo(report.written.target)
 
 
@@ -47,11 +49,10 @@ def report_lines(report: RunReport, *, verbose: bool = False) -> Iterator[str]:
     if report.strategy != "none":
         yield from report.notes
     if verbose:
-        yield f"{report.strategy}, because {report.reason}"
-        yield (
-            f"{report.units:,} parts, {report.splits:,} of them split off; "
-            f"{report.discarded:,} rows were fetched and not needed"
-        )
+        parts = f"; {report.units:,} parts, {report.splits:,} of them split off"
+        yield f"strategy {report.strategy}: {report.reason}{parts if report.units > 1 else ''}"
+        if report.discarded:
+            yield f"{report.discarded:,} of the rows fetched were not needed"
 
 
 def _figures(report: RunReport) -> Iterator[str]:

@@ -175,11 +175,11 @@ class Collection(Generic[R]):
         Raises:
             InvalidArgumentError: It is a window, or a snapshot, which has no new events.
         """
-        options = self._job.options
-        if self._job.dataset.is_snapshot or options.to is not None:
-            raise InvalidArgumentError(
-                f"{self._job.dataset.name} cannot be followed: leave `to` out, and follow events"
-            )
+        name = self._job.dataset.name
+        if self._job.dataset.is_snapshot:
+            raise InvalidArgumentError(f"{name} is what the server has now: follow events instead")
+        if self._job.options.to is not None:
+            raise InvalidArgumentError(f"{name} is followed for ever: leave to= out")
         seconds = every.total_seconds() if isinstance(every, timedelta) else float(every)
         if not seconds > 0:
             raise InvalidArgumentError(f"every={every} must be above 0 s")
