@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import BinaryIO, Final, cast
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final, cast
 
 from msgspec import Raw
 
@@ -33,7 +34,7 @@ class JsonLines(AppendingSink):
         """Return the encoder, which needs to know nothing of the rows."""
         return self
 
-    def encode(self, batch: Batch) -> bytes:
+    def encode(self, batch: Batch[Any]) -> bytes:
         """Return rows as lines."""
         return json_lines(batch.raw)
 
@@ -64,24 +65,42 @@ class StandardOutput:
         self._stream = sys.stdout.buffer if stream is None else stream
         self._is_terminal = self._stream.isatty()
         self._size = 0
+        self._error: OSError | None = None
 
     def open(self, run: Run) -> Entries:
-        """Return no entries: nothing is known of earlier runs."""
+        """Return no entries: nothing is known of earlier runs.
+
+        Raises:
+            OSError: The stream has failed before; what was written cannot be taken back.
+        """
+        if self._error is not None:
+            raise self._error
         return {}
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Write rows."""
         text = json_lines(batch.raw)
         if self._is_terminal:
             text = clean_json(text.decode(errors="replace")).encode()
-        self._stream.write(text)
+        with self._remembering():
+            self._stream.write(text)
         self._size += len(text)
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Pass on what was written."""
-        self._stream.flush()
+        with self._remembering():
+            self._stream.flush()
 
     def finish(self) -> Written:
         """Pass on what was written."""
-        self._stream.flush()
+        with self._remembering():
+            self._stream.flush()
         return Written(target="-", size=self._size)
+
+    @contextmanager
+    def _remembering(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._error = error
+            raise
