@@ -37,7 +37,7 @@ class Batch(Generic[R]):
         self.supersedes: bool = supersedes
         """Whether they take the place of rows with the same identity that were not over."""
         self.oddities: Oddities | None = oddities
-        """Counts the values that a sink cannot store as they are."""
+        """Where values that do not fit are counted."""
         self._dataset = dataset
         self._rows: list[R] | None = None
 

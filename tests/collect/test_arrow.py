@@ -91,13 +91,21 @@ def test_no_rows(thread):
 
 
 def test_writes_wait(thread):
-    """Few batches are in memory: writes wait for the consumer."""
+    """At most 16 batches are in memory: writes wait for the consumer."""
+
+    class Watched(threading.Condition):
+        def wait(self, timeout=None):
+            waits_or_done.set()
+            return super().wait(timeout)
+
+    waits_or_done = threading.Event()
     stream = ArrowStream(VISITS)
+    stream._changed = Watched()
     writing = thread.submit(write_all, stream)
-    reader = stream.reader()
-    reader.read_next_batch()
-    assert not writing.done()
-    assert sum(len(each) for each in reader) == 2 * ROWS - 2
+    writing.add_done_callback(lambda _: waits_or_done.set())
+    waits_or_done.wait()
+    assert len(stream._waiting) == 16
+    assert len(from_reader(stream)) == ROWS
     writing.result()
 
 

@@ -217,6 +217,7 @@ def append(path, *ids, columns=None):
     sink.write(0, Batch(VISITS, [msgspec.Raw(b'{"id":"%d"}' % i) for i in ids]))
     sink.commit(Checkpoint(entries={}))
     sink.finish()
+    sink.close()
 
 
 def test_header_once(tmp_path):

@@ -29,7 +29,9 @@ def test_entries(path):
         assert journal.source == "here"
         assert (journal.entries(), journal.files()) == ({"b": "3"}, {"x": "{}", "y": "[]"})
         journal.clear({"z": "1"})
-        assert (journal.source, journal.entries(), journal.files()) == (None, {}, {"z": "1"})
+        assert (journal.entries(), journal.files()) == ({}, {"z": "1"})
+    with Journal(path) as journal:
+        assert journal.source is None
     assert list(path.parent.iterdir()) == [path]
 
 

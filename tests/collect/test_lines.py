@@ -80,7 +80,15 @@ def written(path, numbers, run=RUN):
     sink.commit(count(before))
     sink.write(0, batch(*numbers))
     sink.commit(count(before + len(numbers)))
-    return sink.finish()
+    return finish(sink)
+
+
+def finish(sink):
+    """End a run as the collector does."""
+    try:
+        return sink.finish()
+    finally:
+        sink.close()
 
 
 VALUES = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=8)
@@ -246,7 +254,7 @@ def test_sigkill(tmp_path, name):
         numbers = int(sink.open(RUN).get("unit/0", 0))
         sink.write(0, batch(*range(numbers, end)))
         sink.commit(count(end))
-        sink.finish()
+        finish(sink)
         assert numbers_of(path) == list(range(end))
 
 
@@ -282,7 +290,7 @@ def test_full_disk(tmp_path, name, size):
     done = int(sink.open(RUN).get("unit/0", 0))
     sink.write(0, batch(-1))
     sink.commit(count(done + 1))
-    sink.finish()
+    finish(sink)
     numbers = numbers_of(path)
     assert (len(numbers), numbers[-1]) == (done + 1, -1)
 
@@ -306,7 +314,7 @@ def test_fsync_fails(tmp_path, monkeypatch):
     assert sink.open(RUN) == {"unit/0": "1"}
     sink.write(0, batch(3))
     sink.commit(count(2))
-    sink.finish()
+    finish(sink)
     assert numbers_of(path) == [1, 3]
 
 
@@ -327,7 +335,7 @@ def test_commit_not_seen(tmp_path, monkeypatch):
     with pytest.raises(FileError, match="lost"):
         sink.commit(count(1))
     assert sink.open(RUN) == {"unit/0": "1"}
-    sink.finish()
+    finish(sink)
     assert numbers_of(tmp_path / "a") == [1]
 
 
@@ -352,11 +360,11 @@ def test_killed_while_publishing(tmp_path, monkeypatch, moment, run):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            sink.finish()
+            finish(sink)
     sink.close()
     again = JsonLines(path)
     assert again.open(RUN) == {"unit/0": "1"}
-    again.finish()
+    finish(again)
     assert numbers_of(path) == [1]
     written(path, [2])
     assert numbers_of(path) == [1, 2]
@@ -379,7 +387,7 @@ def test_exists(tmp_path):
     assert sink.open(RESTART) == {"unit/0": "1"}
     sink.close()
     assert sink.open(RUN) == {"unit/0": "1"}
-    sink.finish()
+    finish(sink)
     assert numbers_of(path) == [1]
 
 
@@ -399,7 +407,7 @@ def test_restart(tmp_path, committed):
     assert entries == ({"unit/0": "1"} if committed else {})
     sink.write(0, batch(21))
     sink.commit(count(2))
-    sink.finish()
+    finish(sink)
     assert numbers_of(path) == ([20, 21] if committed else [21])
     assert left(tmp_path) == ["a", "a.aconnect"]
 
@@ -411,7 +419,7 @@ def test_restart_twice(tmp_path):
         assert sink.open(RESTART) == {}
         sink.write(0, batch(number))
         sink.commit(count(1))
-        sink.finish()
+        finish(sink)
         assert numbers_of(tmp_path / "a") == [number]
 
 
@@ -425,7 +433,7 @@ def test_snapshot(tmp_path):
     assert left(tmp_path) == ["users.jsonl", "users.jsonl.aconnect"]
     # Without a commit, there is nothing to publish.
     sink.open(SNAPSHOT)
-    assert sink.finish().size == path.stat().st_size
+    assert finish(sink).size == path.stat().st_size
     assert numbers_of(path) == [1, 2]
     sink.open(SNAPSHOT)
     sink.commit(count(0))
@@ -434,9 +442,28 @@ def test_snapshot(tmp_path):
     assert numbers_of(path) == [1, 2]
     sink.close()
     assert sink.open(SNAPSHOT) == {"unit/0": "1"}
-    sink.finish()
+    finish(sink)
     assert numbers_of(path) == [3]
     assert left(tmp_path) == ["users.jsonl", "users.jsonl.aconnect"]
+
+
+@pytest.mark.parametrize("run", [RUN, SNAPSHOT])
+def test_run_after_finish(tmp_path, run):
+    """After a run is finished, the next one can follow without opening the sink again."""
+    path = tmp_path / "a.jsonl"
+    sink = JsonLines(path)
+    sink.open(run)
+    for number in range(3):
+        sink.commit(count(0))
+        sink.write(0, batch(number))
+        sink.commit(count(1))
+        assert sink.finish() == sink.finish()
+        expected = [number] if run is SNAPSHOT else list(range(number + 1))
+        assert numbers_of(path) == expected
+        with pytest.raises(InvalidArgumentError, match="another process"):
+            JsonLines(path).open(run)
+    sink.close()
+    assert left(tmp_path) == ["a.jsonl", "a.jsonl.aconnect"]
 
 
 @pytest.mark.parametrize("complete", [True, False])
@@ -502,7 +529,7 @@ def test_replaced_meanwhile(tmp_path, existing, step):
         sink.commit(count(1))
     changed.write_text("other")
     with pytest.raises(FileError, match="removed or replaced"):
-        sink.commit(count(1)) if step == "commit" else sink.finish()
+        sink.commit(count(1)) if step == "commit" else finish(sink)
     sink.close()
     assert changed.read_text() == "other"
 
@@ -516,13 +543,13 @@ def test_created_meanwhile(tmp_path):
     sink.commit(count(1))
     path.write_text("other")
     with pytest.raises(InvalidArgumentError, match="exists already"):
-        sink.finish()
+        finish(sink)
     with pytest.raises(InvalidArgumentError, match="exists already"):
         sink.open(RUN)
     assert path.read_text() == "other"
     path.unlink()
     assert sink.open(RUN) == {"unit/0": "1"}
-    sink.finish()
+    finish(sink)
     assert numbers_of(path) == [1]
 
 
@@ -535,7 +562,7 @@ def test_two_writers(tmp_path):
             second.open(run)
     first.write(0, batch(1))
     first.commit(count(1))
-    first.finish()
+    finish(first)
     assert second.open(RUN) == {"unit/0": "1"}
     second.close()
 
@@ -607,7 +634,7 @@ def test_closed_from_another_thread(tmp_path, monkeypatch):
             late()
     sink.close()
     assert sink.open(RUN) == {"unit/0": "1"}
-    sink.finish()
+    finish(sink)
     assert numbers_of(tmp_path / "a") == [1]
 
 
@@ -645,7 +672,7 @@ def test_terminal():
 
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="no pipes as on Unix")
 def test_closed_pipe():
-    """If the reader of a pipe has gone, the error is Python's own."""
+    """If the reader of a pipe has gone, the error is Python's own, and the run cannot go on."""
     read, write = os.pipe()
     os.close(read)
     with FileIO(write, "w") as stream:
@@ -653,3 +680,6 @@ def test_closed_pipe():
         sink.open(RUN)
         with pytest.raises(BrokenPipeError):
             sink.write(0, batch(1))
+        # Rows that were written cannot be taken back.
+        with pytest.raises(BrokenPipeError):
+            sink.open(RUN)

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Generator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -46,7 +46,7 @@ class Encoder(Protocol):
         """The start of the file."""
         ...
 
-    def encode(self, batch: Batch) -> bytes:
+    def encode(self, batch: Batch[Any]) -> bytes:
         """Write rows."""
         ...
 
@@ -93,7 +93,6 @@ class AppendingSink:
         """Whether the file is one of this run, and no commit can have named it."""
         self._restarted = False
         """Whether the journal knows of the restart that this run was opened for."""
-        self._written: Written | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
@@ -127,14 +126,15 @@ class AppendingSink:
                     ) from error
                 raise
 
-    def _begin(self, journal: Journal, run: Run, *, restart: bool) -> None:
+    def _begin(self, journal: Journal, run: Run, *, restart: bool = False) -> Tail:
+        """Open the file, or create a new one."""
         if self.path.is_dir():
             raise InvalidArgumentError(f"cannot write {str(self.path)!r}: it is a folder")
         if restart:
             # Saved at once: a run without `restart` then resumes this one.
             journal.clear({self.path.name: _encoded(State(replaces=True))})
             self._restarted = True
-        self._source = run.source.key
+        self._run = run
         refuse_other_source(self.path, journal.source, run.source)
         text = journal.files().get(self.path.name)
         saved = self._saved = None if text is None else msgspec.json.decode(text, type=State)
@@ -153,12 +153,13 @@ class AppendingSink:
             self._save(journal, {}, published=True, complete=True, replaces=False)
         self._refuse_existing()
         if self._state.published or self._state.size:
-            self._tail = self._resumed()
-            return
+            tail = self._tail = self._resumed()
+            return tail
         self._is_new = True
-        self._tail = Tail(self._part, self._compressor_of, create=True)
+        tail = self._tail = Tail(self._part, self._compressor_of, create=True)
         if encoder.header:
-            self._tail.append(encoder.header)
+            tail.append(encoder.header)
+        return tail
 
     def _was_renamed(self) -> bool:
         """Return True if a run was killed after it renamed the file, and before it saved that."""
@@ -201,7 +202,7 @@ class AppendingSink:
             f"{self.path.name}.aconnect says: it was changed. Restore it, {_AGAIN}"
         )
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Append rows.
 
         Raises:
@@ -234,28 +235,28 @@ class AppendingSink:
         """Make entries and the state of the file durable."""
         state = msgspec.structs.replace(self._state, **changes)
         self._is_new = False  # it may be saved even if this fails
-        journal.commit(self._source, entries, {self.path.name: _encoded(state)})
+        journal.commit(self._run.source.key, entries, {self.path.name: _encoded(state)})
         self._saved = self._state = state
 
     def finish(self) -> Written:
         """Give the file its final name, without rows that were not committed.
 
+        The lock is kept until `close`: another run may follow.
+
         Raises:
             InvalidArgumentError: Another file was created with this name; the rows are kept.
             FileError: The file cannot be renamed.
         """
-        if self._written is None:
-            with self._writing() as (tail, journal):
+        with self._writing() as (tail, journal):
+            if self._saved is None or not self._saved.complete:
                 self._publish(tail, journal)
                 self._restarted = False
-                self._release()
-                self._written = Written(target=str(self.path), size=self._state.size)
-        return self._written
+                tail.close()
+                self._tail = None
+            saved = self._saved or self._state
+            return Written(target=str(self.path), size=saved.size)
 
     def _publish(self, tail: Tail, journal: Journal) -> None:
-        if self._saved is not None and self._saved.complete:
-            self._state = self._saved
-            return
         tail.cut(self._state.size)
         if not tail.size:
             # Even without a header: an empty file is no gzip file.
@@ -276,7 +277,6 @@ class AppendingSink:
     def _release(self) -> None:
         tail, self._tail = self._tail, None
         journal, self._journal = self._journal, None
-        self._written = None
         if tail is not None:
             with suppress(OSError):
                 if self._is_new:
@@ -290,10 +290,12 @@ class AppendingSink:
     def _writing(self) -> Generator[tuple[Tail, Journal]]:
         """Hold what `open` has opened; raise a typed error if it cannot be written."""
         with self._lock:
-            if self._tail is None or self._journal is None:
+            journal = self._journal
+            if journal is None:
                 raise FileError(f"{self.path} is not open")
             try:
-                yield self._tail, self._journal
+                tail = self._tail or self._begin(journal, self._run)  # it was finished before
+                yield tail, journal
             except OSError as error:
                 if isinstance(error, AconnectError):
                     raise

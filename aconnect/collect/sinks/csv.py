@@ -91,7 +91,7 @@ class CsvEncoder:
         """The names of the columns."""
         return _lines([[column] for column in self.columns])
 
-    def encode(self, batch: Batch) -> bytes:
+    def encode(self, batch: Batch[Any]) -> bytes:
         """Return rows as lines; values that are no text in Unicode cost no row, and are counted."""
         rows = batch.raw
         if not rows:

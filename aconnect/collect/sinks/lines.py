@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final, cast
 
@@ -35,7 +35,7 @@ class JsonLines(AppendingSink):
         """Return the encoder, which needs to know nothing of the rows."""
         return self
 
-    def encode(self, batch: Batch) -> bytes:
+    def encode(self, batch: Batch[Any]) -> bytes:
         """Return rows as lines."""
         return json_lines(batch.raw)
 
@@ -51,15 +51,15 @@ def json_lines(rows: Sequence[Raw]) -> bytes:
 
 
 class StandardOutput:
-    """JSON lines to a stream, such as a pipe; nothing is known of it when the process has ended.
+    """JSON lines to a stream, such as a pipe; its state ends with the process.
 
     Errors of the stream, such as that of a pipe whose reader has gone, are raised as they are. A
     terminal gets control characters as escapes.
 
     Args:
         stream: Standard output by default. It is flushed, and never closed.
-        labels: Fields of an object around each row, such as the dataset, by which rows can be told
-            apart that share a stream. The row is its last field, `row`.
+        labels: Fields of an object around each row, such as the dataset, by which rows that share a
+            stream can be told apart. The row is its last field, `row`.
     """
 
     replaces: Final = False
@@ -73,10 +73,14 @@ class StandardOutput:
         self._start = msgspec.json.encode(labels)[:-1] + b',"row":' if labels else b""
         self._entries: Entries = {}
         self._size = 0
-        self._error: Exception | None = None
+        self._error: OSError | None = None
 
     def open(self, run: Run) -> Entries:
-        """Return what was committed; what the stream was given cannot be taken back."""
+        """Return the entries of the runs before.
+
+        Raises:
+            OSError: The stream has failed before; what was written cannot be taken back.
+        """
         if self._error is not None:
             raise self._error
         return dict(self._entries)
@@ -89,13 +93,13 @@ class StandardOutput:
         text = json_lines(rows)
         if self._is_terminal:
             text = clean_json(text.decode(errors="replace")).encode()
-        with self._noting():
+        with self._remembering():
             self._stream.write(text)
         self._size += len(text)
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Pass on what was written."""
-        with self._noting():
+        with self._remembering():
             self._stream.flush()
         for key, value in checkpoint.entries.items():
             if value is None:
@@ -105,14 +109,14 @@ class StandardOutput:
 
     def finish(self) -> Written:
         """Pass on what was written."""
-        with self._noting():
+        with self._remembering():
             self._stream.flush()
         return Written(target="-", size=self._size)
 
     @contextmanager
-    def _noting(self) -> Iterator[None]:
+    def _remembering(self) -> Generator[None]:
         try:
             yield
-        except (OSError, ValueError) as error:
+        except OSError as error:
             self._error = error
             raise
