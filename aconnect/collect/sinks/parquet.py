@@ -12,7 +12,7 @@ would make files 3 % smaller, and merging slower by a quarter with twice the mem
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,6 +37,22 @@ _BUDGET: Final = 16 << 20
 """Bytes of Arrow data in memory, over all dates."""
 
 
+class _Buffer:
+    """The rows in memory of one target."""
+
+    def __init__(self) -> None:
+        self.batches: list[pa.RecordBatch] = []
+        self.size = 0
+        """In bytes of Arrow data."""
+
+    def append(self, rows: pa.RecordBatch) -> int:
+        """Add rows, and return their size."""
+        size = int(rows.nbytes)
+        self.batches.append(rows)
+        self.size += size
+        return size
+
+
 class Parquet:
     """Writes rows into Parquet files, one for each date (UTC), or one for a snapshot.
 
@@ -58,7 +74,7 @@ class Parquet:
         self._state_folder = state
         self._opened: Staging | None = None
         self._restarted = False
-        self._buffers: dict[tuple[str, bool], list[pa.RecordBatch]] = {}
+        self._buffers: dict[tuple[str, bool], _Buffer] = {}
         self._unsealed: dict[str, Segment] = {}
 
     def open(self, run: Run) -> Entries:
@@ -93,10 +109,10 @@ class Parquet:
         arrow = batch.to_arrow()
         with self._file_errors():
             for target, rows in self._by_target(arrow):
-                self._buffers.setdefault((target, batch.supersedes), []).append(rows)
-                self._buffered += rows.nbytes
+                buffer = self._buffers.setdefault((target, batch.supersedes), _Buffer())
+                self._buffered += buffer.append(rows)
             while self._buffered > _BUDGET:
-                self._flush(max(self._buffers, key=lambda key: _size(self._buffers[key])))
+                self._flush(max(self._buffers, key=lambda key: self._buffers[key].size))
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Make the segments durable, and then name them in the journal with the checkpoint."""
@@ -176,12 +192,12 @@ class Parquet:
     def _flush(self, key: tuple[str, bool]) -> None:
         """Write the rows of a target into a segment."""
         target, supersedes = key
-        batches = self._buffers.pop(key)
-        self._buffered -= _size(batches)
+        buffer = self._buffers.pop(key)
+        self._buffered -= buffer.size
         path = self._staging.new_segment(self._layout.label(target))
-        parquet_files.write_segment(path, batches)
+        parquet_files.write_segment(path, buffer.batches)
         time_field = self._dataset.time_field
-        first = None if time_field is None else parquet_files.earliest(batches, time_field)
+        first = None if time_field is None else parquet_files.earliest(buffer.batches, time_field)
         self._unsealed[path.name] = Segment(target, first, supersedes)
 
     @property
@@ -220,10 +236,6 @@ class Parquet:
                 f"cannot write {self._shown}: {why}; what is committed is kept, so repair the "
                 "cause and run it again"
             ) from error
-
-
-def _size(batches: Iterable[pa.RecordBatch]) -> int:
-    return sum(batch.nbytes for batch in batches)
 
 
 def _describe(period: Period | None) -> str:
