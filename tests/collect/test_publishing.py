@@ -132,8 +132,8 @@ def test_parquet_in_an_object_store(
     sink.close()
     assert rows_at(url) == Counter(first)
 
-    def lost(*_: object) -> None:
-        put(*_)
+    def lost(*arguments: Any) -> None:
+        put(*arguments)
         raise FileError("the response was lost")
 
     put = ObjectStore.publish
