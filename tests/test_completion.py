@@ -146,7 +146,9 @@ def test_completion_of_paged_and_tasks() -> None:
     assert isinstance(client, aconnect.Client)
     paged = client.users.find()
     assert isinstance(paged, Paged)
-    offered = {"first", "page_size", "pages", "prefetch", "raw", "take", "total", "where"}
+    offered = {
+        *("chunks", "first", "page_size", "pages", "prefetch", "raw", "take", "total", "where"),
+    }
     assert public(paged) == public(paged.raw()) == offered
     assert public(paged.take(1)) == {"first", "take", "total"}
     offered = {

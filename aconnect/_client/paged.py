@@ -16,15 +16,17 @@ from msgspec import Raw, Struct
 
 from aconnect._client.bound import Binder, Origin
 from aconnect._client.lazy import LazySequence, wait_for_end
+from aconnect._client.streamed import stream_items
 from aconnect._core import decoding
 from aconnect._core.channel import Channel
 from aconnect._core.events import PageFetched
 from aconnect._core.message import Request, Response
-from aconnect._core.paging import Course, PageResult, PageStyle, Position
+from aconnect._core.paging import Course, PageResult, PageStyle, Position, Unpaged
 from aconnect._core.url import query_string
 from aconnect.errors import DecodeError, InvalidArgumentError, ResumeError
 
 T = TypeVar("T")
+U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 
 logger = logging.getLogger("aconnect")
@@ -254,8 +256,38 @@ class Paged(LazySequence[T_co]):
         position = self._position(token) if token is not None else self._start
         return self._ahead(self._fetch(position))
 
-    def _ahead(self, pages: AsyncGenerator[Page[T_co], None]) -> AsyncGenerator[Page[T_co], None]:
-        return fetch_ahead(pages, self._prefetch) if self._prefetch else pages
+    def chunks(self) -> AsyncGenerator[list[T_co], None]:
+        """Stream the items of a list that is not paged while they arrive, in constant memory.
+
+        Each list has the items that were completed by what was received, at least one. The response
+        may be larger than `max_body`. The call counts as in flight until its end, and it is not
+        repeated once items have arrived.
+
+        Raises:
+            InvalidArgumentError: The list is paged (use `pages`), or part of an object.
+            TransportError: The connection broke halfway, after the items before.
+            DecodeError: The response is damaged or not a list, after the items before the damage.
+            AconnectError: As the operation.
+        """
+        if not isinstance(self._style, Unpaged):
+            raise InvalidArgumentError(
+                f"{self._request.operation} is not one array in one response; use pages(), which "
+                "holds one page at a time"
+            )
+        return self._ahead(self._chunks())
+
+    async def _chunks(self) -> AsyncGenerator[list[T_co], None]:
+        count = 0
+        async with aclosing(stream_items(self._channel, self._request, self._item)) as parts:
+            async for items in parts:
+                count += len(items)
+                kept = self._received(items)
+                if kept:
+                    yield kept
+        self._notify(1, count)
+
+    def _ahead(self, parts: AsyncGenerator[U, None]) -> AsyncGenerator[U, None]:
+        return fetch_ahead(parts, self._prefetch) if self._prefetch else parts
 
     async def _first_items(self, count: int) -> AsyncGenerator[T_co, None]:
         if not count:
@@ -272,7 +304,7 @@ class Paged(LazySequence[T_co]):
                 count -= len(page)
 
     async def _fetch(self, position: Position) -> AsyncGenerator[Page[T_co], None]:
-        style, size, keep = self._style, self._size or 0, self._keep
+        style, size = self._style, self._size or 0
         response_type, query = style.response_type(self._item), self._fingerprint()
         course = Course(self._request.operation, position, self._channel.redact)
         number = 0
@@ -282,19 +314,22 @@ class Paged(LazySequence[T_co]):
             page = self._parse(response, response_type, position, size)
             course.check(page)
             number += 1
-            if self._bind is not None and self._origin is not None:
-                self._bind(page.items, self._origin)
             self._notify(number, len(page.items))
             if number == 1:
                 self._log_warnings(page.warnings)
-            items, total = page.items, page.total
-            if keep is not None:
-                items, total = [item for item in items if keep(item)], None
+            items, total = self._received(page.items), page.total if self._keep is None else None
             yield Page(items, number, total, _token(query, page.next), page.warnings)
             if page.next is None:
                 return
             position = page.next
             course.follow(position)
+
+    def _received(self, items: list[Any]) -> list[Any]:
+        """Bind the items, and leave out those that `where` does not keep."""
+        if self._bind is not None and self._origin is not None:
+            self._bind(items, self._origin)
+        keep = self._keep
+        return items if keep is None else [item for item in items if keep(item)]
 
     def _parse(
         self, response: Response, response_type: Any, position: Position, size: int

@@ -33,7 +33,7 @@ logger = logging.getLogger("aconnect")
 _SHOWN_BODY: Final = 120
 # What is searched for secrets before a body is cut.
 _SEARCHED: Final = 64 * 1024
-_HTML: Final = (
+HTML_PAGE: Final = (
     "received an HTML page instead of JSON. A login page or a proxy may be in front of the API; "
     "check the address and whether the key reaches the server"
 )
@@ -189,7 +189,7 @@ def decode_leniently(
 def refuse_page(content_type: str, call: str, body: bytes = b"") -> None:
     """Raise if the response is an HTML page: no operation returns one, but login pages have 200."""
     if content_type == "text/html":
-        raise DecodeError(f"{call}: {_HTML}", body=body)
+        raise DecodeError(f"{call}: {HTML_PAGE}", body=body)
 
 
 def is_page(response: Response) -> bool:
@@ -232,7 +232,7 @@ def describe(response: Response, redact: Callable[[str], str] | None) -> str:
     if not body:
         return "the body is empty"
     if is_page(response):
-        return _HTML
+        return HTML_PAGE
     if body[:1] in b"[{":
         return f"the JSON is damaged or truncated (received {len(response.body)} bytes)"
     content_type = response.content_type or "no content type"

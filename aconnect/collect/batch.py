@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -13,11 +13,13 @@ from aconnect._core import decoding
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from aconnect.collect.oddities import Oddities
     from aconnect.collect.dataset import Dataset
+    from aconnect.collect.oddities import Oddities
+
+R = TypeVar("R")
 
 
-class Batch:
+class Batch(Generic[R]):
     """Some rows of a dataset, a page or less."""
 
     __slots__ = ("_dataset", "_oddities", "_rows", "raw", "supersedes")
@@ -36,19 +38,19 @@ class Batch:
         """Whether they take the place of rows with the same identity that were not over."""
         self._dataset = dataset
         self._oddities = oddities
-        self._rows: list[Any] | None = None
+        self._rows: list[R] | None = None
 
     def __len__(self) -> int:
         return len(self.raw)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[R]:
         return iter(self.rows)
 
     def __repr__(self) -> str:
         return f"<Batch of {len(self.raw)} {self._dataset.name}>"
 
     @property
-    def rows(self) -> list[Any]:
+    def rows(self) -> list[R]:
         """The decoded rows; a value that does not match its field is None."""
         if self._rows is None:
             self._rows = decode_rows(self.raw, self._dataset)
@@ -63,9 +65,11 @@ class Batch:
 
 def decode_rows(raw: Sequence[Raw], dataset: Dataset) -> list[Any]:
     """Decode rows, leniently where need be."""
+    row_type: Any = dataset.row_type
+    type_: Any = list.__class_getitem__(row_type)
     body = b"[" + b",".join(raw) + b"]"
     try:
-        rows: list[Any] = decoding.decoder_for(list[dataset.row_type])(body)
+        rows: list[Any] = decoding.decoder_for(type_)(body)
     except msgspec.ValidationError:
-        rows = decoding.decode_without_misfits(body, list[dataset.row_type], dataset.name)
+        rows = decoding.decode_without_misfits(body, type_, dataset.name)
     return rows

@@ -78,8 +78,10 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     entries: Mapping[str, str | None]
     """The entries that have changed since the last one; None removes an entry."""
     period: Period | None = None
-    """The period that the run collects, the same in all its checkpoints; None for a snapshot. A sink
-    that replaces rows replaces those of this period, in one step at the end."""
+    """The period that the run collects, the same in all its checkpoints; None for a snapshot.
+
+    A sink that replaces rows replaces those of this period, in one step at the end.
+    """
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -113,7 +115,7 @@ class Sink(Protocol):
         """
         ...
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Write rows; they need not be durable before the next commit.
 
         Rows of one `unit` come in the order of time, those of several units mixed. A batch that

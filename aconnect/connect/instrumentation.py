@@ -145,6 +145,8 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
     ) -> Paged[ContentHit]:
         """List hits on content; all in one response, so request a short time window.
 
+        `hits().chunks()` streams them in constant memory, however many there are.
+
         Args:
             from_: The first moment.
             to: The last moment.

@@ -41,6 +41,7 @@ import asyncio
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from ipaddress import ip_address
 from typing import Any, ClassVar, Generic, Self, TypedDict, TypeVar, cast
@@ -121,7 +122,7 @@ class FakeServer(ABC, Generic[S]):
                 UserWarning,
                 stacklevel=3,
             )
-        self._router = router_for(self.routes, version, len(self.routes.entries))
+        self.use_routes(version)
         self._below = self.prefix + self.root
         self._script: list[tuple[str, str, Fault]] = []
         self._received = 0
@@ -151,6 +152,14 @@ class FakeServer(ABC, Generic[S]):
     def make_call(self, request: web.BaseRequest, path: str, query_string: str) -> Call[S]:
         """Create the call that is passed to handlers; override it to use a subclass of `Call`."""
         return Call(self, request, path, query_string)
+
+    def use_routes(self, version: tuple[int, int, int] | None) -> None:
+        """Have the routes of this version; None for the routes of all versions."""
+        self._router = router_for(self.routes, version, len(self.routes.entries))
+
+    def now(self) -> datetime:
+        """Return the time of the server, which its responses have in the `Date` header."""
+        return datetime.now(UTC)
 
     @property
     def url(self) -> str:

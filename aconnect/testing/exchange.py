@@ -10,13 +10,14 @@ import socket
 import struct
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from multidict import CIMultiDict
 
 from aconnect.testing.faults import Fault
-from aconnect.testing.wire import Call, Response
+from aconnect.testing.wire import Call, Response, http_date
 
 if TYPE_CHECKING:
     from aconnect.testing.base import FakeServer
@@ -38,6 +39,9 @@ class ServedExchange:
     @property
     def elsewhere(self) -> str:
         return self.host.elsewhere
+
+    def now(self) -> datetime:
+        return self.host.now()
 
     @property
     def root(self) -> str:
@@ -62,6 +66,7 @@ class ServedExchange:
 
     def _headers(self, response: Response) -> MutableMapping[str, str]:
         headers: MutableMapping[str, str] = response.headers
+        headers.setdefault("Date", http_date(int(self.now().timestamp())))
         if response.content_type is not None:
             headers["Content-Type"] = response.content_type
         if self.call.cookies:

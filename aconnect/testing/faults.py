@@ -11,10 +11,9 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import formatdate
+from datetime import datetime
 from functools import lru_cache
 from http import HTTPStatus
-from time import time
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qs
 
@@ -22,7 +21,7 @@ import msgspec
 from aiohttp import web
 
 from aconnect.testing.connect.paging import START, cursor_of
-from aconnect.testing.wire import Response
+from aconnect.testing.wire import Response, http_date
 
 Body: TypeAlias = "bytes | str | Mapping[str, object] | None"
 
@@ -41,6 +40,10 @@ class Exchange(Protocol):
     @property
     def root(self) -> str:
         """The path of the API on any server, such as `/__api__`."""
+        ...
+
+    def now(self) -> datetime:
+        """Return the time of the server."""
         ...
 
     async def response(self) -> Response:
@@ -88,7 +91,9 @@ class Status:
             headers["Retry-After"] = self.retry_after
         elif self.retry_after is not None and self.http_date:
             # Rounded up, because an HTTP date has a resolution of one second.
-            headers["Retry-After"] = formatdate(math.ceil(time() + self.retry_after), usegmt=True)
+            headers["Retry-After"] = http_date(
+                math.ceil(exchange.now().timestamp() + self.retry_after)
+            )
         elif self.retry_after is not None:
             headers["Retry-After"] = f"{self.retry_after:g}"
         body, content_type = _encoded(self.code, self.body)

@@ -8,6 +8,8 @@ Decides how handlers are declared, what they receive and what they return. Socke
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
+from functools import lru_cache
 from http.cookies import SimpleCookie
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, cast
 from urllib.parse import parse_qs, parse_qsl
@@ -95,6 +97,12 @@ def empty(status: int = 204) -> Response:
 def text(body: str, status: int) -> Response:
     """Return a plain text response."""
     return Response(body.encode(), status, "text/plain; charset=utf-8")
+
+
+@lru_cache(maxsize=16)
+def http_date(seconds: int) -> str:
+    """Return a time, in seconds since 1970, in the format of HTTP headers."""
+    return formatdate(seconds, usegmt=True)
 
 
 @dataclass(slots=True)

@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from urllib.parse import parse_qs
 
 from aconnect._client.paged import Paged
@@ -24,6 +24,8 @@ class FakePager:
         self.dialect = Dialect()
         self.targets: list[str] = []
         self.events: list[object] = []
+        self.chunk_size = 64
+        """Bytes in each chunk of a streamed body."""
 
     @property
     def channel(self) -> "FakePager":
@@ -50,10 +52,18 @@ class FakePager:
     def redact(self, text: str, secrets: object = ()) -> str:
         return text
 
-    def stream(
+    @asynccontextmanager
+    async def stream(
         self, request: Request, options: CallOptions = NO_OPTIONS
-    ) -> AbstractAsyncContextManager[StreamingResponse]:
-        raise AssertionError("pages are not streamed")
+    ) -> AsyncGenerator[StreamingResponse, None]:
+        response = await self.send(request, options)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for start in range(0, len(response.body), self.chunk_size):
+                await asyncio.sleep(0)
+                yield response.body[start : start + self.chunk_size]
+
+        yield StreamingResponse(status=response.status, headers=response.headers, chunks=chunks())
 
     def find(self, style, row=dict, target="/v1/things", bind=None):
         """Return the items of a query of this style."""

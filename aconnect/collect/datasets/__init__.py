@@ -1,0 +1,1 @@
+"""What can be collected: a module for each dataset."""

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from aconnect.testing.connect.series import PERIOD, Series
 from aconnect.testing.connect.state import Seed
-from aconnect.testing.connect.versions import Features, downgrade
 from aconnect.testing.wire import Row
 
 ACTIONS: dict[str, str] = {
@@ -95,6 +94,7 @@ def _series(
     data_version: int = 0,
     time_field: str = "time",
     longest: timedelta = timedelta(0),
+    open_offsets: Sequence[int] | None = None,
 ) -> Series:
     return Series(
         build,
@@ -106,10 +106,11 @@ def _series(
         data_version=data_version,
         time_field=time_field,
         longest=longest,
+        open_offsets=open_offsets,
     )
 
 
-def visits(seed: Seed, users: Sequence[str], content: Sequence[str], features: Features) -> Series:
+def visits(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Series:
     """Return the series of visits to content that is rendered or served."""
     items, visitors, agents = _choices(len(users), len(content)).visits
 
@@ -117,7 +118,7 @@ def visits(seed: Seed, users: Sequence[str], content: Sequence[str], features: F
         k = i % PERIOD
         item, visitor = items[k], visitors[k]
         rendered = item % 2 == 1
-        row = {
+        return {
             "id": str(i + 1),
             "content_guid": content[item],
             "user_guid": None if visitor is None else users[visitor],
@@ -129,16 +130,20 @@ def visits(seed: Seed, users: Sequence[str], content: Sequence[str], features: F
             "data_version": 3,
             "user_agent": _USER_AGENTS[agents[k]],
         }
-        return row if features.modern_fields else downgrade("visit", row, features)
 
     return _series(seed, seed.visits, build, data_version=3)
 
 
 def shiny_usage(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Series:
-    """Return the series of sessions of interactive content; the last session is still open."""
+    """Return the series of sessions of interactive content.
+
+    The last session is still open, and so is the seed's share of the others.
+    """
     choices = _choices(len(users), len(content))
     items, visitors, lengths = choices.session_items, choices.session_users, choices.session_lengths
     last = seed.shiny_usage - 1
+    random = Random(20250102)
+    still_open = frozenset(random.sample(range(PERIOD), round(seed.open_sessions * PERIOD)))
 
     def build(i: int, time: datetime) -> Row:
         k = i % PERIOD
@@ -147,7 +152,7 @@ def shiny_usage(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Ser
             "content_guid": content[items[k]],
             "user_guid": None if visitor is None else users[visitor],
             "started": time,
-            "ended": None if i == last else time + lengths[k],
+            "ended": None if i == last or k in still_open else time + lengths[k],
             "data_version": 1,
         }
 
@@ -158,6 +163,7 @@ def shiny_usage(seed: Seed, users: Sequence[str], content: Sequence[str]) -> Ser
         data_version=1,
         time_field="started",
         longest=_LONGEST_SESSION,
+        open_offsets=sorted(still_open),
     )
 
 

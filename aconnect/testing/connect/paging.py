@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
+from aconnect.testing.connect.added import Key
 from aconnect.testing.connect.dialect import Call, bad_request
-from aconnect.testing.connect.series import Key, Selection, Series
+from aconnect.testing.connect.series import Selection, Series
+from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Response, Row, ok
 
 MAX_LIMIT = 500
@@ -88,9 +90,18 @@ def parse_time(value: str, name: str) -> datetime:
 
 
 def keyset(
-    call: Call, series: Series, selection: Selection, *, ascending: bool, limit: int
+    call: Call,
+    series: Series,
+    selection: Selection,
+    *,
+    ascending: bool,
+    limit: int,
+    object_type: str = "",
 ) -> Response:
-    """Return the keyset page for the cursor in the query, or the first page."""
+    """Return the keyset page for the cursor in the query, or the first page.
+
+    Its rows are downgraded to the version of the server as those of `object_type`.
+    """
     state = call.state
     following, preceding = call.value("next"), call.value("previous")
     if following and preceding:
@@ -117,7 +128,8 @@ def keyset(
     paging = _links(call, following, preceding, ascending=ascending)
     if following is None and state.end_cursor == "absent":
         del paging["next"], paging["cursors"]["next"]
-    return ok({"results": [row for _, row in page], "paging": paging})
+    rows = [downgrade(object_type, row, call.features) for _, row in page]
+    return ok({"results": rows, "paging": paging})
 
 
 def _links(call: Call, following: str | None, preceding: str | None, *, ascending: bool) -> Row:

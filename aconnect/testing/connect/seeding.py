@@ -52,7 +52,7 @@ def seeded_state(seed: Seed, features: Features, page_cache: int = 2100) -> Stat
     state = State(
         seed,
         features,
-        visits=histories.visits(seed, user_guids, content_guids, features),
+        visits=histories.visits(seed, user_guids, content_guids),
         shiny_usage=histories.shiny_usage(seed, user_guids, content_guids),
         audit_logs=histories.audit_logs(seed, user_guids, content_guids, users.seeded_name),
         hits=histories.hits(seed, user_guids, content_guids),

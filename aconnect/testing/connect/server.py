@@ -5,6 +5,7 @@ Decides how callers are authenticated and which node serves a request. The opera
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import cycle
 from typing import Any, ClassVar, Unpack, cast, get_args
 
@@ -81,6 +82,17 @@ class FakeConnect(FakeServer[State]):
         """Stop listening and close all connections, including those of requests in progress."""
         await super().stop()
         self.state.close()
+
+    def upgrade(self, version: str | None) -> None:
+        """Replace the server by one of another version, older or newer, with the same data."""
+        number = parse_version(version)
+        self.version = version
+        self.features = self.state.features = Features.of(number)
+        self.use_routes(number)
+
+    def now(self) -> datetime:
+        """Return the time of the server; set `state.now` to change it."""
+        return self.state.now()
 
     def api_key_for(self, username: str) -> str:
         """Return an API key of a user; create one if there is none."""

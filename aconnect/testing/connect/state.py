@@ -63,6 +63,9 @@ class Seed:
     """The number of consecutive rows with the same time."""
     old_rows: int = 3
     """The number of additional rows with old data versions, before the first visit and session."""
+    open_sessions: float = 0.0
+    """The share of Shiny sessions, from 0 to 1, that never ended, such as 0.05; they overlap every
+    later window. The last session has not ended in any case."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -79,6 +82,7 @@ class Seed:
         ):
             check_range(name, getattr(self, name), 0)
         check_range("burst", self.burst, 1)
+        check_range("open_sessions", self.open_sessions, 0, 1)
 
 
 @dataclass(slots=True, eq=False)

@@ -29,10 +29,8 @@ def get_shiny_usage(call: Call) -> Response:
 
 
 def _cached(call: Call, series: Series, *, min_version: int, overlap: bool = False) -> Response:
-    """Return a page, encoded once for all equal requests unless rows were added."""
+    """Return a page, encoded once for all equal requests until the rows change."""
     state = call.state
-    if series.has_added:
-        return _page(call, series, min_version, overlap=overlap)
     forwarded = call.request.headers.get("X-Forwarded-Host")
     key = (
         call.path,
@@ -41,6 +39,8 @@ def _cached(call: Call, series: Series, *, min_version: int, overlap: bool = Fal
         state.empty_last_page,
         state.public_url,
         forwarded,
+        series.revision,
+        call.version,
     )
     body = state.pages.get(key)
     if body is not None:
@@ -63,7 +63,14 @@ def _page(call: Call, series: Series, min_version: int, *, overlap: bool) -> Res
     )
     limit = call.integer("limit", 20, 1, MAX_LIMIT)
     ascending = call.flag("asc_order", default=True)
-    return keyset(call, series, selection, ascending=ascending, limit=limit)
+    return keyset(
+        call,
+        series,
+        selection,
+        ascending=ascending,
+        limit=limit,
+        object_type="session" if overlap else "visit",
+    )
 
 
 def _test(guids: str | None, agent: str | None = None) -> Test | None:
