@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -73,7 +73,6 @@ class Parquet:
         self._folder = folder
         self._state_folder = state
         self._opened: Staging | None = None
-        self._restarted = False
         self._buffers: dict[tuple[str, bool], _Buffer] = {}
         self._unsealed: dict[str, Segment] = {}
 
@@ -86,25 +85,22 @@ class Parquet:
             MissingExtraError: The URL needs a package that is not installed.
             FileError: The object store cannot be read.
         """
-        self._release()
+        self.close()
         self._dataset = run.dataset
         self._layout = Layout(run.dataset)
         self._destination = open_destination(self._folder, self._state_folder)
         with self._file_errors(), writable(str(self._destination.state)):
-            restart = run.restart and not self._restarted
-            staging = Staging(self._destination.state, run, restart=restart)
-        self._opened = staging
-        self._restarted |= restart
+            self._opened = staging = Staging(self._destination.state, run)
         try:
             with self._file_errors():
                 self._refuse_other_rows(run.source, staging.source)
                 staging.clean()
                 return staging.entries()
         except BaseException:
-            self._release()
+            self.close()
             raise
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Keep rows in memory; the largest part goes to disk when there are too many."""
         arrow = batch.to_arrow()
         with self._file_errors():
@@ -126,40 +122,33 @@ class Parquet:
             self._unsealed = {}
 
     def finish(self) -> Written:
-        """Publish what is committed, and release the folder."""
+        """Publish what is committed."""
         with self._file_errors():
             publisher = self._publisher()
             if not self._staging.run.is_collected:
                 publisher.plan()
             publisher.publish()
-            published = self._staging.publications.values()
-            written = Written(
-                target=self._shown,
-                size=sum(item.size for item in published),
-                files=sum(item.staged is not None for item in published),
-            )
-            self._staging.remove()
-        self.close()
-        return written
+        published = self._staging.publications.values()
+        return Written(
+            target=self._shown,
+            size=sum(item.size for item in published),
+            files=sum(item.staged is not None for item in published),
+        )
 
     def close(self) -> None:
         """Release the folder, and keep what is committed."""
-        self._release()
-        self._restarted = False
-
-    @property
-    def _staging(self) -> Staging:
-        if self._opened is None:
-            raise RuntimeError("the sink is not open; call open() first")
-        return self._opened
-
-    def _release(self) -> None:
         self._buffers = {}
         self._buffered = 0
         self._unsealed = {}
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+
+    @property
+    def _staging(self) -> Staging:
+        if self._opened is None:
+            raise RuntimeError("the sink is not open; call open() first")
+        return self._opened
 
     def _publisher(self) -> Publisher:
         schema = columns_for(self._dataset).schema

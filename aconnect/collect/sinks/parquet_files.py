@@ -5,9 +5,10 @@ Decides nothing about their names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Set as AbstractSet
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from aconnect.collect.sink import Period
 from aconnect.errors import MissingExtraError, ResumeError
@@ -20,6 +21,9 @@ except ImportError as error:
     raise MissingExtraError(
         "writing Parquet needs pyarrow: install it with pip install 'aconnect[arrow]'"
     ) from error
+
+Identities: TypeAlias = Counter[tuple[Any, ...]]
+"""How many rows have the same values in the fields that identify them."""
 
 ArrowError: Final = pa.ArrowException
 
@@ -101,9 +105,9 @@ def earliest(batches: Iterable[pa.RecordBatch], time_field: str) -> int | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def identities(batches: Iterable[pa.RecordBatch], fields: Sequence[str]) -> set[tuple[Any, ...]]:
-    """Return what identifies the rows."""
-    return {identity for batch in batches for identity in _identities(batch, fields)}
+def identities(batches: Iterable[pa.RecordBatch], fields: Sequence[str]) -> Identities:
+    """Count the rows of each identity."""
+    return Counter(identity for batch in batches for identity in _identities(batch, fields))
 
 
 def outside(
@@ -123,15 +127,16 @@ def not_superseded(
     batches: Iterable[pa.RecordBatch],
     open_field: str,
     fields: Sequence[str],
-    superseded: AbstractSet[tuple[Any, ...]],
+    superseded: Identities,
 ) -> Iterator[pa.RecordBatch]:
-    """Leave out the rows that were open and have one of the identities."""
+    """Leave out rows that were open: of each identity as many as take their place."""
+    left = superseded.copy()
     for batch in batches:
-        is_open = batch.column(open_field).is_null().to_pylist()
-        kept = [
-            not (row_open and identity in superseded)
-            for row_open, identity in zip(is_open, _identities(batch, fields), strict=True)
-        ]
+        kept = batch.column(open_field).is_valid().to_pylist()
+        for i, identity in enumerate(_identities(batch, fields)):
+            if not kept[i]:
+                kept[i] = left[identity] == 0
+                left[identity] -= not kept[i]
         yield batch.filter(pa.array(kept, pa.bool_()))
 
 
