@@ -49,9 +49,9 @@ def work(folder: Path) -> None:
                 sink.commit(checkpoint(period(number), run=str(number), part=str(position + 1)))
         sink.finish()
         if number == RUNS - 1:
+            sink.close()
             return
         number, part = number + 1, -1
-        sink.open(run_of())
 
 
 def attempt(folder: Path, delay: float | None) -> bool:

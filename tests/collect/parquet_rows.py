@@ -36,7 +36,7 @@ def session(user: str, started: int, ended: int | None = None, version: int = 1)
 
 def batch(
     rows: Iterable[dict[str, Any]], dataset: Dataset = VISITS, *, supersedes: bool = False
-) -> Batch:
+) -> Batch[Any]:
     raw = [msgspec.Raw(msgspec.json.encode(row)) for row in rows]
     return Batch(dataset, raw, supersedes=supersedes)
 

@@ -110,6 +110,7 @@ def first_run(sink: Parquet) -> None:
     sink.write(0, batch([visit("a", T0), visit("b", NOON), visit("c", T0 + DAY)]))
     sink.commit(checkpoint(Period(), at="1"))
     sink.finish()
+    sink.close()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -132,8 +133,8 @@ def test_parquet_in_an_object_store(
     sink.close()
     assert rows_at(url) == Counter(first)
 
-    def lost(*_: object) -> None:
-        put(*_)
+    def lost(*arguments: Any) -> None:
+        put(*arguments)
         raise FileError("the response was lost")
 
     put = ObjectStore.publish
@@ -145,6 +146,7 @@ def test_parquet_in_an_object_store(
             sink.finish()
     assert sink.open(run_of()) == {"at": "3"}
     written = sink.finish()
+    sink.close()
     assert rows_at(url) == Counter([("date=2025-03-02", "a"), ("date=2025-03-02", "d")])
     assert (written.target, written.files) == (f"{url}/visits", 1)
 
@@ -179,6 +181,7 @@ def test_errors_of_a_store(memory: str, monkeypatch: pytest.MonkeyPatch) -> None
             first_run(sink)
     assert sink.open(run_of()) == {"at": "1"}
     sink.finish()
+    sink.close()
     assert sum(rows_at(memory).values()) == 3
 
 

@@ -12,10 +12,10 @@ would make files 3 % smaller, and merging slower by a quarter with twice the mem
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -35,6 +35,22 @@ if TYPE_CHECKING:
 
 _BUDGET: Final = 16 << 20
 """Bytes of Arrow data in memory, over all dates."""
+
+
+class _Buffer:
+    """The rows in memory of one target."""
+
+    def __init__(self) -> None:
+        self.batches: list[pa.RecordBatch] = []
+        self.size = 0
+        """In bytes of Arrow data."""
+
+    def append(self, rows: pa.RecordBatch) -> int:
+        """Add rows, and return their size."""
+        size = int(rows.nbytes)
+        self.batches.append(rows)
+        self.size += size
+        return size
 
 
 class Parquet:
@@ -57,8 +73,7 @@ class Parquet:
         self._folder = folder
         self._state_folder = state
         self._opened: Staging | None = None
-        self._restarted = False
-        self._buffers: dict[tuple[str, bool], list[pa.RecordBatch]] = {}
+        self._buffers: dict[tuple[str, bool], _Buffer] = {}
         self._unsealed: dict[str, Segment] = {}
 
     def open(self, run: Run) -> Entries:
@@ -70,33 +85,30 @@ class Parquet:
             MissingExtraError: The URL needs a package that is not installed.
             FileError: The object store cannot be read.
         """
-        self._release()
+        self.close()
         self._dataset = run.dataset
         self._layout = Layout(run.dataset)
         self._destination = open_destination(self._folder, self._state_folder)
         with self._file_errors(), writable(str(self._destination.state)):
-            restart = run.restart and not self._restarted
-            staging = Staging(self._destination.state, run, restart=restart)
-        self._opened = staging
-        self._restarted |= restart
+            self._opened = staging = Staging(self._destination.state, run)
         try:
             with self._file_errors():
                 self._refuse_other_rows(run.source, staging.source)
                 staging.clean()
                 return staging.entries()
         except BaseException:
-            self._release()
+            self.close()
             raise
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Keep rows in memory; the largest part goes to disk when there are too many."""
         arrow = batch.to_arrow()
         with self._file_errors():
             for target, rows in self._by_target(arrow):
-                self._buffers.setdefault((target, batch.supersedes), []).append(rows)
-                self._buffered += rows.nbytes
+                buffer = self._buffers.setdefault((target, batch.supersedes), _Buffer())
+                self._buffered += buffer.append(rows)
             while self._buffered > _BUDGET:
-                self._flush(max(self._buffers, key=lambda key: _size(self._buffers[key])))
+                self._flush(max(self._buffers, key=lambda key: self._buffers[key].size))
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Make the segments durable, and then name them in the journal with the checkpoint."""
@@ -110,40 +122,33 @@ class Parquet:
             self._unsealed = {}
 
     def finish(self) -> Written:
-        """Publish what is committed, and release the folder."""
+        """Publish what is committed."""
         with self._file_errors():
             publisher = self._publisher()
             if not self._staging.run.is_collected:
                 publisher.plan()
             publisher.publish()
-            published = self._staging.publications.values()
-            written = Written(
-                target=self._shown,
-                size=sum(item.size for item in published),
-                files=sum(item.staged is not None for item in published),
-            )
-            self._staging.remove()
-        self.close()
-        return written
+        published = self._staging.publications.values()
+        return Written(
+            target=self._shown,
+            size=sum(item.size for item in published),
+            files=sum(item.staged is not None for item in published),
+        )
 
     def close(self) -> None:
         """Release the folder, and keep what is committed."""
-        self._release()
-        self._restarted = False
-
-    @property
-    def _staging(self) -> Staging:
-        if self._opened is None:
-            raise RuntimeError("the sink is not open; call open() first")
-        return self._opened
-
-    def _release(self) -> None:
         self._buffers = {}
         self._buffered = 0
         self._unsealed = {}
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+
+    @property
+    def _staging(self) -> Staging:
+        if self._opened is None:
+            raise RuntimeError("the sink is not open; call open() first")
+        return self._opened
 
     def _publisher(self) -> Publisher:
         schema = columns_for(self._dataset).schema
@@ -176,12 +181,12 @@ class Parquet:
     def _flush(self, key: tuple[str, bool]) -> None:
         """Write the rows of a target into a segment."""
         target, supersedes = key
-        batches = self._buffers.pop(key)
-        self._buffered -= _size(batches)
+        buffer = self._buffers.pop(key)
+        self._buffered -= buffer.size
         path = self._staging.new_segment(self._layout.label(target))
-        parquet_files.write_segment(path, batches)
+        parquet_files.write_segment(path, buffer.batches)
         time_field = self._dataset.time_field
-        first = None if time_field is None else parquet_files.earliest(batches, time_field)
+        first = None if time_field is None else parquet_files.earliest(buffer.batches, time_field)
         self._unsealed[path.name] = Segment(target, first, supersedes)
 
     @property
@@ -220,10 +225,6 @@ class Parquet:
                 f"cannot write {self._shown}: {why}; what is committed is kept, so repair the "
                 "cause and run it again"
             ) from error
-
-
-def _size(batches: Iterable[pa.RecordBatch]) -> int:
-    return sum(batch.nbytes for batch in batches)
 
 
 def _describe(period: Period | None) -> str:

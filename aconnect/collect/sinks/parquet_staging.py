@@ -124,21 +124,21 @@ class Staging:
 
     Args:
         state: The folder for both.
-        run: The run to open it for.
-        restart: Whether to forget everything first.
+        run: The run to open it for; a restart forgets everything first.
     """
 
-    def __init__(self, state: Path, run: Run, *, restart: bool) -> None:
+    def __init__(self, state: Path, run: Run) -> None:
         name = run.dataset.name
         self.folder: Path = state / ".staging" / name
-        self.run = CollectedRun(restart=restart)
+        self.run = CollectedRun(restart=run.restart)
         self.segments: dict[str, Segment] = {}
         self.publications: dict[str, Publication] = {}
         self._source = run.source.key
-        self.folder.mkdir(parents=True, exist_ok=True)
+        state.mkdir(parents=True, exist_ok=True)
         self._journal = _open_journal(state / f"{name}.aconnect", restart=run.restart)
         try:
-            if restart:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if run.restart:
                 self._journal.clear()
                 self.save({_RUN: self.run})
             self.source: str | None = self._journal.source
@@ -154,6 +154,8 @@ class Staging:
 
     def close(self) -> None:
         """Release the lock."""
+        with suppress(OSError):  # not empty
+            self.folder.rmdir()
         self._journal.close()
 
     def entries(self) -> dict[str, str]:
@@ -176,12 +178,6 @@ class Staging:
                     f"{self.folder / name} is missing, which has committed rows; put it back, or "
                     "start again with restart=True"
                 )
-
-    def remove(self) -> None:
-        """Delete the folder if it is empty."""
-        with suppress(OSError):
-            self.folder.rmdir()
-            self.folder.parent.rmdir()
 
     def new_segment(self, label: str) -> Path:
         """Return a path for a segment."""
