@@ -33,6 +33,7 @@
     ├── PageLoopError                 a cursor came twice, or only empty pages: no end
     ├── ResumeError                   a resume token that does not fit (any more)
     ├── FileError                     a file could not be written or read (also an OSError)
+    ├── WorkerError                   a part of a collection failed on another machine
     └── TaskError                     following a task or a job
         ├── TaskFailedError           it ended with an error
         ├── TaskLostError             the server does not have it (any more)
@@ -84,6 +85,7 @@ __all__ = [
     "TaskLostError",
     "TransportError",
     "UnprocessableError",
+    "WorkerError",
 ]
 
 
@@ -310,6 +312,10 @@ class ResumeError(AconnectError, ValueError):
 
 class FileError(AconnectError, OSError):
     """A file could not be written or read, for example because the disk is full."""
+
+
+class WorkerError(AconnectError):
+    """A part of a collection failed on another machine, or what it has written is lost."""
 
 
 class TaskError(AconnectError):

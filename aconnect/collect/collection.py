@@ -71,6 +71,11 @@ class Collection(Generic[R]):
         """What is collected."""
         return self._job.dataset
 
+    @property
+    def job(self) -> Job:
+        """All that is known of what is collected, for engines that have it read elsewhere."""
+        return self._job
+
     async def into(self, sink: Sink) -> RunReport:
         """Write the rows to any sink.
 

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import aclosing
+from math import inf
 from typing import Final
 
 import msgspec
@@ -48,6 +49,18 @@ class Counts:
             self.pushbacks += event.refused
         elif isinstance(event, CallsHeldBack):
             self.waited += event.seconds
+
+    def see(self, page: Fetched, taken: int) -> None:
+        """Count a page, and how many of its rows were taken."""
+        self.taken += taken
+        if page.tally is None:
+            self.requests += 1
+            self.fetched += len(page.rows)
+            return
+        self.requests += page.tally.requests
+        self.fetched += page.tally.fetched
+        self.pushbacks += page.tally.pushbacks
+        self.waited += page.tally.waited
 
     @property
     def elapsed(self) -> float:
@@ -120,6 +133,8 @@ class Workers:
         dataset: str,
         resumed: int,
         period: Period,
+        *,
+        pages: float = inf,
     ) -> None:
         self._strategy = strategy
         self._output = output
@@ -129,6 +144,8 @@ class Workers:
         self._dataset = dataset
         self._resumed = resumed
         self._period = period
+        self._pages = pages
+        """How many more pages may be read; units that are left then are not done."""
         rate = options.max_rate
         self._bucket = None if rate is None else TokenBucket(rate, max(1, min(20, int(rate))))
         self._in_order = _InOrder(strategy) if options.ordered else None
@@ -177,6 +194,8 @@ class Workers:
 
     def _take(self) -> Unit | None:
         in_order = self._in_order
+        if self._pages <= 0:
+            return None
         if in_order is not None and in_order.rows >= _MOST_AHEAD and in_order.is_first_read:
             return None
         unit = self._strategy.take()
@@ -195,13 +214,16 @@ class Workers:
             self._in_order.reading.add(unit.id)
         async with aclosing(self._strategy.pages(unit)) as pages:
             while not unit.done:
+                # A response that cannot be continued is read to its end.
+                if self._pages <= 0 and not self._strategy.is_atomic:
+                    break
+                self._pages -= 1
                 await self._wait_for_turn()
                 page = await anext(pages, None)
                 if page is None:
                     break
                 if unit.done:
                     break  # while the page was fetched, another unit has met this one
-                self._counts.requests += 1
                 await self._pass_on(unit, page)
         if self._in_order is None:
             self._strategy.units.pop(unit.id, None)
@@ -215,8 +237,7 @@ class Workers:
 
     async def _pass_on(self, unit: Unit, page: Fetched) -> None:
         rows = self._strategy.accept(unit, page)
-        self._counts.fetched += len(page.rows)
-        self._counts.taken += len(rows)
+        self._counts.see(page, len(rows))
         item = Item(
             unit=msgspec.structs.replace(unit),
             rows=rows,
@@ -225,7 +246,8 @@ class Workers:
         )
         # Without an await in between: items are written in the order in which pages are accepted.
         if self._in_order is None:
-            self._output.add(item)
+            # Claims that follow from the rows become durable with them.
+            self._output.add(msgspec.structs.replace(item, claims=self._changed_claims()))
         else:
             self._in_order.add(item)
             for ready in self._in_order.ready():
@@ -236,11 +258,12 @@ class Workers:
         await self._output.room()
 
     def _record_claims(self) -> None:
-        changed = self._strategy.changed
-        if changed:
-            self._strategy.changed = []
-            copies = tuple(msgspec.structs.replace(unit) for unit in changed)
-            self._output.add(Item(claims=copies))
+        if claims := self._changed_claims():
+            self._output.add(Item(claims=claims))
+
+    def _changed_claims(self) -> tuple[Unit, ...]:
+        changed, self._strategy.changed = self._strategy.changed, []
+        return tuple(msgspec.structs.replace(unit) for unit in changed)
 
     def _show_progress(self) -> None:
         if self._options.on_progress is None:

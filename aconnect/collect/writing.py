@@ -210,11 +210,12 @@ class Writer:
 
     async def close(self) -> None:
         """Stop the thread; what is not committed is lost."""
-        if self._timer is not None:
-            self._timer.cancel()
         self._items.clear()
         self._release()
         await self._call(self._close_spools)
+        # Not before, since what was being written may have started it.
+        if self._timer is not None:
+            self._timer.cancel()
         self._executor.shutdown(wait=False)
 
     def _raise(self) -> None:

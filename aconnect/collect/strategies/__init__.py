@@ -15,6 +15,17 @@ from aconnect.collect.sink import Period
 from aconnect.collect.units import Kind, Unit
 
 
+class Tally(Struct, frozen=True):
+    """What another machine has counted while it read pages."""
+
+    requests: int = 0
+    fetched: int = 0
+    """Rows, also those that were discarded."""
+    pushbacks: int = 0
+    waited: float = 0.0
+    """Seconds."""
+
+
 class Fetched(Struct, frozen=True):
     """Rows as they were received, and where the pages of their unit continue."""
 
@@ -27,6 +38,8 @@ class Fetched(Struct, frozen=True):
     """Whether there are no more rows."""
     discards: bool = False
     """Whether the unit begins again, so that the rows before this do not count."""
+    tally: Tally | None = None
+    """If the rows were read by another machine: what that has counted since the page before."""
 
 
 class Strategy:
