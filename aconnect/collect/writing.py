@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, Any, Final, Protocol, cast
+from typing import IO, Any, Final, Protocol, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -27,6 +27,8 @@ from aconnect.collect.overlap import Identifier, Identity, OpenSessions, Recent
 from aconnect.collect.sink import Checkpoint, Period, Sink
 from aconnect.collect.state import RunState, run_entry, unit_entry
 from aconnect.collect.units import Unit, field_of, parse_time
+
+T = TypeVar("T")
 
 COMMIT_SECONDS: Final = 1.0
 COMMIT_BYTES: Final = 64_000_000
@@ -68,6 +70,18 @@ class CommitError(SinkError):
     """A commit failed, or its success was not seen."""
 
 
+async def completed(future: asyncio.Future[T]) -> T:
+    """Return the result of what runs in a thread; wait for it also if this task is cancelled.
+
+    A thread does not stop, and what it uses must not be used by others.
+    """
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait({future})
+        raise
+
+
 class Spool:
     """The rows of a unit that is written when it is complete: a file, if there are many."""
 
@@ -89,7 +103,7 @@ class Spool:
         self._file.seek(0)
         rows: list[Raw] = []
         for line in self._file:
-            rows.append(Raw(line))
+            rows.append(Raw(line[:-1]))
             if len(rows) >= _BATCH:
                 yield rows
                 rows = []
@@ -149,6 +163,7 @@ class Writer:
         self._drain: asyncio.Future[int] | None = None
         self._room: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
         self._lock = threading.Lock()
         self.error: BaseException | None = None
 
@@ -210,12 +225,12 @@ class Writer:
 
     async def close(self) -> None:
         """Stop the thread; what is not committed is lost."""
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         self._items.clear()
         self._release()
         await self._call(self._close_spools)
-        # Not before, since what was being written may have started it.
-        if self._timer is not None:
-            self._timer.cancel()
         self._executor.shutdown(wait=False)
 
     def _raise(self) -> None:
@@ -223,13 +238,7 @@ class Writer:
             raise self.error
 
     async def _call(self, work: Any, *args: Any) -> Any:
-        future = self._loop.run_in_executor(self._executor, work, *args)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            # A thread does not stop: wait for it, so that the sink is used by one at a time.
-            await asyncio.wait({future})
-            raise
+        return await completed(self._loop.run_in_executor(self._executor, work, *args))
 
     def _start(self) -> None:
         items, self._items = self._items, deque()
@@ -245,7 +254,7 @@ class Writer:
             pass  # whoever waits for room raises it
         elif self._items:
             self._start()
-        elif self._timer is None and not self._is_clean:
+        elif self._timer is None and not self._is_clean and not self._is_closed:
             self._timer = self._loop.call_later(COMMIT_SECONDS, self._tick)
         self._release()
 

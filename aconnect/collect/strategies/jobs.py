@@ -7,6 +7,7 @@ of it, so that a job that runs twice, or whose result is lost, changes nothing.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, closing
@@ -23,6 +24,7 @@ from aconnect.collect.publishing import Destination
 from aconnect.collect.sink import Period
 from aconnect.collect.strategies import Fetched, Strategy, Tally
 from aconnect.collect.units import SECOND, Kind, Unit, middle, split
+from aconnect.collect.writing import completed
 from aconnect.errors import WorkerError
 
 _ATTEMPTS: Final = 4
@@ -138,7 +140,10 @@ class Jobs(Strategy):
 
     async def _rows(self, entry: ManifestEntry) -> AsyncGenerator[list[Raw], None]:
         with closing(rows_of(entry, self._destination)) as batches:
-            while (rows := await to_thread.run_sync(next, batches, None)) is not None:
+            while True:
+                reading = asyncio.ensure_future(to_thread.run_sync(next, batches, None))
+                if (rows := await completed(reading)) is None:
+                    return
                 yield rows
 
     def _adapt(self, entry: ManifestEntry) -> None:
