@@ -1,4 +1,4 @@
-"""`aconnect jobs`: the processes that run, build or render content."""
+"""`aconnect jobs`: processes of content, and the jobs of collections on several machines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from aconnect.cli.commands import action, listing
 from aconnect.cli.content import ITEM, print_log
+from aconnect.cli.engines import commit, plan, run_jobs
 from aconnect.cli.lookup import find_content, find_job
 from aconnect.cli.output import echo_error
 from aconnect.cli.table import Column
@@ -19,10 +20,19 @@ if TYPE_CHECKING:
 
 @click.group()
 def jobs() -> None:
-    """Processes that run, build or render content.
+    """Processes of content, and jobs that collect data on several machines.
 
-    ITEM is a GUID, a name, or an address of content. JOB is the key of one.
+    `list`, `follow` and `kill` are about processes that run, build or render content. ITEM is a
+    GUID, a name, or an address of content. JOB is the key of one.
+
+    `plan`, `run` and `commit` do what `aconnect collect` does, divided into jobs that any scheduler
+    can run on other machines.
     """
+
+
+jobs.add_command(plan)
+jobs.add_command(run_jobs)
+jobs.add_command(commit)
 
 
 @listing(

@@ -72,8 +72,10 @@ def dying_after_writing() -> Callable[[str], str]:
 async def test_a_worker_that_is_killed_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker is killed after it has written and before it reports: each row is there once, and a
-    worker that does not know the server fails a job with the name of the variable."""
+    """A worker is killed after it has written and before it reports: each row is there once.
+
+    A worker that does not know the server fails a job with the name of the variable.
+    """
     async with FakeConnect(Seed(visits=9000, burst=3)) as server:
         monkeypatch.setenv("ACONNECT_SERVER_PROD", server.url)
         monkeypatch.setenv("ACONNECT_SERVER_PROD_API_KEY", server.api_key)
