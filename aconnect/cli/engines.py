@@ -236,7 +236,7 @@ def plan(**options: Any) -> None:
 
     jobs = _with_task(work, **options)
     _echo_lines(jobs)
-    echo_error(f"{len(jobs):,} jobs to run" if jobs else "There is nothing to collect.")
+    echo_error(f"{len(jobs):,} jobs to run" if jobs else "No jobs are left to run.")
 
 
 @click.command("run", cls=Command)

@@ -266,6 +266,9 @@ def _distributed(
             raise _NothingPlanned
         inner = await source.choose(previous)
         if isinstance(inner, ByTime | Slices):
+            if previous is None:
+                # Files of earlier runs must not be taken for those of jobs of the new one.
+                await to_thread.run_sync(discard, template.id, destination)
             named = replace(template, strategy=inner.name)
             return Jobs(inner, engine, slots, named, destination)
         reason = f"{source.dataset.name} cannot be divided among machines: {inner.reason}"

@@ -55,7 +55,7 @@ async def test_plan_run_commit(plain, tmp_path: Path):
     assert sorted(map(int, rows)) == list(range(1, 2201))
     again = await plain("jobs", "plan", *options)
     assert again.stdout == ""
-    assert "nothing to collect" in again.stderr
+    assert "No jobs are left" in again.stderr
 
 
 async def test_all_jobs_of_standard_input(plain, tmp_path: Path):

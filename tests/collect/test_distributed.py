@@ -331,6 +331,21 @@ async def test_planning_again_returns_the_same_jobs(tmp_path: Path) -> None:
         await commit(collection_of(server, "windows", to=NOW), sink, [], **where)
 
 
+async def test_a_restart_takes_no_files_of_before(tmp_path: Path) -> None:
+    """A run that is started again reads everything again, whatever jobs have read before."""
+    server, sink = Server(dense(300), 3), MemorySink()
+    where: Any = {"server": "prod", "staging": str(tmp_path)}
+    old = await plan(collection_of(server, "windows", to=NOW), sink, **where)
+    entries = [await carry_out(job, server) for job in old]
+    again = collection_of(server, "windows", to=NOW, restart=True)
+    jobs = await plan(again, sink, **where)
+    assert jobs == old
+    assert await commit(again, sink, entries, **where) == jobs
+    entries += [await carry_out(job, server) for job in jobs]
+    assert await commit(again, sink, entries, **where) == []
+    assert numbers(sink.rows) == list(range(300))
+
+
 async def test_what_cannot_be_divided(tmp_path: Path) -> None:
     """A log that is read from both ends is refused by a plan, and read by the driver itself.
 
