@@ -37,7 +37,7 @@ def report_lines(report: RunReport, *, verbose: bool = False) -> Iterator[str]:
         yield f"{report.resumed:,} of the rows are those of an earlier run, which was resumed"
     if not report.is_over and report.until is not None and report.strategy != "none":
         yield (
-            f"the window is not over: complete up to {time_text(report.until)}; the same command "
+            f"not over yet: complete up to {time_text(report.until)}; the same command "
             "adds what is new"
         )
     if report.pushbacks:
