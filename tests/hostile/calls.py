@@ -311,9 +311,7 @@ OTHERS: dict[str, Make] = {
     "connect deploy": _deploy,
     "connect collect": lambda c, f: collect.visits(c).to_jsonl(f / "rows.jsonl"),
     "connect collect to CSV": lambda c, f: collect.audit_logs(c).to_csv(f / "rows.csv"),
-    "connect collect in a window": lambda c, _: drained(
-        aiter(collect.audit_logs(c, from_=_DAY))
-    ),
+    "connect collect in a window": lambda c, _: drained(aiter(collect.audit_logs(c, from_=_DAY))),
     "connect environment_variables": lambda c, _: _item(c).environment_variables.find(),
     "connect environment_variables.create": lambda c, _: _item(c).environment_variables.create(
         "A", ARGUMENT
