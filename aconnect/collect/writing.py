@@ -32,6 +32,7 @@ COMMIT_BYTES: Final = 64_000_000
 _WAITING_BYTES: Final = 8_000_000
 """How much may wait for the writer before pages are not fetched any more."""
 _TOLD_BYTES: Final = 1_000_000
+_BREAKS: Final = bytes.maketrans(b"\r\n", b"  ")
 _SPOOLED: Final = 1_000_000
 _BATCH: Final = 2000
 
@@ -75,10 +76,8 @@ class Spool:
 
     def add(self, rows: Sequence[Raw]) -> None:
         for row in rows:
-            data = bytes(row)
-            if b"\n" in data:
-                data = msgspec.json.format(data, indent=-1)
-            self._file.write(data + b"\n")
+            # A line break can only be between the values of a row.
+            self._file.write(bytes(row).translate(_BREAKS) + b"\n")
 
     def clear(self) -> None:
         self._file.seek(0)

@@ -87,11 +87,12 @@ async def test_each_event_comes_once(
     window: tuple[datetime | None, datetime | None],
     in_flight: int,
     page_size: int,
-    ordered: bool,  # noqa: FBT001
+    ordered: bool,
     seed: int,
 ) -> None:
     """Whatever is read at the same time, each event of the window is written once, in any order
-    unless another one is wanted."""
+    unless another one is wanted.
+    """
     if kind == "both ends":
         found = with_ids(found)
     server = Server(found, page_size, Random(seed), counts=kind == "search")
@@ -121,12 +122,13 @@ async def test_interrupted_at_any_moment(
     found: list[Event],
     kind: str,
     in_flight: int,
-    ordered: bool,  # noqa: FBT001
+    ordered: bool,
     seed: int,
     data: st.DataObject,
 ) -> None:
     """Killed at any page, with requests that fail and commits that are lost, nothing is lost and
-    nothing comes twice."""
+    nothing comes twice.
+    """
     server = Server(with_ids(found), 3, Random(seed), counts=kind == "search", failures=0.05)
     sink = MemorySink()
     sink.lost_before = set(data.draw(st.lists(st.integers(1, 30), max_size=3)))
@@ -173,12 +175,13 @@ async def test_since_last_with_late_and_equal_events(
     found: list[Event],
     late: list[Event],
     seed: int,
-    has_ids: bool,  # noqa: FBT001
-    gains_ids: bool,  # noqa: FBT001
+    has_ids: bool,
+    gains_ids: bool,
     cut: int,
 ) -> None:
     """A run that continues adds late events within its overlap, and two equal events stay two, even
-    if the server begins to send ids in between."""
+    if the server begins to send ids in between.
+    """
     if has_ids:
         found = with_ids(found)
     middle = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=cut)
