@@ -50,17 +50,20 @@ def write_report(
         if time is not None and time.tzinfo is None:
             raise InvalidArgumentError(f"{name}={time} has no time zone; pass an aware datetime")
     if from_ is not None and to is not None and from_ >= to:
-        raise InvalidArgumentError(f"the period is empty: from_={from_} is not before to={to}")
+        raise InvalidArgumentError(
+            f"the period from {from_.isoformat()} to {to.isoformat()} is empty; exchange them"
+        )
     try:
         # Only needed for a report.
         from aconnect.report.contents import contents_of  # noqa: PLC0415
-        from aconnect.report.page import render, save  # noqa: PLC0415
+        from aconnect.report.page import check, render, save  # noqa: PLC0415
         from aconnect.report.reading import read  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtraError(
             f"a report needs {error.name}: install it with pip install 'aconnect[report]'"
         ) from error
     path = Path(path)
+    check(path)  # before minutes of reading
     with read(Path(source), from_=from_, to=to) as data:
         contents = contents_of(data)
     page = render(contents, title=title or f"Usage of {data.name}", made=datetime.now(UTC))

@@ -1,14 +1,14 @@
 """How figures are drawn: specifications of Vega-Lite, made with Altair.
 
-Decides marks, scales and labels. What is counted is decided by `figures`, and the colors of text and
-lines by the page, which is light or dark.
+Decides marks, scales and labels. What is counted is decided by `figures`, and the colors of text
+and lines by the page, which is light or dark.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import altair as alt
 
@@ -25,6 +25,8 @@ _TICKS: Final = {"day": "%d %b %Y", "week": "%d %b %Y", "month": "%b %Y", "year"
 _NUMBER: Final = 64
 """Pixels of a number beside a bar."""
 _BEFORE_NUMBER: Final[Any] = {"expr": f"width - {_NUMBER}"}
+# The types of Altair's methods are too wide to be of use.
+_Chart: TypeAlias = Any
 # Names take less of a narrow page. Altair has no type for this expression.
 _NAMES: Final[Any] = {"expr": "windowSize()[0] < 700 ? 120 : 300"}
 
@@ -35,15 +37,15 @@ def specification(figure: Figure) -> dict[str, Any] | None:
     if draw is None or not figure.rows:
         return None
     chart = draw(figure).properties(width="container", description=f"{figure.title}. {figure.note}")
-    return chart.to_dict()
+    specification: dict[str, Any] = chart.to_dict()
+    return specification
 
 
-def _over_time(figure: Figure) -> alt.Chart:
+def _over_time(figure: Figure) -> _Chart:
     """Bars on an axis of time, one on the other."""
     series = figure.columns[1:]
     values: list[dict[str, Any]] = []
     for start, *counts in figure.rows:
-        assert isinstance(start, datetime)  # noqa: S101  for type checkers
         end, below = next_start(start, figure.unit), 0
         for name, count in zip(series, counts, strict=True):
             values.append(
@@ -53,7 +55,7 @@ def _over_time(figure: Figure) -> alt.Chart:
                     "below": below,
                     "above": below + count,
                     "series": name,
-                    "label": f"{label_of(start, figure.unit)}: {count:,} {_lower(name)}",
+                    "label": f"{label_of(start, figure.unit)}, {name}: {count:,}",
                 }
             )
             below += count
@@ -80,7 +82,7 @@ def _over_time(figure: Figure) -> alt.Chart:
     )
 
 
-def _ranking(figure: Figure) -> alt.LayerChart:
+def _ranking(figure: Figure) -> _Chart:
     """Horizontal bars with their numbers, the longest first."""
     position = next(i for i, name in enumerate(figure.columns) if i and name != "GUID")
     values = [
@@ -107,7 +109,7 @@ def _ranking(figure: Figure) -> alt.LayerChart:
     return alt.layer(bars, _numbers(base)).properties(height=_ROW * len(values))
 
 
-def _hours(figure: Figure) -> alt.Chart:
+def _hours(figure: Figure) -> _Chart:
     """A row for each day and a column for each hour; the more, the stronger the color."""
     values = [
         {
@@ -144,10 +146,10 @@ def _hours(figure: Figure) -> alt.Chart:
     )
 
 
-def _classes(figure: Figure) -> alt.LayerChart:
-    """Upright bars with their numbers, in the order of their classes."""
+def _classes(figure: Figure) -> _Chart:
+    """Upright bars, in the order of their classes."""
     values = [
-        {"name": name, "count": count, "text": f"{count:,}", "label": f"{name}: {count:,}"}
+        {"name": name, "count": count, "label": f"{name}: {count:,} {figure.unit}"}
         for name, count in figure.rows
     ]
     most = max(each["count"] for each in values)
@@ -157,10 +159,10 @@ def _classes(figure: Figure) -> alt.LayerChart:
         tooltip=alt.Tooltip("label:N"),
     )
     bars = base.mark_bar(color=BLUE).encode(description=alt.Description("label:N"))
-    return alt.layer(bars).properties(height=240)
+    return bars.properties(height=240)
 
 
-def _changes(figure: Figure) -> alt.LayerChart:
+def _changes(figure: Figure) -> _Chart:
     """Bars to the right for what grew, and to the left for what fell."""
     values = [
         {
@@ -196,7 +198,7 @@ def _changes(figure: Figure) -> alt.LayerChart:
     ).properties(height=_ROW * len(values))
 
 
-_KINDS: Final[Mapping[str, Callable[[Figure], Any]]] = {
+_KINDS: Final[Mapping[str, Callable[[Figure], _Chart]]] = {
     "over_time": _over_time,
     "ranking": _ranking,
     "hours": _hours,
@@ -205,11 +207,11 @@ _KINDS: Final[Mapping[str, Callable[[Figure], Any]]] = {
 }
 
 
-def _chart(values: Sequence[Mapping[str, Any]]) -> alt.Chart:
+def _chart(values: Sequence[Mapping[str, Any]]) -> _Chart:
     return alt.Chart(alt.InlineData(values=list(values)))
 
 
-def _numbers(base: alt.Chart, *, before: bool = False) -> alt.Chart:
+def _numbers(base: _Chart, *, before: bool = False) -> _Chart:
     """Return the numbers at the ends of bars; the bars themselves have them for screen readers."""
     return base.mark_text(
         align="right" if before else "left", dx=-4 if before else 4, aria=False
@@ -230,7 +232,7 @@ def _count_format(most: float) -> str:
 
 def _time_axis(figure: Figure) -> alt.Axis:
     """Return an axis with ticks where units begin."""
-    starts = [row[0] for row in figure.rows if isinstance(row[0], datetime)]
+    starts = [row[0] for row in figure.rows]
     months = [start for start in starts if start.day == 1]
     is_long = figure.unit == "day" and len(starts) > 62
     format_ = "%b %Y" if is_long else _TICKS[figure.unit]
@@ -251,7 +253,3 @@ def _time_axis(figure: Figure) -> alt.Axis:
 def _epoch(time: datetime) -> int:
     """Return a time in UTC in milliseconds since 1970."""
     return int(time.replace(tzinfo=UTC).timestamp()) * 1000
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -30,18 +30,26 @@ _MOST_ROWS: Final = 200
 """Rows of a list without a chart."""
 NOUNS: Final = {"visits": "visits", "shiny_usage": "Shiny sessions", "hits": "hits"}
 DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_LENGTHS: Final = (
-    *((10, "under 10 s"), (30, "10–30 s"), (60, "30–60 s"), (120, "1–2 min"), (300, "2–5 min")),
-    *((600, "5–10 min"), (1800, "10–30 min"), (3600, "30–60 min"), (7200, "1–2 h")),
-    *((14400, "2–4 h"), (28800, "4–8 h")),
-)
+_LENGTHS: Final = {
+    10: "under 10 s",
+    30: "10 to 30 s",
+    60: "30 to 60 s",
+    120: "1 to 2 min",
+    300: "2 to 5 min",
+    600: "5 to 10 min",
+    1800: "10 to 30 min",
+    3600: "30 to 60 min",
+    7200: "1 to 2 h",
+    14400: "2 to 4 h",
+    28800: "4 to 8 h",
+}
 """The upper end of each class of session lengths, in seconds."""
-_LONGEST: Final = "8 h and longer"
+_LONGEST: Final = "8 h or longer"
 _VISITED_MODES: Final = frozenset({"static", "jupyter-static", "quarto-static", "rmd-static"})
 _SHINY_MODES: Final = frozenset({"python-shiny", "quarto-shiny", "rmd-shiny", "shiny"})
 
-Value = str | int | float | datetime | None
-Row = tuple[Value, ...]
+Row: TypeAlias = tuple[Any, ...]
+"""Texts, numbers and times, as they come from a query."""
 
 
 class Figure(Struct, frozen=True, kw_only=True):
@@ -79,8 +87,9 @@ def over_time(data: Data, datasets: Sequence[str]) -> Figure:
     return Figure(
         kind="over_time",
         title=f"{capital(noun)} by {unit}",
-        note=f"{sum(sums):,} in {counted(len(rows), unit)}, {sum(sums) / len(rows):,.0f} a {unit} on "
-        f"average. The busiest {unit} is {label_of(rows[most][0], unit)}, with {sums[most]:,}.",
+        note=f"{sum(sums):,} in {counted(len(rows), unit)}, on average "
+        f"{sum(sums) / len(rows):,.0f} a {unit}. The busiest {unit} is "
+        f"{label_of(rows[most][0], unit)}, with {sums[most]:,}.",
         columns=(capital(unit), *(capital(NOUNS[name]) for name in datasets)),
         rows=rows,
         unit=unit,
@@ -91,7 +100,8 @@ def by_content(data: Data, noun: str) -> Figure:
     """Return the content that is used most."""
     rows = data.query(
         "SELECT content_guid, any_value(coalesce(nullif(trim(title), ''), nullif(name, ''))), "
-        "count(*) AS n, count(DISTINCT user_guid) FROM uses LEFT JOIN content ON guid = content_guid "
+        "count(*) AS n, count(DISTINCT user_guid) "
+        "FROM uses LEFT JOIN content ON guid = content_guid "
         f"WHERE content_guid IS NOT NULL GROUP BY 1 ORDER BY n DESC, 1 LIMIT {TOP}"
     )
     ((total, all_),) = data.query("SELECT count(DISTINCT content_guid), count(*) FROM uses")
@@ -99,7 +109,7 @@ def by_content(data: Data, noun: str) -> Figure:
     return Figure(
         kind="ranking",
         title=f"Content with the most {noun}",
-        note=_share(rows, total, all_, 2, "content items", noun),
+        note=_share(rows, total, all_, 2, "content item", noun),
         columns=("Content", "GUID", capital(noun), "Users"),
         rows=[
             (label, guid, n, users) for label, (guid, _, n, users) in zip(names, rows, strict=True)
@@ -119,7 +129,7 @@ def by_user(data: Data, noun: str) -> Figure:
         "SELECT count(DISTINCT user_guid), count(*), count(*) - count(user_guid) FROM uses"
     )
     names = unique_names([(guid, name) for guid, name, *_ in rows])
-    note = _share(rows, total, all_, 2, "users", noun)
+    note = _share(rows, total, all_, 2, "user", noun)
     if anonymous:
         note += f" {anonymous:,} are of people who were not signed in, and are not shown."
     return Figure(
@@ -183,7 +193,7 @@ def hours_of_the_week(data: Data, noun: str) -> Figure:
 
 def session_lengths(data: Data) -> Figure | str:
     """Count Shiny sessions by their length."""
-    cases = " ".join(f"WHEN seconds < {end} THEN {i}" for i, (end, _) in enumerate(_LENGTHS))
+    cases = " ".join(f"WHEN seconds < {end} THEN {i}" for i, end in enumerate(_LENGTHS))
     counts = dict(
         data.query(
             f"SELECT CASE {cases} ELSE {len(_LENGTHS)} END, count(*) FROM activity "
@@ -199,7 +209,7 @@ def session_lengths(data: Data) -> Figure | str:
     note = f"{ended:,} sessions; half of them are shorter than {duration(median)}."
     if unended:
         note += f" {unended:,} sessions without a valid end are not shown."
-    names = [*(name for _, name in _LENGTHS), _LONGEST]
+    names = [*_LENGTHS.values(), _LONGEST]
     return Figure(
         kind="classes",
         title="Shiny sessions by length",
@@ -222,7 +232,7 @@ def audit_actions(data: Data) -> Figure:
     return Figure(
         kind="ranking",
         title="Most frequent audited actions",
-        note=_share(rows, total, all_, 1, "actions", "audit log entries"),
+        note=_share(rows, total, all_, 1, "action", "audit log entries"),
         columns=("Action", "Entries", "Users"),
         rows=[(short(action), *rest) for action, *rest in rows],
         unit="entries",
@@ -317,12 +327,11 @@ def extent(data: Data, source: str) -> tuple[datetime, datetime]:
 
 
 def _share(
-    rows: Sequence[Sequence[Any]], total: int, all_: int, column: int, things: str, noun: str
+    rows: Sequence[Sequence[Any]], total: int, all_: int, column: int, thing: str, noun: str
 ) -> str:
     """Say which part of everything a ranking shows."""
     part = sum(row[column] for row in rows)
     if total <= len(rows):
-        return f"All {total:,} {things}, with {part:,} {noun}."
-    return (
-        f"The first {len(rows)} of {total:,} {things}, with {part / all_:.0%} of {all_:,} {noun}."
-    )
+        return f"{counted(total, thing)}, with {part:,} {noun}."
+    first = f"The first {len(rows)} of {counted(total, thing)}"
+    return f"{first}, with {part / all_:.0%} of {all_:,} {noun}."

@@ -54,7 +54,7 @@ def duration(seconds: float) -> str:
 
 
 def unit_for(first: datetime, last: datetime, shortest: str) -> str:
-    """Return the shortest unit of time, from `shortest` on, that a period does not have too many of."""
+    """Return the shortest unit, `shortest` or longer, that does not need too many bars."""
     days = (last - first) / timedelta(days=1)
     units = list(_UNITS)[list(_UNITS).index(shortest) :]
     return next((unit for unit in units if days / _UNITS[unit] < _MOST_BUCKETS), "year")

@@ -13,6 +13,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -89,16 +90,15 @@ contributors, licensed under the BSD 3-Clause License, https://github.com/vega -
 """
 
 
-def save(page: str, path: Path) -> None:
-    """Write a page atomically.
-
-    Raises:
-        InvalidArgumentError: The path is a folder, or in one that does not exist.
-        FileError: It cannot be written.
-    """
+def check(path: Path) -> None:
+    """Raise `InvalidArgumentError` if a page cannot be written to a path."""
     if path.is_dir() or not path.parent.is_dir():
         what = "it is a folder" if path.is_dir() else f"there is no folder {str(path.parent)!r}"
         raise InvalidArgumentError(f"cannot write {str(path)!r}: {what}; choose another path")
+
+
+def save(page: str, path: Path) -> None:
+    """Write a page atomically; raise `FileError` if that is impossible."""
     part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
         with part.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
@@ -116,11 +116,14 @@ def save(page: str, path: Path) -> None:
         raise
 
 
+@cache
 def _library() -> str:
     """Return Vega-Embed and all that it needs, as a script."""
     version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
     known = version in vl_convert.get_vegalite_versions()
-    bundle = vl_convert.javascript_bundle(vl_version=version if known else None)
+    bundle = vl_convert.javascript_bundle(
+        "window.vegaEmbed = vegaEmbed;", version if known else None
+    )
     return bundle.replace("</script", "<\\/script")
 
 
