@@ -21,6 +21,8 @@ MOST_MARKS: Final = 2000
 BLUE, ORANGE = "#2f81c4", "#d55e00"
 _ROW: Final = 24
 """Pixels of a bar with a name."""
+_WIDEST: Final = 72
+"""Pixels of a bar on an axis of time, at most."""
 _TICKS: Final = {"day": "%d %b %Y", "week": "%d %b %Y", "month": "%b %Y", "year": "%Y"}
 _NUMBER: Final = 64
 """Pixels of a number beside a bar."""
@@ -60,6 +62,9 @@ def _over_time(figure: Figure) -> _Chart:
             )
             below += count
     most = max(each["above"] for each in values)
+    # A few bars do not fill the page.
+    widest: Any = {"expr": f"min(width, {_WIDEST * len(figure.rows)})"}
+    scale = alt.Scale(type="utc", range=[0, widest])
     gap = 0.5 if len(figure.rows) <= 120 else 0
     colors = alt.Color(
         "series:N",
@@ -70,7 +75,7 @@ def _over_time(figure: Figure) -> _Chart:
         _chart(values)
         .mark_bar(xOffset=gap, x2Offset=-gap)
         .encode(
-            x=alt.X("start:T", title=None, scale=alt.Scale(type="utc"), axis=_time_axis(figure)),
+            x=alt.X("start:T", title=None, scale=scale, axis=_time_axis(figure)),
             x2="end:T",
             y=alt.Y("above:Q", title=None, axis=_count_axis(most)),
             y2="below:Q",
@@ -136,7 +141,11 @@ def _hours(figure: Figure) -> _Chart:
                 "count:Q",
                 scale=alt.Scale(domain=[0, most], range=[0.04, 1]),
                 legend=alt.Legend(
-                    title=None, orient="top", format=_count_format(most), tickCount=5
+                    title=None,
+                    orient="top",
+                    format=_count_format(most),
+                    tickCount=5,
+                    values=_ticks(most),
                 ),
             ),
             tooltip=alt.Tooltip("label:N"),
@@ -222,11 +231,16 @@ def _name_axis() -> alt.Axis:
     return alt.Axis(labelLimit=_NAMES, ticks=False, domain=False, labelPadding=6)
 
 
-def _count_axis(most: float) -> alt.Axis:
-    return alt.Axis(format=_count_format(most), tickMinStep=1, tickCount=5, domain=False)
+def _count_axis(most: int) -> alt.Axis:
+    return alt.Axis(format=_count_format(most), tickCount=5, values=_ticks(most), domain=False)
 
 
-def _count_format(most: float) -> str:
+def _ticks(most: int) -> Any:
+    """Return whole numbers for a short axis, which would have fractions otherwise."""
+    return list(range(most + 1)) if most <= 5 else alt.Undefined
+
+
+def _count_format(most: int) -> str:
     return "~s" if most >= 100_000 else ",d"
 
 

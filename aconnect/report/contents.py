@@ -94,11 +94,11 @@ def _notes(data: Data) -> list[str]:
 
 def _missing(data: Data) -> list[str]:
     """Say what is not shown, and why."""
-    has, collect = data.has, "aconnect collect {} --out DIR"
+    has = data.has
     missing: list[str] = []
 
     def say(text: str, *datasets: str) -> None:
-        command = f": {collect.format(' '.join(datasets))}" if datasets else "."
+        command = f": aconnect collect {' '.join(datasets)} --out DIR" if datasets else "."
         missing.append(f"{text}{command}")
 
     absent = [name for name in ("visits", "shiny_usage") if not has(name)]
@@ -111,5 +111,5 @@ def _missing(data: Data) -> list[str]:
         listed = " and of ".join(names)
         say(f"GUIDs are shown instead of the names of {listed}. To get the names", *names)
     if "content" in names:
-        say("Content that nobody used is not shown, because the content is not known.")
+        say("Content that nobody used is not shown, because the content is not known")
     return missing

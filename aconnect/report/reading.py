@@ -85,6 +85,10 @@ class Data:
             return self._connection.execute(sql, values or None).fetchall()
         except duckdb.Error as error:
             raise FileError(f"cannot read the data of {self.name}: {_first_line(error)}") from error
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error  # which DuckDB replaces by this error
+            raise
 
     def has(self, dataset: str) -> bool:
         """Return True if a dataset has rows in the period."""

@@ -4,6 +4,7 @@ import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -15,7 +16,7 @@ duckdb = pytest.importorskip("duckdb")
 pytest.importorskip("altair")
 
 from aconnect.report.contents import contents_of  # noqa: E402  the extra may be missing
-from aconnect.report.reading import read  # noqa: E402
+from aconnect.report.reading import Data, read  # noqa: E402
 
 
 def shown(source, **period):
@@ -218,6 +219,17 @@ def test_not_readable(tmp_path):
     (tmp_path / "folder" / "visits.parquet").write_text("no Parquet")
     with pytest.raises(FileError, match=r"visits\.parquet"), read(tmp_path / "folder"):
         pass
+
+
+def test_ctrl_c():
+    """Ctrl-C during a query is KeyboardInterrupt, although DuckDB raises another error."""
+
+    class Interrupted:
+        def execute(self, *_):
+            raise RuntimeError("Query interrupted")
+
+    with pytest.raises(KeyboardInterrupt):
+        Data(cast("Any", Interrupted()), "usage").query("SELECT 1")
 
 
 def test_files_stay_unchanged(folder, rows):
