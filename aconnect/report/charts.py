@@ -90,7 +90,7 @@ def _over_time(figure: Figure) -> _Chart:
 def _ranking(figure: Figure) -> _Chart:
     """Horizontal bars with their numbers, the longest first."""
     position = next(i for i, name in enumerate(figure.columns) if i and name != "GUID")
-    values = [
+    values: list[dict[str, Any]] = [
         {
             "name": row[0],
             "count": row[position],
@@ -116,7 +116,7 @@ def _ranking(figure: Figure) -> _Chart:
 
 def _hours(figure: Figure) -> _Chart:
     """A row for each day and a column for each hour; the more, the stronger the color."""
-    values = [
+    values: list[dict[str, Any]] = [
         {
             "day": day,
             "hour": f"{hour}"[:2],
@@ -157,7 +157,7 @@ def _hours(figure: Figure) -> _Chart:
 
 def _classes(figure: Figure) -> _Chart:
     """Upright bars, in the order of their classes."""
-    values = [
+    values: list[dict[str, Any]] = [
         {"name": name, "count": count, "label": f"{name}: {count:,} {figure.unit}"}
         for name, count in figure.rows
     ]
@@ -173,7 +173,7 @@ def _classes(figure: Figure) -> _Chart:
 
 def _changes(figure: Figure) -> _Chart:
     """Bars to the right for what grew, and to the left for what fell."""
-    values = [
+    values: list[dict[str, Any]] = [
         {
             "name": row[0],
             "change": row[-1],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from aconnect.report import figures
-from aconnect.report.figures import NOUNS, Figure, extent
+from aconnect.report.figures import NOUNS, Figure
 from aconnect.report.labels import counted
 from aconnect.report.reading import Data, Input
 
@@ -77,7 +77,8 @@ def _totals(data: Data, used: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _period(data: Data) -> str:
-    first, last = extent(data, "(SELECT time FROM activity UNION ALL SELECT time FROM audit_logs)")
+    both = "SELECT time FROM activity UNION ALL SELECT time FROM audit_logs"
+    ((first, last),) = data.query(f"SELECT min(time), max(time) FROM ({both})")
     if first is None:
         return "No events in the period"
     return f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"

@@ -321,7 +321,7 @@ _USER_NAME: Final = (
 
 
 def extent(data: Data, source: str) -> tuple[datetime, datetime]:
-    """Return the times of the first and the last row; None if there are none."""
+    """Return the times of the first and the last row; there must be one."""
     ((first, last),) = data.query(f"SELECT min(time), max(time) FROM {source}")
     return first, last
 
