@@ -384,7 +384,7 @@ def test_no_rows(dataset):
 def test_batch_to_arrow():
     """A batch counts what did not fit with the oddities that it was given."""
     oddities = Oddities()
-    batch = Batch(VISITS, raw({"time": "now"}), oddities=oddities)
+    batch: Batch[Any] = Batch(VISITS, raw({"time": "now"}), oddities=oddities)
     assert batch.to_arrow().column("time").null_count == 1
     assert oddities.counts == {"time: not a time": 1}
     assert Batch(VISITS, raw({"time": "now"})).to_arrow().num_rows == 1
