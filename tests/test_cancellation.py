@@ -24,7 +24,7 @@ from aconnect.testing.connect.routes.content.bundles import small_archive
 
 Work = Callable[["World"], Awaitable[object]]
 
-SEED = Seed(visits=500, users=12)
+SEED = Seed(visits=500, hits=3000, users=12)
 
 
 class Interrupted:
@@ -139,6 +139,17 @@ async def prefetched_pages(world: World) -> object:
         return [page async for page in pages]
 
 
+async def chunks(world: World) -> object:
+    """Stream a list that is not paged."""
+    async with aclosing(world.client.instrumentation.hits().chunks()) as parts:
+        return [part async for part in parts]
+
+
+async def prefetched_chunks(world: World) -> object:
+    async with aclosing(world.client.instrumentation.hits().raw().prefetch(2).chunks()) as parts:
+        return [part async for part in parts]
+
+
 async def first(world: World) -> object:
     return await visits(world).prefetch(2).first()
 
@@ -238,6 +249,7 @@ async def closing(world: World) -> object:
 WORKS: list[Work] = [
     *(call, observed_call, create, stream, failed_stream),
     *(rows, all_rows, prefetched_rows, prefetched_pages, first, total),
+    *(chunks, prefetched_chunks),
     *(task_wait, task_result, task_output, job_follow, job_wait, check_wait),
     *(mapped, mapped_stream, mapped_rows),
     *(upload, upload_from_memory, download),

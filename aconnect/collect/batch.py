@@ -22,7 +22,7 @@ R = TypeVar("R")
 class Batch(Generic[R]):
     """Some rows of a dataset, a page or less."""
 
-    __slots__ = ("_dataset", "_oddities", "_rows", "raw", "supersedes")
+    __slots__ = ("_dataset", "_rows", "oddities", "raw", "supersedes")
 
     def __init__(
         self,
@@ -36,8 +36,9 @@ class Batch(Generic[R]):
         """The rows as the server sent them."""
         self.supersedes: bool = supersedes
         """Whether they take the place of rows with the same identity that were not over."""
+        self.oddities: Oddities | None = oddities
+        """Where values that do not fit are counted."""
         self._dataset = dataset
-        self._oddities = oddities
         self._rows: list[R] | None = None
 
     def __len__(self) -> int:
@@ -60,7 +61,7 @@ class Batch(Generic[R]):
         """Return the rows as an Arrow record batch; needs the extra `arrow`."""
         from aconnect.collect.columns import columns_for  # noqa: PLC0415  imports pyarrow
 
-        return columns_for(self._dataset).record_batch(self.raw, self._oddities)
+        return columns_for(self._dataset).record_batch(self.raw, self.oddities)
 
 
 def decode_rows(raw: Sequence[Raw], dataset: Dataset) -> list[Any]:

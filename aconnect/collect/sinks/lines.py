@@ -1,0 +1,106 @@
+"""JSON lines: one row per line, as the server wrote it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final, cast
+
+from msgspec import Raw
+
+from aconnect._core.text import clean_json
+from aconnect.collect.batch import Batch
+from aconnect.collect.dataset import Dataset
+from aconnect.collect.sink import Checkpoint, Entries, Run, Written
+from aconnect.collect.sinks.appending import AppendingSink
+
+_BREAKS: Final = bytes.maketrans(b"\r\n", b"  ")
+
+
+class JsonLines(AppendingSink):
+    """A file of JSON lines; `NAME.gz` and `NAME.zst` are compressed.
+
+    While a complete file is appended to, a reader may see a part of the last rows.
+
+    Raises:
+        MissingExtraError: The name ends in `.zst`, and the extra `zstd` is not installed.
+    """
+
+    columns: tuple[str, ...] = ()
+    header = b""
+
+    def encoder(self, dataset: Dataset, columns: tuple[str, ...]) -> JsonLines:
+        """Return the encoder, which needs to know nothing of the rows."""
+        return self
+
+    def encode(self, batch: Batch[Any]) -> bytes:
+        """Return rows as lines."""
+        return json_lines(batch.raw)
+
+
+def json_lines(rows: Sequence[Raw]) -> bytes:
+    """Join rows; line breaks in a row, which can only be between its values, become spaces."""
+    if not rows:
+        return b""
+    text = b"\n".join(cast("Sequence[bytes]", rows)) + b"\n"
+    if text.count(b"\n") > len(rows) or b"\r" in text:
+        text = b"\n".join([bytes(row).translate(_BREAKS) for row in rows]) + b"\n"
+    return text
+
+
+class StandardOutput:
+    """JSON lines to a stream, such as a pipe; without a state, so it cannot be resumed.
+
+    Errors of the stream, such as that of a pipe whose reader has gone, are raised as they are. A
+    terminal gets control characters as escapes.
+
+    Args:
+        stream: Standard output by default. It is flushed, and never closed.
+    """
+
+    replaces: Final = False
+
+    def __init__(self, stream: BinaryIO | None = None) -> None:
+        self._stream = sys.stdout.buffer if stream is None else stream
+        self._is_terminal = self._stream.isatty()
+        self._size = 0
+        self._error: OSError | None = None
+
+    def open(self, run: Run) -> Entries:
+        """Return no entries: nothing is known of earlier runs.
+
+        Raises:
+            OSError: The stream has failed before; what was written cannot be taken back.
+        """
+        if self._error is not None:
+            raise self._error
+        return {}
+
+    def write(self, unit: int, batch: Batch[Any]) -> None:
+        """Write rows."""
+        text = json_lines(batch.raw)
+        if self._is_terminal:
+            text = clean_json(text.decode(errors="replace")).encode()
+        with self._remembering():
+            self._stream.write(text)
+        self._size += len(text)
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        """Pass on what was written."""
+        with self._remembering():
+            self._stream.flush()
+
+    def finish(self) -> Written:
+        """Pass on what was written."""
+        with self._remembering():
+            self._stream.flush()
+        return Written(target="-", size=self._size)
+
+    @contextmanager
+    def _remembering(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._error = error
+            raise

@@ -1,0 +1,220 @@
+"""Rows out are rows in, exactly once, whatever the events, the sizes and the moments."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from aconnect.collect import Progress, writing
+from aconnect.errors import AconnectError
+from tests.collect.memory import NOW, Crash, Event, MemorySink, Server, numbers
+
+SECOND = 1_000_000_000
+START = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * SECOND
+END = int(NOW.timestamp()) * SECOND
+
+
+def text_of(nanoseconds: int, digits: int, zone: str) -> str:
+    """Write a time with some digits of fraction, cut off, in a zone."""
+    whole, rest = divmod(nanoseconds, SECOND)
+    shift = timedelta(hours=int(zone)) if zone != "Z" else timedelta(0)
+    moment = datetime.fromtimestamp(whole, UTC) + shift
+    fraction = f".{rest:09}"[: digits + 1] if digits else ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}{'Z' if zone == 'Z' else f'{int(zone):+03}:00'}"
+
+
+@st.composite
+def events(draw: st.DrawFn) -> list[Event]:
+    """Return events: uniform, in bursts, at one time, with long gaps, in any order of insertion."""
+    times: list[int] = []
+    for _ in range(draw(st.integers(0, 5))):
+        first = draw(st.integers(START, END - 1))
+        count = draw(st.integers(1, 30))
+        step = draw(st.sampled_from([0, 1, 999, 1000, 10**6, SECOND, 3600 * SECOND, 10**14]))
+        times += [first + step * i for i in range(count)]
+    # On the edges of seconds and days, where windows are cut.
+    times += draw(
+        st.lists(st.integers(0, 58).map(lambda day: START + day * 86400 * SECOND), max_size=8)
+    )
+    digits = draw(st.sampled_from([0, 3, 6, 9, 9, 9]))
+    zone = draw(st.sampled_from(["Z", "Z", "+2", "-7"]))
+    grain = 10 ** (9 - digits)
+    times = [time // grain * grain for time in times if START <= time < END]
+    draw(st.randoms(use_true_random=False)).shuffle(times)
+    return [Event(time, text_of(time, digits, zone), i) for i, time in enumerate(times)]
+
+
+def within(all_events: list[Event], lo: datetime | None, hi: datetime) -> list[int]:
+    """Return the numbers of the events in a half-open window, by cut-off microseconds."""
+    first = -1 if lo is None else int(lo.timestamp() * 1e6)
+    last = int(hi.timestamp()) * 1_000_000
+    return sorted(e.number for e in all_events if first <= e.nanoseconds // 1000 < last)
+
+
+windows = st.one_of(
+    st.just((None, None)),
+    st.tuples(
+        st.integers(0, 40).map(lambda n: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=n)),
+        st.one_of(
+            st.none(),
+            st.integers(41, 58).map(lambda n: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=n)),
+        ),
+    ),
+)
+kinds = st.sampled_from(["windows", "search", "both ends"])
+
+
+def with_ids(found: list[Event]) -> list[Event]:
+    for event in found:
+        event.id = str(event.number)
+    return found
+
+
+@settings(max_examples=300)
+@given(
+    events(), kinds, windows, st.integers(1, 12), st.integers(1, 9), st.booleans(), st.integers()
+)
+async def test_each_event_comes_once(
+    found: list[Event],
+    kind: str,
+    window: tuple[datetime | None, datetime | None],
+    in_flight: int,
+    page_size: int,
+    ordered: bool,  # noqa: FBT001
+    seed: int,
+) -> None:
+    """Whatever is read at the same time, each event of the window is written once, in any order
+    unless another one is wanted."""
+    if kind == "both ends":
+        found = with_ids(found)
+    server = Server(found, page_size, Random(seed), counts=kind == "search")
+    sink, (from_, to) = MemorySink(), window
+    report = await server.collect(
+        sink, kind, from_=from_, to=to, in_flight=in_flight, ordered=ordered
+    )
+    expected = within(found, from_, NOW if to is None else to)
+    assert numbers(sink.rows) == expected
+    assert report.rows == len(expected)
+    assert set(sink.entries) <= {"run", "windows"} | {k for k in sink.entries if "recent/" in k}
+    if ordered:
+        times = [datetime.fromisoformat(json.loads(row)["time"]) for row in sink.rows]
+        assert times == sorted(times)
+
+
+@settings(max_examples=200)
+@given(
+    found=events(),
+    kind=kinds,
+    in_flight=st.integers(1, 9),
+    ordered=st.booleans(),
+    seed=st.integers(),
+    data=st.data(),
+)
+async def test_interrupted_at_any_moment(
+    found: list[Event],
+    kind: str,
+    in_flight: int,
+    ordered: bool,  # noqa: FBT001
+    seed: int,
+    data: st.DataObject,
+) -> None:
+    """Killed at any page, with requests that fail and commits that are lost, nothing is lost and
+    nothing comes twice."""
+    server = Server(with_ids(found), 3, Random(seed), counts=kind == "search", failures=0.05)
+    sink = MemorySink()
+    sink.lost_before = set(data.draw(st.lists(st.integers(1, 30), max_size=3)))
+    sink.lost_after = set(data.draw(st.lists(st.integers(1, 30), max_size=3)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "COMMIT_SECONDS", 0.0)
+        for attempt in range(40):
+            if attempt == 20:
+                server.failures = 0.0
+                sink.lost_before = sink.lost_after = set()
+            crash = _crash_after(data.draw(st.integers(1, 40)) if attempt < 20 else 10**9)
+            try:
+                await server.collect(
+                    sink, kind, in_flight=in_flight, ordered=ordered, on_progress=crash
+                )
+            except (Crash, AconnectError):
+                continue
+            break
+    assert numbers(sink.rows) == within(found, None, NOW)
+
+
+def _crash_after(pages: int) -> Callable[[Progress], None]:
+    seen = 0
+
+    def on_progress(_: Progress) -> None:
+        nonlocal seen
+        seen += 1
+        if seen >= pages:
+            raise Crash
+
+    return on_progress
+
+
+@settings(max_examples=150)
+@given(
+    found=events(),
+    late=events(),
+    seed=st.integers(),
+    has_ids=st.booleans(),
+    gains_ids=st.booleans(),
+    cut=st.integers(1, 58),
+)
+async def test_since_last_with_late_and_equal_events(
+    found: list[Event],
+    late: list[Event],
+    seed: int,
+    has_ids: bool,  # noqa: FBT001
+    gains_ids: bool,  # noqa: FBT001
+    cut: int,
+) -> None:
+    """A run that continues adds late events within its overlap, and two equal events stay two, even
+    if the server begins to send ids in between."""
+    if has_ids:
+        found = with_ids(found)
+    middle = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=cut)
+    edge = int(middle.timestamp()) * SECOND
+    server = Server([e for e in found if e.nanoseconds < edge], 3, Random(seed), now=middle)
+    sink, overlap = MemorySink(), timedelta(hours=30)
+    await server.collect(sink, since_last=True, overlap=overlap)
+    for event in late:
+        event.number += len(found)
+    in_time = int((middle - overlap).timestamp()) * SECOND
+    late = [event for event in late if event.nanoseconds >= in_time]
+    server.events = [*found, *late]
+    if has_ids or gains_ids:
+        with_ids(server.events)
+    server.now = NOW
+    await server.collect(sink, since_last=True, overlap=overlap)
+    # Without ids, which of two equal events is the late one cannot be known: count by time.
+    written = sorted(json.loads(row)["time"] for row in sink.rows)
+    assert written == sorted(event.text for event in server.events)
+    before = len(sink.rows)
+    await server.collect(sink, since_last=True, overlap=overlap)
+    assert len(sink.rows) == before
+
+
+async def test_cancelled_run_keeps_what_it_has() -> None:
+    """A run that is cancelled commits what was written, and the next one continues from there."""
+    found = [Event(START + i * SECOND, text_of(START + i * SECOND, 0, "Z"), i) for i in range(900)]
+    server, sink = Server(found, 3, Random(1)), MemorySink()
+    task: asyncio.Task[Any] = asyncio.create_task(server.collect(sink, in_flight=4))
+    while server.requests < 100:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    kept = len(sink.rows)
+    assert kept > 0
+    report = await server.collect(sink, in_flight=4)
+    assert report.resumed == kept
+    assert numbers(sink.rows) == list(range(900))
