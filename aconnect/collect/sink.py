@@ -132,6 +132,15 @@ class Sink(Protocol):
         ...
 
 
+def update(entries: Entries, changes: Mapping[str, str | None]) -> None:
+    """Change entries as a checkpoint says, for sinks that keep them in memory."""
+    for key, value in changes.items():
+        if value is None:
+            entries.pop(key, None)
+        else:
+            entries[key] = value
+
+
 def as_datetime(time: int) -> datetime:
     """Return a time in microseconds since 1970 as `datetime` in UTC."""
     return _EPOCH + timedelta(microseconds=time)

@@ -75,7 +75,7 @@ class ArrowStream:
         self._is_opened = True
         return {}
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Wait until there is room for a batch.
 
         Raises:
@@ -205,7 +205,7 @@ class ArrowTable:
         self._batches.clear()
         return {}
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Keep rows."""
         self._batches.append(batch.to_arrow())
 

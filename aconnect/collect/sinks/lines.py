@@ -12,7 +12,7 @@ from msgspec import Raw
 from aconnect._core.text import clean_json
 from aconnect.collect.batch import Batch
 from aconnect.collect.dataset import Dataset
-from aconnect.collect.sink import Checkpoint, Entries, Run, Written
+from aconnect.collect.sink import Checkpoint, Entries, Run, Written, update
 from aconnect.collect.sinks.appending import AppendingSink
 
 _BREAKS: Final = bytes.maketrans(b"\r\n", b"  ")
@@ -50,7 +50,7 @@ def json_lines(rows: Sequence[Raw]) -> bytes:
 
 
 class StandardOutput:
-    """JSON lines to a stream, such as a pipe; without a state, so it cannot be resumed.
+    """JSON lines to a stream, such as a pipe; its state ends with the program.
 
     Errors of the stream, such as that of a pipe whose reader has gone, are raised as they are. A
     terminal gets control characters as escapes.
@@ -66,16 +66,17 @@ class StandardOutput:
         self._is_terminal = self._stream.isatty()
         self._size = 0
         self._error: OSError | None = None
+        self._entries: Entries = {}
 
     def open(self, run: Run) -> Entries:
-        """Return no entries: nothing is known of earlier runs.
+        """Return what this program has written; nothing is known of earlier ones.
 
         Raises:
             OSError: The stream has failed before; what was written cannot be taken back.
         """
         if self._error is not None:
             raise self._error
-        return {}
+        return dict(self._entries)
 
     def write(self, unit: int, batch: Batch[Any]) -> None:
         """Write rows."""
@@ -90,6 +91,7 @@ class StandardOutput:
         """Pass on what was written."""
         with self._remembering():
             self._stream.flush()
+        update(self._entries, checkpoint.entries)
 
     def finish(self) -> Written:
         """Pass on what was written."""
