@@ -4,6 +4,11 @@ import sys
 
 from benchmarks._harness import main
 from benchmarks.canned_gets import canned_gets
+from benchmarks.collect_audit_logs import collect_audit_logs
+from benchmarks.collect_gzip import collect_gzip
+from benchmarks.collect_latency import collect_latency
+from benchmarks.collect_memory import collect_memory
+from benchmarks.collect_sinks import collect_sinks
 from benchmarks.content_list import content_list
 from benchmarks.import_time import import_time
 from benchmarks.memory import memory
@@ -16,6 +21,7 @@ if __name__ == "__main__":
     sys.exit(
         main(
             *(small_gets, canned_gets, one_at_a_time, visits, memory, import_time, content_list),
+            *(collect_latency, collect_sinks, collect_gzip, collect_audit_logs, collect_memory),
             rate_limit,
         )
     )

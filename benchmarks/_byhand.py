@@ -64,7 +64,7 @@ class _Visits(Struct):
     paging: _Paging
 
 
-class _RawVisits(Struct):
+class _RawPage(Struct):
     results: list[msgspec.Raw]
     paging: _Paging
 
@@ -89,7 +89,7 @@ class ByHand:
         self._root = root
         self._user = msgspec.json.Decoder(User)
         self._visits = msgspec.json.Decoder(_Visits)
-        self._raw_visits = msgspec.json.Decoder(_RawVisits)
+        self._raw_page = msgspec.json.Decoder(_RawPage)
         self.content = msgspec.json.Decoder(list[PlainContent])  # type: ignore[valid-type]
 
     async def get_user(self, guid: str) -> User:
@@ -111,14 +111,20 @@ class ByHand:
                 return count
             query["next"] = page.paging.cursors.next
 
-    async def count_raw_visits(self) -> int:
+    async def count_raw_visits(self, to: str | None = None) -> int:
         """Follow the cursors without creating objects for the rows."""
-        url = f"{self._root}/v1/instrumentation/content/visits"
-        query = {"limit": "500"}
+        query = {"limit": "500"} if to is None else {"to": to, "limit": "500"}
+        return await self._count("/v1/instrumentation/content/visits", query)
+
+    async def count_audit_logs(self) -> int:
+        """Follow the cursors without creating objects for the rows."""
+        return await self._count("/v1/audit_logs", {"limit": "500"})
+
+    async def _count(self, path: str, query: dict[str, str]) -> int:
         count = 0
         while True:
-            async with self._session.get(url, params=query) as response:
-                page = self._raw_visits.decode(await response.read())
+            async with self._session.get(self._root + path, params=query) as response:
+                page = self._raw_page.decode(await response.read())
             count += len(page.results)
             if not page.paging.cursors.next:
                 return count

@@ -31,6 +31,7 @@ class Settings:
     posit_python: Path | None
     rows: int
     posit_rows: int
+    postgres: str | None
 
     def size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
@@ -143,6 +144,11 @@ def _settings() -> Settings:
     parser.add_argument(
         "--posit-rows", type=int, metavar="N", help="visits for posit-sdk; 200,000 by default"
     )
+    parser.add_argument(
+        "--postgres",
+        metavar="URI",
+        help="a PostgreSQL database to write to; by default one is started if it is installed",
+    )
     given = parser.parse_args()
     rows = given.rows or (100_000 if given.quick else 1_000_000)
     return Settings(
@@ -154,6 +160,7 @@ def _settings() -> Settings:
         posit_python=given.posit_python,
         rows=rows,
         posit_rows=min(given.posit_rows or (20_000 if given.quick else 200_000), rows),
+        postgres=given.postgres,
     )
 
 

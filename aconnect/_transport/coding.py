@@ -1,16 +1,19 @@
 """Compressed response bodies.
 
 They are decoded here and not by aiohttp, which takes a gzip stream whose end is missing for a
-complete one, and accepts other codings depending on which packages happen to be installed.
+complete one, and accepts other codings depending on which packages happen to be installed. The
+implementation of zlib is the one that `aiohttp.set_zlib_backend` has chosen.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from typing import Final
 
-from aiohttp import ClientPayloadError
+from aiohttp import ClientPayloadError, set_zlib_backend
+from aiohttp.compression_utils import ZLibBackend, ZLibDecompressObjProtocol
 from aiohttp.http_exceptions import ContentEncodingError
 from multidict import CIMultiDictProxy, istr
 
@@ -24,12 +27,21 @@ _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _PIECE: Final = 256 * 1024
 
 
+def use_isal() -> None:
+    """Decode with isal if it is installed, in the whole process; it is faster than zlib.
+
+    Only for programs: a library has no business with a setting of its process.
+    """
+    with suppress(ImportError):
+        set_zlib_backend(import_module("isal.isal_zlib"))
+
+
 class BodyDecoder:
     """Decodes one response body, chunk by chunk."""
 
     def __init__(self, headers: CIMultiDictProxy[str]) -> None:
         self._coding = ", ".join(headers.getall(CONTENT_ENCODING, ())).strip().lower()
-        self._stream: zlib._Decompress | None = None  # pyright: ignore[reportPrivateUsage]
+        self._stream: ZLibDecompressObjProtocol | None = None
 
     def decode(self, data: bytes) -> Iterator[bytes]:
         """Yield the decoded bytes in pieces of a bounded size.
@@ -48,10 +60,10 @@ class BodyDecoder:
                 data = data.lstrip(b"\0") if stream is not None else data
                 if not data:
                     return
-                stream = self._stream = zlib.decompressobj(self._window(data))
+                stream = self._stream = ZLibBackend.decompressobj(self._window(data))
             try:
                 piece = stream.decompress(data, _PIECE)
-            except zlib.error as error:
+            except ZLibBackend.error as error:
                 raise self._unreadable(str(error)) from error
             if piece:
                 yield piece
@@ -71,10 +83,11 @@ class BodyDecoder:
     def _window(self, data: bytes) -> int:
         """Return zlib's `wbits` for a stream that begins like this."""
         if self._coding in _GZIP:
-            return 16 + zlib.MAX_WBITS
+            return 16 + ZLibBackend.MAX_WBITS
         if self._coding == "deflate":
             # Some servers leave out zlib's header, whose first byte ends in 8.
-            return zlib.MAX_WBITS if data[0] & 0xF == 8 else -zlib.MAX_WBITS
+            bits = ZLibBackend.MAX_WBITS
+            return bits if data[0] & 0xF == 8 else -bits
         raise self._unreadable(f"only {ACCEPTED} were asked for")
 
     def _unreadable(self, reason: str) -> ContentEncodingError:

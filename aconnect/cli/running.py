@@ -153,10 +153,12 @@ class Command(click.Command):
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end; turn errors and Ctrl-C into a `Failure`.
 
-    SIGTERM is treated like Ctrl-C: the coroutine is cancelled and can clean up.
+    It uses uvloop and isal if they are installed. SIGTERM is treated like Ctrl-C: the coroutine is
+    cancelled and can clean up.
     """
     import asyncio
 
+    from aconnect._transport.coding import use_isal
     from aconnect.concurrency import run as run_main
     from aconnect.errors import (
         AconnectError,
@@ -173,6 +175,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
             loop.add_signal_handler(signal.SIGTERM, cast("asyncio.Task[T]", task).cancel)
         return await work()
 
+    use_isal()
     try:
         return run_main(main)
     except (InvalidArgumentError, ResumeError):

@@ -30,6 +30,8 @@ class Handover:
 
     def write(self, unit: int, batch: Batch[Any]) -> None:
         """Pass a batch on; wait while too many are waiting."""
+        if self._closed:
+            return
         self._slots.acquire()
         if not self._closed:
             self._loop.call_soon_threadsafe(self._batches.put_nowait, batch)
@@ -49,7 +51,8 @@ class Handover:
     def abandon(self) -> None:
         """Let the writer go on without a program that reads."""
         self._closed = True
-        self._slots.release(1_000_000)
+        # For the one write that may be waiting.
+        self._slots.release()
 
     async def next(self) -> Batch[Any] | None:
         """Return the next batch; None at the end.

@@ -8,6 +8,7 @@ nothing to wait for.
 from __future__ import annotations
 
 import asyncio
+import math
 import tempfile
 import threading
 import time
@@ -25,7 +26,7 @@ from aconnect.collect.oddities import Oddities
 from aconnect.collect.overlap import Identifier, Identity, OpenSessions, Recent
 from aconnect.collect.sink import Checkpoint, Period, Sink
 from aconnect.collect.state import RunState, run_entry, unit_entry
-from aconnect.collect.units import Unit
+from aconnect.collect.units import Unit, field_of, parse_time
 
 COMMIT_SECONDS: Final = 1.0
 COMMIT_BYTES: Final = 64_000_000
@@ -328,9 +329,14 @@ class Writer:
         """Write events that were not read before; open sessions wait if rows cannot be replaced."""
         since = self._state.run.recent_since
         recent, sessions = self._state.recent, self._state.sessions
-        if self._identifier is not None:
+        is_recent = recent is not None and since is not None and self._newest(rows) >= since
+        if self._identifier is not None and (is_recent or sessions is not None):
             kept: list[Raw] = []
             for row in rows:
+                # Most rows are neither recent nor open, and an identity takes ten times as long.
+                if not is_recent and not self._is_open(row):
+                    kept.append(row)
+                    continue
                 event = self._identifier.of(row)
                 if sessions is not None and event.is_open:
                     sessions.add(event, row)
@@ -341,6 +347,15 @@ class Writer:
                     recent.add(event)
             rows = kept
         self._put(unit, rows)
+
+    def _newest(self, rows: Sequence[Raw]) -> float:
+        """Return the time of the newest of some rows, which are in the order of time."""
+        name = self._dataset.time_field or ""
+        ends = [parse_time(field_of(row, name)) for row in (rows[0], rows[-1])]
+        return max(math.inf if time is None else time for time in ends)
+
+    def _is_open(self, row: Raw) -> bool:
+        return field_of(row, self._dataset.open_field or "") is None
 
     def _write_known(self, unit: Unit, rows: list[Raw]) -> None:
         """Write what is new among events that were read before."""

@@ -1,5 +1,8 @@
 """How commands end: the library's arguments as options, and errors as exit codes."""
 
+import subprocess
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -148,3 +151,19 @@ def test_notes_are_printed(error, code):
     assert (result.exit_code, result.stdout) == (code, "")
     _, _, shown = result.stderr.partition("Error: ")
     assert shown == "the file changed\nNot undone: content x was created.\n"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_isal(installed):
+    """Commands decode with isal where it is installed; the library leaves that setting alone."""
+    if installed:
+        pytest.importorskip("isal")
+    code = (
+        "import sys; sys.modules.update({} if sys.argv[1] == 'True' else {'isal': None}); "
+        "import asyncio, aconnect; from aiohttp.compression_utils import ZLibBackend as used; "
+        "library = used.name; from aconnect.cli.running import run; "
+        "run(lambda: asyncio.sleep(0)); print(library, used.name)"
+    )
+    command = [sys.executable, "-c", code, str(installed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  our own code
+    assert done.stdout.split() == ["zlib", "isal.isal_zlib" if installed else "zlib"]

@@ -5,6 +5,7 @@ import gzip
 import random
 import zlib
 
+import aiohttp
 import pytest
 
 from aconnect import RetryPolicy, Timeout, errors
@@ -28,6 +29,14 @@ def coded(coding, body):
 
 def chunked(body):
     return response(body, b"Transfer-Encoding: chunked", length=False)
+
+
+@pytest.fixture(params=["zlib", "isal.isal_zlib"])
+def zlib_backend(request):
+    """The implementation that decodes bodies: the usual one, and that of the command line."""
+    aiohttp.set_zlib_backend(pytest.importorskip(request.param))
+    yield
+    aiohttp.set_zlib_backend(zlib)
 
 
 @pytest.fixture
@@ -72,6 +81,7 @@ async def download(client, path):
     ],
 )
 @pytest.mark.parametrize("how", ["call", "download", "stream"])
+@pytest.mark.usefixtures("zlib_backend")
 async def test_cut_bodies(serve, tmp_path, raw, close, pieces, how):
     """A body that ends too early is reported at once, and never taken for the whole."""
     _, client = await serve(raw, pieces=pieces, close=close)
@@ -97,9 +107,11 @@ async def test_cut_bodies(serve, tmp_path, raw, close, pieces, how):
         pytest.param(coded(b"br", b"\x0b\x07\x80"), "'br'", id="brotli"),
         pytest.param(coded(b"zstd", BODY), "'zstd'", id="zstd"),
         pytest.param(coded(b"compress", BODY), "'compress'", id="compress"),
-        pytest.param(coded(b"gzip", BODY), "'gzip'.*incorrect header", id="gzip, but plain"),
+        pytest.param(coded(b"gzip", BODY), "'gzip'.*(header|wrapper)", id="gzip, but plain"),
         pytest.param(
-            coded(b"gzip", gzip.compress(BODY)[:-8] + bytes(8)), "'gzip'.*data check", id="damaged"
+            coded(b"gzip", gzip.compress(BODY)[:-8] + bytes(8)),
+            "'gzip'.*(data check|checksum)",
+            id="damaged",
         ),
         pytest.param(
             coded(b"gzip, gzip", gzip.compress(gzip.compress(BODY))), "'gzip, gzip'", id="double"
@@ -116,6 +128,7 @@ async def test_cut_bodies(serve, tmp_path, raw, close, pieces, how):
     ],
 )
 @pytest.mark.parametrize("how", ["call", "download"])
+@pytest.mark.usefixtures("zlib_backend")
 async def test_unreadable(serve, tmp_path, raw, reason, how):
     """What cannot be read is one error that names the reason, and is not retried."""
     server, client = await serve(raw)
@@ -147,6 +160,7 @@ async def test_unreadable(serve, tmp_path, raw, reason, how):
         pytest.param(response(LONG, *[b"X%d: y" % i for i in range(900)]), id="many headers"),
     ],
 )
+@pytest.mark.usefixtures("zlib_backend")
 async def test_readable(serve, tmp_path, raw, pieces):
     """Codings that were asked for, under all their names, and large headers are read."""
     server, client = await serve(raw, pieces=pieces)
@@ -157,6 +171,7 @@ async def test_readable(serve, tmp_path, raw, pieces):
 
 @pytest.mark.parametrize("fill", [0, 1])
 @pytest.mark.parametrize("size", [1, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 3 << 20])
+@pytest.mark.usefixtures("zlib_backend")
 async def test_sizes_of_decoded_bodies(serve, size, fill):
     """A decoded body is complete, however its size relates to that of the decoded pieces."""
     body = bytes(size) if fill == 0 else (LONG * 7)[:size]

@@ -41,12 +41,12 @@ class JsonLines(AppendingSink):
 
 def json_lines(rows: Sequence[Raw]) -> bytes:
     """Join rows; line breaks in a row, which can only be between its values, become spaces."""
-    if not rows:
-        return b""
-    text = b"\n".join(cast("Sequence[bytes]", rows)) + b"\n"
-    if text.count(b"\n") > len(rows) or b"\r" in text:
-        text = b"\n".join([bytes(row).translate(_BREAKS) for row in rows]) + b"\n"
-    return text
+    texts = cast("Sequence[bytes]", rows)
+    # To find no break is ten times as fast as to count those between the lines.
+    together = b"".join(texts)
+    if b"\n" in together or b"\r" in together:
+        texts = [bytes(row).translate(_BREAKS) for row in rows]
+    return b"\n".join([*texts, b""])
 
 
 class StandardOutput:
