@@ -8,7 +8,6 @@ nothing to wait for.
 from __future__ import annotations
 
 import asyncio
-import math
 import tempfile
 import threading
 import time
@@ -329,7 +328,7 @@ class Writer:
         """Write events that were not read before; open sessions wait if rows cannot be replaced."""
         since = self._state.run.recent_since
         recent, sessions = self._state.recent, self._state.sessions
-        is_recent = recent is not None and since is not None and self._newest(rows) >= since
+        is_recent = recent is not None and since is not None and self._has_since(rows, since)
         if self._identifier is not None and (is_recent or sessions is not None):
             kept: list[Raw] = []
             for row in rows:
@@ -348,11 +347,13 @@ class Writer:
             rows = kept
         self._put(unit, rows)
 
-    def _newest(self, rows: Sequence[Raw]) -> float:
-        """Return the time of the newest of some rows, which are in the order of time."""
+    def _has_since(self, rows: Sequence[Raw], since: int) -> bool:
+        """Return True unless all of some rows are older; most come in the order of time."""
+        if self._atomic or not rows:
+            return True
         name = self._dataset.time_field or ""
         ends = [parse_time(field_of(row, name)) for row in (rows[0], rows[-1])]
-        return max(math.inf if time is None else time for time in ends)
+        return any(time is None or time >= since for time in ends)
 
     def _is_open(self, row: Raw) -> bool:
         return field_of(row, self._dataset.open_field or "") is None
