@@ -4,8 +4,9 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -61,18 +62,19 @@ class Enough(Exception):  # noqa: N818
     """Ends what would go on for ever."""
 
 
-def until(count, then=lambda _: None):
-    """Return a callback that ends after so many calls, and does something after each."""
-    calls: list[object] = []
+class Until:
+    """A callback that ends after so many calls, and does something after each."""
 
-    def called(value):
-        calls.append(value)
-        if len(calls) == count:
+    def __init__(self, count: int, then: Callable[[int], object] = lambda _: None) -> None:
+        self.calls: list[Any] = []
+        self._count = count
+        self._then = then
+
+    def __call__(self, value: object) -> None:
+        self.calls.append(value)
+        if len(self.calls) == self._count:
             raise Enough
-        then(len(calls))
-
-    called.calls = calls
-    return called
+        self._then(len(self.calls))
 
 
 def ids_in(path):
@@ -93,16 +95,16 @@ async def test_exactly_once_over_restarts(server, client, tmp_path):
         server.happens(next(numbers), ago=5 * MINUTE)
 
     for _ in range(3):
-        await follow(client, JsonLines(path), until(4, more))
+        await follow(client, JsonLines(path), Until(4, more))
         more(0)
-    await follow(client, JsonLines(path), until(3))
+    await follow(client, JsonLines(path), Until(3))
     assert ids_in(path) == [*range(1, 31), *range(1000, next(numbers))]
 
 
 async def test_intervals(client, clock, tmp_path):
     """A run begins after each interval, counted from the beginning of the last one."""
     times: list[float] = []
-    await follow(client, JsonLines(tmp_path / "a"), until(3, lambda _: times.append(clock.time())))
+    await follow(client, JsonLines(tmp_path / "a"), Until(3, lambda _: times.append(clock.time())))
     assert times[1] - times[0] == pytest.approx(60)
 
 
@@ -118,8 +120,8 @@ async def test_a_server_out_of_order(server, client, tmp_path, fault):
     def repairs(_):
         server.outage = None
 
-    failures = until(9, repairs)
-    await follow(client, JsonLines(path), until(3, breaks), on_failure=failures)
+    failures = Until(9, repairs)
+    await follow(client, JsonLines(path), Until(3, breaks), on_failure=failures)
     assert len(failures.calls) == 2
     assert all(isinstance(error, TransportError | ServerError) for error in failures.calls)
     assert 1001 in ids_in(path)
@@ -129,7 +131,7 @@ async def test_failures_are_logged(server, client, tmp_path, caplog):
     """Without a callback, a run that fails is logged."""
     server.script(*[faults.reset()] * 5, on=VISITS)
     with caplog.at_level(logging.WARNING, "aconnect"):
-        await follow(client, JsonLines(tmp_path / "a"), until(1))
+        await follow(client, JsonLines(tmp_path / "a"), Until(1))
     (record,) = [each for each in caplog.records if "trying again" in each.message]
     assert VISITS.partition(" ")[2] in record.message
 
@@ -150,7 +152,7 @@ async def test_what_ends_it(server, client, tmp_path, monkeypatch, error):
 async def test_batches_begin_now(server, client):
     """The program gets each event once, from the time on at which it starts."""
     server.happens(999, ago=MINUTE)
-    batches = aiter(collect.visits(client).follow(MINUTE))
+    batches: Any = aiter(collect.visits(client).follow(MINUTE))
     waiting = asyncio.ensure_future(anext(batches))
     while server.count("GET", "/server_settings") < 2:  # noqa: ASYNC110
         await asyncio.sleep(0)
@@ -167,7 +169,7 @@ async def test_standard_output(server, client, labels):
     stream = io.BytesIO()
     begin = datetime(2025, 1, 1, tzinfo=UTC)
     following = collect.visits(client, from_=begin).follow(MINUTE)
-    on_report = until(4, lambda n: server.happens(1000 + n))
+    on_report = Until(4, lambda n: server.happens(1000 + n))
     with pytest.raises(Enough):
         await following.into(StandardOutput(stream, labels=labels), on_report=on_report)
     rows = [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -182,7 +184,7 @@ async def test_restart_is_for_the_first_run(client, tmp_path):
     path = tmp_path / "a.jsonl"
     await collect.visits(client).to_jsonl(path)
     following = collect.visits(client, restart=True).follow(MINUTE)
-    reports = until(3)
+    reports = Until(3)
     with pytest.raises(Enough):
         await following.into(JsonLines(path), on_report=reports)
     assert [report.rows for report in reports.calls] == [30, 0, 0]

@@ -7,6 +7,7 @@ import pytest
 from aconnect import Client
 from aconnect.collect.datasets import DATASETS, collection_of, dataset_name, dataset_named
 from aconnect.collect.outputs import Output, file_name
+from aconnect.collect.sinks.lines import JsonLines
 from aconnect.errors import FileError, InvalidArgumentError
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -94,10 +95,12 @@ def test_sinks(tmp_path, name):
     """A sink is that of a dataset in the folder, which is created; snapshots have no window."""
     output = Output.parse(str(tmp_path / "new"))
     dataset = dataset_named(name)
-    sink = output.sink(dataset, from_=DAY)
     window = "" if dataset.is_snapshot else "-from-2026-01-01"
-    assert sink.path == tmp_path / "new" / f"{name}{window}.jsonl"
-    assert output.sink(dataset, from_=DAY, since_last=True).path.name == f"{name}.jsonl"
+    for since_last, file in ((False, f"{name}{window}.jsonl"), (True, f"{name}.jsonl")):
+        sink = output.sink(dataset, from_=DAY, since_last=since_last)
+        assert isinstance(sink, JsonLines)
+        assert sink.path == tmp_path / "new" / file
+    assert (tmp_path / "new").is_dir()
 
 
 def test_a_folder_that_cannot_be_created(tmp_path):
@@ -144,7 +147,7 @@ def test_registry(client, name):
 def test_filter_by_content(client, name):
     """Usage can be filtered by content; the error for anything else names the dataset."""
     if name in {"visits", "shiny_usage", "hits"}:
-        assert collection_of(client, name, content_guid=[GUID])
+        assert collection_of(client, name, content_guid=[GUID]).dataset.name == name
     else:
         with pytest.raises(InvalidArgumentError, match=f"{name} cannot be filtered by content"):
             collection_of(client, name, content_guid=[GUID])

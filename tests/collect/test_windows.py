@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,7 @@ async def test_until(client, tmp_path, hours):
     collection = collect.visits(client, from_=BEGIN, to=to, settle=settle)
     report = await collection.to_jsonl(tmp_path / "a")
     assert report.is_over is (hours == -1)
+    assert report.until is not None
     if hours == -1:
         assert report.until == to
     else:
@@ -78,6 +80,7 @@ async def test_until_of_a_resumed_collection(server, client, tmp_path):
     assert caught.value.__notes__ == ["500 rows are kept; repeat it to resume."]
     stopped = datetime.now(UTC)
     report = await collection.to_jsonl(tmp_path / "a")
+    assert report.until is not None
     assert (report.resumed, report.until < stopped) == (500, True)
     assert report.rows == 1530
 
@@ -143,5 +146,6 @@ async def test_hits_of_some_content():
 
 async def test_unknown_options(client):
     """An option that does not exist is refused, with those that do."""
+    unknown: Any = {"form": BEGIN}
     with pytest.raises(TypeError, match=r"unexpected keyword arguments: form; there are from_, to"):
-        collect.visits(client, form=BEGIN)
+        collect.visits(client, **unknown)
