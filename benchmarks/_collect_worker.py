@@ -9,7 +9,7 @@ import asyncio
 import importlib
 import sys
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -65,7 +65,7 @@ async def _collect(job: Job) -> Cost:
     sink = {"jsonl": to_jsonl, "parquet": to_parquet}[job.sink]
     async with Client(job.url, api_key="fake") as client:
 
-        def visits(end: datetime) -> collect.Collection:
+        def visits(end: datetime) -> collect.Collection[Any]:
             return collect.visits(client, from_=job.start, to=end)
 
         # The first page includes one-time costs: imports, connections, decoders, buffers.

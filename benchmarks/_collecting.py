@@ -6,32 +6,33 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from aconnect.collect import Collection
 from benchmarks._measuring import Span, Work, timed
 
-Collect = Callable[[Collection, Path], Awaitable[int]]
+Collect = Callable[[Collection[Any], Path], Awaitable[int]]
 """Collects into a new folder, and returns the number of rows."""
 
 
-async def count(collection: Collection, folder: Path) -> int:
+async def count(collection: Collection[Any], _: Path) -> int:
     """Throw the rows away."""
     return sum([len(batch) async for batch in collection])
 
 
-async def to_jsonl(collection: Collection, folder: Path) -> int:
+async def to_jsonl(collection: Collection[Any], folder: Path) -> int:
     return (await collection.to_jsonl(folder / "rows.jsonl")).rows
 
 
-async def to_parquet(collection: Collection, folder: Path) -> int:
+async def to_parquet(collection: Collection[Any], folder: Path) -> int:
     return (await collection.to_parquet(folder / "rows")).rows
 
 
-async def to_duckdb(collection: Collection, folder: Path) -> int:
+async def to_duckdb(collection: Collection[Any], folder: Path) -> int:
     return (await collection.to_duckdb(folder / "rows.duckdb")).rows
 
 
-def collected(rows: int, work: Collect, collection: Callable[[], Collection]) -> Work:
+def collected(rows: int, work: Collect, collection: Callable[[], Collection[Any]]) -> Work:
     """Measure collecting, each time into a new folder, and check that it is complete."""
 
     async def run() -> Span:

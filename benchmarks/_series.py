@@ -17,7 +17,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-Shape = Literal["uniform", "business_hours", "burst", "growth", "empty_years"]
+Shape = Literal["uniform", "business_hours", "burst", "growth", "empty_years", "fortnight"]
 """How the rows of a series are distributed in time."""
 
 SHAPES: tuple[Shape, ...] = get_args(Shape)
@@ -38,9 +38,9 @@ _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:{0}.0) Gecko/20100101 Firefox/{0}.0
 
 def period(shape: Shape) -> tuple[datetime, datetime]:
     """Return the start of the rows, and a time after the last one."""
-    years = {"growth": 5, "empty_years": 11}.get(shape, 1)
+    days = {"growth": 5 * 365, "empty_years": 11 * 365, "fortnight": 14}.get(shape, 365)
     start = datetime.fromtimestamp(_START // _SECOND, UTC)
-    return start, start + timedelta(days=years * 365 + 1)
+    return start, start + timedelta(days=days, seconds=1)
 
 
 def times(shape: Shape, rows: int) -> array[int]:
@@ -97,6 +97,8 @@ _SHAPES: dict[Shape, Callable[[float], float]] = {
     # The density grows with the fourth power of time.
     "growth": lambda x: x**0.2 * 5 * _YEAR,
     "empty_years": _empty_years,
+    # As many rows a day as a large server has.
+    "fortnight": lambda x: x * 14 * _DAY,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from aconnect import Client, collect
 from aconnect.collect import Collection
@@ -30,7 +31,7 @@ async def collect_audit_logs(run: Run) -> None:
                 by_hand(server) as hand,
             ):
 
-                def logs() -> Collection:
+                def logs() -> Collection[Any]:
                     return collect.audit_logs(client, from_=start, to=end)
 
                 spans = await alternate(

@@ -10,7 +10,7 @@ from benchmarks._byhand import by_hand
 from benchmarks._collect_worker import Job, collect_in_process
 from benchmarks._collecting import counted
 from benchmarks._harness import Figure, Run, main
-from benchmarks._measuring import Span, alternate, rate, speed_ratio
+from benchmarks._measuring import Span, Work, alternate, rate, speed_ratio
 from benchmarks._series import end_of, period
 from benchmarks._series_server import Spec, series_server
 from benchmarks._server import PAGE
@@ -35,7 +35,7 @@ async def collect_gzip(run: Run) -> None:
             )
             return (await collect_in_process(job)).span
 
-        sides = {"plain": partial(ours, speed=False)}
+        sides: dict[str, Work] = {"plain": partial(ours, speed=False)}
         if find_spec("uvloop") and find_spec("isal"):
             sides["speed"] = partial(ours, speed=True)
         async with by_hand(server) as hand:

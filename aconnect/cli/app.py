@@ -17,6 +17,7 @@ from aconnect.cli.deploy import deploy
 from aconnect.cli.groups import groups
 from aconnect.cli.jobs import jobs
 from aconnect.cli.login import login, logout
+from aconnect.cli.report import report
 from aconnect.cli.serve import serve
 from aconnect.cli.server import server, whoami
 from aconnect.cli.tags import tags
@@ -26,7 +27,7 @@ from aconnect.cli.users import users
 _SECTIONS: Final = {
     "Connection": (login, logout, whoami, server),
     "Daily": (content, users, groups, jobs, tags, tasks),
-    "Bulk": (collect, deploy, call),
+    "Bulk": (collect, report, deploy, call),
     "Setup and trial": (bootstrap, demo, serve),
 }
 

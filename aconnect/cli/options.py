@@ -20,6 +20,8 @@ from aconnect.cli.running import Failure
 
 _AGO: Final = re.compile(r"-?(\d{1,9})([dh])")
 _DURATION: Final = re.compile(r"(\d{1,9})([smhd])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST: Final = 36_500 * 86_400
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -138,18 +140,15 @@ class Duration(_DurationType):
         if isinstance(value, timedelta):
             return value
         found = _DURATION.fullmatch(value.strip().lower())
-        if found is None:
+        seconds = int(found[1]) * _SECONDS[found[2]] if found else None
+        if seconds is None or seconds > _LONGEST:
             self.fail(
-                f"{value!r} is not a length of time; write a number with s, m, h or d, such as "
-                "60s, 5m, 1h or 30d",
+                f"{value!r} is not a length of time up to 100 years; write a number with s, m, h "
+                "or d, such as 60s, 5m, 1h or 30d",
                 param,
                 ctx,
             )
-        seconds = int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
-        try:
-            return timedelta(seconds=seconds)
-        except OverflowError:
-            self.fail(f"{value!r} is too long", param, ctx)
+        return timedelta(seconds=seconds)
 
 
 DURATION: Final = Duration()

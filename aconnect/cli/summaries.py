@@ -37,7 +37,7 @@ def report_lines(report: RunReport, *, verbose: bool = False) -> Iterator[str]:
         yield f"{report.resumed:,} of the rows are those of an earlier run, which was resumed"
     if not report.is_over and report.until is not None and report.strategy != "none":
         yield (
-            f"the window is not over: complete up to {time_text(report.until)}; the same command "
+            f"not over yet: complete up to {time_text(report.until)}; the same command "
             "adds what is new"
         )
     if report.pushbacks:
@@ -56,16 +56,21 @@ def report_lines(report: RunReport, *, verbose: bool = False) -> Iterator[str]:
 
 
 def _figures(report: RunReport) -> Iterator[str]:
-    yield f"{report.rows:,} rows"
+    yield counted(report.rows, "row")
     if report.seconds > 0:
         yield f"{(report.rows - report.resumed) / report.seconds:,.0f} rows/s"
-    yield f"{report.requests:,} request{'' if report.requests == 1 else 's'}"
+    yield counted(report.requests, "request")
     written = report.written
     if written is not None and written.files is not None:
-        yield f"{written.files:,} file{'' if written.files == 1 else 's'}"
+        yield counted(written.files, "file")
     if written is not None and written.size is not None:
         yield size_text(written.size)
     yield f"{report.seconds:.1f} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things as text."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def time_text(time: datetime) -> str:

@@ -110,15 +110,20 @@ class Collection(Generic[R]):
 
         return await self.into(Csv(path, columns))
 
-    async def to_parquet(self, folder: str | Path) -> RunReport:
+    async def to_parquet(self, folder: str | Path, *, state: str | Path | None = None) -> RunReport:
         """Write Parquet, one file per date; the folder may be in an object store.
+
+        Args:
+            folder: A folder, or an address such as `s3://bucket/usage`.
+            state: For an address: the local folder of what must be known to continue. Later runs
+                need it; `~/.local/state/aconnect` by default.
 
         Raises:
             AconnectError: As `into`.
         """
         from aconnect.collect.sinks.parquet import Parquet  # noqa: PLC0415
 
-        return await self.into(Parquet(folder))
+        return await self.into(Parquet(folder, state=None if state is None else Path(state)))
 
     async def to_duckdb(self, path: str | Path, *, table: str | None = None) -> RunReport:
         """Write into a table of a DuckDB database; its name is that of the dataset by default.
@@ -150,7 +155,7 @@ class Collection(Generic[R]):
         """
         from aconnect.collect.sinks.arrow import ArrowTable  # noqa: PLC0415
 
-        sink = ArrowTable()
+        sink = ArrowTable(self._job.dataset)
         await Collector(self._job, sink, is_tracked=False).run()
         return sink.table
 

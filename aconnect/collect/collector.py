@@ -5,7 +5,6 @@ Decides the period of a run from what the output has, and what happens when a co
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -47,7 +46,15 @@ from aconnect.collect.strategies import Strategy
 from aconnect.collect.units import SECOND
 from aconnect.collect.writing import CommitError, Progressing, SinkError, Writer
 from aconnect.connect import Client
-from aconnect.errors import AconnectError, ApiError, FileError, ResumeError
+from aconnect.errors import (
+    AconnectError,
+    ApiError,
+    AuthenticationError,
+    FileError,
+    RateLimitedError,
+    ResumeError,
+    ServerError,
+)
 
 Choose = Callable[[str | None], Awaitable[Strategy]]
 """Returns the strategy of a run; that of the name passed, if it continues a run."""
@@ -99,19 +106,24 @@ class Collector:
         """
         stop = self._job.client.subscribe(self._counts)
         failures, commits = 0, 0
+        failed: CommitError | None = None
         try:
             while True:
                 try:
                     return await self._attempt()
                 except CommitError as error:
                     # It is no proof that nothing was committed: the sink is asked what it has.
-                    failures = 0 if self._commits > commits else failures
+                    failures, failed = 0 if self._commits > commits else failures, error
                     if failures == len(_PAUSES):
                         raise _translated(error) from error.__cause__
                     await self._job.client.clock.sleep(_PAUSES[failures])
                     failures, commits = failures + 1, self._commits
                 except SinkError as error:
                     raise _translated(error) from error.__cause__
+                except AconnectError as error:
+                    if failed is not None:
+                        error.add_note(f"before that, {_translated(failed)}")
+                    raise
         finally:
             stop()
             await self._close()
@@ -133,7 +145,6 @@ class Collector:
             return await self._nothing(state)
         strategy = await job.choose(None if previous is None else previous.strategy)
         plan.strategy = strategy.name
-        self._restart = False
         sessions = self._sessions(state)
         if previous is not None:
             strategy.resume(state.units.values())
@@ -174,6 +185,7 @@ class Collector:
             if is_new:
                 left_over = {f"unit/{id_}": None for id_ in state.units}
             await writer.begin(left_over | run_entry(plan))
+            self._restart = False
             try:
                 await workers.run()
             except BaseException as error:
@@ -378,7 +390,7 @@ class Collector:
     async def _in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
         try:
             return await to_thread.run_sync(work, *args)
-        except (AconnectError, asyncio.CancelledError):
+        except (AconnectError, BrokenPipeError):
             raise
         except OSError as error:
             raise FileError(f"cannot write {self._job.dataset.name}: {error}") from error
@@ -396,6 +408,8 @@ async def server_time(client: Client) -> datetime | None:
         response = await client.request("GET", "/server_settings")
         date = response.headers.get("Date")
         return parsedate_to_datetime(date or "").astimezone(UTC)
+    except (ServerError, RateLimitedError, AuthenticationError):
+        raise  # the clock of this machine may be another one
     except (ApiError, ValueError, TypeError):
         return None
 
@@ -403,6 +417,7 @@ async def server_time(client: Client) -> datetime | None:
 def _translated(error: SinkError) -> BaseException:
     """Return the public error for what a sink raised."""
     cause = error.__cause__
-    if isinstance(cause, OSError) and not isinstance(cause, AconnectError):
+    # A pipe whose reader has gone is no failure of a file.
+    if isinstance(cause, OSError) and not isinstance(cause, AconnectError | BrokenPipeError):
         return FileError(f"{error}: {cause}; repeat the run to resume")
     return cause or error

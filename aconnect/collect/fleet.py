@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -23,8 +23,8 @@ from aconnect._client.keyring import stored_key
 from aconnect._client.lazy import LazySequence
 from aconnect._core.guards import is_dict
 from aconnect._core.text import decode_text
-from aconnect.collect.datasets import check_filter, collection_of, dataset_name
-from aconnect.collect.options import options_of
+from aconnect.collect.datasets import check_content_filter, collection_of, dataset_name
+from aconnect.collect.options import EventOptions, options_of
 from aconnect.collect.outputs import Format, Output
 from aconnect.collect.progress import Progress, RunReport
 from aconnect.concurrency import amap
@@ -172,12 +172,12 @@ class Fleet:
             output = Output.parse(str(output), format)
         jobs = [(server, output.below(f"server={server.alias}")) for server in self.servers]
         options = {key: value for key, value in keywords.items() if key != "content_guid"}
-        options_of(options)  # type: ignore[arg-type]  checked there
+        options_of(cast("EventOptions", options))
         for name in datasets:
             dataset_name(name)
         if keywords.get("content_guid") is not None:
             for name in {name for server in self.servers for name in server.datasets or datasets}:
-                check_filter(name)
+                check_content_filter(name)
 
         async def one(job: tuple[Server, Output]) -> ServerReport:
             server, folder = job

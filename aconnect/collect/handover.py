@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
 from typing import Any, Final
 
 from aconnect.collect.batch import Batch
-from aconnect.collect.sink import Checkpoint, Entries, Run, Written
+from aconnect.collect.sink import Checkpoint, Entries, Run, Written, update
 
 _BATCHES: Final = 32
 """How many batches may wait for the program."""
@@ -41,12 +40,7 @@ class Handover:
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Keep the entries."""
-        changes: Mapping[str, str | None] = checkpoint.entries
-        for key, value in changes.items():
-            if value is None:
-                self._entries.pop(key, None)
-            else:
-                self._entries[key] = value
+        update(self._entries, checkpoint.entries)
 
     def finish(self) -> Written:
         """Return that nothing was written."""

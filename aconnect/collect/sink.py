@@ -136,6 +136,15 @@ class Sink(Protocol):
         ...
 
 
+def update(entries: Entries, changes: Mapping[str, str | None]) -> None:
+    """Change entries as a checkpoint says, for sinks that keep them in memory."""
+    for key, value in changes.items():
+        if value is None:
+            entries.pop(key, None)
+        else:
+            entries[key] = value
+
+
 def is_transient(sink: Sink) -> bool:
     """Return True if a sink remembers nothing when the process has ended."""
     return bool(getattr(sink, "is_transient", False))

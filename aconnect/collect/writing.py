@@ -8,7 +8,6 @@ nothing to wait for.
 from __future__ import annotations
 
 import asyncio
-import math
 import tempfile
 import threading
 import time
@@ -35,6 +34,7 @@ COMMIT_BYTES: Final = 64_000_000
 _WAITING_BYTES: Final = 8_000_000
 """How much may wait for the writer before pages are not fetched any more."""
 _TOLD_BYTES: Final = 1_000_000
+_BREAKS: Final = bytes.maketrans(b"\r\n", b"  ")
 _SPOOLED: Final = 1_000_000
 _BATCH: Final = 2000
 
@@ -90,10 +90,8 @@ class Spool:
 
     def add(self, rows: Sequence[Raw]) -> None:
         for row in rows:
-            data = bytes(row)
-            if b"\n" in data:
-                data = msgspec.json.format(data, indent=-1)
-            self._file.write(data + b"\n")
+            # A line break can only be between the values of a row.
+            self._file.write(bytes(row).translate(_BREAKS) + b"\n")
 
     def clear(self) -> None:
         self._file.seek(0)
@@ -340,7 +338,7 @@ class Writer:
         """Write events that were not read before; open sessions wait if rows cannot be replaced."""
         since = self._state.run.recent_since
         recent, sessions = self._state.recent, self._state.sessions
-        is_recent = recent is not None and since is not None and self._newest(rows) >= since
+        is_recent = recent is not None and since is not None and self._has_since(rows, since)
         if self._identifier is not None and (is_recent or sessions is not None):
             kept: list[Raw] = []
             for row in rows:
@@ -359,11 +357,13 @@ class Writer:
             rows = kept
         self._put(unit, rows)
 
-    def _newest(self, rows: Sequence[Raw]) -> float:
-        """Return the time of the newest of some rows, which are in the order of time."""
+    def _has_since(self, rows: Sequence[Raw], since: int) -> bool:
+        """Return True unless all of some rows are older; most come in the order of time."""
+        if self._atomic or not rows:
+            return True
         name = self._dataset.time_field or ""
         ends = [parse_time(field_of(row, name)) for row in (rows[0], rows[-1])]
-        return max(math.inf if time is None else time for time in ends)
+        return any(time is None or time >= since for time in ends)
 
     def _is_open(self, row: Raw) -> bool:
         return field_of(row, self._dataset.open_field or "") is None
@@ -376,8 +376,10 @@ class Writer:
         # Sessions that ended first come first, those that are open last.
         pairs.sort(key=_end)
         if unit.kind == "open" and sessions is not None:
-            ended = _ended_since(pairs, sessions)
-            self._put(unit.id, ended, supersedes=True)
+            known = _no_longer_open(pairs, sessions)
+            # What replaces rows gets all sessions of an identity, also those that are still open.
+            rows = [row for one, row in known if self._sink.replaces or not one.is_open]
+            self._put(unit.id, rows, supersedes=True)
             return
         if recent is None:
             return
@@ -450,8 +452,10 @@ def _end(pair: tuple[Identity, Raw]) -> tuple[bool, int]:
     return event.is_open, event.end or 0
 
 
-def _ended_since(pairs: list[tuple[Identity, Raw]], sessions: OpenSessions) -> list[Raw]:
-    """Return the sessions that were open and have ended, and forget them.
+def _no_longer_open(
+    pairs: list[tuple[Identity, Raw]], sessions: OpenSessions
+) -> list[tuple[Identity, Raw]]:
+    """Return the sessions that were open, of each identity of which one has ended; forget those.
 
     Of several sessions of one identity, those that were open are the ones that ended last.
     """
@@ -459,10 +463,11 @@ def _ended_since(pairs: list[tuple[Identity, Raw]], sessions: OpenSessions) -> l
     for event, row in pairs:
         if sessions.count(event):
             by_base.setdefault(event.base, []).append((event, row))
-    ended: list[Raw] = []
+    changed: list[tuple[Identity, Raw]] = []
     for same in by_base.values():
         event = same[0][0]
         known = same[-sessions.count(event) :]
-        ended += [row for one, row in known if not one.is_open]
-        sessions.put(event, [row for one, row in known if one.is_open])
-    return ended
+        if not all(one.is_open for one, _ in known):
+            changed += known
+            sessions.put(event, [row for one, row in known if one.is_open])
+    return changed

@@ -105,6 +105,11 @@ class Server:
     requests: int = 0
     now: datetime = NOW
 
+    async def reached(self, requests: int) -> None:
+        """Wait until so many requests were made."""
+        while self.requests < requests:  # noqa: ASYNC110  the number is the condition
+            await asyncio.sleep(0)
+
     async def answer(self) -> None:
         self.requests += 1
         for _ in range(self.random.randrange(4)):
@@ -161,7 +166,7 @@ class Server:
         return await Collector(job, sink).run()
 
 
-class Crash(Exception):
+class CrashError(Exception):
     """The end of a process."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from hypothesis import given, settings, strategies as st
 
 from aconnect.collect import Progress, writing
 from aconnect.errors import AconnectError
-from tests.collect.memory import NOW, Crash, Event, MemorySink, Server, numbers
+from tests.collect.memory import NOW, CrashError, Event, MemorySink, Server, numbers
 
 SECOND = 1_000_000_000
 START = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * SECOND
@@ -87,11 +88,10 @@ async def test_each_event_comes_once(
     window: tuple[datetime | None, datetime | None],
     in_flight: int,
     page_size: int,
-    ordered: bool,  # noqa: FBT001
+    ordered: bool,
     seed: int,
 ) -> None:
-    """Whatever is read at the same time, each event of the window is written once, in any order
-    unless another one is wanted."""
+    """Each event of a window is written once, in order if that is wanted."""
     if kind == "both ends":
         found = with_ids(found)
     server = Server(found, page_size, Random(seed), counts=kind == "search")
@@ -115,36 +115,34 @@ async def test_each_event_comes_once(
     in_flight=st.integers(1, 9),
     ordered=st.booleans(),
     seed=st.integers(),
-    data=st.data(),
+    crashes=st.lists(st.integers(1, 40), max_size=12),
+    lost_before=st.sets(st.integers(1, 30), max_size=3),
+    lost_after=st.sets(st.integers(1, 30), max_size=3),
 )
 async def test_interrupted_at_any_moment(
     found: list[Event],
     kind: str,
     in_flight: int,
-    ordered: bool,  # noqa: FBT001
+    ordered: bool,
     seed: int,
-    data: st.DataObject,
+    crashes: list[int],
+    lost_before: set[int],
+    lost_after: set[int],
 ) -> None:
-    """Killed at any page, with requests that fail and commits that are lost, nothing is lost and
-    nothing comes twice."""
+    """After crashes at any page, failed requests and lost commits, each event is there once."""
     server = Server(with_ids(found), 3, Random(seed), counts=kind == "search", failures=0.05)
     sink = MemorySink()
-    sink.lost_before = set(data.draw(st.lists(st.integers(1, 30), max_size=3)))
-    sink.lost_after = set(data.draw(st.lists(st.integers(1, 30), max_size=3)))
+    sink.lost_before, sink.lost_after = lost_before, lost_after
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writing, "COMMIT_SECONDS", 0.0)
-        for attempt in range(40):
-            if attempt == 20:
-                server.failures = 0.0
-                sink.lost_before = sink.lost_after = set()
-            crash = _crash_after(data.draw(st.integers(1, 40)) if attempt < 20 else 10**9)
-            try:
+        for pages in crashes:
+            with contextlib.suppress(CrashError, AconnectError):
                 await server.collect(
-                    sink, kind, in_flight=in_flight, ordered=ordered, on_progress=crash
-                )
-            except (Crash, AconnectError):
-                continue
-            break
+                    sink, kind, in_flight=in_flight, ordered=ordered,
+                    on_progress=_crash_after(pages),
+                )  # fmt: skip
+        server.failures, sink.lost_before, sink.lost_after = 0.0, set(), set()
+        await server.collect(sink, kind, in_flight=in_flight, ordered=ordered)
     assert numbers(sink.rows) == within(found, None, NOW)
 
 
@@ -155,7 +153,7 @@ def _crash_after(pages: int) -> Callable[[Progress], None]:
         nonlocal seen
         seen += 1
         if seen >= pages:
-            raise Crash
+            raise CrashError
 
     return on_progress
 
@@ -173,12 +171,11 @@ async def test_since_last_with_late_and_equal_events(
     found: list[Event],
     late: list[Event],
     seed: int,
-    has_ids: bool,  # noqa: FBT001
-    gains_ids: bool,  # noqa: FBT001
+    has_ids: bool,
+    gains_ids: bool,
     cut: int,
 ) -> None:
-    """A run that continues adds late events within its overlap, and two equal events stay two, even
-    if the server begins to send ids in between."""
+    """Late events are added once, and equal events stay as many, also if a server gains ids."""
     if has_ids:
         found = with_ids(found)
     middle = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=cut)
@@ -208,8 +205,7 @@ async def test_cancelled_run_keeps_what_it_has() -> None:
     found = [Event(START + i * SECOND, text_of(START + i * SECOND, 0, "Z"), i) for i in range(900)]
     server, sink = Server(found, 3, Random(1)), MemorySink()
     task: asyncio.Task[Any] = asyncio.create_task(server.collect(sink, in_flight=4))
-    while server.requests < 100:
-        await asyncio.sleep(0)
+    await server.reached(100)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

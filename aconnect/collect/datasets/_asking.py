@@ -6,11 +6,13 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from msgspec import Raw
 
 from aconnect._core.arguments import guid_filter
+from aconnect._core.url import check_filter
 from aconnect.collect.options import Options
 from aconnect.collect.sink import as_datetime
 from aconnect.collect.strategies import Strategy
@@ -26,12 +28,14 @@ def moment(time: int | None) -> datetime | None:
     return None if time is None else as_datetime(time)
 
 
-def guids(content_guid: str | Sequence[str] | None) -> list[str] | None:
+def guids(content_guid: str | UUID | Sequence[str] | None) -> list[str] | None:
     """Return a filter by content, the same for the same content."""
     if content_guid is None:
         return None
-    given = [content_guid] if isinstance(content_guid, str) else content_guid
-    return sorted(set(guid_filter("content_guid", given)))
+    given = [content_guid] if isinstance(content_guid, str | UUID) else content_guid
+    found = sorted(set(guid_filter("content_guid", given)))
+    check_filter("content_guid", found)
+    return found
 
 
 def given(**filters: Any) -> Mapping[str, Any]:

@@ -75,7 +75,7 @@ class ArrowStream:
         self._is_opened = True
         return {}
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Wait until there is room for a batch.
 
         Raises:
@@ -205,7 +205,7 @@ class ArrowTable:
         self._batches.clear()
         return {}
 
-    def write(self, unit: int, batch: Batch) -> None:
+    def write(self, unit: int, batch: Batch[Any]) -> None:
         """Keep rows."""
         self._batches.append(batch.to_arrow())
 
@@ -251,7 +251,8 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
         pa.int32(): pd.Int32Dtype(),
         pa.int64(): pd.Int64Dtype(),
     }
-    return table.to_pandas(types_mapper=types.get)
+    frame: pd.DataFrame = table.to_pandas(types_mapper=types.get)
+    return frame
 
 
 def _stopped() -> AconnectError:

@@ -13,7 +13,7 @@ from msgspec import Raw
 from aconnect._core.text import clean_json
 from aconnect.collect.batch import Batch
 from aconnect.collect.dataset import Dataset
-from aconnect.collect.sink import Checkpoint, Entries, Run, Written
+from aconnect.collect.sink import Checkpoint, Entries, Run, Written, update
 from aconnect.collect.sinks.appending import AppendingSink
 
 _BREAKS: Final = bytes.maketrans(b"\r\n", b"  ")
@@ -42,16 +42,16 @@ class JsonLines(AppendingSink):
 
 def json_lines(rows: Sequence[Raw]) -> bytes:
     """Join rows; line breaks in a row, which can only be between its values, become spaces."""
-    if not rows:
-        return b""
-    text = b"\n".join(cast("Sequence[bytes]", rows)) + b"\n"
-    if text.count(b"\n") > len(rows) or b"\r" in text:
-        text = b"\n".join([bytes(row).translate(_BREAKS) for row in rows]) + b"\n"
-    return text
+    texts = cast("Sequence[bytes]", rows)
+    # To find no break is ten times as fast as to count those between the lines.
+    together = b"".join(texts)
+    if b"\n" in together or b"\r" in together:
+        texts = [bytes(row).translate(_BREAKS) for row in rows]
+    return b"\n".join([*texts, b""])
 
 
 class StandardOutput:
-    """JSON lines to a stream, such as a pipe; its state ends with the process.
+    """JSON lines to a stream, such as a pipe; its state ends with the program.
 
     Errors of the stream, such as that of a pipe whose reader has gone, are raised as they are. A
     terminal gets control characters as escapes.
@@ -76,7 +76,7 @@ class StandardOutput:
         self._error: OSError | None = None
 
     def open(self, run: Run) -> Entries:
-        """Return the entries of the runs before.
+        """Return what this program has written; nothing is known of earlier ones.
 
         Raises:
             OSError: The stream has failed before; what was written cannot be taken back.
@@ -101,11 +101,7 @@ class StandardOutput:
         """Pass on what was written."""
         with self._remembering():
             self._stream.flush()
-        for key, value in checkpoint.entries.items():
-            if value is None:
-                self._entries.pop(key, None)
-            else:
-                self._entries[key] = value
+        update(self._entries, checkpoint.entries)
 
     def finish(self) -> Written:
         """Pass on what was written."""
