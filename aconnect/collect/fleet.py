@@ -11,8 +11,9 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -24,7 +25,7 @@ from aconnect._client.lazy import LazySequence
 from aconnect._core.guards import is_dict
 from aconnect._core.text import decode_text
 from aconnect.collect.datasets import check_filter, collection_of, dataset_name
-from aconnect.collect.options import options_of
+from aconnect.collect.options import EventOptions, options_of
 from aconnect.collect.outputs import Format, Output
 from aconnect.collect.progress import Progress, RunReport
 from aconnect.concurrency import amap
@@ -172,7 +173,7 @@ class Fleet:
             output = Output.parse(str(output), format)
         jobs = [(server, output.below(f"server={server.alias}")) for server in self.servers]
         options = {key: value for key, value in keywords.items() if key != "content_guid"}
-        options_of(options)  # type: ignore[arg-type]  checked there
+        options_of(cast("EventOptions", options))
         for name in datasets:
             dataset_name(name)
         if keywords.get("content_guid") is not None:
@@ -220,7 +221,7 @@ def _limited(
         if (own := getattr(server, name)) is not None:
             chosen[name] = own
     if on_progress is not None:
-        chosen["on_progress"] = lambda progress: on_progress(server, progress)
+        chosen["on_progress"] = partial(on_progress, server)
     return chosen
 
 
