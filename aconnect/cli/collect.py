@@ -1,57 +1,73 @@
-"""`aconnect collect`: usage and audit data into files."""
+"""`aconnect collect`: usage and audit data into files, tables or a pipe."""
 
 from __future__ import annotations
 
-import hashlib
 import shlex
-from collections.abc import Sequence
-from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from aconnect._core.arguments import canonical_guid
-from aconnect.cli.connection import with_client
+from aconnect.cli.collecting import Order, collect_from_servers, collect_once, follow
+from aconnect.cli.connection import OPTIONS, Settings, client_of, connection_options
 from aconnect.cli.lookup import guid_in
-from aconnect.cli.options import FORMAT, KIND, TIME, folder
-from aconnect.cli.output import echo, echo_error
-from aconnect.cli.running import Command, Stopped, report_retries, run
+from aconnect.cli.options import DATASET, DURATION, FORMAT, TIME
+from aconnect.cli.running import Command
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from aconnect import Client
-    from aconnect.export import Collected, Format, Kind
+    from aconnect.collect.outputs import Format, Output
 
 
 @click.command(cls=Command)
-@click.argument("kind", type=KIND)
+@click.argument("datasets", type=DATASET, nargs=-1, metavar="DATASET...")
 @click.option(
     "--from",
     "from_",
     type=TIME,
     metavar="TIME",
     help="Start (inclusive): a date (midnight UTC), a time in RFC 3339, `today`, `yesterday`, or "
-    "days or full hours ago, such as 7d or 12h.",
+    "days or full hours ago, such as -90d or 12h.",
+)
+@click.option("--to", type=TIME, metavar="TIME", help="End (exclusive), in the same form.")
+@click.option(
+    "--since-last",
+    is_flag=True,
+    help="Add what is new since the last run into the same output; --from is where the first one "
+    "begins.",
 )
 @click.option(
-    "--to",
-    type=TIME,
+    "--overlap",
+    type=DURATION,
+    default="1h",
+    show_default=True,
     metavar="TIME",
-    help="End (exclusive), in the same form.",
+    help="How far --since-last reads back, for events that the server has recorded late.",
+)
+@click.option(
+    "--settle",
+    type=DURATION,
+    default="60s",
+    show_default=True,
+    metavar="TIME",
+    help="The age that events must have; younger ones may be incomplete.",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
     default=".",
-    help="The folder of the file, created if necessary; by default the current one.",
+    metavar="DIR|FILE|URL|-",
+    help="A folder, by default the current one; a file (.jsonl, .csv, .duckdb); a database, such "
+    "as postgresql://host/name; an object store, such as s3://bucket/usage; '-' for standard "
+    "output.",
 )
 @click.option(
     "--format",
     "format_",
     type=FORMAT,
-    default="jsonl",
-    show_default=True,
-    help="JSON lines contain the rows as received; CSV has fixed columns.",
+    help="By default that of --out, or JSON lines: rows as received. CSV and tables have fixed "
+    "columns.",
 )
 @click.option(
     "--content",
@@ -59,65 +75,150 @@ if TYPE_CHECKING:
     metavar="GUID",
     help="Only for content with this GUID or address; can be repeated (not for audit logs).",
 )
+@click.option("--ordered", is_flag=True, help="Write rows in the order of time, which is slower.")
+@click.option(
+    "--in-flight",
+    type=click.IntRange(1, 256),
+    default=16,
+    show_default=True,
+    help="How many pages are requested at once.",
+)
+@click.option(
+    "--max-rate",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="The most requests per second; by default as many as the server accepts.",
+)
 @click.option(
     "--restart",
     is_flag=True,
-    help="Start again: discard a partial file, replace a complete one.",
+    help="Start again: discard what earlier runs have written to the output.",
 )
-@with_client
+@click.option("--follow", "follows", is_flag=True, help="Go on for ever with what is new.")
+@click.option(
+    "--every",
+    type=DURATION,
+    default="60s",
+    show_default=True,
+    metavar="TIME",
+    help="How often --follow asks for what is new.",
+)
+@click.option(
+    "--servers",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Collect from all servers of this TOML file at once.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the reports of the runs as JSON.")
+@click.option("--verbose", is_flag=True, help="Print also how the rows were fetched, and why.")
+@connection_options
 def collect(
-    client: Client,
-    kind: str,
-    from_: datetime | None,
-    to: datetime | None,
-    out: Path,
-    format_: str,
+    settings: Settings,
+    datasets: tuple[str, ...],
+    out: str,
+    format_: str | None,
     content: tuple[str, ...],
-    restart: bool,
+    servers: Path | None,
+    follows: bool,
+    every: timedelta,
+    as_json: bool,
+    verbose: bool,
+    **options: Any,
 ) -> None:
-    """Collect usage or audit data into a file.
+    r"""Collect usage and audit data into files, tables or a pipe.
 
-    The time window includes --from and excludes --to, so that adjoining windows contain each event
-    once. The file is named after its content, such as visits-2026-01-01--2026-02-01.jsonl, and is
-    written atomically. Until it is complete, the rows are in a file that ends in .part: after
-    Ctrl-C, a failure or a crash, the same command resumes. The name of the complete file is
-    printed.
+    \b
+    Datasets of events: visits, shiny-usage, hits, audit-logs
+    What the server has now: content, users, groups, permissions, jobs, packages
 
-    If the window is not over, a message says up to when the file is complete, and the same command
-    collects it again. The file of a window that was over is kept, and the command succeeds without
-    fetching anything, so that a nightly job can be repeated.
+    A window includes --from and excludes --to, so that adjoining windows contain each event once.
+    In a folder, files are named after what they contain, such as
+    visits-2026-01-01--2026-02-01.jsonl. After Ctrl-C, a failure or a crash, the same command
+    resumes, and no row is lost or written twice. Where something was written is printed.
+
+    If a window is not over, a message says up to when it is complete, and the same command adds
+    what is new. A window that was complete is not fetched again, so that a nightly job can be
+    repeated.
+
+    With --out -, several datasets are told apart by an object around each row:
+    {"dataset": "visits", "row": {...}}. Standard output remembers nothing: --follow begins now,
+    unless --from says when.
+
+    A file of --servers has a table for each server: [servers.ALIAS] with address and api_key_env
+    (the name of an environment variable) or keyring = true, and optionally in_flight, max_rate,
+    cacert, proxy and datasets. The rows of each are in server=ALIAS.
 
     Cells of CSV files are data: open files from unknown sources as text, not as formulas.
     """
-    from aconnect.export import Window
+    from aconnect.collect.outputs import Output
 
-    window = Window(from_=from_, to=to)
-    if kind != "audit-logs":  # refused by `select`
-        content = tuple(map(_guid, content))
-    path = folder(out) / file_name(kind, window.from_, window.to, content, format_)
-    is_over = _was_over(path, window.to)
-    if is_over and not restart and path.exists():
-        echo_error("The file is complete, so nothing was fetched; --restart collects it again.")
-        echo(str(path))
-        return
-    done = collect_into(
-        client,
-        cast("Kind", kind),
-        path,
-        window=window,
-        content_guid=content or None,
-        format=cast("Format", format_),
-        restart=restart,
-        overwrite=restart or not is_over,
+    output = Output.parse(out, cast("Format | None", format_))
+    order = Order(
+        datasets=tuple(dict.fromkeys(datasets)),
+        output=output,
+        options={**options, "content_guid": tuple(map(_guid, content)) or None},
+        as_json=as_json,
+        prints_targets=not (as_json or output.is_transient),
+        verbose=verbose,
     )
-    if window.to is None or done.until < window.to:
-        until = done.until.replace(microsecond=0, tzinfo=None).isoformat()
-        again = " with --restart" if _was_over(path, window.to) else ""
-        echo_error(
-            f"The window was not over: the file is complete up to {until}Z. Repeat the command"
-            f"{again} to collect it again."
+    _check(order, output, follows=follows)
+    if servers is not None:
+        _check_servers(follows=follows)
+        collect_from_servers(servers, order)
+        return
+    if not order.datasets:
+        raise click.UsageError("pass the datasets to collect, such as visits and audit-logs")
+    output.check(order.datasets)
+    client = cast("Client", client_of(settings))
+    if follows:
+        follow(client, order, every)
+    else:
+        collect_once(client, order)
+
+
+def _check(order: Order, output: Output, *, follows: bool) -> None:
+    """Refuse options that contradict each other, before any request."""
+    from aconnect.collect.datasets import check_filter, dataset_named
+    from aconnect.collect.options import options_of
+
+    options = {key: value for key, value in order.options.items() if key != "content_guid"}
+    options_of(cast("Any", options))
+    if output.is_transient and options["since_last"] and not follows:
+        raise click.UsageError(
+            "standard output remembers no last run: pass --from instead of --since-last, or write "
+            "to a file"
         )
-    echo(str(done.path))
+    if order.as_json and output.is_transient:
+        raise click.UsageError("--json and --out - would both write to standard output")
+    if order.as_json and follows:
+        raise click.UsageError("--follow does not end, so there is no report to print as JSON")
+    for name in order.datasets:
+        if order.options["content_guid"] is not None:
+            check_filter(name)
+    is_about_time = options["from_"] or options["to"] or options["since_last"]
+    if (
+        order.datasets
+        and is_about_time
+        and all(dataset_named(name).is_snapshot for name in order.datasets)
+    ):
+        raise click.UsageError(
+            f"{', '.join(order.datasets)} is what the server has now; leave --from, --to and "
+            "--since-last out"
+        )
+
+
+def _check_servers(*, follows: bool) -> None:
+    """Refuse options that a file of servers leaves no room for."""
+    context = click.get_current_context()
+    if follows:
+        raise click.UsageError("--follow is for one server: run one process for each")
+    for option in OPTIONS:
+        given = context.get_parameter_source(option.name or "")
+        if given is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{option.opts[0]} is for one server; each server of --servers has its own "
+                "settings in the file"
+            )
 
 
 def _guid(text: str) -> str:
@@ -129,87 +230,3 @@ def _guid(text: str) -> str:
             f"aconnect content get {shlex.quote(text)} --json guid"
         )
     return found
-
-
-def collect_into(
-    client: Client,
-    kind: Kind,
-    path: Path,
-    *,
-    total: int | None = None,
-    restart: bool = False,
-    overwrite: bool = False,
-    **more: Any,
-) -> Collected:
-    """Collect a series into a file and print the progress."""
-    from aconnect.cli.progress import rows_progress, share_of
-    from aconnect.export import collect as collect_rows, select
-    from aconnect.export.collecting import resume_hints
-    from aconnect.export.parts import refuse_existing
-
-    refuse_existing(path, overwrite=overwrite)  # `select` may make a request
-    with rows_progress(kind) as progress:
-
-        async def work() -> Collected:
-            async with client:
-                report_retries(client)
-                selected = await select(
-                    client, kind, more.get("window"), content_guid=more.get("content_guid")
-                )
-                progress.share = share_of(selected.keep, total)
-                return await collect_rows(
-                    selected.paged,
-                    path,
-                    keep=selected.keep,
-                    format=more.get("format", "jsonl"),
-                    progress=progress,
-                    restart=restart,
-                    overwrite=overwrite,
-                )
-
-        try:
-            done = run(work)
-        except Stopped as stopped:
-            stopped.hints = resume_hints(path)
-            raise
-    echo_error(progress.result(done))
-    return done
-
-
-def _was_over(path: Path, to: datetime | None) -> bool:
-    """Return False if a file was written before the end of its window, and lacks rows."""
-    try:
-        written = path.stat().st_mtime
-    except OSError:
-        return True  # there is no such file
-    return to is not None and written >= to.timestamp()
-
-
-def file_name(
-    kind: str,
-    from_: datetime | None,
-    to: datetime | None,
-    content: Sequence[str],
-    format_: str,
-) -> str:
-    """Return the name of a file for this content, the same in every run."""
-    parts = [kind]
-    if from_ is not None and to is not None:
-        parts.append(f"{_stamp(from_)}--{_stamp(to)}")
-    elif from_ is not None:
-        parts.append(f"from-{_stamp(from_)}")
-    elif to is not None:
-        parts.append(f"until-{_stamp(to)}")
-    if content:
-        joined = " ".join(sorted({canonical_guid("content", guid) for guid in content}))
-        parts.append(f"content-{hashlib.sha256(joined.encode()).hexdigest()[:8]}")
-    return "-".join(parts) + f".{format_}"
-
-
-def _stamp(moment: datetime) -> str:
-    """Return a time in UTC without colons, which some file systems refuse."""
-    moment = moment.astimezone(UTC)
-    if moment.timetz() == time(tzinfo=UTC):
-        return moment.strftime("%Y-%m-%d")
-    fraction = f".{moment.microsecond:06}" if moment.microsecond else ""
-    return moment.strftime("%Y-%m-%dT%H%M%S") + fraction + "Z"

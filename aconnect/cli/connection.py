@@ -257,7 +257,7 @@ def _are_different(one: str, other: str) -> bool:
 
 def connection_arguments(settings: Settings, profile: Profile | None) -> dict[str, Any]:
     """Return the arguments of a client that say how to reach the server."""
-    from aconnect.cli.certificates import trusting
+    from aconnect._client.certificates import trusting
 
     proxy = settings.proxy if settings.proxy is not None else profile and profile.proxy
     cacert = settings.cacert or (profile and profile.cacert)

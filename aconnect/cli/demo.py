@@ -22,7 +22,6 @@ from aconnect.cli.table import echo_table
 
 if TYPE_CHECKING:
     from aconnect import Client
-    from aconnect.export import Format, Kind
 
 Line = tuple[str, ...]
 
@@ -45,19 +44,19 @@ def demo(out: Path | None, visits: int, audit_logs: int, shiny_usage: int) -> No
     usage into files, deploys an example site, follows its build, and prints the time and memory it
     took. Requires no network and no settings.
     """
-    volumes: list[tuple[Kind, int, Format]] = [
+    volumes = [
         ("visits", visits, "jsonl"),
-        ("audit-logs", audit_logs, "jsonl"),
-        ("shiny-usage", shiny_usage, "csv"),
+        ("audit_logs", audit_logs, "jsonl"),
+        ("shiny_usage", shiny_usage, "csv"),
     ]
     with ExitStack() as stack:
         if out is None:
             target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aconnect-demo-")))
         else:
             target = folder(out)
-        url, key = stack.enter_context(_server({kind: rows for kind, rows, _ in volumes}))
+        url, key = stack.enter_context(_server({name: rows for name, rows, _ in volumes}))
         echo_error(f"A simulated Posit Connect server is running at {url}")
-        lines = [_collected(url, key, target, *volume) for volume in volumes]
+        lines = [_collected(url, key, target, name, format_) for name, _, format_ in volumes]
         lines.append(_deployed(url, key, target))
         _print_table(lines)
     echo_error(
@@ -73,17 +72,23 @@ def _client(url: str, key: str) -> Client:
     return Client(url, api_key=key)
 
 
-def _collected(url: str, key: str, target: Path, kind: Kind, rows: int, format_: Format) -> Line:
-    from aconnect.cli.collect import collect_into
+def _collected(url: str, key: str, target: Path, name: str, format_: str) -> Line:
+    from aconnect.cli.collecting import Order, collect_once
+    from aconnect.collect.outputs import Output
 
-    path = target / f"{kind}.{format_}"
-    began = time.perf_counter()
-    done = collect_into(
-        _client(url, key), kind, path, total=rows, restart=True, overwrite=True, format=format_
+    path = target / f"{name}.{format_}"
+    order = Order(
+        datasets=(name,),
+        output=Output.parse(str(path)),
+        options={"restart": True},
+        prints_targets=False,
     )
-    seconds = time.perf_counter() - began
-    rate = f"{done.rows / seconds:,.0f}"
-    return (path.name, f"{done.rows:,}", f"{seconds:.2f}", rate, size_text(done.size), _memory())
+    (report,) = collect_once(_client(url, key), order)
+    size = (report.written and report.written.size) or 0
+    rate = f"{report.rows / report.seconds:,.0f}"
+    return (
+        path.name, f"{report.rows:,}", f"{report.seconds:.2f}", rate, size_text(size), _memory()
+    )  # fmt: skip
 
 
 def _deployed(url: str, key: str, target: Path) -> Line:
@@ -119,9 +124,9 @@ def _write_site(site: Path) -> None:
 
 
 @contextmanager
-def _server(volumes: dict[Kind, int]) -> Generator[tuple[str, str], None, None]:
+def _server(volumes: dict[str, int]) -> Generator[tuple[str, str], None, None]:
     """Run a simulated server for the block; it also ends if this process is killed."""
-    arguments = [f"--{kind}={rows}" for kind, rows in volumes.items()]
+    arguments = [f"--{name.replace('_', '-')}={rows}" for name, rows in volumes.items()]
     arguments.append("--seconds-per-line=0.3")
     command = [sys.executable, "-m", "aconnect.cli.demo_server", *arguments]
     # A session of its own: Ctrl-C in the terminal is for this process only.

@@ -18,7 +18,10 @@ from aconnect._core.text import decode_text as decode_bytes
 from aconnect.cli.output import echo_error
 from aconnect.cli.running import Failure
 
-_AGO: Final = re.compile(r"(\d{1,9})([dh])")
+_AGO: Final = re.compile(r"-?(\d{1,9})([dh])")
+_DURATION: Final = re.compile(r"(\d{1,9})([smhd])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST: Final = 36_500 * 86_400
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -41,14 +44,35 @@ class LibraryChoice(click.Choice[str]):
         """Ignore what click's constructor sets."""
 
 
-KIND: Final = LibraryChoice("aconnect.export.series", "Kind")
-FORMAT: Final = LibraryChoice("aconnect.export.sinks", "Format")
+FORMAT: Final = LibraryChoice("aconnect.collect.outputs", "Format")
 
 
 if TYPE_CHECKING:
+    _TextType = click.ParamType[str]
     _TimeType = click.ParamType[datetime]
+    _DurationType = click.ParamType[timedelta]
 else:
-    _TimeType = click.ParamType  # generic only since click 8.4
+    # Generic only since click 8.4.
+    _TextType = _TimeType = _DurationType = click.ParamType
+
+
+class DatasetName(_TextType):
+    """The name of a dataset, with hyphens or underscores."""
+
+    name = "dataset"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name as the library writes it."""
+        from aconnect.collect.datasets import dataset_name
+        from aconnect.errors import InvalidArgumentError
+
+        try:
+            return dataset_name(value)
+        except InvalidArgumentError as error:
+            self.fail(str(error), param, ctx)
+
+
+DATASET: Final = DatasetName()
 
 
 class Time(_TimeType):
@@ -77,7 +101,7 @@ class Time(_TimeType):
             self.fail(
                 f"{value!r} is neither a date, such as 2026-01-31 (midnight UTC), nor a time in "
                 f"RFC 3339, such as 2026-01-31T12:00:00Z or 2026-01-31T12:00:00+01:00, nor today, "
-                f"yesterday, or days or hours ago, such as 7d{reason}",
+                f"yesterday, or days or hours ago, such as 7d or -7d{reason}",
                 param,
                 ctx,
             )
@@ -102,6 +126,32 @@ def _relative(text: str, now: datetime) -> datetime | None:
 
 
 TIME: Final = Time()
+
+
+class Duration(_DurationType):
+    """A length of time with its unit, such as 60s, 5m, 1h or 30d."""
+
+    name = "duration"
+
+    def convert(
+        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Parse the value of an option."""
+        if isinstance(value, timedelta):
+            return value
+        found = _DURATION.fullmatch(value.strip().lower())
+        seconds = int(found[1]) * _SECONDS[found[2]] if found else None
+        if seconds is None or seconds > _LONGEST:
+            self.fail(
+                f"{value!r} is not a length of time up to 100 years; write a number with s, m, h "
+                "or d, such as 60s, 5m, 1h or 30d",
+                param,
+                ctx,
+            )
+        return timedelta(seconds=seconds)
+
+
+DURATION: Final = Duration()
 
 
 def read_secret(data: bytes, name: str) -> str:

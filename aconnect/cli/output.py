@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aconnect._client.client import BaseClient
     from aconnect._client.paged import Paged
 
-_CLIENT: Final = f"{__name__}.client"
+_CLIENTS: Final = f"{__name__}.clients"
 _KEY: Final = f"{__name__}.key"
 
 
@@ -52,7 +52,7 @@ def _opener(flags: int) -> Callable[[str, int], int]:
 
 def hide_credentials(client: BaseClient) -> None:
     """Remove the credentials of a client from everything that this command prints from now on."""
-    click.get_current_context().meta[_CLIENT] = client
+    click.get_current_context().meta.setdefault(_CLIENTS, []).append(client)
 
 
 def note_key(text: str) -> None:
@@ -68,10 +68,12 @@ def key_notes() -> tuple[str, ...]:
 
 
 def redacted(text: str) -> str:
-    """Return a text without the credentials of the client."""
+    """Return a text without the credentials of the clients."""
     context = click.get_current_context(silent=True)
-    client: BaseClient | None = None if context is None else context.meta.get(_CLIENT)
-    return text if client is None else client.channel.redact(text)
+    clients: list[BaseClient] = [] if context is None else context.meta.get(_CLIENTS, [])
+    for client in clients:
+        text = client.channel.redact(text)
+    return text
 
 
 def printable(text: str) -> str:
@@ -86,7 +88,8 @@ def echo(text: str) -> None:
 
 def echo_error(text: str) -> None:
     """Print a message that is not part of the result, to standard error."""
-    click.echo(printable(text), err=True)
+    # Not with `err=True`: click looks behind what stands for the stream while progress is drawn.
+    click.echo(printable(text), file=sys.stderr)
 
 
 def echo_json(text: str) -> None:

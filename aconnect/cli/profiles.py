@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 import click
 from msgspec import Struct
 
+from aconnect._client.keyring import SERVICE, account, stored_key
 from aconnect.cli.options import decode_text, read_secret
 from aconnect.cli.output import echo_error
 from aconnect.cli.running import Failure
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 CONFIG_VARIABLE: Final = "ACONNECT_CONFIG"
 PROFILE_VARIABLE: Final = "ACONNECT_PROFILE"
 NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
-_KEYRING: Final = "aconnect"
 _SECRETS: Final = frozenset({"api_key", "key", "token", "password", "client_secret"})
 
 
@@ -67,7 +67,7 @@ class Profile(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
                     "not set"
                 )
             return key
-        return self._stored() if self.keyring else None
+        return stored_key(self.name, self.server) if self.keyring else None
 
     @property
     def where(self) -> str:
@@ -78,26 +78,11 @@ class Profile(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             return f"in {config_path().parent / self.api_key_file}"
         return f"read from {self.api_key_env or 'CONNECT_API_KEY'}"
 
-    def _stored(self) -> str:
-        keyring = _keyring()
-        try:
-            key = keyring.get_password(_KEYRING, self._account)
-        except keyring.errors.KeyringError as error:
-            raise click.UsageError(
-                f"cannot read the key of profile {self.name!r} from the keyring: {error}"
-            ) from error
-        if not key:
-            raise click.UsageError(
-                f"the keyring has no key for profile {self.name!r} and {self.server}; save one "
-                f"with: aconnect login {self.name} --server {self.server}"
-            )
-        return str(key)
-
     def store(self, key: str) -> None:
         """Save the key in the keyring."""
         keyring = _keyring()
         try:
-            keyring.set_password(_KEYRING, self._account, key)
+            keyring.set_password(SERVICE, self._account, key)
         except keyring.errors.KeyringError as error:
             raise click.UsageError(
                 f"the keyring did not save the key: {error}; pass --store file to save it in a "
@@ -109,7 +94,7 @@ class Profile(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         if self.keyring:
             keyring = _keyring()
             try:
-                keyring.delete_password(_KEYRING, self._account)
+                keyring.delete_password(SERVICE, self._account)
             except keyring.errors.PasswordDeleteError:
                 pass  # it is not there
             except keyring.errors.KeyringError as error:
@@ -128,8 +113,7 @@ class Profile(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     @property
     def _account(self) -> str:
-        # With the server, so that a changed address does not receive the key of another one.
-        return f"{self.name} {self.server}"
+        return account(self.name, self.server)
 
 
 def own_key_file(name: str) -> str:

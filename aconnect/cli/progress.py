@@ -5,81 +5,85 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from aconnect.cli.output import echo_error, is_terminal, size_text
 
 if TYPE_CHECKING:
+    import rich.progress
     from rich.console import Console
 
-    from aconnect.export import Collected, Keep
+    from aconnect.collect import Progress
 
 _PLAIN_EVERY: Final = 5.0
 _DRAW_EVERY: Final = 0.1
 
 
-class Rows:
-    """The progress of a collection."""
+class Lines:
+    """The progress of collections, each on a line of its own."""
 
-    def __init__(self, label: str, show: Callable[[str], None], every: float) -> None:
-        self.label = label
-        self.began: float = time.monotonic()
-        self.share: Callable[[Collected], float | None] = lambda _: None
-        """Estimates the completed share; set when the query is known."""
+    def __init__(self, show: Callable[[str, str], None], every: float) -> None:
         self._show = show
         self._every = every
-        self._shown = self.began
+        self._shown: dict[str, float] = {}
 
-    def __call__(self, done: Collected) -> None:
-        """Show the progress after a page."""
-        now = time.monotonic()
-        if now - self._shown >= self._every:
-            self._shown = now
-            self._show(self._text(done, self.share(done)))
+    def line(self, label: str) -> Callable[[Progress], None]:
+        """Return what shows the progress of a collection."""
+        self._shown[label] = time.monotonic()
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.began
+        def on_progress(progress: Progress) -> None:
+            now = time.monotonic()
+            if now - self._shown.get(label, 0.0) >= self._every:
+                self._shown[label] = now
+                self._show(label, f"{label}: {progress_text(progress)}")
 
-    def result(self, done: Collected) -> str:
-        """Return the result as text."""
-        return f"{self._text(done, None)}, {done.pages:,} pages, {self.elapsed:.1f} s"
+        return on_progress
 
-    def _text(self, done: Collected, share: float | None) -> str:
-        seconds = self.elapsed
-        rate = (done.rows - done.resumed) / seconds if seconds else 0.0
-        text = f"{self.label}: {done.rows:,} rows, {rate:,.0f} rows/s, {size_text(done.size)}"
-        if not share:
-            return text
-        # A resumed part was collected by an earlier run, at an unknown rate.
-        remaining = "" if done.resumed else f", {duration(seconds / share - seconds)} left"
-        return f"{text}, {share:.0%}{remaining}"
+    def end(self, label: str) -> None:
+        """Show a collection no more."""
+        self._shown.pop(label, None)
 
 
-def share_of(keep: Keep | None, total: int | None) -> Callable[[Collected], float | None]:
-    """Return what estimates the completed share of a collection; None where it is unknown.
+class _Drawn(Lines):
+    """Lines that are redrawn on a terminal."""
 
-    It is that of the rows if their number is known, otherwise that of the time window.
-    """
-    from aconnect.export.series import Within
+    def __init__(self, progress: rich.progress.Progress) -> None:
+        super().__init__(self._draw, _DRAW_EVERY)
+        self._progress = progress
+        self._tasks: dict[str, rich.progress.TaskID] = {}
 
-    now = datetime.now(UTC)
-    within = keep if isinstance(keep, Within) else None
-    start = within.window.from_ if within is not None else None
-    end = min(within.window.to or now, now) if within is not None else now
+    def line(self, label: str) -> Callable[[Progress], None]:
+        self._draw(label, f"{label}: waiting for the server")
+        return super().line(label)
 
-    def share(done: Collected) -> float | None:
-        expected = total or done.total
-        if expected:
-            return min(done.rows / expected, 1.0)
-        if start is None or done.reached is None or start >= end:
-            return None
-        part = min(max((done.reached - start) / (end - start), 0.0), 1.0)
-        return 1.0 - part if within is not None and within.order == "descending" else part
+    def _draw(self, label: str, text: str) -> None:
+        if label not in self._tasks:
+            self._tasks[label] = self._progress.add_task(text, total=None)
+        self._progress.update(self._tasks[label], description=text)
 
-    return share
+    def end(self, label: str) -> None:
+        super().end(label)
+        task = self._tasks.pop(label, None)
+        if task is not None:
+            self._progress.remove_task(task)
+            self._progress.refresh()
+
+
+def progress_text(progress: Progress) -> str:
+    """Return the progress of a collection as text."""
+    parts = [f"{progress.rows:,} rows", f"{progress.rate:,.0f} rows/s"]
+    if progress.share:
+        parts.append(f"{progress.share:.0%}")
+    if (left := progress.seconds_left) is not None:
+        parts.append(f"{duration(left)} left")
+    if progress.pushbacks:
+        parts.append(pushbacks_text(progress.pushbacks))
+    return ", ".join(parts)
+
+
+def pushbacks_text(number: int) -> str:
+    """Return how often a server has refused a request for now."""
+    return f"pushed back {'once' if number == 1 else f'{number:,} times'}"
 
 
 def duration(seconds: float) -> str:
@@ -90,10 +94,10 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def rows_progress(label: str) -> Generator[Rows, None, None]:
-    """Show the progress of a collection."""
-    if not is_terminal("stderr"):
-        yield Rows(label, echo_error, _PLAIN_EVERY)
+def rows_progress(*, redrawn: bool = True) -> Generator[Lines, None, None]:
+    """Show the progress of collections; `redrawn` lines only where the terminal is free."""
+    if not redrawn or not is_terminal("stderr"):
+        yield Lines(lambda _, text: echo_error(text), _PLAIN_EVERY)
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn
     from rich.table import Column
@@ -103,9 +107,10 @@ def rows_progress(label: str) -> Generator[Rows, None, None]:
         "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
     )
     spinner = SpinnerColumn(table_column=Column(width=1, min_width=1))
-    with Progress(spinner, text, console=_console(), transient=True) as progress:
-        task = progress.add_task(f"{label}: waiting for the server", total=None)
-        yield Rows(label, lambda shown: progress.update(task, description=shown), _DRAW_EVERY)
+    with Progress(
+        spinner, text, console=_console(), transient=True, redirect_stdout=False
+    ) as progress:
+        yield _Drawn(progress)
 
 
 @contextmanager
@@ -134,7 +139,7 @@ def upload_progress(label: str) -> Generator[Callable[[int, int], None], None, N
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_console()) as progress:
+    with Progress(*columns, console=_console(), redirect_stdout=False) as progress:
         # Not shown before the size is known.
         task = progress.add_task(label, total=None, visible=False)
         yield lambda sent, size: progress.update(task, completed=sent, total=size, visible=True)

@@ -29,7 +29,7 @@ _UNAVAILABLE: Final = re.compile(r"pass [a-z_]+= or (?=set )")
 # Fields of the library's settings, which no command has.
 _SETTING: Final = re.compile(r" \((Limits|RetryPolicy|Timeout)\.\w+\)")
 _OPTIONS: Final = {
-    "overwrite": "restart",
+    "content_guid": "content",
     "api_key": "api-key-file",
     "client_secret": "api-key-file",
     "token": "api-key-file",
@@ -89,14 +89,14 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        from aconnect.errors import InvalidArgumentError, ResumeError
+        from aconnect.errors import InvalidArgumentError, MissingExtraError, ResumeError
 
         try:
             return super().invoke(ctx)
         except InvalidArgumentError as error:
             lines = (self.explained(str(error), error), *_notes(error))
             raise click.UsageError(printable("\n".join(lines)), ctx) from error
-        except ResumeError as error:
+        except (ResumeError, MissingExtraError) as error:
             raise Failure(self.explained(str(error), error), hints=_notes(error)) from error
         except BrokenPipeError:
             raise  # click ends quietly when the reader of a pipe has gone
@@ -210,8 +210,11 @@ def _with_options(message: str) -> str:
     return command.with_options(message) if isinstance(command, Command) else message
 
 
-def report_retries(client: BaseClient) -> None:
-    """Print why nothing happens: before each retry, and while all calls are held back."""
+def report_retries(client: BaseClient, label: str = "") -> None:
+    """Print why nothing happens: before each retry, and while all calls are held back.
+
+    Each message begins with the label, by which several servers are told apart.
+    """
     from aconnect import AttemptFailed, CallsHeldBack, RetryScheduled
 
     failure = reported = ""
@@ -230,11 +233,13 @@ def report_retries(client: BaseClient) -> None:
             case RetryScheduled():
                 reason = "the same" if failure == reported else failure
                 reported = failure
-                echo_error(f"{reason}; retrying in {event.delay:.1f} s (attempt {event.attempt})")
+                echo_error(
+                    f"{label}{reason}; retrying in {event.delay:.1f} s (attempt {event.attempt})"
+                )
             case CallsHeldBack(requested=True):
-                echo_error(f"The server asks to wait {event.seconds:.1f} s; waiting")
+                echo_error(f"{label}The server asks to wait {event.seconds:.1f} s; waiting")
             case CallsHeldBack():
-                echo_error(f"The server accepts no requests; waiting {event.seconds:.1f} s")
+                echo_error(f"{label}The server accepts no requests; waiting {event.seconds:.1f} s")
             case _:
                 pass
 

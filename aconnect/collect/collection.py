@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
 from aconnect._client.lazy import wait_for_end
 from aconnect.collect.batch import Batch
-from aconnect.collect.collector import Choose, Collector, Job
+from aconnect.collect.collector import Choose, Collector, Job, server_time
 from aconnect.collect.dataset import Dataset
 from aconnect.collect.handover import Handover
 from aconnect.collect.options import Options
 from aconnect.collect.progress import RunReport
-from aconnect.collect.sink import Sink
+from aconnect.collect.sink import Sink, is_transient
 from aconnect.connect import Client
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import (
+    AconnectError,
+    CertificateError,
+    InvalidArgumentError,
+    ProxyRefusedError,
+    RateLimitedError,
+    RedirectRefusedError,
+    ServerError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +37,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 R = TypeVar("R")
+
+logger = logging.getLogger("aconnect")
 
 
 class Collection(Generic[R]):
@@ -52,10 +64,12 @@ class Collection(Generic[R]):
         return f"<Collection of {self._job.dataset.name} from {self._job.client.api_root}>"
 
     def __aiter__(self) -> AsyncIterator[Batch[R]]:
-        return handed_over(Handover(replaces=True), self._once, self._job.dataset.name)
+        return handed_over(Handover(), self.into, self._job.dataset.name)
 
-    async def _once(self, sink: Handover) -> None:
-        await Collector(self._job, sink, is_tracked=False).run()
+    @property
+    def dataset(self) -> Dataset:
+        """What is collected."""
+        return self._job.dataset
 
     async def into(self, sink: Sink) -> RunReport:
         """Write the rows to any sink.
@@ -65,7 +79,7 @@ class Collection(Generic[R]):
             FileError: The output cannot be written any more.
             AconnectError: As the operations of the dataset, after their retries.
         """
-        return await Collector(self._job, sink).run()
+        return await Collector(self._job, sink, is_tracked=not is_transient(sink)).run()
 
     async def to_jsonl(self, path: str | Path) -> RunReport:
         """Write JSON lines, rows as received; compressed if the name ends in `.gz` or `.zst`.
@@ -166,16 +180,15 @@ class Collection(Generic[R]):
         Raises:
             InvalidArgumentError: It is a window, or a snapshot, which has no new events.
         """
-        options = self._job.options
-        if self._job.dataset.is_snapshot or options.to is not None:
-            raise InvalidArgumentError(
-                f"{self._job.dataset.name} cannot be followed: leave `to` out, and follow events"
-            )
+        name = self._job.dataset.name
+        if self._job.dataset.is_snapshot:
+            raise InvalidArgumentError(f"{name} is what the server has now: follow events instead")
+        if self._job.options.to is not None:
+            raise InvalidArgumentError(f"{name} is followed for ever: leave to= out")
         seconds = every.total_seconds() if isinstance(every, timedelta) else float(every)
         if not seconds > 0:
             raise InvalidArgumentError(f"every={every} must be above 0 s")
-        options = msgspec.structs.replace(options, since_last=True)
-        return Following(msgspec.structs.replace(self._job, options=options), seconds)
+        return Following(_with_options(self._job, since_last=True), seconds)
 
 
 class Following(Generic[R]):
@@ -184,6 +197,8 @@ class Following(Generic[R]):
     Written to a file or a table, each event is there exactly once, also if the program is killed
     and started again. Batches are the program's own: it gets each event once while it runs, from
     the time on at which it starts unless `from_` was passed.
+
+    A server that cannot be reached, or fails, is asked again at the next interval.
     """
 
     def __init__(self, job: Job, every: float) -> None:
@@ -191,27 +206,62 @@ class Following(Generic[R]):
         self._every = every
 
     def __aiter__(self) -> AsyncIterator[Batch[R]]:
-        return handed_over(Handover(replaces=False), self.into, self._job.dataset.name)
+        return handed_over(Handover(), self.into, self._job.dataset.name)
 
     async def into(
-        self, sink: Sink, *, on_report: Callable[[RunReport], None] | None = None
+        self,
+        sink: Sink,
+        *,
+        on_report: Callable[[RunReport], None] | None = None,
+        on_failure: Callable[[AconnectError], None] | None = None,
     ) -> None:
-        """Write what is new to a sink until it is cancelled; `on_report` is called after each run.
+        """Write what is new to a sink until it is cancelled.
+
+        Args:
+            sink: The sink; it is opened and closed in each interval.
+            on_report: Called after each run.
+            on_failure: Called with what made a run fail that is tried again at the next interval;
+                by default it is logged.
 
         Raises:
-            AconnectError: As `Collection.into`.
+            AconnectError: As `Collection.into`, but not for a server that is out of order.
         """
         clock, job = self._job.client.clock, self._job
         while True:
             began = clock.monotonic()
-            report = await Collector(job, sink).run()
-            if on_report is not None:
-                on_report(report)
-            if job.options.restart:
-                job = msgspec.structs.replace(
-                    job, options=msgspec.structs.replace(job.options, restart=False)
-                )
+            try:
+                job = await _started(job, sink)
+                report = await Collector(job, sink).run()
+            except _LASTING:
+                raise
+            except _PASSING as error:
+                (on_failure or _log)(error)
+            else:
+                if on_report is not None:
+                    on_report(report)
+                job = _with_options(job, restart=False)
             await clock.sleep(max(0.0, began + self._every - clock.monotonic()))
+
+
+_PASSING: Final = (TransportError, ServerError, RateLimitedError)
+"""What a server that is out of order is the reason for."""
+_LASTING: Final = (CertificateError, ProxyRefusedError, RedirectRefusedError)
+"""What somebody has to change something for."""
+
+
+async def _started(job: Job, sink: Sink) -> Job:
+    """Return a job that begins now, where nothing else says when."""
+    if job.options.from_ is not None or not is_transient(sink):
+        return job
+    return _with_options(job, from_=await server_time(job.client) or datetime.now(UTC))
+
+
+def _with_options(job: Job, **options: Any) -> Job:
+    return msgspec.structs.replace(job, options=msgspec.structs.replace(job.options, **options))
+
+
+def _log(error: AconnectError) -> None:
+    logger.warning("%s; trying again at the next interval", error)
 
 
 async def handed_over(

@@ -31,6 +31,7 @@ from aconnect.collect.sink import (
     Written,
     as_datetime,
     as_microseconds,
+    is_transient,
 )
 from aconnect.collect.state import (
     RunState,
@@ -177,9 +178,11 @@ class Collector:
             self._restart = False
             try:
                 await workers.run()
-            except BaseException:
+            except BaseException as error:
                 with anyio.move_on_after(_CLOSING, shield=True), suppress(SinkError):
                     await writer.commit()
+                if plan.rows and not is_transient(self._sink) and not isinstance(error, SinkError):
+                    error.add_note(f"{plan.rows:,} rows are kept; repeat it to resume.")
                 raise
             self._ending = partial(self._report, plan, strategy, resumed, len(units))
             return self._ending(await self._finish(writer, plan, state, recent, sessions))
@@ -318,13 +321,10 @@ class Collector:
 
     async def _server_time(self) -> datetime:
         """Return the time on the server's clock."""
-        try:
-            response = await self._job.client.request("GET", "/server_settings")
-            date = response.headers.get("Date")
-            return parsedate_to_datetime(date or "").astimezone(UTC)
-        except (ApiError, ValueError, TypeError):
+        time = await server_time(self._job.client)
+        if time is None:
             self._notes.append("the server does not report its time; that of this machine was used")
-            return datetime.now(UTC)
+        return time or datetime.now(UTC)
 
     async def _nothing(self, state: State) -> RunReport:
         """Report that there is nothing to collect."""
@@ -390,6 +390,16 @@ class Collector:
         if close is not None:
             with anyio.move_on_after(_CLOSING, shield=True):
                 await to_thread.run_sync(close)
+
+
+async def server_time(client: Client) -> datetime | None:
+    """Return the time on the server's clock; None if the server does not report it."""
+    try:
+        response = await client.request("GET", "/server_settings")
+        date = response.headers.get("Date")
+        return parsedate_to_datetime(date or "").astimezone(UTC)
+    except (ApiError, ValueError, TypeError):
+        return None
 
 
 def _translated(error: SinkError) -> BaseException:

@@ -16,8 +16,10 @@ _BATCHES: Final = 32
 class Handover:
     """Passes batches from the writer's thread to the event loop; keeps its state in memory."""
 
-    def __init__(self, *, replaces: bool) -> None:
-        self.replaces: bool = replaces
+    replaces: Final = False
+    is_transient: Final = True
+
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._batches: asyncio.Queue[Batch[Any] | BaseException | None] = asyncio.Queue()
         self._slots = threading.Semaphore(_BATCHES)

@@ -85,7 +85,7 @@ class Options(Struct, frozen=True, kw_only=True):
             )
         if self.since_last and self.to is not None:
             raise InvalidArgumentError(
-                "since_last=True collects until now: leave `to` out, or collect a window"
+                "since_last=True collects until now: leave to= out, or collect a window"
             )
         if not 1 <= self.in_flight <= _MAX_IN_FLIGHT:
             raise InvalidArgumentError(

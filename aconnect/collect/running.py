@@ -230,22 +230,24 @@ class Workers:
         )
         # Without an await in between: items are written in the order in which pages are accepted.
         if self._in_order is None:
-            self._output.add(item)
+            # Together: a unit that ends with another one must not be durable without it.
+            self._output.add(msgspec.structs.replace(item, claims=self._changed_claims()))
         else:
+            self._record_claims()
             self._in_order.add(item)
             for ready in self._in_order.ready():
                 self._output.add(ready)
-        self._record_claims()
         self._employ()
         self._show_progress()
         await self._output.room()
 
+    def _changed_claims(self) -> tuple[Unit, ...]:
+        changed, self._strategy.changed = self._strategy.changed, []
+        return tuple(map(msgspec.structs.replace, changed))
+
     def _record_claims(self) -> None:
-        changed = self._strategy.changed
-        if changed:
-            self._strategy.changed = []
-            copies = tuple(msgspec.structs.replace(unit) for unit in changed)
-            self._output.add(Item(claims=copies))
+        if self._strategy.changed:
+            self._output.add(Item(claims=self._changed_claims()))
 
     def _show_progress(self) -> None:
         if self._options.on_progress is None:

@@ -101,6 +101,10 @@ class Sink(Protocol):
     `replaces` tells how rows that are read again are treated: a sink that replaces them puts the
     rows of a period in the place of those that it has; for others, which only append, the collector
     leaves out the rows that were written before.
+
+    A sink may have a method `close`, which releases what it holds when a run has ended in any way.
+    One that remembers nothing when the process has ended has the attribute `is_transient = True`:
+    all sessions are written as they are, and following it begins at the time at which it starts.
     """
 
     @property
@@ -139,6 +143,11 @@ def update(entries: Entries, changes: Mapping[str, str | None]) -> None:
             entries.pop(key, None)
         else:
             entries[key] = value
+
+
+def is_transient(sink: Sink) -> bool:
+    """Return True if a sink remembers nothing when the process has ended."""
+    return bool(getattr(sink, "is_transient", False))
 
 
 def as_datetime(time: int) -> datetime:

@@ -40,7 +40,7 @@ class Shell:
         settings = dict(self.settings)
         if key is not None:
             settings["CONNECT_API_KEY"] = key
-        if arguments[0] == "collect":
+        if arguments[0] == "collect" and "--out" not in arguments:
             arguments = (*arguments, "--out", str(self.folder))
         result = await asyncio.to_thread(
             lambda: CliRunner().invoke(app, arguments, env=settings, input=text)

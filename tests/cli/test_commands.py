@@ -2,15 +2,12 @@
 
 import base64
 import codecs
-import csv
 import json
-import os
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 
 import pytest
 
-from aconnect.cli.collect import file_name
-from aconnect.testing import BuildScript, FakeConnect, Seed, faults
+from aconnect.testing import BuildScript, faults
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 GUID = "0b1c9e5a-7b1f-4c36-9e1e-2f6a4d3c8b7a"
@@ -26,89 +23,6 @@ def site(tmp_path):
     return str(folder)
 
 
-@pytest.mark.parametrize("kind", ["visits", "shiny-usage", "hits", "audit-logs"])
-@pytest.mark.parametrize("format_", ["jsonl", "csv"])
-async def test_collect(shell, kind, format_):
-    """The name of the file goes to standard output, the progress to standard error."""
-    result = await shell("collect", kind, "--format", format_, "--to", "2025-01-01T00:02:00Z")
-    path = shell.folder / f"{kind}-until-2025-01-01T000200Z.{format_}"
-    assert (result.exit_code, result.stdout) == (0, f"{path}\n")
-    lines = path.read_text().splitlines()
-    rows = list(csv.DictReader(lines)) if format_ == "csv" else [json.loads(x) for x in lines]
-    assert len(rows) == 18
-    assert "18 rows" in result.stderr
-    assert "rows/s" in result.stderr
-    assert [each.name for each in shell.folder.iterdir()] == [path.name]
-
-
-@pytest.mark.parametrize(
-    ("from_", "to", "content", "name"),
-    [
-        (None, None, (), "visits.csv"),
-        (DAY, DAY.replace(month=2), (), "visits-2026-01-01--2026-02-01.csv"),
-        (DAY.replace(hour=7), None, (), "visits-from-2026-01-01T070000Z.csv"),
-        (None, DAY.replace(microsecond=5), (), "visits-until-2026-01-01T000000.000005Z.csv"),
-        (None, None, ("b", "a"), "visits-content-c8687a08.csv"),
-        (None, None, ("a", "b", "a"), "visits-content-c8687a08.csv"),
-        (None, None, (GUID,), "visits-content-db4a8779.csv"),
-        (None, None, (f"{{{GUID.upper()}}}", GUID), "visits-content-db4a8779.csv"),
-        (DAY.astimezone(timezone(timedelta(hours=9))), None, (), "visits-from-2026-01-01.csv"),
-    ],
-)
-def test_file_names(from_, to, content, name):
-    """The name of a file depends on its content only, so it is the same in every run."""
-    assert file_name("visits", from_, to, content, "csv") == name
-
-
-@pytest.mark.parametrize("kind", ["hits", "audit-logs"])
-async def test_collect_again(server, shell, kind):
-    """A nightly job can be repeated: a complete file is fetched again only with `--restart`."""
-    command = ("collect", kind, "--to", "2025-01-01T00:02:00Z")
-    first = await shell(*command)
-    assert (first.exit_code, "not over" in first.stderr) == (0, False)
-    before = len(server.requests)
-    again = await shell(*command)
-    assert (again.exit_code, again.stdout) == (0, first.stdout)
-    assert "--restart" in again.stderr
-    assert len(server.requests) == before
-    assert (await shell(*command, "--restart")).exit_code == 0
-
-
-@pytest.mark.parametrize("window", [(), ("--from", "2025-01-01"), ("--to", "2999-01-01")])
-async def test_window_that_is_not_over(server, shell, window):
-    """Up to when the file is complete is printed, and the same command adds what is new."""
-    rows = server.state.hits.count
-    for new in range(3):
-        server.state.hits.count = rows + new
-        result = await shell("collect", "hits", *window)
-        assert result.exit_code == 0
-        today = datetime.now(UTC).strftime("%Y-%m-%d")
-        assert f"not over: the file is complete up to {today}T" in result.stderr
-        (path,) = shell.folder.iterdir()
-        assert path.read_bytes().count(b"\n") == rows + new
-
-
-async def test_window_that_has_ended_since(shell):
-    """A file that was collected before the end of its window is collected again, once."""
-    command = ("collect", "visits", "--to", "2025-01-02")
-    await shell(*command)
-    (path,) = shell.folder.iterdir()
-    before = datetime(2025, 1, 1, 12, tzinfo=UTC).timestamp()
-    os.utime(path, (before, before))
-    again = await shell(*command)
-    assert (again.exit_code, "not over" in again.stderr) == (0, False)
-    assert "nothing was fetched" in (await shell(*command)).stderr
-
-
-async def test_collect_some_content(server, shell):
-    """`--content` can be repeated."""
-    guids = list(server.state.content)[:2]
-    await shell("collect", "visits", "--content", guids[0], "--content", guids[1])
-    (path,) = shell.folder.iterdir()
-    found = {json.loads(line)["content_guid"] for line in path.read_text().splitlines()}
-    assert found == set(guids)
-
-
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
@@ -122,7 +36,7 @@ async def test_collect_some_content(server, shell):
 )
 async def test_server_errors(server, shell, fault, words):
     """A failure of the server is one message without control characters, and exit code 1."""
-    server.script(fault)
+    server.script(fault, on="GET /v1/instrumentation/content/visits")
     result = await shell("collect", "visits")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: ")
@@ -193,7 +107,7 @@ async def test_a_folder_that_is_a_file(shell):
 
 async def test_a_name_that_is_too_long(shell, monkeypatch):
     """A name that the file system refuses is a message, and leaves nothing behind."""
-    monkeypatch.setattr("aconnect.cli.collect.file_name", lambda *_: "x" * 245)
+    monkeypatch.setattr("aconnect.collect.outputs.file_name", lambda *_: "x" * 250)
     result = await shell("collect", "visits")
     assert result.exit_code == 2
     assert "File name too long" in result.stderr
@@ -206,7 +120,7 @@ async def test_unwritable(server, shell):
     shell.folder /= "file/below"
     result = await shell("collect", "audit-logs", "--from", "2025-01-01")
     assert result.exit_code == 1
-    assert "choose another --out" in result.stderr
+    assert "choose another path" in result.stderr
     assert server.requests == []
 
 
@@ -225,31 +139,6 @@ async def test_a_server_that_asks_to_wait_too_long(server, shell):
     result = await shell("collect", "visits")
     assert result.exit_code == 1
     assert "the server asks to wait 86400 s" in result.stderr
-
-
-async def test_old_server(shell):
-    """Audit logs are collected even if the server cannot search them."""
-    async with FakeConnect(Seed(audit_logs=50), version="2023.09.0") as old:
-        shell.settings["CONNECT_SERVER"] = old.url
-        logs = await shell("collect", "audit-logs", "--from", "2025-01-01T00:01:00Z")
-        assert (logs.exit_code, "41 rows" in logs.stderr) == (0, True)
-
-
-async def test_server_gone(server, shell):
-    """When the server disappears, the message says what is kept, and the next run resumes."""
-    on = "GET /v1/instrumentation/content/visits"
-    server.script(*[faults.slow_headers(0)] * 3, *[faults.reset()] * 5, on=on)
-    broken = await shell("collect", "visits")
-    assert broken.exit_code == 1
-    assert "(tried 5 times)" in broken.stderr
-    assert broken.stderr.count("retrying in") == 4
-    assert "1,500 rows are kept" in broken.stderr
-    assert not (shell.folder / "visits.jsonl").exists()
-    assert (await shell("collect", "visits")).exit_code == 0
-    resumed = (shell.folder / "visits.jsonl").read_bytes()
-    await shell("collect", "visits", "--restart")
-    assert resumed == (shell.folder / "visits.jsonl").read_bytes()
-    assert resumed.count(b"\n") == 2200
 
 
 async def test_unreachable(shell):

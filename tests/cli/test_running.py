@@ -24,6 +24,7 @@ COMMAND = Command(
         click.Option(["--guid"]),
         click.Option(["--from", "from_"]),
         click.Option(["--restart"], is_flag=True),
+        click.Option(["--content"]),
         click.Option(["--server"]),
         click.Option(["--api-key-file"]),
     ],
@@ -35,7 +36,8 @@ COMMAND = Command(
     [
         ("pass name= or guid=", "pass --name or --guid"),
         ("leave from_= out", "leave --from out"),
-        ("pass overwrite=True to replace it", "pass --restart to replace it"),
+        ("pass restart=True to replace it", "pass --restart to replace it"),
+        ("leave content_guid= out", "leave --content out"),
         ("start again with restart=True", "start again with --restart"),
         (
             "no API key: pass api_key= or set CONNECT_API_KEY",

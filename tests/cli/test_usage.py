@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from aconnect import __version__
 from aconnect.cli.app import app
 
+GUID = "0b1c9e5a-7b1f-4c36-9e1e-2f6a4d3c8b7a"
 SETTINGS = {"CONNECT_SERVER": "https://connect.example.com", "CONNECT_API_KEY": "k"}
 
 
@@ -22,9 +23,31 @@ SETTINGS = {"CONNECT_SERVER": "https://connect.example.com", "CONNECT_API_KEY": 
         ("collect visits --from 2026-02-30", "day is out of range"),
         ("collect visits --from 2026-01-01T00:00:00", "RFC 3339"),
         ("collect visits --from 2026-02-01 --to 2026-01-01", "is empty"),
-        ("collect visits --format xml", "'jsonl', 'csv'"),
-        ("collect clicks", "'shiny-usage'"),
-        ("collect audit-logs --content x", "leave it out"),
+        ("collect visits --format xml", "'jsonl', 'jsonl.gz'"),
+        ("collect clicks", "choose one of visits, shiny_usage"),
+        ("collect vists", "did you mean 'visits'?"),
+        ("collect", "pass the datasets"),
+        (f"collect audit-logs --content {GUID}", "leave --content out"),
+        (f"collect visits users --content {GUID}", "leave --content out"),
+        ("collect content users --from -3d", "is what the server has now"),
+        ("collect visits --settle 5", "such as 60s"),
+        ("collect visits --in-flight 0", "1<=x<=256"),
+        ("collect visits --max-rate 0", "x>0"),
+        ("collect visits --since-last --to today", "leave --to out"),
+        ("collect visits --out a.csv --format jsonl", "'a.csv' is csv, not jsonl"),
+        ("collect visits --out a.parquet", "name the folder"),
+        ("collect visits --out a.json", "ends in .jsonl"),
+        ("collect visits hits --out a.jsonl", "has the rows of one dataset"),
+        ("collect visits --format postgres", "postgresql://host/database"),
+        ("collect visits --out - --format csv", "'-' is jsonl, not csv"),
+        ("collect visits --out - --since-last", "remembers no last run"),
+        ("collect visits --out - --json", "both write to standard output"),
+        ("collect visits --follow --json", "no report to print"),
+        ("collect visits --follow --to today", "leave --to out"),
+        ("collect visits users --follow", "follow events"),
+        ("collect visits --servers absent.toml", "cannot read absent.toml"),
+        ("collect visits --servers absent.toml --server https://a", "--server is for one"),
+        ("collect visits --servers absent.toml --follow", "run one process for each"),
         ("collect visits --api-key secret", "No such option"),
         ("collect visits --server connect", "not a web address"),
         ("collect visits --api-key-file absent", "absent"),
@@ -125,7 +148,7 @@ def test_late_imports():
     code = (
         "import sys, aconnect; before = set(sys.modules); import aconnect.cli.app; "
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}; "
-        "print(sorted(new & {'rich', 'uvloop'}), 'aconnect.export' in sys.modules, "
+        "print(sorted(new & {'rich', 'uvloop'}), 'aconnect.collect' in sys.modules, "
         "'aconnect.testing' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603

@@ -44,7 +44,7 @@ JSON = st.recursive(
 )
 TIMES = st.builds(
     lambda time, digits, zone: f"{time.isoformat()}{'.' if digits else ''}{digits}{zone}",
-    st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29)).map(  # noqa: DTZ001
+    st.datetimes(datetime(2, 1, 3), datetime(9999, 12, 29)).map(  # noqa: DTZ001
         lambda time: time.replace(microsecond=0)
     ),
     st.text("0123456789", max_size=6),

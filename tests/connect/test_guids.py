@@ -5,8 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from aconnect import Client, errors
-from aconnect.export import select
+from aconnect import Client, collect, errors
 from aconnect.testing import FakeConnect, Seed
 
 OLD = "2025.06.0"
@@ -57,10 +56,8 @@ async def test_in_filters(client, guid, spell):
     owned = await client.content.of(spell(me.guid)).find()
     assert [item.guid for item in found] == [item.guid for item in owned]
     assert found
-    hits = await select(client, "hits", content_guid=spell(guid))
-    assert hits.keep is not None
-    pages = [page async for page in hits.paged.raw().pages()]
-    assert any(hits.keep(page.items) for page in pages)
+    hits = [batch async for batch in collect.hits(client, content_guid=spell(guid))]
+    assert {hit.content_guid for batch in hits for hit in batch} == {guid}
 
 
 @every_spelling
@@ -114,7 +111,7 @@ async def test_a_name_as_filter(server, client, guids):
     with pytest.raises(errors.InvalidArgumentError, match="'my-report' is not a GUID"):
         await client.instrumentation.visits(content_guid=guids)
     with pytest.raises(errors.InvalidArgumentError, match="'my-report' is not a GUID"):
-        await select(client, "hits", content_guid=guids)
+        collect.hits(client, content_guid=guids)
     with pytest.raises(errors.InvalidArgumentError, match="'my-report' is not a GUID"):
         await client.content.find(owner_guid="my-report")
     assert not server.requests

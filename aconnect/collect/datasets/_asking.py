@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from msgspec import Raw
@@ -26,11 +27,11 @@ def moment(time: int | None) -> datetime | None:
     return None if time is None else as_datetime(time)
 
 
-def guids(content_guid: str | Sequence[str] | None) -> list[str] | None:
+def guids(content_guid: str | UUID | Sequence[str] | None) -> list[str] | None:
     """Return a filter by content, the same for the same content."""
     if content_guid is None:
         return None
-    given = [content_guid] if isinstance(content_guid, str) else content_guid
+    given = [content_guid] if isinstance(content_guid, str | UUID) else content_guid
     return sorted(set(guid_filter("content_guid", given)))
 
 

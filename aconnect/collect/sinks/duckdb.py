@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
@@ -75,7 +76,8 @@ class _Connection:
                 "it, or choose another table"
             )
         try:
-            self._connection: DuckDBPyConnection = duckdb.connect(path)
+            with _CONNECTING:
+                self._connection: DuckDBPyConnection = duckdb.connect(path)
         except duckdb.Error as error:
             del _CONNECTIONS[self._key]
             if "lock" in str(error):
@@ -119,4 +121,6 @@ class _Connection:
         return str(error).partition("\n")[0]
 
 
+_CONNECTING: Final = Lock()
+"""A second connection to a file may find a database that does not have Arrow's functions yet."""
 _CONNECTIONS: Final[WeakValueDictionary[tuple[str, str], _Connection]] = WeakValueDictionary()

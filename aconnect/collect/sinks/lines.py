@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final, cast
 
+import msgspec
 from msgspec import Raw
 
 from aconnect._core.text import clean_json
@@ -57,16 +58,22 @@ class StandardOutput:
 
     Args:
         stream: Standard output by default. It is flushed, and never closed.
+        labels: Fields of an object around each row, such as the dataset, by which rows that share a
+            stream can be told apart. The row is its last field, `row`.
     """
 
     replaces: Final = False
+    is_transient: Final = True
 
-    def __init__(self, stream: BinaryIO | None = None) -> None:
+    def __init__(
+        self, stream: BinaryIO | None = None, *, labels: Mapping[str, str] | None = None
+    ) -> None:
         self._stream = sys.stdout.buffer if stream is None else stream
         self._is_terminal = self._stream.isatty()
+        self._start = msgspec.json.encode(labels)[:-1] + b',"row":' if labels else b""
+        self._entries: Entries = {}
         self._size = 0
         self._error: OSError | None = None
-        self._entries: Entries = {}
 
     def open(self, run: Run) -> Entries:
         """Return what this program has written; nothing is known of earlier ones.
@@ -80,7 +87,10 @@ class StandardOutput:
 
     def write(self, unit: int, batch: Batch[Any]) -> None:
         """Write rows."""
-        text = json_lines(batch.raw)
+        rows = batch.raw
+        if self._start:
+            rows = [Raw(self._start + bytes(row) + b"}") for row in rows]
+        text = json_lines(rows)
         if self._is_terminal:
             text = clean_json(text.decode(errors="replace")).encode()
         with self._remembering():

@@ -1,10 +1,10 @@
-"""The file of certificates that a command trusts."""
+"""The file of certificates that is trusted instead of the system's."""
 
-import click
 import pytest
 import trustme
 
-from aconnect.cli.certificates import trusting
+from aconnect._client.certificates import trusting
+from aconnect.errors import InvalidArgumentError
 
 PEM = trustme.CA().cert_pem.bytes()
 OTHER = trustme.CA().cert_pem.bytes()
@@ -38,12 +38,12 @@ def test_no_certificates(tmp_path, data):
     """A file without a certificate is refused; it does not mean the authorities of the system."""
     path = tmp_path / "ca.pem"
     path.write_bytes(data)
-    with pytest.raises(click.UsageError, match="has no certificates in PEM format"):
+    with pytest.raises(InvalidArgumentError, match="has no certificates in PEM format"):
         trusting(path)
 
 
 @pytest.mark.parametrize("name", ["missing.pem", "."])
 def test_unreadable(tmp_path, name):
     """A file that cannot be read is named."""
-    with pytest.raises(click.UsageError, match=f"cannot read {tmp_path}"):
+    with pytest.raises(InvalidArgumentError, match=f"cannot read {tmp_path}"):
         trusting(tmp_path / name)
