@@ -138,8 +138,8 @@ async def _read(job: Job, source: Source, strategy: Strategy) -> ManifestEntry:
     strategy.resume([unit])
     units = {unit.id: replace(unit)}
     run = RunState(window="", lo=unit.lo, hi=unit.hi, is_over=True, strategy=job.strategy)
-    attempt, counts = Attempt(job.id, open_destination(job.staging)), Counts()
-    stop = source.client.subscribe(counts)
+    attempt = Attempt(job.id, open_destination(job.staging))
+    counts = Counts(source.client)
     try:
         await to_thread.run_sync(
             attempt.open, Run(source=source.source, dataset=source.dataset, restart=True)
@@ -170,7 +170,6 @@ async def _read(job: Job, source: Source, strategy: Strategy) -> ManifestEntry:
             f"cannot write to the staging folder {job.staging}: {error.__cause__ or error}"
         ) from error
     finally:
-        stop()
         attempt.close()
     return ManifestEntry(
         job=job.id,

@@ -23,7 +23,7 @@ from aconnect._core.limits import TokenBucket
 from aconnect.collect.options import Options
 from aconnect.collect.progress import Progress
 from aconnect.collect.sink import Period
-from aconnect.collect.strategies import Fetched, Strategy
+from aconnect.collect.strategies import Fetched, Strategy, Tally
 from aconnect.collect.units import Unit
 from aconnect.collect.writing import Item, Output
 from aconnect.connect import Client
@@ -44,16 +44,18 @@ class Counts:
         self.requests = 0
         self.fetched = 0
         self.taken = 0
+        self._elsewhere = Tally()
+        """What other machines have counted."""
 
     @property
     def pushbacks(self) -> int:
         """How often the server has refused a call for now."""
-        return self._client.refusals - self._refusals
+        return self._client.refusals - self._refusals + self._elsewhere.pushbacks
 
     @property
     def waited(self) -> float:
         """For how many seconds calls were held back."""
-        return self._client.seconds_held_back - self._held_back
+        return self._client.seconds_held_back - self._held_back + self._elsewhere.waited
 
     def see(self, page: Fetched, taken: int) -> None:
         """Count a page, and how many of its rows were taken."""
@@ -64,8 +66,10 @@ class Counts:
             return
         self.requests += page.tally.requests
         self.fetched += page.tally.fetched
-        self.pushbacks += page.tally.pushbacks
-        self.waited += page.tally.waited
+        self._elsewhere = Tally(
+            pushbacks=self._elsewhere.pushbacks + page.tally.pushbacks,
+            waited=self._elsewhere.waited + page.tally.waited,
+        )
 
     @property
     def elapsed(self) -> float:

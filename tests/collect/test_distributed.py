@@ -33,7 +33,7 @@ from aconnect.errors import (
     WorkerError,
 )
 from aconnect.testing import FakeConnect, Seed
-from tests.collect.memory import EVENTS, NOW, Crash, Event, MemorySink, Server, numbers
+from tests.collect.memory import EVENTS, NOW, CrashError, Event, MemorySink, Server, numbers
 
 DAY = 86_400
 START = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
@@ -151,7 +151,7 @@ async def test_rows_come_once_whatever_becomes_of_jobs(
             killed = collection_of(
                 server, kind, in_flight=in_flight, on_progress=_crash_after(crash)
             )
-            with suppress(Crash, AconnectError):
+            with suppress(CrashError, AconnectError):
                 for job in _shuffled(await plan(killed, sink, **where), random):
                     entries += await play(random.choice(FATES), job, server, staging)
                 await commit(killed, sink, _shuffled(entries, random), **where)
@@ -177,7 +177,7 @@ def _crash_after(pages: int) -> Any:
     def count(_: Any) -> None:
         left[0] -= 1
         if left[0] <= 0:
-            raise Crash
+            raise CrashError
 
     return count
 

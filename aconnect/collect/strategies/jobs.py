@@ -106,7 +106,7 @@ class Jobs(Strategy):
         if unit is not None:
             self._running.add(unit.id)
         elif self._left and not self._running:
-            raise JobsLeft(self._left)
+            raise JobsLeft(sorted(self._left, key=lambda job: job.unit.id))
         return unit
 
     async def pages(self, unit: Unit) -> AsyncGenerator[Fetched, None]:
