@@ -31,9 +31,8 @@ _DAMAGED: Final = (EOFError, OSError, zlib.error)
 class Attempt:
     """A sink that writes one file, compressed with gzip."""
 
-    replaces: Final = True
-
     def __init__(self, job: str, destination: Destination) -> None:
+        self.replaces: bool = True
         self.name: str = f"{job}.{uuid.uuid4().hex}{SUFFIX}"
         self._destination = destination
         self._path = destination.state / f"{self.name}.part"

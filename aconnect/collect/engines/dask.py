@@ -61,7 +61,7 @@ class DaskEngine:
 
     def __init__(self, client: Client, slots: int) -> None:
         self.slots: int = slots
-        self._client = client
+        self._client: Any = client
         self._numbers = count()
         self._failed_on: defaultdict[str, set[str]] = defaultdict(set)
 
