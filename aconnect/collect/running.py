@@ -182,6 +182,9 @@ class Workers:
             for worker in workers:
                 worker.cancel()
             await wait_for_end(workers)
+            for worker in workers:
+                # The first error is raised; asyncio would log the others as forgotten.
+                _ = worker.cancelled() or worker.exception()
 
     async def _work(self) -> None:
         while (unit := await self._next()) is not None:

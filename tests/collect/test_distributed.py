@@ -201,7 +201,10 @@ class Inline:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
-            fate = "run" if self._server.random.random() < self._luck else "file lost"
+            is_lost = self._server.random.random() >= self._luck
+            # The fourth attempt would be the last one.
+            is_lost = is_lost and sum(one.id == job.id for one in self.jobs) < 4
+            fate = "file lost" if is_lost else "run"
             entry = (await play(fate, job, self._server, self._staging))[0]
         finally:
             self.running -= 1
