@@ -40,7 +40,7 @@ def period(shape: Shape) -> tuple[datetime, datetime]:
     """Return the start of the rows, and a time after the last one."""
     days = {"growth": 5 * 365, "empty_years": 11 * 365, "fortnight": 14}.get(shape, 365)
     start = datetime.fromtimestamp(_START // _SECOND, UTC)
-    return start, start + timedelta(days=days, seconds=1)
+    return start, start + timedelta(days=days + 1)
 
 
 def times(shape: Shape, rows: int) -> array[int]:

@@ -35,8 +35,8 @@ SERVICES: Final = (aconnect.authentik, aconnect.cloudendure, aconnect.connect, a
 # By kind of object: what it has besides the names that its own class declares.
 SHARED: Final[dict[type, set[str]]] = {
     BaseClient: {
-        *("aclose", "api_root", "download", "in_flight", "max_in_flight", "polling", "request"),
-        *("stream", "subscribe", "with_options", "with_response"),
+        *("aclose", "api_root", "download", "in_flight", "max_in_flight", "polling", "refusals"),
+        *("request", "seconds_held_back", "stream", "subscribe", "with_options", "with_response"),
     },
     Resource: {"client"},
     Bound: {"client", "to_dict"},

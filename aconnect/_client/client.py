@@ -159,6 +159,16 @@ class BaseClient(Completed):
         return self._pipeline.limit
 
     @property
+    def refusals(self) -> int:
+        """How often the server has refused a call for now, such as with 429; it is repeated."""
+        return self._pipeline.refusals
+
+    @property
+    def seconds_held_back(self) -> float:
+        """For how many seconds calls were held back, because the server refused some, in all."""
+        return self._pipeline.seconds_held_back
+
+    @property
     def origin(self) -> tuple[Self, Mapping[str, Any]]:
         """This client and an empty scope: what its resources are bound to."""
         return self, {}

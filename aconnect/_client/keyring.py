@@ -25,13 +25,14 @@ def stored_key(name: str, address: str) -> str:
     """
     try:
         import keyring  # noqa: PLC0415  an extra
+        from keyring.errors import KeyringError  # noqa: PLC0415
     except ImportError:
         raise MissingExtraError(
             "the keyring needs the package keyring; install it: pip install 'aconnect[keyring]'"
         ) from None
     try:
         key = keyring.get_password(SERVICE, account(name, address))
-    except keyring.errors.KeyringError as error:
+    except KeyringError as error:
         raise InvalidArgumentError(
             f"cannot read the key of {name!r} from the keyring: {error}"
         ) from error

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from aconnect._core.decoding import FAILURES, HTML_PAGE
+from aconnect._core.decoding import FAILURES, HTML_PAGE, replace_lone_surrogates
 from aconnect._core.text import excerpt
 from aconnect.errors import BodyTooLargeError, DecodeError
 
@@ -32,7 +32,17 @@ _TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+("?)|[\[\]{},]', re.DOTALL)
 _SPACE: Final = b" \t\r\n"
 _SHOWN: Final = 120
 
-_decode: Final = msgspec.json.Decoder(list[Raw]).decode
+_decode_strictly: Final = msgspec.json.Decoder(list[Raw]).decode
+
+
+def _decode(text: bytes) -> list[Raw]:
+    try:
+        return _decode_strictly(text)
+    except msgspec.DecodeError:
+        mended, count = replace_lone_surrogates(text)
+        if not count:
+            raise
+        return _decode_strictly(mended)
 
 
 class ArrayStream:

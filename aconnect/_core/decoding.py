@@ -63,6 +63,11 @@ _STEP: Final = 64 * 1024
 _BLOCK: Final = 4 * 1024
 # It matches text without an end too, or looking for the end would take quadratic time.
 _TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+# All escapes: a backslash that is escaped itself begins none. The halves of a character beyond
+# U+FFFF are groups: the first half and what completes it, or the second half alone.
+_ESCAPE: Final = re.compile(
+    rb"\\(?:u([dD][89abAB]..)(\\u[dD][c-fC-F]..)?|u([dD][c-fC-F]..)|.)", re.DOTALL
+)
 # A failed conversion takes some microseconds, and the event loop stands still for all of them.
 _MAX_FAILED: Final = 250_000
 
@@ -163,6 +168,11 @@ def decode_leniently(
     The error may be that some values are invalid, which are then dropped.
     """
     confidential = is_confidential(type_)
+    if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+        body, count = replace_lone_surrogates(response.body)
+        if count:
+            logger.warning("replaced in %s, %d times: half of a character", call, count)
+            return decode(msgspec.structs.replace(response, body=body), type_, call, redact)
     try:
         if isinstance(error, msgspec.ValidationError):
             return decode_without_misfits(response.body, type_, call)
@@ -184,6 +194,23 @@ def decode_leniently(
             f"{call} returned {response.status} without JSON: {shown}",
             body=b"" if confidential else response.body,
         ) from (None if isinstance(broken, UnicodeDecodeError) else broken)  # it has the body
+
+
+def replace_lone_surrogates(body: bytes) -> tuple[bytes, int]:
+    """Replace escaped halves of characters by U+FFFD in JSON, and count them.
+
+    Some servers cut text in the middle of a character. No decoder accepts what is left of it.
+    """
+    count = 0
+
+    def replaced(escape: re.Match[bytes]) -> bytes:
+        nonlocal count
+        if escape[3] or (escape[1] and not escape[2]):
+            count += 1
+            return rb"\ufffd"
+        return escape[0]
+
+    return _ESCAPE.sub(replaced, body), count
 
 
 def refuse_page(content_type: str, call: str, body: bytes = b"") -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import ClientPayloadError, set_zlib_backend
 from aiohttp.compression_utils import ZLibBackend, ZLibDecompressObjProtocol
@@ -33,7 +33,8 @@ def use_isal() -> None:
     Only for programs: a library has no business with a setting of its process.
     """
     with suppress(ImportError):
-        set_zlib_backend(import_module("isal.isal_zlib"))
+        backend: Any = import_module("isal.isal_zlib")
+        set_zlib_backend(backend)
 
 
 class BodyDecoder:

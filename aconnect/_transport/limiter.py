@@ -71,6 +71,10 @@ class Limiter:
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self.in_flight = 0
         """How many calls are in flight."""
+        self.refusals = 0
+        """How often the server has refused a call for now."""
+        self.seconds_held_back = 0.0
+        """For how many seconds calls were held back, in all."""
         self._clock = clock
         self._pace = Pace(limits)
         self._bucket = TokenBucket(limits.rate, limits.burst) if limits.rate is not None else None
@@ -163,6 +167,7 @@ class Limiter:
         Return the seconds for which all calls are now held back, if that is news, else 0.0.
         """
         self.in_flight -= 1
+        self.refusals += 1
         now = self._clock.monotonic()
         before = self._pace.opens
         requested = error.retry_after_seconds
@@ -197,7 +202,9 @@ class Limiter:
         if self._line:
             self._admit_waiting()
         is_news = opens > now and (before <= now or opens - before >= _ANNOUNCED)
-        return opens - now if is_news else 0.0
+        seconds = opens - now if is_news else 0.0
+        self.seconds_held_back += seconds
+        return seconds
 
     def _refuse(self, patience: Patience, now: float) -> NotAdmittedError | None:
         """Return why a call cannot wait until the gate opens; None if it can."""

@@ -132,6 +132,16 @@ class Pipeline:
         """How many calls may be in flight at the moment."""
         return self._limiter.limit
 
+    @property
+    def refusals(self) -> int:
+        """How often the server has refused a call for now."""
+        return self._limiter.refusals
+
+    @property
+    def seconds_held_back(self) -> float:
+        """For how many seconds calls were held back, in all."""
+        return self._limiter.seconds_held_back
+
     async def close(self) -> None:
         """Sign out if signed in, give up the calls that wait, and close all connections."""
         if self.auth is not None:

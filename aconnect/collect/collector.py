@@ -88,7 +88,7 @@ class Collector:
         self._sink = sink
         self._is_tracked = is_tracked
         """Whether what was written is remembered for a later run."""
-        self._counts = Counts()
+        self._counts = Counts(job.client)
         self._oddities = Oddities()
         self._notes: list[str] = []
         self._commits = 0
@@ -104,7 +104,6 @@ class Collector:
             FileError: The output cannot be written any more.
             AconnectError: As the operations of the dataset, after their retries.
         """
-        stop = self._job.client.subscribe(self._counts)
         failures, commits = 0, 0
         failed: CommitError | None = None
         try:
@@ -125,7 +124,6 @@ class Collector:
                         error.add_note(f"before that, {_translated(failed)}")
                     raise
         finally:
-            stop()
             await self._close()
 
     async def _attempt(self) -> RunReport:

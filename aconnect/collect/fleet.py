@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -220,7 +221,7 @@ def _limited(
         if (own := getattr(server, name)) is not None:
             chosen[name] = own
     if on_progress is not None:
-        chosen["on_progress"] = lambda progress: on_progress(server, progress)
+        chosen["on_progress"] = partial(on_progress, server)
     return chosen
 
 

@@ -16,8 +16,8 @@ _BATCHES: Final = 32
 class Handover:
     """Passes batches from the writer's thread to the event loop; keeps its state in memory."""
 
-    replaces: Final = False
-    is_transient: Final = True
+    replaces: bool = False
+    is_transient: bool = True
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -131,7 +131,8 @@ class Recent:
             if since is not None and count and self._times[digest] >= since
         ]
         removed: dict[str, str | None] = dict.fromkeys(self._keys)
-        self._keys, self._number = set(), 0
+        self._keys.clear()
+        self._number = 0
         self._added.clear()
         return removed | self._entries(rows)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -46,7 +46,7 @@ def publish(staged: Path, target: Path) -> None:
 
 
 @contextmanager
-def writable(target: str) -> Iterator[None]:
+def writable(target: str) -> Generator[None]:
     """Raise InvalidArgumentError if a target cannot be written."""
     try:
         yield

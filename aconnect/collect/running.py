@@ -18,7 +18,6 @@ from msgspec import Raw
 
 from aconnect._client.lazy import wait_for_end
 from aconnect._core.clock import Clock
-from aconnect._core.events import AttemptFailed, CallsHeldBack, Event
 from aconnect._core.limits import TokenBucket
 from aconnect.collect.options import Options
 from aconnect.collect.progress import Progress
@@ -26,6 +25,7 @@ from aconnect.collect.sink import Period
 from aconnect.collect.strategies import Fetched, Strategy
 from aconnect.collect.units import Unit
 from aconnect.collect.writing import Item, Output
+from aconnect.connect import Client
 
 _MOST_AHEAD: Final = 128_000
 """How many rows may wait for earlier ones where rows are wanted in order."""
@@ -34,20 +34,25 @@ _MOST_AHEAD: Final = 128_000
 class Counts:
     """What is counted while a collection runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: Client) -> None:
+        # The client counts; to subscribe to its events would make each call slower.
+        self._client = client
+        self._refusals = client.refusals
+        self._held_back = client.seconds_held_back
         self.began = time.monotonic()
         self.requests = 0
         self.fetched = 0
         self.taken = 0
-        self.pushbacks = 0
-        self.waited = 0.0
 
-    def __call__(self, event: Event) -> None:
-        """Count an event of the client."""
-        if isinstance(event, AttemptFailed):
-            self.pushbacks += event.refused
-        elif isinstance(event, CallsHeldBack):
-            self.waited += event.seconds
+    @property
+    def pushbacks(self) -> int:
+        """How often the server has refused a call for now."""
+        return self._client.refusals - self._refusals
+
+    @property
+    def waited(self) -> float:
+        """For how many seconds calls were held back."""
+        return self._client.seconds_held_back - self._held_back
 
     @property
     def elapsed(self) -> float:

@@ -29,7 +29,7 @@ from aconnect.collect.units import Unit, field_of, parse_time
 
 COMMIT_SECONDS: Final = 1.0
 COMMIT_BYTES: Final = 64_000_000
-_WAITING_BYTES: Final = 8_000_000
+_WAITING_BYTES: Final = 2_000_000
 """How much may wait for the writer before pages are not fetched any more."""
 _TOLD_BYTES: Final = 1_000_000
 _BREAKS: Final = bytes.maketrans(b"\r\n", b"  ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -137,8 +137,8 @@ class Server:
     api_root = "http://127.0.0.1/__api__"
     clock = VirtualClock()
 
-    def subscribe(self, _: Callable[[Any], None]) -> Callable[[], None]:
-        return lambda: None
+    refusals = 0
+    seconds_held_back = 0.0
 
     async def request(self, *_: Any) -> Any:
         @dataclass

@@ -329,3 +329,16 @@ async def test_cancelled_calls(connect, server, clock, number):
     assert not any(isinstance(each, Exception) for each in outcomes)
     assert client.in_flight == 0
     assert "aconnect limiter" not in {task.get_name() for task in asyncio.all_tasks()}
+
+
+async def test_counts(connect, server):
+    """The client counts refusals, and for how long they held calls back, with its copies."""
+    client = await connect()
+    events = []
+    client.subscribe(events.append)
+    server.script(faults.status(429, retry_after=3), faults.status(503, retry_after=5))
+    await client.with_options(timeout=5).me()
+    held_back = [event.seconds for event in events if isinstance(event, CallsHeldBack)]
+    assert client.refusals == 2
+    assert client.seconds_held_back == pytest.approx(sum(held_back))
+    assert client.seconds_held_back >= 8

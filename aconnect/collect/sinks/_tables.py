@@ -13,9 +13,9 @@ from __future__ import annotations
 import threading
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -59,7 +59,7 @@ class _State(Struct, frozen=True, kw_only=True):
 class TableSink(ABC):
     """A sink whose target is a table of a database."""
 
-    replaces: ClassVar[bool] = True
+    replaces: bool = True
 
     def __init__(self, table: str | None) -> None:
         if table is not None and (
@@ -162,7 +162,7 @@ class TableSink(ABC):
         self._buffered = 0
 
     @contextmanager
-    def _failures(self) -> Iterator[Database]:
+    def _failures(self) -> Generator[Database]:
         database = self._database
         if database is None:
             raise FileError(f"cannot write to {self.place}: it is not open")

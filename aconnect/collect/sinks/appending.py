@@ -74,7 +74,7 @@ class AppendingSink:
     valid is in the journal. Methods can be called from any thread.
     """
 
-    replaces: Final = False
+    replaces: bool = False
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path: Path = Path(path)

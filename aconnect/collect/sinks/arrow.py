@@ -38,7 +38,7 @@ class ArrowStream:
     back, so a write that failed ends the collection. At most 16 batches wait for the consumer.
     """
 
-    replaces: Final = True
+    replaces: bool = True
     """It starts empty, so each run is all that it has."""
 
     def __init__(self, dataset: Dataset) -> None:
@@ -184,7 +184,7 @@ class _Batches:
 class ArrowTable:
     """A sink that keeps all rows in memory; it is not resumable, since nothing is durable."""
 
-    replaces: Final = True
+    replaces: bool = True
     """It starts empty, so each run is all that it has."""
 
     def __init__(self, dataset: Dataset) -> None:

@@ -62,8 +62,8 @@ class StandardOutput:
             stream can be told apart. The row is its last field, `row`.
     """
 
-    replaces: Final = False
-    is_transient: Final = True
+    replaces: bool = False
+    is_transient: bool = True
 
     def __init__(
         self, stream: BinaryIO | None = None, *, labels: Mapping[str, str] | None = None

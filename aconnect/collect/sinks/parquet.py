@@ -12,7 +12,7 @@ would make files 3 % smaller, and merging slower by a quarter with twice the mem
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -67,7 +67,7 @@ class Parquet:
             default one in `~/.local/state/aconnect` (or `XDG_STATE_HOME`). Later runs need it.
     """
 
-    replaces: Final = True
+    replaces: bool = True
 
     def __init__(self, folder: str | Path, *, state: Path | None = None) -> None:
         self._folder = folder
@@ -214,7 +214,7 @@ class Parquet:
             )
 
     @contextmanager
-    def _file_errors(self) -> Iterator[None]:
+    def _file_errors(self) -> Generator[None]:
         try:
             yield
         except AconnectError:

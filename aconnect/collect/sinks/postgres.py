@@ -14,7 +14,6 @@ from aconnect.errors import FileError, InvalidArgumentError, MissingExtraError
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from adbc_driver_postgresql.dbapi import Connection
 
     from aconnect.collect.batch import Batch
     from aconnect.collect.dataset import Dataset
@@ -102,7 +101,7 @@ class _Connection:
         self.error: type[Exception] = dbapi.Error
         self._secrets = secrets
         try:
-            self._connection: Connection = dbapi.connect(uri.reveal(), autocommit=False)
+            self._connection: Any = dbapi.connect(uri.reveal(), autocommit=False)
         except dbapi.Error as error:
             # Without the original, whose text may contain credentials.
             raise FileError(f"cannot connect to {place}: {self.reason(error)}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from itertools import takewhile
 from typing import Any
 
 from msgspec import Raw
@@ -68,6 +69,38 @@ class BothEnds(Strategy):
     def accept(self, unit: Unit, page: Fetched) -> Sequence[Raw]:
         """Return the events of a page that the other end has not taken."""
         other = self._other(unit)
+        if self._is_far(unit, other, page.rows):
+            rows, ended = page.rows, page.ended
+            self._reach(unit, rows)
+        else:
+            rows, ended = self._taken(unit, other, page)
+        unit.token, unit.rows = page.token, unit.rows + len(rows)
+        if ended:
+            for each in (unit, *([other] if other is not None else [])):
+                each.done = True
+                if each is not unit:
+                    self.changed.append(each)
+        return rows
+
+    def _is_far(self, unit: Unit, other: Unit | None, rows: Sequence[Raw]) -> bool:
+        """Return True if a page is far from the other end: of most, two times are enough."""
+        for row in (rows[0], rows[-1]) if rows else ():
+            time = self._times.of(row)
+            if time is None or not unit.holds(time) or self._has_met(unit, other, time):
+                return False
+        return True
+
+    def _reach(self, unit: Unit, rows: Sequence[Raw]) -> None:
+        """Remember the time of the last event, and the ids of all events at that time."""
+        time = self._times.of(rows[-1]) if rows else None
+        if time is None:
+            return
+        last = list(takewhile(lambda row: self._times.of(row) == time, reversed(rows)))
+        before = unit.edge if len(last) == len(rows) and time == unit.reached else ()
+        unit.reached, unit.edge = time, (*before, *(_id_of(row) or "" for row in reversed(last)))
+
+    def _taken(self, unit: Unit, other: Unit | None, page: Fetched) -> tuple[Sequence[Raw], bool]:
+        """Return the events that belong to a unit, and whether it has no more."""
         rows: list[Raw] = []
         ended = page.ended
         for row in page.rows:
@@ -83,19 +116,19 @@ class BothEnds(Strategy):
                 edge = unit.edge if time == unit.reached else ()
                 unit.reached, unit.edge = time, (*edge, _id_of(row) or "")
             rows.append(row)
-        unit.token, unit.rows = page.token, unit.rows + len(rows)
-        if ended:
-            for each in (unit, *([other] if other is not None else [])):
-                each.done = True
-                if each is not unit:
-                    self.changed.append(each)
-        return rows
+        return rows, ended
 
     def _other(self, unit: Unit) -> Unit | None:
         for other in self.units.values():
             if other.kind == unit.kind and other.descending != unit.descending:
                 return other
         return None
+
+    @staticmethod
+    def _has_met(unit: Unit, other: Unit | None, time: int) -> bool:
+        if other is None or other.reached is None:
+            return False
+        return time <= other.reached if unit.descending else time >= other.reached
 
     @staticmethod
     def _has_passed(unit: Unit, other: Unit | None, time: int) -> bool:
