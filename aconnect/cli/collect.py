@@ -178,7 +178,7 @@ def collect(
 
 def _check(order: Order, output: Output, *, follows: bool) -> None:
     """Refuse options that contradict each other, before any request."""
-    from aconnect.collect.datasets import check_filter, dataset_named
+    from aconnect.collect.datasets import check_content_filter, dataset_named
     from aconnect.collect.options import options_of
 
     options = {key: value for key, value in order.options.items() if key != "content_guid"}
@@ -194,7 +194,7 @@ def _check(order: Order, output: Output, *, follows: bool) -> None:
         raise click.UsageError("--follow does not end, so there is no report to print as JSON")
     for name in order.datasets:
         if order.options["content_guid"] is not None:
-            check_filter(name)
+            check_content_filter(name)
     is_about_time = options["from_"] or options["to"] or options["since_last"]
     if (
         order.datasets

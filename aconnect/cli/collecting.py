@@ -16,6 +16,7 @@ from aconnect.cli.output import echo_error, hide_credentials, is_terminal
 from aconnect.cli.progress import rows_progress
 from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
 from aconnect.cli.summaries import (
+    counted,
     echo_document,
     echo_report,
     echo_target,
@@ -168,19 +169,24 @@ def follow(client: Client, order: Order, every: timedelta) -> None:
     seconds = f"{every.total_seconds():g} s"
 
     async def one(name: str) -> None:
+        sink = order.sink(client, name)
+
         def on_report(report: RunReport) -> None:
-            rows[name] += report.rows - report.resumed
-            if report.rows and report.until is not None:
-                echo_error(f"{name}: {report.rows:,} rows up to {time_text(report.until)}")
+            # Where rows are replaced, those of the overlap are read in each run.
+            is_news = report.rows > 0 and not (sink.replaces and report.rows == rows[name])
+            rows[name] = report.rows
+            if is_news and report.until is not None:
+                since = f" from {time_text(report.from_)}" if report.from_ else ""
+                echo_error(
+                    f"{name}: {counted(report.rows, 'row')}{since} to {time_text(report.until)}"
+                )
             for note in report.notes if order.verbose else ():
                 echo_error(f"{name}: {note}")
 
         def on_failure(error: AconnectError) -> None:
             echo_error(f"{name}: {_explained(error)}; trying again in {seconds}")
 
-        await followed[name].into(
-            order.sink(client, name), on_report=on_report, on_failure=on_failure
-        )
+        await followed[name].into(sink, on_report=on_report, on_failure=on_failure)
 
     async def work() -> None:
         async with client:
@@ -192,7 +198,6 @@ def follow(client: Client, order: Order, every: timedelta) -> None:
         try:
             run(work)
         finally:
-            kept.extend(f"{name}: {number:,} rows" for name, number in rows.items())
             if not order.output.is_transient:
                 kept.append("The same command goes on from there.")
 

@@ -36,10 +36,9 @@ def report_lines(report: RunReport, *, verbose: bool = False) -> Iterator[str]:
     if report.resumed:
         yield f"{report.resumed:,} of the rows are those of an earlier run, which was resumed"
     if not report.is_over and report.until is not None and report.strategy != "none":
-        yield (
-            f"not over yet: complete up to {time_text(report.until)}; the same command "
-            "adds what is new"
-        )
+        is_kept = report.written is not None and report.written.target != "-"
+        again = "; the same command adds what is new" if is_kept else ""
+        yield f"not over yet: complete up to {time_text(report.until)}{again}"
     if report.pushbacks:
         waited = f"; requests waited {report.seconds_waited:.1f} s" if report.seconds_waited else ""
         yield f"the server {pushbacks_text(report.pushbacks)}{waited}"
@@ -56,16 +55,21 @@ def report_lines(report: RunReport, *, verbose: bool = False) -> Iterator[str]:
 
 
 def _figures(report: RunReport) -> Iterator[str]:
-    yield f"{report.rows:,} rows"
+    yield counted(report.rows, "row")
     if report.seconds > 0:
         yield f"{(report.rows - report.resumed) / report.seconds:,.0f} rows/s"
-    yield f"{report.requests:,} request{'' if report.requests == 1 else 's'}"
+    yield counted(report.requests, "request")
     written = report.written
     if written is not None and written.files is not None:
-        yield f"{written.files:,} file{'' if written.files == 1 else 's'}"
+        yield counted(written.files, "file")
     if written is not None and written.size is not None:
         yield size_text(written.size)
     yield f"{report.seconds:.1f} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things as text."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def time_text(time: datetime) -> str:

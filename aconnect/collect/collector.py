@@ -46,7 +46,15 @@ from aconnect.collect.strategies import Strategy
 from aconnect.collect.units import SECOND
 from aconnect.collect.writing import CommitError, Progressing, SinkError, Writer
 from aconnect.connect import Client
-from aconnect.errors import AconnectError, ApiError, FileError, ResumeError
+from aconnect.errors import (
+    AconnectError,
+    ApiError,
+    AuthenticationError,
+    FileError,
+    RateLimitedError,
+    ResumeError,
+    ServerError,
+)
 
 Choose = Callable[[str | None], Awaitable[Strategy]]
 """Returns the strategy of a run; that of the name passed, if it continues a run."""
@@ -398,6 +406,8 @@ async def server_time(client: Client) -> datetime | None:
         response = await client.request("GET", "/server_settings")
         date = response.headers.get("Date")
         return parsedate_to_datetime(date or "").astimezone(UTC)
+    except (ServerError, RateLimitedError, AuthenticationError):
+        raise  # the clock of this machine may be another one
     except (ApiError, ValueError, TypeError):
         return None
 

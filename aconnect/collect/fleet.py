@@ -24,7 +24,7 @@ from aconnect._client.keyring import stored_key
 from aconnect._client.lazy import LazySequence
 from aconnect._core.guards import is_dict
 from aconnect._core.text import decode_text
-from aconnect.collect.datasets import check_filter, collection_of, dataset_name
+from aconnect.collect.datasets import check_content_filter, collection_of, dataset_name
 from aconnect.collect.options import EventOptions, options_of
 from aconnect.collect.outputs import Format, Output
 from aconnect.collect.progress import Progress, RunReport
@@ -178,7 +178,7 @@ class Fleet:
             dataset_name(name)
         if keywords.get("content_guid") is not None:
             for name in {name for server in self.servers for name in server.datasets or datasets}:
-                check_filter(name)
+                check_content_filter(name)
 
         async def one(job: tuple[Server, Output]) -> ServerReport:
             server, folder = job

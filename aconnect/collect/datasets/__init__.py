@@ -87,13 +87,13 @@ def collection_of(client: Client, name: str, **keywords: Any) -> Collection[Any]
         keywords = {key: keywords[key] for key in keywords if key not in _OF_EVENTS}
     content = keywords.pop("content_guid", None)
     if content is not None:
-        check_filter(dataset.name)
+        check_content_filter(dataset.name)
         keywords["content_guid"] = content
     collection: Collection[Any] = function(client, **keywords)
     return collection
 
 
-def check_filter(name: str) -> None:
+def check_content_filter(name: str) -> None:
     """Raise InvalidArgumentError if a dataset cannot be filtered by content."""
     module, _, function = DATASETS[dataset_name(name)].partition(":")
     signature = inspect.signature(getattr(import_module(module), function))

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from aconnect._core.arguments import guid_filter
+from aconnect._core.url import check_filter
 from aconnect.collect.options import Options
 from aconnect.collect.sink import as_datetime
 from aconnect.collect.strategies import Strategy
@@ -32,7 +33,9 @@ def guids(content_guid: str | UUID | Sequence[str] | None) -> list[str] | None:
     if content_guid is None:
         return None
     given = [content_guid] if isinstance(content_guid, str | UUID) else content_guid
-    return sorted(set(guid_filter("content_guid", given)))
+    found = sorted(set(guid_filter("content_guid", given)))
+    check_filter("content_guid", found)
+    return found
 
 
 def given(**filters: Any) -> Mapping[str, Any]:
