@@ -173,8 +173,8 @@ def follow(client: Client, order: Order, every: timedelta) -> None:
 
         def on_report(report: RunReport) -> None:
             # Where rows are replaced, those of the overlap are read in each run.
-            is_news = report.rows != rows[name] if sink.replaces else report.rows
-            rows[name] = report.rows if sink.replaces else rows[name] + report.rows
+            is_news = report.rows > 0 and not (sink.replaces and report.rows == rows[name])
+            rows[name] = report.rows
             if is_news and report.until is not None:
                 since = f" from {time_text(report.from_)}" if report.from_ else ""
                 echo_error(

@@ -33,7 +33,9 @@ class Lines:
 
         def on_progress(progress: Progress) -> None:
             now = time.monotonic()
-            if now - self._shown.get(label, 0.0) >= self._every:
+            # A run that is short is no news, even if the line is older.
+            since = min(now - self._shown.get(label, 0.0), progress.elapsed)
+            if since >= self._every:
                 self._shown[label] = now
                 self._show(label, f"{label}: {progress_text(progress)}")
 

@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 
 class Batch(Generic[R]):
-    """Some rows of a dataset, a page or less."""
+    """Some rows of a dataset, mostly those of a page."""
 
     __slots__ = ("_dataset", "_rows", "oddities", "raw", "supersedes")
 

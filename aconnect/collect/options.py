@@ -31,7 +31,7 @@ class CollectOptions(TypedDict, total=False):
     page_size: int | None
     """Rows requested at a time; by default, as many as the server allows."""
     restart: bool
-    """Start again: discard what earlier runs have written to the output."""
+    """Whether to begin again, and discard what earlier runs have written to the output."""
     on_progress: Callable[[Progress], None] | None
     """Called in the event loop after each page, so it must not block."""
 

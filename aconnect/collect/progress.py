@@ -54,7 +54,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
     from_: datetime | None
     """The start of the period; None for the oldest event, and for a snapshot."""
     until: datetime | None
-    """The end of the period: everything before it is complete. None for a snapshot."""
+    """The end of the period, before which everything is complete; None for a snapshot."""
     is_over: bool
     """Whether the window that was asked for was over; if not, the next run continues."""
     strategy: str

@@ -115,7 +115,7 @@ class Sink(Protocol):
     def open(self, run: Run) -> Entries:
         """Return the entries that are durable, and discard rows that were written after them.
 
-        Called again after a `write` or `commit` that failed.
+        Called again on the same object after a `commit` that failed.
         """
         ...
 

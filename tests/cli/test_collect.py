@@ -228,6 +228,10 @@ async def test_another_window_of_a_file(shell):
 
 async def test_standard_output(shell):
     """`--out -` writes the rows as received, and nothing else, to standard output."""
+    until_now = await shell("collect", "visits", "--out", "-")
+    assert until_now.stdout.count("\n") == 2200
+    # A second run would write all of them again.
+    assert "the same command adds" not in until_now.stderr
     result = await shell("collect", "visits", *TO, "--out", "-")
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert sorted(int(row["id"]) for row in rows) == list(range(1, 19))

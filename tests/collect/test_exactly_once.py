@@ -214,3 +214,15 @@ async def test_cancelled_run_keeps_what_it_has() -> None:
     report = await server.collect(sink, in_flight=4)
     assert report.resumed == kept
     assert numbers(sink.rows) == list(range(900))
+
+
+async def test_events_of_one_time_are_said() -> None:
+    """Events of one time cannot be divided, which the report says."""
+    found = [Event(START, text_of(START, 6, "Z"), i) for i in range(50)]
+    server, sink = Server(found, 5, Random(1)), MemorySink()
+    report = await server.collect(sink, page_size=5)
+    assert numbers(sink.rows) == list(range(50))
+    assert "cannot be divided" in " ".join(report.notes)
+    quiet = [Event(START + i, text_of(START + i, 9, "Z"), i) for i in range(0, 50_000_000, 10**6)]
+    report = await Server(quiet, 5, Random(1)).collect(MemorySink(), page_size=5)
+    assert "cannot be divided" not in " ".join(report.notes)

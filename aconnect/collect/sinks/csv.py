@@ -46,12 +46,12 @@ class Csv(AppendingSink):
     Args:
         path: The file.
         columns: The fields to write, those of nested data as `data.path`. By default those that the
-        file has, or for a new one all, and `extra` for fields that this version of the library does
-        not know.
+            file has, or for a new one all, and `extra` for fields that this version of the library
+            does not know.
 
     Raises:
         InvalidArgumentError: There are no columns, or two have the same name; whether rows have
-        them is checked when the file is opened.
+            them is checked when the file is opened.
         MissingExtraError: The name ends in `.zst`, and the extra `zstd` is not installed.
     """
 

@@ -12,7 +12,9 @@ would make files 3 % smaller, and merging slower by a quarter with twice the mem
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -75,6 +77,9 @@ class Parquet:
         self._opened: Staging | None = None
         self._buffers: dict[tuple[str, bool], _Buffer] = {}
         self._unsealed: dict[str, Segment] = {}
+        # Encoding needs no interpreter lock: it goes on while the next rows become columns.
+        self._encoder: ThreadPoolExecutor | None = None
+        self._encoding: deque[Future[None]] = deque()
 
     def open(self, run: Run) -> Entries:
         """Return the entries that are durable, and delete rows that are not.
@@ -116,6 +121,7 @@ class Parquet:
             changes: dict[str, State | None] = self._begin(checkpoint.period)
             for key in list(self._buffers):
                 self._flush(key)
+            self._wait_for_encoding(0)
             if self._unsealed:
                 self._staging.seal(self._unsealed)
             self._staging.save(changes | self._unsealed, checkpoint.entries)
@@ -137,6 +143,10 @@ class Parquet:
 
     def close(self) -> None:
         """Release the folder, and keep what is committed."""
+        if self._encoder is not None:
+            self._encoder.shutdown(cancel_futures=True)
+            self._encoder = None
+        self._encoding.clear()
         self._buffers = {}
         self._buffered = 0
         self._unsealed = {}
@@ -184,10 +194,20 @@ class Parquet:
         buffer = self._buffers.pop(key)
         self._buffered -= buffer.size
         path = self._staging.new_segment(self._layout.label(target))
-        parquet_files.write_segment(path, buffer.batches)
+        if self._encoder is None:
+            self._encoder = ThreadPoolExecutor(1, "aconnect parquet")
+        self._encoding.append(
+            self._encoder.submit(parquet_files.write_segment, path, buffer.batches)
+        )
+        self._wait_for_encoding(1)
         time_field = self._dataset.time_field
         first = None if time_field is None else parquet_files.earliest(buffer.batches, time_field)
         self._unsealed[path.name] = Segment(target, first, supersedes)
+
+    def _wait_for_encoding(self, most: int) -> None:
+        """Wait until no more than so many segments are being written; raise what has failed."""
+        while len(self._encoding) > most:
+            self._encoding.popleft().result()
 
     @property
     def _shown(self) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from msgspec import Raw
 
 from aconnect.collect.options import Options
-from aconnect.collect.sink import Period
+from aconnect.collect.sink import Period, as_datetime
 from aconnect.collect.strategies import Fetched, Strategy, listing
 from aconnect.collect.units import SECOND, Kind, Reading, Times, Unit, cut, middle, split, windows
 
@@ -62,6 +62,7 @@ class ByTime(Strategy):
         """Where rows are wanted in order: what is not divided into windows yet, oldest first."""
         self._width = 0
         self._oldest_time = 0
+        self._has_tie = False
         self._longest = _MOST_PAGES_AHEAD if options.ordered else None
         """How many pages may be left in a window; what is beyond is read by others."""
         self.reason = "the server selects events by time"
@@ -190,6 +191,8 @@ class ByTime(Strategy):
             unit.reached = _within(unit, piece.last)
         reading = self._readings[unit.id]
         reading.see(len(page.rows), piece.first, piece.last, self._times.grain)
+        if piece.first is not None and piece.first == piece.last and len(page.rows) >= self._page:
+            self._note_tie(piece.first)
         if page.total is not None:
             reading.count(unit, page.total - unit.rows)
         if unit.done:
@@ -197,6 +200,15 @@ class ByTime(Strategy):
         elif self._longest is not None:
             self._give_back(unit, reading, self._longest)
         return piece.rows
+
+    def _note_tie(self, time: int) -> None:
+        """Say once that a page has one time only: such events are read one page after the other."""
+        if not self._has_tie:
+            self._has_tie = True
+            self.notes.append(
+                f"the events at {as_datetime(time).isoformat()} fill more than a page: those of one "
+                "time cannot be divided, and are read one page after the other"
+            )
 
     def _give_back(self, unit: Unit, reading: Reading, longest: int) -> None:
         """Give away what is beyond some pages, if a window has many more events than expected."""
