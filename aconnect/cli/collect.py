@@ -10,6 +10,7 @@ import click
 
 from aconnect.cli.collecting import Order, collect_from_servers, collect_once, follow
 from aconnect.cli.connection import OPTIONS, Settings, client_of, connection_options
+from aconnect.cli.engines import Spread
 from aconnect.cli.lookup import guid_in
 from aconnect.cli.options import DATASET, DURATION, FORMAT, TIME
 from aconnect.cli.running import Command
@@ -109,6 +110,18 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Collect from all servers of this TOML file at once.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["dask"]),
+    help="Read on other machines; needs --scheduler, and --profile for the name of the server.",
+)
+@click.option("--scheduler", metavar="URL", help="Of --engine, such as tcp://scheduler:8786.")
+@click.option(
+    "--staging",
+    metavar="DIR|URL",
+    help="For --engine: a folder or an object store that all machines can write to; by default "
+    ".staging in the folder of --out.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the reports of the runs as JSON.")
 @click.option("--verbose", is_flag=True, help="Print also how the rows were fetched, and why.")
 @connection_options
@@ -121,6 +134,9 @@ def collect(
     servers: Path | None,
     follows: bool,
     every: timedelta,
+    engine: str | None,
+    scheduler: str | None,
+    staging: str | None,
     as_json: bool,
     verbose: bool,
     **options: Any,
@@ -160,8 +176,11 @@ def collect(
         as_json=as_json,
         prints_targets=not (as_json or output.is_transient),
         verbose=verbose,
+        spread=Spread.parse(engine, scheduler, output, alias=settings.profile, staging=staging),
     )
     _check(order, output, follows=follows)
+    if order.spread is not None and (follows or servers is not None):
+        raise click.UsageError("--engine is for one server, and for runs that end")
     if servers is not None:
         _check_servers(follows=follows)
         collect_from_servers(servers, order)

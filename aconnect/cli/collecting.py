@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import click
 from msgspec import Struct
 
+from aconnect.cli.engines import Spread, spreading
 from aconnect.cli.options import echo_warnings
 from aconnect.cli.output import echo_error, hide_credentials, is_terminal
 from aconnect.cli.progress import rows_progress
@@ -46,6 +47,8 @@ class Order(Struct, frozen=True, kw_only=True):
     prints_targets: bool = True
     """Whether to print where something was written to standard output."""
     verbose: bool = False
+    spread: Spread | None = None
+    """Where it is read, if not by this process."""
 
     def collection(self, client: Client, name: str, **more: Any) -> Collection[Any]:
         """Return the collection of a dataset."""
@@ -92,11 +95,11 @@ def collect_once(client: Client, order: Order) -> list[RunReport]:
     kept: list[str] = []
 
     async def work() -> None:
-        async with client:
+        async with client, spreading(order.spread) as over:
             report_retries(client)
             for name in order.datasets:
                 try:
-                    report = await _collect(client, order, name)
+                    report = await _collect(client, order, name, over)
                 except BaseException as error:
                     kept.extend(f"{name}: {note}" for note in _notes(error))
                     raise
@@ -114,11 +117,13 @@ def collect_once(client: Client, order: Order) -> list[RunReport]:
     return reports
 
 
-async def _collect(client: Client, order: Order, name: str) -> RunReport:
+async def _collect(
+    client: Client, order: Order, name: str, over: Callable[[Collection[Any]], Collection[Any]]
+) -> RunReport:
     is_free = not (order.output.is_transient and is_terminal("stdout"))
     with rows_progress(redrawn=is_free) as progress:
         collection = order.collection(client, name, on_progress=progress.line(name))
-        return await collection.into(order.sink(client, name))
+        return await over(collection).into(order.sink(client, name))
 
 
 def _notes(error: BaseException) -> list[str]:

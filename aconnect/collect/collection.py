@@ -84,6 +84,11 @@ class Collection(Generic[R]):
             FileError: The output cannot be written any more.
             AconnectError: As the operations of the dataset, after their retries.
         """
+        if is_transient(sink) and self._job.options.since_last:
+            raise InvalidArgumentError(
+                "since_last=True needs an output that remembers the last run; use follow() for "
+                "what is new while the program runs"
+            )
         return await Collector(self._job, sink, is_tracked=not is_transient(sink)).run()
 
     async def to_jsonl(self, path: str | Path) -> RunReport:
@@ -156,7 +161,7 @@ class Collection(Generic[R]):
         from aconnect.collect.sinks.arrow import ArrowTable  # noqa: PLC0415
 
         sink = ArrowTable(self._job.dataset)
-        await Collector(self._job, sink, is_tracked=False).run()
+        await self.into(sink)
         return sink.table
 
     async def to_polars(self) -> pl.DataFrame:

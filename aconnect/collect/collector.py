@@ -190,7 +190,8 @@ class Collector:
                 with anyio.move_on_after(_CLOSING, shield=True), suppress(SinkError):
                     await writer.commit()
                 if plan.rows and not is_transient(self._sink) and not isinstance(error, SinkError):
-                    error.add_note(f"{plan.rows:,} rows are kept; repeat it to resume.")
+                    again = " without restart=True" if job.options.restart else ""
+                    error.add_note(f"{plan.rows:,} rows are kept; repeat it{again} to resume.")
                 raise
             self._ending = partial(self._report, plan, strategy, resumed, len(units))
             return self._ending(await self._finish(writer, plan, state, recent, sessions))
@@ -214,8 +215,7 @@ class Collector:
             await writer.expire_open(plan.hi - int(age.total_seconds() * SECOND))
             if len(sessions) and not self._sink.replaces:
                 self._notes.append(
-                    f"{len(sessions):,} sessions had not ended: they are written by the run after "
-                    "their end"
+                    f"sessions that had not ended, to be written when they have: {len(sessions):,}"
                 )
         plan.is_written = True
         window = Window(plan.hi, is_over=plan.is_over, recent_since=plan.recent_since)
@@ -340,13 +340,14 @@ class Collector:
         name = window_name(options.from_, options.to, since_last=options.since_last)
         last = state.windows.get(name)
         upto = state.upto if last is None else last.upto
+        start = None if options.from_ is None else as_microseconds(options.from_)
         is_over = last is not None and last.is_over
         self._notes.append(
             "the window was complete already" if is_over else "nothing new has settled yet"
         )
         written = await self._in_thread(self._sink.finish) if state.windows else None
         return self._report(
-            RunState(window=name, lo=None, hi=upto, is_over=is_over, strategy=""),
+            RunState(window=name, lo=start, hi=upto, is_over=is_over, strategy=""),
             None,
             0,
             0,
@@ -374,7 +375,7 @@ class Collector:
             is_over=plan.is_over,
             strategy=strategy.name if strategy else "none",
             reason=strategy.reason if strategy else "there is nothing to collect",
-            units=units + (strategy.splits if strategy else 0),
+            units=units,
             splits=strategy.splits if strategy else 0,
             requests=counts.requests,
             discarded=counts.fetched - (plan.rows - resumed),

@@ -14,12 +14,9 @@ import sqlite3
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, Self, cast
-
-import msgspec
+from typing import Any, Final, Self
 
 from aconnect._client.files import reason
-from aconnect.collect.sink import Source
 from aconnect.errors import AconnectError, FileError, InvalidArgumentError, ResumeError
 
 _VERSION: Final = 1
@@ -247,31 +244,3 @@ class Journal:
 
 class _LockedError(InvalidArgumentError):
     """Another process has the lock."""
-
-
-def refuse_other_source(
-    output: object, key: str | None, source: Source, what: str = "path"
-) -> None:
-    """Refuse to write to an output that has rows of another source.
-
-    Args:
-        output: Its name, for the message.
-        key: The `Source.key` of its rows; None if it has none.
-        source: The source of the rows to be written.
-        what: What to choose another one of.
-
-    Raises:
-        ResumeError: The sources differ; the message has both values of what differs.
-    """
-    if key is None or key == source.key:
-        return
-    before, now = (cast("dict[str, Any]", msgspec.json.decode(text)) for text in (key, source.key))
-    differences = [
-        f"{name} {before.get(name)!r}, not {now.get(name)!r}"
-        for name in dict.fromkeys([*before, *now])
-        if before.get(name) != now.get(name)
-    ]
-    raise ResumeError(
-        f"{output} has rows of another source: {'; '.join(differences)}. Choose another {what}, or "
-        "pass restart=True to replace them"
-    )

@@ -46,12 +46,13 @@ class EventOptions(CollectOptions, total=False):
     since_last: bool
     """Whether to continue where the last run into the same output has ended. `from_` is where the
     first run begins."""
-    overlap: timedelta
-    """How far `since_last` reads back for events that servers recorded late; 1 hour by default."""
+    overlap: timedelta | float
+    """How far `since_last` reads back for events that servers recorded late; 1 hour by default. A
+    number is in seconds."""
     settle: timedelta | float
-    """The age, a number is in seconds, that events must have on the clock of the server; 60 s by
-    default. Younger ones may still be incomplete."""
-    open_after: timedelta
+    """The age that events must have on the clock of the server; 60 s by default. Younger ones may
+    still be incomplete."""
+    open_after: timedelta | float
     """The age after which a session that has not ended is written as it is to an output that only
     appends; 30 days by default."""
 
@@ -98,18 +99,24 @@ class Options(Struct, frozen=True, kw_only=True):
                 raise InvalidArgumentError(f"{name} must not be negative")
 
 
-def options_of(keywords: EventOptions | CollectOptions) -> Options:
-    """Return the options that keywords describe."""
+def options_of(keywords: EventOptions | CollectOptions, *, is_snapshot: bool = False) -> Options:
+    """Return the options that keywords describe; a snapshot has none about time.
+
+    Raises:
+        TypeError: There is no such option.
+        InvalidArgumentError: A value is invalid.
+    """
     chosen: dict[str, Any] = {**keywords}
-    unknown = sorted(chosen.keys() - set(Options.__struct_fields__))
+    known = (CollectOptions if is_snapshot else EventOptions).__optional_keys__
+    unknown = sorted(chosen.keys() - known)
     if unknown:
         raise TypeError(
             f"unexpected keyword arguments: {', '.join(unknown)}; there are "
-            f"{', '.join(Options.__struct_fields__)}"
+            f"{', '.join(sorted(known))}"
         )
-    settle = chosen.get("settle")
-    if isinstance(settle, int | float):
-        chosen["settle"] = timedelta(seconds=settle)
+    for name in ("overlap", "settle", "open_after"):
+        if isinstance(chosen.get(name), int | float):
+            chosen[name] = timedelta(seconds=chosen[name])
     return Options(**chosen)
 
 

@@ -95,9 +95,9 @@ class Destination(Protocol):
 class LocalFolder:
     """A folder on a local disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shown: str) -> None:
         self._path = path
-        self.shown: str = str(path)
+        self.shown: str = shown
         self.state: Path = path
 
     def find(self, name: str) -> list[str]:
@@ -214,7 +214,7 @@ def open_destination(folder: str | Path, state: Path | None = None) -> Destinati
         raise InvalidArgumentError(
             f"{str(folder)!r} keeps its journal itself; pass state= with a URL only"
         )
-    return LocalFolder(Path(folder).absolute())
+    return LocalFolder(Path(folder).absolute(), str(folder))
 
 
 def _filesystem(url: str, shown: str) -> tuple[Any, str]:

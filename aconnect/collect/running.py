@@ -61,7 +61,7 @@ class Counts:
         """Count a page, and how many of its rows were taken."""
         self.taken += taken
         if page.tally is None:
-            self.requests += 1
+            self.requests += page.requests
             self.fetched += len(page.rows)
             return
         self.requests += page.tally.requests

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 import msgspec
 from msgspec import Struct
 
 from aconnect.collect.batch import Batch
 from aconnect.collect.dataset import Dataset
+from aconnect.errors import ResumeError
 
 Entries: TypeAlias = dict[str, str]
 """The durable state of a sink: JSON text by key."""
@@ -148,6 +149,34 @@ def update(entries: Entries, changes: Mapping[str, str | None]) -> None:
 def is_transient(sink: Sink) -> bool:
     """Return True if a sink remembers nothing when the process has ended."""
     return bool(getattr(sink, "is_transient", False))
+
+
+def refuse_other_source(
+    output: object, key: str | None, source: Source, what: str = "path"
+) -> None:
+    """Refuse to write to an output that has rows of another source.
+
+    Args:
+        output: Its name, for the message.
+        key: The `Source.key` of its rows; None if it has none.
+        source: The source of the rows to be written.
+        what: What to choose another one of.
+
+    Raises:
+        ResumeError: The sources differ; the message has both values of what differs.
+    """
+    if key is None or key == source.key:
+        return
+    before, now = (cast("dict[str, Any]", msgspec.json.decode(text)) for text in (key, source.key))
+    differences = [
+        f"{name} {before.get(name)!r}, not {now.get(name)!r}"
+        for name in dict.fromkeys([*before, *now])
+        if before.get(name) != now.get(name)
+    ]
+    raise ResumeError(
+        f"{output} has rows of another source: {'; '.join(differences)}. Choose another {what}, or "
+        "pass restart=True to replace them"
+    )
 
 
 def as_datetime(time: int) -> datetime:

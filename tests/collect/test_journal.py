@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from aconnect.collect.journal import Journal, refuse_other_source
-from aconnect.collect.sink import Source
+from aconnect.collect.journal import Journal
+from aconnect.collect.sink import Source, refuse_other_source
 from aconnect.errors import FileError, InvalidArgumentError, ResumeError
 
 SOURCE = Source(server="https://connect.example.com/__api__", dataset="visits")

@@ -53,7 +53,7 @@ async def test_appended_sessions_wait_for_their_end(
     series.end_sessions(START + 2 * HOUR, START + 3 * HOUR)
     report = await collect.shiny_usage(client, since_last=True).to_jsonl(path)
     assert [row["started"] for row in lines(path)] == ["2026-01-01T02:00:00Z"]
-    assert any("1 sessions had not ended" in note for note in report.notes)
+    assert any("had not ended" in note and note.endswith(": 1") for note in report.notes)
 
     set_time(server, START + timedelta(days=11))
     await collect.shiny_usage(client, since_last=True).to_jsonl(path)

@@ -334,7 +334,7 @@ async def test_cancelled_calls(connect, server, clock, number):
 async def test_counts(connect, server):
     """The client counts refusals, and for how long they held calls back, with its copies."""
     client = await connect()
-    events = []
+    events: list[Any] = []
     client.subscribe(events.append)
     server.script(faults.status(429, retry_after=3), faults.status(503, retry_after=5))
     await client.with_options(timeout=5).me()

@@ -15,7 +15,7 @@ from aconnect._core.arguments import guid_filter
 from aconnect._core.url import check_filter
 from aconnect.collect.options import Options
 from aconnect.collect.sink import as_datetime
-from aconnect.collect.strategies import Strategy
+from aconnect.collect.strategies import Fetched, Strategy
 from aconnect.concurrency import amap
 from aconnect.connect import Client
 from aconnect.errors import NotFoundError
@@ -43,11 +43,11 @@ def given(**filters: Any) -> Mapping[str, Any]:
     return {name: value for name, value in filters.items() if value is not None}
 
 
-async def listed(paged: Any) -> AsyncGenerator[Sequence[Raw], None]:
+async def listed(paged: Any) -> AsyncGenerator[Fetched, None]:
     """Yield the raw rows of a list, page by page."""
     async with aclosing(paged.raw().pages()) as pages:
         async for page in pages:
-            yield page.items
+            yield Fetched(page.items)
 
 
 async def below_content(
@@ -55,7 +55,7 @@ async def below_content(
     options: Options,
     strategy: Strategy,
     rows: Callable[[Any], Any],
-) -> AsyncGenerator[Sequence[Raw], None]:
+) -> AsyncGenerator[Fetched, None]:
     """Yield the rows of a list that each content item has, with its GUID."""
 
     async def of(guid: str) -> list[Raw] | None:
@@ -66,15 +66,16 @@ async def below_content(
         return [with_field(Raw(bytes(row)), "content_guid", guid) for row in items]
 
     found = [item.guid async for item in client.content.find()]
-    gone, batch = 0, list[Raw]()
+    gone, requests, batch = 0, 1, list[Raw]()
     async with aclosing(aiter(amap(of, found, limit=options.in_flight))) as lists:
         async for items in lists:
             gone += items is None
+            requests += 1
             batch += items or ()
             if len(batch) >= _BATCH:
-                yield batch
-                batch = []
-    yield batch
+                yield Fetched(batch, requests=requests)
+                requests, batch = 0, []
+    yield Fetched(batch, requests=requests)
     if gone:
         strategy.notes.append(f"{gone:,} content items were deleted while they were listed")
 

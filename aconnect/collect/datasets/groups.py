@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Unpack
 
 import msgspec
@@ -12,7 +12,7 @@ from aconnect.collect.collection import Collection
 from aconnect.collect.dataset import Dataset
 from aconnect.collect.datasets._asking import listed, with_field
 from aconnect.collect.options import CollectOptions, options_of
-from aconnect.collect.strategies import Strategy
+from aconnect.collect.strategies import Fetched, Strategy
 from aconnect.collect.strategies.snapshot import Snapshot
 from aconnect.concurrency import amap
 from aconnect.connect import Client
@@ -30,7 +30,7 @@ GROUPS = Dataset(name="groups", row_type=GroupWithMembers)
 
 def groups(client: Client, **keywords: Unpack[CollectOptions]) -> Collection[GroupWithMembers]:
     """Collect all groups, each with the GUIDs of its members."""
-    options = options_of(keywords)
+    options = options_of(keywords, is_snapshot=True)
 
     async def members(group: Raw) -> Raw:
         guid = msgspec.json.decode(group, type=Group).guid
@@ -39,10 +39,11 @@ def groups(client: Client, **keywords: Unpack[CollectOptions]) -> Collection[Gro
             group, "member_guids", [user.guid async for user in handle.members.find()]
         )
 
-    async def rows(_: Strategy) -> AsyncGenerator[Sequence[Raw], None]:
-        async for groups in listed(client.groups.find()):
-            copies = [Raw(bytes(group)) for group in groups]
-            yield await amap(members, copies, limit=options.in_flight)
+    async def rows(_: Strategy) -> AsyncGenerator[Fetched, None]:
+        async for page in listed(client.groups.find()):
+            copies = [Raw(bytes(group)) for group in page.rows]
+            found = await amap(members, copies, limit=options.in_flight)
+            yield Fetched(found, requests=1 + len(copies))
 
     async def choose(_: str | None) -> Strategy:
         return Snapshot(rows)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Unpack
-
-from msgspec import Raw
 
 from aconnect.collect.collection import Collection
 from aconnect.collect.dataset import Dataset
 from aconnect.collect.datasets._asking import below_content
 from aconnect.collect.options import CollectOptions, options_of
-from aconnect.collect.strategies import Strategy
+from aconnect.collect.strategies import Fetched, Strategy
 from aconnect.collect.strategies.snapshot import Snapshot
 from aconnect.connect import Client
 from aconnect.connect.content.permissions import Permission
@@ -21,9 +19,9 @@ PERMISSIONS = Dataset(name="permissions", row_type=Permission)
 
 def permissions(client: Client, **keywords: Unpack[CollectOptions]) -> Collection[Permission]:
     """Collect the permissions of users and groups for each content item."""
-    options = options_of(keywords)
+    options = options_of(keywords, is_snapshot=True)
 
-    def rows(strategy: Strategy) -> AsyncGenerator[Sequence[Raw], None]:
+    def rows(strategy: Strategy) -> AsyncGenerator[Fetched, None]:
         return below_content(client, options, strategy, lambda item: item.permissions.find())
 
     async def choose(_: str | None) -> Strategy:

@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
-from aconnect.collect.sink import Checkpoint, Entries, Period, Run, Source, Written
+from aconnect.collect.sink import (
+    Checkpoint,
+    Entries,
+    Period,
+    Run,
+    Source,
+    Written,
+    refuse_other_source,
+)
 from aconnect.collect.sinks._database import Database, columns_of, fit, quoted
 from aconnect.errors import FileError, InvalidArgumentError, ResumeError
 
@@ -186,16 +194,9 @@ class TableSink(ABC):
         self._state = state
         if self._discards:
             entries = {}
-        elif state is not None and state.source != run.source:
-            differences = "; ".join(
-                f"{name} {getattr(state.source, name)!r}, not {getattr(run.source, name)!r}"
-                for name in Source.__struct_fields__
-                if getattr(state.source, name) != getattr(run.source, name)
-            )
-            raise ResumeError(
-                f"the table {self._table} of {self.place} has the rows of {differences}; choose "
-                "another table, or replace them with restart=True"
-            )
+        elif state is not None:
+            place = f"the table {self._table} of {self.place}"
+            refuse_other_source(place, state.source.key, run.source, "table")
         self._check(database, created=state is not None)
         fit(database, self._table, self._columns)
         if state is not None and state.staged:

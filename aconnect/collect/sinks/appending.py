@@ -23,9 +23,9 @@ from msgspec import Struct
 from aconnect._client.files import reason
 from aconnect.collect.batch import Batch
 from aconnect.collect.dataset import Dataset
-from aconnect.collect.journal import Journal, refuse_other_source
+from aconnect.collect.journal import Journal
 from aconnect.collect.publishing import publish
-from aconnect.collect.sink import Checkpoint, Entries, Run, Written
+from aconnect.collect.sink import Checkpoint, Entries, Run, Written, refuse_other_source
 from aconnect.collect.sinks.compression import compressor_for
 from aconnect.collect.sinks.tail import Tail
 from aconnect.errors import AconnectError, FileError, InvalidArgumentError, ResumeError

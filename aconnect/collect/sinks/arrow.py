@@ -39,6 +39,7 @@ class ArrowStream:
     """
 
     replaces: bool = True
+    is_transient: bool = True
     """It starts empty, so each run is all that it has."""
 
     def __init__(self, dataset: Dataset) -> None:
@@ -185,6 +186,7 @@ class ArrowTable:
     """A sink that keeps all rows in memory; it is not resumable, since nothing is durable."""
 
     replaces: bool = True
+    is_transient: bool = True
     """It starts empty, so each run is all that it has."""
 
     def __init__(self, dataset: Dataset) -> None:

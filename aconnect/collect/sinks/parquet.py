@@ -19,14 +19,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from msgspec.structs import replace
 
 from aconnect._client.files import reason
 from aconnect.collect.batch import Batch
 from aconnect.collect.columns import columns_for
 from aconnect.collect.publishing import open_destination, writable
-from aconnect.collect.sink import Checkpoint, Entries, Period, Run, Source, Written
+from aconnect.collect.sink import (
+    Checkpoint,
+    Entries,
+    Period,
+    Run,
+    Source,
+    Written,
+    refuse_other_source,
+)
 from aconnect.collect.sinks import parquet_files
 from aconnect.collect.sinks.parquet_publishing import Publisher
 from aconnect.collect.sinks.parquet_staging import CollectedRun, Layout, Segment, Staging, State
@@ -221,17 +228,8 @@ class Parquet:
                     f"{self._destination.state}; choose another folder, or replace them with "
                     "restart=True"
                 )
-        elif key != source.key:
-            known = msgspec.json.decode(key, type=Source)
-            differences = [
-                f"{name} {getattr(known, name)!r}, not {getattr(source, name)!r}"
-                for name in Source.__struct_fields__
-                if getattr(known, name) != getattr(source, name)
-            ]
-            raise ResumeError(
-                f"{self._shown} has the rows of {'; '.join(differences)}; choose another folder, "
-                "or replace them with restart=True"
-            )
+        else:
+            refuse_other_source(self._shown, key, source, "folder")
 
     @contextmanager
     def _file_errors(self) -> Generator[None]:

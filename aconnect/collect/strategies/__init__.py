@@ -36,6 +36,8 @@ class Fetched(Struct, frozen=True):
     """The number of rows in the query of the unit, if the server reports it."""
     ended: bool = False
     """Whether there are no more rows."""
+    requests: int = 1
+    """How many requests it took."""
     discards: bool = False
     """Whether the unit begins again, so that the rows before this do not count."""
     tally: Tally | None = None

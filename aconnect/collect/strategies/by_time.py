@@ -206,8 +206,8 @@ class ByTime(Strategy):
         if not self._has_tie:
             self._has_tie = True
             self.notes.append(
-                f"the events at {as_datetime(time).isoformat()} fill more than a page: those of one "
-                "time cannot be divided, and are read one page after the other"
+                f"the events at {as_datetime(time).isoformat()} fill more than a page: those of "
+                "one time cannot be divided, and are read one page after the other"
             )
 
     def _give_back(self, unit: Unit, reading: Reading, longest: int) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from msgspec import Raw
 
 from aconnect.collect.options import Options
-from aconnect.collect.sink import Period
+from aconnect.collect.sink import Period, as_microseconds
 from aconnect.collect.strategies import Fetched, Strategy
 from aconnect.collect.strategies.by_time import Ask
 from aconnect.collect.units import SECOND, Kind, Times, Unit, field_of
@@ -22,7 +23,9 @@ from aconnect.errors import TransportError
 _ROWS: Final = 50_000
 """How many rows a slice should have."""
 _WIDEN: Final = 4
-_FIRST: Final = 3600 * SECOND
+_FIRST: Final = 86_400 * SECOND
+_OLDEST: Final = as_microseconds(datetime(2025, 1, 1, tzinfo=UTC))
+"""Before the first version that records hits."""
 _LONGEST: Final = 32 * 86_400 * SECOND
 _SHORTEST: Final = SECOND
 _ATTEMPTS: Final = 4
@@ -65,10 +68,10 @@ class Slices(Strategy):
         if not self._rests:
             return None
         rest = self._rests[0]
-        # Of an open beginning, nothing is known: one slice has all that is older.
-        if rest.lo is None or rest.hi is None or rest.hi - rest.lo <= self._width * 3 // 2:
+        # No server has hits that are older, but one that has is believed.
+        at = _OLDEST if rest.lo is None else rest.lo + self._width
+        if rest.hi is None or rest.hi - at <= self._width // 2:
             return self._rests.pop(0)
-        at = rest.lo + self._width
         unit = Unit(id=self.next_id(), lo=rest.lo, hi=at, query=(rest.lo, at), kind=rest.kind)
         rest.lo, rest.query = at, (at, rest.hi)
         self._record(unit, rest)
@@ -80,7 +83,7 @@ class Slices(Strategy):
             try:
                 async with aclosing(self._ask(*unit.query).raw().chunks()) as chunks:
                     async for rows in chunks:
-                        yield Fetched(rows)
+                        yield Fetched(rows, requests=0)
             except TransportError:
                 if attempt == _ATTEMPTS:
                     raise

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-
-from msgspec import Raw
 
 from aconnect.collect.strategies import Fetched, Strategy
 from aconnect.collect.units import Unit
@@ -17,7 +15,7 @@ class Snapshot(Strategy):
     name = "snapshot"
     is_atomic = True
 
-    def __init__(self, rows: Callable[[Strategy], AsyncGenerator[Sequence[Raw], None]]) -> None:
+    def __init__(self, rows: Callable[[Strategy], AsyncGenerator[Fetched, None]]) -> None:
         super().__init__()
         self._rows = rows
         self.reason = "the server lists what it has now"
@@ -25,6 +23,6 @@ class Snapshot(Strategy):
     async def pages(self, unit: Unit) -> AsyncGenerator[Fetched, None]:
         """Yield the rows of the list."""
         async with aclosing(self._rows(self)) as pages:
-            async for rows in pages:
-                yield Fetched(rows)
-        yield Fetched((), ended=True)
+            async for page in pages:
+                yield page
+        yield Fetched((), ended=True, requests=0)
