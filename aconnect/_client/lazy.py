@@ -105,7 +105,7 @@ async def first_match(items: LazySequence[T], fields: Mapping[str, object]) -> T
     return None
 
 
-async def wait_for_end(tasks: Collection[asyncio.Task[None]]) -> None:
+async def wait_for_end(tasks: Collection[asyncio.Future[Any]]) -> None:
     """Wait until tasks have ended, even if this one is cancelled (again) meanwhile."""
     cancelled: asyncio.CancelledError | None = None
     while pending := [task for task in tasks if not task.done()]:

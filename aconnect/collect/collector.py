@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import anyio
 import msgspec
-from anyio import to_thread
 from msgspec import Struct
 
 from aconnect.collect.dataset import Dataset
@@ -43,6 +42,7 @@ from aconnect.collect.state import (
     windows_entry,
 )
 from aconnect.collect.strategies import Strategy
+from aconnect.collect.threads import in_thread
 from aconnect.collect.units import SECOND
 from aconnect.collect.writing import CommitError, Progressing, SinkError, Writer
 from aconnect.connect import Client
@@ -388,7 +388,7 @@ class Collector:
 
     async def _in_thread(self, work: Callable[..., Any], *args: Any) -> Any:
         try:
-            return await to_thread.run_sync(work, *args)
+            return await in_thread(work, *args)
         except (AconnectError, BrokenPipeError):
             raise
         except OSError as error:
@@ -398,7 +398,7 @@ class Collector:
         close = getattr(self._sink, "close", None)
         if close is not None:
             with anyio.move_on_after(_CLOSING, shield=True):
-                await to_thread.run_sync(close)
+                await in_thread(close)
 
 
 async def server_time(client: Client) -> datetime | None:

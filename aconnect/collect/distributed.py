@@ -21,7 +21,6 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import anyio
-from anyio import to_thread
 from msgspec.structs import replace
 
 from aconnect.collect.attempts import Attempt, discard
@@ -40,6 +39,7 @@ from aconnect.collect.strategies import Strategy, Tally
 from aconnect.collect.strategies.by_time import ByTime
 from aconnect.collect.strategies.jobs import Jobs, JobsLeft
 from aconnect.collect.strategies.slices import Slices
+from aconnect.collect.threads import in_thread
 from aconnect.collect.units import Unit
 from aconnect.collect.writing import Progressing, SinkError, Writer
 from aconnect.errors import AconnectError, FileError, InvalidArgumentError, MissingExtraError
@@ -141,7 +141,7 @@ async def _read(job: Job, source: Source, strategy: Strategy) -> ManifestEntry:
     attempt = Attempt(job.id, open_destination(job.staging))
     counts = Counts(source.client)
     try:
-        await to_thread.run_sync(
+        await in_thread(
             attempt.open, Run(source=source.source, dataset=source.dataset, restart=True)
         )
         writer = Writer(
@@ -162,7 +162,7 @@ async def _read(job: Job, source: Source, strategy: Strategy) -> ManifestEntry:
         finally:
             with anyio.CancelScope(shield=True):
                 await writer.close()
-        written = await to_thread.run_sync(attempt.finish)
+        written = await in_thread(attempt.finish)
     except (SinkError, OSError) as error:
         if isinstance(error, AconnectError):
             raise
@@ -193,7 +193,7 @@ class _Distributed(Collection[R]):
 
     async def into(self, sink: Sink) -> RunReport:
         report = await super().into(sink)
-        await to_thread.run_sync(discard, self._prefix, open_destination(self._staging))
+        await in_thread(discard, self._prefix, open_destination(self._staging))
         return report
 
 
@@ -267,7 +267,7 @@ def _distributed(
         if isinstance(inner, ByTime | Slices):
             if previous is None:
                 # Files of earlier runs must not be taken for those of jobs of the new one.
-                await to_thread.run_sync(discard, template.id, destination)
+                await in_thread(discard, template.id, destination)
             named = replace(template, strategy=inner.name)
             return Jobs(inner, engine, slots, named, destination)
         reason = f"{source.dataset.name} cannot be divided among machines: {inner.reason}"

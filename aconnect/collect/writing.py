@@ -25,6 +25,7 @@ from aconnect.collect.oddities import Oddities
 from aconnect.collect.overlap import Identifier, Identity, OpenSessions, Recent
 from aconnect.collect.sink import Checkpoint, Period, Sink
 from aconnect.collect.state import RunState, run_entry, unit_entry
+from aconnect.collect.threads import completed
 from aconnect.collect.units import Unit, field_of, parse_time
 
 T = TypeVar("T")
@@ -68,18 +69,6 @@ class SinkError(Exception):
 
 class CommitError(SinkError):
     """A commit failed, or its success was not seen."""
-
-
-async def completed(future: asyncio.Future[T]) -> T:
-    """Return the result of what runs in a thread; wait for it also if this task is cancelled.
-
-    A thread does not stop, and what it uses must not be used by others.
-    """
-    try:
-        return await asyncio.shield(future)
-    except asyncio.CancelledError:
-        await asyncio.wait({future})
-        raise
 
 
 class Spool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from aconnect.collect import Progress, writing
+from aconnect.collect import Entries, Progress, Run, writing
 from aconnect.errors import AconnectError
 from tests.collect.memory import NOW, CrashError, Event, MemorySink, Server, numbers
 
@@ -226,3 +227,30 @@ async def test_events_of_one_time_are_said() -> None:
     quiet = [Event(START + i, text_of(START + i, 9, "Z"), i) for i in range(0, 50_000_000, 10**6)]
     report = await Server(quiet, 5, Random(1)).collect(MemorySink(), page_size=5)
     assert "cannot be divided" not in " ".join(report.notes)
+
+
+async def test_cancelled_while_the_sink_is_opened() -> None:
+    """A sink is closed when it has opened, not while it opens in its thread."""
+    calls: list[str] = []
+    may_open = threading.Event()
+
+    class Slow(MemorySink):
+        def open(self, run: Run) -> Entries:
+            calls.append("open")
+            may_open.wait(10)
+            calls.append("opened")
+            return super().open(run)
+
+        def close(self) -> None:
+            calls.append("close")
+
+    server = Server([], 3, Random(1))
+    task: asyncio.Task[Any] = asyncio.create_task(server.collect(Slow()))
+    while not calls:
+        await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.sleep(0.01)
+    may_open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert calls == ["open", "opened", "close"]

@@ -486,7 +486,7 @@ def test_postgres_has_an_index_on_the_time(postgres_schema: PostgresSchema) -> N
 def test_another_source_is_refused(sink: TableSink, target) -> None:
     """A table has rows of one source; the error names both and says what to do."""
     collected(target, [visit("a")])
-    with pytest.raises(ResumeError, match=r"choose another table.*restart=True") as caught:
+    with pytest.raises(ResumeError, match=r"Choose another table.*restart=True") as caught:
         sink.open(run_of(server="https://other.example.com"))
     assert "connect.example.com" in str(caught.value)
     assert "other.example.com" in str(caught.value)

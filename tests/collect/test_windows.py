@@ -147,5 +147,7 @@ async def test_hits_of_some_content():
 async def test_unknown_options(client):
     """An option that does not exist is refused, with those that do."""
     unknown: Any = {"form": BEGIN}
-    with pytest.raises(TypeError, match=r"unexpected keyword arguments: form; there are from_, to"):
+    with pytest.raises(
+        TypeError, match=r"unexpected keyword arguments: form; there are from_, in_flight"
+    ):
         collect.visits(client, **unknown)

@@ -7,14 +7,12 @@ of it, so that a job that runs twice, or whose result is lost, changes nothing.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, closing
 from typing import Final
 
 import msgspec
-from anyio import to_thread
 from msgspec import Raw
 from msgspec.structs import replace
 
@@ -23,8 +21,8 @@ from aconnect.collect.engines import Engine, Job, ManifestEntry
 from aconnect.collect.publishing import Destination
 from aconnect.collect.sink import Period
 from aconnect.collect.strategies import Fetched, Strategy, Tally
+from aconnect.collect.threads import in_thread
 from aconnect.collect.units import SECOND, Kind, Unit, middle, split
-from aconnect.collect.writing import completed
 from aconnect.errors import WorkerError
 
 _ATTEMPTS: Final = 4
@@ -141,8 +139,7 @@ class Jobs(Strategy):
     async def _rows(self, entry: ManifestEntry) -> AsyncGenerator[list[Raw], None]:
         with closing(rows_of(entry, self._destination)) as batches:
             while True:
-                reading = asyncio.ensure_future(to_thread.run_sync(next, batches, None))
-                if (rows := await completed(reading)) is None:
+                if (rows := await in_thread(next, batches, None)) is None:
                     return
                 yield rows
 

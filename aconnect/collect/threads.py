@@ -1,0 +1,33 @@
+"""Blocking work in threads, one piece at a time.
+
+A thread does not stop when the task that waits for it is cancelled, and what it uses must not be
+used by others meanwhile. So a cancelled task waits for it, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from anyio import to_thread
+
+from aconnect._client.lazy import wait_for_end
+
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[..., T], *args: Any) -> T:
+    """Call a blocking function in a worker thread."""
+    return await completed(asyncio.create_task(to_thread.run_sync(work, *args)))
+
+
+async def completed(future: asyncio.Future[T]) -> T:
+    """Return the result of what runs in a thread; wait for its end also if cancelled."""
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await wait_for_end({future})
+        if not future.cancelled():
+            future.exception()  # it is of no use any more
+        raise
