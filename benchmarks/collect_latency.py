@@ -79,7 +79,7 @@ class _Case:
             ratio = speed_ratio(spans[name], spans["loop"])
             run.say(f"{shape}: {name}, rows/s; ratio", f"{rate(spans[name], rows):,.0f}; {ratio}")
         for k, target in targets.items():
-            ratio = speed_ratio(spans[f"jsonl {k}"], spans["loop"])
+            ratio = speed_ratio(spans[f"count {k}"], spans["loop"])
             name = f"visits at 25 ms, {shape}, {k} in flight, to hand-written"
             run.add(Figure(name, ratio.median, target))
 
