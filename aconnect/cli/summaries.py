@@ -38,7 +38,7 @@ def report_lines(report: RunReport, *, verbose: bool = False) -> Iterator[str]:
     if not report.is_over and report.until is not None and report.strategy != "none":
         is_kept = report.written is not None and report.written.target != "-"
         again = "; the same command adds what is new" if is_kept else ""
-        yield f"not over yet: complete up to {time_text(report.until)}{again}"
+        yield f"complete up to {time_text(report.until)}{again}"
     if report.pushbacks:
         waited = f"; requests waited {report.seconds_waited:.1f} s" if report.seconds_waited else ""
         yield f"the server {pushbacks_text(report.pushbacks)}{waited}"

@@ -66,6 +66,6 @@ def write_report(
     check(path)  # before minutes of reading
     with read(Path(source), from_=from_, to=to) as data:
         contents = contents_of(data)
-    page = render(contents, title=title or f"Usage of {data.name}", made=datetime.now(UTC))
+    page = render(contents, title=title or "Usage of Posit Connect", made=datetime.now(UTC))
     save(page, path)
     return Report(path=path, notes=contents.missing)

@@ -208,7 +208,7 @@ def session_lengths(data: Data) -> Figure | str:
         return "Shiny sessions by length are not shown: none has a valid end."
     note = f"{ended:,} sessions; half of them are shorter than {duration(median)}."
     if unended:
-        note += f" {unended:,} sessions without a valid end are not shown."
+        note += f" Sessions without a valid end, which are not shown: {unended:,}."
     names = [*_LENGTHS.values(), _LONGEST]
     return Figure(
         kind="classes",

@@ -105,7 +105,7 @@ def test_session_lengths(folder):
         "1 to 2 min": 1,
         "8 h or longer": 1,
     }
-    assert "2 sessions without a valid end" in shown.note
+    assert "without a valid end, which are not shown: 2" in shown.note
 
 
 def test_changes(folder):
