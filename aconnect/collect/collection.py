@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-logger = logging.getLogger("aconnect")
+logger: logging.Logger = logging.getLogger("aconnect")
 
 
 class Collection(Generic[R]):

@@ -23,10 +23,10 @@ from aconnect.errors import MissingExtraError
 try:
     import pyarrow as pa
     from pyarrow import compute as pc
-except ImportError as error:
+except ImportError as _error:
     raise MissingExtraError(
         "Arrow batches need pyarrow: install it with pip install 'aconnect[arrow]'"
-    ) from error
+    ) from _error
 
 from aconnect.collect.fields import NULL, POOL, Field, JsonField, Record, array, joined, list_of
 

@@ -40,10 +40,10 @@ class Counts:
         self._client = client
         self._refusals = client.refusals
         self._held_back = client.seconds_held_back
-        self.began = time.monotonic()
-        self.requests = 0
-        self.fetched = 0
-        self.taken = 0
+        self.began: float = time.monotonic()
+        self.requests: int = 0
+        self.fetched: int = 0
+        self.taken: int = 0
         self._elsewhere = Tally()
         """What other machines have counted."""
 

@@ -69,10 +69,12 @@ class State:
     def __init__(self, entries: Mapping[str, str]) -> None:
         try:
             run = entries.get(_RUN)
-            self.run = None if run is None else msgspec.json.decode(run, type=RunState)
+            self.run: RunState | None = (
+                None if run is None else msgspec.json.decode(run, type=RunState)
+            )
             windows = entries.get(_WINDOWS, "{}")
-            self.windows = msgspec.json.decode(windows, type=dict[str, Window])
-            self.units = {
+            self.windows: dict[str, Window] = msgspec.json.decode(windows, type=dict[str, Window])
+            self.units: dict[int, Unit] = {
                 unit.id: unit
                 for key, value in entries.items()
                 if key.startswith("unit/")

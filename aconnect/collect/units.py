@@ -79,7 +79,7 @@ class Times:
 
     def __init__(self, field: str) -> None:
         self._read = _reader(field)
-        self.grain = SECOND
+        self.grain: int = SECOND
         """The precision of the clock as seen so far: whole seconds until a fraction is seen."""
 
     def of(self, row: Raw) -> int | None:

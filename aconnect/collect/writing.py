@@ -123,9 +123,9 @@ class Writer:
         commits: bool,
         oddities: Oddities,
     ) -> None:
-        self.rows = 0
+        self.rows: int = 0
         """How many rows were written."""
-        self.commits = 0
+        self.commits: int = 0
         """How many commits have succeeded."""
         self._counted = 0
         """How many of them the state of the run has."""

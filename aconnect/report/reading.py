@@ -22,14 +22,14 @@ from msgspec import Struct
 
 from aconnect.errors import FileError, InvalidArgumentError
 
-EVENTS: Final = {
+EVENTS: Final[dict[str, tuple[str, ...]]] = {
     "visits": ("content_guid", "user_guid", "time"),
     "shiny_usage": ("content_guid", "user_guid", "started", "ended"),
     "hits": ("content_guid", "user_guid", "timestamp"),
     "audit_logs": ("action", "user_guid", "time"),
 }
 """The columns of events that are read."""
-SNAPSHOTS: Final = {
+SNAPSHOTS: Final[dict[str, tuple[str, ...]]] = {
     "content": (
         *("guid", "title", "name", "owner_guid", "app_mode"),
         *("bundle_id", "created_time", "last_deployed_time"),

@@ -57,7 +57,9 @@ class Csv(AppendingSink):
 
     def __init__(self, path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> None:
         super().__init__(path)
-        self.columns = None if columns is None else tuple(no_text("columns", columns))
+        self.columns: tuple[str, ...] | None = (
+            None if columns is None else tuple(no_text("columns", columns))
+        )
         if columns is not None and (not columns or len(set(columns)) < len(columns)):
             raise InvalidArgumentError(
                 f"cannot write CSV with the columns {self.columns}; pass columns= with different "

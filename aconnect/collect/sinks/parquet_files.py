@@ -17,10 +17,10 @@ try:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
-except ImportError as error:
+except ImportError as _error:
     raise MissingExtraError(
         "writing Parquet needs pyarrow: install it with pip install 'aconnect[arrow]'"
-    ) from error
+    ) from _error
 
 Identities: TypeAlias = Counter[tuple[Any, ...]]
 """How many rows have the same values in the fields that identify them."""

@@ -130,7 +130,7 @@ class Staging:
     def __init__(self, state: Path, run: Run) -> None:
         name = run.dataset.name
         self.folder: Path = state / ".staging" / name
-        self.run = CollectedRun(restart=run.restart)
+        self.run: CollectedRun = CollectedRun(restart=run.restart)
         self.segments: dict[str, Segment] = {}
         self.publications: dict[str, Publication] = {}
         self._source = run.source.key

@@ -35,7 +35,7 @@ class Tail:
             path.unlink(missing_ok=True)
         self._file = FileIO(path, "x+" if create else "r+")
         self._is_new = create
-        self.size = self._file.seek(0, os.SEEK_END)
+        self.size: int = self._file.seek(0, os.SEEK_END)
         """In bytes, without what the compressor holds."""
         self._synced = self.size
 

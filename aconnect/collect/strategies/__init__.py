@@ -51,7 +51,9 @@ class Strategy:
     is_atomic: bool = False
     """Whether the rows of a unit come in no order, so that it is written when it is complete."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None:
+            self.name = name
         self.units: dict[int, Unit] = {}
         """Those that are not done, by their ids."""
         self.reason: str = ""
@@ -83,6 +85,14 @@ class Strategy:
             if not unit.done:
                 self.units[unit.id] = unit
                 self._pending.append(unit)
+
+    def _explain(self, reason: str) -> None:
+        """Set why this strategy was chosen."""
+        self.reason = reason
+
+    def _count_split(self) -> None:
+        """Count that a part of a unit was given to another."""
+        self.splits += 1
 
     def next_id(self) -> int:
         """Return the number of the next unit."""

@@ -30,7 +30,7 @@ class BothEnds(Strategy):
         """Returns the query of all events, the oldest first with `ascending=True`."""
         self._times = Times(time_field)
         self._options = options
-        self.reason = "the server cannot search its audit log"
+        self._explain("the server cannot search its audit log")
 
     async def begin(self, period: Period, kind: Kind = "new") -> None:
         """Choose the ends to begin from: both, unless one of them leads through other events."""
@@ -41,11 +41,11 @@ class BothEnds(Strategy):
         inside = period.lo is None or (begins is not None and begins >= period.lo)
         ends = [True] if self._options.ordered else [False]
         if self._options.ordered:
-            self.reason += "; in order, it can only be read from its oldest entry"
+            self._explain(f"{self.reason}; in order, it can only be read from its oldest entry")
         elif not has_ids:
-            self.reason += "; its entries have no ids, so it is read from its newest entry"
+            self._explain(f"{self.reason}; entries without ids are read from the newest on")
         elif kind != "new" or not inside:
-            self.reason += "; the window is recent, so it is read from its newest entry"
+            self._explain(f"{self.reason}; a recent window is read from the newest entry on")
         else:
             ends = [True, False]
         for ascending in ends:

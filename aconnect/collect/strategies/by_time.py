@@ -65,7 +65,7 @@ class ByTime(Strategy):
         self._has_tie = False
         self._longest = _MOST_PAGES_AHEAD if options.ordered else None
         """How many pages may be left in a window; what is beyond is read by others."""
-        self.reason = "the server selects events by time"
+        self._explain("the server selects events by time")
 
     def expect(self, density: float) -> None:
         """Begin with fewer windows if few events are expected."""
@@ -168,7 +168,7 @@ class ByTime(Strategy):
     def _split(self, unit: Unit, at: int) -> Unit:
         other = split(unit, at, self.next_id())
         self._record(unit, other)
-        self.splits += 1
+        self._count_split()
         return other
 
     async def pages(self, unit: Unit) -> AsyncGenerator[Fetched, None]:

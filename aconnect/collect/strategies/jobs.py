@@ -50,10 +50,9 @@ class Jobs(Strategy):
         template: Job,
         destination: Destination,
     ) -> None:
-        super().__init__()
-        # Another machine, or this one alone, can continue the run.
-        self.name = inner.name
-        self.reason = f"{inner.reason}; read in jobs of up to {template.pages} pages"
+        # By the same name, another machine, or this one alone, can continue the run.
+        super().__init__(inner.name)
+        self._explain(f"{inner.reason}; read in jobs of up to {template.pages} pages")
         self._inner = inner
         self._engine = engine
         self._template = template
@@ -138,9 +137,11 @@ class Jobs(Strategy):
 
     async def _rows(self, entry: ManifestEntry) -> AsyncGenerator[list[Raw], None]:
         with closing(rows_of(entry, self._destination)) as batches:
-            while True:
-                if (rows := await in_thread(next, batches, None)) is None:
-                    return
+
+            def read() -> list[Raw] | None:
+                return next(batches, None)
+
+            while (rows := await in_thread(read)) is not None:
                 yield rows
 
     def _adapt(self, entry: ManifestEntry) -> None:
@@ -158,7 +159,7 @@ class Jobs(Strategy):
             entry = self._done.pop(unit.id)
             density = _density(unit, entry)
             for rest in entry.rest:
-                self.splits += 1
+                self._count_split()
                 new = replace(rest, id=self.next_id(), kind=unit.kind, rows=0, done=False)
                 for part in self._divided(new, density):
                     self._add(part)

@@ -26,7 +26,7 @@ class Search(ByTime):
 
     def __init__(self, ask: Ask, time_field: str, options: Options, **more: Any) -> None:
         super().__init__(ask, time_field, options, **more)
-        self.reason = "the server searches its audit log by time and counts what it finds"
+        self._explain("the server searches its audit log by time and counts what it finds")
         if not options.ordered:
             self._longest = _PAGES
 

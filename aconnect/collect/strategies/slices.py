@@ -48,7 +48,7 @@ class Slices(Strategy):
         """Only hits on this content: old servers ignore the filter."""
         self._rests: list[Unit] = []
         self._width = _FIRST
-        self.reason = "the server returns all hits of a window in one response"
+        self._explain("the server returns all hits of a window in one response")
 
     async def begin(self, period: Period, kind: Kind = "new") -> None:
         """Begin at the start of a period."""

@@ -18,7 +18,7 @@ class Snapshot(Strategy):
     def __init__(self, rows: Callable[[Strategy], AsyncGenerator[Fetched, None]]) -> None:
         super().__init__()
         self._rows = rows
-        self.reason = "the server lists what it has now"
+        self._explain("the server lists what it has now")
 
     async def pages(self, unit: Unit) -> AsyncGenerator[Fetched, None]:
         """Yield the rows of the list."""

@@ -45,7 +45,7 @@ class AddedRows:
         self._open: list[Entry] = []
         """The entries of sessions that had not ended when they were added."""
         self._longest = timedelta(0)
-        self.count = 0
+        self.count: int = 0
         """The number of rows that have been added."""
 
     def __len__(self) -> int:
