@@ -44,6 +44,7 @@ This module imports nothing from the package, so that everything can import it.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -131,6 +132,11 @@ class AconnectError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> AconnectError:
+        # Not by way of `copyreg`, where packages such as Dask register that the causes of all
+        # exceptions are copied as well, of which some cannot be.
+        return _restore(type(self), self.args, copy.deepcopy(self.__dict__, memo))
 
 
 def _restore(

@@ -12,6 +12,7 @@ from msgspec import Raw
 
 from aconnect._core import array_stream
 from aconnect._core.array_stream import ArrayStream
+from aconnect._core.decoding import replace_lone_surrogates
 from aconnect.errors import BodyTooLargeError, DecodeError
 
 TEXTS = st.text() | st.lists(st.sampled_from('}{,[]"\\:a \u00e9'), max_size=12).map("".join)
@@ -82,11 +83,14 @@ def test_any_list_in_any_chunks(values, layout, sizes):
     length=st.integers(0, 3),
 )
 def test_damaged_lists(values, sizes, where, what, length):
-    """A damaged list is refused unless it decodes as a whole; then it has the same elements."""
+    """A damaged list is refused unless it decodes as a whole; then it has the same elements.
+
+    Half of a character is no damage: it is replaced in both.
+    """
     body = json.dumps(values, separators=(",", ":")).encode()
     at = math.floor(where * len(body))
     body = body[:at] + what + body[at + length :]
-    expected = decoded(body)
+    expected = decoded(replace_lone_surrogates(body)[0])
     if expected is None:
         with pytest.raises(DecodeError):
             split(cut(body, sizes))
@@ -192,3 +196,11 @@ def test_endless_elements(monkeypatch):
     fed = map(ArrayStream("GET /hits").feed, (b"null", *repeat(b" " * 1000, 100)))
     with pytest.raises(DecodeError, match="starting with 'null'"):
         deque(fed)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_half_of_a_character(size):
+    """Half of a character that a server has cut is replaced, wherever the chunks are cut."""
+    body = rb'[{"a":"cut \ud83d"},{"a":"\ud83d\ude00 \\ud83d"},{"a":"\ude00"}]'
+    rows = [json.loads(bytes(row))["a"] for row in split(cut(body, [size]))]
+    assert rows == ["cut \ufffd", "\U0001f600 \\ud83d", "\ufffd"]

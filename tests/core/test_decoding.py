@@ -387,3 +387,10 @@ def test_an_error_does_not_keep_a_secret_response(kind, body):
         read(body, kind, "text/plain")
     assert b"S3CRET" not in pickle.dumps(caught.value)
     assert "S3CRET" not in str(caught.value)
+
+
+def test_half_of_a_character(caplog):
+    """Text that a server has cut within a character is read, and the loss is logged."""
+    tag = read(rb'{"name":"cut \ud83d, \ud83d\ude00, \\ud83d"}', Tag)
+    assert tag.name == "cut \ufffd, \U0001f600, \\ud83d"
+    assert "half of a character" in caplog.text

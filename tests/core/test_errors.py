@@ -1,14 +1,17 @@
 """The error tree is the one that its module's docstring draws."""
 
+import copy
+import copyreg
 import inspect
 import pickle
 import re
+import threading
 
 import pytest
 
 import aconnect
 from aconnect import errors
-from aconnect.errors import AconnectError, Attempt
+from aconnect.errors import AconnectError, Attempt, InvalidArgumentError
 
 
 def drawn():
@@ -122,3 +125,19 @@ def test_task_error_carries():
     """The error of a task contains what is needed to resume it."""
     error = errors.TaskFailedError("no", token="{}", code=1, lines=("a", "b"))
     assert (error.token, error.code, error.lines) == ("{}", 1, ("a", "b"))
+
+
+def test_copies_without_their_causes(monkeypatch):
+    """An error is copied without its cause, whatever other packages say of copying exceptions."""
+
+    def reduced_with_cause(error):
+        return type(error), error.args, {"cause": error.__cause__}
+
+    monkeypatch.setitem(copyreg.dispatch_table, InvalidArgumentError, reduced_with_cause)
+    error = InvalidArgumentError("no")
+    error.__cause__ = RuntimeError(threading.Lock())
+    error.add_note("a note")
+    copied = copy.deepcopy(error)
+    copied.add_note("another")
+    assert (str(copied), error.__notes__) == ("no", ["a note"])
+    assert copied.__cause__ is None
