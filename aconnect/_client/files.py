@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -14,15 +19,16 @@ from aconnect._core.message import StreamingResponse
 from aconnect.errors import FileError, InvalidArgumentError
 
 
-@asynccontextmanager
-async def atomic_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None]:
+@contextmanager
+def replacing(path: Path) -> Generator[BinaryIO]:
     """Open a file for writing that takes its name only if the block succeeds.
 
-    Opening, closing and renaming are short and done without waiting, so that no cancellation can
-    come between them; writing is done in a thread.
+    Raises:
+        InvalidArgumentError: The file cannot be written.
+        FileError: The disk is full, or the file cannot be written any more.
     """
     try:
-        if not path.name or os.path.isdir(path):  # noqa: PTH112, ASYNC240  short, see above
+        if not path.name or os.path.isdir(path):  # noqa: PTH112  not Path.is_dir, which may raise
             raise IsADirectoryError(0, "it is a folder")
         part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
         file = part.open("wb")
@@ -32,7 +38,7 @@ async def atomic_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None
         ) from error
     try:
         with file:
-            yield anyio.wrap_file(file)
+            yield file
         part.replace(path)
     except BaseException as error:
         with suppress(OSError):
@@ -42,6 +48,17 @@ async def atomic_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None
                 f"cannot write {str(path)!r}: {reason(error)}; nothing is left of it"
             ) from error
         raise
+
+
+@asynccontextmanager
+async def atomic_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None]:
+    """Open a file as `replacing` does, and write to it in a thread.
+
+    Opening, closing and renaming are short and done without waiting, so that no cancellation can
+    come between them.
+    """
+    with replacing(path) as file:
+        yield anyio.wrap_file(file)
 
 
 def in_memory_or_path(what: str, source: bytes | str | Path | BinaryIO) -> bytes | Path:

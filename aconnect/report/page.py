@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from html import escape
@@ -23,9 +21,9 @@ import altair as alt
 import msgspec
 import vl_convert
 
-from aconnect._client.files import reason
+from aconnect._client.files import replacing
 from aconnect._version import __version__
-from aconnect.errors import FileError, InvalidArgumentError
+from aconnect.errors import InvalidArgumentError
 from aconnect.report.charts import specification
 from aconnect.report.contents import Contents
 from aconnect.report.figures import Figure
@@ -99,21 +97,8 @@ def check(path: Path) -> None:
 
 def save(page: str, path: Path) -> None:
     """Write a page atomically; raise `FileError` if that is impossible."""
-    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
-    try:
-        with part.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            part.unlink()
-        if isinstance(error, OSError):
-            raise FileError(
-                f"cannot write {str(path)!r}: {reason(error)}; nothing is left of it"
-            ) from error
-        raise
+    with replacing(path) as file:
+        file.write(page.encode("utf-8", "replace"))
 
 
 @cache

@@ -117,10 +117,10 @@ def test_written_atomically(folder, rows, tmp_path, monkeypatch):
     path.parent.mkdir()
     path.write_text("before")
 
-    def full(_):
+    def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("aconnect.report.page.os.fsync", full)
+    monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(FileError, match="No space left"):
         write_report(source, path)
     assert path.read_text() == "before"
