@@ -254,3 +254,32 @@ async def test_cancelled_while_the_sink_is_opened() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert calls == ["open", "opened", "close"]
+
+
+@pytest.mark.parametrize("kind", ["windows", "search", "both ends"])
+async def test_events_between_two_microseconds(kind: str) -> None:
+    """An event in the last nanoseconds before the edge of a window is not lost."""
+    day = 86400 * SECOND
+    edges = [START + day * i // 8 for i in range(1, 60 * 8)]
+    times = [edge + nanoseconds for edge in edges for nanoseconds in (-1, 0, 1)]
+    found = with_ids([Event(t, text_of(t, 9, "Z"), i) for i, t in enumerate(times)])
+    server, sink = Server(found, 3, Random(2), counts=kind == "search"), MemorySink()
+    await server.collect(sink, kind, in_flight=8, page_size=3)
+    assert numbers(sink.rows) == within(found, None, NOW)
+
+
+async def test_events_at_edges_of_windows_that_are_counted() -> None:
+    """A window is left out only if it was counted itself, and has nothing up to its very end."""
+    # Sixteen windows of a day: one event each, in the last microsecond, and more in the first.
+    times = [START + 86400 * SECOND * i - 500 for i in range(1, 17)]
+    times += [START + SECOND * i for i in range(1, 21)]
+    found = with_ids([Event(t, text_of(t, 9, "Z"), i) for i, t in enumerate(times)])
+    server, sink = Server(found, 3, Random(3), counts=True), MemorySink()
+    await server.collect(
+        sink,
+        "search",
+        from_=datetime(2026, 1, 1, tzinfo=UTC),
+        to=datetime(2026, 1, 17, tzinfo=UTC),
+        in_flight=16,
+    )
+    assert numbers(sink.rows) == list(range(36))

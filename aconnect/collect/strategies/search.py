@@ -7,7 +7,7 @@ most.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aconnect.collect.options import Options
 from aconnect.collect.sink import Period
@@ -39,36 +39,46 @@ class Search(ByTime):
             await super().begin(period, kind)
             return
         counted = await self._counted(windows(start, hi, self._count(start, hi)))
-        total = sum(count for _, _, count in counted)
+        total = sum(one.count for one in counted)
         limit = total // (2 * self._options.in_flight)
         limit = max(_SMALLEST * self._page, min(_PAGES * self._page, limit))
-        counted = await self._halved(counted, limit)
-        for lo, end, count in counted:
-            if count:
-                self._add(self._window(lo, end))
+        for one in await self._halved(counted, limit):
+            if not one.is_empty:
+                # Of an open period, the first window is open too.
+                self._add(self._window(period.lo if one.lo == start else one.lo, one.hi))
         if not self.units:
             self._add(self._window(period.lo, hi))
 
-    async def _counted(self, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-        async def count(span: tuple[int, int]) -> tuple[int, int, int]:
-            lo, hi = span
-            # Both ends of a query are inclusive, those of a window are not.
-            return lo, hi, await self._ask(lo, hi - 1).total()
+    async def _counted(self, spans: Sequence[tuple[int, int]]) -> list[_Counted]:
+        async def count(span: tuple[int, int]) -> _Counted:
+            # Both ends of a query are inclusive, so one at the end may be counted twice. To count
+            # up to the microsecond before it would leave out the nanoseconds in between.
+            total = await self._ask(*span).total()
+            return _Counted(*span, total, is_empty=not total)
 
         most = self._options.in_flight
         return [one async for one in amap(count, spans, limit=most)]
 
-    async def _halved(
-        self, counted: list[tuple[int, int, int]], limit: int
-    ) -> list[tuple[int, int, int]]:
+    async def _halved(self, counted: list[_Counted], limit: int) -> list[_Counted]:
         while True:
-            large = [one for one in counted if one[2] > limit and one[1] - one[0] >= 2 * SECOND][
-                : 2 * self._options.in_flight
-            ]
+            large = [one for one in counted if one.count > limit and one.hi - one.lo >= 2 * SECOND]
+            large = large[: 2 * self._options.in_flight]
             if not large:
                 return sorted(counted)
-            lower = [(lo, (lo + hi) // 2 // SECOND * SECOND) for lo, hi, _ in large]
-            halves = await self._counted([(lo, max(at, lo + 1)) for lo, at in lower])
+            middles = [(one.lo + one.hi) // 2 // SECOND * SECOND for one in large]
+            spans = [(one.lo, at) for one, at in zip(large, middles, strict=True)]
+            lower = await self._counted(spans)
             counted = [one for one in counted if one not in large]
-            for (_, hi, count), half in zip(large, halves, strict=True):
-                counted += [half, (half[1], hi, max(count - half[2], 0))]
+            for one, half in zip(large, lower, strict=True):
+                # Not counted itself, so not left out, whatever the difference is.
+                upper = _Counted(half.hi, one.hi, max(one.count - half.count, 0), is_empty=False)
+                counted += [half, upper]
+
+
+class _Counted(NamedTuple):
+    """A window, and about how many events it has."""
+
+    lo: int
+    hi: int
+    count: int
+    is_empty: bool
