@@ -39,7 +39,7 @@ class Search(ByTime):
             await super().begin(period, kind)
             return
         counted = await self._counted(windows(start, hi, self._count(start, hi)))
-        total = sum(one.count for one in counted)
+        total = sum(one.events for one in counted)
         limit = total // (2 * self._options.in_flight)
         limit = max(_SMALLEST * self._page, min(_PAGES * self._page, limit))
         for one in await self._halved(counted, limit):
@@ -61,7 +61,7 @@ class Search(ByTime):
 
     async def _halved(self, counted: list[_Counted], limit: int) -> list[_Counted]:
         while True:
-            large = [one for one in counted if one.count > limit and one.hi - one.lo >= 2 * SECOND]
+            large = [one for one in counted if one.events > limit and one.hi - one.lo >= 2 * SECOND]
             large = large[: 2 * self._options.in_flight]
             if not large:
                 return sorted(counted)
@@ -71,7 +71,7 @@ class Search(ByTime):
             counted = [one for one in counted if one not in large]
             for one, half in zip(large, lower, strict=True):
                 # Not counted itself, so not left out, whatever the difference is.
-                upper = _Counted(half.hi, one.hi, max(one.count - half.count, 0), is_empty=False)
+                upper = _Counted(half.hi, one.hi, max(one.events - half.events, 0), is_empty=False)
                 counted += [half, upper]
 
 
@@ -80,5 +80,5 @@ class _Counted(NamedTuple):
 
     lo: int
     hi: int
-    count: int
+    events: int
     is_empty: bool
