@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from math import inf
 from typing import Any, Final
 
 import anyio
@@ -42,6 +43,7 @@ from aconnect.collect.state import (
     windows_entry,
 )
 from aconnect.collect.strategies import Strategy
+from aconnect.collect.strategies.both_ends import BothEnds
 from aconnect.collect.threads import in_thread
 from aconnect.collect.units import SECOND
 from aconnect.collect.writing import CommitError, Progressing, SinkError, Writer
@@ -92,6 +94,8 @@ class Collector:
         self._oddities = Oddities()
         self._notes: list[str] = []
         self._commits = 0
+        self._resumed: int | None = None
+        """How many rows earlier processes have written."""
         self._ending: Callable[[Written], RunReport] | None = None
         """Reports on a run of which only the last commit is missing."""
         self._restart = job.options.restart
@@ -159,7 +163,8 @@ class Collector:
         *,
         is_new: bool,
     ) -> RunReport:
-        job, resumed = self._job, plan.rows
+        job = self._job
+        resumed = self._resumed = plan.rows if self._resumed is None else self._resumed
         has_recent = self._is_tracked and not self._sink.replaces and not job.dataset.is_snapshot
         recent = Recent(state.entries) if has_recent else None
         # Copies: the strategy changes its own while they are read.
@@ -187,7 +192,9 @@ class Collector:
             try:
                 await workers.run()
             except BaseException as error:
-                with anyio.move_on_after(_CLOSING, shield=True), suppress(SinkError):
+                # What a program was given, it must not be given again by the next run.
+                seconds = inf if is_transient(self._sink) else _CLOSING
+                with anyio.move_on_after(seconds, shield=True), suppress(SinkError):
                     await writer.commit()
                 if plan.rows and not is_transient(self._sink) and not isinstance(error, SinkError):
                     again = " without restart=True" if job.options.restart else ""
@@ -196,7 +203,8 @@ class Collector:
             self._ending = partial(self._report, plan, strategy, resumed, len(units))
             return self._ending(await self._finish(writer, plan, state, recent, sessions))
         finally:
-            self._commits += writer.commits
+            # The first one is of the plan: it has no rows, and succeeds on a disk that is full.
+            self._commits += max(0, writer.commits - 1)
             with anyio.CancelScope(shield=True):
                 await writer.close()
 
@@ -212,21 +220,20 @@ class Collector:
         await writer.flush()
         if sessions is not None and plan.hi is not None:
             age = self._job.options.open_after
-            await writer.expire_open(plan.hi - int(age.total_seconds() * SECOND))
+            await writer.expire_open((plan.now or plan.hi) - int(age.total_seconds() * SECOND))
             if len(sessions) and not self._sink.replaces:
                 self._notes.append(
                     f"sessions that had not ended, to be written when they have: {len(sessions):,}"
                 )
-        plan.is_written = True
         window = Window(plan.hi, is_over=plan.is_over, recent_since=plan.recent_since)
         length = None if plan.lo is None or plan.hi is None else plan.hi - plan.lo
-        window.density = None if not length else (plan.rows + writer.rows) / length
+        window.density = None if not length else writer.total / length
         entries = windows_entry({**state.windows, plan.window: window})
         entries |= {f"unit/{id_}": None for id_ in writer.unit_ids}
         if recent is not None:
             recent.changes()
             entries |= recent.compact(since=plan.recent_since)
-        await writer.commit(entries)
+        await writer.commit(entries, is_last=True)
         written: Written = await self._in_thread(self._sink.finish)
         return written
 
@@ -247,8 +254,8 @@ class Collector:
             oldest = sessions.oldest(lo)
             if oldest is not None:
                 strategy.begin_open(oldest, lo)
-            if self._sink.replaces:
-                sessions.forget(lo, None)
+        if sessions is not None and self._sink.replaces:
+            sessions.forget(lo, hi)  # they are read again
         if mark is not None and not self._sink.replaces:
             if lo is not None and lo < mark:
                 await strategy.begin(Period(lo, mark), "overlap")
@@ -265,6 +272,11 @@ class Collector:
                 f"an unfinished run has collected {window_text(run.window)}, not "
                 f"{window_text(name)}; repeat that one to complete it, or start again with "
                 "restart=True"
+            )
+        if run.ordered != options.ordered and run.strategy == BothEnds.name:
+            raise ResumeError(
+                f"an unfinished run was begun with ordered={run.ordered}; repeat it so to complete "
+                "it, or start again with restart=True"
             )
         return run
 
@@ -297,7 +309,9 @@ class Collector:
             to = as_microseconds(options.to)
             is_over, hi = to <= hi, min(to, hi)
         lo = None if options.from_ is None else as_microseconds(options.from_)
-        mark = state.upto if options.since_last else (last.upto if last is not None else None)
+        mark = None if last is None else last.upto
+        if options.since_last or appends:
+            mark = state.upto
         if mark is not None:
             lo = self._overlap(state, mark, lo, appends=appends)
             hi = max(hi, mark) if is_over else hi
@@ -308,6 +322,8 @@ class Collector:
         recent_since = None
         if appends and not is_over:
             recent_since = hi - int(options.overlap.total_seconds() * SECOND)
+            if lo is not None:
+                recent_since = max(recent_since, lo)  # older events are not known
         return RunState(
             window=name,
             lo=lo,
@@ -316,6 +332,8 @@ class Collector:
             strategy="",
             recent_since=recent_since,
             mark=mark,
+            now=now,
+            ordered=options.ordered,
         )
 
     def _overlap(self, state: State, mark: int, lo: int | None, *, appends: bool) -> int:
@@ -342,6 +360,8 @@ class Collector:
         upto = state.upto if last is None else last.upto
         start = None if options.from_ is None else as_microseconds(options.from_)
         is_over = last is not None and last.is_over
+        if options.to is not None and upto is not None:
+            is_over = is_over or upto >= as_microseconds(options.to)
         self._notes.append(
             "the window was complete already" if is_over else "nothing new has settled yet"
         )

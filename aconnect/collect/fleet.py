@@ -67,6 +67,13 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 f"server {self.alias!r} must say where its key is: set either api_key_env, the "
                 "name of an environment variable, or keyring = true"
             )
+        if "@" in self.address or "?" in self.address:
+            raise InvalidArgumentError(
+                f"the address of server {self.alias!r} contains more than an address, perhaps a "
+                "password: leave out what is before @ and after ?"
+            )
+        limits = {"in_flight": self.in_flight, "max_rate": self.max_rate}
+        options_of(cast("EventOptions", {k: v for k, v in limits.items() if v is not None}))
         for name in self.datasets or ():
             dataset_name(name)
 

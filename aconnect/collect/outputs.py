@@ -57,8 +57,7 @@ class Output(Struct, frozen=True, kw_only=True):
     """Whether the names of files are chosen by what they contain."""
 
     def __repr__(self) -> str:
-        place = "postgresql://…" if self.format == "postgres" else self.place
-        return f"<Output {place} as {self.format}>"
+        return f"<Output {_shown(self.place)} as {self.format}>"
 
     @classmethod
     def parse(cls, place: str, format: Format | None = None) -> Output:  # noqa: A002  the field
@@ -79,11 +78,10 @@ class Output(Struct, frozen=True, kw_only=True):
             )
         own, is_folder = _own_format(place)
         if own is not None and format not in {None, own}:
-            shown = "this address of a database" if own == "postgres" else repr(place)
-            raise InvalidArgumentError(f"{shown} is {own}, not {format}; leave format= out")
+            raise InvalidArgumentError(f"{_shown(place)} is {own}, not {format}; leave format= out")
         if own is None and format == "postgres":
             raise InvalidArgumentError(
-                f"PostgreSQL is an address, such as postgresql://host/database, not {place!r}"
+                f"PostgreSQL is an address, such as postgresql://host/database, not {_shown(place)}"
             )
         return cls(place=place, format=own or format or "jsonl", is_folder=is_folder)
 
@@ -100,8 +98,8 @@ class Output(Struct, frozen=True, kw_only=True):
         """
         if not self.is_folder:
             raise InvalidArgumentError(
-                f"{self!r} is one output; the rows of several servers need a folder, or an object "
-                "store"
+                f"{_shown(self.place)} is one output; the rows of several servers need a folder, "
+                "or an object store"
             )
         place = self.place.rstrip("/") or "/"
         return Output(place=f"{place}/{name}", format=self.format, is_folder=True)
@@ -157,11 +155,17 @@ class Output(Struct, frozen=True, kw_only=True):
         return _file_sink(path, self.format)
 
 
+def _shown(place: str) -> str:
+    """Return a place for a message: an address may contain a password."""
+    scheme, separator, _ = place.partition("://")
+    return f"the address {scheme}://..." if separator else repr(place)
+
+
 def _own_format(place: str) -> tuple[Format | None, bool]:
     """Return the format of which a place is, if it says so, and whether it is a folder."""
     if place == STANDARD_OUTPUT:
         return "jsonl", False
-    if place.startswith(_POSTGRES):
+    if place.lower().startswith(_POSTGRES):
         return "postgres", False
     if "://" in place:
         return "parquet", True

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Final, Protocol, TypeVar
 
 from aconnect._client.files import reason
 from aconnect.errors import AconnectError, FileError, InvalidArgumentError, MissingExtraError
 
 _T = TypeVar("_T")
+
+_CREDENTIALS: Final = re.compile(r"://[^@]*:[^@]*@")
 
 
 def fsync_file(path: Path) -> None:
@@ -192,6 +194,20 @@ class ObjectStore:
             ) from error
 
 
+def refuse_credentials(url: str) -> None:
+    """Raise InvalidArgumentError if an address contains credentials; it is not quoted.
+
+    Addresses are written into journals, reports and jobs.
+    """
+    if _CREDENTIALS.search(url):
+        scheme = url.partition("://")[0]
+        raise InvalidArgumentError(
+            f"this address ({scheme}://...) contains credentials, which would be written down: "
+            "leave them out, and set them as the package for this store reads them, such as in "
+            "environment variables"
+        )
+
+
 def open_destination(folder: str | Path, state: Path | None = None) -> Destination:
     """Return the destination that a path or a URL names.
 
@@ -204,8 +220,8 @@ def open_destination(folder: str | Path, state: Path | None = None) -> Destinati
         MissingExtraError: The URL needs a package that is not installed.
     """
     if isinstance(folder, str) and "://" in folder:
-        parts = urlsplit(folder.rstrip("/"))
-        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        refuse_credentials(folder)
+        shown = folder.rstrip("/")
         files, root = _filesystem(folder, shown)
         if "file" not in files.protocol:
             return ObjectStore(files, root, shown, state)

@@ -34,6 +34,9 @@ class RunState(Struct, kw_only=True):
     """From when on events must be recognized in the next run; None if there is none."""
     mark: int | None = None
     """Where the run before ended, if it continues one: what is older was collected before."""
+    now: int | None = None
+    """The server's time when it began."""
+    ordered: bool = False
     rows: int = 0
     is_written: bool = False
     """Whether all is collected, and only the publication may be missing."""

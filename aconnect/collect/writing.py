@@ -192,18 +192,25 @@ class Writer:
             await asyncio.wait({self._drain})
         self._raise()
 
-    async def commit(self, entries: dict[str, str | None] | None = None) -> None:
+    async def commit(
+        self, entries: dict[str, str | None] | None = None, *, is_last: bool = False
+    ) -> None:
         """Write what is waiting, and make all of it durable, with more entries.
 
         Raises:
             SinkError: Writing failed.
         """
         await self.flush()
-        await self._call(self._commit, entries or {})
+        await self._call(self._commit, entries or {}, is_last)
 
     async def expire_open(self, before: int) -> None:
         """Write the sessions as they are that have been open for too long to wait for."""
         await self._call(self._expire_open, before)
+
+    @property
+    def total(self) -> int:
+        """How many rows the run has written, in all its parts."""
+        return self._state.run.rows + self.rows - self._counted
 
     @property
     def unit_ids(self) -> list[int]:
@@ -400,10 +407,17 @@ class Writer:
         if sessions is None:
             return
         expired = sessions.expire(before)
-        if not self._sink.replaces:
-            self._put(0, expired)
+        if self._sink.replaces:
+            return
+        recent, since = self._state.recent, self._state.run.recent_since
+        if recent is not None and since is not None and self._identifier is not None:
+            # They may be read again by the next run, and must be recognized.
+            for event in map(self._identifier.of, expired):
+                if (event.time or 0) >= since:
+                    recent.add(event)
+        self._put(0, expired)
 
-    def _commit(self, entries: dict[str, str | None]) -> None:
+    def _commit(self, entries: dict[str, str | None], is_last: bool = False) -> None:
         if not self._commits and not entries:
             return
         changes: dict[str, str | None] = {}
@@ -416,6 +430,8 @@ class Writer:
         run = self._state.run
         run.rows += self.rows - self._counted
         self._counted = self.rows
+        # In this thread: a commit of the timer must not say so without the other entries.
+        run.is_written = is_last
         changes |= run_entry(run) | entries
         try:
             self._sink.commit(Checkpoint(entries=changes, period=self._period))

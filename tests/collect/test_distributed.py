@@ -114,7 +114,8 @@ async def play(fate: str, job: Job, server: Server, staging: str) -> list[Manife
     return entries
 
 
-@settings(max_examples=150)
+@pytest.mark.timeout(400)
+@settings(max_examples=40)
 @given(
     found=events(),
     kind=st.sampled_from(["windows", "search", "slices"]),

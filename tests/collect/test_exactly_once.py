@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from aconnect.collect import Entries, Progress, Run, writing
-from aconnect.errors import AconnectError
+from aconnect.collect import Checkpoint, Entries, Progress, Run, writing
+from aconnect.errors import AconnectError, FileError
 from tests.collect.memory import NOW, CrashError, Event, MemorySink, Server, numbers
 
 SECOND = 1_000_000_000
@@ -283,3 +283,46 @@ async def test_events_at_edges_of_windows_that_are_counted() -> None:
         in_flight=16,
     )
     assert numbers(sink.rows) == list(range(36))
+
+
+def at(hours: float) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
+
+
+def every_minute(hours: int) -> list[Event]:
+    times = [START + 60 * SECOND * i for i in range(60 * hours)]
+    return [Event(time, text_of(time, 0, "Z"), i) for i, time in enumerate(times)]
+
+
+async def test_window_and_since_last_in_turn() -> None:
+    """Whatever a run continues, what another one has added is not added again."""
+    server, sink = Server(every_minute(12), 50, Random(1)), MemorySink()
+    for hours, since_last in ((6, False), (9, True), (10, True), (12, False)):
+        server.now = at(hours)
+        await server.collect(sink, since_last=since_last)
+        assert numbers(sink.rows) == list(range(hours * 60))
+
+
+async def test_overlap_beyond_what_is_known() -> None:
+    """Of a window that was complete, nothing is known, so nothing before its end is read again."""
+    server, sink = Server(every_minute(8), 50, Random(1)), MemorySink()
+    server.now = at(7)
+    await server.collect(sink, to=at(6))
+    for hours in (6.25, 6.5, 7, 8):
+        server.now = at(hours)
+        await server.collect(sink, since_last=True)
+        assert numbers(sink.rows) == list(range(int(hours * 60)))
+
+
+async def test_disk_that_stays_full() -> None:
+    """A sink that cannot commit rows ends the run, although it can commit the plan."""
+
+    class Full(MemorySink):
+        def commit(self, checkpoint: Checkpoint) -> None:
+            if self._written:
+                raise OSError("no space left")
+            super().commit(checkpoint)
+
+    server = Server(every_minute(2), 5, Random(1))
+    with pytest.raises(FileError, match="no space left"):
+        await server.collect(Full())

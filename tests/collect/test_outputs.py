@@ -74,7 +74,7 @@ def test_places(place, given, format_, is_folder):
         ("usage", "postgres", "postgresql://host/database, not 'usage'"),
         ("usage", "xml", "no format 'xml'; choose one of jsonl"),
         ("s3://bucket/usage", "csv", "is parquet, not csv"),
-        ("postgresql://user:secret@host/name", "csv", "this address of a database is postgres"),
+        ("postgresql://user:secret@host/name", "csv", "the address postgresql:.* is postgres"),
     ],
 )
 def test_contradictions(place, given, words):

@@ -200,12 +200,13 @@ def test_a_file_url_is_a_folder(tmp_path: Path) -> None:
     assert open_destination(f"file://{tmp_path}/x").state == tmp_path / "x"
 
 
-def test_credentials_are_not_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A password in a URL is in no message and in no name."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    destination = open_destination("memory://user:secret@bucket/usage")
-    assert destination.shown == "memory://bucket/usage"
-    assert destination.state == open_destination("memory://bucket/usage/").state
+@pytest.mark.parametrize("url", ["memory://user:secret@bucket/usage", "s4://AK:se/cret@bucket/x"])
+def test_credentials_are_refused(url: str) -> None:
+    """Credentials in a URL, which is written down, are refused and not quoted."""
+    with pytest.raises(InvalidArgumentError, match="contains credentials") as error:
+        open_destination(url)
+    assert "AK" not in str(error.value)
+    assert "user" not in str(error.value)
 
 
 def test_fsync_fails_loudly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,3 +143,53 @@ async def test_server_that_is_upgraded_between_two_runs(
     set_time(server, end + HOUR)
     await collect.visits(client, since_last=True, overlap=2 * HOUR).to_jsonl(path)
     assert len(lines(path)) == 40 + late
+
+
+@pytest.mark.parametrize("open_after", [timedelta(0), timedelta(minutes=10)])
+async def test_sessions_that_are_not_waited_for(
+    server: FakeConnect, client: Client, tmp_path: Path, open_after: timedelta
+) -> None:
+    """A session that was written as it is, is not written again when it is read again."""
+    path, now = tmp_path / "sessions.jsonl", START + timedelta(days=10)
+    start_sessions(server, now - timedelta(minutes=20))
+    for minutes in range(0, 40, 10):
+        set_time(server, now + timedelta(minutes=minutes))
+        usage = collect.shiny_usage(client, since_last=True, open_after=open_after)
+        await usage.to_jsonl(path)
+    assert len(lines(path)) == 1
+
+
+async def test_session_of_a_closed_window_that_never_ends(
+    server: FakeConnect, client: Client, tmp_path: Path
+) -> None:
+    """The age of a session is that on the server's clock, not at the end of the window."""
+    path, to = tmp_path / "sessions.jsonl", START + timedelta(days=5)
+    start_sessions(server, START + timedelta(days=4))
+    for day, rows in ((6, 0), (40, 1), (50, 1)):
+        set_time(server, START + timedelta(days=day))
+        await collect.shiny_usage(client, from_=START, to=to).to_jsonl(path)
+        assert len(lines(path)) == rows
+
+
+@pytest.mark.parametrize("target", ["to_duckdb", "to_parquet"])
+async def test_session_that_a_window_has_replaced(
+    server: FakeConnect, client: Client, tmp_path: Path, target: str
+) -> None:
+    """A session whose end a window has read is not added once more by what continues."""
+    duckdb = pytest.importorskip("duckdb")
+    place = tmp_path / ("usage.duckdb" if target == "to_duckdb" else "usage")
+    start_sessions(server, START + HOUR)
+
+    async def collected(**options: Any) -> list[tuple[int]]:
+        await getattr(collect.shiny_usage(client, **options), target)(place)
+        source = f"'{place}/shiny_usage/**/*.parquet'" if place.is_dir() else "shiny_usage"
+        with duckdb.connect(":memory:" if place.is_dir() else str(place)) as connection:
+            query = f"SELECT count(*) FROM {source}"  # noqa: S608  ours
+            rows: list[tuple[int]] = connection.execute(query).fetchall()
+            return rows
+
+    assert await collected(since_last=True) == [(1,)]
+    server.state.shiny_usage.end_sessions(START + HOUR, START + timedelta(days=11))
+    set_time(server, START + timedelta(days=12))
+    assert await collected(from_=START, to=START + timedelta(days=2)) == [(1,)]
+    assert await collected(since_last=True) == [(1,)]

@@ -197,6 +197,11 @@ class TableSink(ABC):
         elif state is not None:
             place = f"the table {self._table} of {self.place}"
             refuse_other_source(place, state.source.key, run.source, "table")
+            if not columns_of(database, self._table):
+                raise ResumeError(
+                    f"{place} is missing, but rows were written to it; restore it, choose another "
+                    "table, or start again with restart=True"
+                )
         self._check(database, created=state is not None)
         fit(database, self._table, self._columns)
         if state is not None and state.staged:

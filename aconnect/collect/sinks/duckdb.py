@@ -80,7 +80,7 @@ class _Connection:
                 self._connection: DuckDBPyConnection = duckdb.connect(path)
         except duckdb.Error as error:
             del _CONNECTIONS[self._key]
-            if "lock" in str(error):
+            if "Could not set lock" in str(error):
                 raise InvalidArgumentError(
                     f"another process is writing or reading {shown} ({self.reason(error)}); wait "
                     "for it, or choose another file"

@@ -106,6 +106,7 @@ class Parquet:
         try:
             with self._file_errors():
                 self._refuse_other_rows(run.source, staging.source)
+                self._refuse_missing(staging)
                 staging.clean()
                 return staging.entries()
         except BaseException:
@@ -230,6 +231,16 @@ class Parquet:
                 )
         else:
             refuse_other_source(self._shown, key, source, "folder")
+
+    def _refuse_missing(self, staging: Staging) -> None:
+        """Refuse to continue if files of the last run were removed."""
+        for target, item in staging.publications.items():
+            is_there = self._destination.size(target) is not None
+            if item.state == "published" and item.staged is not None and not is_there:
+                raise ResumeError(
+                    f"{self._destination.shown}/{target} is missing, but rows were written to it; "
+                    "put it back, choose another folder, or start again with restart=True"
+                )
 
     @contextmanager
     def _file_errors(self) -> Generator[None]:

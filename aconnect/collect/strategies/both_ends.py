@@ -103,9 +103,14 @@ class BothEnds(Strategy):
         """Return the events that belong to a unit, and whether it has no more."""
         rows: list[Raw] = []
         ended = page.ended
+        # An event without a valid time belongs to where the server put it.
+        is_inside = unit.lo is None or unit.reached is not None
         for row in page.rows:
             time = self._times.of(row)
+            if time is None and not is_inside:
+                continue
             if time is not None:
+                is_inside = unit.holds(time) and not self._has_passed(unit, other, time)
                 if unit.is_past(time) or self._has_passed(unit, other, time):
                     ended = True
                     continue
