@@ -16,7 +16,6 @@ from msgspec import Raw, Struct
 
 from aconnect._client.bound import Binder, Origin
 from aconnect._client.lazy import LazySequence, wait_for_end
-from aconnect._client.streamed import stream_items
 from aconnect._core import decoding
 from aconnect._core.channel import Channel
 from aconnect._core.events import PageFetched
@@ -277,6 +276,8 @@ class Paged(LazySequence[T_co]):
         return self._ahead(self._chunks())
 
     async def _chunks(self) -> AsyncGenerator[list[T_co], None]:
+        from aconnect._client.streamed import stream_items  # noqa: PLC0415  few lists need it
+
         count = 0
         async with aclosing(stream_items(self._channel, self._request, self._item)) as parts:
             async for items in parts:
