@@ -3,7 +3,7 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 import trustme
@@ -213,8 +213,10 @@ def keyring(monkeypatch, keys):
     """Replace the package keyring."""
     module = ModuleType("keyring")
     module.get_password = lambda service, user: keys.get((service, user))  # type: ignore[attr-defined]
-    module.errors = SimpleNamespace(KeyringError=OSError)  # type: ignore[attr-defined]
+    errors = ModuleType("keyring.errors")
+    errors.KeyringError = OSError  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "keyring", module)
+    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
 
 
 def test_keyring(monkeypatch):
