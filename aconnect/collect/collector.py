@@ -231,7 +231,6 @@ class Collector:
         entries = windows_entry({**state.windows, plan.window: window})
         entries |= {f"unit/{id_}": None for id_ in writer.unit_ids}
         if recent is not None:
-            recent.changes()
             entries |= recent.compact(since=plan.recent_since)
         await writer.commit(entries, is_last=True)
         written: Written = await self._in_thread(self._sink.finish)

@@ -135,7 +135,7 @@ class Staging:
         self.publications: dict[str, Publication] = {}
         self._source = run.source.key
         state.mkdir(parents=True, exist_ok=True)
-        self._journal = _open_journal(state / f"{name}.aconnect", restart=run.restart)
+        self._journal = Journal(state / f"{name}.aconnect", restart=run.restart)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if run.restart:
@@ -218,16 +218,6 @@ class Staging:
             else:
                 self.segments.pop(path, None)
                 self.publications.pop(path, None)
-
-
-def _open_journal(path: Path, *, restart: bool) -> Journal:
-    try:
-        return Journal(path)
-    except ResumeError:
-        if not restart:
-            raise
-    path.unlink()  # it is damaged
-    return Journal(path)
 
 
 def _isoformat(start: int) -> str:
