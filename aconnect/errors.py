@@ -34,6 +34,9 @@
     ├── ResumeError                   a resume token that does not fit (any more)
     ├── FileError                     a file could not be written or read (also an OSError)
     ├── WorkerError                   a part of a collection failed on another machine
+    ├── UploadSourceError             what was to be uploaded could not be read, or has changed
+    ├── InspectionError               the environment of a project could not be inspected
+    ├── VerificationError             deployed content does not answer
     └── TaskError                     following a task or a job
         ├── TaskFailedError           it ended with an error
         ├── TaskLostError             the server does not have it (any more)
@@ -67,6 +70,7 @@ __all__ = [
     "EndpointMissingError",
     "EventLoopError",
     "FileError",
+    "InspectionError",
     "InvalidArgumentError",
     "MethodNotAllowedError",
     "MissingExtraError",
@@ -86,6 +90,8 @@ __all__ = [
     "TaskLostError",
     "TransportError",
     "UnprocessableError",
+    "UploadSourceError",
+    "VerificationError",
     "WorkerError",
 ]
 
@@ -322,6 +328,28 @@ class FileError(AconnectError, OSError):
 
 class WorkerError(AconnectError):
     """A part of a collection failed on another machine, or what it has written is lost."""
+
+
+class UploadSourceError(AconnectError):
+    """What was to be uploaded could not be read, or is not what was announced.
+
+    Its length or checksum is another one, or its source failed. The server got no complete request.
+    """
+
+
+class InspectionError(AconnectError):
+    """The environment of a project could not be inspected; nothing was sent."""
+
+
+class VerificationError(AconnectError):
+    """Deployed content does not answer: with a status of 500 or more, or with a login page."""
+
+    def __init__(self, message: str, *, url: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.url = url
+        """The address that was requested."""
+        self.status = status
+        """The status of the response; None if there was none."""
 
 
 class TaskError(AconnectError):

@@ -12,8 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from aconnect import deploy
-from aconnect.deploy import pack
+from aconnect.deploy import archive, pack
 from aconnect.errors import FileError, InvalidArgumentError
 
 
@@ -128,7 +127,7 @@ async def test_cancelled(tmp_path, monkeypatch, scope):
     folder = site(tmp_path / "s", a="x" * 1_000_000)
     reading, reads = asyncio.Event(), []
     loop = asyncio.get_running_loop()
-    original = deploy._Stoppable.read
+    original = archive._Stoppable.read
 
     def read(self, size=-1):
         reads.append(size)
@@ -137,7 +136,7 @@ async def test_cancelled(tmp_path, monkeypatch, scope):
             self._stopped.wait(5)
         return original(self, size)
 
-    monkeypatch.setattr(deploy._Stoppable, "read", read)
+    monkeypatch.setattr(archive._Stoppable, "read", read)
 
     async def packing():
         async with pack(folder):
