@@ -374,12 +374,12 @@ async def begin_build(
     A build that runs already is followed instead (`may_run`). The active bundle is not built as a
     draft, because visitors have it already.
     """
-    if not activate:
-        await _require_drafts(item.client)
     bundle_id = None if bundle is None else bundle.id
     may_be_draft = verify and bundle_id not in {None, item.bundle_id}
-    is_draft = not activate or (may_be_draft and await _has_drafts(item.client))
     with left_behind(item, is_new=is_new, bundle=bundle):
+        if not activate:
+            await _require_drafts(item.client)
+        is_draft = not activate or (may_be_draft and await _has_drafts(item.client))
         build = await running_build(item, bundle_id) if may_run else None
         if build is None:
             build = await start_build(item, bundle_id, activate=False if is_draft else None)

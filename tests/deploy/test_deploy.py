@@ -149,7 +149,7 @@ async def test_settings_and_variables_come_first(server, client, folder):
     item = await client.content.find_one(name="my-site")
     assert (item.access_type, item.max_processes) == ("logged_in", 3)
     assert await item.environment_variables.find() == ["A", "B"]
-    assert {tag.name for tag in await item.tags.find()} == {"Department", "Finance", "HR/Payroll"}
+    assert {tag.name for tag in await item.tags.find()} == {"Finance", "HR/Payroll"}
     paths = [f"{request.method} {request.path.rpartition('/')[2]}" for request in server.requests]
     build = paths.index("POST deploy")
     assert "PATCH environment" in paths[:build]
