@@ -331,6 +331,14 @@ async def test_old_bundles_have_no_checksum(server, client, folder):
     assert server.count("POST", "*/bundles") == 2
 
 
+async def test_two_deployments_at_once(server, client, folder):
+    """Two deployments that begin at the same time create one content item."""
+    deployments = await asyncio.gather(*(deploy(client, folder, name="my-site") for _ in range(2)))
+    one, other = await asyncio.gather(*(deployment.result() for deployment in deployments))
+    assert one.guid == other.guid
+    assert [row["name"] for row in server.state.content.values()].count("my-site") == 1
+
+
 async def test_steps(client, folder):
     """Each step is reported once, in order."""
     steps = []
