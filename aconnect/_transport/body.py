@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,8 +21,6 @@ from aconnect.errors import UploadSourceError
 
 # Small enough for many uploads at once over a slow line to show progress within a time limit.
 _PIECE: Final = 64 * 1024
-# Hashing less than this takes less time than handing it to a thread.
-_HASHED_IN_THREAD: Final = 32 * 1024
 
 
 class UploadBody:
@@ -47,10 +45,11 @@ class UploadBody:
         self._deadline = deadline
         self._idle = idle
         self._shown = shown
-        self._iteration: AsyncGenerator[bytes, None] | None = None
+        self._iteration: AsyncGenerator[bytes | memoryview, None] | None = None
         self._writer: asyncio.Task[object] | None = None
 
-    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+    def __aiter__(self) -> AsyncGenerator[bytes | memoryview, None]:
+        self.problem = None
         self._iteration = self._pieces()
         return self._iteration
 
@@ -65,7 +64,9 @@ class UploadBody:
                 self._writer.cancel()
                 await asyncio.wait({self._writer})
             if self._iteration is not None:
-                await self._iteration.aclose()
+                # What a source raises while it is closed would hide why it is closed.
+                with suppress(UploadSourceError):
+                    await self._iteration.aclose()
 
     def stalled(self) -> UploadSourceError:
         """Return the error of a source that has returned nothing for too long."""
@@ -74,7 +75,7 @@ class UploadBody:
             "server got no complete request"
         )
 
-    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+    async def _pieces(self) -> AsyncGenerator[bytes | memoryview, None]:
         self._writer = asyncio.current_task()
         upload = self.upload
         try:
@@ -140,23 +141,22 @@ class UploadBody:
     def _changed(self, what: str) -> UploadSourceError:
         source = self.upload.source
         if isinstance(source, Path):
-            subject, hint = (
-                f"{str(source)!r} changed while it was sent: it has",
-                "nothing writes to",
-            )
+            subject = f"{str(source)!r} changed while it was sent: it has"
+            hint = "send it again when nothing writes to it"
         else:
-            subject, hint = "the source of the upload returned", "you know the length and MD5 of"
-        return UploadSourceError(
-            f"{subject} {what}; the server got no complete request. Send it again when {hint} it"
-        )
+            subject = "the source of the upload returned"
+            hint = "announce the length and the MD5 of what it returns"
+        error = UploadSourceError(f"{subject} {what}; the server got no complete request")
+        error.hint = hint
+        return error
 
     def _failed(self, error: BaseException) -> UploadSourceError:
         source = self.upload.source
-        subject = f"{str(source)!r} " if isinstance(source, Path) else "the source of the upload"
+        what = repr(str(source)) if isinstance(source, Path) else "the source of the upload"
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return UploadSourceError(
-            f"cannot read {subject} any more ({type(error).__name__}: {self._shown(reason)}); the "
-            "server got no complete request"
+            f"cannot read {what} ({type(error).__name__}: {self._shown(reason)}); the server got "
+            "no complete request"
         )
 
     def _extend(self) -> None:
@@ -165,30 +165,42 @@ class UploadBody:
 
 
 class _Digest:
-    """An MD5 that is computed in a thread, at most one chunk behind."""
+    """An MD5 that is computed in a thread, while what it is of is being sent.
+
+    Chunks are handed over together: for a small one, that takes longer than to hash it.
+    """
 
     def __init__(self) -> None:
         self._md5 = hashlib.md5(usedforsecurity=False)
-        self._pending: asyncio.Future[None] | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._hashing: asyncio.Future[None] | None = None
 
     async def add(self, chunk: bytes) -> None:
-        """Hash a chunk after the ones before; returns while that is being done."""
-        await self._wait()
-        if len(chunk) < _HASHED_IN_THREAD:
-            self._md5.update(chunk)
-        else:
-            loop = asyncio.get_running_loop()
-            self._pending = loop.run_in_executor(None, self._md5.update, chunk)
+        """Hash a chunk after the ones before; returns before that is done."""
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size >= CHUNK:
+            await self._start()
 
     async def value(self) -> str:
         """Return the MD5 of all chunks, as hexadecimal digits."""
+        await self._start()
         await self._wait()
         return self._md5.hexdigest()
 
+    async def _start(self) -> None:
+        await self._wait()
+        chunks, self._chunks, self._size = self._chunks, [], 0
+        self._hashing = asyncio.get_running_loop().run_in_executor(None, self._update, chunks)
+
     async def _wait(self) -> None:
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            await pending
+        if self._hashing is not None:
+            await self._hashing
+
+    def _update(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._md5.update(chunk)
 
 
 @asynccontextmanager
@@ -223,6 +235,11 @@ def _as_bytes(chunk: object) -> bytes:
     raise TypeError(f"it returned a {type(chunk).__name__} instead of bytes")
 
 
-def _split(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data), _PIECE):
-        yield data[start : start + _PIECE]
+def _split(chunk: bytes) -> Iterator[bytes | memoryview]:
+    """Yield the pieces of a chunk, without copying them."""
+    if len(chunk) <= _PIECE:
+        yield chunk
+        return
+    view = memoryview(chunk)
+    for start in range(0, len(chunk), _PIECE):
+        yield view[start : start + _PIECE]
