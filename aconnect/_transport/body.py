@@ -64,9 +64,7 @@ class UploadBody:
                 self._writer.cancel()
                 await asyncio.wait({self._writer})
             if self._iteration is not None:
-                # What a source raises while it is closed would hide why it is closed.
-                with suppress(UploadSourceError):
-                    await self._iteration.aclose()
+                await self._iteration.aclose()
 
     def stalled(self) -> UploadSourceError:
         """Return the error of a source that has returned nothing for too long."""
@@ -209,10 +207,19 @@ async def _opened(source: UploadSource) -> AsyncGenerator[AsyncIterator[bytes], 
     chunks = aiter(source()) if callable(source) else _stored(source)
     try:
         yield chunks
-    finally:
-        aclose = getattr(chunks, "aclose", None)
-        if aclose is not None:
-            await aclose()
+    except BaseException:
+        # What a source raises while it is closed would hide why it is closed.
+        with suppress(Exception):
+            await _close(chunks)
+        raise
+    await _close(chunks)
+
+
+async def _close(chunks: AsyncIterator[bytes]) -> None:
+    """Close an iterator, if it can be closed."""
+    aclose = getattr(chunks, "aclose", None)
+    if aclose is not None:
+        await aclose()
 
 
 async def _stored(source: bytes | Path) -> AsyncGenerator[bytes, None]:
