@@ -61,8 +61,8 @@ async def deploy(
         try:
             if title is not None and item.title != title:
                 item = await item.update(title=title)
-            size = archive.stat().st_size
-            bundle = await item.bundles.create(archive, progress=_counted(progress, size))
+            counted = _counted(progress, archive.size)
+            bundle = await item.bundles.create(archive.path, progress=counted)
             left = f"{left} and" if made else f"content {item.guid}"
             left = f"{left} has bundle {bundle.id}, perhaps not active"
             return await item.deploy(bundle)

@@ -76,6 +76,8 @@ class Patterns:
 
     def last_match(self, path: str, *, is_folder: bool) -> int | None:
         """Return the index of the last pattern that matches a path, relative to the top."""
+        if not self.items:
+            return None
         name = path[path.rfind("/") + 1 :]
         path = self._above + path[self._cut :]
         # Most names match nothing, and one search finds that out.

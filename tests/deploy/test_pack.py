@@ -57,7 +57,7 @@ async def test_reproducible(tmp_path):
     (second / "manifest.json").write_bytes((first / "manifest.json").read_bytes())
     os.utime(second / "a", (1, 1))
     async with pack(first) as one, pack(second) as two:
-        assert one.read_bytes() == two.read_bytes()
+        assert one.path.read_bytes() == two.path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ async def test_too_large(tmp_path):
     with pytest.raises(InvalidArgumentError, match="max_size"):
         async with pack(folder, max_size=1000):
             pass
-    async with pack(folder, max_size=1100) as path:
-        assert path.exists()
+    async with pack(folder, max_size=1100) as packed:
+        assert packed.path.exists()
 
 
 @pytest.mark.parametrize("scope", ["asyncio", "anyio"])
@@ -127,7 +127,7 @@ async def test_cancelled(tmp_path, monkeypatch, scope):
     folder = site(tmp_path / "s", a="x" * 1_000_000)
     reading, reads = asyncio.Event(), []
     loop = asyncio.get_running_loop()
-    original = archive._Stoppable.read
+    original = archive._Reading.read
 
     def read(self, size=-1):
         reads.append(size)
@@ -136,7 +136,7 @@ async def test_cancelled(tmp_path, monkeypatch, scope):
             self._stopped.wait(5)
         return original(self, size)
 
-    monkeypatch.setattr(archive._Stoppable, "read", read)
+    monkeypatch.setattr(archive._Reading, "read", read)
 
     async def packing():
         async with pack(folder):
