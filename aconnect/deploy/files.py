@@ -107,7 +107,7 @@ def select(
     excluded = sorted(walk.excluded, key=lambda left_out: left_out.name)
     if not files:
         _refuse_empty(directory, excluded)
-    return Selection(tuple(files), tuple(excluded), tuple(_collisions(files)))
+    return Selection(tuple(files), tuple(excluded), _collisions(files))
 
 
 class _Folder(NamedTuple):
@@ -196,7 +196,8 @@ class _Walk:
         is_left_out = folder.is_left_out and not is_included
         choice = self._choice(folder, name, is_folder)
         if not (is_included or is_left_out):
-            excluded = self._judge(folder, name, choice, is_folder=is_folder)
+            may_descend = is_folder and not entry.is_symlink()
+            excluded = self._judge(folder, name, choice, is_folder, may_descend)
             if excluded is not None:
                 self._leave_out(name + "/" * is_folder, *excluded)
                 is_left_out = True
@@ -226,7 +227,12 @@ class _Walk:
         return index, not self._patterns.items[index].is_negated
 
     def _judge(
-        self, folder: _Folder, name: str, choice: tuple[int, bool], *, is_folder: bool
+        self,
+        folder: _Folder,
+        name: str,
+        choice: tuple[int, bool],
+        is_folder: bool,
+        may_descend: bool,
     ) -> tuple[str, bool] | None:
         """Return why an entry is left out, and whether because it may be secret."""
         if secret := secret_by_name(name, is_folder=is_folder):
@@ -240,7 +246,7 @@ class _Walk:
                     break
                 return patterns.describe(index), False
         index, is_chosen = choice
-        if self._patterns is None or is_chosen or (is_folder and self._patterns.may_select(name)):
+        if self._patterns is None or is_chosen or (may_descend and self._patterns.may_select(name)):
             return None
         return ("no pattern matches" if index < 0 else self._patterns.describe(index)), False
 
@@ -253,16 +259,9 @@ class _Walk:
         if not _is_within(path, self._root):
             self._refuse(name, f"is a link that leaves the directory, to {path}")
         is_folder = os.path.isdir(path)  # noqa: PTH112  a path as text
-        parts = Path(path).relative_to(self._root).parts
-        for count in range(1, len(parts) + 1):
-            inner = "/".join(parts[:count])
-            inner_is_folder = is_folder or count < len(parts)
-            secret = secret_by_name(inner, is_folder=inner_is_folder)
-            problem = secret or unneeded(inner, is_folder=inner_is_folder)
-            if problem and not is_included:
-                text = f"a link to {'/'.join(parts)}: {problem}"
-                self._leave_out(name + "/" * is_folder, text, is_secret=secret is not None)
-                return ""
+        if not is_included and (problem := self._judge_target(path, is_folder)):
+            self._leave_out(name + "/" * is_folder, *problem)
+            return ""
         if is_folder:
             self._linked += 1
             if any(_is_within(inner, path) for inner in (folder.path, *folder.linked_from)):
@@ -270,6 +269,21 @@ class _Walk:
             if self._linked > _MAX_LINKED:
                 self._refuse(name, f"is one of more than {_MAX_LINKED} links to folders")
         return path
+
+    def _judge_target(self, path: str, is_folder: bool) -> tuple[str, bool] | None:
+        """Return why the target of a link is left out: no link is a way around the guard."""
+        parts = Path(path).relative_to(self._root).parts
+        target = "/".join(parts)
+        for count in range(1, len(parts) + 1):
+            name = "/".join(parts[:count])
+            is_inner_folder = is_folder or count < len(parts)
+            if secret := secret_by_name(name, is_folder=is_inner_folder):
+                return f"a link to {target}: {secret}", True
+            if reason := unneeded(name, is_folder=is_inner_folder):
+                return f"a link to {target}: {reason}", False
+        if os.path.isfile(path) and (secret := secret_by_content(path, path)):  # noqa: PTH113
+            return f"a link to {target}: {secret}", True
+        return None
 
     def _add(self, name: str, path: str, is_included: bool) -> None:
         try:
@@ -314,19 +328,25 @@ def _kind(mode: int) -> str:
     return next((kind for is_kind, kind in kinds if is_kind(mode)), "a device")
 
 
-def _collisions(files: Iterable[SourceFile]) -> Iterable[str]:
+def _collisions(files: Iterable[SourceFile]) -> tuple[str, ...]:
     """Warn of names that are one on other systems; a server has Linux, where they are two."""
     seen: dict[str, str] = {}
+    pairs: list[str] = []
     for file in files:
         key = file.name.casefold()
         if not key.isascii():
             key = unicodedata.normalize("NFC", key)
         other = seen.setdefault(key, file.name)
         if other != file.name:
-            yield (
-                f"{other!r} and {file.name!r} differ only in case or in how Unicode writes them; "
-                "on Windows and macOS, they are the same file"
-            )
+            pairs.append(f"{other} and {file.name}")
+    if not pairs:
+        return ()
+    more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
+    warning = (
+        "the server keeps these files apart, but Windows and macOS do not: only the case or "
+        f"the Unicode form of their names differs in {'; '.join(pairs[:5])}{more}"
+    )
+    return (warning,)
 
 
 def _refuse_empty(directory: Path, excluded: Sequence[Excluded]) -> NoReturn:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -24,6 +23,15 @@ from aconnect.errors import InvalidArgumentError
 IGNORE_FILES: Final = (".gitignore", ".positignore", ".rscignore")
 
 _WILDCARDS: Final = re.compile(r"[*?\[\\]")
+# pathspec does not know them.
+_CLASSES: Final = {
+    "alnum": "a-zA-Z0-9",
+    "alpha": "a-zA-Z",
+    "digit": "0-9",
+    "lower": "a-z",
+    "upper": "A-Z",
+    "xdigit": "0-9a-fA-F",
+}
 _GROUP_NAME: Final = re.compile(r"\(\?P<\w+>")
 
 
@@ -172,12 +180,13 @@ def _translate(core: str) -> re.Pattern[str] | None:
     # Imported late, because most programs never deploy anything.
     from pathspec import GitIgnoreSpec  # noqa: PLC0415
 
+    for name, characters in _CLASSES.items():
+        core = core.replace(f"[:{name}:]", characters)
+    # As a set, Python warns of it, because that may have another meaning in the future.
+    core = core.replace("[[]", r"\[")
     try:
-        with warnings.catch_warnings():
-            # For `[[:alpha:]]`, which it does not know.
-            warnings.simplefilter("ignore", FutureWarning)
-            pattern = GitIgnoreSpec.from_lines([core]).patterns[0]
-    except (ValueError, re.error):  # such as `[z-a]`
+        pattern = GitIgnoreSpec.from_lines([core]).patterns[0]
+    except (ValueError, re.error, FutureWarning):  # such as `[z-a]`
         return None
     regex: re.Pattern[str] | None = getattr(pattern, "regex", None)
     return regex
