@@ -11,9 +11,10 @@ import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from subprocess import DEVNULL, PIPE
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
+import msgspec
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from msgspec import Struct
 
@@ -26,6 +27,8 @@ _MOST_OUTPUT: Final = 64 << 20
 _MOST_LOG: Final = 64 << 10
 """Of the end of standard error, in bytes."""
 _LINES: Final = 8
+
+T = TypeVar("T")
 _USERINFO: Final = re.compile(r"(?<=://)[^/\s@]+@")
 _LOGGED: Final = re.compile(
     r"^\[(?:WARNING|ERROR|CRITICAL)\] \S+ |^\s*(?:warning|error): ?", re.IGNORECASE
@@ -42,12 +45,16 @@ class Finished(Struct, frozen=True):
     log: bytes
     """The end of what it wrote to standard error."""
 
-    def describe(self) -> str:
-        """Return how it ended, for a message."""
-        if self.code < 0:
-            with suppress(ValueError):
-                return f"was ended by {signal.Signals(-self.code).name}"
-        return f"ended with exit code {self.code}"
+    def answer(self, kind: type[T]) -> T:
+        """Return what it wrote, or raise `ValueError` with what is wrong with it."""
+        if self.code != 0:
+            raise ValueError(f"the process ended with {_exit(self.code)}")
+        try:
+            return msgspec.json.decode(self.output, type=kind)
+        except (msgspec.DecodeError, UnicodeError) as error:
+            raise ValueError(
+                f"the process wrote {len(self.output)} bytes that are no answer: {error}"
+            ) from error
 
     def last_lines(self) -> str:
         """Return the last lines of its log in one, for a message."""
@@ -74,6 +81,12 @@ class Finished(Struct, frozen=True):
 
     def _text(self) -> str:
         return clean(_USERINFO.sub(f"{HIDDEN}@", self.log.decode("utf-8", "replace")))
+
+
+def _exit(code: int) -> str:
+    with suppress(ValueError):
+        return signal.Signals(-code).name
+    return f"exit code {code}"
 
 
 async def run_child(

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from aconnect.deploy.scripts import imports_any, parse_script
+from aconnect.deploy.scripts import decode_leniently, imports_any, parse_script
 
 _MOST: Final = 32 << 20
 """Only the beginning of a larger document is read, in bytes."""
@@ -79,12 +79,9 @@ class Document(Struct, frozen=True):
 
 
 def read_text(path: Path) -> str:
-    """Return the beginning of a text, whatever its encoding; the words that count are ASCII."""
+    """Return the beginning of a text."""
     with path.open("rb") as file:
-        data = file.read(_MOST)
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return data.decode("utf-16", "replace").replace("\r\n", "\n")
-    return data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
+        return decode_leniently(file.read(_MOST))
 
 
 def read_document(path: Path) -> Document:

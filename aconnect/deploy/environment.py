@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 import msgspec
 from anyio import to_thread
 from msgspec import Struct
@@ -114,6 +115,7 @@ async def inspect(
         InspectionError: A process failed, did not end in time, or wrote something else.
         FileError: A file cannot be read.
     """
+    directory = Path(await anyio.Path(directory).absolute())
     warnings: list[str] = []
     metadata = await to_thread.run_sync(partial(_metadata, directory, names, detected))
     manifest: dict[str, Any] = {"version": 1, "metadata": metadata}
@@ -134,7 +136,7 @@ async def inspect(
         file = await to_thread.run_sync(partial(_requirements, directory, names, requirements))
     answer = await _ask(
         {
-            "directory": os.path.abspath(directory),  # noqa: PTH100  not through links
+            "directory": str(directory),
             "app_mode": detected.kind.app_mode,
             "entrypoint": detected.entrypoint,
             "requirements": file,
@@ -185,16 +187,10 @@ async def _quarto(
     target = str(directory if is_project else directory / (detected.entrypoint or ""))
     binary = shutil.which("quarto")
     if binary is not None:
-        finished = await run_child(
-            [binary, "inspect", os.path.abspath(target)],  # noqa: PTH100  not through links
-            env=_environment(),
-            timeout=timeout,
-        )
+        finished = await run_child([binary, "inspect", target], env=_environment(), timeout=timeout)
         try:
-            if finished.code != 0:
-                raise ValueError(finished.describe())
-            said = msgspec.json.decode(finished.output, type=_QuartoAnswer)
-        except (ValueError, msgspec.MsgspecError) as error:
+            said = finished.answer(_QuartoAnswer)
+        except ValueError as error:
             warnings.append(
                 f"quarto inspect failed ({error}); the engines were found by reading the documents"
             )
@@ -247,10 +243,8 @@ async def _ask(request: Mapping[str, Any], timeout: float, warnings: list[str]) 
         timeout=timeout,
     )
     try:
-        if finished.code != 0:
-            raise ValueError(f"the process {finished.describe()}")
-        answer = msgspec.json.decode(finished.output, type=_Answer)
-    except (ValueError, msgspec.MsgspecError) as error:
+        answer = finished.answer(_Answer)
+    except ValueError as error:
         raise _failed(request, finished, str(error)) from error
     if answer.missing is not None:
         if answer.missing.partition(".")[0] != "rsconnect":
@@ -328,7 +322,7 @@ def _generated(
         ]
         if lost:
             warnings.append(
-                f"of {source}, rsconnect-python leaves out or shortens {', '.join(lost)}, which "
-                "the server could not install"
+                f"rsconnect-python leaves out or shortens lines of {source}, because it expects "
+                f"that they cannot be installed on the server: {', '.join(lost)}"
             )
     return {} if is_same else {made.name: content}

@@ -489,7 +489,7 @@ def _nothing(directory: Path, names: Collection[str], wanted: Kind | None) -> st
             "package-lock.json and HTML files"
         )
     return f"{directory} {what}. At its top are: {found or 'no files'}. " + (
-        "Pass entrypoint= with the file where it starts"
+        "Pass kind= with its type, and entrypoint= with the file where it starts"
         if names
         else "Check the path, and what is left out"
     )

@@ -53,8 +53,14 @@ def parse_script(source: bytes) -> Script:
             module = ast.parse(source)
         return _script(list(_statements(module.body)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        text = source.replace(b"\0", b"").decode("utf-8", "replace")
-        return Script(frozenset(_imported(text)))
+        return Script(frozenset(_imported(decode_leniently(source))))
+
+
+def decode_leniently(data: bytes) -> str:
+    """Return a text whatever its encoding; what is looked for in it is ASCII."""
+    is_utf16 = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    text = data.decode("utf-16" if is_utf16 else "utf-8-sig", "replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def imports_any(imports: Iterable[str], packages: Iterable[str]) -> str | None:
