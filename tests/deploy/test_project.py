@@ -181,7 +181,7 @@ async def test_contradicted(tmp_path, options, words):
     folder = write(tmp_path, {"manifest.json": json.dumps(MANIFEST), "a.Rmd": ""})
     with pytest.raises(InvalidArgumentError, match=words):
         await prepare(folder, **options)
-    assert await prepare(folder, kind="rmd", entrypoint="a.Rmd", title="x")
+    assert (await prepare(folder, kind="rmd", entrypoint="a.Rmd", title="x")).title == "x"
 
 
 @pytest.mark.parametrize(
