@@ -20,12 +20,12 @@ from msgspec import Struct
 from aconnect._core.guards import is_dict
 from aconnect._core.text import decode_text
 from aconnect.deploy import documents
+from aconnect.deploy.detection import detect
 from aconnect.deploy.environment import Inspection, inspect
 from aconnect.deploy.files import MANIFEST, Excluded, Selection, SourceFile, select
 from aconnect.deploy.kinds import (
     PROJECT_FILES,
     Detected,
-    detect,
     find_kind,
     is_quarto_project,
 )

@@ -13,8 +13,8 @@ import anyio
 import pytest
 
 from aconnect.deploy import environment
+from aconnect.deploy.detection import detect
 from aconnect.deploy.environment import inspect
-from aconnect.deploy.kinds import detect
 from aconnect.errors import InspectionError, InvalidArgumentError, MissingExtraError
 
 APP = "from fastapi import FastAPI\napp = FastAPI()\n"
@@ -200,6 +200,14 @@ class TestParts:
         }
         assert manifest["platform"] == "4.3.1"
         assert manifest["packages"]["shiny"]["Repository"] == "https://cran.example"
+
+    async def test_r_with_python(self, tmp_path):
+        """R Markdown with code in Python gets the requirements as well."""
+        files = {"a.Rmd": "```{python}\n1\n```\n", "renv.lock": json.dumps(LOCK)}
+        with pytest.raises(InvalidArgumentError, match=r"no requirements.txt"):
+            await inspected(tmp_path, files)
+        manifest = (await inspected(tmp_path, files | {"requirements.txt": "pandas\n"})).manifest
+        assert {"python", "packages", "platform"} <= manifest.keys()
 
     async def test_old_lock(self, tmp_path):
         """What rsconnect-python refuses is an error with its reason and what to do."""
