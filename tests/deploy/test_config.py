@@ -1,4 +1,4 @@
-"""A directory says how it is deployed: in pyproject.toml, or in what Posit Publisher has written."""
+"""A directory says how it is deployed: in pyproject.toml, or by what Posit Publisher wrote."""
 
 import codecs
 import os
