@@ -176,15 +176,14 @@ def load_config(
     ).merged(config)
 
 
-def default_name(directory: str | Path) -> str | None:
-    """Return a name for content that is made of a directory's name; None if that is not possible.
+def default_name(text: str) -> str | None:
+    """Return a name for content made of another one, such as that of a directory; None if it fails.
 
     It is valid on all versions of the server.
     """
-    text = unicodedata.normalize("NFKD", Path(directory).resolve().name)
-    text = re.sub(r"[^a-z0-9_]+", "-", text.encode("ascii", "ignore").decode().lower())
+    text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     shortest, longest = _NAME_LENGTH
-    name = text[:longest].strip("-")
+    name = re.sub(r"[^a-z0-9_]+", "-", text)[:longest].strip("-")
     return name if len(name) >= shortest else None
 
 
