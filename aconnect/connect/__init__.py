@@ -29,6 +29,7 @@ from aconnect.connect.content.bundles import (
     BundleFileContent as BundleFileContent,
     BundleFiles as BundleFiles,
     BundleMetadata as BundleMetadata,
+    BundleMetadataParams as BundleMetadataParams,
     Bundles as Bundles,
     archive_upload as archive_upload,
 )
@@ -39,6 +40,7 @@ from aconnect.connect.content.content import (
     Content as Content,
     ContentCreateParams as ContentCreateParams,
     ContentDeployParams as ContentDeployParams,
+    ContentFields as ContentFields,
     ContentItem as ContentItem,
     ContentOwner as ContentOwner,
     ContentRenderParams as ContentRenderParams,

@@ -39,6 +39,7 @@ from aconnect.connect.content.tags import ContentTags
 from aconnect.connect.content.thumbnail import ContentThumbnail
 from aconnect.connect.content.vanity import ContentVanity
 from aconnect.connect.content.variants import ContentVariants, Variants
+from aconnect.connect.content.verification import verified
 from aconnect.connect.tags import Tag
 from aconnect.connect.tasks import ContentTask
 from aconnect.errors import ApiError, InvalidArgumentError
@@ -266,6 +267,26 @@ class ContentItem(ConnectBound, kw_only=True):
         """Rebuild a bundle, by default the active one: reinstalls its packages."""
         return await self.client.content.build(self.guid, **_instructions(bundle, activate))
 
+    async def verify(self, bundle: Bundle | str | None = None) -> int:
+        """Request the content itself, follow redirects, and return the status of the response.
+
+        A status below 500 is a sign that it runs: an API without a `/` route responds with 404. The
+        body is not read. An error of content is retried like one of the server.
+
+        Args:
+            bundle: A draft, such as one deployed with `activate=False`, instead of the active
+                bundle; since 2025.06.
+
+        Raises:
+            VerificationError: The status is 500 or more, or it is a login page that responds.
+            TransportError: There was no response, such as while it starts for the first time.
+        """
+        guid = own_guid(self)
+        if bundle is None:
+            return await verified(self.client.channel, guid)
+        bundle_id = bundle.id if isinstance(bundle, Bundle) else bundle
+        return await verified(self.client.channel, guid, required("bundle", bundle_id))
+
     async def render(self, variant_key: str | None = None) -> ContentTask:
         """Render a report, by default its default variant."""
         if variant_key is None:
@@ -306,7 +327,7 @@ def _instructions(bundle: Bundle | str | None, activate: bool | None) -> Content
     return instructions
 
 
-class _ContentFields(TypedDict, total=False):
+class ContentFields(TypedDict, total=False):
     """Fields of content that can be set; None restores the server's default."""
 
     title: str | None
@@ -356,7 +377,7 @@ class _ContentFields(TypedDict, total=False):
     otel_enabled: bool | None
 
 
-class ContentCreateParams(_ContentFields, total=False):
+class ContentCreateParams(ContentFields, total=False):
     """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9._-]`, unique for its owner."""
 
     name: str
@@ -364,7 +385,7 @@ class ContentCreateParams(_ContentFields, total=False):
     that requires one refuses the call."""
 
 
-class ContentUpdateParams(_ContentFields, total=False):
+class ContentUpdateParams(ContentFields, total=False):
     """Fields of content that can be changed; None restores the server's default."""
 
     name: str
