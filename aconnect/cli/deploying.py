@@ -17,12 +17,13 @@ from msgspec import Struct
 
 from aconnect.cli.output import echo, echo_error, echo_json, size_text
 from aconnect.cli.progress import upload_progress
-from aconnect.cli.running import Failure, Stopped, report_retries, run
+from aconnect.cli.running import Failure, Stopped, report_retries, run, with_options
 from aconnect.cli.tasks import how_to_follow
 from aconnect.cli.variables import read_variables
 from aconnect.deploy import (
     DEFAULT_MAX_SIZE,
     Deployment,
+    Excluded,
     Project,
     Step,
     deploy_git,
@@ -85,7 +86,7 @@ class _Report:
 
     def __init__(self) -> None:
         self.steps: set[str] = set()
-        self.excluded: tuple[object, ...] = ()
+        self.excluded: tuple[Excluded, ...] = ()
         self.warnings: list[str] = []
 
     def step(self, step: Step) -> None:
@@ -97,7 +98,7 @@ class _Report:
 
     def warn(self, *warnings: str) -> None:
         """Print warnings, each of them once."""
-        for warning in warnings:
+        for warning in map(with_options, warnings):
             if warning not in self.warnings:
                 self.warnings.append(warning)
                 echo_error(f"Warning: {warning}")
@@ -106,9 +107,6 @@ class _Report:
         """Say what was found in a directory."""
         echo_error(kind_text(project))
         echo_error(files_text(project))
-        for file in project.excluded:
-            if file.is_secret:
-                echo_error(f"Not sent: {file.name} {file.reason}; --include {file.name} sends it")
         self.excluded = project.excluded
         self.warn(*project.warnings)
 
@@ -173,6 +171,7 @@ def named(config: Config, text: str, origin: str) -> Config:
 def deploy_directory(client: Client, folder: Path, order: Order) -> ContentItem:
     """Deploy a directory, follow its build, and print the address."""
     config = configured(folder, order, client.url)
+    label = folder.resolve().name
 
     async def start(report: _Report) -> Deployment:
         report.warn(*config.warnings)
@@ -183,7 +182,7 @@ def deploy_directory(client: Client, folder: Path, order: Order) -> ContentItem:
             echo_error(f"Git: {_git_text(metadata)}")
         try:
             env = await _variables(client, config)
-            with upload_progress(folder.resolve().name) as progress:
+            with upload_progress(label) as progress:
                 staged = await stage(
                     client,
                     project,
@@ -275,8 +274,8 @@ async def _variables(client: Client, config: Config) -> dict[str, str]:
 
 
 def _git_text(metadata: BundleMetadataParams) -> str:
-    keys = ("source_branch", "source_commit", "source_repo")
-    return ", ".join(str(metadata[key]) for key in keys if metadata.get(key))
+    branch, commit = metadata.get("source_branch"), metadata.get("source_commit")
+    return ", ".join(filter(None, (branch, commit, metadata.get("source_repo"))))
 
 
 def _follow(
