@@ -32,6 +32,7 @@ from aconnect.deploy import (
     stage,
 )
 from aconnect.deploy.config import Config, default_name, load_config
+from aconnect.deploy.deployment import require_drafts
 from aconnect.deploy.target import check_target, existing
 from aconnect.errors import NotFoundError, TaskFailedError, VerificationError
 
@@ -48,6 +49,7 @@ _STEPS: Final = {
     "unchanged": "Nothing was sent: {} has the same files",
     "uploaded": "Uploaded {}",
     "repository": "Repository {}",
+    "integrations": "Associated the integrations {}",
     "building": "Building ({})",
     "activating": "Activating {}",
     "activated": "Activated {}",
@@ -132,10 +134,9 @@ class _Report:
 def kind_text(project: Project) -> str:
     """Return what a directory is, and why."""
     detected = project.detected
-    if detected is None:
-        return f"manifest.json: {project.app_mode or 'of unknown type'}"
-    entrypoint = f", {detected.entrypoint}" if detected.entrypoint else ""
-    return f"{detected.kind.title}{entrypoint}: {detected.reason}"
+    what = (project.app_mode or "unknown") if detected is None else detected.kind.title
+    why = "as manifest.json says" if detected is None else detected.reason
+    return f"{what}{f', {project.entrypoint}' if project.entrypoint else ''}: {why}"
 
 
 def files_text(project: Project) -> str:
@@ -180,6 +181,8 @@ def deploy_directory(client: Client, folder: Path, order: Order) -> ContentItem:
         metadata = await git_metadata(folder)
         if metadata:
             echo_error(f"Git: {_git_text(metadata)}")
+        if config.activate is False:
+            await require_drafts(client)
         try:
             env = await _variables(client, config)
             with upload_progress(label) as progress:

@@ -128,7 +128,6 @@ def _print(project: Project, plan: Plan) -> None:
     state = {None: "not compared with a server", True: "exists", False: "would be created"}
     lines = {
         "Type": plan.kind,
-        "Entry point": plan.entrypoint,
         "Environment": ", ".join(f"{name} {text}" for name, text in plan.environment.items()),
         "Content": f"{plan.name or plan.guid} ({state[plan.exists]})",
         "Settings": cell_text(dict(plan.settings)),
