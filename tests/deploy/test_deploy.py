@@ -82,7 +82,7 @@ async def test_bad_name(server, client, folder, name):
 
 async def test_bad_directory(server, client, tmp_path):
     """A directory that cannot be packed is refused before anything is sent."""
-    with pytest.raises(InvalidArgumentError, match="manifest"):
+    with pytest.raises(InvalidArgumentError, match="no files"):
         await deploy(client, tmp_path, name="my-site")
     assert server.requests == []
 
