@@ -15,7 +15,7 @@ from aconnect.cli.deploying import Order, configured, files_text, kind_text
 from aconnect.cli.output import echo, echo_json, is_terminal, size_text
 from aconnect.cli.running import report_retries, run, with_options
 from aconnect.cli.table import cell_text
-from aconnect.deploy import Excluded, Project
+from aconnect.deploy import DEFAULT_MAX_SIZE, Excluded, Project
 from aconnect.deploy.config import Config
 from aconnect.deploy.target import existing
 from aconnect.errors import AconnectError, NotFoundError
@@ -75,6 +75,10 @@ def show_plan(connection: Settings, folder: Path, order: Order) -> None:
             return project, await _compared(client, config, project)
 
     project, plan = run(work)
+    most = order.max_size or DEFAULT_MAX_SIZE
+    if plan.size > most:
+        too_large = f"the files have {plan.size:,} bytes, more than --max-size {most:,}"
+        plan = _with_warning(plan, f"{too_large}, so the deployment would fail")
     if order.as_json:
         echo_json(msgspec.json.format(msgspec.json.encode(plan)).decode())
     else:
@@ -89,8 +93,7 @@ async def _compared(client: Client, config: Config, project: Project) -> Plan:
         item = None
     except AconnectError as error:
         plan = _plan(config, project, None, exists=None)
-        warning = f"it is not known whether the content exists: {error}"
-        return msgspec.structs.replace(plan, warnings=(*plan.warnings, warning))
+        return _with_warning(plan, f"it is not known whether the content exists: {error}")
     return _plan(config, project, item, exists=item is not None)
 
 
@@ -122,6 +125,10 @@ def _plan(
         excluded=project.excluded,
         warnings=tuple(warnings),
     )
+
+
+def _with_warning(plan: Plan, warning: str) -> Plan:
+    return msgspec.structs.replace(plan, warnings=(*plan.warnings, warning))
 
 
 def _print(project: Project, plan: Plan) -> None:

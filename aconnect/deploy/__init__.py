@@ -1,6 +1,7 @@
 """From a directory, an older bundle or a Git repository to running content."""
 
 from aconnect.deploy.archive import DEFAULT_MAX_SIZE, Archive, pack
+from aconnect.deploy.config import Config, load_config
 from aconnect.deploy.deployment import Deployment, Staged, deploy, redeploy, rollback, stage
 from aconnect.deploy.files import Excluded, Selection, SourceFile
 from aconnect.deploy.git import deploy_git, git_metadata
@@ -11,6 +12,7 @@ from aconnect.deploy.steps import Step
 __all__ = [
     "DEFAULT_MAX_SIZE",
     "Archive",
+    "Config",
     "Deployment",
     "Detected",
     "Excluded",
@@ -23,6 +25,7 @@ __all__ = [
     "deploy",
     "deploy_git",
     "git_metadata",
+    "load_config",
     "pack",
     "prepare",
     "redeploy",

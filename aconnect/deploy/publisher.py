@@ -152,8 +152,10 @@ def _values(table: Table, settings: Mapping[str, Any]) -> dict[str, Any]:
     connect = table.table("connect")
     for section in map(connect.table, _SECTIONS):
         content |= {key: section.get(key, settings[key]) for key in section.keys if key in settings}
+    kind = table.get("type", str)
     values: dict[str, Any] = {
-        "kind": table.get("type", str),
+        # What Publisher could not find out is left to us.
+        "kind": kind if kind != "unknown" else None,
         "entrypoint": table.get("entrypoint", str),
         "patterns": table.get("files", Texts),
         # The file that is looked for anyway need not be there.

@@ -183,10 +183,12 @@ async def test_deploy(server, shell, site):
 
 async def test_deploy_a_large_directory(shell, site):
     """The advice for a directory that is too large is an option, and the option works."""
-    refused = await shell("deploy", site, "--name", "my-site", "--max-size", "10")
+    refused = await shell("deploy", site, "--name", "my-site", "--max-size", "4")
     assert refused.exit_code == 2
-    assert "more than 10 bytes" in refused.stderr
-    assert "or raise --max-size" in refused.stderr
+    assert "have 5 bytes, more than 4;" in refused.stderr
+    assert "Or raise --max-size\n" in refused.stderr
+    plan = await shell("deploy", site, "--dry-run", "--max-size", "4")
+    assert "Warning: the files have 5 bytes, more than --max-size 4, so" in plan.stdout
     done = await shell("deploy", site, "--name", "my-site", "--max-size", "10000")
     assert done.exit_code == 0
 

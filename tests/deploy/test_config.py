@@ -169,11 +169,14 @@ def test_an_update_by_publisher_is_a_warning(tmp_path):
     )
 
 
-def test_the_file_that_is_looked_for_anyway_need_not_exist(tmp_path):
-    """The default `requirements.txt` is not insisted on, because it may be made of a lock file."""
-    write(tmp_path, api='[python]\npackage_file = "requirements.txt"\npackage_manager = "none"\n')
+def test_defaults_of_publisher(tmp_path):
+    """A type that is not known, and the file that is looked for anyway, are left to us."""
+    write(
+        tmp_path,
+        api='type = "unknown"\n[python]\npackage_file = "requirements.txt"\npackage_manager = "none"\n',
+    )
     config = load_config(tmp_path)
-    assert config.requirements is None
+    assert (config.kind, config.requirements) == (None, None)
     assert config.manifest == {"python": {"package_manager": {"name": "none"}}}
 
 
