@@ -264,7 +264,7 @@ async def _variables(client: Client, config: Config) -> dict[str, str]:
     if not missing:
         return values
     item = await existing(client, config.name, config.guid)
-    there = set() if item is None else set(await item.environment_variables.find())
+    there = set[str]() if item is None else set(await item.environment_variables.find())
     absent = [name for name in missing if name not in there]
     if absent:
         raise Failure(

@@ -17,6 +17,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 from msgspec import Struct
 
+from aconnect._core.guards import is_dict
 from aconnect._core.redaction import HIDDEN
 from aconnect.connect.content.content import ContentCreateParams
 from aconnect.deploy import publisher
@@ -223,7 +224,7 @@ def _settings() -> dict[str, Any]:
 def _refined(manifest: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """Return a manifest with what a configuration adds to it."""
     return dict(manifest) | {
-        key: _refined(manifest.get(key, {}), value) if isinstance(value, Mapping) else value
+        key: _refined(manifest.get(key, {}), value) if is_dict(value) else value
         for key, value in more.items()
         if key in manifest or key not in _OF_THE_KIND
     }

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from aconnect._core.guards import is_dict
 from aconnect.connect._base.address import server_root
 from aconnect.deploy.tables import Table, Texts
 from aconnect.errors import InvalidArgumentError
@@ -193,7 +194,7 @@ def _manifest(table: Table, python: Table) -> dict[str, Any]:
 
 def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what was not given, and tables of which nothing is left."""
-    parts = {k: _without_empty(v) if isinstance(v, dict) else v for k, v in values.items()}
+    parts = {k: _without_empty(v) if is_dict(v) else v for k, v in values.items()}
     return {key: value for key, value in parts.items() if value not in (None, "", {}, ())}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable
 from pathlib import Path
 from types import NoneType
 from typing import Any, Final, TypeVar, cast, overload
@@ -27,6 +26,7 @@ _WANTED: Final[dict[Any, str]] = {
     bool: "true or false",
     Texts: "an array of texts",
 }
+_NESTED: Final = ("an array of other values", "a table")
 
 
 class Table:
@@ -104,9 +104,9 @@ class Table:
         """The keys that nobody has asked for, with the names of their tables."""
         return [self._path(key) for key in self._values if key not in self._read]
 
-    def check(self, others: Iterable[str] = ()) -> None:
-        """Raise if there are keys that nobody has asked for; `others` are read elsewhere."""
-        known = sorted(self._read.union(others))
+    def check(self) -> None:
+        """Raise if there are keys that nobody has asked for."""
+        known = sorted(self._read)
         for key in self._values:
             if key not in known:
                 near = difflib.get_close_matches(key, known, n=1)
@@ -118,10 +118,10 @@ class Table:
         return f"{self.name}.{key}" if self.name else key
 
     def _invalid(self, key: str, wanted: str) -> InvalidArgumentError:
-        value = self._values[key]
-        hint = "; write it in quotes" if wanted == "text" and not isinstance(value, list) else ""
+        kind = _kind(self._values[key])
+        hint = "; write it in quotes" if wanted == "text" and kind not in _NESTED else ""
         return InvalidArgumentError(
-            f"{self.file}: {self._path(key)} must be {wanted}, not {_kind(value)}{hint}"
+            f"{self.file}: {self._path(key)} must be {wanted}, not {kind}{hint}"
         )
 
 
@@ -132,6 +132,8 @@ def _wanted(type_: Any) -> str:
 
 
 def _kind(value: object) -> str:
-    names = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
-    names |= {dict: "a table", list: "an array of other values"}
-    return names.get(type(value), "a date or time")
+    if isinstance(value, list):
+        return _NESTED[0]
+    if isinstance(value, dict):
+        return _NESTED[1]
+    return _WANTED.get(type(value), "a date or time")

@@ -171,10 +171,8 @@ def test_an_update_by_publisher_is_a_warning(tmp_path):
 
 def test_defaults_of_publisher(tmp_path):
     """A type that is not known, and the file that is looked for anyway, are left to us."""
-    write(
-        tmp_path,
-        api='type = "unknown"\n[python]\npackage_file = "requirements.txt"\npackage_manager = "none"\n',
-    )
+    text = 'type = "unknown"\n[python]\npackage_file = "requirements.txt"\npackage_manager = "none"'
+    write(tmp_path, api=text)
     config = load_config(tmp_path)
     assert (config.kind, config.requirements) == (None, None)
     assert config.manifest == {"python": {"package_manager": {"name": "none"}}}
