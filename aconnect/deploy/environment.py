@@ -241,7 +241,7 @@ async def _ask(request: Mapping[str, Any], timeout: float, warnings: list[str]) 
     """Run the child process, and return its answer."""
     # Run by its path, because importing this package would take longer than the rest; and safely,
     # because a project may have a json.py.
-    program = str(Path(__file__).with_name("_manifest.py"))
+    program = str(Path(__file__).with_name("_inspect.py"))
     finished = await run_child(
         [sys.executable, "-P", program],
         request=msgspec.json.encode(request),
