@@ -123,7 +123,7 @@ class _Report:
             "draft_url": _draft_url(item, deployment),
             "log_url": deployment.log_url or None,
             "bundle_id": deployment.bundle.id if deployment.bundle else item.bundle_id,
-            "task_id": deployment.id or None,
+            "task_id": deployment.task_id,
             "is_new": "created" in self.steps,
             "is_unchanged": "unchanged" in self.steps,
             "excluded": self.excluded,
@@ -332,8 +332,10 @@ def _hints(failure: Failure, deployment: Deployment | None) -> tuple[str, ...]:
             hints.append(
                 f"It is active; go back with: aconnect deploy --rollback --guid {item.guid}"
             )
-    elif deployment.id:
-        hints += how_to_follow(failure, "build", deployment.id)
+    else:
+        if deployment.task_id is not None:
+            hints += how_to_follow(failure, "build", deployment.task_id)
+        hints.append("The same command continues where this one ended")
     log = deployment.log_url
     if log and not any(log in hint for hint in failure.hints):
         hints.append(f"The log is at {log}")

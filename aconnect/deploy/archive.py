@@ -175,8 +175,6 @@ class _Packer:
             name: len(file) if isinstance(file, bytes) else file.size
             for name, file in self._files.items()
         }
-        if project.manifest_text is not None:
-            self._sizes[MANIFEST] = len(project.manifest_text)
         self._checksums: dict[str, str] = {}
         self._changed: list[str] = []
 
@@ -238,9 +236,9 @@ class _Packer:
     def _write(
         self, tar: tarfile.TarFile, name: str, file: IO[bytes], size: int, mode: int = 0o644
     ) -> None:
-        has_grown = size > self._sizes.get(name, 0)
-        self._sizes[name] = size
-        if has_grown:
+        # What is written only now, the manifest, does not count.
+        if size > self._sizes.get(name, size):
+            self._sizes[name] = size
             self._check_size()
         entry = tarfile.TarInfo(name)
         entry.size = size

@@ -39,9 +39,12 @@ class Build:
     @property
     def id(self) -> str:
         """The id of the task, or the key of the job that is followed instead; empty if it ended."""
-        if self._task is not None:
-            return self._task.id
-        return "" if self._job is None else self._job.key
+        return self.task_id or ("" if self._job is None else self._job.key)
+
+    @property
+    def task_id(self) -> str | None:
+        """The id of the task; None if it is not known."""
+        return None if self._task is None else self._task.id
 
     async def output(self, timeout: float | None = None) -> AsyncGenerator[str, None]:
         """Yield the lines of the log as they arrive, until the build ends."""

@@ -80,6 +80,11 @@ class Deployment:
         return self._build.id
 
     @property
+    def task_id(self) -> str | None:
+        """The id of the task that builds it; None where a job is followed instead."""
+        return self._build.task_id
+
+    @property
     def scope(self) -> Mapping[str, Any]:
         """The guid of the content."""
         return {"guid": self.item.guid}
@@ -209,8 +214,8 @@ async def stage(
             sent = await send(
                 item, archive, is_new=target.is_new, metadata=metadata, progress=progress
             )
-            step = "unchanged" if sent.is_unchanged else "uploaded"
-            on_step(Step(step, f"bundle {sent.bundle.id}"))
+            text = f"bundle {sent.bundle.id}"
+            on_step(Step("unchanged" if sent.is_unchanged else "uploaded", text))
     return Staged(
         item=item,
         bundle=sent.bundle,

@@ -84,7 +84,7 @@ async def find_or_create(
         lambda: client.content.create(name=name, **fields),
         lambda: existing(client, name, None),
         is_complete=lambda made: bool(made.guid),
-        is_taken=lambda error: _code(error) == ApiErrorCode.DUPLICATE_NAME,
+        is_taken=_is_taken,
     )
     on_step(Step("created", f"content {item.guid}"))
     return Target(item, is_new=True)
@@ -158,8 +158,8 @@ async def find_tags(client: Client, paths: Sequence[str | Sequence[str]]) -> lis
     return tags
 
 
-def _code(error: AconnectError) -> int | None:
-    return error.code if isinstance(error, ApiError) else None
+def _is_taken(error: AconnectError) -> bool:
+    return isinstance(error, ApiError) and error.code == ApiErrorCode.DUPLICATE_NAME
 
 
 async def _own_guid(client: Client) -> str:

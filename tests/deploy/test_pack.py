@@ -122,9 +122,9 @@ async def test_too_large(tmp_path):
     """Files above the maximum total size are refused; `max_size` raises the limit."""
     folder = site(tmp_path / "s", a="x" * 1000)
     with pytest.raises(InvalidArgumentError, match="max_size"):
-        async with pack(folder, max_size=1000):
+        async with pack(folder, max_size=999):
             pass
-    async with pack(folder, max_size=1100) as packed:
+    async with pack(folder, max_size=1000) as packed:
         assert packed.path.exists()
 
 
