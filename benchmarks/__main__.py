@@ -15,6 +15,7 @@ from benchmarks.memory import memory
 from benchmarks.one_at_a_time import one_at_a_time
 from benchmarks.rate_limit import rate_limit
 from benchmarks.small_gets import small_gets
+from benchmarks.transfer import transfer
 from benchmarks.visits import visits
 
 if __name__ == "__main__":
@@ -22,6 +23,6 @@ if __name__ == "__main__":
         main(
             *(small_gets, canned_gets, one_at_a_time, visits, memory, import_time, content_list),
             *(collect_latency, collect_sinks, collect_gzip, collect_audit_logs, collect_memory),
-            rate_limit,
+            *(rate_limit, transfer),
         )
     )

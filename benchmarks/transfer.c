@@ -1,7 +1,7 @@
-/* A server that discards what it is sent, and sends zeros to whoever asks for them.
+/* A server that counts and discards what it is sent, and sends as many zeros as asked for.
  *
- * Usage: transfer BYTES. It prints its port, responds to a request with a body by `{"id":"1"}` and
- * to any other by so many bytes, and exits when its standard input closes.
+ * It prints its port, responds to a POST by `{"id":"1"}` and to `GET .../BYTES/download` by so many
+ * bytes, one process for each connection, and exits when its standard input closes.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@
 
 enum { SIZE = 1 << 18 };
 
-static char buffer[SIZE], zeros[SIZE];
+static char buffer[SIZE + 1], zeros[SIZE];
 
 static int send_all(int fd, const char *data, size_t length) {
     while (length > 0) {
@@ -27,8 +27,17 @@ static int send_all(int fd, const char *data, size_t length) {
     return 1;
 }
 
+/* Return the number of bytes that the last but one segment of the path of a GET asks for. */
+static long asked(char *head) {
+    char *end = strstr(head, "/download ");
+    if (strncmp(head, "GET ", 4) || end == NULL) return -1;
+    char *start = end;
+    while (start[-1] >= '0' && start[-1] <= '9') start--;
+    return atol(start);
+}
+
 /* Serve the requests of one connection, one after the other. */
-static void serve(int fd, long size) {
+static void serve(int fd) {
     for (;;) {
         ssize_t got = 0, more;
         char *end, head[256];
@@ -38,26 +47,24 @@ static void serve(int fd, long size) {
         }
         *end = 0;
         char *field = strcasestr(buffer, "\r\nContent-Length:");
-        long rest = field ? atol(field + 17) : 0;
-        int is_upload = rest > 0;
+        long size = asked(buffer), rest = field ? atol(field + 17) : 0;
         rest -= got - (end + 4 - buffer);
         while (rest > 0) {
             if ((more = read(fd, buffer, SIZE)) <= 0) return;
             rest -= more;
         }
-        const char *type = is_upload ? "application/json" : "application/gzip";
-        long length = is_upload ? 10 : size;
         int count = snprintf(head, sizeof head,
-                             "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %ld\r\n\r\n%s",
-                             type, length, is_upload ? "{\"id\":\"1\"}" : "");
+                             "HTTP/1.1 200 OK\r\nContent-Type: application/%s\r\n"
+                             "Content-Length: %ld\r\n\r\n%s",
+                             size < 0 ? "json" : "gzip", size < 0 ? 10 : size,
+                             size < 0 ? "{\"id\":\"1\"}" : "");
         if (!send_all(fd, head, count)) return;
-        for (long left = is_upload ? 0 : size; left > 0; left -= SIZE)
+        for (long left = size; left > 0; left -= SIZE)
             if (!send_all(fd, zeros, left < SIZE ? left : SIZE)) return;
     }
 }
 
-int main(int argc, char **argv) {
-    if (argc != 2) return 2;
+int main(void) {
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
@@ -71,8 +78,8 @@ int main(int argc, char **argv) {
         if (ready[0].revents) return 0;
         int fd = accept(listener, NULL, NULL);
         if (fd >= 0 && fork() == 0) {
-            serve(fd, atol(argv[1]));
-            return 0;
+            serve(fd);
+            _exit(0);
         }
         close(fd);
     }

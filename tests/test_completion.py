@@ -58,11 +58,12 @@ OTHERS: Final[list[tuple[object, set[str]]]] = [
     (Response(status=200, headers={}),
      {"attempts", "body", "content_type", "headers", "json", "set_cookies", "status", "url"}),
     (StreamingResponse(status=200, headers={}, chunks=nothing()),
-     {"attempts", "chunks", "content_type", "headers", "size", "status"}),
+     {"attempts", "chunks", "content_type", "headers", "size", "status", "url"}),
     (ApiResponse(1, 200, {}, 1, b""),
      {"attempts", "body", "headers", "set_cookies", "status", "value"}),
     (Upload(b"x", size=1, content_type="text/plain", headers={}),
-     {"content_type", "headers", "progress", "size", "source"}),
+     {"content_type", "headers", "is_used_up", "md5", "prefix", "progress", "reopenable", "size",
+      "source", "suffix", "was_opened"}),
 ]  # fmt: skip
 INNER: Final = re.compile(r"\b_[a-z]\w*|\bwire|object at 0x|aconnect\._")
 

@@ -186,7 +186,8 @@ class StopIfOverBudget(stop_base):
     """Stop if the retry budget is exhausted; otherwise take one retry from it.
 
     It guards against amplifying failures. A call that was refused for now is sent again at a pace
-    that the server accepts, and in an outage one call at a time is sent, so both are free.
+    that the server accepts, and in an outage one call at a time is sent, so both are free. Content
+    that is down is no outage of the server.
     """
 
     def __init__(self, call: RetriedCall) -> None:
@@ -195,6 +196,8 @@ class StopIfOverBudget(stop_base):
     def __call__(self, retry_state: RetryCallState) -> bool:
         call = self._call
         if call.downgraded or is_refusal(_failure(retry_state)) or call.limiter.is_outage:
+            return False
+        if call.request.to_content:
             return False
         if call.budget.spend(call.clock.monotonic()):
             return False

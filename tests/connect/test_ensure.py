@@ -122,3 +122,37 @@ async def test_gone_applies_to_deletions_only(client):
 
     with pytest.raises(errors.NotFoundError):
         await client.ensure_deleted(look_first)
+
+
+LOST = {
+    "done, but the answer is lost": [faults.after(faults.reset())],
+    "not done": [faults.reset()],
+    "done, but reported as failed": [faults.after(faults.status(502))],
+    "not done, then done": [faults.reset(), faults.after(faults.reset())],
+}
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("before", [0, 1, 2])
+async def test_ensure_tag_path_survives_a_lost_answer(server, client, lost, before):
+    """A tag whose creation may have failed is looked up, and created if it is missing."""
+    if before:
+        await client.tags.ensure_tag_path(["A", "B"][:before])
+    server.script(*lost, on="POST /v1/tags")
+    tag = await client.tags.ensure_tag_path("A/B/C")
+    server.assert_script_used()
+    assert tag == await client.tags.get_by_path("A/B/C")
+    assert [t.name for t in await client.tags.find() if t.name in "ABC"] == ["A", "B", "C"]
+
+
+async def test_ensure_tag_path_in_an_outage(server, client):
+    """A tag that cannot be created is an error after a second attempt, or at once if refused."""
+    server.script(*[faults.reset()] * 3, on="POST /v1/tags")
+    with pytest.raises(errors.ConnectionLostError):
+        await client.tags.ensure_tag_path("A")
+    assert server.count("POST", "/v1/tags") == 2
+    server.clear_script()
+    server.script(faults.error(403, 22), on="POST /v1/tags")
+    with pytest.raises(errors.PermissionDeniedError):
+        await client.tags.ensure_tag_path("A")
+    assert server.count("POST", "/v1/tags") == 3

@@ -158,9 +158,14 @@ def archive_upload(
         reopenable=reopenable,
         progress=progress,
     )
-    if metadata:
-        _make_form(upload, {name: value for name, value in metadata.items() if value is not None})
+    if fields := _known(metadata):
+        _make_form(upload, fields)
     return upload
+
+
+def _known(metadata: BundleMetadataParams | None) -> dict[str, object]:
+    """Return the metadata that is known."""
+    return {name: value for name, value in (metadata or {}).items() if value is not None}
 
 
 def _measured(source: bytes | Path, md5: str | None) -> tuple[int, str]:
@@ -265,7 +270,7 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
             ApiError: The server refused the archive.
             TransportError: The request could not be sent, or its response was lost or late.
         """
-        if metadata:
+        if _known(metadata):
             version = await self.client.version()
             if version is None or version < _METADATA_SINCE:
                 metadata = None

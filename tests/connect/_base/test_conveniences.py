@@ -18,6 +18,7 @@ CONVENIENCES = {
     "content.permissions.delete": lambda world: ((world.permitted,), {}),
     "content.tags.add": lambda world: ((world.tag,), {}),
     "content.tags.delete": lambda world: ((world.tag,), {}),
+    "content.thumbnail.get": lambda _: ((), {}),
     "content.thumbnail.put": lambda world: ((world.picture,), {}),
     "groups.members.add": lambda world: ((world.user,), {}),
     "groups.members.delete": lambda world: ((world.member,), {}),
