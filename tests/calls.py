@@ -139,6 +139,7 @@ class ConnectScene(Scene[FakeConnect, Client]):
         item, owner = state.content[guid], next(iter(state.users))
         # Content that can be rendered.
         item["app_mode"] = "rmd-static"
+        state.bundles[guid][item["bundle_id"]].manifest["metadata"]["appmode"] = "rmd-static"
         state.build_script = BuildScript(lines_per_poll=100, hang=True)
         task = start(state, item, "build", owner=owner)
         state.build_script = BuildScript()

@@ -25,6 +25,7 @@ def _server() -> FakeConnect:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--prefix", default="")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds added to each response")
     parser.add_argument("--nodes", type=int, default=1)
     parser.add_argument("--version", default="2026.06.0", help="reported version; empty to hide it")
     parser.add_argument("--page-cache", type=int, default=2100, help="number of cached pages")
@@ -45,6 +46,7 @@ def _server() -> FakeConnect:
             nodes=arguments.nodes,
             host=arguments.host,
             port=arguments.port,
+            latency=arguments.latency,
             record=False,
             page_cache=arguments.page_cache,
         )

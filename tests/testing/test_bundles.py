@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import tarfile
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -107,7 +108,7 @@ async def test_kinds(call, path, mode):
     assert (await call.json("GET", path))["app_mode"] == mode
 
 
-UNSAFE = {
+UNSAFE: dict[str, dict[str, Any]] = {
     "absolute": {"name": "/etc/passwd"},
     "above": {"name": "../above"},
     "within": {"name": "a/../../above"},
@@ -127,7 +128,7 @@ async def test_unsafe_members(call, path, member):
     assert (reply.status, reply.code) == (400, 135)
 
 
-SAFE = {
+SAFE: dict[str, dict[str, Any]] = {
     "file": {"name": "a/b"},
     "dots": {"name": "..a/b.."},
     "folder": {"name": "a", "type": tarfile.DIRTYPE},
