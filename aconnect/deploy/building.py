@@ -6,10 +6,12 @@ has started, the active job of the bundle is followed instead.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
+from aconnect._core.text import one_line
 from aconnect.connect import ContentItem, ContentTask, Job
 from aconnect.connect.content.content import ContentDeployParams
 from aconnect.deploy.once import create_once
@@ -137,19 +139,22 @@ async def _job_result(
     item: ContentItem, job: Job, bundle_id: str | None, timeout: float | None
 ) -> None:
     """Wait for a job, and for those that follow it: a build restores packages, then renders."""
+    redact = item.client.channel.redact
     while True:
-        job = await job.wait(timeout)
+        last: deque[str] = deque(maxlen=_LAST_LINES)
+        async with aclosing(job.follow(timeout)) as entries:
+            async for entry in entries:
+                last.append(redact(entry.data))
+        job = await job.refresh()
         if job.exit_code or job.error:
-            redact = item.client.channel.redact
-            log = await job.log(max_lines=_LAST_LINES)
-            lines = [redact(entry.data) for entry in log.entries]
-            shown = "".join(f"\n  {line}" for line in lines[-5:])
+            lines = tuple(last)
+            shown = "".join(f"\n  {one_line(line)}" for line in lines[-5:])
             summary = f"job {job.key} failed with code {job.exit_code}"
             raise TaskFailedError(
                 f"{summary}{f'; its last output was:{shown}' if shown else ''}",
                 summary=summary,
                 code=job.exit_code,
-                lines=tuple(lines),
+                lines=lines,
             )
         following = await build_job(item, bundle_id, active=True)
         if following is None or following.key == job.key:

@@ -149,7 +149,7 @@ async def test_settings_and_variables_come_first(server, client, folder):
     item = await client.content.find_one(name="my-site")
     assert (item.access_type, item.max_processes) == ("logged_in", 3)
     assert await item.environment_variables.find() == ["A", "B"]
-    assert {tag.name for tag in await item.tags.find()} == {"Department", "Finance", "HR/Payroll"}
+    assert {tag.name for tag in await item.tags.find()} == {"Finance", "HR/Payroll"}
     paths = [f"{request.method} {request.path.rpartition('/')[2]}" for request in server.requests]
     build = paths.index("POST deploy")
     assert "PATCH environment" in paths[:build]
@@ -294,10 +294,8 @@ async def test_awaiting_twice(server, client, folder):
 async def test_a_build_that_runs_is_followed(server, client, folder):
     """A deployment that is repeated while its build runs follows that build."""
     await deploy(client, folder, name="my-site")
-    lines = []
     deployment = await deploy(client, folder, name="my-site")
-    async for line in deployment.output():
-        lines.append(line)
+    lines = [line async for line in deployment.output()]
     assert lines == list(server.state.build_script.lines)
     item = await deployment
     assert item.bundle_id == deployment.bundle.id

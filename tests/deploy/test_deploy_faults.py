@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aconnect import Client
+from aconnect import Client, RetryPolicy, Timeout
 from aconnect.deploy import deploy
 from aconnect.errors import AconnectError
 from aconnect.testing import FakeConnect, VirtualClock, faults
@@ -45,7 +45,7 @@ async def run(client, folder):
         title="Mine",
         min_processes=1,
         env={"TOKEN": "of-the-app"},
-        tags=["Department/Finance"],
+        tags=["Region/North"],
     )
     return await deployment
 
@@ -100,12 +100,19 @@ async def test_any_fault_of_any_request(folder, version, fault):
 
 
 @pytest.mark.parametrize("path", ["/v1/tags", "/v1/content", "*/bundles", "*/deploy"])
-async def test_lost_responses_to_what_creates(folder, path):
-    """A lost response after any creating call goes unnoticed: nothing is created twice."""
+@pytest.mark.parametrize("lost", [faults.reset(), faults.slow_headers(30)], ids=["lost", "late"])
+async def test_lost_responses_to_what_creates(folder, path, lost):
+    """A response that is lost or late after any creating call: nothing is created twice."""
     expected, _ = await undisturbed("2026.06.0", folder)
     async with FakeConnect() as server:
-        server.script(faults.after(faults.reset()), on=f"POST {path}")
-        async with Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client:
+        server.script(faults.after(lost), on=f"POST {path}")
+        async with Client(
+            server.url,
+            api_key=server.api_key,
+            clock=VirtualClock(),
+            timeout=Timeout(read=0.3),
+            retry=RetryPolicy(base=0, cap=0),
+        ) as client:
             await run(client, folder)
         server.assert_script_used()
         assert outcome(server) == expected
