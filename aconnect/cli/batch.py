@@ -115,7 +115,7 @@ class _Selection(Struct, frozen=True):
 
     async def content(self, client: Client) -> list[ContentItem]:
         """List the content."""
-        from aconnect.deploy.selection import select_content
+        from aconnect.deploy.batch_selection import select_content
 
         if self.items:
             return [await find_content(client, item) for item in self.items]
@@ -283,10 +283,14 @@ def _run(
     rows: dict[str, BatchItem] = {}
     progress = batch_progress(verb)
 
+    def on_progress(item: BatchItem, line: str) -> None:
+        rows[item.key] = item
+        progress.on_progress(item, line)
+
     async def work() -> None:
         async with client:
             report_retries(client)
-            batch: Batch = await start(on_progress=progress.on_progress)
+            batch: Batch = await start(on_progress=on_progress)
             planned = await batch.plan()
             if order.dry_run and look_up is not None:
                 planned = await look_up(planned)

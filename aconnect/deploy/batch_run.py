@@ -22,6 +22,7 @@ from aconnect._core.redaction import Secret, secrets_of
 from aconnect.concurrency import Outcome, amap
 from aconnect.connect import Client, ContentItem
 from aconnect.deploy.batch_state import BatchHeader, BatchItem, BatchState
+from aconnect.deploy.building import log_url
 from aconnect.deploy.steps import Step
 from aconnect.errors import (
     AconnectError,
@@ -230,7 +231,7 @@ class ItemRun:
                 "guid": content.guid,
                 "name": content.name or self.item.name,
                 "url": content.content_url,
-                "log_url": log_url(content),
+                "log_url": log_url(content) or None,
             }
         await self._save(state="running", step=step, **known)
         self._notify("")
@@ -280,8 +281,3 @@ class ItemRun:
 
     def _shown(self, text: str) -> str:
         return self._client.channel.redact(text, self._secrets)
-
-
-def log_url(item: ContentItem) -> str | None:
-    """Return the page of the dashboard with the logs of content."""
-    return f"{item.dashboard_url}/logs" if item.dashboard_url else None
