@@ -46,6 +46,8 @@ class BatchProgress:
         if not outcome.ok:
             what = f"failed after {seconds}, {item.step}: {item.error}"
         echo_error(f"{self._ended}/{self._total} {item.name}: {what}")
+        for warning in item.warnings:
+            echo_error(f"  Warning: {warning}")
 
 
 class _LiveTable(BatchProgress):

@@ -234,7 +234,7 @@ class _DeployDirectories:
         async with run.transfers:
             await run.begin("prepare")
             config = await spec.load(self._client.url)
-            env = variables(config)
+            env = await variables(self._client, config)
             run.hide(env)
             project = await config.prepare(spec.path)
             await run.begin("upload", name=config.name or run.item.name)
@@ -249,7 +249,8 @@ class _DeployDirectories:
                 on_step=run.on_step,
                 **cast("ContentFields", config.settings),
             )
-            await run.begin("wait", staged.item, bundle_id=staged.bundle.id)
+            warnings = (*config.warnings, *staged.warnings)
+            await run.begin("wait", staged.item, bundle_id=staged.bundle.id, warnings=warnings)
         async with run.builds:
             await run.begin("build")
             deployment = await staged.deploy(

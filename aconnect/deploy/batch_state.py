@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -28,9 +28,7 @@ ItemState = Literal["pending", "running", "done", "failed"]
 _VERSION: Final = 1
 _TABLES: Final = """
 CREATE TABLE batch (header TEXT NOT NULL);
-CREATE TABLE item (key TEXT PRIMARY KEY, position INTEGER NOT NULL, name TEXT NOT NULL,
- guid TEXT, settings TEXT NOT NULL, state TEXT NOT NULL, step TEXT NOT NULL, bundle_id TEXT,
- task_id TEXT, url TEXT, log_url TEXT, seconds REAL, error_type TEXT, error TEXT) WITHOUT ROWID;
+CREATE TABLE item (key TEXT PRIMARY KEY, position INTEGER, item TEXT NOT NULL) WITHOUT ROWID;
 """
 _LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -61,6 +59,8 @@ class BatchItem(Struct, frozen=True, kw_only=True):
     """The page of the dashboard with its logs."""
     seconds: float | None = None
     """The time it took, in seconds."""
+    warnings: tuple[str, ...] = ()
+    """What the user should know about a directory, one sentence each."""
     error_type: str | None = None
     """The name of the class of the error."""
     error: str | None = None
@@ -73,9 +73,6 @@ class BatchHeader(Struct, frozen=True, kw_only=True):
     action: Action
     variables: tuple[str, ...] = ()
     """The names of the environment variables that are set; never their values."""
-
-
-_FIELDS: Final = [field.name for field in msgspec.structs.fields(BatchItem)]
 
 
 class BatchState:
@@ -121,7 +118,7 @@ class BatchState:
         if version != (_VERSION if tables else 0):
             raise self._damaged("it is a database of something else, or of another version")
         if not tables:
-            for statement in _TABLES.strip().removesuffix(";").split(";\n"):
+            for statement in _TABLES.strip().split("\n"):
                 run(statement)
             run(f"PRAGMA user_version = {_VERSION}")
         run("COMMIT")
@@ -171,10 +168,9 @@ class BatchState:
     def items(self) -> list[BatchItem]:
         """Return all items, in their order."""
         with self._lock, self._errors():
-            query = f"SELECT {', '.join(_FIELDS)} FROM item ORDER BY position"  # noqa: S608
+            query = "SELECT item FROM item ORDER BY position"
             with closing(self._connection.execute(query)) as rows:
-                values = [dict(zip(_FIELDS, row, strict=True)) for row in rows]
-            return msgspec.convert(values, list[BatchItem])
+                return [msgspec.json.decode(row[0], type=BatchItem) for row in rows]
 
     def begin(self, header: BatchHeader, items: Sequence[BatchItem]) -> None:
         """Replace what the state has by this batch."""
@@ -183,7 +179,7 @@ class BatchState:
             run("DELETE FROM item")
             run("INSERT INTO batch VALUES (?)", (msgspec.json.encode(header).decode(),))
             for item in items:
-                run(_INSERT, msgspec.structs.astuple(item))
+                _put(run, item)
 
     def save(self, item: BatchItem) -> None:
         """Make what is known about an item durable.
@@ -192,10 +188,10 @@ class BatchState:
             FileError: The disk is full, or the file was removed.
         """
         with self._transaction() as run:
-            run(_INSERT, msgspec.structs.astuple(item))
+            _put(run, item)
 
     @contextmanager
-    def _transaction(self) -> Generator[Any]:
+    def _transaction(self) -> Generator[Callable[..., Any]]:
         with self._lock, self._errors():
             if not self._is_in_place():
                 raise FileError(f"{self.path} was removed or replaced while it was written")
@@ -235,6 +231,11 @@ class BatchState:
                 self._connection.close()
 
 
+def _put(run: Callable[..., Any], item: BatchItem) -> None:
+    text = msgspec.json.encode(item).decode()
+    run("INSERT OR REPLACE INTO item VALUES (?, ?, ?)", (item.key, item.position, text))
+
+
 def _created(path: Path) -> os.stat_result:
     """Return the status of the file; create it if it is missing.
 
@@ -244,9 +245,3 @@ def _created(path: Path) -> os.stat_result:
     with suppress(FileExistsError):
         path.touch(exist_ok=False)
     return path.stat()
-
-
-_INSERT: Final = (
-    f"INSERT OR REPLACE INTO item ({', '.join(_FIELDS)}) "  # noqa: S608  names of fields
-    f"VALUES ({', '.join('?' * len(_FIELDS))})"
-)

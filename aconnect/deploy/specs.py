@@ -17,8 +17,10 @@ import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
+from aconnect.connect import Client
 from aconnect.deploy.config import Config, config_from, default_name, load_config
 from aconnect.deploy.tables import Table
+from aconnect.deploy.target import existing
 from aconnect.errors import InvalidArgumentError
 
 _TABLES: Final = "deploy"
@@ -63,7 +65,7 @@ class DeploySpec(Struct, frozen=True, kw_only=True):
         """
         config = await to_thread.run_sync(partial(self._load, server))
         if config.name is None and config.guid is None:
-            return msgspec.structs.replace(config, name=default_name(self.path))
+            return msgspec.structs.replace(config, name=default_name(self.path.resolve().name))
         return config
 
     def _load(self, server: str) -> Config:
@@ -132,6 +134,22 @@ def check_specs(specs: Iterable[DeploySpec]) -> None:
         seen[name] = spec
 
 
-def variables(config: Config) -> dict[str, str]:
-    """Return the environment variables with their values, of this process where they are secret."""
-    return config.variables(os.environ)[0]
+async def variables(client: Client, config: Config) -> dict[str, str]:
+    """Return the environment variables with their values, of this process where they are secret.
+
+    A secret without a value keeps the one that the content has.
+
+    Raises:
+        InvalidArgumentError: Neither this process nor the content has a secret.
+    """
+    values, missing = config.variables(os.environ)
+    if missing:
+        item = await existing(client, config.name, config.guid)
+        there = set() if item is None else set(await item.environment_variables.find())
+        absent = [name for name in missing if name not in there]
+        if absent:
+            raise InvalidArgumentError(
+                f"no value for {', '.join(absent)}, which the configuration lists in `secrets`, "
+                "and which the content does not have yet; set it in the environment"
+            )
+    return values

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 from collections.abc import AsyncIterator
 
@@ -207,9 +208,9 @@ async def test_interrupted(server, shell):
 @pytest.mark.usefixtures("file")
 async def test_terminal(server, shell):
     """On a terminal a table shows what runs with its log, and a line is kept for each result."""
-    server.state.build_script = BuildScript(lines=("a \x1b[31mline",))
+    server.state.build_script = BuildScript(lines=("a \x1b[31mline", "end"), seconds_per_line=0.5)
     written = await shell.errors_on_terminal("deploy-all", "deploy.toml", columns=100)
     assert "Traceback" not in written
-    assert "prepare" in written or "upload" in written or "build" in written
-    assert "3/3" in written
+    assert re.search(r"two +(build|verify|activate) +0:0\d +a .*line", written)
+    assert "3/3 " in written
     assert "\x1b[31m" not in written

@@ -7,12 +7,12 @@ import sqlite3
 import sys
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aconnect import Client
-from aconnect.deploy import deploy
-from aconnect.deploy.batch import build_all, deploy_all, redeploy_all
+from aconnect.deploy import batch, deploy
 from aconnect.deploy.batch_selection import select_content
 from aconnect.deploy.config import Config
 from aconnect.deploy.specs import DeploySpec, read_specs
@@ -23,6 +23,11 @@ from aconnect.errors import (
     ResumeError,
 )
 from aconnect.testing import BuildScript, FakeConnect, Seed, faults
+
+# Their outcomes have optional fields, which the tests read without checking them first.
+build_all: Any = batch.build_all
+redeploy_all: Any = batch.redeploy_all
+deploy_all: Any = batch.deploy_all
 
 ROOT = Path(__file__).parents[2]
 SECRET = "the-value-of-a-variable"
@@ -83,9 +88,9 @@ def builds_of(server):
     )
 
 
-async def each_outcome(batch, act):
+async def each_outcome(running, act):
     """Do something after each item that ends."""
-    async with aclosing(aiter(batch)) as outcomes:
+    async with aclosing(aiter(running)) as outcomes:
         async for _ in outcomes:
             act()
 
@@ -263,9 +268,9 @@ async def test_key_is_refused(server, client, specs, state):
 
 async def test_state_cannot_be_written(client, specs, state):
     """A state that is removed ends the batch with an error that names it."""
-    batch = deploy_all(client, specs, builds=1, state=state)
+    running = deploy_all(client, specs, builds=1, state=state)
     with pytest.raises(FileError, match="was removed or replaced") as caught:
-        await each_outcome(batch, lambda: state.unlink(missing_ok=True))
+        await each_outcome(running, lambda: state.unlink(missing_ok=True))
     assert "items are not done" in caught.value.__notes__[-1]
 
 
@@ -321,7 +326,7 @@ async def test_killed(server, client, tmp_path, news):
     """A process that is killed at any moment leaves nothing that is then made twice."""
     file = tmp_path / "deploy.toml"
     file.write_text("".join(f'[[deploy]]\npath = "{n}"\nname = "{n}"\n' for n in NAMES))
-    process = await asyncio.create_subprocess_exec(
+    process: Any = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", CHILD, server.url, server.api_key, str(file)),
         stdout=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": str(ROOT)},
@@ -353,7 +358,7 @@ async def test_second_process(client, items, state):
     code = "import sys; from pathlib import Path\n"
     code += "from aconnect.deploy.batch_state import BatchState\n"
     code += "with BatchState(Path(sys.argv[1])): print('open', flush=True); sys.stdin.read()"
-    process = await asyncio.create_subprocess_exec(
+    process: Any = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", code, str(state)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -536,6 +541,29 @@ async def test_specs(tmp_path, server, client, monkeypatch):
     second = next(each.value for each in outcomes if each.value.name == "second")
     assert second.description == "Table"
     assert server.state.environment[second.guid] == {"TOKEN": SECRET, "MODE": "fast"}
+
+
+async def test_secrets(client, specs, monkeypatch):
+    """A secret that nobody has is an error; one that the content has already is kept."""
+    specs = [DeploySpec(path=specs[0].path, config=Config(name="site-0", secrets=("TOKEN",)))]
+    (outcome,) = await deploy_all(client, specs)
+    assert "no value for TOKEN" in outcome.item.error
+    monkeypatch.setenv("TOKEN", SECRET)
+    (outcome,) = await deploy_all(client, specs)
+    assert outcome.ok
+    monkeypatch.delenv("TOKEN")
+    (outcome,) = await deploy_all(client, specs)
+    assert outcome.ok
+
+
+async def test_warnings(client, tmp_path):
+    """What was left out of a directory is said."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "index.html").write_text("hello")
+    (folder / ".env").write_text(f"TOKEN={SECRET}")
+    (outcome,) = await deploy_all(client, [DeploySpec(path=folder)])
+    assert ".env" in " ".join(outcome.item.warnings)
 
 
 @pytest.mark.parametrize(
