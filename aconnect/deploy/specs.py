@@ -145,7 +145,7 @@ async def variables(client: Client, config: Config) -> dict[str, str]:
     values, missing = config.variables(os.environ)
     if missing:
         item = await existing(client, config.name, config.guid)
-        there = set() if item is None else set(await item.environment_variables.find())
+        there = [] if item is None else await item.environment_variables.find()
         absent = [name for name in missing if name not in there]
         if absent:
             raise InvalidArgumentError(
