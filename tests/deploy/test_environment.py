@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
 from aconnect.deploy import environment
+from aconnect.deploy.detection import detect
 from aconnect.deploy.environment import inspect
-from aconnect.deploy.kinds import detect
 from aconnect.errors import InspectionError, InvalidArgumentError, MissingExtraError
 
 APP = "from fastapi import FastAPI\napp = FastAPI()\n"
@@ -42,7 +43,7 @@ def child(tmp_path, monkeypatch):
     """Return a function that replaces the child process by a program."""
 
     def replace(code: str) -> None:
-        program = tmp_path / "child" / "_manifest.py"
+        program = tmp_path / "child" / "_inspect.py"
         program.parent.mkdir()
         program.write_text(code)
         monkeypatch.setattr(environment, "__file__", str(program.with_name("environment.py")))
@@ -112,6 +113,7 @@ class TestParts:
         found = await inspected(tmp_path, {"app.py": APP, "requirements.txt": "fastapi\n"})
         (warning,) = found.warnings
         assert warning.startswith("Python version constraint missing from pyproject.toml")
+        assert ".python-version. Connect will guess" in warning
         assert warning.endswith("Consider specifying a Python version constraint.")
         assert "\x1b" not in warning
         assert "  " not in warning
@@ -198,6 +200,14 @@ class TestParts:
         }
         assert manifest["platform"] == "4.3.1"
         assert manifest["packages"]["shiny"]["Repository"] == "https://cran.example"
+
+    async def test_r_with_python(self, tmp_path):
+        """R Markdown with code in Python gets the requirements as well."""
+        files = {"a.Rmd": "```{python}\n1\n```\n", "renv.lock": json.dumps(LOCK)}
+        with pytest.raises(InvalidArgumentError, match=r"no requirements.txt"):
+            await inspected(tmp_path, files)
+        manifest = (await inspected(tmp_path, files | {"requirements.txt": "pandas\n"})).manifest
+        assert {"python", "packages", "platform"} <= manifest.keys()
 
     async def test_old_lock(self, tmp_path):
         """What rsconnect-python refuses is an error with its reason and what to do."""
@@ -311,7 +321,7 @@ class TestFaults:
             ("pass", "0 bytes that are no answer"),
             ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended with SIGSEGV"),
             ("import sys; print('last words', file=sys.stderr); sys.exit(3)",
-             r"exit code 3; ran .*_manifest.py; its last output was: last words"),
+             r"exit code 3; ran .*_inspect.py; its last output was: last words"),
             ("print('{\"error\": \"no pip\"}')", "no pip"),
             ("print('{}')", "no manifest"),
             ("print('{\"missing\": \"other\"}')", "no module named 'other'"),
@@ -385,7 +395,7 @@ class TestFaults:
 
     async def test_not_installed(self, tmp_path, child):
         """Without rsconnect-python, the error has the command that installs it."""
-        source = Path(environment.__file__).with_name("_manifest.py").read_text()
+        source = Path(environment.__file__).with_name("_inspect.py").read_text()
         child("import sys; sys.modules['rsconnect'] = None\n" + source.replace(
             "from __future__ import annotations", ""))  # fmt: skip
         with pytest.raises(MissingExtraError, match=r"pip install 'aconnect\[deploy\]'"):
@@ -398,6 +408,13 @@ class TestFaults:
         python.chmod(0o755)
         with pytest.raises(InspectionError, match=r"python -m pip install 'rsconnect-python>=1.30"):
             await inspected(tmp_path, PROJECT, python=str(python))
+
+    async def test_interpreter_on_path(self, tmp_path, monkeypatch):
+        """An interpreter is found on the path, and its version is sent."""
+        monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+        found = await inspected(tmp_path, PROJECT, python=Path(sys.executable).name)
+        assert found.manifest["python"]["version"].startswith("3.")
+        assert any("--python option" in warning for warning in found.warnings)
 
     async def test_no_such_interpreter(self, tmp_path):
         """An interpreter that does not exist is named."""
@@ -439,7 +456,7 @@ def test_signatures():
     from rsconnect.environment_r import REnvironment
     from rsconnect.models import AppModes
 
-    used = {
+    used: dict[Any, set[str]] = {
         make_source_manifest: {"app_mode", "environment", "entrypoint", "r_environment"},
         resolve_shiny_express_entrypoint: {"entrypoint", "directory"},
         Environment.create_python_environment: {"directory", "requirements_file", "python"},
