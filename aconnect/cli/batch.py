@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from aconnect.cli.output import echo_error
 from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
 from aconnect.cli.summaries import counted
 from aconnect.cli.table import Column, rows_printer
+from aconnect.cli.variables import read_variables
 
 if TYPE_CHECKING:
     from aconnect import Client
@@ -170,8 +170,8 @@ def build(client: Client, order: _Order, **selected: Any) -> None:
     "--set-env",
     multiple=True,
     metavar="NAME[=VALUE]",
-    help="Set an environment variable of each item first; without a value, to the one that this "
-    "process has, which keeps it out of the list of processes. Can be repeated.",
+    help="Set an environment variable of each item first; without a value, to that of this "
+    "command's own variable, which keeps it out of the list of processes. Can be repeated.",
 )
 @click.option("--no-verify", is_flag=True, help="Do not request the content after its build.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
@@ -194,7 +194,7 @@ def redeploy(
 
     selection = _Selection(**selected)
     selection.check(order)
-    env = dict(map(_variable, set_env))
+    env = read_variables(set_env, option="--set-env")
     keywords = order.keywords(Path("aconnect-redeploy.state"))
 
     async def start(**more: Any) -> Batch:
@@ -206,15 +206,6 @@ def redeploy(
             confirm(f"Set {', '.join(env)} of {len(items)} items, and deploy them?", yes=yes)
 
     _run(client, order, start, "deployed", ask=ask)
-
-
-def _variable(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        value = os.environ.get(name, "")
-        if name not in os.environ:
-            raise click.UsageError(f"{name} has no value here; pass --set-env {name}=VALUE")
-    return name, value
 
 
 @click.command("deploy-all", cls=Command)

@@ -155,7 +155,7 @@ async def test_retry_of_a_redeployment(server, shell):
         ("build one --tag x", "pass either ITEM, or options"),
         ("build --retry --all-failed", "leave out what selects content"),
         ("build --retry", "has no run to go on with"),
-        ("redeploy one --set-env NOT_THERE", "NOT_THERE has no value here"),
+        ("redeploy one --set-env NOT_THERE", "--set-env NOT_THERE: the environment of"),
         ("deploy-all missing.toml", "does not exist"),
         ("deploy-all deploy.toml --transfers 0", "0 is not in the range"),
     ],
