@@ -79,7 +79,7 @@ def _site(folder: Path) -> Path:
     folder.mkdir()
     (folder / "index.html").write_bytes(b"<h1>Site</h1>")
     (folder / "data.bin").write_bytes(os.urandom(SIZE))
-    files = {"index.html": {}, "data.bin": {}}
+    files: dict[str, object] = {"index.html": {}, "data.bin": {}}
     manifest = {"version": 1, "metadata": {"appmode": "static"}, "files": files}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

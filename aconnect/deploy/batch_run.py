@@ -138,8 +138,9 @@ class Batch(LazySequence[BatchOutcome]):
     @asynccontextmanager
     async def _opened(self) -> AsyncGenerator[tuple[BatchState, list[BatchItem]], None]:
         """Open the state for the block, and list the items; nothing is written yet."""
-        state = await to_thread.run_sync(BatchState, self._options.path)
+        state = BatchState(self._options.path)
         try:
+            await to_thread.run_sync(state.open)
             earlier = await to_thread.run_sync(state.items)
             self._check(await to_thread.run_sync(state.header), earlier)
             yield state, await self._work.items(earlier if self._options.retry else None)

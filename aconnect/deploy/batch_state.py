@@ -78,29 +78,46 @@ class BatchHeader(Struct, frozen=True, kw_only=True):
 class BatchState:
     """The state of one batch; locked while it is open. Its methods block: call them in a thread.
 
+    `close` need not be called in a thread. It waits for what still runs in one, and what begins
+    later fails, so that a task that is cancelled cannot leave the state open.
+
     Args:
         path: The file, which is created if it is missing; None keeps the state in memory.
-
-    Raises:
-        InvalidArgumentError: It cannot be written, or another process has it open.
-        ResumeError: It is damaged, or no state of a batch.
     """
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        # A cancelled task does not wait for the thread that still writes for it.
         self._lock = Lock()
-        with self._errors(opening=True):
-            self._file = None if path is None else _created(path)
+        self._is_closed = False
+        self._opened: sqlite3.Connection | None = None
+        self._file: os.stat_result | None = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            raise FileError(f"the state {self.path} is closed")
+        return self._opened
+
+    def open(self) -> None:
+        """Open the file, and create it if it is missing.
+
+        Raises:
+            InvalidArgumentError: It cannot be written, or another process has it open.
+            ResumeError: It is damaged, or no state of a batch.
+        """
+        with self._lock, self._errors(opening=True):
+            if self._is_closed:
+                return
+            self._file = None if self.path is None else _created(self.path)
             connection = sqlite3.connect(
-                path or ":memory:", timeout=0, isolation_level=None, check_same_thread=False
+                self.path or ":memory:", timeout=0, isolation_level=None, check_same_thread=False
             )
             try:
                 self._prepare(connection)
             except BaseException:
                 connection.close()
                 raise
-        self._connection = connection
+            self._opened = connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         run = connection.execute
@@ -154,6 +171,7 @@ class BatchState:
         )
 
     def __enter__(self) -> Self:
+        self.open()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -167,10 +185,13 @@ class BatchState:
 
     def items(self) -> list[BatchItem]:
         """Return all items, in their order."""
-        with self._lock, self._errors():
-            query = "SELECT item FROM item ORDER BY position"
-            with closing(self._connection.execute(query)) as rows:
-                return [msgspec.json.decode(row[0], type=BatchItem) for row in rows]
+        with self._lock:
+            return self._items()
+
+    def _items(self) -> list[BatchItem]:
+        query = "SELECT item FROM item ORDER BY position"
+        with self._errors(), closing(self._connection.execute(query)) as rows:
+            return [msgspec.json.decode(row[0], type=BatchItem) for row in rows]
 
     def begin(self, header: BatchHeader, items: Sequence[BatchItem]) -> None:
         """Replace what the state has by this batch."""
@@ -216,19 +237,29 @@ class BatchState:
 
     def close(self) -> None:
         """Release the lock; remove the file if nothing is left to do."""
-        try:
-            is_open = any(item.state != "done" for item in self.items())
-            if not is_open and self.path is not None and self._is_in_place():
-                # While it is locked, or it could be the file of another process. Windows does not
-                # remove an open file: there, it is left.
-                for path in (self.path, self.path.with_name(f"{self.path.name}-journal")):
-                    with suppress(OSError):
-                        path.unlink()
-        except AconnectError:
-            pass  # it cannot be read any more
-        finally:
-            with self._lock:
-                self._connection.close()
+        with self._lock:
+            self._is_closed = True
+            if self._opened is None:
+                return
+            try:
+                if all(item.state == "done" for item in self._items()):
+                    self._remove()
+            except AconnectError:
+                pass  # it cannot be read any more
+            finally:
+                self._opened.close()
+                self._opened = None
+
+    def _remove(self) -> None:
+        """Remove the file while it is locked, or it could be that of another process.
+
+        Windows does not remove an open file: there, it is left.
+        """
+        if self.path is None or not self._is_in_place():
+            return
+        for path in (self.path, self.path.with_name(f"{self.path.name}-journal")):
+            with suppress(OSError):
+                path.unlink()
 
 
 def _put(run: Callable[..., Any], item: BatchItem) -> None:

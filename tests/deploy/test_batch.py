@@ -5,7 +5,7 @@ import json
 import os
 import sqlite3
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -369,6 +369,19 @@ async def test_second_process(client, items, state):
         await build_all(client, items, state=state)
     await process.communicate(b"")
     assert all(outcome.ok for outcome in await build_all(client, items, state=state))
+
+
+async def test_cancelled_while_opening(client, items, state):
+    """A batch that is cancelled at any moment of its beginning releases its state."""
+    for turns in range(12):
+        task = asyncio.ensure_future(build_all(client, items, state=state).plan())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        assert len(await build_all(client, items, state=state).plan()) == 3
+        assert not state.exists()
 
 
 async def failed_state(client, server, items, state):
