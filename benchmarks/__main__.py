@@ -10,6 +10,7 @@ from benchmarks.collect_latency import collect_latency
 from benchmarks.collect_memory import collect_memory
 from benchmarks.collect_sinks import collect_sinks
 from benchmarks.content_list import content_list
+from benchmarks.deploy_many import deploy_many
 from benchmarks.import_time import import_time
 from benchmarks.memory import memory
 from benchmarks.one_at_a_time import one_at_a_time
@@ -23,6 +24,6 @@ if __name__ == "__main__":
         main(
             *(small_gets, canned_gets, one_at_a_time, visits, memory, import_time, content_list),
             *(collect_latency, collect_sinks, collect_gzip, collect_audit_logs, collect_memory),
-            *(rate_limit, transfer),
+            *(rate_limit, transfer, deploy_many),
         )
     )

@@ -23,8 +23,10 @@ _ESCAPE: Final = re.compile(r"\\(.)")
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def read_variables(texts: Iterable[str], files: Iterable[Path]) -> dict[str, str]:
-    """Return the variables of `--env` and `--env-file`; the former win.
+def read_variables(
+    texts: Iterable[str], files: Iterable[Path] = (), *, option: str = "--env"
+) -> dict[str, str]:
+    """Return the variables of an option such as `--env`, and of `--env-file`; the former win.
 
     A name without a value means the variable of this process.
     """
@@ -34,12 +36,14 @@ def read_variables(texts: Iterable[str], files: Iterable[Path]) -> dict[str, str
     for text in texts:
         name, equals, value = text.partition("=")
         if not name:
-            raise click.UsageError("--env: write NAME=VALUE, or NAME for the variable of the shell")
+            raise click.UsageError(
+                f"{option}: write NAME=VALUE, or NAME for the variable of the shell"
+            )
         if not equals:
             if name not in os.environ:
                 raise click.UsageError(
-                    f"--env {name}: the environment of this command has no {name}; set it, or pass "
-                    f"--env {name}=VALUE"
+                    f"{option} {name}: the environment of this command has no {name}; set it, or "
+                    f"pass {option} {name}=VALUE"
                 )
             value = os.environ[name]
         values[name] = value

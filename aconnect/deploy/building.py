@@ -20,6 +20,11 @@ from aconnect.errors import EndpointMissingError, TaskFailedError, TaskLostError
 _LAST_LINES: Final = 20
 
 
+def log_url(item: ContentItem) -> str:
+    """Return the page of the dashboard with the logs of content; empty if it is not known."""
+    return f"{item.dashboard_url}/logs" if item.dashboard_url else ""
+
+
 class Build:
     """A build on the server."""
 

@@ -202,15 +202,21 @@ def _pyproject(directory: Path) -> Config:
     tool = Table.load(file).table("tool").table("aconnect").table("deploy")
     if not tool:
         return Config()
-    settings = {key: tool.get(key, type_) for key, type_ in _settings().items()}
-    values = {field: tool.get(key, type_) for key, (field, type_) in _KEYS.items()}
-    env = tool.texts("env")
+    config = config_from(tool, directory)
     tool.check()
+    return msgspec.structs.replace(config, sources=(file,))
+
+
+def config_from(table: Table, directory: Path) -> Config:
+    """Return the values of a table; a relative interpreter is one of this directory."""
+    settings = {key: table.get(key, type_) for key, type_ in _settings().items()}
+    values = {field: table.get(key, type_) for key, (field, type_) in _KEYS.items()}
+    env = table.texts("env")
     if "/" in (values["python"] or ""):
         values["python"] = str(directory / values["python"])
     values["settings"] = {key: value for key, value in settings.items() if value is not None}
     given = {field: value for field, value in values.items() if value is not None}
-    return Config(**given, env=env, sources=(file,))
+    return Config(**given, env=env)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from aconnect.connect import Bundle, BundleMetadataParams, Client, ContentItem
 from aconnect.connect.content.content import ContentFields
 from aconnect.connect.content.environment_variables import Variables
 from aconnect.deploy.archive import DEFAULT_MAX_SIZE, pack
-from aconnect.deploy.building import Build, running_build, start_build
+from aconnect.deploy.building import Build, log_url, running_build, start_build
 from aconnect.deploy.integrations import Requested, associate, find_requested
 from aconnect.deploy.project import Project, prepare
 from aconnect.deploy.sending import bundles_of, send
@@ -92,7 +92,7 @@ class Deployment:
     @property
     def log_url(self) -> str:
         """The page of the dashboard with the logs of the content; empty if it is not known."""
-        return f"{self.item.dashboard_url}/logs" if self.item.dashboard_url else ""
+        return log_url(self.item)
 
     @property
     def draft_url(self) -> str:
