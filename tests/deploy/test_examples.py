@@ -1,0 +1,218 @@
+"""Each example arrives on the server as it is on the disk, with the manifest that rsconnect makes.
+
+The examples are small real projects in `docs/examples`. Intended differences between our manifests
+and those of `rsconnect write-manifest` are listed in `differences.txt`, one line each.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from aconnect.deploy import deploy, pack, prepare
+from aconnect.deploy.config import load_config
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("rsconnect") is None and not os.environ.get("CI"),
+    reason="rsconnect-python is not installed (the extra `deploy`)",
+)
+
+EXAMPLES: Final = Path(__file__).parents[2] / "docs" / "examples"
+NAMES: Final = sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir())
+LIST: Final = Path(__file__).parent / "differences.txt"
+
+CLUTTER: Final = (
+    ".DS_Store",
+    ".env",
+    ".git/config",
+    ".venv/bin/python",
+    ".venv/pyvenv.cfg",
+    "__pycache__/app.cpython-312.pyc",
+    "deep/down/__pycache__/module.cpython-312.pyc",
+    "id_rsa",
+)
+"""What working folders have, and bundles must not have."""
+
+QUARTO_NAME: Final = "quarto-stand-in"
+QUARTO: Final = """
+import json
+print(json.dumps({
+    "quarto": {"version": "1.6.40"},
+    "engines": ["markdown"],
+    "config": {"project": {"type": "default"}},
+    "files": {"input": ["report.qmd"], "resources": [], "config": ["_quarto.yml"]},
+}))
+"""
+"""What `quarto inspect` prints for the document, so that nobody needs 300 MB for this test."""
+
+APPLICATIONS: Final = ("bokeh", "dash", "fastapi", "flask", "gradio", "panel", "streamlit")
+COMMANDS: Final[Mapping[str, tuple[str, ...]]] = {
+    **{name: (name, ".") for name in APPLICATIONS},
+    "notebook": ("notebook", "rain.ipynb", "data/rain.csv"),
+    "quarto": ("quarto", "--quarto", f"../{QUARTO_NAME}", "."),
+    "shiny-core": ("shiny", "."),
+    "shiny-express": ("shiny", "."),
+    "voila": ("voila", "."),
+}
+"""The arguments of `rsconnect write-manifest`, run in the folder. It has no command for static
+sites and for R."""
+
+SITE: Final = """
+import json
+from rsconnect.bundle import create_html_manifest
+print(json.dumps(create_html_manifest(".", "index.html", [], []).get_flattened_copy().data))
+"""
+"""What `rsconnect deploy html` makes its manifest with."""
+
+APP_MODES: Final = {
+    **{name: f"python-{name}" for name in APPLICATIONS},
+    "flask": "python-api",
+    "notebook": "jupyter-static",
+    "quarto": "quarto-static",
+    "rmarkdown": "rmd-static",
+    "shiny-core": "python-shiny",
+    "shiny-express": "python-shiny",
+    "static-site": "static",
+    "voila": "jupyter-voila",
+}
+
+
+def copied(name: str, target: Path) -> Path:
+    """Copy the committed files of an example."""
+    generated = shutil.ignore_patterns("__pycache__", ".*_cache", ".ipynb_checkpoints")
+    return Path(shutil.copytree(EXAMPLES / name, target / name, ignore=generated))
+
+
+async def prepared(directory: Path) -> Any:
+    """Prepare a folder as the command line does, with its configuration."""
+    config = load_config(directory)
+    return await prepare(directory, kind=config.kind)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_arrives(name, server, client, tmp_path):
+    """The server gets the files of the project and its manifest, and nothing else."""
+    directory = copied(name, tmp_path)
+    sent = {
+        path.relative_to(directory).as_posix(): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and path.name not in {".gitignore", "manifest.json"}
+    }
+    if name == "rmarkdown":  # its manifest decides
+        del sent["README.md"]
+    for clutter in CLUTTER:
+        path = directory / clutter
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("not for the server")
+
+    item = await (await deploy(client, await prepared(directory), name=name))
+
+    assert item.app_mode == APP_MODES[name]
+    (bundle,) = server.state.bundles[item.guid].values()
+    with bundle.archive.open() as file, tarfile.open(fileobj=file, mode="r:gz") as tar:
+        members = tar.getmembers()
+        files = {member.name: tar.extractfile(member).read() for member in members}
+    manifest = json.loads(files.pop("manifest.json"))
+    assert files == sent
+    checksums = {name: hashlib.md5(data).hexdigest() for name, data in sent.items()}  # noqa: S324
+    assert {name: entry["checksum"] for name, entry in manifest["files"].items()} == checksums
+    assert [member.name for member in members] == [*sorted(sent), "manifest.json"]
+    assert {(member.type, member.mode, member.mtime) for member in members} == {
+        (tarfile.REGTYPE, 0o644, 0)
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_has_the_manifest_of_rsconnect(name, tmp_path):
+    """The manifest is the one that rsconnect makes, or the difference is listed."""
+    directory = copied(name, tmp_path / "ours")
+    (directory / ".env").touch()
+    async with pack(await prepared(directory)) as archive, tarfile.open(archive) as tar:
+        ours = json.load(tar.extractfile("manifest.json"))
+    theirs = manifest_of_rsconnect(name, copied(name, tmp_path / "theirs"))
+
+    found = set(differences(ours, theirs))
+    listed = {difference for example, difference in reasons() if example == name}
+    new = "\n".join(f"{name} | {difference} | WHY" for difference in sorted(found - listed))
+    assert not found - listed, f"add to {LIST.name}, with the reason:\n{new}"
+    assert not listed - found, f"remove from {LIST.name}, it no longer applies to {name}"
+
+
+def test_list_of_differences():
+    """Each line names examples and has a reason."""
+    assert {example for example, _ in reasons()} <= set(NAMES)
+    assert set(COMMANDS) == set(NAMES) - {"static-site", "rmarkdown"}
+
+
+def manifest_of_rsconnect(name: str, directory: Path) -> Any:
+    """Return the manifest that rsconnect makes of a folder."""
+    manifest = directory / "manifest.json"
+    if name in COMMANDS:
+        quarto = directory.parent / QUARTO_NAME
+        quarto.write_text(f"#!{sys.executable}\n{QUARTO}")
+        quarto.chmod(0o755)
+        run_rsconnect(directory, "-m", "rsconnect.main", "write-manifest", *COMMANDS[name])
+    elif not manifest.exists():
+        manifest.write_text(run_rsconnect(directory, "-c", SITE))
+    return json.loads(manifest.read_text(encoding="utf-8"))
+
+
+def run_rsconnect(directory: Path, *arguments: str) -> str:
+    """Run Python in a folder, and return what it prints."""
+    done = subprocess.run(  # noqa: S603  our own words
+        [sys.executable, "-W", "ignore", *arguments],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def differences(ours: Any, theirs: Any) -> Iterator[str]:
+    """Describe what differs between two manifests, a line for each value or file."""
+    left, right = flat(ours), flat(theirs)
+    for key in sorted({*left, *right}):
+        if left.get(key) != right.get(key):
+            yield f"{key}: aconnect {left.get(key, 'nothing')}, rsconnect {right.get(key, 'nothing')}"
+
+
+def flat(manifest: Any, prefix: str = "") -> dict[str, str]:
+    """Return the values of nested objects by their path, as JSON."""
+    if not isinstance(manifest, Mapping):
+        return {prefix: json.dumps(manifest)}
+    values: dict[str, str] = {}
+    for key, value in manifest.items():
+        values |= flat(value, f"{prefix}/{key}" if prefix else key)
+    return values
+
+
+@cache
+def reasons() -> Mapping[tuple[str, str], str]:
+    """Read the intended differences and their reasons, by example and difference."""
+    found: dict[tuple[str, str], str] = {}
+    for number, line in enumerate(LIST.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("#"):
+            continue
+        columns = [column.strip() for column in line.split(" | ")]
+        where = f"{LIST.name}, line {number}"
+        assert len(columns) == 3, f"{where}: write `examples | difference | reason`"
+        assert all(columns), f"{where}: a column is empty; each difference needs its reason"
+        examples, difference, reason = columns
+        for example in examples.split():
+            assert (example, difference) not in found, f"{where}: listed twice for {example}"
+            found[example, difference] = reason
+    return found
