@@ -29,9 +29,9 @@ _Server: TypeAlias = "tuple[FakeServer[Any], Callable[[], None]]"
 _COUNT: Final = click.IntRange(min=0)
 
 _OPTIONS: Final = {
-    "looker": ("host", "port", "users", "groups"),
-    "authentik": ("host", "port"),
-    "cloudendure": ("host", "port"),
+    "looker": ("host", "port", "latency", "users", "groups"),
+    "authentik": ("host", "port", "latency"),
+    "cloudendure": ("host", "port", "latency"),
 }
 """The options of the simulated servers that do not have all of them."""
 
@@ -71,6 +71,14 @@ def _builds(_: click.Context, param: click.Parameter, value: str) -> tuple[str, 
     default=3939,
     show_default=True,
     help="0 for any free port.",
+)
+@click.option(
+    "--latency",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="The time by which each response is delayed.",
 )
 @click.option(
     "--server-version",
@@ -114,21 +122,27 @@ def _builds(_: click.Context, param: click.Parameter, value: str) -> tuple[str, 
 )
 @click.pass_context
 def serve(
-    context: click.Context, /, service: str | None, host: str, port: int, **options: Any
+    context: click.Context,
+    /,
+    service: str | None,
+    host: str,
+    port: int,
+    latency: float,
+    **options: Any,
 ) -> None:
     """Run a simulated server until Ctrl-C.
 
     It keeps everything in memory, and prints the environment variables to use it. Its keys are
     publicly known, so leave --host at this machine.
 
-    All options but --service, --host, --port, --users and --groups are for Posit Connect; Looker
-    has --users and --groups too.
+    All options but --service, --host, --port, --latency, --users and --groups are for Posit
+    Connect; Looker has --users and --groups too.
     """
     name: str = service or context.find_root().params.get("service") or "connect"
     _refuse_options(context, name)
     with echo_warnings():
         try:
-            server, ready = _SERVERS[name](options, host=host, port=port)
+            server, ready = _SERVERS[name](options, host=host, port=port, latency=latency)
         except ValueError as error:
             raise click.UsageError(str(error), context) from error
         run(lambda: _serve(server, ready, host, port))
@@ -165,14 +179,14 @@ async def _serve(server: FakeServer[Any], ready: Callable[[], None], host: str, 
         raise Failure(f"cannot listen on {host}, port {port}: {reason}; {advice}") from error
 
 
-def _connect(options: dict[str, Any], **address: Any) -> _Server:
+def _connect(options: dict[str, Any], **common: Any) -> _Server:
     from aconnect.testing import BuildScript, FakeConnect, Seed
     from aconnect.testing.connect.running import run_content
 
     seconds, version = options.pop("seconds_per_line"), options.pop("server_version")
     nodes, builds = options.pop("nodes"), options.pop("builds")
     server = FakeConnect(
-        Seed(**options), version=version, nodes=nodes, builds=builds, record=False, **address
+        Seed(**options), version=version, nodes=nodes, builds=builds, record=False, **common
     )
     server.state.build_script = BuildScript(seconds_per_line=seconds)
     content = run_content(server.state, "admin", "viewer")
@@ -201,10 +215,10 @@ def _connect(options: dict[str, Any], **address: Any) -> _Server:
     return server, ready
 
 
-def _looker(options: dict[str, Any], **address: Any) -> _Server:
+def _looker(options: dict[str, Any], **common: Any) -> _Server:
     from aconnect.testing import FakeLooker
 
-    server = FakeLooker(users=options["users"], groups=options["groups"], record=False, **address)
+    server = FakeLooker(users=options["users"], groups=options["groups"], record=False, **common)
 
     def ready() -> None:
         settings = {
@@ -217,10 +231,10 @@ def _looker(options: dict[str, Any], **address: Any) -> _Server:
     return server, ready
 
 
-def _authentik(_: dict[str, Any], **address: Any) -> _Server:
+def _authentik(_: dict[str, Any], **common: Any) -> _Server:
     from aconnect.testing import FakeAuthentik
 
-    server = FakeAuthentik(record=False, **address)
+    server = FakeAuthentik(record=False, **common)
 
     def ready() -> None:
         settings = {"AUTHENTIK_URL": server.url, "AUTHENTIK_TOKEN": server.token}
@@ -230,10 +244,10 @@ def _authentik(_: dict[str, Any], **address: Any) -> _Server:
     return server, ready
 
 
-def _cloudendure(_: dict[str, Any], **address: Any) -> _Server:
+def _cloudendure(_: dict[str, Any], **common: Any) -> _Server:
     from aconnect.testing import FakeCloudEndure
 
-    server = FakeCloudEndure(record=False, **address)
+    server = FakeCloudEndure(record=False, **common)
 
     def ready() -> None:
         settings = {

@@ -29,6 +29,7 @@ from aconnect.connect.content.bundles import (
     BundleFileContent as BundleFileContent,
     BundleFiles as BundleFiles,
     BundleMetadata as BundleMetadata,
+    BundleMetadataParams as BundleMetadataParams,
     Bundles as Bundles,
     archive_upload as archive_upload,
 )

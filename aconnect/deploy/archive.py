@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import hashlib
 import os
 import stat
 import tarfile
@@ -30,21 +31,27 @@ DEFAULT_MAX_SIZE: Final = 4 << 30
 """The total size of a bundle's files in bytes, before compression."""
 
 
+class Archive(Struct):
+    path: Path
+    size: int
+    md5: str
+    warnings: tuple
+
+
 class _Manifest(Struct):
     files: dict[str, Any] | list[str]
     """The files by name, or their names alone, as the R package pins writes them."""
 
 
 @asynccontextmanager
-async def pack(
-    directory: str | Path, *, max_size: int = DEFAULT_MAX_SIZE
-) -> AsyncGenerator[Path, None]:
+async def pack(directory, *, max_size: int = DEFAULT_MAX_SIZE) -> AsyncGenerator[Path, None]:
     """Pack the files that a manifest lists into a temporary gzip tar, which the block deletes.
 
     The same files make the same archive, byte for byte. Raise `InvalidArgumentError` for listed
     files that are missing, are outside the directory (by `..`, an absolute name or a link) or are
     not regular files, and for more than `max_size` bytes.
     """
+    directory = getattr(directory, "directory", directory)
     try:
         number, name = tempfile.mkstemp(prefix="aconnect-", suffix=".tar.gz")
     except OSError as error:
@@ -59,7 +66,12 @@ async def pack(
             )
         except OSError as error:
             raise FileError(f"cannot pack {str(directory)!r}: {error}") from error
-        yield Path(name)
+        yield Archive(
+            Path(name),
+            Path(name).stat().st_size,
+            hashlib.md5(Path(name).read_bytes()).hexdigest(),
+            (),
+        )
     finally:
         stopped.set()
         # Short and without waiting, so that a cancellation cannot leave the archive behind.

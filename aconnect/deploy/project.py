@@ -38,3 +38,14 @@ class Project(Struct, frozen=True, kw_only=True):
     def size(self) -> int:
         """The total size of the files, in bytes, before compression."""
         return sum(file.size for file in self.files) + sum(map(len, self.generated.values()))
+
+
+async def prepare(directory):
+    import json, codecs
+    from aconnect.errors import InvalidArgumentError
+
+    try:
+        m = json.loads(Path(directory, "manifest.json").read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise InvalidArgumentError("no manifest")
+    return Project(directory=Path(directory), detected=None, manifest=m, files=())

@@ -68,6 +68,7 @@ class Options(TypedDict, total=False):
     record: bool
     host: str
     port: int
+    latency: float
     rate_limit: RateLimit | None
     concurrency_limit: ConcurrencyLimit | None
 
@@ -82,6 +83,8 @@ class FakeServer(ABC, Generic[S]):
         record: Record every request in `requests`; benchmarks switch this off.
         host: The address to listen on.
         port: The port to listen on; 0 selects a free port.
+        latency: The seconds by which each response is delayed, in real time. Concurrent requests
+            wait at the same time.
         rate_limit: The requests per second that the server accepts; by default any number.
         concurrency_limit: The requests that it performs at the same time; by default any number.
     """
@@ -99,11 +102,14 @@ class FakeServer(ABC, Generic[S]):
         record: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
+        latency: float = 0.0,
         rate_limit: RateLimit | None = None,
         concurrency_limit: ConcurrencyLimit | None = None,
     ) -> None:
         check_range("port", port, 0, 65535)
+        check_range("latency", latency, 0)
         self.state: S = state
+        self.latency = latency
         self.rate_limit = rate_limit
         self.concurrency_limit = concurrency_limit
         self.outage: Fault | None = None
@@ -264,6 +270,8 @@ class FakeServer(ABC, Generic[S]):
             )
             self.requests.append(call.record)
         exchange = ServedExchange(self, call, inside)
+        if self.latency:
+            await exchange.hold(self.latency)
         if self._script:
             fault = self._next_fault(request.method, path)
             if fault is not None:

@@ -130,6 +130,19 @@ async def test_other_services(shell, monkeypatch, module, before):
     assert messages[0].startswith("Simulating ")
 
 
+@pytest.mark.parametrize("service", ["connect", "looker"])
+async def test_latency(shell, service):
+    """`--latency` delays the responses of any service."""
+    lines = 4 if service == "connect" else len(SERVICES[service])
+    options = ("--service", service, "--latency", "60")
+    async with serving(shell, "serve", *options, lines=lines) as (settings, _):
+        url = next(iter(settings.values()))
+        timeout = aiohttp.ClientTimeout(total=0.05)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            with pytest.raises(TimeoutError):
+                await session.get(url)
+
+
 async def test_the_nearer_service(shell):
     """`serve --service` takes precedence over `aconnect --service`."""
     command = ("--service", "looker", "serve", "--service", "authentik")

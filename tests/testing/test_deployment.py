@@ -3,38 +3,20 @@
 import asyncio
 import hashlib
 import io
-import tarfile
 from base64 import b64encode
-from typing import Any
 
 import aiohttp
 import pytest
 
 from aconnect.testing import BuildScript, FakeConnect, Seed
 from aconnect.testing.connect.routes.content.bundles import small_archive
+from tests.testing.deploying import follow, packed, upload
 
 
 @pytest.fixture
 def path(call):
     """The path of a content item."""
     return f"/v1/content/{next(iter(call.server.state.content))}"
-
-
-def packed(**files: bytes) -> bytes:
-    """Return a gzipped archive of files."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            tar.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-async def upload(call, path, data, **headers):
-    """Upload an archive and return the reply."""
-    key = {"Authorization": f"Key {call.server.api_key}"}
-    return await call("POST", f"{path}/bundles", data=data, headers={**key, **headers})
 
 
 async def test_upload_and_download(call, path):
@@ -153,18 +135,6 @@ async def test_delete_active_bundle(call, path):
     """The active bundle cannot be deleted."""
     reply = await call("DELETE", f"{path}/bundles/1")
     assert (reply.status, reply.code) == (409, 75)
-
-
-async def follow(call, task_id):
-    """Poll a task until it finishes, and return all polls."""
-    polls: list[Any] = []
-    first = 0
-    while not polls or not polls[-1]["finished"]:
-        polls.append(
-            await call.json("GET", f"/v1/tasks/{task_id}", params={"first": first, "wait": 30})
-        )
-        first = polls[-1]["last"]
-    return polls
 
 
 async def test_deploy(call, path):
@@ -393,3 +363,44 @@ async def test_delete_content_during_a_deployment(call, path):
     assert (await call("DELETE", path)).status == 204
     assert (await call("GET", f"{path}/bundles")).code == 4
     assert (await follow(call, task))[-1]["finished"]
+
+
+async def test_checksums(call, path):
+    """A bundle has the checksums of its archive."""
+    data = small_archive("python-dash")[0]
+    metadata = (await upload(call, path, data)).json()["metadata"]
+    assert metadata["archive_md5"] == hashlib.md5(data, usedforsecurity=False).hexdigest()
+    assert metadata["archive_sha1"] == hashlib.sha1(data, usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_checksums_of_old_bundles(serving, known):
+    """A seed can have bundles without checksums, as those of old servers are."""
+    call = await serving(Seed(bundle_checksums=known))
+    path = f"/v1/content/{next(iter(call.server.state.content))}"
+    (bundle,) = await call.json("GET", f"{path}/bundles")
+    checksums = [bundle["metadata"][f"archive_{name}"] for name in ("md5", "sha1")]
+    assert [value is not None for value in checksums] == [known, known]
+    new = (await upload(call, path, small_archive("shiny")[0])).json()
+    assert new["metadata"]["archive_md5"]
+
+
+async def test_downloads_need_a_collaborator(call):
+    """An administrator may list the files of a bundle, but must be a collaborator to download."""
+    item = await call.json("POST", "/v1/content", json={"name": "theirs"}, user="publisher")
+    path = f"/v1/content/{item['guid']}"
+    data = small_archive("static")[0]
+    bundle = (await upload(call, path, data)).json()["id"]
+    files = f"{path}/bundles/{bundle}/files"
+    assert (await call.json("GET", path))["app_role"] == "none"
+    assert (await call("GET", f"{path}/bundles/{bundle}/download")).status == 403
+    assert (await call("GET", f"{files}/manifest.json")).status == 200
+    admin = (await call.json("GET", "/v1/user"))["guid"]
+    call.server.state.permit(item["guid"], admin, "viewer")
+    assert (await call.json("GET", path))["app_role"] == "viewer"
+    assert (await call("GET", f"{path}/bundles/{bundle}/download")).status == 403
+    call.server.state.permit(item["guid"], admin, "owner")
+    assert (await call.json("GET", path))["app_role"] == "editor"
+    assert (await call("GET", f"{path}/bundles/{bundle}/download")).body == data
+    owned = await call("GET", f"{path}/bundles/{bundle}/download", user="publisher")
+    assert owned.body == data

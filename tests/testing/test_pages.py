@@ -2,6 +2,9 @@
 
 import pytest
 
+from aconnect.testing.connect.routes.content.bundles import small_archive
+from tests.testing.deploying import deploy, follow, upload
+
 
 async def visit(call, url, user=None, **headers):
     """Return the status, the body and the final address of a page, as seen in a browser."""
@@ -12,7 +15,10 @@ async def visit(call, url, user=None, **headers):
 
 
 async def make(call, **fields):
-    return await call.json("POST", "/v1/content", json={"name": "sales", **fields})
+    """Create content and deploy it."""
+    item = await call.json("POST", "/v1/content", json={"name": "sales", **fields})
+    await deploy(call, item["guid"])
+    return item
 
 
 async def test_content(call):
@@ -22,7 +28,7 @@ async def test_content(call):
         status, body, _ = await visit(call, url)
         assert status == 200
         assert "<title>Sales &amp; &lt;costs&gt;</title>" in body
-        assert "Not deployed yet" in body
+        assert "<p>Deployed on" in body
 
 
 async def test_seeded_content(call):
@@ -110,3 +116,111 @@ async def test_below_a_prefix(serving):
     assert (await visit(call, call.server.url))[2] == f"{call.server.url}/connect/"
     assert (await visit(call, item["content_url"].replace("/rsc/", "/")))[0] == 404
     assert (await visit(call, call.server.url[:-4] + "/__ping__"))[0] == 404
+
+
+async def test_content_before_it_is_deployed(call):
+    """Content that has no active bundle has no page, at its vanity URL either."""
+    item = await call.json("POST", "/v1/content", json={"name": "new", "access_type": "all"})
+    path = f"/v1/content/{item['guid']}"
+    await call("PUT", f"{path}/vanity", json={"path": "/new/"})
+    await upload(call, path, small_archive("static")[0])
+    for url in (item["content_url"], f"{call.server.url}/new/"):
+        assert (await visit(call, url, "admin"))[0] == 404
+    await deploy(call, item["guid"])
+    for url in (item["content_url"], f"{call.server.url}/new/"):
+        assert (await visit(call, url))[0] == 200
+
+
+@pytest.mark.parametrize("access_type", ["all", "acl"])
+async def test_draft(call, access_type):
+    """A bundle that was built has a page for collaborators, before it is activated as well."""
+    item = await make(call, access_type=access_type)
+    path = f"/v1/content/{item['guid']}"
+    bundle = (await upload(call, path, small_archive("static")[0])).json()["id"]
+    url = f"{item['content_url']}_bundle{bundle}/"
+    assert (await visit(call, url, "admin"))[0] == 404
+    body = {"bundle_id": bundle, "activate": False}
+    await follow(call, (await call.json("POST", f"{path}/deploy", json=body))["task_id"])
+    assert (await call.json("GET", path))["bundle_id"] != bundle
+    for address in (url, url.rstrip("/")):
+        status, page, _ = await visit(call, address, "admin")
+        assert (status, f"Draft of bundle {bundle}" in page) == (200, True)
+    # The owner and collaborators only, whoever may view the content.
+    assert (await visit(call, url, "publisher"))[0] == 403
+    publisher = (await call.json("GET", "/v1/user", user="publisher"))["guid"]
+    call.server.state.permit(item["guid"], publisher, "owner")
+    assert (await visit(call, url, "publisher"))[0] == 200
+    assert (await visit(call, url))[2].startswith(f"{call.server.url}/__login__?url=")
+    assert (await visit(call, url, Authorization="Key wrong"))[0] == 401
+    assert (await visit(call, f"{item['content_url']}_bundle99/", "admin"))[0] == 404
+
+
+async def test_drafts_of_others(call):
+    """An administrator who is not a collaborator may not see a draft."""
+    item = await call.json("POST", "/v1/content", json={"name": "theirs"}, user="publisher")
+    bundle = await deploy(call, item["guid"])
+    assert (await visit(call, f"{item['content_url']}_bundle{bundle}/", "admin"))[0] == 403
+
+
+@pytest.mark.parametrize(("version", "status"), [("2025.06.0", 200), ("2025.05.0", 404)])
+async def test_drafts_since(serving, version, status):
+    """Drafts have pages from 2025.06 on."""
+    call = await serving(version=version)
+    item = await make(call)
+    url = f"{item['content_url']}_bundle{await deploy(call, item['guid'])}/"
+    assert (await visit(call, url, "admin"))[0] == status
+
+
+async def test_statuses_of_pages(call):
+    """A status that tests set is that of the content, or of a bundle wherever it is shown."""
+    statuses = call.server.state.content_status
+    item = await make(call)
+    new = await deploy(call, item["guid"], activate=False)
+    url, draft = item["content_url"], f"{item['content_url']}_bundle{new}/"
+    statuses[new] = 500
+    assert [(await visit(call, each, "admin"))[0] for each in (url, draft)] == [200, 500]
+    statuses[item["guid"]] = 503
+    assert [(await visit(call, each, "admin"))[0] for each in (url, draft)] == [503, 500]
+    del statuses[item["guid"]]
+    await call("POST", f"/v1/content/{item['guid']}/deploy", json={"bundle_id": new})
+    await follow(call, next(reversed(call.server.state.tasks)))
+    assert (await visit(call, url, "admin"))[0] == 500
+    statuses[new] = 302
+    assert (await visit(call, draft, "admin"))[2].startswith(f"{call.server.url}/__login__?url=")
+
+
+IMAGES = {
+    "image/png": b"\x89PNG\r\n\x1a\n...",
+    "image/jpeg": b"\xff\xd8\xff...",
+    "image/gif": b"GIF89a",
+    "image/webp": b"RIFF....WEBP",
+    "image/svg+xml": b"<svg/>",
+}
+
+
+@pytest.mark.parametrize("media_type", IMAGES)
+async def test_thumbnail(call, media_type):
+    """A thumbnail is at an address of its own, with the rights of the content."""
+    item = await call.json("POST", "/v1/content", json={"name": "sales", "access_type": "acl"})
+    url = f"{item['content_url']}__thumbnail__"
+    key = {"Authorization": f"Key {call.server.api_key}"}
+    async with call.session.get(url, headers=key) as response:
+        assert (response.status, await response.read()) == (204, b"")
+    await call("PUT", f"/v1/content/{item['guid']}/thumbnail", data=IMAGES[media_type])
+    async with call.session.get(url, headers=key) as response:
+        assert (response.status, response.content_type) == (200, media_type)
+        assert await response.read() == IMAGES[media_type]
+    assert (await visit(call, url, "viewer"))[0] == 403
+    assert (await visit(call, url))[2].startswith(f"{call.server.url}/__login__?url=")
+    await call("PATCH", f"/v1/content/{item['guid']}", json={"access_type": "all"})
+    async with call.session.get(url) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize(("version", "status"), [("2024.09.0", 204), ("2024.08.0", 404)])
+async def test_thumbnails_since(serving, version, status):
+    """Thumbnails can be read from the version on that can set them."""
+    call = await serving(version=version)
+    url = f"{(await make(call, access_type='all'))['content_url']}__thumbnail__"
+    async with call.session.get(url) as response:
+        assert response.status == status

@@ -184,11 +184,35 @@ async def test_stop_ends_waiting_requests():
             await request
 
 
+async def test_latency(serving):
+    """Responses are delayed at the same time, those of errors and faults as well."""
+    call = await serving(latency=60)
+    call.server.script(faults.status(503), on="GET /v1/users")
+    paths = ["/v1/user", "/v1/users", "/v1/none", "/../../__ping__"]
+    timeout = aiohttp.ClientTimeout(total=0.05)
+    replies = await asyncio.gather(
+        *(call("GET", path, timeout=timeout) for path in paths), return_exceptions=True
+    )
+    assert {type(reply) for reply in replies} == {asyncio.TimeoutError}
+    assert len(call.server.requests) == len(paths)
+    call.server.latency = 0
+    assert (await call("GET", "/v1/user")).status == 200
+    call.server.latency = 60
+    pending = asyncio.ensure_future(call("GET", "/v1/user"))
+    while len(call.server.requests) < len(paths) + 2:  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(0.001)
+    async with asyncio.timeout(2):
+        await call.server.stop()
+    with pytest.raises(aiohttp.ClientError):
+        await pending
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: FakeConnect(port=80000), "port must be between 0 and 65535; got 80000"),
         (lambda: FakeConnect(port=-1), "port must be between 0 and 65535"),
+        (lambda: FakeConnect(latency=-1), "latency must be at least 0; got -1"),
         (lambda: FakeConnect(nodes=0), "nodes must be at least 1; got 0"),
         (lambda: FakeConnect(page_cache=-1), "page_cache must be at least 0"),
         (lambda: Seed(visits=-5), "visits must be at least 0; got -5"),

@@ -117,6 +117,9 @@ def archive_upload(
     )
 
 
+BundleMetadataParams = dict
+
+
 class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1.8.6"):
     """The bundles of one content item."""
 
@@ -161,6 +164,8 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
         archive: bytes | str | Path | BinaryIO,
         *,
         progress: Callable[[int], None] | None = None,
+        md5=None,
+        metadata=None,
     ) -> Bundle:
         """Upload an archive (gzip tar with `manifest.json` at the top) from memory or a file.
 

@@ -242,6 +242,25 @@ class ContentItem(ConnectBound, kw_only=True):
         """Test whether the item is reachable from the public internet."""
         return await self.client.content.test_access(self.guid)
 
+    async def verify(self, bundle=None):
+        from aconnect.errors import VerificationError, ApiError
+
+        path = f"/content/{self.guid}/" + (f"_bundle{bundle.id}/" if bundle else "")
+        session = self.client._pipeline.session
+        before = session._prefix
+        session._prefix = before.removesuffix("/__api__")
+        from aconnect._core.message import Request
+
+        try:
+            async with self.client.channel.stream(Request("content.verify", "GET", path)) as r:
+                return r.status
+        except ApiError as e:
+            if e.status < 500:
+                return e.status
+            raise VerificationError("bad", url=path, status=e.status)
+        finally:
+            session._prefix = before
+
     async def deploy(
         self, bundle: Bundle | str | None = None, *, activate: bool | None = None
     ) -> ContentTask:
@@ -306,7 +325,7 @@ def _instructions(bundle: Bundle | str | None, activate: bool | None) -> Content
     return instructions
 
 
-class _ContentFields(TypedDict, total=False):
+class ContentFields(TypedDict, total=False):
     """Fields of content that can be set; None restores the server's default."""
 
     title: str | None
@@ -356,7 +375,7 @@ class _ContentFields(TypedDict, total=False):
     otel_enabled: bool | None
 
 
-class ContentCreateParams(_ContentFields, total=False):
+class ContentCreateParams(ContentFields, total=False):
     """Fields of new content; its name has 3 to 64 of `[A-Za-z0-9._-]`, unique for its owner."""
 
     name: str
@@ -364,7 +383,7 @@ class ContentCreateParams(_ContentFields, total=False):
     that requires one refuses the call."""
 
 
-class ContentUpdateParams(_ContentFields, total=False):
+class ContentUpdateParams(ContentFields, total=False):
     """Fields of content that can be changed; None restores the server's default."""
 
     name: str

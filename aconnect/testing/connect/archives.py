@@ -3,6 +3,7 @@
 Decides where they are stored. The routes that read them interpret their content.
 """
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ class Archive:
 
     def __init__(self) -> None:
         self.size: int = 0
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.sha1 = hashlib.sha1(usedforsecurity=False)
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
 
@@ -32,6 +35,8 @@ class Archive:
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
         self.size += len(chunk)
+        self.md5.update(chunk)
+        self.sha1.update(chunk)
         if self._file is None and self.size > MAX_IN_MEMORY:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
             self._file.write(self._memory)

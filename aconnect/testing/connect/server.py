@@ -46,6 +46,8 @@ class FakeConnect(FakeServer[State]):
         record: Record every request in `requests`; benchmarks switch this off.
         host: The address to listen on.
         port: The port to listen on; 0 selects a free port.
+        latency: The seconds by which each response is delayed, in real time. Concurrent requests
+            wait at the same time.
         rate_limit: The requests per second that the server accepts; by default any number.
         concurrency_limit: The requests that it performs at the same time; by default any number.
     """

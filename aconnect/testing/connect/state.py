@@ -59,6 +59,8 @@ class Seed:
     """The time of the first row of each series."""
     step: timedelta = timedelta(seconds=7)
     """The time between rows."""
+    bundle_checksums: bool = True
+    """Whether the bundles have checksums; those of old bundles are null."""
     burst: int = 1
     """The number of consecutive rows with the same time."""
     old_rows: int = 3
@@ -92,6 +94,8 @@ class Bundle:
     row: Row
     archive: Archive
     manifest: Row
+    is_built: bool = False
+    """Whether a build of it has succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,12 @@ class State:
     """With a directory, creating users and groups with POST returns the codes 119 and 120."""
     bootstrap_secret: bytes = b"the secret of a simulated server"
     """The secret for bootstrapping, which is possible if `users` is empty."""
+    content_status: dict[str, int] = field(default_factory=dict[str, int])
+    """The statuses of the pages of content, 200 by default; 302 is a redirect to the login.
+
+    By content GUID, for the content; by bundle id, for the draft of a bundle, and for the content
+    while the bundle is active.
+    """
     license_expired: bool = False
     end_cursor: Literal["null", "absent"] = "null"
     """How the last keyset page indicates that there is no next page."""

@@ -48,6 +48,7 @@ class Features:
     session_tokens: bool
     """Running content receives tokens, which it exchanges for credentials."""
     hits_filter: bool
+    thumbnails: bool
 
     @classmethod
     def of(cls, version: tuple[int, int, int]) -> "Features":
@@ -66,6 +67,7 @@ class Features:
             multipart_upload=version >= (2025, 12, 0),
             session_tokens=version >= (2024, 8, 0),
             hits_filter=version >= (2026, 1, 0),
+            thumbnails=version >= (2024, 9, 0),
         )
 
 

@@ -83,14 +83,15 @@ def new_content(
     }
 
 
-def may_edit(call: Call, row: Row) -> bool:
-    """Return True if the caller may edit a content item."""
+def is_collaborator(call: Call, row: Row) -> bool:
+    """Return True if the caller owns a content item or is a collaborator of it."""
     user = call.user["guid"]
-    return (
-        call.is_admin
-        or row["owner_guid"] == user
-        or "owner" in call.state.roles_of(row["guid"], user)
-    )
+    return row["owner_guid"] == user or "owner" in call.state.roles_of(row["guid"], user)
+
+
+def may_edit(call: Call, row: Row) -> bool:
+    """Return True if the caller may edit a content item, as a collaborator or administrator."""
+    return call.is_admin or is_collaborator(call, row)
 
 
 def may_view(call: Call, row: Row) -> bool:
@@ -100,6 +101,17 @@ def may_view(call: Call, row: Row) -> bool:
         or may_edit(call, row)
         or bool(call.state.roles_of(row["guid"], call.user["guid"]))
     )
+
+
+def _app_role(call: Call, row: Row) -> str:
+    """Return the role of the caller; that of administrators who have none is "none"."""
+    user = call.user["guid"]
+    if row["owner_guid"] == user:
+        return "owner"
+    roles = call.state.roles_of(row["guid"], user)
+    if "owner" in roles:
+        return "editor"
+    return "viewer" if roles or row["access_type"] != "acl" else "none"
 
 
 def content_of(call: Call, *, edit: bool = False) -> Row:
@@ -130,12 +142,11 @@ def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) ->
     """Return a content item as this caller receives it from this server."""
     state, guid, url = call.state, row["guid"], call.host.url
     sent = downgrade("content", row, call.features)
-    owns = row["owner_guid"] == call.user["guid"]
     sent = {
         **sent,
         "content_url": f"{url}/content/{guid}/",
         "dashboard_url": f"{url}/connect/#/apps/{guid}",
-        "app_role": "owner" if owns else "editor" if may_edit(call, row) else "viewer",
+        "app_role": _app_role(call, row),
     }
     if "owner" in include:
         owner = state.users.get(row["owner_guid"])

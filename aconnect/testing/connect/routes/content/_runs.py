@@ -41,9 +41,11 @@ def start(
     def end(run: Run) -> None:
         time = state.now()
         row.update(status=2, end_time=time, exit_code=run.code, error=run.error or None)
-        if run.code == 0 and bundle is not None and activate:
-            _activate(state.bundles.get(content["guid"], {}), bundle, content)
-            content["last_deployed_time"] = time
+        if run.code == 0 and bundle is not None:
+            bundle.is_built = True
+            if activate:
+                _activate(state.bundles.get(content["guid"], {}), bundle, content)
+                content["last_deployed_time"] = time
         if run.code == 0 and variant is not None:
             variant["render_time"] = time
         if run.code != 0:

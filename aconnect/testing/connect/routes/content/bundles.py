@@ -1,7 +1,6 @@
 """Bundles: uploads, lists and downloads."""
 
 import asyncio
-import hashlib
 import io
 import tarfile
 from base64 import b64encode
@@ -17,9 +16,9 @@ from aiohttp import BodyPartReader, MultipartReader
 from aiohttp.http_exceptions import HttpProcessingError
 
 from aconnect.testing.connect.archives import Archive
-from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
+from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, forbidden, route
 from aconnect.testing.connect.routes._checks import existing, remove_from
-from aconnect.testing.connect.routes.content._items import content_of
+from aconnect.testing.connect.routes.content._items import content_of, is_collaborator
 from aconnect.testing.connect.state import Bundle, State
 from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Response, Row, empty, ok
@@ -30,6 +29,9 @@ _UNPACKED_LIMIT = 4 << 30
 _INLINE = 1 << 20
 """Smaller archives are read without a thread."""
 
+_GIVEN_METADATA = ("source", "source_repo", "source_branch", "source_commit")
+"""The metadata that an upload can have; the server adds the checksums."""
+
 _UNREADABLE = (AssertionError, HttpProcessingError, RuntimeError, ValueError)
 """The errors of aiohttp for malformed forms."""
 
@@ -39,7 +41,9 @@ SHOWN = 1 << 20
 _SINCE = (2026, 6, 0)
 
 
-def new_bundle(number: int, content_guid: str, created_by: str, size: int, time: datetime) -> Row:
+def new_bundle(
+    number: int, content_guid: str, created_by: str, archive: Archive, time: datetime
+) -> Row:
     """Return a new bundle that is not active."""
     return {
         "id": str(number),
@@ -55,14 +59,11 @@ def new_bundle(number: int, content_guid: str, created_by: str, size: int, time:
         "py_environment_management": None,
         "quarto_version": None,
         "active": False,
-        "size": size,
+        "size": archive.size,
         "metadata": {
-            "source": None,
-            "source_repo": None,
-            "source_branch": None,
-            "source_commit": None,
-            "archive_md5": None,
-            "archive_sha1": None,
+            **dict.fromkeys(_GIVEN_METADATA),
+            "archive_md5": archive.md5.hexdigest(),
+            "archive_sha1": archive.sha1.hexdigest(),
         },
     }
 
@@ -110,7 +111,9 @@ def seed(state: State) -> None:
             manifest,
             content["created_time"],
         )
-        row["active"] = True
+        if not state.seed.bundle_checksums:
+            row["metadata"].update(archive_md5=None, archive_sha1=None)
+        row["active"] = state.bundles[content["guid"]][row["id"]].is_built = True
         content["bundle_id"] = row["id"]
 
 
@@ -119,7 +122,7 @@ def store(
 ) -> Row:
     """Store a bundle that is not active, and return its row."""
     number = state.next_number("bundle")
-    row = new_bundle(number, content["guid"], created_by, archive.size, time)
+    row = new_bundle(number, content["guid"], created_by, archive, time)
     state.bundles.setdefault(content["guid"], {})[str(number)] = Bundle(row, archive, manifest)
     return row
 
@@ -159,8 +162,10 @@ def delete_bundle(call: Call) -> Response:
 
 @route("GET", "/v1/content/{guid}/bundles/{id}/download", since=(1, 8, 6))
 def download_bundle(call: Call) -> Response:
-    """Return the uploaded bytes."""
+    """Return the uploaded bytes; administrators must be collaborators too."""
     bundle = bundle_of(call)
+    if not is_collaborator(call, call.state.content[bundle.row["content_guid"]]):
+        raise forbidden()
     return Response(
         content_type="application/gzip",
         headers={"Content-Disposition": f'attachment; filename="bundle-{bundle.row["id"]}.tar.gz"'},
@@ -194,7 +199,7 @@ async def upload_bundle(call: Call) -> Response:
         archive.close()
         raise
     row = store(call.state, content, call.user["guid"], archive, manifest, call.state.now())
-    row["metadata"] |= {name: metadata.get(name) for name in row["metadata"]}
+    row["metadata"] |= {name: metadata.get(name) for name in _GIVEN_METADATA}
     return ok(downgrade("bundle", row, call.features))
 
 
@@ -208,11 +213,9 @@ def _check_length(call: Call) -> None:
 
 async def _read(chunks: AsyncIterator[bytes], archive: Archive, checksum: str | None) -> None:
     """Store the archive, and compare it with the checksum if there is one."""
-    digest = hashlib.md5(usedforsecurity=False)
     async for chunk in chunks:
-        digest.update(chunk)
         archive.write(chunk)
-    if checksum and checksum != b64encode(digest.digest()).decode():
+    if checksum and checksum != b64encode(archive.md5.digest()).decode():
         raise bad_request("The checksum does not match the archive that arrived.", 104)
 
 

@@ -34,6 +34,7 @@ from aconnect.testing.connect.routes.content._items import (
     sent_content,
 )
 from aconnect.testing.connect.routes.content._runs import start
+from aconnect.testing.connect.routes.content.repository import fetched
 from aconnect.testing.connect.routes.content.variants import variants_of
 from aconnect.testing.connect.state import State, guid_of
 from aconnect.testing.wire import Response, Row, empty, ok
@@ -255,12 +256,15 @@ async def build_content(call: Call) -> Response:
 
 
 async def _build_bundle(call: Call) -> str:
-    """Build the given bundle, by default the active one; activate it unless disabled."""
+    """Build the given bundle, by default the active one; activate it unless disabled.
+
+    Content from Git is fetched into a new bundle, if none is given.
+    """
     content = content_of(call, edit=True)
     # Older servers do not require a body.
     given = await call.fields() if call.request.can_read_body else {}
     body = chosen(given, {"bundle_id": TEXT_NULL, "activate": FLAG_NULL})
-    number = body.get("bundle_id") or content["bundle_id"]
+    number = body.get("bundle_id") or fetched(call, content) or content["bundle_id"]
     if number is None:
         raise bad_request("The content has no bundle yet; name one in bundle_id.")
     bundle = existing(call.state.bundles.get(content["guid"], {}), number, "The bundle")

@@ -5,9 +5,11 @@ from hashlib import sha1
 from typing import Any
 from urllib.parse import urlsplit
 
+from aconnect.testing.connect.archives import Archive
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, not_found, route
 from aconnect.testing.connect.routes._checks import FLAG, TEXT, chosen, existing
 from aconnect.testing.connect.routes.content._items import content_of
+from aconnect.testing.connect.routes.content.bundles import small_archive, store
 from aconnect.testing.wire import Response, Row, empty, ok
 
 _KINDS = {"repository": TEXT, "branch": TEXT, "directory": TEXT, "polling": FLAG}
@@ -25,6 +27,27 @@ def new_repository(repository: str, time: datetime, **more: Any) -> Row:
         "last_fetched_time": time,
         **more,
     }
+
+
+def fetched(call: Call, content: Row) -> str | None:
+    """Fetch the repository of a content item into a new bundle, and return its id, if it has one.
+
+    The repository of the simulation has a static site.
+    """
+    repository = call.state.repositories.get(content["guid"])
+    if repository is None:
+        return None
+    now = call.state.now()
+    repository["last_fetched_time"] = now
+    data, manifest = small_archive("static")
+    row = store(call.state, content, call.user["guid"], Archive.of(data), manifest, now)
+    row["metadata"].update(
+        source="git",
+        source_repo=repository["repository"],
+        source_branch=repository["branch"],
+        source_commit=repository["last_known_commit"],
+    )
+    return str(row["id"])
 
 
 @route("GET", "/v1/content/{guid}/repository", since=(2022, 12, 0))

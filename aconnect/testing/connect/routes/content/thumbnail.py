@@ -8,7 +8,20 @@ from aconnect.testing.wire import Response, empty
 LARGEST = 5 << 20
 """In bytes; the real server's limit is a setting (`maximum_app_image_size`)."""
 
-_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"<svg")
+_MEDIA_TYPES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+    b"<svg": "image/svg+xml",
+}
+"""By the first bytes of an image."""
+
+
+def media_type(image: bytes) -> str | None:
+    """Return the media type of an image, or None if its format is not supported."""
+    types = (name for first, name in _MEDIA_TYPES.items() if image.startswith(first))
+    return next(types, None)
 
 
 @route("PUT", "/v1/content/{guid}/thumbnail", since=(2024, 9, 0))
@@ -18,7 +31,7 @@ async def set_thumbnail(call: Call) -> Response:
     image = await call.read()
     if len(image) > LARGEST:
         raise ApiFault(413, 3, f"The image has more than {LARGEST} bytes.")
-    if not image.startswith(_BEGINNINGS):
+    if media_type(image) is None:
         raise bad_request("The image is of no supported format.")
     call.state.thumbnails[guid] = image
     return empty()

@@ -1,0 +1,162 @@
+"""Builds: started once, and followed by their task or, where that is lost, by their jobs.
+
+The id of a task cannot be looked up. So after a lost response, and for a build that another process
+has started, the active job of the bundle is followed instead.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final
+
+from aconnect._core.text import one_line
+from aconnect.connect import ContentItem, ContentTask, Job
+from aconnect.connect.content.content import ContentDeployParams
+from aconnect.deploy.once import create_once
+from aconnect.errors import EndpointMissingError, TaskFailedError, TaskLostError
+
+_LAST_LINES: Final = 20
+
+
+class Build:
+    """A build on the server."""
+
+    def __init__(
+        self,
+        item: ContentItem,
+        bundle_id: str | None,
+        *,
+        task: ContentTask | None = None,
+        job: Job | None = None,
+    ) -> None:
+        self._item = item
+        self._bundle_id = bundle_id
+        self._task = task
+        self._job = job
+
+    @property
+    def id(self) -> str:
+        """The id of the task, or the key of the job that is followed instead; empty if it ended."""
+        if self._task is not None:
+            return self._task.id
+        return "" if self._job is None else self._job.key
+
+    async def output(self, timeout: float | None = None) -> AsyncGenerator[str, None]:
+        """Yield the lines of the log as they arrive, until the build ends."""
+        if self._task is not None:
+            try:
+                async with aclosing(self._task.output(timeout=timeout)) as lines:
+                    async for line in lines:
+                        yield line
+            except TaskLostError:
+                # `result` finds out how the build ended.
+                return
+        elif self._job is not None:
+            async with aclosing(self._job.follow(timeout)) as entries:
+                async for entry in entries:
+                    # A build that prints its environment shows the key.
+                    yield self._item.client.channel.redact(entry.data)
+
+    async def result(self, timeout: float | None = None) -> ContentItem:
+        """Wait for the end and return the updated content.
+
+        Raises:
+            TaskFailedError: The build failed.
+            TaskLostError: The server knows neither the task nor a job of the bundle.
+            PollTimeoutError: It did not end in time.
+        """
+        if self._task is not None:
+            try:
+                return await self._task.result(timeout)
+            except TaskLostError:
+                self._job = await build_job(self._item, self._bundle_id)
+                if self._job is None and not await self._is_active():
+                    raise
+        if self._job is not None:
+            await _job_result(self._item, self._job, self._bundle_id, timeout)
+        return await self._item.refresh()
+
+    async def _is_active(self) -> bool:
+        bundle_id = self._bundle_id
+        return bundle_id is not None and (await self._item.refresh()).bundle_id == bundle_id
+
+
+async def start_build(
+    item: ContentItem, bundle_id: str | None, *, activate: bool | None = None
+) -> Build:
+    """Start the deployment of a bundle, or of the repository if it is None.
+
+    If the response is lost, it is looked up what the server does before it is started again.
+    """
+    fields: ContentDeployParams = {}
+    if bundle_id is not None:
+        fields["bundle_id"] = bundle_id
+    if activate is not None:
+        fields["activate"] = activate
+    content = item.client.content
+
+    async def start() -> Build:
+        task = await content.deploy(item.guid, **fields)
+        return Build(item, bundle_id, task=task)
+
+    async def look_up() -> Build | None:
+        running = await running_build(item, bundle_id)
+        if running is not None:
+            return running
+        if bundle_id is None or activate is False or item.bundle_id == bundle_id:
+            # Nobody can tell whether it has ended already; to build again is harmless.
+            return None
+        now = await content.get(item.guid, include=None)
+        return Build(item, bundle_id) if now.bundle_id == bundle_id else None
+
+    return await create_once(item.client.clock, start, look_up, is_complete=lambda _: True)
+
+
+async def running_build(item: ContentItem, bundle_id: str | None) -> Build | None:
+    """Return the build of a bundle that runs already, or None."""
+    job = await build_job(item, bundle_id, active=True)
+    return None if job is None else Build(item, bundle_id, job=job)
+
+
+async def build_job(
+    item: ContentItem, bundle_id: str | None, *, active: bool = False
+) -> Job | None:
+    """Return the newest job that builds this bundle, or None."""
+    try:
+        jobs = await item.jobs.find()
+    except EndpointMissingError:
+        return None
+    for job in jobs:
+        is_build = not (job.tag or "").startswith("run_")
+        if is_build and bundle_id in {None, job.bundle_id} and (job.is_active or not active):
+            return job
+    return None
+
+
+async def _job_result(
+    item: ContentItem, job: Job, bundle_id: str | None, timeout: float | None
+) -> None:
+    """Wait for a job, and for those that follow it: a build restores packages, then renders."""
+    redact = item.client.channel.redact
+    while True:
+        last: deque[str] = deque(maxlen=_LAST_LINES)
+        async with aclosing(job.follow(timeout)) as entries:
+            async for entry in entries:
+                last.append(redact(entry.data))
+        job = await job.refresh()
+        if job.exit_code or job.error:
+            lines = tuple(last)
+            shown = "".join(f"\n  {one_line(line)}" for line in lines[-5:])
+            summary = f"job {job.key} failed with code {job.exit_code}"
+            raise TaskFailedError(
+                f"{summary}{f'; its last output was:{shown}' if shown else ''}",
+                summary=summary,
+                code=job.exit_code,
+                lines=lines,
+            )
+        following = await build_job(item, bundle_id, active=True)
+        if following is None or following.key == job.key:
+            return
+        job = following

@@ -1,0 +1,178 @@
+"""Git: where a directory comes from, and content that the server deploys from a repository."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Unpack
+from urllib.parse import urlsplit
+
+import anyio
+
+from aconnect.connect import BundleMetadataParams, Client, ContentItem
+from aconnect.connect.content.content import ContentFields
+from aconnect.connect.content.environment_variables import Variables
+from aconnect.connect.content.repository import RepositoryPutParams
+from aconnect.deploy.deployment import Deployment, begin_build, left_behind
+from aconnect.deploy.steps import OnStep, Step, ignore
+from aconnect.deploy.target import (
+    check_deployable,
+    check_target,
+    configure,
+    find_or_create,
+    find_tags,
+)
+from aconnect.errors import InvalidArgumentError, NotFoundError
+
+_SECONDS: Final = 10.0
+"""For all calls of git together; what it would say is not worth a longer wait."""
+
+_SCP: Final = re.compile(r"(?:[^@/:]+@)?([^@/:]+):(?!//)(.+)")
+"""The short form of an SSH address: `git@host:path`."""
+
+
+def web_address(remote: str) -> str:
+    """Return the https address of a remote, without user name, password, query and fragment.
+
+    What has no such address, such as a path, gives an empty text.
+    """
+    if (short := _SCP.fullmatch(remote)) is not None and "://" not in remote:
+        return f"https://{short[1]}/{short[2].lstrip('/')}"
+    try:
+        parts = urlsplit(remote)
+        port = parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in {"http", "https", "ssh", "git", "git+ssh"} or not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if parts.scheme == "http":
+        return f"http://{host}{f':{port}' if port else ''}{parts.path}"
+    # The port of SSH is not that of https.
+    suffix = f":{port}" if port and parts.scheme == "https" else ""
+    return f"https://{host}{suffix}{parts.path}"
+
+
+async def git_metadata(directory: str | Path, *, remote: str = "origin") -> BundleMetadataParams:
+    """Return where a directory comes from: repository, branch or tag, and commit.
+
+    It is empty if the directory is in no repository, or git is not installed. The commit ends with
+    `-dirty` if there are changes below the directory that are not committed. The address has no
+    credentials.
+    """
+    found: BundleMetadataParams = {}
+    with anyio.move_on_after(_SECONDS):
+        commit = await _git(directory, "rev-parse", "HEAD")
+        if not commit:
+            return found
+        changes = await _git(directory, "status", "--porcelain", "--", ".")
+        branch = await _git(directory, "symbolic-ref", "--quiet", "--short", "HEAD")
+        if not branch:
+            branch = await _git(directory, "describe", "--exact-match", "--tags")
+        address = web_address(await _git(directory, "remote", "get-url", remote))
+        found["source"] = "git"
+        found["source_commit"] = f"{commit}-dirty" if changes else commit
+        if branch:
+            found["source_branch"] = branch
+        if address:
+            found["source_repo"] = address
+    return found
+
+
+async def _git(directory: str | Path, *arguments: str) -> str:
+    """Return what git prints, or an empty text if it fails."""
+    # A repository can name programs that git runs; asking it must not.
+    command = ["git", "-c", "core.fsmonitor=false", "-C", os.fspath(directory), *arguments]
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        process = await anyio.run_process(command, check=False, env=environment)
+    except OSError:
+        return ""
+    return "" if process.returncode else process.stdout.decode("utf-8", "replace").strip()
+
+
+async def deploy_git(
+    client: Client,
+    repository: str,
+    *,
+    name: str | None = None,
+    guid: str | None = None,
+    branch: str | None = None,
+    directory: str | None = None,
+    polling: bool | None = None,
+    env: Variables[str | None] | None = None,
+    tags: Sequence[str | Sequence[str]] = (),
+    verify: bool = True,
+    on_step: OnStep = ignore,
+    **settings: Unpack[ContentFields],
+) -> Deployment:
+    """Let the server deploy content from a Git repository, and return the deployment to await.
+
+    The repository has a `manifest.json`. The server fetches it with its own credentials; a user
+    name or password in the address is left out, and an SSH address becomes the https one. The
+    content is active when the build has ended, and verified after that: the server has no drafts of
+    it.
+
+    Args:
+        client: The client of the server.
+        repository: Its address.
+        name: As of `deploy`.
+        guid: As of `deploy`.
+        branch: By default the one that the content has, or the server's default.
+        directory: The folder of `manifest.json` in the repository; by default its top.
+        polling: Whether the server checks for new commits and deploys them.
+        env: As of `deploy`.
+        tags: As of `deploy`.
+        verify: Whether to request the content after the build.
+        on_step: Called with what has been done.
+        **settings: Fields of the content.
+
+    Raises:
+        InvalidArgumentError: The address or another argument is invalid; nothing was sent.
+        AconnectError: A step failed; notes say what is left on the server.
+    """
+    check_target(name, guid)
+    address = web_address(repository)
+    if not address:
+        raise InvalidArgumentError(
+            f"{repository!r} is not the address of a repository that a server can fetch; write it "
+            "as https://host/path"
+        )
+    fields: RepositoryPutParams = {"repository": address}
+    if branch is not None:
+        fields["branch"] = branch
+    if directory is not None:
+        fields["directory"] = directory
+    if polling is not None:
+        fields["polling"] = polling
+    found = await find_tags(client, tags) if tags else []
+    target = await find_or_create(client, name, guid, settings, on_step)
+    item = target.item
+    with left_behind(item, is_new=target.is_new):
+        check_deployable(item, None)
+        if item.bundle_id is not None:
+            await _require_repository(item)
+        item = await configure(item, settings, env, found, on_step)
+        await item.repository.put(**fields)
+    on_step(Step("repository", address))
+    return await begin_build(
+        item,
+        None,
+        activate=True,
+        verify=verify,
+        is_new=target.is_new,
+        may_run=not target.is_new,
+        on_step=on_step,
+    )
+
+
+async def _require_repository(item: ContentItem) -> None:
+    try:
+        await item.repository.get()
+    except NotFoundError as error:
+        raise InvalidArgumentError(
+            f"content {item.guid} has uploaded bundles, so it cannot come from Git; choose another "
+            "name"
+        ) from error

@@ -1,0 +1,72 @@
+"""Creating something exactly once, although the response to the request may be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from aconnect._core.clock import Clock
+from aconnect.errors import (
+    AconnectError,
+    ConnectionLostError,
+    DecodeError,
+    ReadTimeoutError,
+    ServerError,
+)
+
+T = TypeVar("T")
+
+_ATTEMPTS: Final = 3
+_WAIT: Final = 1.0
+"""Seconds before the second attempt; a server that failed may still be at work."""
+
+_INSUFFICIENT_STORAGE: Final = 507
+
+
+def is_uncertain(error: AconnectError) -> bool:
+    """Return True if the server may have done what it was asked for, in spite of the error."""
+    if isinstance(error, ServerError):
+        return error.status != _INSUFFICIENT_STORAGE
+    return isinstance(error, ConnectionLostError | ReadTimeoutError | DecodeError)
+
+
+async def create_once(
+    clock: Clock,
+    create: Callable[[], Awaitable[T]],
+    look_up: Callable[[], Awaitable[T | None]],
+    *,
+    is_complete: Callable[[T], bool],
+    is_taken: Callable[[AconnectError], bool] = lambda _: False,
+) -> T:
+    """Create something; after an uncertain failure look it up first, and then try again.
+
+    Args:
+        clock: For the waits between attempts.
+        create: Makes the request, which is not repeated by the retry policy.
+        look_up: Returns what an earlier attempt has created, or None.
+        is_complete: Whether a response says what was created. One that was damaged may not.
+        is_taken: Whether an error says that it exists already, so that it is looked up as well.
+
+    Raises:
+        AconnectError: The last failure of `create`, if nothing was created.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        failure: AconnectError | None = None
+        try:
+            created = await create()
+            if is_complete(created):
+                return created
+        except AconnectError as error:
+            if not (is_uncertain(error) or is_taken(error)):
+                raise
+            failure = error
+        found = await look_up()
+        if found is not None:
+            return found
+        if failure is not None and (is_taken(failure) or attempt == _ATTEMPTS):
+            raise failure
+        await clock.sleep(_WAIT * attempt)
+    raise DecodeError(
+        "the server accepted the request, but neither its response nor a later one says what was "
+        "created; look at the server before you try again"
+    )

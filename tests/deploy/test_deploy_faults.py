@@ -1,0 +1,118 @@
+"""Whatever fails during a deployment, nothing is made twice, and deploying again completes it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from aconnect import Client, RetryPolicy, Timeout
+from aconnect.deploy import deploy
+from aconnect.errors import AconnectError
+from aconnect.testing import FakeConnect, VirtualClock, faults
+
+
+@dataclass
+class Unharmed:
+    """No fault: the request is served."""
+
+    async def apply(self, exchange: Any) -> Any:
+        return await exchange.send(await exchange.response())
+
+
+FAULTS = {
+    "500": faults.status(500),
+    "503": faults.status(503),
+    "429": faults.status(429, retry_after=1),
+    "403": faults.error(403, 22),
+    "reset": faults.reset(),
+    "reset later": faults.reset_mid_body(),
+    "truncated": faults.truncated_json(),
+    "login page": faults.login_page(),
+    "garbage": faults.garbage(),
+    "lost": faults.after(faults.reset()),
+    "lost to a proxy": faults.after(faults.status(502)),
+    "lost behind a page": faults.after(faults.login_page()),
+}
+
+VERSIONS = {"drafts": "2026.06.0", "no drafts": "2025.05.0", "hidden": None}
+
+
+async def run(client, folder):
+    deployment = await deploy(
+        client,
+        folder,
+        name="my-app",
+        title="Mine",
+        min_processes=1,
+        env={"TOKEN": "of-the-app"},
+        tags=["Region/North"],
+    )
+    return await deployment
+
+
+def outcome(server):
+    """What the deployment has made, in a form that two servers can be compared by."""
+    state = server.state
+    made = {}
+    for guid, row in state.content.items():
+        if row["name"] == "my-app":
+            bundles = state.bundles.get(guid, {})
+            made[row["name"]] = made.get(row["name"], 0) + 1
+            made["fields"] = [row[n] for n in ("title", "min_processes", "app_mode", "owner_guid")]
+            made["bundles"] = [bundle.row["size"] for bundle in bundles.values()]
+            made["active"] = [bundle.row["active"] for bundle in bundles.values()]
+            made["environment"] = state.environment.get(guid)
+            ids = state.content_tags.get(guid, set())
+            made["tags"] = sorted(tag["name"] for id_, tag in state.tags.items() if id_ in ids)
+    made["all tags"] = sorted(tag["name"] for tag in state.tags.values())
+    return made
+
+
+async def undisturbed(version, folder):
+    async with FakeConnect(version=version) as server:
+        async with Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client:
+            await run(client, folder)
+        return outcome(server), len(server.requests)
+
+
+@pytest.mark.parametrize("version", VERSIONS.values(), ids=VERSIONS)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_any_fault_of_any_request(folder, version, fault):
+    """Each request meets each fault: it is as if undisturbed, or an error, and so the next time."""
+    expected, requests = await undisturbed(version, folder)
+    assert expected["active"] == [True]
+    for number in range(requests):
+        async with FakeConnect(version=version) as server:
+            server.script(*[Unharmed()] * number, fault)
+            key = server.api_key
+            async with Client(server.url, api_key=key, clock=VirtualClock()) as client:
+                try:
+                    await run(client, folder)
+                except AconnectError as error:
+                    text = "".join([str(error), *getattr(error, "__notes__", [])])
+                    assert key not in text, number
+                    assert "of-the-app" not in text, number
+                    items = [r for r in server.state.content.values() if r["name"] == "my-app"]
+                    assert not items or items[0]["guid"] in text, (number, text)
+                    server.clear_script()
+                    await run(client, folder)
+            assert outcome(server) == expected, number
+
+
+@pytest.mark.parametrize("path", ["/v1/tags", "/v1/content", "*/bundles", "*/deploy"])
+@pytest.mark.parametrize("lost", [faults.reset(), faults.slow_headers(30)], ids=["lost", "late"])
+async def test_lost_responses_to_what_creates(folder, path, lost):
+    """A response that is lost or late after any creating call: nothing is created twice."""
+    expected, _ = await undisturbed("2026.06.0", folder)
+    async with FakeConnect() as server:
+        server.script(faults.after(lost), on=f"POST {path}")
+        async with Client(
+            server.url,
+            api_key=server.api_key,
+            clock=VirtualClock(),
+            timeout=Timeout(read=0.3),
+            retry=RetryPolicy(base=0, cap=0),
+        ) as client:
+            await run(client, folder)
+        server.assert_script_used()
+        assert outcome(server) == expected

@@ -1,0 +1,141 @@
+"""Repositories are named by their web addresses, which never have credentials."""
+
+import subprocess
+
+import pytest
+from hypothesis import given, strategies as st
+
+from aconnect.deploy import deploy_git, git_metadata
+from aconnect.deploy.git import web_address
+from aconnect.errors import InvalidArgumentError
+from aconnect.testing import faults
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("https://github.com/org/app", "https://github.com/org/app"),
+        ("https://github.com/org/app.git", "https://github.com/org/app.git"),
+        ("https://me:token@github.com/org/app", "https://github.com/org/app"),
+        ("https://token@github.com/org/app", "https://github.com/org/app"),
+        ("https://git.example.com:8443/org/app?token=x#y", "https://git.example.com:8443/org/app"),
+        ("http://me:pw@intranet/app", "http://intranet/app"),
+        ("git@github.com:org/app.git", "https://github.com/org/app.git"),
+        ("github.com:org/app.git", "https://github.com/org/app.git"),
+        ("ssh://git@github.com:22/org/app.git", "https://github.com/org/app.git"),
+        ("git://github.com/org/app.git", "https://github.com/org/app.git"),
+        ("https://[::1]:8080/app", "https://[::1]:8080/app"),
+        ("/srv/git/app.git", ""),
+        ("../app", ""),
+        ("file:///srv/git/app.git", ""),
+        ("https://host:port/app", ""),
+        ("", ""),
+    ],
+)
+def test_addresses_of_remotes(remote, address):
+    """Every form of a remote has one web address, or none."""
+    assert web_address(remote) == address
+
+
+_WORD = st.text("abcdefghijklmnopqrstuvwxyzABCDEF0123456789_-", min_size=6, max_size=12)
+
+
+@given(
+    scheme=st.sampled_from(["https", "http", "ssh", "git", "git+ssh"]),
+    user=_WORD.map(lambda word: f"user{word}"),
+    password=_WORD.map(lambda word: f"secret{word}") | st.none(),
+    port=st.integers(1, 65535) | st.none(),
+)
+def test_no_address_has_credentials(scheme, user, password, port):
+    """No user name or password of a remote is in its address."""
+    userinfo = user if password is None else f"{user}:{password}"
+    host = "git.example.com" if port is None else f"git.example.com:{port}"
+    address = web_address(f"{scheme}://{userinfo}@{host}/org/app.git")
+    assert user not in address
+    assert password is None or password not in address
+    assert address.endswith("/org/app.git")
+
+
+def git(folder, *arguments):
+    command = ["git", "-c", "user.name=me", "-c", "user.email=me@example.com", *arguments]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)  # noqa: S603
+
+
+async def test_metadata_of_a_directory(tmp_path):
+    """Branch, commit and address are those of the repository; changes are marked."""
+    assert await git_metadata(tmp_path) == {}
+    git(tmp_path, "init", "-b", "trunk")
+    assert await git_metadata(tmp_path) == {}
+    (tmp_path / "app.py").write_text("1")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "first")
+    git(tmp_path, "remote", "add", "origin", "https://me:secret@github.com/org/app")
+    found = await git_metadata(tmp_path)
+    commit = found.pop("source_commit")
+    assert len(commit) == 40
+    assert found == {
+        "source": "git",
+        "source_branch": "trunk",
+        "source_repo": "https://github.com/org/app",
+    }
+    (tmp_path / "app.py").write_text("2")
+    assert (await git_metadata(tmp_path))["source_commit"] == f"{commit}-dirty"
+    git(tmp_path, "tag", "v1")
+    git(tmp_path, "checkout", "--detach")
+    assert (await git_metadata(tmp_path))["source_branch"] == "v1"
+
+
+async def test_metadata_without_git(tmp_path, monkeypatch):
+    """Where git is not installed, there is no metadata."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert await git_metadata(tmp_path) == {}
+
+
+async def test_content_from_git(server, client):
+    """The server deploys the repository, whose address has lost its credentials."""
+    deployment = await deploy_git(
+        client,
+        "https://me:secret@github.com/org/app",
+        name="my-app",
+        branch="trunk",
+        directory="sub",
+        env={"A": "1"},
+        title="Mine",
+    )
+    item = await deployment
+    assert item.title == "Mine"
+    assert item.bundle_id is not None
+    repository = await item.repository.get()
+    assert (repository.repository, repository.branch, repository.directory) == (
+        "https://github.com/org/app",
+        "trunk",
+        "sub",
+    )
+    assert not any(b"secret" in request.body for request in server.requests)
+    assert await item.environment_variables.find() == ["A"]
+    again = await (await deploy_git(client, "https://github.com/org/app", name="my-app"))
+    assert again.guid == item.guid
+
+
+async def test_lost_start_of_a_build_from_git(server, client):
+    """After a lost response, the build that runs is followed, and no other is started."""
+    server.script(faults.after(faults.reset()), on="POST /v1/content/*/deploy")
+    item = await (await deploy_git(client, "https://github.com/org/app", name="my-app"))
+    assert item.bundle_id is not None
+    assert server.count("POST", "/v1/content/*/deploy") == 1
+
+
+async def test_content_with_bundles(client):
+    """Content that has uploaded bundles is refused before anything is changed."""
+    item = await client.content.find_one(name="content-0000")
+    with pytest.raises(InvalidArgumentError, match="bundles"):
+        await deploy_git(client, "https://github.com/org/app", guid=item.guid, title="New")
+    assert (await item.refresh()).title == item.title
+
+
+@pytest.mark.parametrize("address", ["/srv/git/app", "", "ftp://host/app"])
+async def test_addresses_that_cannot_be_fetched(server, client, address):
+    """An address that the server cannot fetch from is refused before anything is sent."""
+    with pytest.raises(InvalidArgumentError):
+        await deploy_git(client, address, name="my-app")
+    assert server.requests == []
