@@ -18,8 +18,9 @@ from aconnect.connect.content.content import ContentFields
 from aconnect.connect.content.environment_variables import Variables
 from aconnect.deploy.archive import DEFAULT_MAX_SIZE, pack
 from aconnect.deploy.building import Build, running_build, start_build
+from aconnect.deploy.integrations import Requested, associate, find_requested
 from aconnect.deploy.project import Project, prepare
-from aconnect.deploy.sending import send
+from aconnect.deploy.sending import bundles_of, send
 from aconnect.deploy.steps import OnStep, Step, ignore
 from aconnect.deploy.target import (
     check_deployable,
@@ -52,6 +53,7 @@ class Deployment:
         is_draft: bool,
         activate: bool,
         verify: bool,
+        requested: Sequence[Requested],
         on_step: OnStep,
     ) -> None:
         self.item = item
@@ -64,6 +66,7 @@ class Deployment:
         self._is_new = is_new
         self._activate = activate
         self._verify = verify
+        self._requested = requested
         self._on_step = on_step
         self._finished: ContentItem | None = None
         self._lock = anyio.Lock()
@@ -129,6 +132,8 @@ class Deployment:
     async def _finish(self, timeout: float | None) -> ContentItem:
         item, bundle = await self._build.result(timeout), self.bundle
         self._on_step(Step("built", "the build has ended"))
+        if self._requested and (missing := await associate(item, self._requested)):
+            self._on_step(Step("integrations", ", ".join(one.name for one in missing)))
         if self._verify:
             status = await item.verify(bundle if self.is_draft else None)
             what = "draft" if self.is_draft else "content"
@@ -152,6 +157,8 @@ class Staged(Struct, frozen=True, kw_only=True):
     """Whether the content was created."""
     is_unchanged: bool
     """Whether the server had the bundle already, so that nothing was sent."""
+    requested: tuple[Requested, ...] = ()
+    """The OAuth integrations that the manifest requests."""
     warnings: tuple[str, ...] = ()
     """What the user should know about the project and its files, one sentence each."""
     on_step: OnStep = ignore
@@ -165,6 +172,7 @@ class Staged(Struct, frozen=True, kw_only=True):
             verify=verify,
             is_new=self.is_new,
             may_run=self.is_unchanged,
+            requested=self.requested,
             on_step=self.on_step,
         )
 
@@ -191,6 +199,7 @@ async def stage(
     check_target(name, guid)
     project = source if isinstance(source, Project) else await prepare(source)
     async with pack(project, max_size=max_size) as archive:
+        requested = await find_requested(client, project.manifest)
         found = await find_tags(client, tags) if tags else []
         target = await find_or_create(client, name, guid, settings, on_step)
         item = target.item
@@ -207,6 +216,7 @@ async def stage(
         bundle=sent.bundle,
         is_new=target.is_new,
         is_unchanged=sent.is_unchanged,
+        requested=tuple(requested),
         warnings=(*project.warnings, *archive.warnings),
         on_step=on_step,
     )
@@ -338,7 +348,7 @@ async def rollback(
     item = await existing(client, name, guid)
     if item is None:
         raise InvalidArgumentError(f"you have no content named {name!r}; nothing was changed")
-    bundles = await item.bundles.find()
+    bundles = await bundles_of(item)
     if to is not None:
         found = [bundle for bundle in bundles if bundle.id == to]
     else:
@@ -367,6 +377,7 @@ async def begin_build(
     verify: bool,
     is_new: bool,
     may_run: bool,
+    requested: Sequence[Requested] = (),
     on_step: OnStep,
 ) -> Deployment:
     """Start the build of a bundle, or of the repository if it is None.
@@ -392,6 +403,7 @@ async def begin_build(
         is_draft=is_draft,
         activate=activate,
         verify=verify,
+        requested=requested,
         on_step=on_step,
     )
 

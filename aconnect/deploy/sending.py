@@ -28,16 +28,14 @@ async def send(
     progress: Callable[[int, int], None] | None,
 ) -> Sent:
     """Upload an archive, unless it is the newest bundle of the content."""
-    newest = None if is_new else await item.bundles.find().first()
-    if newest is not None and newest.id and _is_same(newest, archive, is_known=True):
-        return Sent(newest, is_unchanged=True)
-    before = None if newest is None else newest.id
+    before = [] if is_new else await bundles_of(item)
+    if before and before[0].id and _is_same(before[0], archive, is_known=True):
+        return Sent(before[0], is_unchanged=True)
+    ids = {bundle.id for bundle in before}
 
     async def look_up() -> Bundle | None:
-        async for bundle in item.bundles.find():
-            if bundle.id == before:
-                return None
-            if _is_same(bundle, archive, is_known=False):
+        for bundle in await bundles_of(item):
+            if bundle.id not in ids and _is_same(bundle, archive, is_known=False):
                 return bundle
         return None
 
@@ -53,6 +51,16 @@ async def send(
         is_complete=lambda bundle: bool(bundle.id),
     )
     return Sent(bundle, is_unchanged=False)
+
+
+async def bundles_of(item: ContentItem) -> list[Bundle]:
+    """Return the bundles of the content, newest first, in whatever order the server lists them."""
+    bundles = await item.bundles.find(asc_order=False)
+    return sorted(bundles, key=_number, reverse=True)
+
+
+def _number(bundle: Bundle) -> int:
+    return int(bundle.id) if bundle.id.isdecimal() else 0
 
 
 def _is_same(bundle: Bundle, archive: Archive, *, is_known: bool) -> bool:

@@ -18,6 +18,7 @@ StepName = Literal[
     "repository",
     "building",
     "built",
+    "integrations",
     "verified",
     "activating",
     "activated",

@@ -294,10 +294,8 @@ async def test_awaiting_twice(server, client, folder):
 async def test_a_build_that_runs_is_followed(server, client, folder):
     """A deployment that is repeated while its build runs follows that build."""
     await deploy(client, folder, name="my-site")
-    lines = []
     deployment = await deploy(client, folder, name="my-site")
-    async for line in deployment.output():
-        lines.append(line)
+    lines = [line async for line in deployment.output()]
     assert lines == list(server.state.build_script.lines)
     item = await deployment
     assert item.bundle_id == deployment.bundle.id
