@@ -206,6 +206,8 @@ class ApiError(AconnectError):
         """The `Retry-After` header as received."""
         self.retry_after_seconds: float | None = None
         """The wait in seconds that the server asked for with it; None if it did not."""
+        self.from_content: bool = False
+        """Whether content returned it, and not the API."""
 
     def _text(self) -> str:
         code = f", code {self.code}" if self.code is not None else ""

@@ -28,7 +28,7 @@ class CannedChannel:
 
     def __init__(self, client: CannedClient) -> None:
         pipeline = client._pipeline  # noqa: SLF001  what it stands in for
-        self.api_root = pipeline.api_root
+        self.api_root, self.server = pipeline.api_root, pipeline.server
         self.clock, self.dialect = pipeline.clock, pipeline.dialect
         self.stream, self.redact, self.notify = pipeline.stream, pipeline.redact, pipeline.notify
         self._body = client.body

@@ -61,11 +61,11 @@ async def atomic_file(path: Path) -> AsyncGenerator[anyio.AsyncFile[bytes], None
         yield anyio.wrap_file(file)
 
 
-def in_memory_or_path(what: str, source: bytes | str | Path | BinaryIO) -> bytes | Path:
+def in_memory_or_path(what: str, source: bytes | str | os.PathLike[str] | BinaryIO) -> bytes | Path:
     """Return what an upload can read again for a retry; reads an open file, so not in the loop."""
-    if isinstance(source, bytes | Path):
+    if isinstance(source, bytes):
         return source
-    if isinstance(source, str):
+    if isinstance(source, str | os.PathLike):
         return Path(source)
     try:
         content: object = cast("Any", source).read()

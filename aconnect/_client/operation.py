@@ -30,6 +30,7 @@ from aconnect._core import decoding
 from aconnect._core.channel import Channel
 from aconnect._core.message import (
     NO_OPTIONS,
+    Base,
     CallOptions,
     Request,
     Response,
@@ -110,6 +111,8 @@ class OperationOptions(TypedDict, total=False):
     """The arguments that no message may repeat, or a function that finds such values in them."""
     query: Mapping[str, str]
     """Query parameters that are always sent."""
+    base: Base
+    """What the path is below: the API, or, with "server", the server's address."""
 
 
 class Operation:
@@ -136,6 +139,7 @@ class Operation:
         self.form: bool = options.get("form", False)
         self.anonymous: bool = options.get("anonymous", False)
         self.upload: Callable[[Path], Upload] | None = options.get("upload")
+        self.base: Base = options.get("base", "api")
         self.constant_query: Mapping[str, str] = options.get("query", {})
         """Query parameters that are always sent."""
         self.service: str = ""
@@ -303,6 +307,7 @@ class Operation:
             idempotent=self.idempotent,
             deletes=self._deletes,
             path_arguments=path,
+            base=self.base,
         )
         return request, scope
 
@@ -329,6 +334,7 @@ class Operation:
             self.idempotent,
             self._deletes,
             path,
+            self.base,
         )
         return request, path
 
@@ -448,7 +454,8 @@ class Operation:
 
     def title(self, channel: Channel) -> str:
         """Return method and address, for an error message."""
-        return f"{self.method} {channel.api_root}{self.template}"
+        root = channel.api_root if self.base == "api" else channel.server
+        return f"{self.method} {root}{self.template}"
 
     def _decode_plain(self, response: Response, channel: Channel, request: Request) -> Any:
         if response.body:

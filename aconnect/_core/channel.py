@@ -22,6 +22,11 @@ class Channel(Protocol):
         ...
 
     @property
+    def server(self) -> str:
+        """The address that the paths outside the API begin with, without a trailing slash."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """The source of time."""
         ...

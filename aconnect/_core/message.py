@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from msgspec import Struct
 
@@ -16,40 +16,80 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 CHUNK: Final = 256 * 1024
 """Bytes read from or written to a file at a time."""
 
+UploadSource = bytes | Path | Callable[[], AsyncIterator[bytes]]
+"""Where the bytes of an upload come from: memory, a file, or a function.
+
+Each call of the function returns a new iterator over the same bytes.
+"""
+
 
 class Upload:
-    """A streamed request body: its length is known, and it can be opened again for a retry."""
+    """A streamed request body of known length, which can be read again for a retry."""
 
-    __slots__ = ("_headers", "content_type", "progress", "size", "source")
+    __slots__ = (
+        "_headers",
+        "content_type",
+        "md5",
+        "prefix",
+        "progress",
+        "reopenable",
+        "size",
+        "source",
+        "suffix",
+        "was_opened",
+    )
 
     def __init__(
         self,
-        source: bytes | Path,
+        source: UploadSource,
         *,
         size: int,
         content_type: str,
         headers: Mapping[str, str],
+        md5: str | None = None,
+        reopenable: bool = True,
         progress: Callable[[int], None] | None = None,
+        prefix: bytes = b"",
+        suffix: bytes = b"",
     ) -> None:
-        self.source: bytes | Path = source
+        self.source: UploadSource = source
         self.size: int = size
-        """Length in bytes."""
+        """The length of the source in bytes."""
         self.content_type: str = content_type
+        self.md5: str | None = md5
+        """The MD5 of the source, as hexadecimal digits; None if it is not known."""
+        self.reopenable: bool = reopenable
+        """Whether the source can be read more than once, as a retry requires."""
         self.progress: Callable[[int], None] | None = progress
-        """Called with the number of bytes of each chunk passed to the connection."""
+        """Called with the number of bytes of each chunk of the source passed to the connection."""
+        self.prefix: bytes = prefix
+        """What is sent before the source, such as the other parts of a form."""
+        self.suffix: bytes = suffix
+        """What is sent after the source."""
+        self.was_opened: bool = False
+        """Whether an attempt has begun to read the source."""
         self._headers = headers
 
     def __repr__(self) -> str:
         return f"<Upload {self.size} bytes of {self.content_type}>"
 
     @property
+    def is_used_up(self) -> bool:
+        """Whether the source has been read and cannot be read again."""
+        return self.was_opened and not self.reopenable
+
+    @property
     def headers(self) -> dict[str, str]:
         """The headers that describe this body."""
         return {
             "Content-Type": self.content_type,
-            "Content-Length": str(self.size),
+            "Content-Length": str(len(self.prefix) + self.size + len(self.suffix)),
             **self._headers,
         }
+
+
+Base = Literal["api", "server"]
+"""What a path is below: the API root, or the server's address."""
 
 
 class Request(Struct, frozen=True, gc=False):
@@ -58,7 +98,7 @@ class Request(Struct, frozen=True, gc=False):
     operation: str
     method: str
     target: str
-    """Path and query below the API root, quoted."""
+    """Path and query below `base`, quoted."""
     body: bytes | Upload | None = None
     headers: Mapping[str, str] | None = None
     secrets: tuple[Secret, ...] = ()
@@ -71,6 +111,14 @@ class Request(Struct, frozen=True, gc=False):
     """Whether it is a DELETE without a response body; a 404 on a retry then counts as success."""
     path_arguments: Mapping[str, object] = {}
     """What the path was made of, for the message of an error."""
+    base: Base = "api"
+    """What the target is below."""
+    to_content: bool = False
+    """Whether content itself responds, and not the API.
+
+    Then every status below 500 is a response, except 429, and a higher one says nothing about the
+    load of the server.
+    """
 
     def __repr__(self) -> str:
         return f"<Request {self.operation}: {self.method} {shown_target(self.target)}>"
@@ -79,6 +127,15 @@ class Request(Struct, frozen=True, gc=False):
     def path(self) -> str:
         """The target without its query, which may name people."""
         return self.target.partition("?")[0]
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the body has been read and cannot be read again, so that this was sent once."""
+        return isinstance(self.body, Upload) and self.body.is_used_up
+
+    def is_success(self, status: int) -> bool:
+        """Return True if a response with this status is returned, and not raised as an error."""
+        return status < 300 or (self.to_content and status < 500 and status != 429)
 
 
 class CallOptions(Struct, frozen=True, kw_only=True):
@@ -149,6 +206,8 @@ class StreamingResponse(_Message, kw_only=True):
     chunks: AsyncIterator[bytes]
     attempts: int = 1
     """How often the request was sent."""
+    url: object = None
+    """Where it came from, after redirects, as the transport's own object; its `str` is the text."""
 
     @property
     def size(self) -> int | None:

@@ -27,7 +27,8 @@ from aconnect.errors import (
     ReadTimeoutError,
 )
 
-_NOT_NOW: Final = frozenset({429, 503})
+_TOO_MANY: Final = 429
+_NOT_NOW: Final = frozenset({_TOO_MANY, 503})
 _TRANSIENT: Final = frozenset({408, 425, 500, 502, 504})
 # The wait of a single call that is refused again, in seconds: the second time, and at most.
 _REFUSAL: Final = 0.25
@@ -37,7 +38,10 @@ _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 def is_refusal(error: BaseException) -> bool:
     """Return True if the server refused a call for now, without having carried it out."""
-    return isinstance(error, ApiError) and error.status in _NOT_NOW
+    if not isinstance(error, ApiError) or error.status not in _NOT_NOW:
+        return False
+    # Content that is down is not the server's load.
+    return error.status == _TOO_MANY or not error.from_content
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):
@@ -70,6 +74,9 @@ class RetryPolicy(Struct, frozen=True, kw_only=True):
             raise ValueError(f"RetryPolicy(deadline={self.deadline}) must be above 0, or None")
 
 
+ONLY_ONCE: Final = "Not sent again: the source of the upload can be read only once."
+"""The note of an error after which a call would be repeated, if its body could be read again."""
+
 NO_RETRY: Final = RetryPolicy(attempts=1)
 """Every call is sent once."""
 
@@ -99,6 +106,13 @@ def is_retryable(
         transient = is_transient(error) if is_transient is not None else None
         return idempotent and (error.status in _TRANSIENT if transient is None else transient)
     return False
+
+
+def may_have_acted(error: BaseException) -> bool:
+    """Return True if the server may have carried out a call, although it failed."""
+    if isinstance(error, ApiError):
+        return error.status >= 500 and not is_refusal(error)
+    return isinstance(error, ConnectionLostError | ReadTimeoutError)
 
 
 def retry_after(value: str | None, now: float, *, date: str | None = None) -> float | None:

@@ -28,7 +28,7 @@ from aconnect._core.message import (
 )
 from aconnect._core.pace import Ticket
 from aconnect._core.redaction import Secret, credentials_in, redact
-from aconnect._core.retry import is_refusal, retry_after
+from aconnect._core.retry import ONLY_ONCE, is_refusal, retry_after
 from aconnect._transport.calls import Call, summary
 from aconnect._transport.deprecation import warn_caller
 from aconnect._transport.limiter import Limiter, NotAdmittedError, Patience
@@ -116,6 +116,11 @@ class Pipeline:
     def api_root(self) -> str:
         """The address that the paths of the API begin with; a sign-in may change it."""
         return self.session.api_root
+
+    @property
+    def server(self) -> str:
+        """The server's address, which the paths outside the API begin with."""
+        return self.session.server
 
     @property
     def clock(self) -> Clock:
@@ -264,7 +269,7 @@ class Pipeline:
         except BaseException as error:
             self._failed(request, ticket, error)
             raise
-        if response.status < 300:
+        if response.status < 300 or request.is_success(response.status):
             limiter.accepted(ticket)
             limiter.left()
             self._warn_deprecated(request, response.headers)
@@ -313,6 +318,9 @@ class Pipeline:
         except ApiError as error:
             if error.status != _UNAUTHORIZED:
                 raise
+            if request.is_used_up:
+                error.add_note(ONLY_ONCE)
+                raise
         # The server did nothing, so this is safe for every call.
         auth.forget(credentials)
         return await attempt(request, place, call, began, credentials=await fetched())
@@ -339,12 +347,13 @@ class Pipeline:
                 stream = await stack.enter_async_context(
                     self.session.stream(request, self.options, call, credentials)
                 )
+                failed = not request.is_success(stream.status)
                 # The session has read the body of an error, as much as a message needs.
-                body = b"" if stream.status < 300 else b"".join([chunk async for chunk in stream])
+                body = b"".join([chunk async for chunk in stream]) if failed else b""
             except BaseException as error:
                 self._failed(request, ticket, error)
                 raise
-            if stream.status >= 300:
+            if failed:
                 response = Response(status=stream.status, headers=stream.headers, body=body)
                 raise self._refused(request, ticket, response, call, credentials)
             self._limiter.accepted(ticket)
@@ -388,7 +397,11 @@ class Pipeline:
 
     def _failed(self, request: Request, ticket: Ticket, error: BaseException) -> None:
         """Learn from an attempt that has got no response."""
-        if isinstance(error, ConnectionFailedError | ConnectionLostError):
+        if request.to_content and isinstance(error, ConnectionLostError | ReadTimeoutError):
+            # Of the content, which may be starting or broken.
+            held_back = 0.0
+            self._limiter.left()
+        elif isinstance(error, ConnectionFailedError | ConnectionLostError):
             held_back = self._limiter.failed(ticket, error)
         elif isinstance(error, ReadTimeoutError | ConnectTimeoutError):
             held_back = self._limiter.failed(ticket, error, is_slow=True)
@@ -410,10 +423,15 @@ class Pipeline:
         # What is valid for this call only is not among the client's secrets.
         own = credentials_in(credentials, call.credentials, {"Cookie": call.cookies})
         error = self._error(request, response, own)
+        error.from_content = request.to_content
         if is_refusal(error):
             most = self.options.retry.max_retry_after
             held_back = self._limiter.refused(ticket, error, most)
-        elif error.status in _GATEWAY_FAILED and self.dialect.is_transient(error) is not False:
+        elif (
+            error.status in _GATEWAY_FAILED
+            and not error.from_content
+            and self.dialect.is_transient(error) is not False
+        ):
             held_back = self._limiter.failed(ticket, error)
         else:
             held_back = 0.0
@@ -439,7 +457,7 @@ class Pipeline:
 
     def _error(self, request: Request, response: Response, own: Sequence[Secret]) -> ApiError:
         secrets = [*self._secrets, *request.secrets, *own]
-        error = self.dialect.error(request, response, self.api_root, secrets)
+        error = self.dialect.error(request, response, self.session.root(request), secrets)
         error.retry_after_seconds = retry_after(
             error.retry_after, self.options.clock.time(), date=response.headers.get("Date")
         )
@@ -458,4 +476,4 @@ class Pipeline:
         return min(limits, default=None)
 
     def _title(self, request: Request) -> str:
-        return f"{request.method} {self.api_root}{request.path}"
+        return f"{request.method} {self.session.root(request)}{request.path}"

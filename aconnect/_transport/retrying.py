@@ -20,6 +20,7 @@ from aconnect._core.dialect import Dialect
 from aconnect._core.limits import RetryBudget
 from aconnect._core.message import Request
 from aconnect._core.retry import (
+    ONLY_ONCE,
     RetryPolicy,
     backoff_delay,
     is_exhausted,
@@ -115,8 +116,15 @@ class RetryIfSafe(retry_base):
         outcome, call = retry_state.outcome, self._call
         if outcome is None or not outcome.failed:
             return False
-        failure = _failure(retry_state)
-        downgrade = None
+        if not self._is_retryable(failure := _failure(retry_state)):
+            return False
+        if call.request.is_used_up:
+            failure.add_note(ONLY_ONCE)
+            return False
+        return True
+
+    def _is_retryable(self, failure: BaseException) -> bool:
+        call, downgrade = self._call, None
         if isinstance(failure, ApiError):
             downgrade = call.dialect.downgrade(call.request, failure)
         call.downgraded = downgrade is not None

@@ -33,6 +33,7 @@ from aconnect._transport.failures import FAILURES, failure, shown_cause, too_slo
 from aconnect._transport.options import Options, Timeout
 from aconnect._transport.watchdog import Deadline, TimeoutWatchdog
 from aconnect.errors import (
+    AconnectError,
     BodyTooLargeError,
     ClientClosedError,
     DecodeError,
@@ -104,6 +105,10 @@ class Session:
             self._prefix = path
             self.api_root = self.origin + path
 
+    def root(self, request: Request) -> str:
+        """Return the address that the target of a request is below."""
+        return self.api_root if request.base == "api" else self.server
+
     def _open(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
         """Open the aiohttp session; raise if there cannot be one in this event loop."""
         if self._closed:
@@ -161,8 +166,9 @@ class Session:
         # How long an upload takes depends on its size; `_respond` extends its limit.
         limit = idle if isinstance(request.body, Upload) else _minimum(idle, total)
         deadline = self._watchdog.start(limit, loop)
+        data = self._data(request, options, deadline)
         try:
-            response = await self._respond(session, request, options, call, credentials, deadline)
+            response = await self._respond(session, request, data, options, call, credentials)
             content, headers = response.content, response.headers
             body = await content.readany()
             if not content.at_eof() or len(body) > options.max_body or CONTENT_ENCODING in headers:
@@ -177,7 +183,7 @@ class Session:
         except asyncio.CancelledError as error:
             if deadline is None or not deadline.is_ours():
                 raise
-            raise too_slow(self._title(request), request, began=response is not None) from error
+            raise self._too_slow(request, data, began=response is not None) from error
         except FAILURES as error:
             if response is None:
                 raise
@@ -187,6 +193,8 @@ class Session:
             self._watchdog.stop(deadline)
             if response is not None and not response.content.at_eof():
                 response.close()
+            if isinstance(data, UploadBody):
+                await data.aclose()
 
     async def _read_on(
         self,
@@ -236,11 +244,12 @@ class Session:
             session = self._open(loop)
         idle, _ = _time_limits(options, call, None)
         deadline = self._watchdog.start(idle, loop)
+        data = self._data(request, options, deadline)
         response: aiohttp.ClientResponse | None = None
         try:
             try:
                 response = await self._respond(
-                    session, request, options, call, credentials, deadline, is_streamed=True
+                    session, request, data, options, call, credentials, is_streamed=True
                 )
                 chunks = self._chunks(request, response)
                 if response.status >= 300:
@@ -248,14 +257,18 @@ class Session:
             except asyncio.CancelledError as error:
                 if deadline is None or not deadline.is_ours():
                     raise
-                raise too_slow(self._title(request), request, began=response is not None) from error
+                raise self._too_slow(request, data, began=response is not None) from error
             finally:
                 self._watchdog.stop(deadline)
-            yield StreamingResponse(status=response.status, headers=response.headers, chunks=chunks)
+            yield StreamingResponse(
+                status=response.status, headers=response.headers, chunks=chunks, url=response.url
+            )
         finally:
             if response is not None:
                 # Not released to the pool: the rest of the body would have to be read first.
                 response.close()
+            if isinstance(data, UploadBody):
+                await data.aclose()
 
     async def _chunks(
         self, request: Request, response: aiohttp.ClientResponse
@@ -274,20 +287,17 @@ class Session:
         self,
         session: aiohttp.ClientSession,
         request: Request,
+        data: bytes | UploadBody | None,
         options: Options,
         call: CallOptions,
         credentials: Mapping[str, str] | None,
-        deadline: Deadline | None,
         *,
         is_streamed: bool = False,
     ) -> aiohttp.ClientResponse:
-        url = self._url(request.target)
-        headers, body = request.headers, request.body
-        data: bytes | UploadBody | None = None
-        if isinstance(body, Upload):
-            headers = {**(headers or {}), **body.headers}
-        else:
-            data = body
+        url = self._url(request)
+        headers = request.headers
+        if isinstance(data, UploadBody):
+            headers = {**(headers or {}), **data.upload.headers}
         if call.cookies:
             headers = {**(headers or {}), "Cookie": call.cookies}
         if self._request_headers is not None:
@@ -296,8 +306,6 @@ class Session:
             headers = {**(headers or {}), **credentials}
         is_change = request.method not in {"GET", "HEAD"}
         for _ in range(_MAX_REDIRECTS + 1):
-            if isinstance(body, Upload):
-                data = UploadBody(body, deadline, options.timeout.read)
             try:
                 response = await session.request(
                     request.method,
@@ -312,13 +320,37 @@ class Session:
             except BaseException as error:  # noqa: BLE001  raised by what follows
                 self._interrupted(request, error, data, headers)
             if response.status >= 200 and response.status not in _REDIRECTS:
+                if isinstance(data, UploadBody) and data.problem and response.status < 300:
+                    # The server did not wait for the end of the body.
+                    response.close()
+                    raise data.problem
                 return response
             response.close()
             url = URL(self._redirected(request, str(url), response), encoded=True)
+            if isinstance(data, UploadBody):
+                await data.aclose()
         raise RedirectRefusedError(
             f"{self._title(request)} was redirected {_MAX_REDIRECTS + 1} times; check the "
             "server's address"
         )
+
+    def _data(
+        self, request: Request, options: Options, deadline: Deadline | None
+    ) -> bytes | UploadBody | None:
+        """Return the body of an attempt."""
+        body = request.body
+        if isinstance(body, Upload):
+            shown = partial(self._shown, request, self._headers)
+            return UploadBody(body, deadline, options.timeout.read, shown)
+        return body
+
+    def _too_slow(
+        self, request: Request, data: bytes | UploadBody | None, *, began: bool
+    ) -> AconnectError:
+        """Return the error of an attempt that ran out of time."""
+        if isinstance(data, UploadBody) and data.is_reading and not began:
+            return data.stalled()
+        return too_slow(self._title(request), request, began=began)
 
     def _interrupted(
         self,
@@ -328,24 +360,23 @@ class Session:
         headers: Mapping[str, str] | None,
     ) -> NoReturn:
         """Raise what a request without a response has failed with."""
-        if isinstance(data, UploadBody):
-            data.close()
-            if data.problem is not None and isinstance(error, FAILURES):
-                raise data.problem from data.problem.__cause__
         if not isinstance(error, FAILURES):
             raise error
+        if isinstance(data, UploadBody) and data.problem is not None:
+            raise data.problem from data.problem.__cause__
         sent = {**self._headers, **self._proxy_headers, **(headers or {})}
         raise self._failure(request, error, sent, began=False) from shown_cause(error)
 
-    def _url(self, target: str) -> URL:
-        """Return the URL of a quoted target, without parsing what is known already."""
-        path, mark, query = target.partition("?")
+    def _url(self, request: Request) -> URL:
+        """Return the URL of a request, without parsing what is known already."""
+        path, mark, query = request.target.partition("?")
+        prefix = self._prefix if request.base == "api" else urlsplit(self.server).path
         if not mark:
-            return self._base.with_path(self._prefix + path, encoded=True)
+            return self._base.with_path(prefix + path, encoded=True)
         return URL.build(
             scheme=self._scheme,
             authority=self._authority,
-            path=self._prefix + path,
+            path=prefix + path,
             query_string=query,
             encoded=True,
         )
@@ -378,6 +409,12 @@ class Session:
                 f"{came} and redirects to {address}; not followed, because this redirect may lose "
                 "the method and the body. Use that address"
             )
+        if request.is_used_up:
+            address = self._shown(request, sent, target.partition("?")[0])
+            raise RedirectRefusedError(
+                f"{came} and redirects to {address}; not followed, because the source of the "
+                "upload can be read only once. Use that address"
+            )
         return target
 
     def _refused(self, came: str, origin: str) -> RedirectRefusedError:
@@ -405,7 +442,7 @@ class Session:
         return error
 
     def _title(self, request: Request) -> str:
-        return f"{request.method} {self.api_root}{request.path}"
+        return f"{request.method} {self.root(request)}{request.path}"
 
     def _failure(
         self, request: Request, error: BaseException, sent: Mapping[str, str], *, began: bool

@@ -40,6 +40,7 @@ from aconnect.connect.content.content import (
     Content as Content,
     ContentCreateParams as ContentCreateParams,
     ContentDeployParams as ContentDeployParams,
+    ContentFields as ContentFields,
     ContentItem as ContentItem,
     ContentOwner as ContentOwner,
     ContentRenderParams as ContentRenderParams,

@@ -17,9 +17,10 @@ from aconnect._client.paged import Paged
 from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.model import Id
 from aconnect._core.paging import Unpaged
+from aconnect._core.retry import may_have_acted
 from aconnect.connect._base.codes import ApiErrorCode
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
-from aconnect.errors import ApiError, DecodeError, InvalidArgumentError
+from aconnect.errors import ApiError, DecodeError, InvalidArgumentError, TransportError
 
 if TYPE_CHECKING:
     from aconnect.connect.content.content import ContentItem
@@ -168,19 +169,23 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         return tag
 
     async def _have(self, name: str, parent_id: str | None) -> Tag:
-        """Create a tag, or return the one that was created concurrently."""
+        """Create a tag, or return the one that was created concurrently, or by a lost call."""
         fields: TagCreateParams = {"name": name}
         if parent_id is not None:
             fields["parent_id"] = parent_id
-        try:
-            return await self.create(**fields)
-        except ApiError as error:
-            if error.code not in _NAME_TAKEN:
-                raise
-            for tag in await self.find(name=name):
-                if (tag.name, tag.parent_id or None) == (name, parent_id):
-                    return tag
-            raise
+        for is_last in (False, True):
+            try:
+                return await self.create(**fields)
+            except (ApiError, TransportError) as error:
+                is_taken = isinstance(error, ApiError) and error.code in _NAME_TAKEN
+                if not is_taken and not may_have_acted(error):
+                    raise
+                for tag in await self.find(name=name):
+                    if (tag.name, tag.parent_id or None) == (name, parent_id):
+                        return tag
+                if is_taken or is_last:
+                    raise
+        raise AssertionError  # pragma: no cover  the last attempt returns or raises
 
     @endpoint("POST", "/v1/tags", role="administrator")
     async def create(self, **fields: Unpack[TagCreateParams]) -> Tag:

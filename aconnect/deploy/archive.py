@@ -1,57 +1,80 @@
-"""Packing a project into an archive, the same bytes for the same files."""
+"""The bundle of a directory: a gzip tar of its files and its manifest.
+
+Decides what the bytes of an archive are: the files in the order of their names, and last the
+manifest, with the checksums of the bytes that were packed. Nothing is read twice. Which files these
+are is decided by the manifest of the directory, or in `project`.
+"""
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import hashlib
+import io
 import os
 import stat
 import tarfile
 import tempfile
 import threading
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final
+from pathlib import Path
+from typing import IO, Final
 
-import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
 from aconnect._client.files import reason
-from aconnect._core import decoding
-from aconnect._core.text import decode_text
-from aconnect.errors import FileError, InvalidArgumentError
-
-MANIFEST: Final = "manifest.json"
+from aconnect._core.message import CHUNK
+from aconnect.deploy.contents import Contents, of_directory, of_project, packed_manifest
+from aconnect.deploy.files import MANIFEST, SourceFile
+from aconnect.deploy.project import Project
+from aconnect.errors import FileError
 
 DEFAULT_MAX_SIZE: Final = 4 << 30
 """The total size of a bundle's files in bytes, before compression."""
 
+# It takes a fifth of the time of the highest level, for a few per cent of size.
+_LEVEL: Final = 6
+_md5 = partial(hashlib.md5, usedforsecurity=False)
 
-class Archive(Struct):
+
+class Archive(Struct, frozen=True):
+    """A packed bundle, until the block of `pack` ends."""
+
     path: Path
     size: int
+    """In bytes."""
     md5: str
-    warnings: tuple
+    """The checksum of the archive, in hexadecimal."""
+    warnings: tuple[str, ...] = ()
+    """What the user should know, one sentence each."""
 
-
-class _Manifest(Struct):
-    files: dict[str, Any] | list[str]
-    """The files by name, or their names alone, as the R package pins writes them."""
+    def __fspath__(self) -> str:
+        return str(self.path)
 
 
 @asynccontextmanager
-async def pack(directory, *, max_size: int = DEFAULT_MAX_SIZE) -> AsyncGenerator[Path, None]:
-    """Pack the files that a manifest lists into a temporary gzip tar, which the block deletes.
+async def pack(
+    source: str | Path | Project, *, max_size: int = DEFAULT_MAX_SIZE
+) -> AsyncGenerator[Archive, None]:
+    """Pack a directory or a project into a temporary gzip tar, which the block deletes.
 
-    The same files make the same archive, byte for byte. Raise `InvalidArgumentError` for listed
-    files that are missing, are outside the directory (by `..`, an absolute name or a link) or are
-    not regular files, and for more than `max_size` bytes.
+    Of a directory, the files that its manifest lists are packed. The same files make the same
+    archive, byte for byte, whatever their times and owners. The packed manifest has the checksums
+    of the packed bytes, and is otherwise as it was.
+
+    Args:
+        source: A directory with a `manifest.json`, or a project.
+        max_size: The maximum total size of the files, in bytes, before compression.
+
+    Raises:
+        InvalidArgumentError: The directory has no valid manifest, the manifest lists files that are
+        missing, are outside the directory (by `..`, an absolute name or a link) or are not regular
+        files, or the files have more than `max_size` bytes.
+        FileError: A file cannot be read, became smaller or vanished while it was packed, or the
+        archive cannot be written, for example because the disk is full.
     """
-    directory = getattr(directory, "directory", directory)
     try:
         number, name = tempfile.mkstemp(prefix="aconnect-", suffix=".tar.gz")
     except OSError as error:
@@ -59,18 +82,8 @@ async def pack(directory, *, max_size: int = DEFAULT_MAX_SIZE) -> AsyncGenerator
     os.close(number)
     stopped = threading.Event()
     try:
-        try:
-            await to_thread.run_sync(
-                partial(_pack, Path(directory), Path(name), max_size, stopped),
-                abandon_on_cancel=True,
-            )
-        except OSError as error:
-            raise FileError(f"cannot pack {str(directory)!r}: {error}") from error
-        yield Archive(
-            Path(name),
-            Path(name).stat().st_size,
-            hashlib.md5(Path(name).read_bytes()).hexdigest(),
-            (),
+        yield await to_thread.run_sync(
+            partial(_pack, source, Path(name), max_size, stopped), abandon_on_cancel=True
         )
     finally:
         stopped.set()
@@ -79,101 +92,151 @@ async def pack(directory, *, max_size: int = DEFAULT_MAX_SIZE) -> AsyncGenerator
             os.unlink(name)  # noqa: PTH108  the same, but ruff wants an async Path.unlink here
 
 
-def _pack(directory: Path, archive: Path, most: int, stopped: threading.Event) -> None:
-    """Write the archive; times, owners and order do not depend on this machine."""
-    files = _listed(directory)
-    # Not "wb": after a cancellation the archive is deleted, and must not be created again.
-    with archive.open("r+b") as target:
-        left = most
-        # This level takes a fifth of the time of the highest, for a few per cent of size.
-        with (
-            gzip.GzipFile("", "wb", 6, target, mtime=0) as compressed,
-            tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as tar,
-        ):
-            for name, path in files:
-                with path.open("rb") as file:
-                    status = os.fstat(file.fileno())
-                    size = status.st_size
-                    if name == MANIFEST and file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
-                        # Windows begins UTF-8 with it; in JSON it is not allowed.
-                        size -= len(codecs.BOM_UTF8)
-                    else:
-                        file.seek(0)
-                    left -= size
-                    if left < 0:
-                        raise InvalidArgumentError(
-                            f"the files of {directory} have more than {most:,} bytes; remove some "
-                            "from its manifest, or raise max_size="
-                        )
-                    entry = tarfile.TarInfo(name)
-                    entry.size = size
-                    entry.mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
-                    tar.addfile(entry, _Stoppable(file, stopped))  # pyright: ignore[reportArgumentType]
+def _pack(
+    source: str | Path | Project, archive: Path, max_size: int, stopped: threading.Event
+) -> Archive:
+    contents = of_project(source) if isinstance(source, Project) else of_directory(Path(source))
+    try:
+        # Not "wb": after a cancellation the archive is deleted, and must not be created again.
+        with archive.open("r+b") as file:
+            target = _Target(file)
+            # Its head contains no name, time or system.
+            with gzip.GzipFile("", "wb", _LEVEL, target, mtime=0) as compressed:
+                warnings = _Packer(contents, max_size, stopped).pack(compressed)
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(f"cannot pack {str(contents.directory)!r}: {reason(error)}") from error
+    return Archive(archive, target.size, target.md5.hexdigest(), tuple(warnings))
 
 
-class _Stoppable:
-    """A file that stops reading after a cancellation."""
+class _Target:
+    """The file of the archive, with the size and checksum of what was written."""
 
-    def __init__(self, file: IO[bytes], stopped: threading.Event) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.size = 0
+        self.md5 = _md5()
+
+    def write(self, data: bytes) -> int:
+        self.size += len(data)
+        self.md5.update(data)
+        return self._file.write(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+class _Reading:
+    """A file that is packed, with the checksum of what was read; a cancellation stops it."""
+
+    def __init__(self, name: str, file: IO[bytes], stopped: threading.Event) -> None:
+        self._name = name
         self._file = file
         self._stopped = stopped
+        self.md5 = _md5()
 
     def read(self, size: int = -1) -> bytes:
         if self._stopped.is_set():
             raise InterruptedError("packing was interrupted")
-        return self._file.read(size)
+        with _naming(self._name):
+            data = self._file.read(size)
+        if len(data) < size:
+            raise FileError(
+                f"{self._name!r} became smaller while it was packed; pack again when nothing "
+                "writes to it"
+            )
+        self.md5.update(data)
+        return data
 
 
-def _listed(directory: Path) -> list[tuple[str, Path]]:
-    """List the files to pack, by their names in the archive."""
-    try:
-        text = decode_text((directory / MANIFEST).read_bytes())
-        manifest = msgspec.json.decode(text, type=_Manifest)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InvalidArgumentError(
-            f"{directory} has no {MANIFEST}; a bundle needs one at its top. Write it with "
-            "rsconnect (rsconnect write-manifest) or, in R, rsconnect::writeManifest()"
-        ) from error
-    except UnicodeError as error:
-        raise InvalidArgumentError(f"{directory / MANIFEST} is not a manifest: {error}") from None
-    except decoding.FAILURES as error:
-        raise InvalidArgumentError(
-            f"{directory / MANIFEST} is not a manifest: {error}; it needs an object `files` whose "
-            "keys are the names of the files, or an array of the names"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise InvalidArgumentError(
-            f"cannot read {str(directory / MANIFEST)!r}: {reason(error)}"
-        ) from error
-    root = directory.resolve()
-    names = sorted({MANIFEST, *(_checked(name) for name in manifest.files)})
-    return [(name, _regular(root, name)) for name in names]
+class _Packer:
+    """Writes one archive; times, owners and order do not depend on this machine."""
 
+    def __init__(self, contents: Contents, max_size: int, stopped: threading.Event) -> None:
+        self._contents = contents
+        self._max_size = max_size
+        self._stopped = stopped
+        self._sizes = {
+            name: len(file) if isinstance(file, bytes) else file.size
+            for name, file in contents.files.items()
+        }
+        if contents.text is not None:
+            self._sizes[MANIFEST] = len(contents.text)
+        self._checksums: dict[str, str] = {}
+        self._changed: list[str] = []
 
-def _checked(name: str) -> str:
-    pure = PurePosixPath(name)
-    if not pure.parts or pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
-        raise InvalidArgumentError(
-            f"{MANIFEST} lists {name!r}, which is not the name of a file below it; write names "
-            "relative to it, with '/' between folders and without '..'"
+    def pack(self, target: gzip.GzipFile) -> list[str]:
+        """Write a tar, and return the warnings."""
+        self._contents.check_size(self._sizes, self._max_size)
+        with tarfile.TarFile(
+            fileobj=target, mode="w", format=tarfile.PAX_FORMAT, copybufsize=CHUNK
+        ) as tar:
+            for name in sorted(self._contents.files):
+                file = self._contents.files[name]
+                if isinstance(file, bytes):
+                    self._write(tar, name, io.BytesIO(file), len(file))
+                else:
+                    self._write_file(tar, name, file)
+            text, stale = packed_manifest(self._contents, self._checksums)
+            self._write(tar, MANIFEST, io.BytesIO(text), len(text))
+        said = (
+            (
+                f"{MANIFEST} has other checksums of these files, which were packed as they are",
+                stale,
+            ),
+            (
+                "these files changed meanwhile, and were packed as they were when read",
+                self._changed,
+            ),
         )
-    return str(pure)
+        return [f"{what}: {_some(names)}" for what, names in said if names]
+
+    def _write_file(self, tar: tarfile.TarFile, name: str, found: SourceFile) -> None:
+        with _naming(name):
+            file = open(found.path, "rb", opener=_open)  # noqa: SIM115
+        with file:
+            before = os.fstat(file.fileno())
+            if not stat.S_ISREG(before.st_mode):
+                raise FileError(f"{name!r} is not a file any more; pack again")
+            mode = 0o755 if before.st_mode & stat.S_IXUSR else 0o644
+            self._write(tar, name, file, before.st_size, mode)
+            after = os.fstat(file.fileno())
+        state = (before.st_size, before.st_mtime_ns)
+        if found.size != before.st_size or state != (after.st_size, after.st_mtime_ns):
+            self._changed.append(name)
+
+    def _write(
+        self, tar: tarfile.TarFile, name: str, file: IO[bytes], size: int, mode: int = 0o644
+    ) -> None:
+        has_grown = size > self._sizes.get(name, 0)
+        self._sizes[name] = size
+        if has_grown:
+            self._contents.check_size(self._sizes, self._max_size)
+        entry = tarfile.TarInfo(name)
+        entry.size = size
+        entry.mode = mode
+        reading = _Reading(name, file, self._stopped)
+        tar.addfile(entry, reading)  # pyright: ignore[reportArgumentType]
+        self._checksums[name] = reading.md5.hexdigest()
 
 
-def _regular(root: Path, name: str) -> Path:
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+@contextmanager
+def _naming(name: str) -> Generator[None]:
+    """Name the file that cannot be read; what cannot be written is the archive."""
     try:
-        # Not Path.resolve, which raises RuntimeError for a loop of links before Python 3.13.
-        path = Path(os.path.realpath(root / name, strict=True))
-        regular = path.is_file()
+        yield
+    except FileError:
+        raise
     except OSError as error:
-        raise InvalidArgumentError(
-            f"{MANIFEST} lists {name!r}, but there is no such file in {root} "
-            f"({error.strerror or error}); add it, or write the manifest again"
-        ) from error
-    if not path.is_relative_to(root):
-        raise InvalidArgumentError(
-            f"{name!r} resolves outside {root}, to {path}; replace it with a copy"
-        )
-    if not regular:
-        raise InvalidArgumentError(f"{name!r} in {root} is not a file; list the files in it")
-    return path
+        raise FileError(f"cannot read {name!r}: {reason(error)}; pack again") from error
+
+
+def _open(path: str, flags: int) -> int:
+    # A FIFO that took the place of a file would wait for a writer.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -1,15 +1,40 @@
-"""A project: what a directory is, which files belong into its bundle, and its manifest."""
+"""A project: what a directory is, which files belong into its bundle, and its manifest.
+
+Decides whether a manifest that is there is used, and what the user is told. What a directory is,
+which files are selected and what it needs is decided in `kinds`, `files` and `environment`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
 
+import msgspec
+from anyio import to_thread
 from msgspec import Struct
 
-from aconnect.deploy.files import Excluded, SourceFile
-from aconnect.deploy.kinds import Detected
+from aconnect._client.files import reason
+from aconnect._core import decoding
+from aconnect._core.guards import is_dict
+from aconnect._core.text import decode_text
+from aconnect.deploy import documents
+from aconnect.deploy.environment import Inspection, inspect
+from aconnect.deploy.files import MANIFEST, Excluded, Selection, SourceFile, select
+from aconnect.deploy.kinds import (
+    PROJECT_FILES,
+    Detected,
+    detect,
+    find_kind,
+    is_quarto_project,
+)
+from aconnect.errors import FileError, InvalidArgumentError
+
+_REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+_NOT_HERE: Final = re.compile(r"\s*(-r|-e|-c|--requirement|--editable|\.)")
 
 
 class Project(Struct, frozen=True, kw_only=True):
@@ -27,25 +52,291 @@ class Project(Struct, frozen=True, kw_only=True):
     excluded: tuple[Excluded, ...] = ()
     warnings: tuple[str, ...] = ()
     """What the user should know, one sentence each."""
+    title: str | None = None
+    """As it was given, or that of the document."""
 
     @property
     def app_mode(self) -> str:
         """The kind of content, as the server writes it."""
-        metadata = self.manifest.get("metadata")
-        return str(metadata.get("appmode", "")) if isinstance(metadata, Mapping) else ""
+        return str(self._part("metadata").get("appmode", ""))
+
+    @property
+    def entrypoint(self) -> str | None:
+        """Where it starts, if its manifest says that."""
+        metadata = self._part("metadata")
+        names = ("entrypoint", "primary_rmd", "primary_html")
+        return next((str(metadata[name]) for name in names if metadata.get(name)), None)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it needs on the server: versions, and where its packages are listed."""
+        python = self._part("python")
+        manager = python.get("package_manager")
+        quarto = self._part("quarto")
+        packages = self._part("packages")
+        values = {
+            "Python": python.get("version"),
+            "Python required": _get(self._part("environment"), "python", "requires"),
+            "Requirements": _get(manager, "package_file"),
+            "R": self.manifest.get("platform"),
+            "R packages": len(packages) or None,
+            "Quarto": quarto.get("version"),
+            "Quarto engines": ", ".join(map(str, quarto.get("engines") or ())),
+            "Node.js": self._part("node").get("version"),
+        }
+        return {name: str(value) for name, value in values.items() if value}
 
     @property
     def size(self) -> int:
         """The total size of the files, in bytes, before compression."""
         return sum(file.size for file in self.files) + sum(map(len, self.generated.values()))
 
+    def _part(self, name: str) -> Mapping[str, Any]:
+        part = self.manifest.get(name)
+        return part if is_dict(part) else {}
 
-async def prepare(directory):
-    import json, codecs
-    from aconnect.errors import InvalidArgumentError
 
+async def prepare(
+    directory: str | Path,
+    *,
+    kind: str | None = None,
+    entrypoint: str | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    patterns: Sequence[str] | None = None,
+    python: str | None = None,
+    requirements: str | None = None,
+    title: str | None = None,
+    timeout: float = 120.0,
+) -> Project:
+    """Return what would be sent of a directory; nothing is run of it, and nothing is written.
+
+    A `manifest.json` at its top is used as it is, with the files that it lists.
+
+    Args:
+        directory: The directory.
+        kind: What it is, such as `fastapi`: the name of one of `KINDS`, the server's name for it,
+        or that of Posit Publisher. By default it is recognized.
+        entrypoint: Where it starts, such as `app:app` or `report.qmd`. By default it is recognized.
+        include: Patterns of files to send although a rule leaves them out, such as `.env`.
+        exclude: Patterns of files to leave out as well.
+        patterns: Patterns of the only files to send, as in the `files` of Posit Publisher.
+        python: The interpreter whose version is sent; it needs rsconnect-python. By default the
+        one that runs this.
+        requirements: The file with the requirements of Python. By default `requirements.txt`,
+        `uv.lock` or `pyproject.toml`.
+        title: The title for new content. By default that of the document.
+        timeout: Seconds for each process that is run to inspect the environment.
+
+    Raises:
+        InvalidArgumentError: The directory is of no known type or could be several, its packages
+        are not known, something in it cannot be sent, or its manifest is invalid or contradicts an
+        argument; the message says what to do.
+        MissingExtraError: It needs rsconnect-python, which is not installed.
+        InspectionError: Its environment could not be inspected.
+        FileError: A file cannot be read.
+    """
+    directory = Path(directory)
+    given = await to_thread.run_sync(partial(read_project, directory), abandon_on_cancel=True)
+    if given is not None:
+        options = {
+            "include": include,
+            "exclude": exclude,
+            "patterns": patterns,
+            "python": python,
+            "requirements": requirements,
+        }
+        _check_options(given, kind, entrypoint, options)
+        return msgspec.structs.replace(given, title=title)
+    selection, detected = await to_thread.run_sync(
+        partial(_survey, directory, kind, entrypoint, include, exclude, patterns),
+        abandon_on_cancel=True,
+    )
+    inspection = await inspect(
+        directory,
+        frozenset(file.name for file in selection.files),
+        detected,
+        python=python,
+        requirements=requirements,
+        timeout=timeout,
+    )
+    return await to_thread.run_sync(
+        partial(_project, directory, selection, detected, inspection, title)
+    )
+
+
+def read_project(directory: Path) -> Project | None:
+    """Return the project that a manifest describes; None if the directory has no manifest.
+
+    Raises:
+        InvalidArgumentError: It is not a manifest; or it lists files that are missing, are outside
+        the directory (by `..`, an absolute name or a link) or are not regular files.
+    """
+    path = directory / MANIFEST
     try:
-        m = json.loads(Path(directory, "manifest.json").read_text(encoding="utf-8-sig"))
+        manifest = msgspec.json.decode(decode_text(path.read_bytes()), type=dict[str, Any])
+        files = msgspec.convert(manifest.pop("files", None), dict[str, Any] | list[str])
     except FileNotFoundError:
-        raise InvalidArgumentError("no manifest")
-    return Project(directory=Path(directory), detected=None, manifest=m, files=())
+        return None
+    except UnicodeError as error:
+        raise InvalidArgumentError(f"{path} is not a manifest: {error}") from None
+    except decoding.FAILURES as error:
+        raise InvalidArgumentError(
+            f"{path} is not a manifest: {error}; it needs an object `files` whose keys are the "
+            "names of the files, or an array of the names"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InvalidArgumentError(
+            f"cannot read {str(path)!r}: {reason(error)}; pass a folder"
+        ) from error
+    root = directory.resolve()
+    names = sorted({_checked(name) for name in files} - {MANIFEST})
+    listed = tuple(_listed(root, name) for name in names)
+    return Project(directory=directory, detected=None, manifest=manifest, files=listed)
+
+
+def _checked(name: str) -> str:
+    pure = PurePosixPath(name)
+    if not pure.parts or pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
+        raise InvalidArgumentError(
+            f"{MANIFEST} lists {name!r}, which is not the name of a file below it; write names "
+            "relative to it, with '/' between folders and without '..'"
+        )
+    return str(pure)
+
+
+def _listed(root: Path, name: str) -> SourceFile:
+    try:
+        # Not Path.resolve, which raises RuntimeError for a loop of links before Python 3.13.
+        path = Path(os.path.realpath(root / name, strict=True))
+        is_file, size = path.is_file(), path.stat().st_size
+    except OSError as error:
+        raise InvalidArgumentError(
+            f"{MANIFEST} lists {name!r}, but there is no such file in {root} "
+            f"({error.strerror or error}); add it, or write the manifest again"
+        ) from error
+    if not path.is_relative_to(root):
+        raise InvalidArgumentError(
+            f"{name!r} resolves outside {root}, to {path}; replace it with a copy"
+        )
+    if not is_file:
+        raise InvalidArgumentError(f"{name!r} in {root} is not a file; list the files in it")
+    return SourceFile(name, path, size)
+
+
+def _check_options(
+    given: Project, kind: str | None, entrypoint: str | None, options: Mapping[str, Any]
+) -> None:
+    """Raise if an argument contradicts the manifest of the directory."""
+    wrong = [f"{name}=" for name, value in options.items() if value]
+    if kind is not None and find_kind(kind).app_mode != given.app_mode:
+        wrong.append("kind=")
+    if entrypoint not in {None, given.entrypoint}:
+        wrong.append("entrypoint=")
+    if wrong:
+        raise InvalidArgumentError(
+            f"{given.directory} has a {MANIFEST} (type {given.app_mode or 'unknown'}, entry point "
+            f"{given.entrypoint or 'unknown'}), which is used as it is; change or remove it, or do "
+            f"not pass {' and '.join(wrong)}"
+        )
+
+
+def _survey(
+    directory: Path,
+    kind: str | None,
+    entrypoint: str | None,
+    include: Sequence[str],
+    exclude: Sequence[str],
+    patterns: Sequence[str] | None,
+) -> tuple[Selection, Detected]:
+    """Select the files of a directory, and return what it is."""
+    selection = select(directory, include=include, exclude=exclude, patterns=patterns)
+    names = frozenset(file.name for file in selection.files)
+    try:
+        detected = detect(directory, names, kind=kind, entrypoint=entrypoint)
+    except InvalidArgumentError as error:
+        if left_out := ", ".join(f"{one.name} ({one.reason})" for one in selection.excluded[:5]):
+            error.add_note(f"Left out of {directory}: {left_out}")
+        raise
+    if detected.kind.language == "quarto":
+        selection = _without_rendered(directory, selection, names, detected)
+    return selection, detected
+
+
+def _without_rendered(
+    directory: Path, selection: Selection, names: Collection[str], detected: Detected
+) -> Selection:
+    """Leave out what Quarto made of the documents here, because the server renders them again."""
+    inputs, folder = [detected.entrypoint or ""], None
+    if is_quarto_project(names):
+        inputs = documents.project_inputs(names)
+        file = next(name for name in PROJECT_FILES if name in names)
+        folder = documents.output_folder(directory / file)
+    gone = documents.rendered(names, inputs, folder)
+    excluded = [*selection.excluded, *(Excluded(name, why) for name, why in gone.items())]
+    return msgspec.structs.replace(
+        selection,
+        files=tuple(file for file in selection.files if file.name not in gone),
+        excluded=tuple(sorted(excluded, key=lambda one: one.name)),
+    )
+
+
+def _project(
+    directory: Path,
+    selection: Selection,
+    detected: Detected,
+    inspection: Inspection,
+    title: str | None,
+) -> Project:
+    files = tuple(file for file in selection.files if file.name not in inspection.generated)
+    start = detected.entrypoint or ""
+    if title is None and start.lower().endswith((".qmd", ".rmd")):
+        title = documents.read_document(directory / start).title
+    secrets = (
+        f"{one.name} was left out ({one.reason}); if the content needs it, set its values as "
+        f"environment variables of the content, or pass include= with {one.name}"
+        for one in selection.excluded
+        if one.is_secret
+    )
+    missing = _missing_package(detected, inspection, selection)
+    return Project(
+        directory=directory,
+        detected=detected,
+        manifest=inspection.manifest,
+        files=files,
+        generated=inspection.generated,
+        excluded=selection.excluded,
+        warnings=(*secrets, *selection.warnings, *missing, *inspection.warnings),
+        title=title,
+    )
+
+
+def _missing_package(
+    detected: Detected, inspection: Inspection, selection: Selection
+) -> tuple[str, ...]:
+    """Warn if the requirements do not have the package by which the kind was recognized."""
+    name = _get(inspection.manifest.get("python"), "package_manager", "package_file")
+    if detected.package is None or name is None:
+        return ()
+    paths = [file.path for file in selection.files if file.name == name]
+    try:
+        content = inspection.generated.get(str(name)) or paths[0].read_bytes()
+        lines = decode_text(content).splitlines()
+    except (OSError, UnicodeError) as error:
+        raise FileError(f"cannot read the requirements in {name}: {error}") from error
+    if any(_NOT_HERE.match(line) for line in lines):
+        return ()
+    names = [found[1] for line in lines if (found := _REQUIREMENT.match(line)) is not None]
+    normal = [re.sub(r"[._-]+", "-", one).lower() for one in names]
+    package = detected.package.partition(".")[0]
+    # An extension has the package itself among its requirements.
+    if any(f"{one}-".startswith(f"{package}-") for one in normal):
+        return ()
+    return (f"{name} does not list {package}, which the content imports",)
+
+
+def _get(value: Any, *names: str) -> Any:
+    """Return what is at a path of nested objects; None if there is nothing."""
+    for name in names:
+        value = value.get(name) if is_dict(value) else None
+    return value

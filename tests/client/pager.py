@@ -19,7 +19,7 @@ class FakePager:
         self, serve: Callable[[dict[str, str]], object], api_root: str = "http://x"
     ) -> None:
         self._serve = serve
-        self.api_root = api_root
+        self.api_root = self.server = api_root
         self.clock = VirtualClock()
         self.dialect = Dialect()
         self.targets: list[str] = []

@@ -82,7 +82,7 @@ async def test_bad_name(server, client, folder, name):
 
 async def test_bad_directory(server, client, tmp_path):
     """A directory that cannot be packed is refused before anything is sent."""
-    with pytest.raises(InvalidArgumentError, match="manifest"):
+    with pytest.raises(InvalidArgumentError, match="no files"):
         await deploy(client, tmp_path, name="my-site")
     assert server.requests == []
 
@@ -329,6 +329,14 @@ async def test_old_bundles_have_no_checksum(server, client, folder):
     row["metadata"]["archive_md5"] = None
     await (await deploy(client, folder, name="my-site"))
     assert server.count("POST", "*/bundles") == 2
+
+
+async def test_two_deployments_at_once(server, client, folder):
+    """Two deployments that begin at the same time create one content item."""
+    deployments = await asyncio.gather(*(deploy(client, folder, name="my-site") for _ in range(2)))
+    one, other = await asyncio.gather(*(deployment.result() for deployment in deployments))
+    assert one.guid == other.guid
+    assert [row["name"] for row in server.state.content.values()].count("my-site") == 1
 
 
 async def test_steps(client, folder):

@@ -2,17 +2,23 @@
 
 import asyncio
 import codecs
+import hashlib
 import json
 import os
 import resource
 import tarfile
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
-from aconnect.deploy import archive, pack
+from aconnect.deploy import Archive, archive, pack
+from aconnect.deploy.files import SourceFile
+from aconnect.deploy.project import Project
 from aconnect.errors import FileError, InvalidArgumentError
 
 
@@ -57,7 +63,7 @@ async def test_reproducible(tmp_path):
     (second / "manifest.json").write_bytes((first / "manifest.json").read_bytes())
     os.utime(second / "a", (1, 1))
     async with pack(first) as one, pack(second) as two:
-        assert one.read_bytes() == two.read_bytes()
+        assert one.path.read_bytes() == two.path.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -70,6 +76,7 @@ async def test_reproducible(tmp_path):
         ("", "not the name"),
         (".", "not the name"),
         ("..\\outside", "not the name"),
+        ("a\0b", "not the name"),
         ("link", "'link' resolves outside"),
         ("folder", "'folder'.*not a file"),
         ("folder/link", "resolves outside"),
@@ -117,8 +124,8 @@ async def test_too_large(tmp_path):
     with pytest.raises(InvalidArgumentError, match="max_size"):
         async with pack(folder, max_size=1000):
             pass
-    async with pack(folder, max_size=1100) as path:
-        assert path.exists()
+    async with pack(folder, max_size=1100) as packed:
+        assert packed.path.exists()
 
 
 @pytest.mark.parametrize("scope", ["asyncio", "anyio"])
@@ -127,7 +134,7 @@ async def test_cancelled(tmp_path, monkeypatch, scope):
     folder = site(tmp_path / "s", a="x" * 1_000_000)
     reading, reads = asyncio.Event(), []
     loop = asyncio.get_running_loop()
-    original = archive._Stoppable.read
+    original = archive._Reading.read
 
     def read(self, size=-1):
         reads.append(size)
@@ -136,7 +143,7 @@ async def test_cancelled(tmp_path, monkeypatch, scope):
             self._stopped.wait(5)
         return original(self, size)
 
-    monkeypatch.setattr(archive._Stoppable, "read", read)
+    monkeypatch.setattr(archive._Reading, "read", read)
 
     async def packing():
         async with pack(folder):
@@ -215,3 +222,203 @@ async def test_no_space_for_the_archive(tmp_path, monkeypatch):
         with pytest.raises(FileError, match="temporary archive"):
             async with pack(folder):
                 pass
+
+
+def unpack(archive: Archive) -> dict[str, bytes]:
+    """Return the members of an archive."""
+    with tarfile.open(archive.path) as tar:
+        return {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
+
+
+def project(folder: Path, *names: str, **fields: Any) -> Project:
+    files = tuple(SourceFile(name, folder / name, (folder / name).stat().st_size) for name in names)
+    fields.setdefault("manifest", {"version": 1, "metadata": {"appmode": "static"}})
+    return Project(directory=folder, detected=None, files=files, **fields)
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data).hexdigest()  # noqa: S324
+
+
+async def test_project(tmp_path):
+    """The files of a project are packed with those made for it, and a manifest with checksums."""
+    site(tmp_path / "s", z="1", a="2")
+    generated = {"requirements.txt": b"dash==3"}
+    packed = project(tmp_path / "s", "z", "a", generated=generated)
+    async with pack(packed) as archive:
+        members = unpack(archive)
+        data = archive.path.read_bytes()
+        assert os.fspath(archive) == str(archive.path)
+    assert list(members) == ["a", "requirements.txt", "z", "manifest.json"]
+    manifest = json.loads(members.pop("manifest.json"))
+    assert list(manifest) == ["version", "metadata", "files"]
+    assert manifest["files"] == {name: {"checksum": md5(text)} for name, text in members.items()}
+    assert (archive.size, archive.md5, archive.warnings) == (len(data), md5(data), ())
+
+
+_names = st.text("ab/.é\n ", min_size=1, max_size=30).filter(
+    lambda name: all(part.strip(".") for part in name.split("/"))
+)
+
+
+@given(
+    texts=st.dictionaries(_names, st.binary(max_size=300), min_size=1, max_size=5),
+    order=st.randoms(use_true_random=False),
+)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_unpacked(tmp_path_factory, texts, order):
+    """What is unpacked is what was packed; order, times and other files do not matter."""
+    assume(not any(other.startswith(f"{name}/") for name in texts for other in texts))
+    archives = []
+    for _ in range(2):
+        folder = tmp_path_factory.mktemp("s")
+        names = list(texts)
+        order.shuffle(names)
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(texts[name])
+            os.utime(folder / name, (order.randrange(10**9),) * 2)
+        async with pack(project(folder, *names)) as archive:
+            members = unpack(archive)
+            archives.append(archive.path.read_bytes())
+    assert archives[0] == archives[1]
+    assert {name: members[name] for name in texts} == texts
+    assert len(members) == len(texts) + 1
+
+
+async def test_stale_checksums(tmp_path):
+    """A checksum that is wrong is replaced and said; the rest of the manifest is as it was."""
+    folder = site(tmp_path / "s", a="1", b="2", c="3", d="4")
+    manifest = {
+        "version": 1,
+        "files": {
+            "b": {"checksum": md5(b"edited"), "note": [1.5, None]},
+            "a": {"checksum": md5(b"1").upper()},
+            "c": {"checksum": ""},
+            "d": {},
+        },
+        "locale": "en_US",
+        "platform": "4.10",
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    async with pack(folder) as archive:
+        text = unpack(archive)["manifest.json"]
+    expected = json.dumps(manifest).replace(md5(b"edited"), md5(b"2"))
+    assert json.dumps(json.loads(text)) == expected
+    (warning,) = archive.warnings
+    assert warning.endswith(": b")
+    assert "checksum" in warning
+    (folder / "manifest.json").write_text(expected)
+    async with pack(folder) as archive:
+        assert unpack(archive)["manifest.json"].decode() == expected
+        assert archive.warnings == ()
+
+
+@pytest.mark.parametrize("form", [dict.fromkeys, list])
+async def test_backslashes(tmp_path, form):
+    """A manifest written on Windows is understood, and packed with the names of the archive."""
+    folder = site(tmp_path / "s", a="1")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "b.txt").write_text("2")
+    text = json.dumps({"files": form(["a", "sub\\b.txt"])})
+    (folder / "manifest.json").write_bytes(text.replace(",", ",\r\n").encode())
+    async with pack(folder) as archive:
+        members = unpack(archive)
+    assert list(members) == ["a", "sub/b.txt", "manifest.json"]
+    assert json.loads(members["manifest.json"])["files"] == form(["a", "sub/b.txt"])
+
+
+def meanwhile(monkeypatch, change: Callable[[], object]) -> None:
+    """Change something once, when the first file is read."""
+    original = archive._Reading.read
+    changes = [change]
+
+    def read(self, size=-1):
+        if changes:
+            changes.pop()()
+        return original(self, size)
+
+    monkeypatch.setattr(archive._Reading, "read", read)
+
+
+async def test_files_that_grow(tmp_path, monkeypatch):
+    """A file that changes while it is packed is packed as it was read, and said."""
+    folder = site(tmp_path / "s", a="1", b="2")
+
+    def change():
+        (folder / "a").write_text("123")
+        (folder / "b").write_text("45")
+
+    meanwhile(monkeypatch, change)
+    async with pack(project(folder, "a", "b")) as archive:
+        members = unpack(archive)
+    assert (members["a"], members["b"]) == (b"1", b"45")
+    checksums = json.loads(members["manifest.json"])["files"]
+    assert checksums == {"a": {"checksum": md5(b"1")}, "b": {"checksum": md5(b"45")}}
+    (warning,) = archive.warnings
+    assert warning.startswith("these files changed")
+    assert warning.endswith(": a, b")
+
+
+async def test_files_of_the_same_size(tmp_path, monkeypatch):
+    """A file that is written again with the same size is said, too."""
+    folder = site(tmp_path / "s", a="1")
+    meanwhile(monkeypatch, lambda: os.utime(folder / "a", (1, 1)))
+    async with pack(project(folder, "a")) as archive:
+        assert "changed" in archive.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda folder: (folder / "a").write_text(""), "'a' became smaller.*pack again"),
+        (lambda folder: (folder / "b").unlink(), "cannot read 'b': No such file.*pack again"),
+        (lambda folder: (folder / "b").unlink() or os.mkfifo(folder / "b"), "'b' is not a file"),
+        (lambda folder: (folder / "b").unlink() or (folder / "b").mkdir(), "'b'.*directory"),
+    ],
+)
+async def test_files_that_vanish(tmp_path, monkeypatch, change, words):
+    """A file that shrinks, vanishes or becomes something else is a typed error with its name."""
+    folder = site(tmp_path / "s", a="1" * 100, b="2")
+    meanwhile(monkeypatch, lambda: change(folder))
+    with pytest.raises(FileError, match=words):
+        async with pack(project(folder, "a", "b")):
+            pass
+
+
+async def test_unreadable_files(tmp_path, monkeypatch):
+    """A disk that fails is a typed error with the name of the file."""
+    folder = site(tmp_path / "s", a="1")
+
+    def fail(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(archive, "_open", fail)
+    with pytest.raises(FileError, match="cannot read 'a': Input/output error"):
+        async with pack(project(folder, "a")):
+            pass
+
+
+async def test_the_largest_files(tmp_path, monkeypatch):
+    """Too many bytes are refused before any is read; the error names the largest files."""
+    sizes = {name: "x" * 1000 * number for number, name in enumerate("abcdefg")}
+    folder = site(tmp_path / "s", **sizes)
+    monkeypatch.setattr(archive, "_open", None)
+    with pytest.raises(InvalidArgumentError) as raised:
+        async with pack(project(folder, *sizes), max_size=20_999):
+            pass
+    text = "g (6,000), f (5,000), e (4,000), d (3,000), c (2,000). Leave files out: with exclude="
+    assert text in str(raised.value)
+    assert "have 21,000 bytes, more than 20,999" in str(raised.value)
+    with pytest.raises(InvalidArgumentError, match="max_size="):
+        async with pack(project(folder, "a", generated={"b": b"1" * 11}), max_size=10):
+            pass
+
+
+async def test_too_large_meanwhile(tmp_path, monkeypatch):
+    """The limit holds for what is packed, not only for what was found before."""
+    folder = site(tmp_path / "s", a="1", b="2")
+    meanwhile(monkeypatch, lambda: (folder / "b").write_text("x" * 2000))
+    with pytest.raises(InvalidArgumentError, match=r"b \(2,000\)"):
+        async with pack(project(folder, "a", "b"), max_size=1000):
+            pass

@@ -120,13 +120,14 @@ async def test_upload_not_repeated_after_a_loss(item, server, archive):
 
 
 async def test_upload_of_a_deleted_file(item, archive, tmp_path):
-    """A file that was deleted before it is sent is reported as such."""
+    """A file that was deleted before it is sent is reported as such, and nothing is retried."""
     path = tmp_path / "bundle.tar.gz"
     path.write_bytes(archive)
     upload = archive_upload(path)
     path.unlink()
-    with pytest.raises(errors.InvalidArgumentError, match=r"bundle\.tar\.gz"):
+    with pytest.raises(errors.UploadSourceError, match=r"bundle\.tar\.gz") as caught:
         await item.bundles.upload(upload)
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
 
 
 async def test_upload_of_a_truncated_file(connect, archive, tmp_path):
@@ -137,7 +138,7 @@ async def test_upload_of_a_truncated_file(connect, archive, tmp_path):
     path.write_bytes(archive)
     upload = archive_upload(path)
     path.write_bytes(archive[:-10])
-    with pytest.raises(errors.InvalidArgumentError, match=r"bundle\.tar\.gz"):
+    with pytest.raises(errors.UploadSourceError, match=r"bundle\.tar\.gz"):
         await item.bundles.upload(upload)
     assert (await client.me()).username == "admin"
 

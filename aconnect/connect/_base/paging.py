@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from aconnect._core.decoding import Envelope
 from aconnect._core.guards import is_list
 from aconnect._core.paging import NOT_THERE, PageResult, Position, digest
 
 T = TypeVar("T")
+
+_DEFAULT: Final = 20
+"""The size of a page of a `NumberedArray` if the server does not take the one it is asked for."""
+_LARGE: Final = 500
+"""The size of a page that is asked for by default."""
 
 
 class _Cursors(Envelope):
@@ -157,3 +162,53 @@ def _wrapper(name: str, item: Any) -> type[Envelope]:
     items = ("items", list[item] | None, field(name=name))
     envelope: type[Any] = msgspec.defstruct("_Envelope", [items], bases=(Envelope,))
     return envelope
+
+
+class NumberedArray(Struct, frozen=True):
+    """Arrays that may or may not be paged, by numbers from 1.
+
+    Documents page such lists, but servers send all items, whatever page is asked for. Only a page
+    that may be full is followed by another, and one without a new item is the last: it is empty,
+    or the server has sent the same array again. Items that were on the page before are left out,
+    because new ones move them to the next page.
+    """
+
+    max_size: int | None = None
+    controls: ClassVar[tuple[str, ...]] = ("page_number", "page_size")
+
+    def query(self, position: Position, size: int) -> Mapping[str, object]:
+        return {
+            "page_number": position.get("page_number", 1),
+            "page_size": position.get("page_size", size or _LARGE),
+        }
+
+    def response_type(self, item: Any) -> Any:
+        return list[item] | None
+
+    def parse(self, page: Any, position: Position, size: int) -> PageResult:
+        items: list[Any] = page or []
+        size = position.get("page_size", size or _LARGE)
+        before, keys = set(position.get("before", ())), [_key(item) for item in items]
+        new = [item for item, key in zip(items, keys, strict=True) if key not in before]
+        if len(items) < min(size, _DEFAULT) and not position:
+            return PageResult(new, None, len(new))
+        if len(items) < min(size, _DEFAULT) or not new:
+            return PageResult(new, None)
+        number = position.get("page_number", 1) + 1
+        return PageResult(new, {"page_number": number, "page_size": size, "before": keys})
+
+
+class _Key(Struct):
+    id: int | str | None = None
+
+
+def _key(item: Any) -> str:
+    """Return what identifies an item, although it may have changed since the page before."""
+    if isinstance(item, Raw):
+        try:
+            key = msgspec.json.decode(item, type=_Key).id
+        except ValueError:
+            key = None
+    else:
+        key = getattr(item, "id", None)
+    return str(key) if key not in {None, ""} else digest(item)

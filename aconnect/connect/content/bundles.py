@@ -5,10 +5,22 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+import os
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, Generic, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    BinaryIO,
+    ClassVar,
+    Final,
+    Generic,
+    TypedDict,
+    TypeVar,
+)
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -17,15 +29,19 @@ from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.files import in_memory_or_path, reason
 from aconnect._client.paged import Paged
 from aconnect._client.resource import ResourceBelow, resource
-from aconnect._core.decoding import Envelope
-from aconnect._core.message import CHUNK, Upload
+from aconnect._core.decoding import Envelope, encode
+from aconnect._core.message import CHUNK, Upload, UploadSource
 from aconnect._core.model import Id, Model
-from aconnect._core.paging import PageResult, Position, Unpaged
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, required
+from aconnect._core.paging import PageResult, Position
+from aconnect.connect._base.paging import NumberedArray
+from aconnect.connect._base.resource import ConnectBound, ConnectResource
 from aconnect.errors import DecodeError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from aconnect.connect.tasks import ContentTask
+
+_MD5: Final = re.compile("[0-9a-fA-F]{32}")
+_METADATA_SINCE: Final = "2025.12.0"
 
 
 class BundleMetadata(Model, kw_only=True):
@@ -72,58 +88,117 @@ class Bundle(ConnectBound, kw_only=True):
         """Delete the bundle; refused while it is active (code 75)."""
         await self._bundles.delete(self.id)
 
-    async def deploy(self) -> ContentTask:
-        """Deploy this bundle."""
-        return await self.client.content.deploy(
-            self._bundles.scope["guid"], bundle_id=required("id", self.id)
-        )
+    async def deploy(self, *, activate: bool | None = None) -> ContentTask:
+        """Deploy this bundle; `activate=False` since 2025.06."""
+        item = self.client.content.handle(self._bundles.scope["guid"])
+        return await item.deploy(self, activate=activate)
 
     async def download(self, path: str | Path) -> Path:
         """Write the archive to a file, atomically, and return its path."""
         return await self.client.download(path, self._bundles.download, self.id)
 
 
-def archive_upload(
-    source: bytes | str | Path | BinaryIO, *, progress: Callable[[int], None] | None = None
-) -> Upload:
-    """Return an upload of a gzip tar with its checksum; reads a file once, so call it in a thread.
+class BundleMetadataParams(TypedDict, total=False):
+    """Where a new bundle comes from."""
 
-    The checksum is Base64 of the MD5, in `X-Content-Checksum`.
+    source: str | None
+    """The kind of source, such as `git`."""
+    source_repo: str | None
+    """The address of the repository, without a password."""
+    source_branch: str | None
+    source_commit: str | None
+
+
+ArchiveSource = bytes | str | os.PathLike[str] | BinaryIO | Callable[[], AsyncIterator[bytes]]
+"""An archive in memory, a path, an open file, or a function whose every call returns a new iterator
+over the same bytes."""
+
+
+def archive_upload(
+    source: ArchiveSource,
+    *,
+    size: int | None = None,
+    md5: str | None = None,
+    reopenable: bool = True,
+    metadata: BundleMetadataParams | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Upload:
+    """Return an upload of a gzip tar with its checksum; reads files, so call it in a thread.
+
+    The checksum is Base64 of the MD5, in `X-Content-Checksum`. A file is read once for it if `md5`
+    is not passed. `metadata` makes a form of the upload, which servers before 2025.12 refuse.
     """
-    source = in_memory_or_path("archive", source)
-    digest, size = hashlib.md5(usedforsecurity=False), 0
-    if isinstance(source, Path):
-        try:
-            with source.open("rb") as file:
-                while chunk := file.read(CHUNK):
-                    digest.update(chunk)
-                    size += len(chunk)
-        except (OSError, ValueError) as error:
-            raise InvalidArgumentError(
-                f"cannot read the archive {str(source)!r}: {reason(error)}"
-            ) from error
+    if md5 is not None and not _MD5.fullmatch(md5):
+        raise InvalidArgumentError(f"md5={md5!r} is not an MD5; write it as 32 hexadecimal digits")
+    if callable(source) != (size is not None):
+        raise InvalidArgumentError(
+            "pass size=, the length of the archive in bytes, for a function and nothing else"
+        )
+    content: UploadSource
+    checked = md5
+    if callable(source):
+        content = source
     else:
-        digest.update(source)
-        size = len(source)
+        content = in_memory_or_path("archive", source)
+        size, md5 = _measured(content, md5)
+        if isinstance(content, Path):
+            # It may change until it is sent.
+            checked = md5
     if not size:
         raise InvalidArgumentError("the archive is empty; a bundle is a gzip-compressed tar")
-    checksum = base64.b64encode(digest.digest()).decode()
-    return Upload(
-        source,
+    headers = {}
+    if md5 is not None:
+        headers["X-Content-Checksum"] = base64.b64encode(bytes.fromhex(md5)).decode()
+    upload = Upload(
+        content,
         size=size,
         content_type="application/gzip",
-        headers={"X-Content-Checksum": checksum},
+        headers=headers,
+        md5=None if checked is None else checked.lower(),
+        reopenable=reopenable,
         progress=progress,
     )
+    if metadata:
+        _make_form(upload, {name: value for name, value in metadata.items() if value is not None})
+    return upload
 
 
-BundleMetadataParams = dict
+def _measured(source: bytes | Path, md5: str | None) -> tuple[int, str]:
+    """Return the size and the MD5 of an archive."""
+    if isinstance(source, bytes):
+        return len(source), md5 or hashlib.md5(source, usedforsecurity=False).hexdigest()
+    digest, size = hashlib.md5(usedforsecurity=False), 0
+    try:
+        if md5 is not None:
+            return source.stat().st_size, md5
+        with source.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+    except (OSError, ValueError) as error:
+        raise InvalidArgumentError(
+            f"cannot read the archive {str(source)!r}: {reason(error)}"
+        ) from error
+    return size, digest.hexdigest()
+
+
+def _make_form(upload: Upload, metadata: Mapping[str, object]) -> None:
+    """Make an upload the archive of a form that has the metadata as well."""
+    boundary = secrets.token_hex(16)
+    part = f'--{boundary}\r\nContent-Disposition: form-data; name="'
+    upload.prefix = (
+        f'{part}metadata"\r\n\r\n{encode(metadata).decode()}\r\n'
+        f'{part}archive"; filename="bundle.tar.gz"\r\n'
+        f"Content-Type: {upload.content_type}\r\n\r\n"
+    ).encode()
+    upload.suffix = f"\r\n--{boundary}--\r\n".encode()
+    upload.content_type = f"multipart/form-data; boundary={boundary}"
 
 
 class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1.8.6"):
     """The bundles of one content item."""
 
-    @paged("/v1/content/{guid}/bundles", by=Unpaged(), role="content viewer")
+    @paged("/v1/content/{guid}/bundles", by=NumberedArray(), role="content viewer")
     def find(self, *, asc_order: bool | None = None) -> Paged[Bundle]:
         """List the bundles, newest first unless `asc_order`.
 
@@ -161,19 +236,48 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
 
     async def create(
         self,
-        archive: bytes | str | Path | BinaryIO,
+        archive: ArchiveSource,
         *,
+        metadata: BundleMetadataParams | None = None,
+        md5: str | None = None,
+        size: int | None = None,
+        reopenable: bool = True,
         progress: Callable[[int], None] | None = None,
-        md5=None,
-        metadata=None,
     ) -> Bundle:
-        """Upload an archive (gzip tar with `manifest.json` at the top) from memory or a file.
+        """Upload an archive, which is a gzip tar with a `manifest.json`.
 
-        A path is read once for the checksum and streamed after that. An open file is read into
-        memory, from its position on. `progress` is called with the number of bytes of each chunk
-        sent; a retried upload restarts.
+        The server gets a complete request only if the archive has the announced size and MD5.
+
+        Args:
+            archive: Bytes, a path, an open file, which is read into memory from its position on,
+                or a function whose every call returns a new iterator over the same bytes.
+            metadata: Where the archive comes from. It is left out if the server is older than
+                2025.12 or hides its version.
+            md5: The MD5 of the archive as hexadecimal digits, if it is known. Otherwise, a path is
+                read once more before it is sent, and a function is sent without a checksum.
+            size: The length of the archive in bytes; required for a function, and only there.
+            reopenable: Whether the function can be called again for another attempt.
+            progress: Called with the number of bytes of each chunk sent; a retry restarts.
+
+        Raises:
+            InvalidArgumentError: The archive cannot be read or is empty; no request was made.
+            UploadSourceError: It could not be read to its end, or is not what was announced.
+            ApiError: The server refused the archive.
+            TransportError: The request could not be sent, or its response was lost or late.
         """
-        body = await asyncio.to_thread(archive_upload, archive, progress=progress)
+        if metadata:
+            version = await self.client.version()
+            if version is None or version < _METADATA_SINCE:
+                metadata = None
+        body = await asyncio.to_thread(
+            archive_upload,
+            archive,
+            size=size,
+            md5=md5,
+            reopenable=reopenable,
+            metadata=metadata,
+            progress=progress,
+        )
         return await self.upload(body)
 
     @endpoint("GET", "/v1/content/{guid}/bundles/{id}/download", role="collaborator only")

@@ -39,6 +39,7 @@ from aconnect.connect.content.tags import ContentTags
 from aconnect.connect.content.thumbnail import ContentThumbnail
 from aconnect.connect.content.vanity import ContentVanity
 from aconnect.connect.content.variants import ContentVariants, Variants
+from aconnect.connect.content.verification import verified
 from aconnect.connect.tags import Tag
 from aconnect.connect.tasks import ContentTask
 from aconnect.errors import ApiError, InvalidArgumentError
@@ -242,25 +243,6 @@ class ContentItem(ConnectBound, kw_only=True):
         """Test whether the item is reachable from the public internet."""
         return await self.client.content.test_access(self.guid)
 
-    async def verify(self, bundle=None):
-        from aconnect.errors import VerificationError, ApiError
-
-        path = f"/content/{self.guid}/" + (f"_bundle{bundle.id}/" if bundle else "")
-        session = self.client._pipeline.session
-        before = session._prefix
-        session._prefix = before.removesuffix("/__api__")
-        from aconnect._core.message import Request
-
-        try:
-            async with self.client.channel.stream(Request("content.verify", "GET", path)) as r:
-                return r.status
-        except ApiError as e:
-            if e.status < 500:
-                return e.status
-            raise VerificationError("bad", url=path, status=e.status)
-        finally:
-            session._prefix = before
-
     async def deploy(
         self, bundle: Bundle | str | None = None, *, activate: bool | None = None
     ) -> ContentTask:
@@ -284,6 +266,26 @@ class ContentItem(ConnectBound, kw_only=True):
     ) -> ContentTask:
         """Rebuild a bundle, by default the active one: reinstalls its packages."""
         return await self.client.content.build(self.guid, **_instructions(bundle, activate))
+
+    async def verify(self, bundle: Bundle | str | None = None) -> int:
+        """Request the content itself, follow redirects, and return the status of the response.
+
+        A status below 500 is a sign that it runs: an API without a `/` route responds with 404. The
+        body is not read. An error of content is retried like one of the server.
+
+        Args:
+            bundle: A draft, such as one deployed with `activate=False`, instead of the active
+                bundle; since 2025.06.
+
+        Raises:
+            VerificationError: The status is 500 or more, or it is a login page that responds.
+            TransportError: There was no response, such as while it starts for the first time.
+        """
+        guid = own_guid(self)
+        if bundle is None:
+            return await verified(self.client.channel, guid)
+        bundle_id = bundle.id if isinstance(bundle, Bundle) else bundle
+        return await verified(self.client.channel, guid, required("bundle", bundle_id))
 
     async def render(self, variant_key: str | None = None) -> ContentTask:
         """Render a report, by default its default variant."""

@@ -1,23 +1,24 @@
 """Thumbnails: the images that represent content in lists.
 
-The image itself is not part of the API: the server serves it at `content_url` followed by
+It is set through the API and read outside of it, at the address of the content followed by
 `__thumbnail__`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import os
+from http import HTTPStatus
 from typing import BinaryIO
 
 from aconnect._client.endpoint import endpoint
 from aconnect._client.files import in_memory_or_path, reason
 from aconnect._core.message import Upload
 from aconnect.connect._base.resource import ConnectResource
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import ApiError, InvalidArgumentError
 
 
-def image_upload(source: bytes | str | Path | BinaryIO) -> Upload:
+def image_upload(source: bytes | str | os.PathLike[str] | BinaryIO) -> Upload:
     """Return an upload of an image; reads the size of a file, so call it in a thread."""
     source = in_memory_or_path("image", source)
     if isinstance(source, bytes):
@@ -37,7 +38,23 @@ class ContentThumbnail(
 ):
     """The thumbnail of one content item."""
 
-    async def put(self, image: bytes | str | Path | BinaryIO) -> None:
+    async def get(self) -> bytes | None:
+        """Get the image; None if there is none.
+
+        Requires the right to view the content. `client.download` writes it to a file.
+        """
+        try:
+            return await self._get() or None
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            # It is not of the API, so there is no code.
+            return None
+
+    @endpoint("GET", "/content/{guid}/__thumbnail__", base="server", role="content viewer")
+    async def _get(self) -> bytes: ...
+
+    async def put(self, image: bytes | str | os.PathLike[str] | BinaryIO) -> None:
         """Upload an image from memory, a path or an open file; replaces the current one.
 
         The server decides which formats and sizes are valid.
