@@ -9,7 +9,14 @@ from __future__ import annotations
 import functools
 import signal
 import sys
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Generator
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Generator,
+)
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -44,12 +51,18 @@ def run_with(client: Client, work: Callable[[], Awaitable[T]]) -> T:
     return run(main)
 
 
-class _OverOperation(Command):
-    """A command with an option for each argument of an operation that is not in its path."""
+class OperationCommand(Command):
+    """A command with an option for each argument of an operation that is not in its path.
 
-    def __init__(self, *args: Any, operation: str, **options: Any) -> None:
+    It declares those of the arguments itself that are in `own`.
+    """
+
+    def __init__(
+        self, *args: Any, operation: str, own: Collection[str] = (), **options: Any
+    ) -> None:
         super().__init__(*args, **options)
         self._operation = operation
+        self._own = own
 
     @functools.cached_property
     def options(self) -> list[click.Parameter]:
@@ -57,7 +70,8 @@ class _OverOperation(Command):
         from aconnect.cli.parameters import operation_parameters
 
         parameters = operation_parameters(operation_of(self._operation))
-        return [one for one in parameters if isinstance(one, click.Option)]
+        options = [one for one in parameters if isinstance(one, click.Option)]
+        return [one for one in options if one.name not in self._own]
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the arguments, these options, and the others."""
@@ -99,7 +113,7 @@ def action(
 
         if operation is None:
             return group.command(name, cls=Command)(with_client(command))
-        return group.command(name, cls=_OverOperation, operation=operation)(with_client(command))
+        return group.command(name, cls=OperationCommand, operation=operation)(with_client(command))
 
     return declare
 

@@ -153,6 +153,12 @@ def client_of(settings: Settings, service: str = "connect") -> BaseClient:
     return create_client(service, _arguments(settings, service, profile))
 
 
+def has_server(settings: Settings) -> bool:
+    """Return True if the options, the environment or the default profile name a server."""
+    named = settings.server or os.environ.get(SERVICES["connect"].address_variable, "").strip()
+    return bool(named) or _profile(settings, "connect") is not None
+
+
 def create_client(service: str, arguments: dict[str, Any]) -> BaseClient:
     """Create the client of a service; no secret of it is printed from now on."""
     with echo_warnings():

@@ -92,12 +92,14 @@ def _collected(url: str, key: str, target: Path, name: str, format_: str) -> Lin
 
 
 def _deployed(url: str, key: str, target: Path) -> Line:
-    from aconnect.cli.deploy import deploy_directory
+    from aconnect.cli.deploying import Order, deploy_directory
+    from aconnect.deploy.config import Config
 
     site = target / "site"
     _write_site(site)
     began = time.perf_counter()
-    item = deploy_directory(_client(url, key), site, name="demo-site", title="A demonstration")
+    wanted = Config(name="demo-site", settings={"title": "A demonstration"})
+    item = deploy_directory(_client(url, key), site, Order(wanted))
     seconds = time.perf_counter() - began
     return (f"deployed {item.name}", "", f"{seconds:.2f}", "", "", _memory())
 

@@ -1,106 +1,196 @@
-"""`aconnect deploy`: deploy a directory with a manifest."""
+"""`aconnect deploy`: a directory, an older bundle or a Git repository becomes running content.
+
+Decides which options belong together. What is done, and what is said about it, is in `deploying`;
+the plan of `--dry-run` is in `dry_run`.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
+from click.core import ParameterSource
 
-from aconnect.cli.connection import with_client
-from aconnect.cli.output import echo, echo_error
-from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
-from aconnect.cli.tasks import how_to_follow
+from aconnect.cli.commands import OperationCommand
+from aconnect.cli.connection import ConnectionOption, Settings, client_of, connection_options
 
 if TYPE_CHECKING:
     from aconnect import Client
-    from aconnect.connect import ContentItem, Task
+
+_CONTENT: Final = frozenset({"name", "guid", "as_json", "verify"})
+_FIRST: Final = ("dry_run", "rollback", "git")
+"""Options that say what else is to be done than to deploy a directory."""
+_TOGETHER: Final = {
+    "rollback": _CONTENT | {"directory", "configuration", "to"},
+    "git": _CONTENT | {"branch", "subdirectory", "env", "env_file", "tag"},
+}
+"""What can be combined with them, beside options of the connection."""
+_NEEDS: Final = {"to": "rollback", "branch": "git", "subdirectory": "git"}
 
 
-@click.command(cls=Command)
-@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+class _Deploy(OperationCommand):
+    """The command, with an option for each setting of content."""
+
+    def section_of(self, option: click.Option) -> str:
+        """Keep the settings of the content together."""
+        return "Content options" if option in self.options else super().section_of(option)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Refuse options that contradict each other."""
+        given = [
+            parameter
+            for parameter in self.get_params(ctx)
+            if ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+            and not isinstance(parameter, ConnectionOption)
+        ]
+        self._check({parameter.name or "": parameter for parameter in given})
+        return super().invoke(ctx)
+
+    def _check(self, given: dict[str, click.Parameter]) -> None:
+        if {"name", "guid"} <= given.keys():
+            raise click.UsageError(
+                "pass either --name or --guid; aconnect content update renames content"
+            )
+        modes = [name for name in _FIRST if name in given]
+        if len(modes) > 1:
+            raise click.UsageError(
+                f"{_label(given[modes[0]])} cannot be combined with {_label(given[modes[1]])}"
+            )
+        for name, needed in _NEEDS.items():
+            if name in given and needed not in given:
+                raise click.UsageError(f"{_label(given[name])} needs --{needed}")
+        for mode in modes:
+            together = _TOGETHER.get(mode)
+            of_content = {one.name for one in self.options} if mode == "git" else set[str]()
+            for name, parameter in given.items():
+                if together and name != mode and name not in together | of_content:
+                    raise click.UsageError(f"--{mode} cannot be combined with {_label(parameter)}")
+
+
+def _label(parameter: click.Parameter) -> str:
+    return parameter.opts[0] if isinstance(parameter, click.Option) else "DIRECTORY"
+
+
+@click.command(cls=_Deploy, operation="connect:content.create", own=("name",))
+@click.argument(
+    "directory",
+    required=False,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+)
 @click.option(
     "--name",
     help="The name of your content, which is created if necessary: 3 to 64 letters, digits, '.' "
-    "(on newer servers), '_' and '-'.",
+    "(on newer servers), '_' and '-'. By default made from the name of the directory.",
 )
 @click.option("--guid", help="The GUID of existing content.")
-@click.option("--title", help="The title that people see.")
+@click.option(
+    "--type", "kind", metavar="TYPE", help="What it is, such as fastapi; found out by default."
+)
+@click.option(
+    "--entrypoint", metavar="NAME", help="Where it starts, such as app:app or report.qmd."
+)
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="PATTERN",
+    help="Send files that are left out otherwise, such as .env; as in .gitignore. Can be repeated.",
+)
+@click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help="Leave out files. Can be repeated."
+)
+@click.option(
+    "--python", metavar="FILE", help="The interpreter that the content needs; by default this one."
+)
+@click.option(
+    "--requirements", metavar="FILE", help="The file in DIRECTORY that lists the Python packages."
+)
+@click.option(
+    "--configuration",
+    metavar="NAME",
+    help="The configuration of Posit Publisher, if the directory has several.",
+)
+@click.option(
+    "--env",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="Set an environment variable of the content; without a value, to that of this command's "
+    "own variable, which keeps it out of the list of processes. Can be repeated.",
+)
+@click.option(
+    "--env-file",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Set variables to those of a file with lines of NAME=VALUE. Can be repeated.",
+)
+@click.option(
+    "--tag",
+    multiple=True,
+    metavar="PATH",
+    help="Add a tag, such as Department/Finance, which is created if you may. Can be repeated.",
+)
+@click.option(
+    "--activate/--draft",
+    default=None,
+    help="--draft leaves a draft that only collaborators see, since Connect 2025.06; by default it "
+    "is activated.",
+)
+@click.option(
+    "--verify/--no-verify",
+    default=None,
+    help="Whether the content must answer before it is activated; by default it must.",
+)
 @click.option(
     "--max-size",
     type=click.IntRange(min=1),
     metavar="BYTES",
     help="The maximum total size of the files, 4 GiB by default.",
 )
-@with_client
+@click.option("--dry-run", is_flag=True, help="Only list what would be done; needs no server.")
+@click.option("--rollback", is_flag=True, help="Deploy the bundle before the active one again.")
+@click.option("--to", metavar="BUNDLE", help="With --rollback, deploy the bundle with this id.")
+@click.option(
+    "--git",
+    metavar="URL",
+    help="Let the server deploy a Git repository with a manifest.json instead of a directory.",
+)
+@click.option("--branch", help="With --git, the branch; by default the server chooses.")
+@click.option("--subdirectory", metavar="PATH", help="With --git, the folder of the manifest.json.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@connection_options
 def deploy(
-    client: Client,
-    directory: Path,
-    name: str | None,
-    guid: str | None,
-    title: str | None,
-    max_size: int | None,
+    connection: Settings,
+    directory: Path | None,
+    dry_run: bool,
+    rollback: bool,
+    git: str | None,
+    **options: Any,
 ) -> None:
     """Deploy a directory and follow its build.
 
-    DIRECTORY has a manifest.json at its top; only the files that the manifest lists are sent. The
-    log of the build goes to standard error, the address of the content to standard output.
+    DIRECTORY, by default the current one, is an application, a document or a site; with a
+    manifest.json at its top, only the files that the manifest lists are sent. What its
+    pyproject.toml ([tool.aconnect.deploy]) and Posit Publisher say about it is used, and the
+    options of the command win.
+
+    The bundle is built as a draft and activated when it answers. If the command is repeated after
+    a failure, it continues where it ended.
+
+    What is done and the log of the build go to standard error, the address of the content to
+    standard output.
     """
-    if name is not None and guid is not None:
-        raise click.UsageError(
-            "pass either --name or --guid; aconnect content update renames content"
-        )
-    deploy_directory(client, directory, name=name, guid=guid, title=title, max_size=max_size)
+    from aconnect.cli.deploying import Order, deploy_directory, deploy_repository, roll_back
+    from aconnect.cli.dry_run import show_plan
 
-
-def deploy_directory(
-    client: Client,
-    directory: Path,
-    *,
-    name: str | None = None,
-    guid: str | None = None,
-    title: str | None = None,
-    max_size: int | None = None,
-) -> ContentItem:
-    """Deploy a directory, follow its build, and print the address."""
-    from aconnect.cli.progress import upload_progress
-    from aconnect.deploy import DEFAULT_MAX_SIZE, deploy as start
-    from aconnect.errors import AconnectError
-
-    task: Task[ContentItem] | None = None
-    address: str | None = None
-
-    async def work() -> ContentItem:
-        nonlocal task, address
-        async with client:
-            report_retries(client)
-            with upload_progress(str(directory)) as progress:
-                task = await start(
-                    client,
-                    directory,
-                    name=name,
-                    guid=guid,
-                    title=title,
-                    max_size=max_size or DEFAULT_MAX_SIZE,
-                    progress=progress,
-                )
-            # Only needed if following fails, so its failure must not end it.
-            with suppress(AconnectError):
-                address = (await client.content.get(task.scope["guid"])).content_url
-            async for line in task.output():
-                echo_error(f"  {line}")
-            return await task
-
-    try:
-        item = run(work)
-    except Failure as failure:
-        if task is not None:
-            content = f"The content is {task.scope['guid']}{f' at {address}' if address else ''}"
-            following = how_to_follow(failure, "build", task.id)
-            failure.hints = (*failure.hints, content, *following)
-        elif isinstance(failure, Stopped):
-            failure.hints = ("No deployment was started; run the same command again.",)
-        raise
-    echo(item.content_url or item.guid)
-    return item
+    folder, order = directory or Path(), Order.of(options)
+    if dry_run:
+        show_plan(connection, folder, order)
+        return
+    client = cast("Client", client_of(connection))
+    if rollback:
+        roll_back(client, folder, order)
+    elif git is not None:
+        deploy_repository(client, git, order)
+    else:
+        deploy_directory(client, folder, order)

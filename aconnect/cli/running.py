@@ -30,6 +30,8 @@ _UNAVAILABLE: Final = re.compile(r"pass [a-z_]+= or (?=set )")
 _SETTING: Final = re.compile(r" \((Limits|RetryPolicy|Timeout)\.\w+\)")
 _OPTIONS: Final = {
     "content_guid": "content",
+    "kind": "type",
+    "tags": "tag",
     "api_key": "api-key-file",
     "client_secret": "api-key-file",
     "token": "api-key-file",
@@ -38,6 +40,7 @@ _OPTIONS: Final = {
     "insecure_tls": "insecure",
 }
 """Options that have another name than the argument of the library."""
+_SECTIONS: Final = ("Options", "Content options", "Connection options")
 _ADVICE: Final = {
     "max_body": "the command line accepts no more; use Client.download in a program",
     "proxy": "set HTTPS_PROXY",
@@ -109,19 +112,22 @@ class Command(click.Command):
             raise Failure(reason, hints=_notes(error)) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options of the connection after those of the command."""
-        from aconnect.cli.connection import ConnectionOption
-
-        sections: dict[str, list[tuple[str, str]]] = {"Options": [], "Connection options": []}
+        """Write the options of the command, those of the content, and those of the connection."""
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in _SECTIONS}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
-                is_connection = isinstance(parameter, ConnectionOption)
-                sections["Connection options" if is_connection else "Options"].append(record)
+                sections[self.section_of(parameter)].append(record)
         for title, records in sections.items():
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+    def section_of(self, option: click.Option) -> str:
+        """Return the title of `_SECTIONS` under which the help lists an option."""
+        from aconnect.cli.connection import ConnectionOption
+
+        return "Connection options" if isinstance(option, ConnectionOption) else "Options"
 
     def with_options(self, message: str) -> str:
         """Replace the names of arguments in a message by the options of this command."""

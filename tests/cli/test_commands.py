@@ -255,12 +255,10 @@ async def test_a_failed_build_is_not_followed(server, shell):
     """If the build itself fails, the content is printed, but no command to follow the build."""
     (shell.folder / "manifest.json").write_text('{"files": {}}')
     server.state.build_script = BuildScript(lines=("one",), code=1, error="boom")
-    # An address that cannot be fetched costs the address only.
-    server.script(faults.error(403, 22), on="GET /v1/content/*")
     result = await shell("deploy", str(shell.folder), "--name", "my-site")
     guid = list(server.state.content)[-1]
     assert (result.exit_code, "boom" in result.stderr) == (1, True)
-    assert f"The content is {guid}\n" in result.stderr
+    assert f"The content is {guid} at {server.url}/content/{guid}/\n" in result.stderr
     assert "tasks follow" not in result.stderr
 
 

@@ -152,7 +152,8 @@ async def test_the_nearer_service(shell):
 
 async def test_builds(shell):
     """Builds end as `--builds` says, for a program that deploys."""
-    options = ("--builds", "fail,ok,hang", "--seconds-per-line", "0")
+    # A draft is built, and built again to activate it.
+    options = ("--builds", "fail,ok,ok,hang", "--seconds-per-line", "0")
     (shell.folder / "manifest.json").write_text('{"files": {}}')
     async with serving(shell, "serve", *options, lines=4) as (settings, _):
         shell.settings = settings

@@ -52,7 +52,6 @@ SETTINGS = {"CONNECT_SERVER": "https://connect.example.com", "CONNECT_API_KEY": 
         ("collect visits --server connect", "not a web address"),
         ("collect visits --api-key-file absent", "absent"),
         ("collect visits --api-key-file /dev/null", "/dev/null is empty"),
-        ("deploy .", "--guid"),
         ("deploy . --name a", "3 to 64"),
         ("deploy . --name abc --guid 00000000-0000-0000-0000-000000000000", "either --name"),
         ("collect visits --content my-app", "aconnect content get my-app --json guid"),

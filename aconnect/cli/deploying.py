@@ -1,0 +1,338 @@
+"""Deployments on the command line: what is said while they run, and when they fail.
+
+The address of the content, or one JSON document, goes to standard output, everything else to
+standard error.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import msgspec
+from msgspec import Struct
+
+from aconnect.cli.output import echo, echo_error, echo_json, size_text
+from aconnect.cli.progress import upload_progress
+from aconnect.cli.running import Failure, Stopped, report_retries, run
+from aconnect.cli.tasks import how_to_follow
+from aconnect.cli.variables import read_variables
+from aconnect.deploy import (
+    DEFAULT_MAX_SIZE,
+    Deployment,
+    Project,
+    Step,
+    deploy_git,
+    git_metadata,
+    rollback,
+    stage,
+)
+from aconnect.deploy.config import Config, default_name, load_config
+from aconnect.deploy.target import check_target, existing
+from aconnect.errors import NotFoundError, TaskFailedError, VerificationError
+
+if TYPE_CHECKING:
+    from aconnect import Client
+    from aconnect.connect import BundleMetadataParams, ContentItem
+
+_STEPS: Final = {
+    "created": "Created {}",
+    "found": "Found {}",
+    "settings": "Set {}",
+    "environment": "Set the environment variables {}",
+    "tags": "Tagged with {}",
+    "unchanged": "Nothing was sent: {} has the same files",
+    "uploaded": "Uploaded {}",
+    "repository": "Repository {}",
+    "building": "Building ({})",
+    "activating": "Activating {}",
+    "activated": "Activated {}",
+}
+"""What is said about a step; about others, their own text."""
+_SILENT: Final = frozenset({"built"})
+
+
+class Order(Struct, frozen=True):
+    """What the options of the command ask for."""
+
+    wanted: Config
+    """What wins over the configuration of the directory."""
+    configuration: str | None = None
+    max_size: int | None = None
+    as_json: bool = False
+    to: str | None = None
+    branch: str | None = None
+    subdirectory: str | None = None
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> Order:
+        """Return it for the values of all options; those of no field are settings of content."""
+        rest = dict(options)
+        order = {name: rest.pop(name) for name in cls.__struct_fields__ if name != "wanted"}
+        env = read_variables(rest.pop("env"), rest.pop("env_file"))
+        python, tags = rest.pop("python"), rest.pop("tag")
+        if python is not None and os.sep in python:
+            python = str(Path(python).absolute())
+        fields = {name: rest.pop(name) for name in Config.__struct_fields__ if name in rest}
+        return cls(Config(**fields, python=python, tags=tags, env=env, settings=rest), **order)
+
+
+class _Report:
+    """What is done, as it is said; `--json` prints the rest at the end."""
+
+    def __init__(self) -> None:
+        self.steps: set[str] = set()
+        self.excluded: tuple[object, ...] = ()
+        self.warnings: list[str] = []
+
+    def step(self, step: Step) -> None:
+        """Say what was done."""
+        self.steps.add(step.name)
+        if step.name not in _SILENT:
+            text = _STEPS.get(step.name, "{}").format(step.text)
+            echo_error(text[:1].upper() + text[1:])
+
+    def warn(self, *warnings: str) -> None:
+        """Print warnings, each of them once."""
+        for warning in warnings:
+            if warning not in self.warnings:
+                self.warnings.append(warning)
+                echo_error(f"Warning: {warning}")
+
+    def project(self, project: Project) -> None:
+        """Say what was found in a directory."""
+        echo_error(kind_text(project))
+        echo_error(files_text(project))
+        for file in project.excluded:
+            if file.is_secret:
+                echo_error(f"Not sent: {file.name} {file.reason}; --include {file.name} sends it")
+        self.excluded = project.excluded
+        self.warn(*project.warnings)
+
+    def document(self, item: ContentItem, deployment: Deployment) -> dict[str, object]:
+        """Return what was done, for a program."""
+        return {
+            "guid": item.guid,
+            "name": item.name,
+            "title": item.title,
+            "url": item.content_url,
+            "dashboard_url": item.dashboard_url,
+            "draft_url": _draft_url(item, deployment),
+            "log_url": deployment.log_url or None,
+            "bundle_id": deployment.bundle.id if deployment.bundle else item.bundle_id,
+            "task_id": deployment.id or None,
+            "is_new": "created" in self.steps,
+            "is_unchanged": "unchanged" in self.steps,
+            "excluded": self.excluded,
+            "warnings": self.warnings,
+        }
+
+
+def kind_text(project: Project) -> str:
+    """Return what a directory is, and why."""
+    detected = project.detected
+    if detected is None:
+        return f"manifest.json: {project.app_mode or 'of unknown type'}"
+    entrypoint = f", {detected.entrypoint}" if detected.entrypoint else ""
+    return f"{detected.kind.title}{entrypoint}: {detected.reason}"
+
+
+def files_text(project: Project) -> str:
+    """Return how many files are sent, and how many are not."""
+    number = len(project.files) + len(project.generated)
+    text = f"{number:,} file{'' if number == 1 else 's'}, {size_text(project.size)}"
+    return f"{text}; {len(project.excluded):,} left out" if project.excluded else text
+
+
+def configured(folder: Path, order: Order, server: str | None) -> Config:
+    """Return the configuration of a directory, and say where it comes from."""
+    config = load_config(
+        folder, server=server, configuration=order.configuration, override=order.wanted
+    )
+    if config.sources:
+        names = (str(source.relative_to(folder)) for source in config.sources)
+        echo_error(f"Configuration: {', '.join(names)}")
+    return named(config, folder.resolve().name, "the directory")
+
+
+def named(config: Config, text: str, origin: str) -> Config:
+    """Return a configuration that says which content is meant; if it does not, make a name."""
+    if config.name is not None or config.guid is not None:
+        check_target(config.name, config.guid)
+        return config
+    name = default_name(text)
+    if name is None:
+        raise click.UsageError(f"{text!r} cannot be the name of content; pass --name or --guid")
+    echo_error(f"Name: {name} (from {origin}); --name chooses another")
+    return config.merged(Config(name=name))
+
+
+def deploy_directory(client: Client, folder: Path, order: Order) -> ContentItem:
+    """Deploy a directory, follow its build, and print the address."""
+    config = configured(folder, order, client.url)
+
+    async def start(report: _Report) -> Deployment:
+        report.warn(*config.warnings)
+        project = await config.prepare(folder)
+        report.project(project)
+        metadata = await git_metadata(folder)
+        if metadata:
+            echo_error(f"Git: {_git_text(metadata)}")
+        try:
+            env = await _variables(client, config)
+            with upload_progress(folder.resolve().name) as progress:
+                staged = await stage(
+                    client,
+                    project,
+                    name=config.name,
+                    guid=config.guid,
+                    env=env or None,
+                    tags=config.tags,
+                    max_size=order.max_size or DEFAULT_MAX_SIZE,
+                    metadata=metadata or None,
+                    progress=progress,
+                    on_step=report.step,
+                    **config.settings,
+                )
+        except NotFoundError as error:
+            if config.guid is not None and order.wanted.guid is None:
+                error.add_note(
+                    f"The guid {config.guid} is that of {config.sources[-1]}; if that content was "
+                    "deleted, pass name= to create another"
+                )
+            raise
+        report.warn(*staged.warnings)
+        return await staged.deploy(
+            activate=config.activate is not False, verify=config.verify is not False
+        )
+
+    return _follow(client, start, order)
+
+
+def roll_back(client: Client, folder: Path, order: Order) -> ContentItem:
+    """Deploy an older bundle again, and print the address."""
+    config = configured(folder, order, client.url)
+
+    async def start(report: _Report) -> Deployment:
+        deployment = await rollback(
+            client,
+            name=config.name,
+            guid=config.guid,
+            to=order.to,
+            verify=config.verify is not False,
+            on_step=report.step,
+        )
+        if deployment.bundle is not None:
+            again = "is built again, with the packages that are available now"
+            echo_error(f"Bundle {deployment.bundle.id} {again}")
+        return deployment
+
+    return _follow(client, start, order)
+
+
+def deploy_repository(client: Client, repository: str, order: Order) -> ContentItem:
+    """Let the server deploy a Git repository, and print the address."""
+    last = repository.rstrip("/").replace(":", "/").rpartition("/")[2]
+    config = named(order.wanted, last.removesuffix(".git"), "the repository")
+
+    async def start(report: _Report) -> Deployment:
+        return await deploy_git(
+            client,
+            repository,
+            name=config.name,
+            guid=config.guid,
+            branch=order.branch,
+            directory=order.subdirectory,
+            env=config.env or None,
+            tags=config.tags,
+            verify=config.verify is not False,
+            on_step=report.step,
+            **config.settings,
+        )
+
+    return _follow(client, start, order)
+
+
+async def _variables(client: Client, config: Config) -> dict[str, str]:
+    """Return the variables to set; secrets without a value must be set on the server already."""
+    values, missing = config.variables(os.environ)
+    if not missing:
+        return values
+    item = await existing(client, config.name, config.guid)
+    there = set() if item is None else set(await item.environment_variables.find())
+    absent = [name for name in missing if name not in there]
+    if absent:
+        raise Failure(
+            f"no value for {', '.join(absent)}, which the configuration lists in `secrets`, and "
+            "which the content does not have yet; set it in the environment of this command, or "
+            f"pass --env-file FILE"
+        )
+    echo_error(f"Kept as on the server: {', '.join(missing)}")
+    return values
+
+
+def _git_text(metadata: BundleMetadataParams) -> str:
+    keys = ("source_branch", "source_commit", "source_repo")
+    return ", ".join(str(metadata[key]) for key in keys if metadata.get(key))
+
+
+def _follow(
+    client: Client, start: Callable[[_Report], Awaitable[Deployment]], order: Order
+) -> ContentItem:
+    """Start a deployment, follow it to its end, and print the address of the content."""
+    report = _Report()
+    deployment: Deployment | None = None
+
+    async def work() -> tuple[ContentItem, Deployment]:
+        nonlocal deployment
+        async with client:
+            report_retries(client)
+            deployment = await start(report)
+            async for line in deployment.output():
+                echo_error(f"  {line}")
+            return await deployment, deployment
+
+    try:
+        item, done = run(work)
+    except Failure as failure:
+        failure.hints = (*failure.hints, *_hints(failure, deployment))
+        raise
+    if order.as_json:
+        echo_json(msgspec.json.format(msgspec.json.encode(report.document(item, done))).decode())
+    else:
+        echo(_draft_url(item, done) or item.content_url or item.guid)
+    return item
+
+
+def _draft_url(item: ContentItem, deployment: Deployment) -> str | None:
+    """Return where the draft can be seen, if the bundle was not activated."""
+    bundle = deployment.bundle
+    is_active = bundle is None or bundle.id == item.bundle_id
+    return None if is_active else deployment.draft_url or None
+
+
+def _hints(failure: Failure, deployment: Deployment | None) -> tuple[str, ...]:
+    """Return what is on the server after a failure, and what can be done."""
+    if deployment is None:
+        again = "No build was started; the same command continues where it ended."
+        return (again,) if isinstance(failure, Stopped) else ()
+    item, cause = deployment.item, failure.__cause__
+    where = f" at {item.content_url}" if item.content_url else ""
+    hints = [f"The content is {item.guid}{where}"]
+    if isinstance(cause, VerificationError | TaskFailedError):
+        if deployment.is_draft:
+            draft = f"; look at the draft: {deployment.draft_url}" if deployment.draft_url else ""
+            hints.append(f"The bundle was not activated{draft}")
+        elif isinstance(cause, VerificationError):
+            hints.append(
+                f"It is active; go back with: aconnect deploy --rollback --guid {item.guid}"
+            )
+    elif deployment.id:
+        hints += how_to_follow(failure, "build", deployment.id)
+    log = deployment.log_url
+    if log and not any(log in hint for hint in failure.hints):
+        hints.append(f"The log is at {log}")
+    return tuple(hints)
