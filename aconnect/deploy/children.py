@@ -26,6 +26,8 @@ _MOST_OUTPUT: Final = 64 << 20
 """Of standard output, in bytes; a longer one is cut, and then is no JSON."""
 _MOST_LOG: Final = 64 << 10
 """Of the end of standard error, in bytes."""
+_CLOSING: Final = 5.0
+"""Seconds for the pipes of a killed process to close."""
 _LINES: Final = 8
 
 T = TypeVar("T")
@@ -70,7 +72,7 @@ class Finished(Struct, frozen=True):
                 found.append(line[start.end() :].strip())
                 is_warning = True
             elif is_warning and line.startswith(" " * 8):
-                found[-1] += f" {line.strip()}"
+                found[-1] += _continued(found[-1], line.strip())
             else:
                 is_warning = False
         return tuple(dict.fromkeys(filter(None, found)))
@@ -81,6 +83,12 @@ class Finished(Struct, frozen=True):
 
     def _text(self) -> str:
         return clean(_USERINFO.sub(f"{HIDDEN}@", self.log.decode("utf-8", "replace")))
+
+
+def _continued(text: str, line: str) -> str:
+    """Return what a further line adds to a text; rsconnect-python ends few with a full stop."""
+    is_sentence = line[:1].isupper() and not text.endswith((".", ",", ":"))
+    return f". {line}" if is_sentence else f" {line}"
 
 
 def _exit(code: int) -> str:
@@ -125,9 +133,14 @@ async def run_child(
                 await process.wait()
             is_done = True
     finally:
-        if not is_done:
-            _kill(process)
         with anyio.CancelScope(shield=True):
+            if not is_done:
+                _kill(process)
+                # To their end, because pipes that are still open are not closed by the event loop.
+                # It comes at once, unless a process has left the group.
+                with anyio.move_on_after(_CLOSING):
+                    await _receive_end(process.stdout, bytearray())
+                    await _receive_end(process.stderr, log)
             await process.aclose()
     code = process.returncode
     finished = Finished(tuple(command), 0 if code is None else code, bytes(output), bytes(log))
@@ -167,7 +180,8 @@ async def _receive_end(stream: ByteReceiveStream | None, into: bytearray) -> Non
 
 def _kill(process: Process) -> None:
     """Kill a process and those that it started."""
-    with suppress(ProcessLookupError):
+    # macOS does not permit it if only zombies are left.
+    with suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             # It leads a group of its own, which others may be in after it has ended.
             os.killpg(process.pid, signal.SIGKILL)

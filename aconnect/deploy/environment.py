@@ -140,7 +140,7 @@ async def inspect(
             "app_mode": detected.kind.app_mode,
             "entrypoint": detected.entrypoint,
             "requirements": file,
-            "python": python,
+            "python": python and (shutil.which(python) or python),
             "r": has_r,
             "node": detected.kind.language == "node",
         },

@@ -44,6 +44,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     """Patterns of the names of its main file, the preferred first; lower case."""
     when: Callable[[Path], bool] | None = None
     """Whether such a file is of this kind; if it is None, every one is."""
+    sign: str = ""
+    """What `when` looks for, as in `index.ipynb imports widgets`."""
     rank: int = 0
     """It is considered only if the directory is nothing with a lower rank."""
 
@@ -68,6 +70,7 @@ def _is_plumber(path: Path) -> bool:
     return path.suffix.lower() == ".r" or "plumber" in documents.read_text(path)
 
 
+_SERVER: Final = "has server: shiny or runtime: shiny in its front matter"
 _ASGI: Final = (
     "fastapi",
     "starlette",
@@ -125,7 +128,7 @@ KINDS: Final = (
     ),
     Kind(
         name="voila", app_mode="jupyter-voila", title="Voila application",
-        language="python", files=("*.ipynb",), when=documents.has_widgets
+        language="python", files=("*.ipynb",), when=documents.has_widgets, sign="imports widgets"
     ),
     Kind(
         name="notebook", app_mode="jupyter-static", title="Jupyter notebook",
@@ -133,7 +136,7 @@ KINDS: Final = (
     ),
     Kind(
         name="quarto-shiny", app_mode="quarto-shiny", title="Quarto document with Shiny",
-        language="quarto", files=("index.qmd", "*.qmd"), when=_is_shiny
+        language="quarto", files=("index.qmd", "*.qmd"), when=_is_shiny, sign=_SERVER
     ),
     Kind(
         name="quarto", app_mode="quarto-static", title="Quarto document or project",
@@ -149,7 +152,7 @@ KINDS: Final = (
     ),
     Kind(
         name="rmd-shiny", app_mode="rmd-shiny", title="R Markdown document with Shiny",
-        language="r", files=("index.rmd", "*.rmd"), when=_is_shiny, rank=1
+        language="r", files=("index.rmd", "*.rmd"), when=_is_shiny, sign=_SERVER, rank=1
     ),
     Kind(
         name="rmd", app_mode="rmd-static", title="R Markdown document or site",
@@ -314,7 +317,8 @@ def _by_name(
         # A kind that was asked for need not look like it.
         if kind.when is None or len(kinds) == 1 or kind.when(directory / name):
             start = _node_start(directory, names) if kind.language == "node" else name
-            return [_Candidate(name, Detected(kind, start, f"it has {name}"))]
+            why = f"{name} {kind.sign}" if kind.sign else f"it has {name}"
+            return [_Candidate(name, Detected(kind, start, why))]
     return []
 
 

@@ -10,15 +10,13 @@ import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
-from aconnect._client.files import reason
-from aconnect._core import decoding
 from aconnect._core.guards import is_dict
 from aconnect._core.text import decode_text
 from aconnect.deploy import documents
@@ -44,7 +42,8 @@ class Project(Struct, frozen=True, kw_only=True):
     detected: Detected | None
     """None if the directory has a manifest, which is used as it is."""
     manifest: Mapping[str, Any]
-    """Without `files`, which are added with their checksums when they are packed."""
+    """That of the directory as it is; or one without `files`, which are added with their checksums
+    when they are packed."""
     files: tuple[SourceFile, ...]
     """Without the manifest."""
     generated: Mapping[str, bytes] = {}
@@ -137,7 +136,7 @@ async def prepare(
         FileError: A file cannot be read.
     """
     directory = Path(directory)
-    given = await to_thread.run_sync(partial(read_project, directory), abandon_on_cancel=True)
+    given = await to_thread.run_sync(partial(_read, directory), abandon_on_cancel=True)
     if given is not None:
         options = {
             "include": include,
@@ -165,63 +164,16 @@ async def prepare(
     )
 
 
-def read_project(directory: Path) -> Project | None:
-    """Return the project that a manifest describes; None if the directory has no manifest.
+def _read(directory: Path) -> Project | None:
+    """Return the project that a manifest describes; None if the directory has no manifest."""
+    # `contents` imports this module.
+    from aconnect.deploy.contents import of_directory  # noqa: PLC0415
 
-    Raises:
-        InvalidArgumentError: It is not a manifest; or it lists files that are missing, are outside
-        the directory (by `..`, an absolute name or a link) or are not regular files.
-    """
-    path = directory / MANIFEST
-    try:
-        manifest = msgspec.json.decode(decode_text(path.read_bytes()), type=dict[str, Any])
-        files = msgspec.convert(manifest.pop("files", None), dict[str, Any] | list[str])
-    except FileNotFoundError:
+    if not os.path.lexists(directory / MANIFEST):
         return None
-    except UnicodeError as error:
-        raise InvalidArgumentError(f"{path} is not a manifest: {error}") from None
-    except decoding.FAILURES as error:
-        raise InvalidArgumentError(
-            f"{path} is not a manifest: {error}; it needs an object `files` whose keys are the "
-            "names of the files, or an array of the names"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise InvalidArgumentError(
-            f"cannot read {str(path)!r}: {reason(error)}; pass a folder"
-        ) from error
-    root = directory.resolve()
-    names = sorted({_checked(name) for name in files} - {MANIFEST})
-    listed = tuple(_listed(root, name) for name in names)
-    return Project(directory=directory, detected=None, manifest=manifest, files=listed)
-
-
-def _checked(name: str) -> str:
-    pure = PurePosixPath(name)
-    if not pure.parts or pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
-        raise InvalidArgumentError(
-            f"{MANIFEST} lists {name!r}, which is not the name of a file below it; write names "
-            "relative to it, with '/' between folders and without '..'"
-        )
-    return str(pure)
-
-
-def _listed(root: Path, name: str) -> SourceFile:
-    try:
-        # Not Path.resolve, which raises RuntimeError for a loop of links before Python 3.13.
-        path = Path(os.path.realpath(root / name, strict=True))
-        is_file, size = path.is_file(), path.stat().st_size
-    except OSError as error:
-        raise InvalidArgumentError(
-            f"{MANIFEST} lists {name!r}, but there is no such file in {root} "
-            f"({error.strerror or error}); add it, or write the manifest again"
-        ) from error
-    if not path.is_relative_to(root):
-        raise InvalidArgumentError(
-            f"{name!r} resolves outside {root}, to {path}; replace it with a copy"
-        )
-    if not is_file:
-        raise InvalidArgumentError(f"{name!r} in {root} is not a file; list the files in it")
-    return SourceFile(name, path, size)
+    contents = of_directory(directory)
+    files = tuple(file for file in contents.files.values() if isinstance(file, SourceFile))
+    return Project(directory=directory, detected=None, manifest=contents.manifest, files=files)
 
 
 def _check_options(

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -112,6 +113,7 @@ class TestParts:
         found = await inspected(tmp_path, {"app.py": APP, "requirements.txt": "fastapi\n"})
         (warning,) = found.warnings
         assert warning.startswith("Python version constraint missing from pyproject.toml")
+        assert ".python-version. Connect will guess" in warning
         assert warning.endswith("Consider specifying a Python version constraint.")
         assert "\x1b" not in warning
         assert "  " not in warning
@@ -399,6 +401,13 @@ class TestFaults:
         with pytest.raises(InspectionError, match=r"python -m pip install 'rsconnect-python>=1.30"):
             await inspected(tmp_path, PROJECT, python=str(python))
 
+    async def test_interpreter_on_path(self, tmp_path, monkeypatch):
+        """An interpreter is found on the path, and its version is sent."""
+        monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+        found = await inspected(tmp_path, PROJECT, python=Path(sys.executable).name)
+        assert found.manifest["python"]["version"].startswith("3.")
+        assert any("--python option" in warning for warning in found.warnings)
+
     async def test_no_such_interpreter(self, tmp_path):
         """An interpreter that does not exist is named."""
         with pytest.raises(InspectionError, match="'/nowhere/python' does not exist"):
@@ -439,7 +448,7 @@ def test_signatures():
     from rsconnect.environment_r import REnvironment
     from rsconnect.models import AppModes
 
-    used = {
+    used: dict[Any, set[str]] = {
         make_source_manifest: {"app_mode", "environment", "entrypoint", "r_environment"},
         resolve_shiny_express_entrypoint: {"entrypoint", "directory"},
         Environment.create_python_environment: {"directory", "requirements_file", "python"},

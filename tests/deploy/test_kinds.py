@@ -1,6 +1,7 @@
 """A directory is recognized by its files and imports, or the error says what it could be."""
 
 import codecs
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -236,6 +237,38 @@ def test_any_encoding(tmp_path, source):
 def test_any_script(source):
     """No bytes make the reading of a Python file fail."""
     parse_script(source)
+
+
+FILES = st.dictionaries(
+    st.sampled_from(
+        ["app.py", "main.py", "x.py", "a/app.py", "a.ipynb", "b.ipynb", "a.qmd", "_quarto.yml",
+         "a.Rmd", "app.R", "plumber.R", "renv.lock", "index.html", "a.html", "package.json",
+         "package-lock.json", "a.csv"]
+    ),
+    st.sampled_from([FLASK, FASTAPI, NOTEBOOK, WIDGETS, SHINY_DOCUMENT, "", "{}", "import x"]),
+    max_size=6,
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(FILES, st.randoms(use_true_random=False))
+def test_any_directory(files, random):
+    """A directory is of one kind or refused, whatever the order in which its files are listed."""
+    names = list(files)
+    found: list[object] = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = write(Path(place), files)
+        for _ in range(2):
+            try:
+                detected = detect(folder, names)
+            except InvalidArgumentError as error:
+                found.append(str(error))
+            else:
+                found.append(detected)
+                start = (detected.entrypoint or "_quarto.yml").partition(":")[0]
+                assert start in names or f"{start}.py" in names
+            random.shuffle(names)
+    assert found[0] == found[1]
 
 
 def test_unreadable(tmp_path):
