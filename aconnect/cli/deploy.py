@@ -19,13 +19,11 @@ if TYPE_CHECKING:
     from aconnect import Client
 
 _CONTENT: Final = frozenset({"name", "guid", "as_json", "verify"})
-_FIRST: Final = ("dry_run", "rollback", "git")
-"""Options that say what else is to be done than to deploy a directory."""
-_TOGETHER: Final = {
+_MODES: Final = {
     "rollback": _CONTENT | {"directory", "configuration", "to"},
     "git": _CONTENT | {"branch", "subdirectory", "env", "env_file", "tag"},
 }
-"""What can be combined with them, beside options of the connection."""
+"""Options that say what is done instead of deploying a directory, and what belongs to them."""
 _NEEDS: Final = {"to": "rollback", "branch": "git", "subdirectory": "git"}
 
 
@@ -38,38 +36,34 @@ class _Deploy(OperationCommand):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Refuse options that contradict each other."""
-        given = [
-            parameter
+        given = {
+            parameter.name or "": _label(parameter, ctx.params.get(parameter.name or ""))
             for parameter in self.get_params(ctx)
             if ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
             and not isinstance(parameter, ConnectionOption)
-        ]
-        self._check({parameter.name or "": parameter for parameter in given})
-        return super().invoke(ctx)
-
-    def _check(self, given: dict[str, click.Parameter]) -> None:
+        }
         if {"name", "guid"} <= given.keys():
             raise click.UsageError(
-                "pass either --name or --guid; aconnect content update renames content"
-            )
-        modes = [name for name in _FIRST if name in given]
-        if len(modes) > 1:
-            raise click.UsageError(
-                f"{_label(given[modes[0]])} cannot be combined with {_label(given[modes[1]])}"
+                "pass either --name or --guid; aconnect content update renames content", ctx
             )
         for name, needed in _NEEDS.items():
             if name in given and needed not in given:
-                raise click.UsageError(f"{_label(given[name])} needs --{needed}")
-        for mode in modes:
-            together = _TOGETHER.get(mode)
-            of_content = {one.name for one in self.options} if mode == "git" else set[str]()
-            for name, parameter in given.items():
-                if together and name != mode and name not in together | of_content:
-                    raise click.UsageError(f"--{mode} cannot be combined with {_label(parameter)}")
+                raise click.UsageError(f"{given[name]} needs --{needed}", ctx)
+        for mode in (mode for mode in _MODES if mode in given):
+            settings = {one.name for one in self.options} if mode == "git" else set[str]()
+            wrong = given.keys() - _MODES[mode] - settings - {mode}
+            if wrong:
+                other = given[min(wrong, key=list(given).index)]
+                raise click.UsageError(f"{given[mode]} cannot be combined with {other}", ctx)
+        return super().invoke(ctx)
 
 
-def _label(parameter: click.Parameter) -> str:
-    return parameter.opts[0] if isinstance(parameter, click.Option) else "DIRECTORY"
+def _label(parameter: click.Parameter, value: object) -> str:
+    """Return what the user has written for a parameter."""
+    if isinstance(parameter, click.Argument):
+        return parameter.make_metavar(click.get_current_context()).strip("[]")
+    is_off = value is False and parameter.secondary_opts
+    return parameter.secondary_opts[0] if is_off else parameter.opts[0]
 
 
 @click.command(cls=_Deploy, operation="connect:content.create", own=("name",))

@@ -17,12 +17,13 @@ from msgspec import Struct
 
 from aconnect.cli.output import echo, echo_error, echo_json, size_text
 from aconnect.cli.progress import upload_progress
-from aconnect.cli.running import Failure, Stopped, report_retries, run
+from aconnect.cli.running import Failure, Stopped, report_retries, run, with_options
 from aconnect.cli.tasks import how_to_follow
 from aconnect.cli.variables import read_variables
 from aconnect.deploy import (
     DEFAULT_MAX_SIZE,
     Deployment,
+    Excluded,
     Project,
     Step,
     deploy_git,
@@ -31,6 +32,7 @@ from aconnect.deploy import (
     stage,
 )
 from aconnect.deploy.config import Config, default_name, load_config
+from aconnect.deploy.deployment import require_drafts
 from aconnect.deploy.target import check_target, existing
 from aconnect.errors import NotFoundError, TaskFailedError, VerificationError
 
@@ -47,6 +49,7 @@ _STEPS: Final = {
     "unchanged": "Nothing was sent: {} has the same files",
     "uploaded": "Uploaded {}",
     "repository": "Repository {}",
+    "integrations": "Associated the integrations {}",
     "building": "Building ({})",
     "activating": "Activating {}",
     "activated": "Activated {}",
@@ -85,7 +88,7 @@ class _Report:
 
     def __init__(self) -> None:
         self.steps: set[str] = set()
-        self.excluded: tuple[object, ...] = ()
+        self.excluded: tuple[Excluded, ...] = ()
         self.warnings: list[str] = []
 
     def step(self, step: Step) -> None:
@@ -97,7 +100,7 @@ class _Report:
 
     def warn(self, *warnings: str) -> None:
         """Print warnings, each of them once."""
-        for warning in warnings:
+        for warning in map(with_options, warnings):
             if warning not in self.warnings:
                 self.warnings.append(warning)
                 echo_error(f"Warning: {warning}")
@@ -106,9 +109,6 @@ class _Report:
         """Say what was found in a directory."""
         echo_error(kind_text(project))
         echo_error(files_text(project))
-        for file in project.excluded:
-            if file.is_secret:
-                echo_error(f"Not sent: {file.name} {file.reason}; --include {file.name} sends it")
         self.excluded = project.excluded
         self.warn(*project.warnings)
 
@@ -134,10 +134,9 @@ class _Report:
 def kind_text(project: Project) -> str:
     """Return what a directory is, and why."""
     detected = project.detected
-    if detected is None:
-        return f"manifest.json: {project.app_mode or 'of unknown type'}"
-    entrypoint = f", {detected.entrypoint}" if detected.entrypoint else ""
-    return f"{detected.kind.title}{entrypoint}: {detected.reason}"
+    what = (project.app_mode or "unknown") if detected is None else detected.kind.title
+    why = "as manifest.json says" if detected is None else detected.reason
+    return f"{what}{f', {project.entrypoint}' if project.entrypoint else ''}: {why}"
 
 
 def files_text(project: Project) -> str:
@@ -173,6 +172,7 @@ def named(config: Config, text: str, origin: str) -> Config:
 def deploy_directory(client: Client, folder: Path, order: Order) -> ContentItem:
     """Deploy a directory, follow its build, and print the address."""
     config = configured(folder, order, client.url)
+    label = folder.resolve().name
 
     async def start(report: _Report) -> Deployment:
         report.warn(*config.warnings)
@@ -181,9 +181,11 @@ def deploy_directory(client: Client, folder: Path, order: Order) -> ContentItem:
         metadata = await git_metadata(folder)
         if metadata:
             echo_error(f"Git: {_git_text(metadata)}")
+        if config.activate is False:
+            await require_drafts(client)
         try:
             env = await _variables(client, config)
-            with upload_progress(folder.resolve().name) as progress:
+            with upload_progress(label) as progress:
                 staged = await stage(
                     client,
                     project,
@@ -275,8 +277,8 @@ async def _variables(client: Client, config: Config) -> dict[str, str]:
 
 
 def _git_text(metadata: BundleMetadataParams) -> str:
-    keys = ("source_branch", "source_commit", "source_repo")
-    return ", ".join(str(metadata[key]) for key in keys if metadata.get(key))
+    branch, commit = metadata.get("source_branch"), metadata.get("source_commit")
+    return ", ".join(filter(None, (branch, commit, metadata.get("source_repo"))))
 
 
 def _follow(

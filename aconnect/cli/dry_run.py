@@ -13,7 +13,7 @@ from msgspec import Struct
 from aconnect.cli.connection import Settings, client_of, has_server
 from aconnect.cli.deploying import Order, configured, files_text, kind_text
 from aconnect.cli.output import echo, echo_json, is_terminal, size_text
-from aconnect.cli.running import report_retries, run
+from aconnect.cli.running import report_retries, run, with_options
 from aconnect.cli.table import cell_text
 from aconnect.deploy import Excluded, Project
 from aconnect.deploy.config import Config
@@ -42,7 +42,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     """What the directory is, and why."""
     entrypoint: str | None
     environment: dict[str, str]
-    """What the server has to provide, such as `python` with a version."""
+    """What it needs on the server, such as `Python` with a version."""
     name: str | None
     guid: str | None
     exists: bool | None
@@ -100,7 +100,7 @@ def _plan(
     values, missing = config.variables(os.environ)
     sizes = [_File(file.name, file.size) for file in project.files]
     sizes += [_File(name, len(data)) for name, data in project.generated.items()]
-    warnings = [*config.warnings, *project.warnings]
+    warnings = [*config.warnings, *map(with_options, project.warnings)]
     if exists is False and config.guid is not None:
         warnings.append(f"there is no content {config.guid}, so the deployment would fail")
     if item is not None and item.locked:
@@ -108,8 +108,8 @@ def _plan(
     return Plan(
         type=project.app_mode,
         kind=kind_text(project),
-        entrypoint=_text(project.manifest, "metadata", "entrypoint"),
-        environment=_environment(project.manifest),
+        entrypoint=project.entrypoint,
+        environment=project.environment,
         name=config.name if item is None else item.name,
         guid=config.guid if item is None else item.guid,
         exists=exists,
@@ -124,35 +124,10 @@ def _plan(
     )
 
 
-def _environment(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Return the versions that a manifest names, and how packages are installed."""
-    found = {
-        "python": _text(manifest, "python", "version"),
-        "packages": _text(manifest, "python", "package_manager", "package_file"),
-        "package manager": _text(manifest, "python", "package_manager", "name"),
-        "r": _text(manifest, "platform"),
-        "quarto": _text(manifest, "quarto", "version"),
-    }
-    found |= {
-        f"{language} version": _text(manifest, "environment", language, "requires")
-        for language in ("python", "r")
-    }
-    return {name: text for name, text in found.items() if text}
-
-
-def _text(manifest: Mapping[str, Any], *path: str) -> str | None:
-    """Return a text of a manifest, which anybody may have written."""
-    value: Any = manifest
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value if isinstance(value, str) else None
-
-
 def _print(project: Project, plan: Plan) -> None:
     state = {None: "not compared with a server", True: "exists", False: "would be created"}
     lines = {
         "Type": plan.kind,
-        "Entry point": plan.entrypoint,
         "Environment": ", ".join(f"{name} {text}" for name, text in plan.environment.items()),
         "Content": f"{plan.name or plan.guid} ({state[plan.exists]})",
         "Settings": cell_text(dict(plan.settings)),
@@ -167,13 +142,9 @@ def _print(project: Project, plan: Plan) -> None:
     _list([f"{size_text(file.size):>12}  {file.name}" for file in plan.files])
     if plan.excluded:
         echo("Left out")
-        _list([f"  {file.name}: {file.reason}{_way_back(file)}" for file in plan.excluded])
+        _list([f"  {file.name}: {file.reason}" for file in plan.excluded])
     for warning in plan.warnings:
         echo(f"Warning: {warning}")
-
-
-def _way_back(file: Excluded) -> str:
-    return f"; --include {file.name} sends it" if file.is_secret else ""
 
 
 def _list(lines: list[str]) -> None:

@@ -207,10 +207,10 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 def _notes(error: BaseException) -> tuple[str, ...]:
     """Return the notes of an error, such as what is kept or left on the server."""
     notes: tuple[str, ...] = tuple(getattr(error, "__notes__", ()))
-    return tuple(map(_with_options, notes))
+    return tuple(map(with_options, notes))
 
 
-def _with_options(message: str) -> str:
+def with_options(message: str) -> str:
     """Replace the names of arguments in a message by the options of the current command."""
     command = click.get_current_context().command
     return command.with_options(message) if isinstance(command, Command) else message
@@ -233,7 +233,7 @@ def report_retries(client: BaseClient, label: str = "") -> None:
                 # Bulk work may be refused many times; one event for all calls says for how long.
                 refused.add(event.call)
             case AttemptFailed():
-                failure = _with_options(event.failure.partition(": ")[2] or event.failure)
+                failure = with_options(event.failure.partition(": ")[2] or event.failure)
             case RetryScheduled() if event.call in refused:
                 refused.discard(event.call)
             case RetryScheduled():

@@ -19,8 +19,9 @@ from msgspec import Struct
 
 from aconnect._core.redaction import HIDDEN
 from aconnect.connect.content.content import ContentCreateParams
-from aconnect.deploy import project as projects, publisher
-from aconnect.deploy.project import Project
+from aconnect.deploy import publisher
+from aconnect.deploy.files import MANIFEST
+from aconnect.deploy.project import Project, prepare
 from aconnect.deploy.tables import Table, Texts
 
 PYPROJECT: Final = "pyproject.toml"
@@ -43,6 +44,8 @@ _KEYS: Final[dict[str, tuple[str, Any]]] = {
 """The keys of `[tool.aconnect.deploy]`, beside `env` and the settings of content."""
 _OF_THE_KIND: Final = ("platform", "python", "quarto")
 """The parts of a manifest that only some kinds of content have."""
+_OF_MANIFESTS: Final = ("kind", "entrypoint", "patterns", "requirements", "manifest")
+"""What Posit Publisher says about the manifest that it makes."""
 _NAME_LENGTH: Final = (3, 64)
 
 
@@ -116,7 +119,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     async def prepare(self, directory: str | Path) -> Project:
         """Find out what is sent of a directory; see `aconnect.deploy.prepare`."""
-        project = await projects.prepare(
+        project = await prepare(
             directory,
             kind=self.kind,
             entrypoint=self.entrypoint,
@@ -166,10 +169,13 @@ def load_config(
         name=config.name,
         guid=config.guid,
     )
+    # A manifest is used as it is, so what is said about making one has no meaning.
+    unused = _OF_MANIFESTS if (folder / MANIFEST).is_file() else ()
+    values = {field: value for field, value in found.values.items() if field not in unused}
     record = found.record
     files = (found.file, record.file if record and config.name is config.guid is None else None)
     return Config(
-        **found.values,
+        **values,
         guid=None if record is None else record.guid,
         sources=tuple(filter(None, files)),
         warnings=found.warnings,

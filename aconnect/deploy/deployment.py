@@ -276,7 +276,7 @@ async def deploy(
         AconnectError: A step failed; notes say what is left on the server.
     """
     if not activate:
-        await _require_drafts(client)
+        await require_drafts(client)
     staged = await stage(
         client,
         source,
@@ -389,7 +389,7 @@ async def begin_build(
     may_be_draft = verify and bundle_id not in {None, item.bundle_id}
     with left_behind(item, is_new=is_new, bundle=bundle):
         if not activate:
-            await _require_drafts(item.client)
+            await require_drafts(item.client)
         is_draft = not activate or (may_be_draft and await _has_drafts(item.client))
         build = await running_build(item, bundle_id) if may_run else None
         if build is None:
@@ -414,7 +414,8 @@ async def _has_drafts(client: Client) -> bool:
     return version is not None and version >= _DRAFTS
 
 
-async def _require_drafts(client: Client) -> None:
+async def require_drafts(client: Client) -> None:
+    """Raise unless the server can build a bundle without activating it."""
     if await _has_drafts(client):
         return
     version = await client.version()

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from aconnect.deploy import project as projects
+from aconnect.deploy import config as configs
 from aconnect.deploy.config import Config, default_name, load_config
-from aconnect.deploy.kinds import Detected, Kind
+from aconnect.deploy.kinds import Detected, find_kind
 from aconnect.deploy.project import Project
 from aconnect.deploy.target import check_name
 from aconnect.errors import InvalidArgumentError
@@ -339,6 +339,16 @@ def test_only_files_are_read(tmp_path):
     assert load_config(tmp_path, server=SERVER) == Config()
 
 
+def test_a_manifest_is_used_as_it_is(tmp_path):
+    """Beside a manifest, only what Publisher says about the content counts, not about its files."""
+    write(tmp_path, sales=CONFIGURATION, deployment_A=record())
+    (tmp_path / "manifest.json").write_text("{}")
+    config = load_config(tmp_path, server=SERVER)
+    assert (config.guid, config.settings["title"]) == (GUID, "Sales")
+    assert config.env == {"API_URL": "https://api.example.com"}
+    assert (config.kind, config.entrypoint, config.patterns, config.requirements) == (None,) * 4
+
+
 def test_what_wins(tmp_path):
     """A call wins over pyproject.toml, and that over Posit Publisher; lists and tables add up."""
     write(tmp_path, sales=CONFIGURATION, deployment_A=record())
@@ -427,7 +437,7 @@ def test_examples_of_default_names(directory, name):
 async def test_the_manifest_is_refined(tmp_path, monkeypatch, has_manifest):
     """Versions and requests of a configuration get into a new manifest; one that exists stays."""
     before = {"metadata": {"appmode": "python-fastapi"}, "python": {"version": "3.13.1", "x": 1}}
-    detected = None if has_manifest else Detected(Kind("fastapi", "python-fastapi"), "app:app", "")
+    detected = None if has_manifest else Detected(find_kind("fastapi"), "app:app", "")
     made = Project(directory=tmp_path, detected=detected, manifest=before, files=())
     calls: list[dict[str, Any]] = []
 
@@ -435,7 +445,7 @@ async def test_the_manifest_is_refined(tmp_path, monkeypatch, has_manifest):
         calls.append({"directory": directory, **arguments})
         return made
 
-    monkeypatch.setattr(projects, "prepare", prepare, raising=False)
+    monkeypatch.setattr(configs, "prepare", prepare)
     config = load_config(write(tmp_path, sales=CONFIGURATION))
     project = await config.prepare(tmp_path)
     (call,) = calls
