@@ -75,6 +75,7 @@ async def test_in_bodies_and_comparisons(client, guid, spell):
     found = await item.permissions.find_one(principal_guid=spell(user.guid))
     assert found is not None
     assert found.id == made.id
+    await user.update(user_role="publisher")
     moved = await item.update(owner_guid=spell(user.guid))
     assert moved.owner_guid == user.guid
     await group.members.delete(spell(user.guid))

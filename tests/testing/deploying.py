@@ -4,6 +4,8 @@ import io
 import tarfile
 from typing import Any
 
+import msgspec
+
 from aconnect.testing.connect.routes.content.bundles import small_archive
 
 
@@ -16,6 +18,12 @@ def packed(**files: bytes) -> bytes:
             entry.size = len(data)
             tar.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()
+
+
+def manifest(*files: str, mode: str = "static", **more: Any) -> bytes:
+    """Return a manifest that lists these files."""
+    row = {"version": 1, "metadata": {"appmode": mode, "entrypoint": "app"}, "files": files}
+    return msgspec.json.encode({**row, **more})
 
 
 async def upload(call, path, data, **headers):

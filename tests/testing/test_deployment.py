@@ -10,7 +10,7 @@ import pytest
 
 from aconnect.testing import BuildScript, FakeConnect, Seed
 from aconnect.testing.connect.routes.content.bundles import small_archive
-from tests.testing.deploying import follow, packed, upload
+from tests.testing.deploying import follow, manifest, packed, upload
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def test_upload_and_download(call, path):
     assert (download.body, download.headers["Content-Type"]) == (data, "application/gzip")
     assert int(download.headers["Content-Length"]) == len(data)
     assert await call.json("GET", bundle_path) == bundle
-    assert [row["id"] for row in await call.json("GET", path + "/bundles")] == [bundle["id"], "1"]
+    assert [row["id"] for row in await call.json("GET", path + "/bundles")] == ["1", bundle["id"]]
     assert (await call("DELETE", bundle_path)).status == 204
     assert (await call("DELETE", bundle_path)).code == 17
     assert (await call("GET", bundle_path)).code == 4
@@ -40,7 +40,7 @@ async def test_upload_and_download(call, path):
 async def test_large_upload(call, path):
     """A large archive is stored completely; only the first MiB is recorded."""
     noise = b"".join(hashlib.sha256(i.to_bytes(4)).digest() for i in range(300_000))
-    data = packed(**{"manifest.json": b"{}", "noise": noise})
+    data = packed(**{"manifest.json": manifest("noise"), "noise": noise})
     assert len(data) > 9_000_000
     bundle = (await upload(call, path, io.BytesIO(data))).json()
     record = call.server.requests[-1]
@@ -53,9 +53,9 @@ async def test_large_upload(call, path):
     [
         (b"not an archive", {}, 38),
         (packed(other=b"x"), {}, 38),
-        (packed(**{"deep/manifest.json": b"{}", "other": b"x"}), {}, 38),
-        (packed(**{"deep/manifest.json": b"{}", "other/x": b"x"}), {}, 38),
-        (packed(**{"very/deep/manifest.json": b"{}"}), {}, 38),
+        (packed(**{"deep/manifest.json": manifest(), "other": b"x"}), {}, 38),
+        (packed(**{"deep/manifest.json": manifest(), "other/x": b"x"}), {}, 38),
+        (packed(**{"very/deep/manifest.json": manifest()}), {}, 38),
         (packed(**{"manifest.json": b"[]"}), {}, 38),
         (small_archive("shiny")[0][:60], {}, 38),
         (small_archive("shiny")[0], {"X-Content-Checksum": "AAAA"}, 104),
@@ -71,7 +71,7 @@ async def test_invalid_uploads(call, path, data, headers, code):
 
 async def test_a_single_folder(call, path):
     """An archive whose files are all in one folder is like one without that folder."""
-    data = packed(**{"./deep/app.py": b"1", "./deep/manifest.json": b'{"files": ["app.py"]}'})
+    data = packed(**{"./deep/app.py": b"1", "./deep/manifest.json": manifest("app.py")})
     bundle = (await upload(call, path, data)).json()
     files = f"{path}/bundles/{bundle['id']}/files"
     listed = (await call.json("GET", files))["files"]
@@ -139,7 +139,7 @@ async def test_delete_active_bundle(call, path):
 
 async def test_deploy(call, path):
     """A deployment returns lines with each poll, then activates its bundle and app mode."""
-    bundle = (await upload(call, path, small_archive("python-dash")[0])).json()["id"]
+    bundle = (await upload(call, path, small_archive("python-shiny")[0])).json()["id"]
     reply = await call("POST", f"{path}/deploy", json={"bundle_id": bundle})
     assert reply.status == 202
     polls = await follow(call, reply.json()["task_id"])
@@ -149,8 +149,8 @@ async def test_deploy(call, path):
     )
     assert [poll["code"] for poll in polls] == [0, 0, 0]
     content = await call.json("GET", path)
-    assert (content["bundle_id"], content["app_mode"]) == (bundle, "python-dash")
-    assert [row["active"] for row in await call.json("GET", path + "/bundles")] == [True, False]
+    assert (content["bundle_id"], content["app_mode"]) == (bundle, "python-shiny")
+    assert [row["active"] for row in await call.json("GET", path + "/bundles")] == [False, True]
     again = await follow(call, reply.json()["task_id"])
     assert again[0]["finished"]
 
@@ -160,7 +160,7 @@ async def test_failed_build(call, path):
     call.server.state.build_script = BuildScript(
         ("a", "b", "c"), code=1, error="boom", quiet_polls=1
     )
-    bundle = (await upload(call, path, small_archive("python-dash")[0])).json()["id"]
+    bundle = (await upload(call, path, small_archive("python-shiny")[0])).json()["id"]
     started = await call("POST", f"{path}/build", json={"bundle_id": bundle})
     assert started.status == 200
     polls = await follow(call, started.json()["task_id"])
@@ -173,15 +173,26 @@ async def test_failed_build(call, path):
     assert error["summary"] == "boom"
 
 
-@pytest.mark.parametrize(("version", "active"), [("2025.06.0", "1"), ("2025.05.0", "4")])
-async def test_activate(serving, version, active):
-    """`activate: false` is supported from 2025.06; older servers ignore it."""
+async def test_activate(call, path):
+    """`activate: false` builds a bundle without activating it; the next deployment does."""
+    bundle = (await upload(call, path, small_archive("python-shiny")[0])).json()["id"]
+    for activate, active in ((False, "1"), (None, bundle), (True, bundle)):
+        body = {"bundle_id": bundle, "activate": activate}
+        await follow(call, (await call.json("POST", f"{path}/deploy", json=body))["task_id"])
+        assert (await call.json("GET", path))["bundle_id"] == active
+
+
+@pytest.mark.parametrize("operation", ["deploy", "build"])
+@pytest.mark.parametrize(("version", "is_known"), [("2025.06.0", True), ("2025.05.0", False)])
+async def test_activate_since(serving, version, is_known, operation):
+    """Servers before 2025.06 refuse `activate`, as any unknown field of a deployment."""
     call = await serving(version=version)
     path = f"/v1/content/{next(iter(call.server.state.content))}"
-    bundle = (await upload(call, path, small_archive("shiny")[0])).json()["id"]
-    body = {"bundle_id": bundle, "activate": False}
-    await follow(call, (await call.json("POST", f"{path}/deploy", json=body))["task_id"])
-    assert (await call.json("GET", path))["bundle_id"] == active
+    reply = await call("POST", f"{path}/{operation}", json={"activate": True})
+    assert (reply.status < 300) is is_known
+    if not is_known:
+        assert (reply.status, reply.code) == (400, 121)
+        assert (await call("POST", f"{path}/{operation}", json={})).status < 300
 
 
 async def test_invalid_deployments(call, path):

@@ -173,7 +173,7 @@ async def test_content_rights(call, guid):
     visible = await call.json("GET", "/v1/content", user="viewer")
     assert {row["access_type"] for row in visible} == {"logged_in", "all"}
     assert (await call("DELETE", f"/v1/content/{visible[0]['guid']}", user="viewer")).status == 403
-    owner = {"owner_guid": user(call, "viewer")}
+    owner = {"owner_guid": user(call, "publisher")}
     moved = await call.json("PATCH", f"/v1/content/{guid}", json=owner)
     assert moved["owner_guid"] == owner["owner_guid"]
 

@@ -58,7 +58,11 @@ class BuildScript:
             return self
         if outcome == "hang":
             return replace(self, lines=self.lines[:-1], hang=True)
-        lines = (*self.lines[:-2], "ERROR: the simulated server fails this build on request")
+        return self.failing("the simulated server fails this build on request")
+
+    def failing(self, *reasons: str) -> "BuildScript":
+        """Return the script of a run that fails with these reasons, one line each."""
+        lines = (*self.lines[:-2], *(f"ERROR: {reason}" for reason in reasons))
         return replace(self, lines=lines, code=self.code or 1, hang=False)
 
 

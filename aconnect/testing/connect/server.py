@@ -42,6 +42,8 @@ class FakeConnect(FakeServer[State]):
             takes about 170 KB.
         builds: How deployments, builds and renderings end, in the order in which they start, and
             then from the beginning: `("ok", "ok", "fail")` fails every third.
+        strict_checksums: Refuse bundles whose manifest has another checksum of a file. A real
+            server ignores them.
         prefix: The path below which the server is available, such as "/rsc".
         record: Record every request in `requests`; benchmarks switch this off.
         host: The address to listen on.
@@ -63,6 +65,7 @@ class FakeConnect(FakeServer[State]):
         nodes: int = 1,
         page_cache: int = 2100,
         builds: Sequence[Outcome] = ("ok",),
+        strict_checksums: bool = False,
         **options: Unpack[Options],
     ) -> None:
         number = parse_version(version)
@@ -76,6 +79,7 @@ class FakeConnect(FakeServer[State]):
             **options,
         )
         self.state.build_outcomes = cycle(_checked(builds))
+        self.state.strict_checksums = strict_checksums
         self.api_key = ADMIN_KEY
         self.nodes = nodes
         self._last_node = 0

@@ -4,7 +4,7 @@ Decides where objects are stored. Rows are dicts in the latest format of the API
 them, and remove the fields that older versions do not send.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -96,6 +96,10 @@ class Bundle:
     manifest: Row
     is_built: bool = False
     """Whether a build of it has succeeded."""
+    missing_files: tuple[str, ...] = ()
+    """Files that the manifest lists and the archive does not have, so that builds fail."""
+    checksum_mismatches: tuple[str, ...] = ()
+    """Files whose checksum in the manifest is another, which servers ignore."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +215,14 @@ class State:
     By content GUID, for the content; by bundle id, for the draft of a bundle, and for the content
     while the bundle is active.
     """
+    strict_checksums: bool = False
+    """Whether bundles with checksum mismatches are refused."""
+    bundle_retention: int | None = None
+    """The number of bundles of a content item that stay when one is activated; None for all."""
+    max_bundle_size: int | None = None
+    """The maximum size of an archive in bytes, beyond which uploads return 413."""
+    disk_size: int | None = None
+    """The number of bytes that all bundles can take, beyond which uploads return 507."""
     license_expired: bool = False
     end_cursor: Literal["null", "absent"] = "null"
     """How the last keyset page indicates that there is no next page."""
@@ -299,9 +311,12 @@ class State:
         """Return the tasks that have not finished."""
         return [task for task in self.tasks.values() if not task.run.finished]
 
-    def start_run(self, on_end: Callable[[Run], None], outcome: Outcome = "ok") -> Run:
-        """Start a run with the current `build_script`."""
-        script = self.build_script.with_outcome(outcome)
+    def start_run(
+        self, on_end: Callable[[Run], None], outcome: Outcome = "ok", problems: Sequence[str] = ()
+    ) -> Run:
+        """Start a run with the current `build_script`, which fails if there are problems."""
+        script = self.build_script
+        script = script.failing(*problems) if problems else script.with_outcome(outcome)
         return Run(script, on_end, self.now, started=self.now())
 
     def add_task(self, run: Run, node: int, owner_guid: str) -> TaskState:

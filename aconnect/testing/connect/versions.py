@@ -49,6 +49,10 @@ class Features:
     """Running content receives tokens, which it exchanges for credentials."""
     hits_filter: bool
     thumbnails: bool
+    integration_requests: bool
+    """Deploying associates the OAuth integrations that the manifest requests."""
+    bundle_pages: bool
+    """Bundles are listed in pages, oldest first; older servers return all, newest first."""
 
     @classmethod
     def of(cls, version: tuple[int, int, int]) -> "Features":
@@ -68,6 +72,8 @@ class Features:
             session_tokens=version >= (2024, 8, 0),
             hits_filter=version >= (2026, 1, 0),
             thumbnails=version >= (2024, 9, 0),
+            integration_requests=version >= (2025, 9, 0),
+            bundle_pages=version >= (2026, 1, 0),
         )
 
 

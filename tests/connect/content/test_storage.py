@@ -18,7 +18,7 @@ async def test_sums(client, archive):
     spare = await item.bundles.create(archive)
     detail = await item.storage()
     assert [(b.id, b.size_bytes, b.is_active) for b in detail.bundles] == [
-        (b.id, b.size, b.active) for b in await item.bundles.find()
+        (b.id, b.size, b.active) for b in await item.bundles.find(asc_order=False)
     ]
     assert detail.bundle_bytes_inactive == spare.size == len(archive)
     assert detail.bundle_bytes_total == detail.bundle_bytes_active + spare.size

@@ -1,7 +1,9 @@
 """Runs of content: builds and renderings, each a task of a node and a job of the content."""
 
+from collections.abc import Sequence
 from uuid import uuid4
 
+from aconnect.testing.connect.manifests import mode_of
 from aconnect.testing.connect.progress import JobState, Run, TaskState
 from aconnect.testing.connect.routes.content.jobs import new_job
 from aconnect.testing.connect.state import Bundle, State
@@ -18,6 +20,7 @@ def start(
     bundle: Bundle | None = None,
     activate: bool = False,
     variant: Row | None = None,
+    problems: Sequence[str] = (),
 ) -> TaskState:
     """Start a run, which is both a task of a node and a job of the content.
 
@@ -30,6 +33,7 @@ def start(
         bundle: The bundle that is built.
         activate: Whether to activate the bundle on success.
         variant: The variant that is rendered.
+        problems: The reasons for which the run fails.
     """
     number = state.next_number("job")
     row = new_job(uuid4().hex[:16], number, content, tag, state.now())
@@ -43,8 +47,11 @@ def start(
         row.update(status=2, end_time=time, exit_code=run.code, error=run.error or None)
         if run.code == 0 and bundle is not None:
             bundle.is_built = True
-            if activate:
-                _activate(state.bundles.get(content["guid"], {}), bundle, content)
+            bundles = state.bundles.get(content["guid"], {})
+            # It may have been deleted meanwhile.
+            if activate and bundle.row["id"] in bundles:
+                _activate(bundles, bundle, content)
+                _remove_old(state, bundles)
                 content["last_deployed_time"] = time
         if run.code == 0 and variant is not None:
             variant["render_time"] = time
@@ -55,7 +62,7 @@ def start(
                 "help_url": "https://docs.posit.co/connect/errors/",
             }
 
-    run = state.start_run(end, next(state.build_outcomes))
+    run = state.start_run(end, next(state.build_outcomes), problems)
     job = JobState(row, run)
     state.jobs.setdefault(content["guid"], {})[row["key"]] = job
     return state.add_task(run, node, owner)
@@ -65,6 +72,14 @@ def _activate(bundles: dict[str, Bundle], bundle: Bundle, content: Row) -> None:
     for other in bundles.values():
         other.row["active"] = other is bundle
     content["bundle_id"] = bundle.row["id"]
-    metadata = bundle.manifest.get("metadata")
-    if isinstance(metadata, dict):
-        content["app_mode"] = metadata.get("appmode", "unknown")  # pyright: ignore[reportUnknownMemberType]
+    content["app_mode"] = mode_of(bundle.manifest) or content["app_mode"]
+
+
+def _remove_old(state: State, bundles: dict[str, Bundle]) -> None:
+    """Remove the bundles that exceed the retention limit, but not the active one."""
+    if state.bundle_retention is None:
+        return
+    for number in list(bundles)[: max(0, len(bundles) - state.bundle_retention)]:
+        if not bundles[number].row["active"]:
+            bundles.pop(number).archive.close()
+            state.deleted.add(f"bundle:{number}")

@@ -1,6 +1,7 @@
 """Bundles: uploads, lists and downloads."""
 
 import asyncio
+import hashlib
 import io
 import tarfile
 from base64 import b64encode
@@ -17,16 +18,17 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from aconnect.testing.connect.archives import Archive
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, forbidden, route
+from aconnect.testing.connect.manifests import Inspection, inspect, name_of, top_folder
+from aconnect.testing.connect.paging import offset_page
 from aconnect.testing.connect.routes._checks import existing, remove_from
 from aconnect.testing.connect.routes.content._items import content_of, is_collaborator
 from aconnect.testing.connect.state import Bundle, State
 from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Response, Row, empty, ok
 
-_MANIFEST_LIMIT = 5 << 20
-_UNPACKED_LIMIT = 4 << 30
+_CODE = b"print('hello')\n"
 
-_INLINE = 1 << 20
+_INLINE = 1 << 16
 """Smaller archives are read without a thread."""
 
 _GIVEN_METADATA = ("source", "source_repo", "source_branch", "source_commit")
@@ -77,7 +79,7 @@ def _small_manifest(appmode: str) -> Row:
     return {
         "version": 1,
         "metadata": {"appmode": appmode, "entrypoint": "app"},
-        "files": {"app.py": {"checksum": ""}},
+        "files": {"app.py": {"checksum": hashlib.md5(_CODE, usedforsecurity=False).hexdigest()}},
     }
 
 
@@ -91,7 +93,7 @@ def _packed(appmode: str) -> bytes:
     ):
         for name, data in (
             ("manifest.json", msgspec.json.encode(_small_manifest(appmode))),
-            ("app.py", b"print('hello')\n"),
+            ("app.py", _CODE),
         ):
             entry = tarfile.TarInfo(name)
             entry.size = len(data)
@@ -139,9 +141,13 @@ def bundle_of(call: Call) -> Bundle:
 
 @route("GET", "/v1/content/{guid}/bundles", since=(1, 8, 6))
 def get_bundles(call: Call) -> Response:
-    """List bundles, newest first, not paged."""
-    found = reversed(_bundles(call).values())
-    return ok([downgrade("bundle", bundle.row, call.features) for bundle in found])
+    """List bundles: in pages, oldest first; older servers return all, newest first."""
+    rows = [downgrade("bundle", bundle.row, call.features) for bundle in _bundles(call).values()]
+    if not call.features.bundle_pages:
+        return ok(rows[::-1])
+    if not call.flag("asc_order", default=True):
+        rows.reverse()
+    return ok(offset_page(call, rows)["results"])
 
 
 @route("GET", "/v1/content/{guid}/bundles/{id}", since=(1, 8, 6))
@@ -189,41 +195,64 @@ async def upload_bundle(call: Call) -> Response:
         if kind.startswith("multipart/form-data") and call.features.multipart_upload:
             metadata = await _read_form(call, archive)
         else:
-            _check_length(call)
-            await _read(call.chunks(), archive, call.request.headers.get("X-Content-Checksum"))
-        if archive.size > _INLINE:
-            manifest = await asyncio.to_thread(read_manifest, archive)
-        else:
-            manifest = read_manifest(archive)
+            _check_room(call.state, _length(call))
+            await _read(call, call.chunks(), archive)
+        found = await _inspected(call.state, archive)
     except BaseException:
         archive.close()
         raise
-    row = store(call.state, content, call.user["guid"], archive, manifest, call.state.now())
+    row = store(call.state, content, call.user["guid"], archive, found.manifest, call.state.now())
     row["metadata"] |= {name: metadata.get(name) for name in _GIVEN_METADATA}
+    bundle = call.state.bundles[content["guid"]][row["id"]]
+    bundle.missing_files, bundle.checksum_mismatches = found.missing, found.mismatches
     return ok(downgrade("bundle", row, call.features))
 
 
-def _check_length(call: Call) -> None:
+def _length(call: Call) -> int:
     length = call.request.headers.get("Content-Length")
     if length is None:
         raise bad_request("The Content-Length header is required.", 125)
     if int(length) == 0:
         raise bad_request("The Content-Length header must say the size of the archive.", 126)
+    return int(length)
 
 
-async def _read(chunks: AsyncIterator[bytes], archive: Archive, checksum: str | None) -> None:
-    """Store the archive, and compare it with the checksum if there is one."""
+def _check_room(state: State, size: int) -> None:
+    """Refuse an archive that is too large, or for which there is no space left."""
+    if state.max_bundle_size is not None and size > state.max_bundle_size:
+        raise ApiFault(413, 3, f"A bundle has at most {state.max_bundle_size} bytes.")
+    if state.disk_size is not None:
+        bundles = (bundle for rows in state.bundles.values() for bundle in rows.values())
+        if sum(bundle.archive.size for bundle in bundles) + size > state.disk_size:
+            raise ApiFault(507, 134, "There is no space left on the disk for the bundle.")
+
+
+async def _read(call: Call, chunks: AsyncIterator[bytes], archive: Archive) -> None:
+    """Store the archive, and compare it with the checksum of the request if there is one.
+
+    The checksum is that of the archive, not of the form that the archive is sent in.
+    """
+    checksum = call.request.headers.get("X-Content-Checksum")
     async for chunk in chunks:
         archive.write(chunk)
+        _check_room(call.state, archive.size)
     if checksum and checksum != b64encode(archive.md5.digest()).decode():
         raise bad_request("The checksum does not match the archive that arrived.", 104)
+
+
+async def _inspected(state: State, archive: Archive) -> Inspection:
+    """Read an archive, and refuse it if the checksums of its files must be right and are not."""
+    is_small = archive.size <= _INLINE
+    found = inspect(archive) if is_small else await asyncio.to_thread(inspect, archive)
+    if state.strict_checksums and found.mismatches:
+        names = ", ".join(found.mismatches)
+        raise bad_request(f"The manifest has other checksums than the files: {names}.", 38)
+    return found
 
 
 async def _read_form(call: Call, archive: Archive) -> Row:
     """Read the parts of a form; the record of the request has the archive's size, not its bytes."""
     metadata: Row = {}
-    # The checksum is that of the archive, not of the form.
-    checksum = call.request.headers.get("X-Content-Checksum")
     seen = False
     try:
         reader = MultipartReader(call.request.headers, call.request.content)
@@ -232,7 +261,7 @@ async def _read_form(call: Call, archive: Archive) -> Row:
                 raise bad_request("Nested forms are not understood.")
             if part.name == "archive":
                 seen = True
-                await _read(_pieces(part), archive, checksum)
+                await _read(call, _pieces(part), archive)
             elif part.name == "metadata":
                 metadata = _decode_metadata(bytes(await part.read()))
     except _UNREADABLE as cause:
@@ -254,43 +283,6 @@ def _decode_metadata(data: bytes) -> Row:
         return msgspec.json.decode(data, type=dict[str, object])
     except (msgspec.DecodeError, RecursionError) as cause:
         raise bad_request(f"The metadata is not a JSON object: {cause}.", 2) from cause
-
-
-def read_manifest(archive: Archive) -> Row:
-    """Return the manifest at the top of an archive, or in the only folder at its top."""
-    try:
-        found = _find_manifest(archive)
-        if found is not None:
-            return msgspec.json.decode(found, type=dict[str, object])
-    except (tarfile.TarError, OSError, EOFError) as cause:
-        raise bad_request(f"The bundle is not a gzip tar archive: {cause}.", 38) from cause
-    except (msgspec.DecodeError, RecursionError) as cause:
-        raise bad_request(
-            f"The manifest of the bundle is not a JSON object: {cause}.", 38
-        ) from cause
-    raise bad_request("The bundle has no manifest.json at its top.", 38)
-
-
-def _find_manifest(archive: Archive) -> bytes | None:
-    """Read the manifest of an archive without unpacking anything else."""
-    nested: bytes | None = None
-    names: list[str] = []
-    source: IO[bytes]
-    with archive.open() as source, tarfile.open(fileobj=source, mode="r|gz") as tar:
-        for entry in tar:
-            if entry.offset > _UNPACKED_LIMIT:
-                break
-            if not entry.isreg():
-                continue
-            names.append(_name(entry))
-            folder, _, name = names[-1].rpartition("/")
-            if name == "manifest.json" and "/" not in folder and entry.size <= _MANIFEST_LIMIT:
-                member = tar.extractfile(entry)
-                found = member.read() if member is not None else None
-                if not folder:
-                    return found
-                nested = found
-    return nested if _folder(names) else None
 
 
 @route("GET", "/v1/content/{guid}/bundles/{id}/files", since=_SINCE)
@@ -315,21 +307,10 @@ def _opened(archive: Archive) -> Generator[tarfile.TarFile]:
         yield tar
 
 
-def _name(entry: tarfile.TarInfo) -> str:
-    return entry.name.removeprefix("./")
-
-
-def _folder(names: list[str]) -> str:
-    """Return the folder that all files are in, which servers leave out; empty if there is none."""
-    tops = {top + slash for top, slash, _ in (name.partition("/") for name in names)}
-    top = tops.pop() if len(tops) == 1 else ""
-    return top if top.endswith("/") else ""
-
-
 def _files(tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
-    files = {_name(entry): entry for entry in tar if entry.isreg()}
-    folder = _folder(list(files))
-    return {name.removeprefix(folder): entry for name, entry in files.items()}
+    entries = {name_of(entry): entry for entry in tar if not entry.isdir()}
+    folder = top_folder(entries)
+    return {name.removeprefix(folder): entry for name, entry in entries.items() if entry.isreg()}
 
 
 def _list(archive: Archive) -> list[Row]:

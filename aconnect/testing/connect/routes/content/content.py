@@ -5,13 +5,14 @@ from datetime import timedelta
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import (
+    ROLES,
     ApiFault,
     Call,
     bad_request,
     forbidden,
-    not_found,
     route,
 )
+from aconnect.testing.connect.manifests import mode_of, requests_of
 from aconnect.testing.connect.routes._checks import (
     FLAG_NULL,
     NUMBER_NULL,
@@ -34,9 +35,10 @@ from aconnect.testing.connect.routes.content._items import (
     sent_content,
 )
 from aconnect.testing.connect.routes.content._runs import start
+from aconnect.testing.connect.routes.content.oauth import associate_requested
 from aconnect.testing.connect.routes.content.repository import fetched
 from aconnect.testing.connect.routes.content.variants import variants_of
-from aconnect.testing.connect.state import State, guid_of
+from aconnect.testing.connect.state import Bundle, State, guid_of
 from aconnect.testing.wire import Response, Row, empty, ok
 
 _SEEDED_MODES = ("python-shiny", "quarto-static", "python-fastapi", "shiny", "rmd-static", "static")
@@ -192,8 +194,8 @@ async def update_content(call: Call) -> Response:
     if owner != row["owner_guid"]:
         if not call.is_admin:
             raise forbidden()
-        if owner not in call.state.users:
-            raise not_found("The new owner")
+        if ROLES[existing(call.state.users, owner, "The new owner")["user_role"]] < 1:
+            raise ApiFault(403, 156, "The new owner must be allowed to publish.")
     _judge(call, body, owner, row)
     row.update(body, owner_guid=owner)
     # The owner has all permissions without an entry.
@@ -255,20 +257,30 @@ async def build_content(call: Call) -> Response:
     return ok({"task_id": await _build_bundle(call)})
 
 
+def _refuse_locked(content: Row, code: int) -> None:
+    if content["locked"]:
+        raise ApiFault(409, code, f"The content is locked. {content['locked_message']}".strip())
+
+
 async def _build_bundle(call: Call) -> str:
     """Build the given bundle, by default the active one; activate it unless disabled.
 
     Content from Git is fetched into a new bundle, if none is given.
     """
     content = content_of(call, edit=True)
+    _refuse_locked(content, 222)
     # Older servers do not require a body.
     given = await call.fields() if call.request.can_read_body else {}
+    if "activate" in given and not call.features.deploy_activate:
+        raise bad_request("The field activate is not known.", 121)
     body = chosen(given, {"bundle_id": TEXT_NULL, "activate": FLAG_NULL})
     number = body.get("bundle_id") or fetched(call, content) or content["bundle_id"]
     if number is None:
         raise bad_request("The content has no bundle yet; name one in bundle_id.")
     bundle = existing(call.state.bundles.get(content["guid"], {}), number, "The bundle")
-    activate = body.get("activate") is not False or not call.features.deploy_activate
+    mode = mode_of(bundle.manifest)
+    if content["app_mode"] not in {"unknown", mode or content["app_mode"]}:
+        raise bad_request(f"The type of the content is {content['app_mode']}, not {mode}.", 48)
     task = start(
         call.state,
         content,
@@ -276,15 +288,27 @@ async def _build_bundle(call: Call) -> str:
         owner=call.user["guid"],
         node=call.node,
         bundle=bundle,
-        activate=activate,
+        activate=body.get("activate") is not False,
+        problems=_problems(call, content, bundle),
     )
     return task.id
+
+
+def _problems(call: Call, content: Row, bundle: Bundle) -> list[str]:
+    """Associate the integrations that a bundle requests, and return why its build fails."""
+    problems = [
+        f"the manifest lists {name}, which is not in the bundle" for name in bundle.missing_files
+    ]
+    if call.features.integration_requests:
+        problems += associate_requested(call, content["guid"], requests_of(bundle.manifest))
+    return problems
 
 
 @route("POST", "/v1/content/{guid}/render", role="publisher")
 async def render_content(call: Call) -> Response:
     """Render a variant, by default the default one; old servers respond in an old format."""
     content = content_of(call, edit=True)
+    _refuse_locked(content, 223)
     body = chosen(await call.fields(), {"variant_key": TEXT_NULL})
     if content["bundle_id"] is None or content["app_mode"] not in RENDERED:
         raise bad_request("Only deployed documents can be rendered.")
