@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from aconnect._version import __version__
+from aconnect.cli.batch import build, deploy_all, redeploy
 from aconnect.cli.bootstrap import bootstrap
 from aconnect.cli.call import call
 from aconnect.cli.collect import collect
@@ -27,7 +28,7 @@ from aconnect.cli.users import users
 _SECTIONS: Final = {
     "Connection": (login, logout, whoami, server),
     "Daily": (content, users, groups, jobs, tags, tasks),
-    "Bulk": (collect, report, deploy, call),
+    "Bulk": (collect, report, deploy, deploy_all, redeploy, build, call),
     "Setup and trial": (bootstrap, demo, serve),
 }
 

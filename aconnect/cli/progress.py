@@ -110,7 +110,7 @@ def rows_progress(*, redrawn: bool = True) -> Generator[Lines, None, None]:
     )
     spinner = SpinnerColumn(table_column=Column(width=1, min_width=1))
     with Progress(
-        spinner, text, console=_console(), transient=True, redirect_stdout=False
+        spinner, text, console=error_console(), transient=True, redirect_stdout=False
     ) as progress:
         yield _Drawn(progress)
 
@@ -141,13 +141,14 @@ def upload_progress(label: str) -> Generator[Callable[[int, int], None], None, N
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_console(), redirect_stdout=False) as progress:
+    with Progress(*columns, console=error_console(), redirect_stdout=False) as progress:
         # Not shown before the size is known.
         task = progress.add_task(label, total=None, visible=False)
         yield lambda sent, size: progress.update(task, completed=sent, total=size, visible=True)
 
 
-def _console() -> Console:
+def error_console() -> Console:
+    """Return the console of standard error."""
     from rich.console import Console
 
     return Console(stderr=True)

@@ -1,0 +1,349 @@
+"""`aconnect build`, `redeploy` and `deploy-all`: many items at once."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from msgspec import Struct
+
+from aconnect.cli.batch_progress import batch_progress
+from aconnect.cli.commands import confirm
+from aconnect.cli.connection import with_client
+from aconnect.cli.lookup import find_content, find_tag, find_user
+from aconnect.cli.output import echo_error
+from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
+from aconnect.cli.summaries import counted
+from aconnect.cli.table import Column, rows_printer
+
+if TYPE_CHECKING:
+    from aconnect import Client
+    from aconnect.connect import ContentItem
+    from aconnect.deploy.batch_run import Batch
+    from aconnect.deploy.batch_state import BatchItem
+    from aconnect.deploy.specs import DeploySpec
+
+_COLUMNS: Final = (
+    Column("GUID", "guid", is_whole=True),
+    Column("Name", "name"),
+    Column("State", "state", is_whole=True),
+    Column("Step", "step", is_whole=True),
+    Column("Address", "url"),
+    Column("Error", "error"),
+    Column("Log", "log_url"),
+)
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+
+class _Order(Struct, frozen=True, kw_only=True):
+    """The options that all these commands have."""
+
+    parallel: int
+    state: Path | None
+    retry: bool
+    dry_run: bool
+    json: bool
+
+    def keywords(self, state: Path) -> dict[str, Any]:
+        """Return them as arguments of a batch, with the state that is used by default."""
+        return {"builds": self.parallel, "state": self.state or state, "retry": self.retry}
+
+
+_ORDER: Final = (
+    click.option(
+        "--parallel",
+        type=click.IntRange(min=1),
+        default=4,
+        show_default=True,
+        metavar="N",
+        help="How many builds run at once.",
+    ),
+    click.option(
+        "--state",
+        type=_FILE,
+        metavar="FILE",
+        help="Where it is kept what is done, for --retry; removed when everything is.",
+    ),
+    click.option(
+        "--retry",
+        is_flag=True,
+        help="Go on with an earlier run: with what has failed, and what was interrupted.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Only list what would be done."),
+    click.option("--json", is_flag=True, help="Print the results as one JSON document."),
+)
+
+
+def _batch(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that all these commands have, as one `_Order`."""
+
+    @functools.wraps(command)
+    def wrapped(client: Client, **values: Any) -> None:
+        names = ("parallel", "state", "retry", "dry_run", "json")
+        command(client, _Order(**{name: values.pop(name) for name in names}), **values)
+
+    for option in reversed(_ORDER):
+        wrapped = option(wrapped)
+    return with_client(wrapped)
+
+
+class _Selection(Struct, frozen=True):
+    """Which content is meant."""
+
+    items: tuple[str, ...]
+    tag: str | None
+    owner: str | None
+    query: str | None
+    all_failed: bool = False
+
+    def check(self, order: _Order) -> None:
+        """Refuse to select nothing, which would be everything; or something for `--retry`."""
+        given = any((self.items, self.tag, self.owner, self.query, self.all_failed))
+        if order.retry and given:
+            raise click.UsageError(
+                "--retry goes on with the items of the earlier run; leave out what selects content"
+            )
+        if not (order.retry or given):
+            raise click.UsageError("no content: pass --tag, --owner, --query, or ITEM")
+        if self.items and any((self.tag, self.owner, self.query, self.all_failed)):
+            raise click.UsageError("pass either ITEM, or options that select content")
+
+    async def content(self, client: Client) -> list[ContentItem]:
+        """List the content."""
+        from aconnect.deploy.selection import select_content
+
+        if self.items:
+            return [await find_content(client, item) for item in self.items]
+        owner = None if self.owner is None else (await find_user(client, self.owner)).guid
+        tag = None if self.tag is None else (await find_tag(client, self.tag)).id
+        return await select_content(
+            client, tag=tag, owner=owner, query=self.query, all_failed=self.all_failed
+        )
+
+
+_SELECTION: Final = (
+    click.argument("items", nargs=-1, metavar="[ITEM]..."),
+    click.option("--tag", metavar="TAG", help="Content with this tag, a name or a path."),
+    click.option("--owner", metavar="USER", help="Content of this user; @me for your own."),
+    click.option("--query", metavar="TEXT", help="Content with this text in its name or title."),
+)
+
+
+def _selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that select content."""
+    for option in reversed(_SELECTION):
+        command = option(command)
+    return command
+
+
+@click.command(cls=Command)
+@_selecting
+@click.option("--all-failed", is_flag=True, help="Content whose newest build has failed.")
+@_batch
+def build(client: Client, order: _Order, **selected: Any) -> None:
+    """Rebuild content, which installs its packages again.
+
+    ITEM is a GUID, a name, or an address of the content. Content must match all options. The
+    results go to standard output, the progress and the failures to standard error.
+    """
+    from aconnect.deploy.batch import build_all
+
+    selection = _Selection(**selected)
+    selection.check(order)
+    keywords = order.keywords(Path("aconnect-build.state"))
+
+    async def start(**more: Any) -> Batch:
+        items = None if order.retry else await selection.content(client)
+        return build_all(client, items, **keywords, **more)
+
+    _run(client, order, start, "built")
+
+
+@click.command(cls=Command)
+@_selecting
+@click.option(
+    "--set-env",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="Set an environment variable of each item first; without a value, to the one that this "
+    "process has, which keeps it out of the list of processes. Can be repeated.",
+)
+@click.option("--no-verify", is_flag=True, help="Do not request the content after its build.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@_batch
+def redeploy(
+    client: Client,
+    order: _Order,
+    set_env: tuple[str, ...],
+    no_verify: bool,
+    yes: bool,
+    **selected: Any,
+) -> None:
+    """Deploy the active bundle of content again, perhaps with other variables.
+
+    ITEM is a GUID, a name, or an address of the content. Content must match all options. The
+    results go to standard output, the progress and the failures to standard error. Values of
+    variables are not kept, so pass them again with --retry.
+    """
+    from aconnect.deploy.batch import redeploy_all
+
+    selection = _Selection(**selected)
+    selection.check(order)
+    env = dict(map(_variable, set_env))
+    keywords = order.keywords(Path("aconnect-redeploy.state"))
+
+    async def start(**more: Any) -> Batch:
+        items = None if order.retry else await selection.content(client)
+        return redeploy_all(client, items, env=env, verify=not no_verify, **keywords, **more)
+
+    def ask(items: list[BatchItem]) -> None:
+        if env and len(items) > 1:
+            confirm(f"Set {', '.join(env)} of {len(items)} items, and deploy them?", yes=yes)
+
+    _run(client, order, start, "deployed", ask=ask)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        value = os.environ.get(name, "")
+        if name not in os.environ:
+            raise click.UsageError(f"{name} has no value here; pass --set-env {name}=VALUE")
+    return name, value
+
+
+@click.command("deploy-all", cls=Command)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--transfers",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="How many directories are packed and uploaded at once.",
+)
+@_batch
+def deploy_all(client: Client, order: _Order, file: Path, transfers: int) -> None:
+    """Deploy many directories, as a file declares them.
+
+    FILE is in TOML. It has a table [[deploy]] for each directory, with its `path`, and the keys
+    that [tool.aconnect.deploy] of a pyproject.toml has; [defaults] has the same keys for all of
+    them. The results go to standard output, the progress and the failures to standard error.
+    """
+    from aconnect.deploy.batch import deploy_all as begin
+    from aconnect.deploy.specs import read_specs
+
+    specs = read_specs(file)
+    keywords = order.keywords(file.with_suffix(".state"))
+
+    async def start(**more: Any) -> Batch:
+        return begin(client, specs, transfers=transfers, **keywords, **more)
+
+    async def look_up(items: list[BatchItem]) -> list[BatchItem]:
+        from aconnect.concurrency import amap
+
+        by_key = {spec.key: spec for spec in specs}
+        return await amap(lambda item: _looked_up(client, by_key[item.key], item), items)
+
+    _run(client, order, start, "deployed", look_up=look_up)
+
+
+async def _looked_up(client: Client, spec: DeploySpec, item: BatchItem) -> BatchItem:
+    """Return an item with its content, if that exists, or with why it cannot be deployed."""
+    import msgspec
+
+    from aconnect.deploy.target import existing
+    from aconnect.errors import AconnectError
+
+    try:
+        config = await spec.load(client.url)
+        content = await existing(client, config.name, config.guid)
+    except AconnectError as error:
+        return msgspec.structs.replace(item, state="failed", error=str(error))
+    name = content.name if content else config.name
+    guid, url = (content.guid, content.content_url) if content else (None, None)
+    return msgspec.structs.replace(item, name=name or item.name, guid=guid, url=url)
+
+
+def _run(
+    client: Client,
+    order: _Order,
+    start: Callable[..., Any],
+    verb: str,
+    *,
+    ask: Callable[[list[BatchItem]], None] = lambda _: None,
+    look_up: Callable[[list[BatchItem]], Any] | None = None,
+) -> None:
+    """Run a batch, print its results, and fail if one of them is a failure."""
+    rows: dict[str, BatchItem] = {}
+    progress = batch_progress(verb)
+
+    async def work() -> None:
+        async with client:
+            report_retries(client)
+            batch: Batch = await start(on_progress=progress.on_progress)
+            planned = await batch.plan()
+            if order.dry_run and look_up is not None:
+                planned = await look_up(planned)
+            rows.update((item.key, item) for item in planned)
+            todo = [item for item in planned if item.state != "done"]
+            if order.dry_run or not todo:
+                return
+            ask(todo)
+            with progress.shown(len(todo)):
+                async for outcome in batch:
+                    rows[outcome.item.key] = outcome.item
+                    progress.end(outcome)
+
+    try:
+        run(work)
+    except Stopped as stopped:
+        left = sum(item.state != "done" for item in rows.values())
+        stopped.hints = (f"{left} of {counted(len(rows), 'item')} are not done.", _how())
+        raise
+    finally:
+        _print(rows, order)
+    failed = [item for item in rows.values() if item.state == "failed"]
+    if failed:
+        how = () if order.dry_run else (_how(),)
+        raise Failure(
+            f"{len(failed)} of {counted(len(rows), 'item')} failed",
+            hints=(*map(_described, failed), *how),
+        )
+
+
+def _print(rows: dict[str, BatchItem], order: _Order) -> None:
+    """Print the results, when no progress is drawn on what may be the same terminal."""
+    if not (rows or order.json):
+        echo_error("No content matches.")
+        return
+    printer = rows_printer(_COLUMNS, [] if order.json else None)
+    for item in rows.values():
+        printer.add(item)
+    printer.close()
+
+
+def _described(item: BatchItem) -> str:
+    """Return what has failed, and where the log is."""
+    guid = f" ({item.guid})" if item.guid else ""
+    step = f"{item.step}: " if item.step else ""
+    log = f"\n  {item.log_url}" if item.log_url else ""
+    return f"{item.name}{guid}: {step}{item.error}{log}"
+
+
+def _how() -> str:
+    """Return the command that goes on with what is left."""
+    context = click.get_current_context()
+    given = context.params
+    command = ["aconnect", str(context.info_name), "--retry"]
+    if "file" in given:
+        command.append(str(given["file"]))
+    if given["state"] is not None:
+        command += ["--state", str(given["state"])]
+    same = ", with the same --set-env" if given.get("set_env") else ""
+    return f"Go on with: {shlex.join(command)}{same}"
