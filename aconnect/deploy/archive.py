@@ -26,10 +26,10 @@ from msgspec import Struct
 
 from aconnect._client.files import reason
 from aconnect._core.message import CHUNK
-from aconnect.deploy.contents import Contents, of_directory, of_project, packed_manifest
 from aconnect.deploy.files import MANIFEST, SourceFile
-from aconnect.deploy.project import Project
-from aconnect.errors import FileError
+from aconnect.deploy.manifest import packed_manifest
+from aconnect.deploy.project import Project, read_project
+from aconnect.errors import FileError, InvalidArgumentError
 
 DEFAULT_MAX_SIZE: Final = 4 << 30
 """The total size of a bundle's files in bytes, before compression."""
@@ -95,19 +95,29 @@ async def pack(
 def _pack(
     source: str | Path | Project, archive: Path, max_size: int, stopped: threading.Event
 ) -> Archive:
-    contents = of_project(source) if isinstance(source, Project) else of_directory(Path(source))
+    project = source if isinstance(source, Project) else _project(Path(source))
     try:
         # Not "wb": after a cancellation the archive is deleted, and must not be created again.
         with archive.open("r+b") as file:
             target = _Target(file)
             # Its head contains no name, time or system.
             with gzip.GzipFile("", "wb", _LEVEL, target, mtime=0) as compressed:
-                warnings = _Packer(contents, max_size, stopped).pack(compressed)
+                warnings = _Packer(project, max_size, stopped).pack(compressed)
     except FileError:
         raise
     except OSError as error:
-        raise FileError(f"cannot pack {str(contents.directory)!r}: {reason(error)}") from error
+        raise FileError(f"cannot pack {str(project.directory)!r}: {reason(error)}") from error
     return Archive(archive, target.size, target.md5.hexdigest(), tuple(warnings))
+
+
+def _project(directory: Path) -> Project:
+    project = read_project(directory)
+    if project is None:
+        raise InvalidArgumentError(
+            f"{directory} has no {MANIFEST}, which lists what is packed; `prepare` makes a project "
+            "of a directory without one"
+        )
+    return project
 
 
 class _Target:
@@ -153,32 +163,38 @@ class _Reading:
 class _Packer:
     """Writes one archive; times, owners and order do not depend on this machine."""
 
-    def __init__(self, contents: Contents, max_size: int, stopped: threading.Event) -> None:
-        self._contents = contents
+    def __init__(self, project: Project, max_size: int, stopped: threading.Event) -> None:
+        self._project = project
         self._max_size = max_size
         self._stopped = stopped
+        self._files: dict[str, SourceFile | bytes] = {
+            **{file.name: file for file in project.files},
+            **project.generated,
+        }
         self._sizes = {
             name: len(file) if isinstance(file, bytes) else file.size
-            for name, file in contents.files.items()
+            for name, file in self._files.items()
         }
-        if contents.text is not None:
-            self._sizes[MANIFEST] = len(contents.text)
+        if project.manifest_text is not None:
+            self._sizes[MANIFEST] = len(project.manifest_text)
         self._checksums: dict[str, str] = {}
         self._changed: list[str] = []
 
     def pack(self, target: gzip.GzipFile) -> list[str]:
         """Write a tar, and return the warnings."""
-        self._contents.check_size(self._sizes, self._max_size)
+        self._check_size()
         with tarfile.TarFile(
             fileobj=target, mode="w", format=tarfile.PAX_FORMAT, copybufsize=CHUNK
         ) as tar:
-            for name in sorted(self._contents.files):
-                file = self._contents.files[name]
+            for name in sorted(self._files):
+                file = self._files[name]
                 if isinstance(file, bytes):
                     self._write(tar, name, io.BytesIO(file), len(file))
                 else:
                     self._write_file(tar, name, file)
-            text, stale = packed_manifest(self._contents, self._checksums)
+            text, stale = packed_manifest(
+                self._project.manifest, self._project.manifest_text, self._checksums
+            )
             self._write(tar, MANIFEST, io.BytesIO(text), len(text))
         said = (
             (
@@ -191,6 +207,19 @@ class _Packer:
             ),
         )
         return [f"{what}: {_some(names)}" for what, names in said if names]
+
+    def _check_size(self) -> None:
+        """Raise if the files are too large together."""
+        sizes, most = self._sizes, self._max_size
+        if (total := sum(sizes.values())) <= most:
+            return
+        largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:5]
+        shown = ", ".join(f"{name} ({sizes[name]:,})" for name in largest)
+        raise InvalidArgumentError(
+            f"the files of {str(self._project.directory)!r} have {total:,} bytes, more than "
+            f"{most:,}; the largest are {shown}. Leave files out: with exclude=, a line in "
+            f".rscignore or, if there is a {MANIFEST}, in that. Or raise max_size="
+        )
 
     def _write_file(self, tar: tarfile.TarFile, name: str, found: SourceFile) -> None:
         with _naming(name):
@@ -212,7 +241,7 @@ class _Packer:
         has_grown = size > self._sizes.get(name, 0)
         self._sizes[name] = size
         if has_grown:
-            self._contents.check_size(self._sizes, self._max_size)
+            self._check_size()
         entry = tarfile.TarInfo(name)
         entry.size = size
         entry.mode = mode

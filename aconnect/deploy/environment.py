@@ -26,7 +26,8 @@ from aconnect._client.files import reason
 from aconnect._core.text import decode_text
 from aconnect.deploy import documents
 from aconnect.deploy.children import Finished, run_child
-from aconnect.deploy.kinds import LOCK_FILE, Detected, is_quarto_project, needs_r
+from aconnect.deploy.detection import needs_r
+from aconnect.deploy.kinds import LOCK_FILE, Detected, is_quarto_project
 from aconnect.errors import FileError, InspectionError, InvalidArgumentError, MissingExtraError
 
 # A hint: the server renders with a version that it has. Posit Publisher writes the same.
@@ -117,9 +118,9 @@ async def inspect(
     """
     directory = Path(await anyio.Path(directory).absolute())
     warnings: list[str] = []
-    metadata = await to_thread.run_sync(partial(_metadata, directory, names, detected))
+    metadata, languages = await to_thread.run_sync(partial(_metadata, directory, names, detected))
     manifest: dict[str, Any] = {"version": 1, "metadata": metadata}
-    needs_python = detected.kind.language == "python"
+    needs_python = "python" in languages
     if detected.kind.language == "quarto":
         quarto = await _quarto(directory, names, detected, timeout, warnings)
         if "knitr" in quarto.engines and LOCK_FILE not in names:
@@ -157,22 +158,27 @@ async def inspect(
     return Inspection(manifest, generated, tuple(warnings))
 
 
-def _metadata(directory: Path, names: Collection[str], detected: Detected) -> dict[str, Any]:
-    """Return the part of a manifest that says what the content is and where it starts."""
+def _metadata(
+    directory: Path, names: Collection[str], detected: Detected
+) -> tuple[dict[str, Any], Collection[str]]:
+    """Return what a manifest says of the content and its start, and the languages of its code."""
     start = detected.entrypoint
+    languages: Collection[str] = {detected.kind.language}
     metadata: dict[str, Any] = {"appmode": detected.kind.app_mode}
     if start is None:
-        return metadata
+        return metadata, languages
     metadata["entrypoint"] = start
     if detected.kind.language == "html":
         metadata["primary_html"] = start
     elif detected.kind.name.startswith("rmd"):
+        document = documents.read_document(directory / start)
+        languages = document.languages
         metadata["primary_rmd"] = start
-        if documents.read_document(directory / start).has_parameters:
+        if document.has_parameters:
             metadata["has_parameters"] = True
         if not _SITES.isdisjoint(names):
             metadata["content_category"] = "site"
-    return metadata
+    return metadata, languages
 
 
 async def _quarto(
@@ -235,7 +241,7 @@ async def _ask(request: Mapping[str, Any], timeout: float, warnings: list[str]) 
     """Run the child process, and return its answer."""
     # Run by its path, because importing this package would take longer than the rest; and safely,
     # because a project may have a json.py.
-    program = str(Path(__file__).with_name("_manifest.py"))
+    program = str(Path(__file__).with_name("_inspect.py"))
     finished = await run_child(
         [sys.executable, "-P", program],
         request=msgspec.json.encode(request),

@@ -6,7 +6,6 @@ which files are selected and what it needs is decided in `kinds`, `files` and `e
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -20,15 +19,16 @@ from msgspec import Struct
 from aconnect._core.guards import is_dict
 from aconnect._core.text import decode_text
 from aconnect.deploy import documents
+from aconnect.deploy.detection import detect
 from aconnect.deploy.environment import Inspection, inspect
 from aconnect.deploy.files import MANIFEST, Excluded, Selection, SourceFile, select
 from aconnect.deploy.kinds import (
     PROJECT_FILES,
     Detected,
-    detect,
     find_kind,
     is_quarto_project,
 )
+from aconnect.deploy.manifest import read_manifest
 from aconnect.errors import FileError, InvalidArgumentError
 
 _REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -46,6 +46,8 @@ class Project(Struct, frozen=True, kw_only=True):
     when they are packed."""
     files: tuple[SourceFile, ...]
     """Without the manifest."""
+    manifest_text: bytes | None = None
+    """That of the directory as it was read."""
     generated: Mapping[str, bytes] = {}
     """Files that are not in the directory, such as a `requirements.txt` made of a lock file."""
     excluded: tuple[Excluded, ...] = ()
@@ -136,7 +138,7 @@ async def prepare(
         FileError: A file cannot be read.
     """
     directory = Path(directory)
-    given = await to_thread.run_sync(partial(_read, directory), abandon_on_cancel=True)
+    given = await to_thread.run_sync(partial(read_project, directory), abandon_on_cancel=True)
     if given is not None:
         options = {
             "include": include,
@@ -164,16 +166,18 @@ async def prepare(
     )
 
 
-def _read(directory: Path) -> Project | None:
+def read_project(directory: Path) -> Project | None:
     """Return the project that a manifest describes; None if the directory has no manifest."""
-    # `contents` imports this module.
-    from aconnect.deploy.contents import of_directory  # noqa: PLC0415
-
-    if not os.path.lexists(directory / MANIFEST):
+    found = read_manifest(directory)
+    if found is None:
         return None
-    contents = of_directory(directory)
-    files = tuple(file for file in contents.files.values() if isinstance(file, SourceFile))
-    return Project(directory=directory, detected=None, manifest=contents.manifest, files=files)
+    return Project(
+        directory=directory,
+        detected=None,
+        manifest=found.value,
+        manifest_text=found.text,
+        files=found.files,
+    )
 
 
 def _check_options(

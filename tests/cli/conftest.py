@@ -18,6 +18,9 @@ from aconnect.testing import FakeConnect, Seed
 
 ROOT = Path(__file__).parents[2]
 
+MANIFEST = '{"metadata": {"appmode": "static"}, "files": {}}'
+"""That of a bundle without files."""
+
 
 @pytest.fixture
 async def server() -> AsyncIterator[FakeConnect]:

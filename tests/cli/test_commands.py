@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from aconnect.testing import BuildScript, faults
+from tests.cli.conftest import MANIFEST
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 GUID = "0b1c9e5a-7b1f-4c36-9e1e-2f6a4d3c8b7a"
@@ -234,7 +235,7 @@ async def test_tasks_follow(server, shell):
 )
 async def test_following_ends_early(server, shell, fault):
     """If following a build fails, the content and the command that follows it are printed."""
-    (shell.folder / "manifest.json").write_text('{"files": {}}')
+    (shell.folder / "manifest.json").write_text(MANIFEST)
     server.nodes = 2
     server.script(fault, on="GET /v1/tasks/*")
     result = await shell("deploy", str(shell.folder), "--name", "my-site")
@@ -253,7 +254,7 @@ async def test_following_ends_early(server, shell, fault):
 
 async def test_a_failed_build_is_not_followed(server, shell):
     """If the build itself fails, the content is printed, but no command to follow the build."""
-    (shell.folder / "manifest.json").write_text('{"files": {}}')
+    (shell.folder / "manifest.json").write_text(MANIFEST)
     server.state.build_script = BuildScript(lines=("one",), code=1, error="boom")
     result = await shell("deploy", str(shell.folder), "--name", "my-site")
     guid = list(server.state.content)[-1]

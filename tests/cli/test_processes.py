@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aconnect.testing import BuildScript, faults
+from tests.cli.conftest import MANIFEST
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,7 +88,7 @@ async def test_in_the_background(server, shell):
 async def test_deploy_stopped(server, shell):
     """Ctrl-C during a build prints the content and how to follow the build."""
     server.state.build_script = BuildScript(hang=True)
-    (shell.folder / "manifest.json").write_text('{"files": {}}')
+    (shell.folder / "manifest.json").write_text(MANIFEST)
     process = await shell.start("deploy", ".", "--name", "my-site")
     assert process.stderr is not None
     while b"Completed" not in await process.stderr.readline():

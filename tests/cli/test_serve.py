@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from aconnect import Client, authentik, cloudendure, looker
 from aconnect.cli.app import app
-from tests.cli.conftest import ROOT
+from tests.cli.conftest import MANIFEST, ROOT
 
 
 @asynccontextmanager
@@ -154,7 +154,7 @@ async def test_builds(shell):
     """Builds end as `--builds` says, for a program that deploys."""
     # A draft is built, and built again to activate it.
     options = ("--builds", "fail,ok,ok,hang", "--seconds-per-line", "0")
-    (shell.folder / "manifest.json").write_text('{"files": {}}')
+    (shell.folder / "manifest.json").write_text(MANIFEST)
     async with serving(shell, "serve", *options, lines=4) as (settings, _):
         shell.settings = settings
         failed = await shell("deploy", str(shell.folder), "--name", "site")

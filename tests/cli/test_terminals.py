@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.cli.conftest import MANIFEST
+
 
 @pytest.fixture
 def named(server):
@@ -106,7 +108,7 @@ def test_python_m(arguments):
 @pytest.mark.parametrize("columns", [80, 140])
 async def test_progress(shell, command, columns):
     """Progress fits into one line of the terminal, with per cent where the whole is known."""
-    (shell.folder / "manifest.json").write_text('{"files": {}}')
+    (shell.folder / "manifest.json").write_text(MANIFEST)
     out = await shell.errors_on_terminal(*command.split(), columns=columns)
     assert "Traceback" not in out
     assert "?" not in out.replace("\x1b[?", "")

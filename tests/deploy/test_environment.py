@@ -13,8 +13,8 @@ import anyio
 import pytest
 
 from aconnect.deploy import environment
+from aconnect.deploy.detection import detect
 from aconnect.deploy.environment import inspect
-from aconnect.deploy.kinds import detect
 from aconnect.errors import InspectionError, InvalidArgumentError, MissingExtraError
 
 APP = "from fastapi import FastAPI\napp = FastAPI()\n"
@@ -43,7 +43,7 @@ def child(tmp_path, monkeypatch):
     """Return a function that replaces the child process by a program."""
 
     def replace(code: str) -> None:
-        program = tmp_path / "child" / "_manifest.py"
+        program = tmp_path / "child" / "_inspect.py"
         program.parent.mkdir()
         program.write_text(code)
         monkeypatch.setattr(environment, "__file__", str(program.with_name("environment.py")))
@@ -201,6 +201,14 @@ class TestParts:
         assert manifest["platform"] == "4.3.1"
         assert manifest["packages"]["shiny"]["Repository"] == "https://cran.example"
 
+    async def test_r_with_python(self, tmp_path):
+        """R Markdown with code in Python gets the requirements as well."""
+        files = {"a.Rmd": "```{python}\n1\n```\n", "renv.lock": json.dumps(LOCK)}
+        with pytest.raises(InvalidArgumentError, match=r"no requirements.txt"):
+            await inspected(tmp_path, files)
+        manifest = (await inspected(tmp_path, files | {"requirements.txt": "pandas\n"})).manifest
+        assert {"python", "packages", "platform"} <= manifest.keys()
+
     async def test_old_lock(self, tmp_path):
         """What rsconnect-python refuses is an error with its reason and what to do."""
         with pytest.raises(InspectionError, match=r"renv.lock is not compatible.*write-manifest"):
@@ -313,7 +321,7 @@ class TestFaults:
             ("pass", "0 bytes that are no answer"),
             ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended with SIGSEGV"),
             ("import sys; print('last words', file=sys.stderr); sys.exit(3)",
-             r"exit code 3; ran .*_manifest.py; its last output was: last words"),
+             r"exit code 3; ran .*_inspect.py; its last output was: last words"),
             ("print('{\"error\": \"no pip\"}')", "no pip"),
             ("print('{}')", "no manifest"),
             ("print('{\"missing\": \"other\"}')", "no module named 'other'"),
@@ -387,7 +395,7 @@ class TestFaults:
 
     async def test_not_installed(self, tmp_path, child):
         """Without rsconnect-python, the error has the command that installs it."""
-        source = Path(environment.__file__).with_name("_manifest.py").read_text()
+        source = Path(environment.__file__).with_name("_inspect.py").read_text()
         child("import sys; sys.modules['rsconnect'] = None\n" + source.replace(
             "from __future__ import annotations", ""))  # fmt: skip
         with pytest.raises(MissingExtraError, match=r"pip install 'aconnect\[deploy\]'"):

@@ -237,7 +237,7 @@ async def _deployed_again(client: Any, _: Path) -> object:
 async def _deploy(client: Any, folder: Path) -> object:
     folder = folder / "project"
     folder.mkdir()
-    (folder / "manifest.json").write_text('{"version": 1, "files": {}}')
+    (folder / "manifest.json").write_text('{"metadata": {"appmode": "static"}, "files": {}}')
     return await (await deploy(client, folder, name="hostile-content"))
 
 

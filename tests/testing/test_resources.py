@@ -2,7 +2,7 @@
 
 import pytest
 
-from aconnect.testing import FakeConnect
+from aconnect.testing import FakeConnect, Seed
 
 
 @pytest.fixture
@@ -352,3 +352,65 @@ async def test_group_without_a_name(call):
     path, body = f"/v1/groups/{guid}", {"name": None}
     assert (await call("POST", path, json=body)).status == 400
     assert (await call("PATCH", path, json=body)).status == 200
+
+
+async def test_schedules(serving):
+    """`include=schedule` adds the schedules of variants, with the last run, to content."""
+    call = await serving(Seed(jobs=30))
+    query = {"include": "schedule"}
+    rows = await call.json("GET", "/v1/content", params=query)
+    scheduled = [row for row in rows if row["schedules"]]
+    assert {row["app_mode"] for row in scheduled} == {"quarto-static"}
+    (schedule,) = scheduled[0]["schedules"]
+    assert schedule["type"] == "week"
+    assert schedule["schedule"]["rrules"] == ["RRULE:FREQ=WEEKLY;INTERVAL=1"]
+    guid = scheduled[0]["guid"]
+    (job,) = (await call.json("GET", f"/v1/content/{guid}/jobs"))[:1]
+    assert schedule["last_run"]["job_key"] == job["key"]
+    assert schedule["last_run"]["run_duration_ms"] == 60_000
+    (history,) = (await call.json("GET", f"/v1/content/{guid}/schedule/history"))["results"]
+    assert schedule["schedule"] == history["current_schedule"]["schedule"]
+    assert schedule["variant"]["key"] == history["variant_key"]
+    (variant,) = (await call.json("GET", "/v1/search/variants", params=query))["results"]
+    assert variant["variant_key"] == schedule["variant"]["key"]
+    del schedule["variant"]
+    assert variant["schedule"] == schedule
+    assert (await call.json("GET", f"/v1/content/{guid}", params=query))["schedules"]
+    history["current_schedule"] = None
+    call.server.state.schedules[guid] = [history]
+    assert (await call.json("GET", f"/v1/content/{guid}", params=query))["schedules"] == []
+
+
+async def test_new_owner(call, guid):
+    """The new owner of content must exist and be allowed to publish."""
+    path = f"/v1/content/{guid}"
+    for who, status, code in (("viewer", 403, 156), (None, 404, 4)):
+        owner = user(call, who) if who else "00000000-0000-0000-0000-000000000000"
+        reply = await call("PATCH", path, json={"owner_guid": owner, "title": "Changed"})
+        assert (reply.status, reply.code) == (status, code)
+    assert (await call.json("GET", path))["title"] != "Changed"
+    moved = await call.json("PATCH", path, json={"owner_guid": user(call, "publisher")})
+    assert (moved["owner_guid"], moved["app_role"]) == (user(call, "publisher"), "none")
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize(("taken", "path"), [("/a/b/", "/a/"), ("/a/", "/a/b/"), ("/a/", "/a/b/c")])
+async def test_vanity_ancestors(call, taken, path, force):
+    """A path above or below that of other content is refused, with `force` as well."""
+    first, second = list(call.server.state.content)[:2]
+    await call("PUT", f"/v1/content/{first}/vanity", json={"path": taken})
+    body = {"path": path, "force": force}
+    reply = await call("PUT", f"/v1/content/{second}/vanity", json=body)
+    assert (reply.status, reply.code) == (409, 51)
+    assert (await call.json("GET", f"/v1/content/{first}/vanity"))["path"] == taken
+    # It may be above or below its own.
+    assert (await call.json("PUT", f"/v1/content/{first}/vanity", json=body))["path"].strip("/")
+    beside = {"path": f"/{path.strip('/')}-b/", "force": force}
+    assert (await call("PUT", f"/v1/content/{second}/vanity", json=beside)).status == 200
+
+
+@pytest.mark.parametrize(("version", "status"), [("2024.01.0", 200), ("2023.12.0", 400)])
+async def test_names_with_periods(serving, version, status):
+    """Names may have periods on newer servers."""
+    call = await serving(version=version)
+    assert (await call("POST", "/v1/content", json={"name": "my.app"})).status == status

@@ -8,6 +8,7 @@ from typing import Any
 
 from aconnect.testing.connect.dialect import Call, bad_request, forbidden
 from aconnect.testing.connect.routes._checks import existing
+from aconnect.testing.connect.routes.content._schedules import sent_schedules
 from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Row
 
@@ -162,5 +163,5 @@ def sent_content(call: Call, row: Row, include: frozenset[str] = frozenset()) ->
     if "bookmarked" in include:
         sent["bookmarked"] = call.user["guid"] in state.bookmarks.get(guid, {})
     if "schedule" in include:
-        sent["schedules"] = []
+        sent["schedules"] = sent_schedules(state, row)
     return sent

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from aconnect.deploy.kinds import KINDS, Detected, detect, find_kind
+from aconnect.deploy.detection import detect
+from aconnect.deploy.kinds import KINDS, Detected, find_kind
 from aconnect.deploy.scripts import parse_script
 from aconnect.errors import FileError, InvalidArgumentError
 

@@ -1,7 +1,6 @@
-"""What is packed: the files that a manifest lists, or those of a project, and the manifest.
+"""Manifests: reading that of a directory, and writing that of an archive.
 
-Decides which names a manifest may list, and what the manifest of the archive says. The bytes of the
-archive are decided in `archive`.
+Decides which names a manifest may list, and what is corrected in one that was given.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from aconnect._core import decoding
 from aconnect._core.guards import is_dict, is_list
 from aconnect._core.text import decode_text
 from aconnect.deploy.files import MANIFEST, SourceFile
-from aconnect.deploy.project import Project
 from aconnect.errors import InvalidArgumentError
 
 
@@ -30,70 +28,55 @@ class _Manifest(Struct):
     """The files by name, or their names alone, as the R package pins writes them."""
 
 
-class Contents(Struct, frozen=True):
-    """What is packed."""
+class Manifest(Struct, frozen=True):
+    """The manifest of a directory, and the files that it lists."""
 
-    directory: Path
-    files: Mapping[str, SourceFile | bytes]
-    """By their names in the archive, without the manifest."""
-    manifest: Mapping[str, Any]
-    text: bytes | None = None
-    """The manifest as it is in the directory, if it has one."""
-
-    def check_size(self, sizes: Mapping[str, int], max_size: int) -> None:
-        """Raise if these files are too large together."""
-        if (total := sum(sizes.values())) <= max_size:
-            return
-        largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:5]
-        shown = ", ".join(f"{name} ({sizes[name]:,})" for name in largest)
-        raise InvalidArgumentError(
-            f"the files of {str(self.directory)!r} have {total:,} bytes, more than {max_size:,}; "
-            f"the largest are {shown}. Leave files out: with exclude=, a line in .rscignore or, if "
-            f"there is a {MANIFEST}, in that. Or raise max_size="
-        )
+    value: dict[str, Any]
+    """With `files`."""
+    text: bytes
+    """As it is in the directory, without a byte order mark."""
+    files: tuple[SourceFile, ...]
+    """In the order of their names."""
 
 
-def of_project(project: Project) -> Contents:
-    """Return the files of a project, and those made for it."""
-    files = {file.name: file for file in project.files}
-    return Contents(project.directory, {**files, **project.generated}, project.manifest)
+def read_manifest(directory: Path) -> Manifest | None:
+    """Read the manifest of a directory and find the files that it lists; None if it has none.
 
-
-def of_directory(directory: Path) -> Contents:
-    """Read the manifest of a directory, and find the files that it lists."""
+    Raises:
+        InvalidArgumentError: It is not a manifest; or it lists files that are missing, are outside
+        the directory (by `..`, an absolute name or a link) or are not regular files.
+    """
+    path = directory / MANIFEST
+    if not os.path.lexists(path):
+        return None
     try:
-        data = (directory / MANIFEST).read_bytes()
-        manifest = msgspec.json.decode(decode_text(data))
-        listed = msgspec.convert(manifest, _Manifest).files
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InvalidArgumentError(
-            f"{directory} has no {MANIFEST}; a bundle needs one at its top. Write it with "
-            "rsconnect (rsconnect write-manifest) or, in R, rsconnect::writeManifest()"
-        ) from error
+        data = path.read_bytes()
+        value = msgspec.json.decode(decode_text(data), type=dict[str, Any])
+        listed = msgspec.convert(value, _Manifest).files
     except UnicodeError as error:
-        raise InvalidArgumentError(f"{directory / MANIFEST} is not a manifest: {error}") from None
+        raise InvalidArgumentError(f"{path} is not a manifest: {error}") from None
     except decoding.FAILURES as error:
         raise InvalidArgumentError(
-            f"{directory / MANIFEST} is not a manifest: {error}; it needs an object `files` whose "
-            "keys are the names of the files, or an array of the names"
+            f"{path} is not a manifest: {error}; it needs an object `files` whose keys are the "
+            "names of the files, or an array of the names"
         ) from error
     except (OSError, ValueError) as error:
-        raise InvalidArgumentError(
-            f"cannot read {str(directory / MANIFEST)!r}: {reason(error)}"
-        ) from error
+        raise InvalidArgumentError(f"cannot read {str(path)!r}: {reason(error)}") from error
     root = directory.resolve()
     names = {_checked(name) for name in listed} - {MANIFEST}
-    files: dict[str, SourceFile | bytes] = {name: _regular(root, name) for name in sorted(names)}
+    files = tuple(_regular(root, name) for name in sorted(names))
     # Windows begins UTF-8 with a mark; in JSON it is not allowed.
-    return Contents(directory, files, manifest, data.removeprefix(codecs.BOM_UTF8))
+    return Manifest(value, data.removeprefix(codecs.BOM_UTF8), files)
 
 
-def packed_manifest(contents: Contents, checksums: Mapping[str, str]) -> tuple[bytes, list[str]]:
+def packed_manifest(
+    manifest: Mapping[str, Any], text: bytes | None, checksums: Mapping[str, str]
+) -> tuple[bytes, list[str]]:
     """Return the manifest of the archive, and the files for which the given one is wrong.
 
     Only what does not match is changed: checksums, and names with the backslashes of Windows.
     """
-    listed = contents.manifest.get("files", {})
+    listed = manifest.get("files", {})
     stale: list[str] = []
     files: dict[str, Any] | list[str]
     if is_list(listed):
@@ -109,10 +92,9 @@ def packed_manifest(contents: Contents, checksums: Mapping[str, str]) -> tuple[b
                 files[name] = {**entry, "checksum": checksums[name]}
         for name, checksum in checksums.items():
             files.setdefault(name, {"checksum": checksum})
-    if contents.text is not None and files == listed:
-        return contents.text, []
-    text = msgspec.json.encode({**contents.manifest, "files": files})
-    return msgspec.json.format(text, indent=2), stale
+    if text is not None and files == listed:
+        return text, []
+    return msgspec.json.format(msgspec.json.encode({**manifest, "files": files}), indent=2), stale
 
 
 def _checked(name: str) -> str:
