@@ -35,7 +35,7 @@ extensions = [
     "_ext.groups",
     "_ext.operations",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "examples"]
 
 html_theme = "furo"
 html_title = f"aconnect {release}"

@@ -3,7 +3,8 @@
 A page is one scenario: its Python and console blocks run in order, in one namespace and one folder,
 against a simulated server like the one of `aconnect serve`, which the environment variables point
 to. `# prints: ...` says what a block prints, and lines below a command what it tells; `...` stands
-for anything. A block is left out with the comment `# not run`, and one that defines tests is run by
+for anything. The commands of a YAML block, such as a pipeline, are ones that the command line
+accepts. A block is left out with the comment `# not run`, and one that defines tests is run by
 pytest. A test that a page names exists.
 """
 
@@ -25,6 +26,7 @@ from unittest.mock import patch
 
 import click
 import pytest
+import yaml
 
 from aconnect import Client
 from aconnect.cli.app import app
@@ -60,7 +62,7 @@ def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     for found in _FENCE.finditer(text):
         kind, code = found.groups()
-        if kind in {"python", "console"} and "# not run" not in code:
+        if kind in {"python", "console", "yaml"} and "# not run" not in code:
             yield Block(page, text.count("\n", 0, found.start(2)) + 1, kind, code)
 
 
@@ -103,6 +105,8 @@ async def test_page(page, surroundings, capsys):
     for block in blocks(page):
         if block.kind == "console":
             await asyncio.to_thread(run_console, block)
+        elif block.kind == "yaml":
+            accept_commands(block)
         elif _TEST.search(block.code):
             await asyncio.to_thread(run_tests, block)
         else:
@@ -164,6 +168,25 @@ def run_console(block: Block) -> None:
         if "Error:" not in expected:
             assert done.returncode == 0, f"{block.place}: {line}\n{done.stdout}"
         check(block, expected, done.stdout)
+
+
+def accept_commands(block: Block) -> None:
+    """Check that the commands in a block of YAML are ones that the command line accepts."""
+    for text in strings(yaml.safe_load(block.code)):
+        program, *arguments = shlex.split(text, comments=True) or [""]
+        if program == "aconnect":
+            shell = next((at for at, word in enumerate(arguments) if word in {">", "|"}), None)
+            command, rest = resolve(arguments[:shell])
+            command.make_context(command.name, rest)
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Yield all texts of nested lists and mappings."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from strings(inner)
 
 
 def resolve(arguments: list[str]) -> tuple[click.Command, list[str]]:

@@ -49,7 +49,7 @@ class Excluded(Struct, frozen=True):
     name: str
     """Relative to the directory; a folder ends with `/`, and its content is not listed."""
     reason: str
-    """Such as `.gitignore: *.log`, or `may contain a secret: credentials`."""
+    """Such as ``.gitignore: *.log`` or ``may contain a secret: credentials``."""
     is_secret: bool = False
     """Whether users should be told, because their content may need it."""
 

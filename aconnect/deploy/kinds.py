@@ -49,7 +49,7 @@ class Detected(Struct, frozen=True):
 
     kind: Kind
     entrypoint: str | None
-    """As in a manifest: `app:app`, or the name of a file; None for a Quarto project."""
+    """As in a manifest, such as ``app:app`` or the name of a file; None for a Quarto project."""
     reason: str
     """Why it was recognized, such as `app.py imports fastapi`, or that its type was given."""
     package: str | None = None

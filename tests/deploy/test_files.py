@@ -471,7 +471,12 @@ def test_ignored_folders_are_not_entered(tmp_path, monkeypatch):
     tree(tmp_path, __gitignore="data/\n")
     scanned: list[str] = []
     scan = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: scanned.append(path) or scan(path))
+
+    def scandir(path):
+        scanned.append(path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
     select(tmp_path, include=["*.js"])
     assert [os.path.relpath(path, tmp_path) for path in scanned] == [".", ".venv"]
 
