@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aconnect import Client
 from aconnect.deploy import DeploySpec, deploy, deploy_all
-from aconnect.deploy.config import Config
+from aconnect.deploy.config.config import Config
 from benchmarks._harness import Figure, Run, main
 from benchmarks._measuring import alternate, speed_ratio, timed
 from benchmarks._server import ROOT, Server

@@ -24,9 +24,9 @@ from aconnect.cli.variables import read_variables
 if TYPE_CHECKING:
     from aconnect import Client
     from aconnect.connect import ContentItem
-    from aconnect.deploy.batch_run import Batch
-    from aconnect.deploy.batch_state import BatchItem
-    from aconnect.deploy.specs import DeploySpec
+    from aconnect.deploy.batch.running import Batch
+    from aconnect.deploy.batch.state import BatchItem
+    from aconnect.deploy.config.specs import DeploySpec
 
 _COLUMNS: Final = (
     Column("GUID", "guid", is_whole=True),
@@ -115,7 +115,7 @@ class _Selection(Struct, frozen=True):
 
     async def content(self, client: Client) -> list[ContentItem]:
         """List the content."""
-        from aconnect.deploy.batch_selection import select_content
+        from aconnect.deploy.batch.selection import select_content
 
         if self.items:
             return [await find_content(client, item) for item in self.items]
@@ -151,7 +151,7 @@ def build(client: Client, order: _Order, **selected: Any) -> None:
     ITEM is a GUID, a name, or an address of the content. Content must match all options. The
     results go to standard output, the progress and the failures to standard error.
     """
-    from aconnect.deploy.batch import build_all
+    from aconnect.deploy.batch.batch import build_all
 
     selection = _Selection(**selected)
     selection.check(order)
@@ -190,7 +190,7 @@ def redeploy(
     results go to standard output, the progress and the failures to standard error. Values of
     variables are not kept, so pass them again with --retry.
     """
-    from aconnect.deploy.batch import redeploy_all
+    from aconnect.deploy.batch.batch import redeploy_all
 
     selection = _Selection(**selected)
     selection.check(order)
@@ -226,8 +226,8 @@ def deploy_all(client: Client, order: _Order, file: Path, transfers: int) -> Non
     that [tool.aconnect.deploy] of a pyproject.toml has; [defaults] has the same keys for all of
     them. The results go to standard output, the progress and the failures to standard error.
     """
-    from aconnect.deploy.batch import deploy_all as begin
-    from aconnect.deploy.specs import read_specs
+    from aconnect.deploy.batch.batch import deploy_all as begin
+    from aconnect.deploy.config.specs import read_specs
 
     specs = read_specs(file)
     keywords = order.keywords(file.with_suffix(".state"))

@@ -14,8 +14,8 @@ from aconnect.cli.progress import duration, error_console
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from aconnect.deploy.batch_run import BatchOutcome
-    from aconnect.deploy.batch_state import BatchItem
+    from aconnect.deploy.batch.running import BatchOutcome
+    from aconnect.deploy.batch.state import BatchItem
 
 
 class BatchProgress:

@@ -93,7 +93,7 @@ def _collected(url: str, key: str, target: Path, name: str, format_: str) -> Lin
 
 def _deployed(url: str, key: str, target: Path) -> Line:
     from aconnect.cli.deploying import Order, deploy_directory
-    from aconnect.deploy.config import Config
+    from aconnect.deploy.config.config import Config
 
     site = target / "site"
     _write_site(site)

@@ -31,7 +31,7 @@ from aconnect.deploy import (
     rollback,
     stage,
 )
-from aconnect.deploy.config import Config, default_name, load_config
+from aconnect.deploy.config.config import Config, default_name, load_config
 from aconnect.deploy.deployment import require_drafts
 from aconnect.deploy.target import check_target, existing
 from aconnect.errors import NotFoundError, TaskFailedError, VerificationError

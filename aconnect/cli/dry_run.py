@@ -16,7 +16,7 @@ from aconnect.cli.output import echo, echo_json, is_terminal, size_text
 from aconnect.cli.running import report_retries, run, with_options
 from aconnect.cli.table import cell_text
 from aconnect.deploy import DEFAULT_MAX_SIZE, Excluded, Project
-from aconnect.deploy.config import Config
+from aconnect.deploy.config.config import Config
 from aconnect.deploy.target import existing
 from aconnect.errors import AconnectError, NotFoundError
 

@@ -1,17 +1,17 @@
 """From a directory, an older bundle or a Git repository to running content."""
 
-from aconnect.deploy.archive import DEFAULT_MAX_SIZE, Archive, pack
-from aconnect.deploy.batch import build_all, deploy_all, redeploy_all
-from aconnect.deploy.batch_run import Batch, BatchOutcome
-from aconnect.deploy.batch_selection import select_content
-from aconnect.deploy.batch_state import BatchItem
-from aconnect.deploy.config import Config, load_config
+from aconnect.deploy.batch.batch import build_all, deploy_all, redeploy_all
+from aconnect.deploy.batch.running import Batch, BatchOutcome
+from aconnect.deploy.batch.selection import select_content
+from aconnect.deploy.batch.state import BatchItem
+from aconnect.deploy.config.config import Config, load_config
+from aconnect.deploy.config.specs import DeploySpec, read_specs
 from aconnect.deploy.deployment import Deployment, Staged, deploy, redeploy, rollback, stage
-from aconnect.deploy.files import Excluded, Selection, SourceFile
 from aconnect.deploy.git import deploy_git, git_metadata
-from aconnect.deploy.kinds import Detected, Kind
-from aconnect.deploy.project import Project, prepare
-from aconnect.deploy.specs import DeploySpec, read_specs
+from aconnect.deploy.project.archive import DEFAULT_MAX_SIZE, Archive, pack
+from aconnect.deploy.project.files import Excluded, Selection, SourceFile
+from aconnect.deploy.project.kinds import Detected, Kind
+from aconnect.deploy.project.project import Project, prepare
 from aconnect.deploy.steps import Step
 
 __all__ = [

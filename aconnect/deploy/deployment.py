@@ -16,10 +16,10 @@ from msgspec import Struct
 from aconnect.connect import Bundle, BundleMetadataParams, Client, ContentItem
 from aconnect.connect.content.content import ContentFields
 from aconnect.connect.content.environment_variables import Variables
-from aconnect.deploy.archive import DEFAULT_MAX_SIZE, pack
 from aconnect.deploy.building import Build, log_url, running_build, start_build
 from aconnect.deploy.integrations import Requested, associate, find_requested
-from aconnect.deploy.project import Project, prepare
+from aconnect.deploy.project.archive import DEFAULT_MAX_SIZE, pack
+from aconnect.deploy.project.project import Project, prepare
 from aconnect.deploy.sending import bundles_of, send
 from aconnect.deploy.steps import OnStep, Step, ignore
 from aconnect.deploy.target import (

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from aconnect.connect import Bundle, BundleMetadataParams, ContentItem
-from aconnect.deploy.archive import Archive
 from aconnect.deploy.once import create_once
+from aconnect.deploy.project.archive import Archive
 
 
 class Sent(Struct, frozen=True):

@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 
 from aconnect.connect.content.content import ContentFields
-from aconnect.deploy.config import load_config
-from aconnect.deploy.kinds import KINDS
+from aconnect.deploy.config.config import load_config
+from aconnect.deploy.project.kinds import KINDS
 from aconnect.errors import InvalidArgumentError
 
 DOCS: Final = Path(__file__).parents[2] / "docs"

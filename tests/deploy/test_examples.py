@@ -21,7 +21,7 @@ from typing import IO, Any, Final
 import pytest
 
 from aconnect.deploy import Project, deploy, pack
-from aconnect.deploy.config import load_config
+from aconnect.deploy.config.config import load_config
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("rsconnect") is None and not os.environ.get("CI"),

@@ -16,12 +16,12 @@ import msgspec
 from aconnect.connect import Client, ContentItem
 from aconnect.connect.content.content import ContentFields
 from aconnect.connect.content.environment_variables import Variables
-from aconnect.deploy.batch_run import Batch, ItemRun, OnProgress, Options
-from aconnect.deploy.batch_state import BatchHeader, BatchItem
+from aconnect.deploy.batch.running import Batch, ItemRun, OnProgress, Options
+from aconnect.deploy.batch.state import BatchHeader, BatchItem
 from aconnect.deploy.building import Build, running_build
+from aconnect.deploy.config.specs import DeploySpec, check_specs, variables
 from aconnect.deploy.deployment import redeploy, stage
 from aconnect.deploy.git import git_metadata
-from aconnect.deploy.specs import DeploySpec, check_specs, variables
 from aconnect.errors import InvalidArgumentError
 
 Items = Iterable[ContentItem] | AsyncIterable[ContentItem]

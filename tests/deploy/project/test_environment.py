@@ -12,9 +12,9 @@ from typing import Any
 import anyio
 import pytest
 
-from aconnect.deploy import environment
-from aconnect.deploy.detection import detect
-from aconnect.deploy.environment import inspect
+from aconnect.deploy.project import environment
+from aconnect.deploy.project.detection import detect
+from aconnect.deploy.project.environment import inspect
 from aconnect.errors import InspectionError, InvalidArgumentError, MissingExtraError
 
 APP = "from fastapi import FastAPI\napp = FastAPI()\n"
@@ -478,7 +478,7 @@ def test_side_effects():
     """Importing aconnect.deploy imports no rsconnect and adds no handler to the log."""
     code = (
         "import logging, sys; before = list(logging.root.handlers)\n"
-        "import aconnect.deploy, aconnect.deploy.project\n"
+        "import aconnect.deploy, aconnect.deploy.project.project\n"
         "assert not {'rsconnect', 'click', 'pathspec', 'rich'} & set(sys.modules)\n"
         "assert logging.root.handlers == before\n"
         "loggers = logging.root.manager.loggerDict.values()\n"

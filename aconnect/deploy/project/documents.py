@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from aconnect.deploy.scripts import decode_leniently, imports_any, parse_script
+from aconnect.deploy.project.scripts import decode_leniently, imports_any, parse_script
 
 _MOST: Final = 32 << 20
 """Only the beginning of a larger document is read, in bytes."""

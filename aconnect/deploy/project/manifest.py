@@ -19,7 +19,7 @@ from aconnect._client.files import reason
 from aconnect._core import decoding
 from aconnect._core.guards import is_dict, is_list
 from aconnect._core.text import decode_text
-from aconnect.deploy.files import MANIFEST, SourceFile
+from aconnect.deploy.project.files import MANIFEST, SourceFile
 from aconnect.errors import InvalidArgumentError
 
 

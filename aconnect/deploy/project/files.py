@@ -17,9 +17,9 @@ from typing import Final, NamedTuple, NoReturn
 from msgspec import Struct
 
 from aconnect._client.files import reason as why
-from aconnect.deploy.guard import secret_by_content, secret_by_name
-from aconnect.deploy.ignore import Patterns, patterns_above, patterns_in
-from aconnect.deploy.unneeded import (
+from aconnect.deploy.project.guard import secret_by_content, secret_by_name
+from aconnect.deploy.project.ignore import Patterns, patterns_above, patterns_in
+from aconnect.deploy.project.unneeded import (
     ENVIRONMENT,
     ENVIRONMENT_PARTS,
     is_environment,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aconnect.deploy import pack
-from aconnect.deploy.project import Project, prepare
+from aconnect.deploy.project.project import Project, prepare
 from aconnect.errors import InspectionError, InvalidArgumentError
 
 APP = "from fastapi import FastAPI\napp = FastAPI()\n"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from aconnect.deploy.files import Selection, select
-from aconnect.deploy.guard import secret_by_name
+from aconnect.deploy.project.files import Selection, select
+from aconnect.deploy.project.guard import secret_by_name
 from aconnect.errors import InvalidArgumentError
 
 

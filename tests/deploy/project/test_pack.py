@@ -16,9 +16,10 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
-from aconnect.deploy import Archive, archive, pack
-from aconnect.deploy.files import SourceFile
-from aconnect.deploy.project import Project
+from aconnect.deploy import Archive, pack
+from aconnect.deploy.project import archive
+from aconnect.deploy.project.files import SourceFile
+from aconnect.deploy.project.project import Project
 from aconnect.errors import FileError, InvalidArgumentError
 
 

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Struct
 
 from aconnect._client.files import reason
-from aconnect.deploy import documents
-from aconnect.deploy.kinds import (
+from aconnect.deploy.project import documents
+from aconnect.deploy.project.kinds import (
     KINDS,
     LOCK_FILE,
     PROJECT_FILES,
@@ -26,7 +26,7 @@ from aconnect.deploy.kinds import (
     find_kind,
     is_quarto_project,
 )
-from aconnect.deploy.scripts import Script, imports_any, read_script
+from aconnect.deploy.project.scripts import Script, imports_any, read_script
 from aconnect.errors import FileError, InvalidArgumentError
 
 _NODE_LOCK_FILE: Final = "package-lock.json"

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
-from aconnect.deploy import config as configs
-from aconnect.deploy.config import Config, default_name, load_config
-from aconnect.deploy.kinds import Detected, find_kind
-from aconnect.deploy.project import Project
+from aconnect.deploy.config import config as configs
+from aconnect.deploy.config.config import Config, default_name, load_config
+from aconnect.deploy.project.kinds import Detected, find_kind
+from aconnect.deploy.project.project import Project
 from aconnect.deploy.target import check_name
 from aconnect.errors import InvalidArgumentError
 

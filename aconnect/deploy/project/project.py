@@ -18,17 +18,17 @@ from msgspec import Struct
 
 from aconnect._core.guards import is_dict
 from aconnect._core.text import decode_text
-from aconnect.deploy import documents
-from aconnect.deploy.detection import detect
-from aconnect.deploy.environment import Inspection, inspect
-from aconnect.deploy.files import MANIFEST, Excluded, Selection, SourceFile, select
-from aconnect.deploy.kinds import (
+from aconnect.deploy.project import documents
+from aconnect.deploy.project.detection import detect
+from aconnect.deploy.project.environment import Inspection, inspect
+from aconnect.deploy.project.files import MANIFEST, Excluded, Selection, SourceFile, select
+from aconnect.deploy.project.kinds import (
     PROJECT_FILES,
     Detected,
     find_kind,
     is_quarto_project,
 )
-from aconnect.deploy.manifest import read_manifest
+from aconnect.deploy.project.manifest import read_manifest
 from aconnect.errors import FileError, InvalidArgumentError
 
 _REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")

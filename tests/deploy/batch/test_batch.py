@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from aconnect import Client
-from aconnect.deploy import batch, deploy
-from aconnect.deploy.batch_selection import select_content
-from aconnect.deploy.config import Config
-from aconnect.deploy.specs import DeploySpec, read_specs
+from aconnect.deploy import deploy
+from aconnect.deploy.batch import batch
+from aconnect.deploy.batch.selection import select_content
+from aconnect.deploy.config.config import Config
+from aconnect.deploy.config.specs import DeploySpec, read_specs
 from aconnect.errors import (
     AuthenticationError,
     FileError,
@@ -29,7 +30,7 @@ build_all: Any = batch.build_all
 redeploy_all: Any = batch.redeploy_all
 deploy_all: Any = batch.deploy_all
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECRET = "the-value-of-a-variable"
 NAMES = [f"site-{number}" for number in range(6)]
 
@@ -306,8 +307,8 @@ async def test_cancelled(server, client, specs, state):
 CHILD = """
 import asyncio, sys
 from aconnect import Client
-from aconnect.deploy.batch import deploy_all
-from aconnect.deploy.specs import read_specs
+from aconnect.deploy.batch.batch import deploy_all
+from aconnect.deploy.config.specs import read_specs
 
 async def main(url, key, file):
     async with Client(url, api_key=key) as client:
@@ -356,7 +357,7 @@ async def test_two_at_once(client, items, state):
 async def test_second_process(client, items, state):
     """A state that another process has open is refused."""
     code = "import sys; from pathlib import Path\n"
-    code += "from aconnect.deploy.batch_state import BatchState\n"
+    code += "from aconnect.deploy.batch.state import BatchState\n"
     code += "with BatchState(Path(sys.argv[1])): print('open', flush=True); sys.stdin.read()"
     process: Any = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", code, str(state)),

@@ -26,9 +26,9 @@ from msgspec import Struct
 
 from aconnect._client.files import reason
 from aconnect._core.message import CHUNK
-from aconnect.deploy.files import MANIFEST, SourceFile
-from aconnect.deploy.manifest import packed_manifest
-from aconnect.deploy.project import Project, read_project
+from aconnect.deploy.project.files import MANIFEST, SourceFile
+from aconnect.deploy.project.manifest import packed_manifest
+from aconnect.deploy.project.project import Project, read_project
 from aconnect.errors import FileError, InvalidArgumentError
 
 DEFAULT_MAX_SIZE: Final = 4 << 30

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from aconnect.deploy.ignore import IGNORE_FILES
+from aconnect.deploy.project.ignore import IGNORE_FILES
 
 _FOLDERS: Final = {
     **dict.fromkeys((".git", ".hg", ".svn"), "version control"),

@@ -18,8 +18,8 @@ from anyio import to_thread
 from msgspec import Struct
 
 from aconnect.connect import Client
-from aconnect.deploy.config import Config, config_from, default_name, load_config
-from aconnect.deploy.tables import Table
+from aconnect.deploy.config.config import Config, config_from, default_name, load_config
+from aconnect.deploy.config.tables import Table
 from aconnect.deploy.target import existing
 from aconnect.errors import InvalidArgumentError
 

@@ -20,10 +20,10 @@ from msgspec import Struct
 from aconnect._core.guards import is_dict
 from aconnect._core.redaction import HIDDEN
 from aconnect.connect.content.content import ContentCreateParams
-from aconnect.deploy import publisher
-from aconnect.deploy.files import MANIFEST
-from aconnect.deploy.project import Project, prepare
-from aconnect.deploy.tables import Table, Texts
+from aconnect.deploy.config import publisher
+from aconnect.deploy.config.tables import Table, Texts
+from aconnect.deploy.project.files import MANIFEST
+from aconnect.deploy.project.project import Project, prepare
 
 PYPROJECT: Final = "pyproject.toml"
 

@@ -24,10 +24,10 @@ from msgspec import Struct
 
 from aconnect._client.files import reason
 from aconnect._core.text import decode_text
-from aconnect.deploy import documents
-from aconnect.deploy.children import Finished, run_child
-from aconnect.deploy.detection import needs_r
-from aconnect.deploy.kinds import LOCK_FILE, Detected, is_quarto_project
+from aconnect.deploy.project import documents
+from aconnect.deploy.project.children import Finished, run_child
+from aconnect.deploy.project.detection import needs_r
+from aconnect.deploy.project.kinds import LOCK_FILE, Detected, is_quarto_project
 from aconnect.errors import FileError, InspectionError, InvalidArgumentError, MissingExtraError
 
 # A hint: the server renders with a version that it has. Posit Publisher writes the same.

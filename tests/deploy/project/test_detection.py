@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from aconnect.deploy.detection import detect
-from aconnect.deploy.kinds import KINDS, Detected, find_kind
-from aconnect.deploy.scripts import parse_script
+from aconnect.deploy.project.detection import detect
+from aconnect.deploy.project.kinds import KINDS, Detected, find_kind
+from aconnect.deploy.project.scripts import parse_script
 from aconnect.errors import FileError, InvalidArgumentError
 
 FLASK = "from flask import Flask\napp = Flask(__name__)\n"

@@ -21,7 +21,7 @@ from aconnect._client.lazy import LazySequence
 from aconnect._core.redaction import Secret, secrets_of
 from aconnect.concurrency import Outcome, amap
 from aconnect.connect import Client, ContentItem
-from aconnect.deploy.batch_state import BatchHeader, BatchItem, BatchState
+from aconnect.deploy.batch.state import BatchHeader, BatchItem, BatchState
 from aconnect.deploy.building import log_url
 from aconnect.deploy.steps import Step
 from aconnect.errors import (

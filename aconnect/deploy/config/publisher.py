@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from aconnect._core.guards import is_dict
 from aconnect.connect._base.address import server_root
-from aconnect.deploy.tables import Table, Texts
+from aconnect.deploy.config.tables import Table, Texts
 from aconnect.errors import InvalidArgumentError
 
 _FOLDER: Final = Path(".posit", "publish")

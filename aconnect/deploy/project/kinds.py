@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from aconnect.deploy import documents
+from aconnect.deploy.project import documents
 from aconnect.errors import InvalidArgumentError
 
 Language = Literal["python", "r", "quarto", "node", "html"]

@@ -1,0 +1,1 @@
+"""What a directory is and what of it is sent: a project, its manifest, its archive."""
