@@ -31,9 +31,9 @@ from aconnect.deploy import (
     rollback,
     stage,
 )
-from aconnect.deploy.config.config import Config, default_name, load_config
+from aconnect.deploy.config.config import Config, default_name, load_config, variables_for
 from aconnect.deploy.deployment import require_drafts
-from aconnect.deploy.target import check_target, existing
+from aconnect.deploy.target import check_target
 from aconnect.errors import NotFoundError, TaskFailedError, VerificationError
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class _Report:
             "dashboard_url": item.dashboard_url,
             "draft_url": _draft_url(item, deployment),
             "log_url": deployment.log_url or None,
-            "bundle_id": deployment.bundle.id if deployment.bundle else item.bundle_id,
+            "bundle_id": deployment.bundle_id or item.bundle_id,
             "task_id": deployment.task_id,
             "is_new": "created" in self.steps,
             "is_unchanged": "unchanged" in self.steps,
@@ -184,7 +184,7 @@ def deploy_directory(client: Client, folder: Path, order: Order) -> ContentItem:
         if config.activate is False:
             await require_drafts(client)
         try:
-            env = await _variables(client, config)
+            env = await variables_for(client, config)
             with upload_progress(label) as progress:
                 staged = await stage(
                     client,
@@ -256,24 +256,6 @@ def deploy_repository(client: Client, repository: str, order: Order) -> ContentI
         )
 
     return _follow(client, start, order)
-
-
-async def _variables(client: Client, config: Config) -> dict[str, str]:
-    """Return the variables to set; secrets without a value must be set on the server already."""
-    values, missing = config.variables(os.environ)
-    if not missing:
-        return values
-    item = await existing(client, config.name, config.guid)
-    there = set[str]() if item is None else set(await item.environment_variables.find())
-    absent = [name for name in missing if name not in there]
-    if absent:
-        raise Failure(
-            f"no value for {', '.join(absent)}, which the configuration lists in `secrets`, and "
-            "which the content does not have yet; set it in the environment of this command, or "
-            f"pass --env-file FILE"
-        )
-    echo_error(f"Kept as on the server: {', '.join(missing)}")
-    return values
 
 
 def _git_text(metadata: BundleMetadataParams) -> str:

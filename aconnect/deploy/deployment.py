@@ -85,6 +85,11 @@ class Deployment:
         return self._build.task_id
 
     @property
+    def bundle_id(self) -> str | None:
+        """The id of the bundle; None for content from a Git repository."""
+        return None if self.bundle is None else self.bundle.id
+
+    @property
     def scope(self) -> Mapping[str, Any]:
         """The guid of the content."""
         return {"guid": self.item.guid}

@@ -182,7 +182,7 @@ async def test_a_secret_without_a_value(server, shell, folder, monkeypatch):
     monkeypatch.delenv("TOKEN", raising=False)
     (folder / "pyproject.toml").write_text('[tool.aconnect.deploy]\nsecrets = ["TOKEN"]\n')
     missed = await shell("deploy", str(folder))
-    assert (missed.exit_code, "no value for TOKEN" in missed.stderr) == (1, True)
+    assert (missed.exit_code, "no value for TOKEN" in missed.stderr) == (2, True)
     assert changes(server) == []
     assert "No value for  TOKEN" in (await shell("deploy", str(folder), "--dry-run")).stdout
     assert (await shell("deploy", str(folder), "--env", "TOKEN=1")).exit_code == 0

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import defaultdict
+from typing import Any
 
 import pytest
 
 from aconnect import Client
-from aconnect.deploy import deploy, redeploy, rollback
+from aconnect.deploy import Step, deploy, redeploy, rollback
 from aconnect.errors import (
     BadRequestError,
     InvalidArgumentError,
@@ -158,7 +159,12 @@ async def test_settings_and_variables_come_first(server, client, folder):
 
 async def test_what_is_set_already_is_not_set_again(server, client, folder):
     """A second deployment changes only settings and tags that differ, and keeps the others."""
-    options = {"name": "my-site", "tags": ["A/B"], "title": "Mine", "max_processes": 3}
+    options: dict[str, Any] = {
+        "name": "my-site",
+        "tags": ["A/B"],
+        "title": "Mine",
+        "max_processes": 3,
+    }
     await (await deploy(client, folder, env={"A": "1"}, **options))
     before = len(server.requests)
     item = await (await deploy(client, folder, env={"B": "2"}, **options))
@@ -219,12 +225,12 @@ async def test_a_draft_is_verified_before_it_is_activated(server, client, folder
     """The bundle is activated when its draft has answered, not before."""
     deployment = await deploy(client, folder, name="my-site")
     assert deployment.is_draft
-    assert deployment.draft_url.endswith(f"/draft/{deployment.bundle.id}")
+    assert deployment.draft_url.endswith(f"/draft/{deployment.bundle_id}")
     async for _ in deployment.output():
         pass
     assert (await deployment.item.refresh()).bundle_id is None
     item = await deployment
-    assert item.bundle_id == deployment.bundle.id
+    assert item.bundle_id == deployment.bundle_id
     assert server.count("POST", "*/deploy") == 2
 
 
@@ -233,15 +239,15 @@ async def test_a_draft_that_does_not_answer(server, client, folder):
     first = await (await deploy(client, folder, name="my-site"))
     (folder / "index.html").write_text("broken")
     deployment = await deploy(client, folder, name="my-site")
-    server.state.content_status[deployment.bundle.id] = 500
+    server.state.content_status[str(deployment.bundle_id)] = 500
     with pytest.raises(VerificationError) as caught:
         await deployment
     assert caught.value.status == 500
-    assert f"_bundle{deployment.bundle.id}" in caught.value.url
+    assert f"_bundle{deployment.bundle_id}" in caught.value.url
     assert (await first.refresh()).bundle_id == first.bundle_id
     server.state.content_status.clear()
     item = await (await deploy(client, folder, name="my-site"))
-    assert item.bundle_id == deployment.bundle.id
+    assert item.bundle_id == deployment.bundle_id
     assert server.count("POST", "*/bundles") == 2
 
 
@@ -257,7 +263,7 @@ async def test_verification_of_old_servers(folder):
         with pytest.raises(VerificationError):
             await deployment
         item = await deployment.item.refresh()
-        assert item.bundle_id == deployment.bundle.id
+        assert item.bundle_id == deployment.bundle_id
         with pytest.raises(InvalidArgumentError, match="this one is 2025"):
             await deploy(other, folder, name="my-site", activate=False)
     async with (
@@ -298,7 +304,7 @@ async def test_a_build_that_runs_is_followed(server, client, folder):
     lines = [line async for line in deployment.output()]
     assert lines == list(server.state.build_script.lines)
     item = await deployment
-    assert item.bundle_id == deployment.bundle.id
+    assert item.bundle_id == deployment.bundle_id
     assert (server.count("POST", "*/bundles"), server.count("POST", "*/deploy")) == (1, 2)
 
 
@@ -310,7 +316,7 @@ async def test_a_lost_task(server, client, folder):
     async for _ in job.follow():
         pass
     item = await deployment
-    assert item.bundle_id == deployment.bundle.id
+    assert item.bundle_id == deployment.bundle_id
 
     server.state.build_script = BuildScript(lines=("one", "two"), code=3, error="boom")
     (folder / "index.html").write_text("new")
@@ -341,8 +347,8 @@ async def test_two_deployments_at_once(server, client, folder):
 
 async def test_steps(client, folder):
     """Each step is reported once, in order."""
-    steps = []
-    options = {"name": "my-site", "env": {"A": "secret"}, "on_step": steps.append}
+    steps: list[Step] = []
+    options: dict[str, Any] = {"name": "my-site", "env": {"A": "secret"}, "on_step": steps.append}
     await (await deploy(client, folder, title="T", **options))
     names = ["created", "environment", "uploaded", "building", "built", "verified"]
     assert [step.name for step in steps] == [*names, "activating", "activated"]

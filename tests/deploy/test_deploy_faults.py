@@ -53,7 +53,7 @@ async def run(client, folder):
 def outcome(server):
     """What the deployment has made, in a form that two servers can be compared by."""
     state = server.state
-    made = {}
+    made: dict[str, Any] = {}
     for guid, row in state.content.items():
         if row["name"] == "my-app":
             bundles = state.bundles.get(guid, {})

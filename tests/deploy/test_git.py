@@ -71,9 +71,11 @@ async def test_metadata_of_a_directory(tmp_path):
     git(tmp_path, "commit", "-m", "first")
     git(tmp_path, "remote", "add", "origin", "https://me:secret@github.com/org/app")
     found = await git_metadata(tmp_path)
-    commit = found.pop("source_commit")
+    commit = found["source_commit"]
+    assert commit is not None
     assert len(commit) == 40
     assert found == {
+        "source_commit": commit,
         "source": "git",
         "source_branch": "trunk",
         "source_repo": "https://github.com/org/app",

@@ -19,7 +19,8 @@ from aconnect.connect.content.environment_variables import Variables
 from aconnect.deploy.batch.running import Batch, ItemRun, OnProgress, Options
 from aconnect.deploy.batch.state import BatchHeader, BatchItem
 from aconnect.deploy.building import Build, running_build
-from aconnect.deploy.config.specs import DeploySpec, check_specs, variables
+from aconnect.deploy.config.config import variables_for
+from aconnect.deploy.config.specs import DeploySpec, check_specs
 from aconnect.deploy.deployment import redeploy, stage
 from aconnect.deploy.git import git_metadata
 from aconnect.errors import InvalidArgumentError
@@ -234,7 +235,7 @@ class _DeployDirectories:
         async with run.transfers:
             await run.begin("prepare")
             config = await spec.load(self._client.url)
-            env = await variables(self._client, config)
+            env = await variables_for(self._client, config)
             run.hide(env)
             project = await config.prepare(spec.path)
             await run.begin("upload", name=config.name or run.item.name)

@@ -8,6 +8,7 @@ written.
 from __future__ import annotations
 
 import functools
+import os
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -19,11 +20,14 @@ from msgspec import Struct
 
 from aconnect._core.guards import is_dict
 from aconnect._core.redaction import HIDDEN
+from aconnect.connect import Client
 from aconnect.connect.content.content import ContentCreateParams
 from aconnect.deploy.config import publisher
 from aconnect.deploy.config.tables import Table, Texts
 from aconnect.deploy.project.files import MANIFEST
 from aconnect.deploy.project.project import Project, prepare
+from aconnect.deploy.target import existing
+from aconnect.errors import InvalidArgumentError
 
 PYPROJECT: Final = "pyproject.toml"
 
@@ -181,6 +185,27 @@ def load_config(
         sources=tuple(filter(None, files)),
         warnings=found.warnings,
     ).merged(config)
+
+
+async def variables_for(client: Client, config: Config) -> dict[str, str]:
+    """Return the environment variables with their values, of this process where they are secret.
+
+    A secret without a value keeps the one that the content has.
+
+    Raises:
+        InvalidArgumentError: Neither this process nor the content has a secret.
+    """
+    values, missing = config.variables(os.environ)
+    if missing:
+        item = await existing(client, config.name, config.guid)
+        there = [] if item is None else await item.environment_variables.find()
+        absent = [name for name in missing if name not in there]
+        if absent:
+            raise InvalidArgumentError(
+                f"no value for {', '.join(absent)}, which the configuration lists in `secrets`, "
+                "and which the content does not have yet; set it in the environment, or pass env="
+            )
+    return values
 
 
 def default_name(text: str) -> str | None:

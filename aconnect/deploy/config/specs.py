@@ -7,7 +7,6 @@ those of `[defaults]`.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -17,10 +16,8 @@ import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
-from aconnect.connect import Client
 from aconnect.deploy.config.config import Config, config_from, default_name, load_config
 from aconnect.deploy.config.tables import Table
-from aconnect.deploy.target import existing
 from aconnect.errors import InvalidArgumentError
 
 _TABLES: Final = "deploy"
@@ -132,24 +129,3 @@ def check_specs(specs: Iterable[DeploySpec]) -> None:
                 "of its own"
             )
         seen[name] = spec
-
-
-async def variables(client: Client, config: Config) -> dict[str, str]:
-    """Return the environment variables with their values, of this process where they are secret.
-
-    A secret without a value keeps the one that the content has.
-
-    Raises:
-        InvalidArgumentError: Neither this process nor the content has a secret.
-    """
-    values, missing = config.variables(os.environ)
-    if missing:
-        item = await existing(client, config.name, config.guid)
-        there = [] if item is None else await item.environment_variables.find()
-        absent = [name for name in missing if name not in there]
-        if absent:
-            raise InvalidArgumentError(
-                f"no value for {', '.join(absent)}, which the configuration lists in `secrets`, "
-                "and which the content does not have yet; set it in the environment"
-            )
-    return values
