@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, ClassVar, Final, Required, TypedDict, Unpack
 from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
 from aconnect._client.lazy import LazySequence
+from aconnect._client.once import create_once
 from aconnect._client.paged import Paged
 from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.model import Id
 from aconnect._core.paging import Unpaged
-from aconnect._core.retry import may_have_acted
 from aconnect.connect._base.codes import ApiErrorCode
 from aconnect.connect._base.resource import ConnectBound, ConnectResource
-from aconnect.errors import ApiError, DecodeError, InvalidArgumentError, TransportError
+from aconnect.errors import ApiError, DecodeError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from aconnect.connect.content.content import ContentItem
@@ -173,19 +173,20 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         fields: TagCreateParams = {"name": name}
         if parent_id is not None:
             fields["parent_id"] = parent_id
-        for is_last in (False, True):
-            try:
-                return await self.create(**fields)
-            except (ApiError, TransportError) as error:
-                is_taken = isinstance(error, ApiError) and error.code in _NAME_TAKEN
-                if not is_taken and not may_have_acted(error):
-                    raise
-                for tag in await self.find(name=name):
-                    if (tag.name, tag.parent_id or None) == (name, parent_id):
-                        return tag
-                if is_taken or is_last:
-                    raise
-        raise AssertionError  # pragma: no cover  the last attempt returns or raises
+
+        async def look_up() -> Tag | None:
+            for tag in await self.find(name=name):
+                if (tag.name, tag.parent_id or None) == (name, parent_id):
+                    return tag
+            return None
+
+        return await create_once(
+            self.client.clock,
+            lambda: self.create(**fields),
+            look_up,
+            is_complete=lambda tag: bool(tag.id),
+            is_taken=lambda error: isinstance(error, ApiError) and error.code in _NAME_TAKEN,
+        )
 
     @endpoint("POST", "/v1/tags", role="administrator")
     async def create(self, **fields: Unpack[TagCreateParams]) -> Tag:

@@ -11,10 +11,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
+from aconnect._client.once import create_once
 from aconnect._core.text import one_line
 from aconnect.connect import ContentItem, ContentTask, Job
 from aconnect.connect.content.content import ContentDeployParams
-from aconnect.deploy.once import create_once
 from aconnect.errors import EndpointMissingError, TaskFailedError, TaskLostError
 
 _LAST_LINES: Final = 20

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from aconnect.connect import Client, ContentItem
@@ -68,11 +69,11 @@ async def associate(item: ContentItem, requested: Sequence[Requested]) -> list[R
     return missing
 
 
-def _requests(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    requests = manifest.get("integration_requests") or []
-    if not isinstance(requests, list) or not all(isinstance(one, dict) for one in requests):
+def _requests(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    try:
+        return msgspec.convert(manifest.get("integration_requests") or [], list[dict[str, Any]])
+    except msgspec.ValidationError as error:
         raise InvalidArgumentError(
             "integration_requests of the manifest is not a list of objects; each has type, "
             "auth_type, name, description or guid"
-        )
-    return requests
+        ) from error

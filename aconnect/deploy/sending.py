@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from aconnect._client.once import create_once
 from aconnect.connect import Bundle, BundleMetadataParams, ContentItem
-from aconnect.deploy.once import create_once
 from aconnect.deploy.project.archive import Archive
 
 

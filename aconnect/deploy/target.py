@@ -11,11 +11,11 @@ from typing import Any, Final, cast
 
 from msgspec import Struct
 
+from aconnect._client.once import create_once
 from aconnect._core.arguments import is_guid
 from aconnect.connect import ApiErrorCode, Client, ContentItem, Tag
 from aconnect.connect.content.content import ContentFields
 from aconnect.connect.content.environment_variables import Variables
-from aconnect.deploy.once import create_once
 from aconnect.deploy.steps import OnStep, Step
 from aconnect.errors import AconnectError, ApiError, DecodeError, InvalidArgumentError
 

@@ -146,11 +146,11 @@ async def test_ensure_tag_path_survives_a_lost_answer(server, client, lost, befo
 
 
 async def test_ensure_tag_path_in_an_outage(server, client):
-    """A tag that cannot be created is an error after a second attempt, or at once if refused."""
+    """A tag that cannot be created is an error after three attempts, or at once if refused."""
     server.script(*[faults.reset()] * 3, on="POST /v1/tags")
     with pytest.raises(errors.ConnectionLostError):
         await client.tags.ensure_tag_path("A")
-    assert server.count("POST", "/v1/tags") == 2
+    assert server.count("POST", "/v1/tags") == 3
     server.clear_script()
     server.script(faults.error(403, 22), on="POST /v1/tags")
     with pytest.raises(errors.PermissionDeniedError):

@@ -6,13 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from aconnect._core.clock import Clock
-from aconnect.errors import (
-    AconnectError,
-    ConnectionLostError,
-    DecodeError,
-    ReadTimeoutError,
-    ServerError,
-)
+from aconnect._core.retry import may_have_acted
+from aconnect.errors import AconnectError, ApiError, DecodeError
 
 T = TypeVar("T")
 
@@ -24,10 +19,11 @@ _INSUFFICIENT_STORAGE: Final = 507
 
 
 def is_uncertain(error: AconnectError) -> bool:
-    """Return True if the server may have done what it was asked for, in spite of the error."""
-    if isinstance(error, ServerError):
-        return error.status != _INSUFFICIENT_STORAGE
-    return isinstance(error, ConnectionLostError | ReadTimeoutError | DecodeError)
+    """Return True if the server may have created what it was asked for, in spite of the error."""
+    if isinstance(error, ApiError) and error.status == _INSUFFICIENT_STORAGE:
+        return False
+    # What cannot be read may be a response to what was done.
+    return isinstance(error, DecodeError) or may_have_acted(error)
 
 
 async def create_once(
