@@ -155,4 +155,4 @@ async def test_ensure_tag_path_in_an_outage(server, client):
     server.script(faults.error(403, 22), on="POST /v1/tags")
     with pytest.raises(errors.PermissionDeniedError):
         await client.tags.ensure_tag_path("A")
-    assert server.count("POST", "/v1/tags") == 3
+    assert server.count("POST", "/v1/tags") == 4
