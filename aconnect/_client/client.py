@@ -259,7 +259,7 @@ class BaseClient(Completed):
     async def download(
         self,
         path: str | Path,
-        call: Callable[P, Coroutine[Any, Any, bytes]],
+        call: Callable[P, Coroutine[Any, Any, bytes | None]],
         /,
         *args: P.args,
         **kwargs: P.kwargs,

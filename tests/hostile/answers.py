@@ -99,8 +99,9 @@ ECHO = json.dumps({"code": 7, "error": TEXT, "message": TEXT, "detail": TEXT, "p
 PAGE = f"<!DOCTYPE html><html><title>{TEXT}</title><body>{TEXT}</body></html>"
 HTML = "text/html; charset=utf-8"
 NESTED = b"[" * 100_000
-ALL = "^(?!connect outcomes)"
-"""The pattern of all calls, except the one that returns the errors of others."""
+ALL = "^(?!connect outcomes|connect ContentItem.verify)"
+"""The pattern of all calls, except the one that returns the errors of others, and the one that
+takes errors of content for responses and reads no body."""
 
 
 # What is not HTTP.

@@ -113,7 +113,7 @@ def flaws_of(error: BaseException, call: Call, answer: Answer) -> Iterator[str]:
     ):
         last = traceback.extract_tb(error.__traceback__)[-1]
         yield f"{error!r:.300} from {last.filename}:{last.lineno}"
-    elif not isinstance(error, answer.raises):
+    elif not isinstance(error, (*answer.raises, errors.VerificationError)):
         yield f"an unexpected {error!r:.300}"
     for where, text in shown_by(error):
         for secret in secrets_in(text, call):

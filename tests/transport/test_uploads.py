@@ -71,19 +71,19 @@ class Recorder:
             await writer.drain()
 
 
-@pytest.mark.parametrize("size", [1000, 65536, 300_000, LENGTH])
-@pytest.mark.parametrize("md5", [None, MD5, MD5.upper()])
-async def test_upload_from_a_function(item, server, archive, size, md5):
+@pytest.mark.parametrize("size", [1, 50, 1000])
+@pytest.mark.parametrize("written", [None, str.lower, str.upper], ids=["none", "lower", "upper"])
+async def test_upload_from_a_function(item, server, archive, size, written):
     """The bytes of a function arrive as they are, with the announced length and checksum."""
-    if md5 is not None:
-        md5 = hashlib.md5(archive).hexdigest()  # noqa: S324  the API has it so
-    source, seen = Source(*[archive[i : i + size] for i in range(0, len(archive), size)]), []
+    digest, seen = hashlib.md5(archive), list[int]()  # noqa: S324  the API has it so
+    md5 = None if written is None else written(digest.hexdigest())
+    source = Source(*[archive[i : i + size] for i in range(0, len(archive), size)])
     bundle = await item.bundles.create(source, size=len(archive), md5=md5, progress=seen.append)
     request = server.requests[-1]
     assert request.body == archive
     assert request.headers.getall("Content-Length") == [str(len(archive))]
     assert "Transfer-Encoding" not in request.headers
-    checksum = None if md5 is None else base64.b64encode(bytes.fromhex(md5)).decode()
+    checksum = None if md5 is None else base64.b64encode(digest.digest()).decode()
     assert request.headers.get("X-Content-Checksum") == checksum
     assert (bundle.size, sum(seen)) == (len(archive), len(archive))
     assert (source.opened, source.closed) == (1, 1)

@@ -6,10 +6,10 @@ import hashlib
 import pytest
 
 from aconnect import Client
-from aconnect.connect import BundleMetadata
+from aconnect.connect import BundleMetadata, BundleMetadataParams
 from aconnect.testing import FakeConnect, faults
 
-METADATA = {
+METADATA: BundleMetadataParams = {
     "source": "git",
     "source_repo": "https://example.com/it.git",
     "source_branch": "gr\u00fcn",
@@ -28,7 +28,8 @@ async def test_metadata(item, server, archive, tmp_path, kind):
     (tmp_path / "x").write_bytes(archive)
     size = len(archive) if kind == "function" else None
     source = {"bytes": archive, "path": tmp_path / "x", "function": lambda: source_of(archive)}
-    md5, seen = hashlib.md5(archive), []  # noqa: S324  the API has it so
+    seen: list[int] = []
+    md5 = hashlib.md5(archive)  # noqa: S324  the API has it so
     server.script(faults.status(503), on="POST *bundles")
     bundle = await item.bundles.create(
         source[kind], size=size, metadata=METADATA, md5=md5.hexdigest(), progress=seen.append

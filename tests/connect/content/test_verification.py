@@ -55,6 +55,7 @@ async def verified(responses, *arguments, prefix="", **options):
         RawServer(site) as server,
         Client(f"{server.url}{prefix}/__api__", "k", **options) as client,
     ):
+        outcome: object
         try:
             outcome = await client.content.handle(GUID).verify(*arguments)
         except errors.AconnectError as error:
@@ -91,7 +92,7 @@ async def test_draft():
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
 async def test_failing_content(status):
     """A status of 500 or more is retried by the policy, and does not slow other calls down."""
-    events = []
+    events: list[object] = []
     site = Site({HOME: page(f"{status} X"), "/__api__/v1/user": page(headers="", body=b"{}")})
     limits = Limits(initial=8, maximum=8)
     async with (
@@ -182,8 +183,10 @@ async def test_timeouts_pass_through():
             await reader.readuntil(b"\r\n\r\n")
 
     async with RawServer(silent) as server:
-        options = {"timeout": Timeout(read=0.05), "retry": RetryPolicy(attempts=1)}
-        async with Client(server.url, "k", clock=SYSTEM_CLOCK, **options) as client:
+        timeout, retry = Timeout(read=0.05), RetryPolicy(attempts=1)
+        async with Client(
+            server.url, "k", clock=SYSTEM_CLOCK, timeout=timeout, retry=retry
+        ) as client:
             limit = client.max_in_flight
             for _ in range(6):
                 with pytest.raises(errors.ReadTimeoutError):
