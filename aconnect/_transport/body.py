@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import anyio
 
@@ -238,7 +238,7 @@ def _as_bytes(chunk: object) -> bytes:
     if isinstance(chunk, bytes):
         return chunk
     if isinstance(chunk, bytearray | memoryview):
-        return bytes(chunk)
+        return bytes(cast("bytes | bytearray", chunk))
     raise TypeError(f"it returned a {type(chunk).__name__} instead of bytes")
 
 

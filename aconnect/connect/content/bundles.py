@@ -146,7 +146,7 @@ def archive_upload(
             checked = md5
     if not size:
         raise InvalidArgumentError("the archive is empty; a bundle is a gzip-compressed tar")
-    headers = {}
+    headers: dict[str, str] = {}
     if md5 is not None:
         headers["X-Content-Checksum"] = base64.b64encode(bytes.fromhex(md5)).decode()
     upload = Upload(
