@@ -55,8 +55,7 @@ async def send(
 
 async def bundles_of(item: ContentItem) -> list[Bundle]:
     """Return the bundles of the content, newest first, in whatever order the server lists them."""
-    bundles = await item.bundles.find(asc_order=False)
-    return sorted(bundles, key=_number, reverse=True)
+    return sorted(await item.bundles.find(), key=_number, reverse=True)
 
 
 def _number(bundle: Bundle) -> int:

@@ -204,11 +204,12 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
     """The bundles of one content item."""
 
     @paged("/v1/content/{guid}/bundles", by=NumberedArray(), role="content viewer")
-    def find(self, *, asc_order: bool | None = None) -> Paged[Bundle]:
+    def find(self, *, asc_order: bool = False) -> Paged[Bundle]:
         """List the bundles, newest first unless `asc_order`.
 
         Args:
-            asc_order: Whether the oldest are first; older servers ignore it.
+            asc_order: Whether the oldest are first. It is always sent, because servers differ in
+                the order that they have without it; older ones ignore it, and list the newest first.
         """
         ...
 

@@ -211,7 +211,7 @@ async def test_the_body_is_not_read():
 
 async def test_on_the_simulated_server(item, server, archive):
     """Content of the simulated server responds to its owner, public or not."""
-    await item.deploy(await item.bundles.create(archive))
+    await (await item.deploy(await item.bundles.create(archive)))
     assert await item.verify() == 200
     server.outage = faults.status(500)
     with pytest.raises(errors.VerificationError):
