@@ -208,8 +208,8 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
         """List the bundles, newest first unless `asc_order`.
 
         Args:
-            asc_order: Whether the oldest are first. It is always sent, because servers differ in
-                the order that they have without it; older ones ignore it, and list the newest first.
+            asc_order: Whether the oldest are first. It is always sent, because the order without
+                it depends on the version; older servers ignore it, and list the newest first.
         """
         ...
 
