@@ -17,6 +17,7 @@ import anyio
 import msgspec
 from msgspec import Struct
 
+from aconnect._client.threads import in_thread
 from aconnect.collect.dataset import Dataset
 from aconnect.collect.oddities import Oddities
 from aconnect.collect.options import Options
@@ -44,7 +45,6 @@ from aconnect.collect.state import (
 )
 from aconnect.collect.strategies import Strategy
 from aconnect.collect.strategies.both_ends import BothEnds
-from aconnect.collect.threads import in_thread
 from aconnect.collect.units import SECOND
 from aconnect.collect.writing import CommitError, Progressing, SinkError, Writer
 from aconnect.connect import Client

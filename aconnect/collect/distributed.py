@@ -23,6 +23,7 @@ from typing import Final, TypeVar
 import anyio
 from msgspec.structs import replace
 
+from aconnect._client.threads import in_thread
 from aconnect.collect.attempts import Attempt, discard
 from aconnect.collect.collection import Collection
 from aconnect.collect.collector import Job as Source
@@ -39,7 +40,6 @@ from aconnect.collect.strategies import Strategy, Tally
 from aconnect.collect.strategies.by_time import ByTime
 from aconnect.collect.strategies.jobs import Jobs, JobsLeft
 from aconnect.collect.strategies.slices import Slices
-from aconnect.collect.threads import in_thread
 from aconnect.collect.units import Unit
 from aconnect.collect.writing import Progressing, SinkError, Writer
 from aconnect.errors import AconnectError, FileError, InvalidArgumentError, MissingExtraError

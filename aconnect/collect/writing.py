@@ -19,13 +19,13 @@ from typing import IO, Any, Final, Protocol, TypeVar, cast
 import msgspec
 from msgspec import Raw, Struct
 
+from aconnect._client.threads import completed
 from aconnect.collect.batch import Batch
 from aconnect.collect.dataset import Dataset
 from aconnect.collect.oddities import Oddities
 from aconnect.collect.overlap import Identifier, Identity, OpenSessions, Recent
 from aconnect.collect.sink import Checkpoint, Period, Sink
 from aconnect.collect.state import RunState, run_entry, unit_entry
-from aconnect.collect.threads import completed
 from aconnect.collect.units import Unit, field_of, parse_time
 
 T = TypeVar("T")

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from aconnect.collect.journal import Journal
@@ -22,7 +23,7 @@ def path(tmp_path):
 def test_entries(path):
     """What is committed is there when it is opened again; None removes an entry."""
     with Journal(path) as journal:
-        assert journal.is_empty
+        assert not journal.is_needed
         journal.commit("here", {"a": "1", "b": "2"}, {"x": "{}"})
         journal.commit("here", {"a": None, "b": "3", "c": None}, {"y": "[]"})
     with Journal(path) as journal:
@@ -112,6 +113,17 @@ def test_damaged(path, what, message):
         journal.commit("here", {"a": "2"})
     with Journal(path, restart=True) as journal:
         assert journal.entries() == {"a": "2"}
+
+
+def test_damaged_state(path):
+    """What a sink has said of its files is refused if it cannot be decoded."""
+    decoder = msgspec.json.Decoder(dict[str, int])
+    with Journal(path) as journal:
+        journal.commit("here", {}, {"x": '{"size": 1}'})
+        assert journal.decoded_files(decoder) == {"x": {"size": 1}}
+        journal.commit("here", {}, {"x": '{"size": "1'})
+        with pytest.raises(ResumeError, match=r"the journal .* cannot be read.*restart=True"):
+            journal.decoded_files(decoder)
 
 
 def test_removed(path):

@@ -67,6 +67,9 @@ class State(Struct, kw_only=True, frozen=True):
     columns: tuple[str, ...] = ()
 
 
+_decoder: Final = msgspec.json.Decoder(State)
+
+
 class AppendingSink:
     """A file that is only appended to; a base class of the formats.
 
@@ -136,8 +139,7 @@ class AppendingSink:
             self._restarted = True
         self._run = run
         refuse_other_source(self.path, journal.source, run.source)
-        text = journal.files().get(self.path.name)
-        saved = self._saved = None if text is None else msgspec.json.decode(text, type=State)
+        saved = self._saved = journal.decoded_files(_decoder).get(self.path.name)
         state = saved or State()
         if state.complete and run.dataset.is_snapshot:
             state = State(replaces=True)

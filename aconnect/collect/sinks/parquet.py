@@ -11,7 +11,6 @@ would make files 3 % smaller, and merging slower by a quarter with twice the mem
 
 from __future__ import annotations
 
-import sqlite3
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -248,7 +247,7 @@ class Parquet:
             yield
         except AconnectError:
             raise
-        except (OSError, sqlite3.Error, parquet_files.ArrowError) as error:
+        except (OSError, parquet_files.ArrowError) as error:
             why = reason(error) if isinstance(error, OSError) else str(error)
             raise FileError(
                 f"cannot write {self._shown}: {why}; what is committed is kept, so repair the "

@@ -143,9 +143,7 @@ class Staging:
                 self.save({_RUN: self.run})
             self.source: str | None = self._journal.source
             """The source of the rows; None before the first commit."""
-            self._remember(
-                {path: _decoder.decode(state) for path, state in self._journal.files().items()}
-            )
+            self._remember(self._journal.decoded_files(_decoder))
             numbers = [int(name.partition("-")[0]) for name in self.segments]
             self._last = max(numbers, default=0)
         except BaseException:

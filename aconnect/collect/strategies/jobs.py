@@ -16,12 +16,12 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from aconnect._client.threads import in_thread
 from aconnect.collect.attempts import rows_of
 from aconnect.collect.engines import Engine, Job, ManifestEntry
 from aconnect.collect.publishing import Destination
 from aconnect.collect.sink import Period
 from aconnect.collect.strategies import Fetched, Strategy, Tally
-from aconnect.collect.threads import in_thread
 from aconnect.collect.units import SECOND, Kind, Unit, middle, split
 from aconnect.errors import WorkerError
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
-from anyio import to_thread
 from msgspec import Struct
 
 from aconnect._client.lazy import LazySequence
+from aconnect._client.threads import in_thread
 from aconnect._core.redaction import Secret, secrets_of
 from aconnect.concurrency import Outcome, amap
 from aconnect.connect import Client, ContentItem
@@ -112,7 +112,7 @@ class Batch(LazySequence[BatchOutcome]):
     async def _outcomes(self) -> AsyncGenerator[BatchOutcome, None]:
         """Yield the outcomes of an earlier run, and then that of each item as it ends."""
         async with self._opened() as (state, items):
-            await to_thread.run_sync(state.begin, self._header, items)
+            await in_thread(state.begin, self._header, items)
             for item in items:
                 if item.state == "done":
                     yield Outcome(item)
@@ -140,9 +140,9 @@ class Batch(LazySequence[BatchOutcome]):
         """Open the state for the block, and list the items; nothing is written yet."""
         state = BatchState(self._options.path)
         try:
-            await to_thread.run_sync(state.open)
-            earlier = await to_thread.run_sync(state.items)
-            self._check(await to_thread.run_sync(state.header), earlier)
+            await in_thread(state.open)
+            earlier = await in_thread(state.items)
+            self._check(await in_thread(state.header), earlier)
             yield state, await self._work.items(earlier if self._options.retry else None)
         finally:
             # Short and without waiting, so that a cancellation cannot leave it open.
@@ -274,7 +274,7 @@ class ItemRun:
 
     async def _save(self, **known: Any) -> None:
         self.item = msgspec.structs.replace(self.item, **known)
-        await to_thread.run_sync(self._state.save, self.item)
+        await in_thread(self._state.save, self.item)
 
     def _notify(self, line: str) -> None:
         if self._on_progress is not None:

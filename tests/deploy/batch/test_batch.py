@@ -349,7 +349,7 @@ async def test_two_at_once(client, items, state):
     """A second batch with the same state is refused, and the first one is not disturbed."""
     async with aclosing(aiter(build_all(client, items, state=state))) as outcomes:
         await anext(outcomes)
-        with pytest.raises(InvalidArgumentError, match="another process works with"):
+        with pytest.raises(InvalidArgumentError, match="another process is writing"):
             await build_all(client, items, state=state)
         assert [outcome.ok async for outcome in outcomes] == [True, True]
 
@@ -366,7 +366,7 @@ async def test_second_process(client, items, state):
         env={"PYTHONPATH": str(ROOT)},
     )
     await process.stdout.readline()
-    with pytest.raises(InvalidArgumentError, match="another process works with"):
+    with pytest.raises(InvalidArgumentError, match="another process is writing"):
         await build_all(client, items, state=state)
     await process.communicate(b"")
     assert all(outcome.ok for outcome in await build_all(client, items, state=state))

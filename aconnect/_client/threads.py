@@ -1,4 +1,4 @@
-"""Blocking work in threads, one piece at a time.
+"""Blocking work in threads that is waited for.
 
 A thread does not stop when the task that waits for it is cancelled, and what it uses must not be
 used by others meanwhile. So a cancelled task waits for it, too.
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, TypeVar
-
-from anyio import to_thread
 
 from aconnect._client.lazy import wait_for_end
 
@@ -18,8 +17,11 @@ T = TypeVar("T")
 
 
 async def in_thread(work: Callable[..., T], *args: Any) -> T:
-    """Call a blocking function in a worker thread."""
-    return await completed(asyncio.create_task(to_thread.run_sync(work, *args)))
+    """Call a blocking function in a worker thread; wait for its end also if cancelled."""
+    # No task, such as that of `asyncio.to_thread`: the end of the loop cancels all tasks, and then
+    # nobody would wait for the thread.
+    loop = asyncio.get_running_loop()
+    return await completed(loop.run_in_executor(None, copy_context().run, work, *args))
 
 
 async def completed(future: asyncio.Future[T]) -> T:
