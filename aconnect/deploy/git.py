@@ -10,6 +10,7 @@ from typing import Final, Unpack
 from urllib.parse import urlsplit
 
 import anyio
+from anyio import to_thread
 
 from aconnect.connect import BundleMetadataParams, Client, ContentItem
 from aconnect.connect.content.content import ContentFields
@@ -63,6 +64,8 @@ async def git_metadata(directory: str | Path, *, remote: str = "origin") -> Bund
     credentials.
     """
     found: BundleMetadataParams = {}
+    if not await to_thread.run_sync(_may_be_in_repository, Path(directory)):
+        return found
     with anyio.move_on_after(_SECONDS):
         commit = await _git(directory, "rev-parse", "HEAD")
         if not commit:
@@ -79,6 +82,15 @@ async def git_metadata(directory: str | Path, *, remote: str = "origin") -> Bund
         if address:
             found["source_repo"] = address
     return found
+
+
+def _may_be_in_repository(directory: Path) -> bool:
+    """Return False if it is in no repository, to save starting a process for finding that out."""
+    if "GIT_DIR" in os.environ:
+        return True
+    path = os.path.realpath(directory)
+    folders = (Path(path), *Path(path).parents)
+    return any(os.path.lexists(folder / ".git") for folder in folders)
 
 
 async def _git(directory: str | Path, *arguments: str) -> str:

@@ -7,7 +7,6 @@ are is decided by the manifest of the directory, or in `project`.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import os
@@ -19,13 +18,14 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, cast
 
 from anyio import to_thread
 from msgspec import Struct
 
 from aconnect._client.files import reason
 from aconnect._core.message import CHUNK
+from aconnect.deploy.project.compression import GzipWriter
 from aconnect.deploy.project.files import MANIFEST, SourceFile
 from aconnect.deploy.project.manifest import packed_manifest
 from aconnect.deploy.project.project import Project, read_project
@@ -34,8 +34,6 @@ from aconnect.errors import FileError, InvalidArgumentError
 DEFAULT_MAX_SIZE: Final = 4 << 30
 """The total size of a bundle's files in bytes, before compression."""
 
-# It takes a fifth of the time of the highest level, for a few per cent of size.
-_LEVEL: Final = 6
 _md5 = partial(hashlib.md5, usedforsecurity=False)
 
 
@@ -100,9 +98,9 @@ def _pack(
         # Not "wb": after a cancellation the archive is deleted, and must not be created again.
         with archive.open("r+b") as file:
             target = _Target(file)
-            # Its head contains no name, time or system.
-            with gzip.GzipFile("", "wb", _LEVEL, target, mtime=0) as compressed:
-                warnings = _Packer(project, max_size, stopped).pack(compressed)
+            compressed = GzipWriter(target)
+            warnings = _Packer(project, compressed, max_size, stopped).pack()
+            compressed.close()
     except FileError:
         raise
     except OSError as error:
@@ -128,13 +126,10 @@ class _Target:
         self.size = 0
         self.md5 = _md5()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> None:
         self.size += len(data)
         self.md5.update(data)
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
+        self._file.write(data)
 
 
 class _Reading:
@@ -163,8 +158,11 @@ class _Reading:
 class _Packer:
     """Writes one archive; times, owners and order do not depend on this machine."""
 
-    def __init__(self, project: Project, max_size: int, stopped: threading.Event) -> None:
+    def __init__(
+        self, project: Project, target: GzipWriter, max_size: int, stopped: threading.Event
+    ) -> None:
         self._project = project
+        self._target = target
         self._max_size = max_size
         self._stopped = stopped
         self._files: dict[str, SourceFile | bytes] = {
@@ -178,9 +176,10 @@ class _Packer:
         self._checksums: dict[str, str] = {}
         self._changed: list[str] = []
 
-    def pack(self, target: gzip.GzipFile) -> list[str]:
+    def pack(self) -> list[str]:
         """Write a tar, and return the warnings."""
         self._check_size()
+        target = cast("IO[bytes]", self._target)
         with tarfile.TarFile(
             fileobj=target, mode="w", format=tarfile.PAX_FORMAT, copybufsize=CHUNK
         ) as tar:
@@ -240,6 +239,7 @@ class _Packer:
         if size > self._sizes.get(name, size):
             self._sizes[name] = size
             self._check_size()
+        self._target.begin_member()
         entry = tarfile.TarInfo(name)
         entry.size = size
         entry.mode = mode
