@@ -393,6 +393,24 @@ class TestFaults:
                 group.cancel_scope.cancel()
         await killed(pids.read_text())
 
+    async def test_orphaned(self, tmp_path):
+        """The child, and what it started, end if this process is killed and cannot kill them."""
+        pids, python = tmp_path / "pids", tmp_path / "python"
+        python.write_text(f'#!/bin/sh\necho "$PPID $$" > {pids}_\nmv {pids}_ {pids}\nsleep 600\n')
+        python.chmod(0o755)
+        code = (
+            "import asyncio, pathlib\n"
+            "from aconnect.deploy.project.detection import detect\n"
+            "from aconnect.deploy.project.environment import inspect\n"
+            f"folder, names = pathlib.Path({str(write(tmp_path, PROJECT))!r}), {[*PROJECT]}\n"
+            f"asyncio.run(inspect(folder, names, detect(folder, names), python={str(python)!r}))\n"
+        )
+        async with await anyio.open_process([sys.executable, "-c", code]) as parent:
+            while not pids.exists():  # noqa: ASYNC110  another process makes it
+                await asyncio.sleep(0.01)
+            parent.kill()
+        await killed(pids.read_text())
+
     async def test_not_installed(self, tmp_path, child):
         """Without rsconnect-python, the error has the command that installs it."""
         source = Path(environment.__file__).with_name("_inspect.py").read_text()
@@ -440,7 +458,7 @@ class TestFaults:
         monkeypatch.setenv("MY_PASSWORD", "hunter2")
         monkeypatch.setenv("HARMLESS", "1")
         child(
-            "import json, os, sys\nsys.stdin.read()\n"
+            "import json, os, sys\nsys.stdin.readline()\n"
             "print(json.dumps({'manifest': {'metadata': {}, 'environ': dict(os.environ)}}))"
         )
         environ = (await inspected(tmp_path, PROJECT)).manifest["environ"]
