@@ -103,7 +103,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
         answer = inspect(request)
-    except ModuleNotFoundError as error:
+    except ImportError as error:  # it is not installed, or in a version without what is used
         answer = {"missing": str(error.name)}
     except Exception as error:  # noqa: BLE001  the process that waits decides what it means
         answer = {"error": str(error) or type(error).__name__}

@@ -42,8 +42,9 @@ _MAIN_FILES: Final = tuple(
 _NODE_FILES: Final = tuple(
     f"{name}.{suffix}" for suffix in ("js", "ts") for name in ("app", "index", "server", "main")
 )
-_HELPERS: Final = re.compile(r"(test_.*|.*_test|conftest|setup|noxfile|tasks)\.py")
+_HELPERS: Final = re.compile(r"(test_.*|.*_test|conftest|manage|setup|noxfile|tasks)\.py")
 _FOUND_AT_MOST: Final = 8
+_DEEPER_AT_MOST: Final = 100
 
 
 class _Candidate(Struct, frozen=True):
@@ -291,6 +292,14 @@ def _node_start(directory: Path, names: Collection[str]) -> str | None:
     return next((file for file in files if file in names), None)
 
 
+def _deeper(directory: Path, names: Collection[str], kinds: Sequence[Kind]) -> list[str]:
+    """Return the Python files below the top that may be where it starts."""
+    files = (name for name in names if "/" in name and PurePosixPath(name).name in _MAIN_FILES)
+    nearest = sorted(files, key=lambda name: (name.count("/"), name))[:_DEEPER_AT_MOST]
+    found = [one for name in nearest for one in _python(directory, name, kinds)]
+    return [one.file for one in found if one.is_sure][:_FOUND_AT_MOST]
+
+
 def _check_makeable(directory: Path, names: Collection[str], detected: Detected) -> None:
     """Raise if nothing here can make a manifest for this, and say what can."""
     kind = detected.kind
@@ -331,6 +340,12 @@ def _nothing(directory: Path, names: Collection[str], wanted: Kind | None) -> st
             "is of no known type: looked for manifest.json, Python files that import a web "
             "framework, notebooks, Quarto and R Markdown documents, app.R, server.R, plumber.R, "
             "package-lock.json and HTML files"
+        )
+    deeper = _deeper(directory, names, KINDS if wanted is None else (wanted,))
+    if deeper:
+        return (
+            f"{directory} {what}, at its top. Below it, applications are created in "
+            f"{', '.join(deeper)}; pass entrypoint= with one of them, or deploy its folder"
         )
     return f"{directory} {what}. At its top are: {found or 'no files'}. " + (
         "Pass kind= with its type, and entrypoint= with the file where it starts"

@@ -33,6 +33,26 @@ def recognize(folder: Path, files: dict[str, str | bytes], **options: str) -> De
 
 
 @pytest.mark.parametrize(
+    ("files", "kind", "told"),
+    [
+        ({"app/main.py": FASTAPI, "app/routes.py": FASTAPI}, None, "created in app/main.py;"),
+        ({"src/x/app.py": FLASK, "b/wsgi.py": FLASK}, None, "in b/wsgi.py, src/x/app.py;"),
+        ({"src/x/app.py": FLASK, "b/main.py": FASTAPI}, "flask", "created in src/x/app.py;"),
+        (
+            {"manage.py": "import django", "site/wsgi.py": "import django.core.wsgi as w\n"
+             "application = w.get_wsgi_application()"},
+            "flask",
+            "created in site/wsgi.py;",
+        ),
+    ],
+)  # fmt: skip
+def test_deeper(tmp_path, files, kind, told):
+    """Applications below the top are not guessed but named, with what to pass."""
+    with pytest.raises(InvalidArgumentError, match=told):
+        recognize(tmp_path, files, **({} if kind is None else {"kind": kind}))
+
+
+@pytest.mark.parametrize(
     ("files", "kind", "entrypoint"),
     [
         ({"app.py": FASTAPI}, "fastapi", "app:app"),

@@ -232,6 +232,7 @@ async def test_contradicted(tmp_path, options, words):
     ("text", "words"),
     [
         ("[]", "is not a manifest"),
+        ('{"name": "PWA", "icons": []}', r"web application, rename it"),
         ('{"files": ["missing"]}', "'missing', but there is no such file"),
         ('{"files": ["../outside"]}', "not the name of a file below it"),
         ('{"files": ["link"]}', "resolves outside"),
