@@ -305,16 +305,16 @@ def _check_makeable(directory: Path, names: Collection[str], detected: Detected)
     kind = detected.kind
     if kind.language == "node" and not ({"package.json", _NODE_LOCK_FILE} <= set(names)):
         raise InvalidArgumentError(
-            f"{directory} is a {kind.title}, which needs package.json and {_NODE_LOCK_FILE}; "
+            f"{directory} is of type {kind.name}, which needs package.json and {_NODE_LOCK_FILE}; "
             "run npm install, and deploy again"
         )
     if kind.language == "node" and detected.entrypoint is None:
         raise InvalidArgumentError(
-            f"{directory} is a {kind.title}, but package.json names no existing file as main; "
+            f"{directory} is of type {kind.name}, but package.json names no existing file as main; "
             "pass entrypoint= with the file that starts it"
         )
     if kind.language == "r" and LOCK_FILE not in names:
-        raise InvalidArgumentError(needs_r(directory, f"is a {kind.title}"))
+        raise InvalidArgumentError(needs_r(directory, f"is of type {kind.name}"))
 
 
 def needs_r(directory: Path, what: str) -> str:
@@ -334,7 +334,7 @@ def _nothing(directory: Path, names: Collection[str], wanted: Kind | None) -> st
         looked = ", ".join(wanted.files) or f"a file that imports {' or '.join(wanted.imports)}"
         other = {"api": "flask or fastapi", "shiny": "python-shiny"}.get(wanted.app_mode)
         hint = f"; for Python, the type is {other}" if other else ""
-        what = f"is no {wanted.title}: looked for {looked}{hint}"
+        what = f"is not of type {wanted.name}: looked for {looked}{hint}"
     else:
         what = (
             "is of no known type: looked for manifest.json, Python files that import a web "
