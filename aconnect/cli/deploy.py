@@ -88,7 +88,8 @@ def _label(parameter: click.Parameter, value: object) -> str:
     "--include",
     multiple=True,
     metavar="PATTERN",
-    help="Send files that are left out otherwise, such as .env; as in .gitignore. Can be repeated.",
+    help="Send files that are left out otherwise, such as .env; as in .gitignore, but what may be "
+    "secret is not sent by wildcards alone. Can be repeated.",
 )
 @click.option(
     "--exclude", multiple=True, metavar="PATTERN", help="Leave out files. Can be repeated."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from msgspec import Struct
 
+from aconnect._core.text import one_line
 from aconnect.cli.connection import Settings, client_of, has_server
 from aconnect.cli.deploying import Order, configured, files_text, kind_text
 from aconnect.cli.output import echo, echo_json, is_terminal, size_text
@@ -146,10 +147,10 @@ def _print(project: Project, plan: Plan) -> None:
     for head, text in lines.items():
         if text:
             echo(f"{head:13} {text}")
-    _list([f"{size_text(file.size):>12}  {file.name}" for file in plan.files])
+    _list([f"{size_text(file.size):>12}  {one_line(file.name)}" for file in plan.files])
     if plan.excluded:
         echo("Left out")
-        _list([f"  {file.name}: {file.reason}" for file in plan.excluded])
+        _list([f"  {one_line(file.name)}: {file.reason}" for file in plan.excluded])
     for warning in plan.warnings:
         echo(f"Warning: {warning}")
 

@@ -393,6 +393,15 @@ async def test_dry_run_where_the_server_refuses(server, shell, folder):
     assert "Warning: it is not known whether the content exists: GET " in result.stdout
 
 
+async def test_dry_run_of_strange_names(shell, folder):
+    """A name with a line break cannot write a line of its own."""
+    for name in ("new\nWarning: x", ".env\nWarning: y", "\x1b[31mred\r"):
+        (folder / name).write_text("")
+    result = await shell("deploy", str(folder), "--dry-run", "--exclude", ".env*")
+    assert not {"Warning: x", "Warning: y"} & set(result.stdout.splitlines())
+    assert not {"\x1b", "\r"} & set(result.stdout)
+
+
 async def test_a_dry_run_of_many_files_on_a_terminal(shell, folder):
     """A terminal shows the largest files and how many there are; a pipe gets all of them."""
     for number in range(50):

@@ -104,9 +104,10 @@ async def run_child(
     timeout: float,
     request: bytes | None = None,
 ) -> Finished:
-    """Run a process, send it a request, and return what it wrote.
+    """Run a process, send it a request as one line, and return what it wrote.
 
-    It is killed, with the processes that it started, if the caller is cancelled.
+    It is killed, with the processes that it started, if the caller is cancelled. Its standard input
+    stays open as long as this process lives.
 
     Raises:
         InspectionError: It cannot be run, or did not end in time.
@@ -159,8 +160,7 @@ async def _send(stream: ByteSendStream | None, request: bytes | None) -> None:
         return
     # If it does not read, its exit code or its answer says why.
     with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-        await stream.send(request)
-    await stream.aclose()
+        await stream.send(request + b"\n")
 
 
 async def _receive(stream: ByteReceiveStream | None, into: bytearray) -> None:

@@ -42,8 +42,9 @@ _MAIN_FILES: Final = tuple(
 _NODE_FILES: Final = tuple(
     f"{name}.{suffix}" for suffix in ("js", "ts") for name in ("app", "index", "server", "main")
 )
-_HELPERS: Final = re.compile(r"(test_.*|.*_test|conftest|setup|noxfile|tasks)\.py")
+_HELPERS: Final = re.compile(r"(test_.*|.*_test|conftest|manage|setup|noxfile|tasks)\.py")
 _FOUND_AT_MOST: Final = 8
+_DEEPER_AT_MOST: Final = 100
 
 
 class _Candidate(Struct, frozen=True):
@@ -291,21 +292,29 @@ def _node_start(directory: Path, names: Collection[str]) -> str | None:
     return next((file for file in files if file in names), None)
 
 
+def _deeper(directory: Path, names: Collection[str], kinds: Sequence[Kind]) -> list[str]:
+    """Return the Python files below the top that may be where it starts."""
+    files = (name for name in names if "/" in name and PurePosixPath(name).name in _MAIN_FILES)
+    nearest = sorted(files, key=lambda name: (name.count("/"), name))[:_DEEPER_AT_MOST]
+    found = [one for name in nearest for one in _python(directory, name, kinds)]
+    return [one.file for one in found if one.is_sure][:_FOUND_AT_MOST]
+
+
 def _check_makeable(directory: Path, names: Collection[str], detected: Detected) -> None:
     """Raise if nothing here can make a manifest for this, and say what can."""
     kind = detected.kind
     if kind.language == "node" and not ({"package.json", _NODE_LOCK_FILE} <= set(names)):
         raise InvalidArgumentError(
-            f"{directory} is a {kind.title}, which needs package.json and {_NODE_LOCK_FILE}; "
+            f"{directory} is of type {kind.name}, which needs package.json and {_NODE_LOCK_FILE}; "
             "run npm install, and deploy again"
         )
     if kind.language == "node" and detected.entrypoint is None:
         raise InvalidArgumentError(
-            f"{directory} is a {kind.title}, but package.json names no existing file as main; "
+            f"{directory} is of type {kind.name}, but package.json names no existing file as main; "
             "pass entrypoint= with the file that starts it"
         )
     if kind.language == "r" and LOCK_FILE not in names:
-        raise InvalidArgumentError(needs_r(directory, f"is a {kind.title}"))
+        raise InvalidArgumentError(needs_r(directory, f"is of type {kind.name}"))
 
 
 def needs_r(directory: Path, what: str) -> str:
@@ -325,12 +334,18 @@ def _nothing(directory: Path, names: Collection[str], wanted: Kind | None) -> st
         looked = ", ".join(wanted.files) or f"a file that imports {' or '.join(wanted.imports)}"
         other = {"api": "flask or fastapi", "shiny": "python-shiny"}.get(wanted.app_mode)
         hint = f"; for Python, the type is {other}" if other else ""
-        what = f"is no {wanted.title}: looked for {looked}{hint}"
+        what = f"is not of type {wanted.name}: looked for {looked}{hint}"
     else:
         what = (
             "is of no known type: looked for manifest.json, Python files that import a web "
             "framework, notebooks, Quarto and R Markdown documents, app.R, server.R, plumber.R, "
             "package-lock.json and HTML files"
+        )
+    deeper = _deeper(directory, names, KINDS if wanted is None else (wanted,))
+    if deeper:
+        return (
+            f"{directory} {what}, at its top. Below it, applications are created in "
+            f"{', '.join(deeper)}; pass entrypoint= with one of them, or deploy its folder"
         )
     return f"{directory} {what}. At its top are: {found or 'no files'}. " + (
         "Pass kind= with its type, and entrypoint= with the file where it starts"

@@ -14,7 +14,7 @@ import sysconfig
 import tomllib
 from collections.abc import Collection, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import anyio
@@ -211,21 +211,34 @@ async def _quarto(
 def _requirements(directory: Path, names: Collection[str], wanted: str | None) -> str:
     """Return the name of the file with the requirements, or raise and say how to write one."""
     if wanted is not None:
-        if wanted not in names:
+        name = str(PurePosixPath(wanted.replace("\\", "/")))
+        if name not in names:
             raise InvalidArgumentError(
                 f"requirements {wanted!r} is not among the files of {directory} that would be "
                 "sent; pass the name of one of them"
             )
-        return wanted
+        return _readable(directory, name)
     for name in _REQUIREMENTS:
         if name in names and (name != "pyproject.toml" or _dependencies(directory / name)):
-            return name
+            return _readable(directory, name)
     raise InvalidArgumentError(
         f"{directory} has no requirements.txt, no uv.lock, and no pyproject.toml with "
         "dependencies, so its packages are not known; write them down with pip freeze > "
         "requirements.txt in its environment, or with uv export --no-hashes > requirements.txt, "
         "or pass requirements= with the name of another file"
     )
+
+
+def _readable(directory: Path, name: str) -> str:
+    """Return the name of a file, or raise if it is not UTF-8, as PowerShell redirects output."""
+    path = directory / name
+    try:
+        decode_text(path.read_bytes())
+    except UnicodeError as error:
+        raise InvalidArgumentError(f"cannot read {str(path)!r}: {error}") from None
+    except OSError as error:
+        raise FileError(f"cannot read {str(path)!r}: {reason(error)}") from error
+    return name
 
 
 def _dependencies(path: Path) -> list[str]:
@@ -256,7 +269,7 @@ async def _ask(request: Mapping[str, Any], timeout: float, warnings: list[str]) 
         if answer.missing.partition(".")[0] != "rsconnect":
             raise _failed(request, finished, f"no module named {answer.missing!r}")
         raise MissingExtraError(
-            "the environment of a project is inspected by rsconnect-python, which is not "
+            f"the environment of a project is inspected by {_DISTRIBUTION}, which is not "
             "installed: pip install 'aconnect[deploy]'"
         )
     if answer.error is not None or answer.manifest is None:
@@ -320,7 +333,8 @@ def _generated(
     except OSError as error:
         raise FileError(f"cannot read {str(directory / source)!r}: {reason(error)}") from error
     if not source.endswith(".lock"):
-        after = {line.strip() for line in made.text.splitlines()}
+        # A mark at the beginning, which Windows writes, is part of neither.
+        after = {line.strip() for line in made.text.removeprefix("\ufeff").splitlines()}
         lost = [
             name[0]
             for line in before

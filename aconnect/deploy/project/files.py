@@ -17,7 +17,12 @@ from typing import Final, NamedTuple, NoReturn
 from msgspec import Struct
 
 from aconnect._client.files import reason as why
-from aconnect.deploy.project.guard import secret_by_content, secret_by_name
+from aconnect.deploy.project.guard import (
+    has_password,
+    password_warning,
+    secret_by_content,
+    secret_by_name,
+)
 from aconnect.deploy.project.ignore import Patterns, patterns_above, patterns_in
 from aconnect.deploy.project.unneeded import (
     ENVIRONMENT,
@@ -82,7 +87,8 @@ def select(
 
     Args:
         directory: The folder. That it is ignored itself, or is in such a folder, does not matter.
-        include: What is selected although a rule leaves it out, even below a folder left out.
+        include: What is selected although a rule leaves it out, even below a folder left out. What
+        may be secret, or is needed by no bundle, must be named: `*` does not select it.
         exclude: What is left out as well, as by lines at the end of the last ignore file.
         patterns: If given, only what they match is selected, as in the `files` of Posit Publisher,
         and ignore files are not read. A name without wildcards selects that file also if it may be
@@ -107,7 +113,8 @@ def select(
     excluded = sorted(walk.excluded, key=lambda left_out: left_out.name)
     if not files:
         _refuse_empty(directory, excluded)
-    return Selection(tuple(files), tuple(excluded), _collisions(files))
+    warnings = (*map(password_warning, sorted(walk.passwords)), *_collisions(files))
+    return Selection(tuple(files), tuple(excluded), warnings)
 
 
 class _Folder(NamedTuple):
@@ -121,7 +128,10 @@ class _Folder(NamedTuple):
     """The last pattern that matches it or a folder above, and whether that selects."""
     is_left_out: bool = False
     """Whether only files that `include` names are selected."""
-    is_included: bool = False
+    is_guarded: bool = False
+    """Whether it is left out because it may be secret, or is needed by no bundle."""
+    is_named: bool = False
+    """Whether `include` names it."""
     linked_from: tuple[str, ...] = ()
     """The folders with the links that lead here."""
 
@@ -141,9 +151,12 @@ class _Walk:
         self._patterns = None if patterns is None else Patterns(patterns, origin="files")
         named = () if self._patterns is None else self._patterns.items
         self._include = Patterns([*(one.text for one in named if one.is_literal), *include])
+        # What may select something in a folder that is left out.
+        self._into = Patterns(one.text for one in self._include.items if one.names())
         self._linked = 0
         self.files: list[SourceFile] = []
         self.excluded: list[Excluded] = []
+        self.passwords: list[str] = []
 
     def run(self) -> None:
         above = () if self._patterns is not None else patterns_above(Path(self._root))
@@ -159,12 +172,12 @@ class _Walk:
         except OSError as error:
             self._refuse(folder.name or self._root, f"cannot be listed: {why(error)}", error)
         names = {entry.name for entry in entries}
-        if folder.name and not (folder.is_included or folder.is_left_out):
+        if folder.name and not (folder.is_named or folder.is_left_out):
             if is_environment(folder.path, names):
                 self._leave_out(folder.name, ENVIRONMENT)
-                if not self._include.reach(folder.name[:-1]):
+                if not self._into.reach(folder.name[:-1]):
                     return ()
-                folder = folder._replace(is_left_out=True)
+                folder = folder._replace(is_left_out=True, is_guarded=True)
         elif not folder.name and "pyvenv.cfg" in names:
             entries = self._without_environment(entries)
         if self._patterns is None:
@@ -177,7 +190,7 @@ class _Walk:
         """Leave out the environment that the top consists of, beside the files of the project."""
         others: list[os.DirEntry[str]] = []
         for entry in entries:
-            if entry.name in ENVIRONMENT_PARTS and not self._include.reach(entry.name):
+            if entry.name in ENVIRONMENT_PARTS and not self._into.reach(entry.name):
                 self._leave_out(entry.name + "/" * entry.is_dir(), ENVIRONMENT)
             else:
                 others.append(entry)
@@ -188,35 +201,43 @@ class _Walk:
         name = folder.name + entry.name
         if name == MANIFEST:
             return None
-        try:
-            is_folder = entry.is_dir()
-        except OSError:  # a loop of links
-            is_folder = False
-        is_included = bool(self._include.says(name, is_folder=is_folder))
-        is_left_out = folder.is_left_out and not is_included
+        is_folder = _is_folder(entry)
+        is_included, is_named = self._included(folder, name, is_folder)
+        is_selected = is_named if folder.is_guarded else is_included
+        is_left_out = folder.is_left_out and not is_selected
+        is_guarded = is_left_out and folder.is_guarded
         choice = self._choice(folder, name, is_folder)
-        if not (is_included or is_left_out):
-            may_descend = is_folder and not entry.is_symlink()
-            excluded = self._judge(folder, name, choice, is_folder, may_descend)
-            if excluded is not None:
-                self._leave_out(name + "/" * is_folder, *excluded)
+        if not (is_named or is_left_out):
+            problem = _guard(name, is_folder)
+            is_guarded = problem is not None
+            if not (is_guarded or is_included):
+                may_descend = is_folder and not entry.is_symlink()
+                problem = self._judge(folder, name, choice, is_folder, may_descend)
+            if problem is not None:
+                self._leave_out(name + "/" * is_folder, *problem)
                 is_left_out = True
-        if is_left_out and not (is_folder and self._include.reach(name)):
+        if is_left_out and not (is_folder and self._into.reach(name)):
             return None
         path, linked_from = entry.path, folder.linked_from
         if entry.is_symlink():
             if is_left_out:
                 return None
-            path = self._target(folder, name, path, is_included)
+            path = self._target(folder, name, path, is_named)
             if not path:
                 return None
             linked_from = (*linked_from, folder.path)
         if not is_folder:
-            self._add(name, path, is_included)
+            self._add(name, path, is_named)
             return None
-        return _Folder(
-            f"{name}/", path, folder.ignored, choice, is_left_out, is_included, linked_from
-        )
+        below = (is_left_out, is_guarded, is_named)
+        return _Folder(f"{name}/", path, folder.ignored, choice, *below, linked_from)
+
+    def _included(self, folder: _Folder, name: str, is_folder: bool) -> tuple[bool, bool]:
+        """Return whether `include` matches an entry, and whether by more than wildcards."""
+        index = self._include.last_match(name, is_folder=is_folder)
+        if index is None or (pattern := self._include.items[index]).is_negated:
+            return False, False
+        return True, pattern.names(with_folder=folder.is_guarded)
 
     def _choice(self, folder: _Folder, name: str, is_folder: bool) -> tuple[int, bool]:
         if self._patterns is None:
@@ -234,11 +255,7 @@ class _Walk:
         is_folder: bool,
         may_descend: bool,
     ) -> tuple[str, bool] | None:
-        """Return why an entry is left out, and whether because it may be secret."""
-        if secret := secret_by_name(name, is_folder=is_folder):
-            return secret, True
-        if reason := unneeded(name, is_folder=is_folder):
-            return reason, False
+        """Return the rule that leaves out an entry, and that this is not because of secrets."""
         for patterns in (self._exclude, *folder.ignored):
             index = patterns.last_match(name, is_folder=is_folder)
             if index is not None:
@@ -250,7 +267,7 @@ class _Walk:
             return None
         return ("no pattern matches" if index < 0 else self._patterns.describe(index)), False
 
-    def _target(self, folder: _Folder, name: str, link: str, is_included: bool) -> str:
+    def _target(self, folder: _Folder, name: str, link: str, is_named: bool) -> str:
         """Return what a link leads to, or nothing if that is left out."""
         try:
             path = os.path.realpath(link, strict=True)
@@ -259,7 +276,7 @@ class _Walk:
         if not _is_within(path, self._root):
             self._refuse(name, f"is a link that leaves the directory, to {path}")
         is_folder = os.path.isdir(path)  # noqa: PTH112  a path as text
-        if not is_included and (problem := self._judge_target(path, is_folder)):
+        if not is_named and (problem := self._judge_target(path, is_folder)):
             self._leave_out(name + "/" * is_folder, *problem)
             return ""
         if is_folder:
@@ -276,23 +293,20 @@ class _Walk:
         target = "/".join(parts)
         for count in range(1, len(parts) + 1):
             name = "/".join(parts[:count])
-            is_inner_folder = is_folder or count < len(parts)
-            if secret := secret_by_name(name, is_folder=is_inner_folder):
-                return f"a link to {target}: {secret}", True
-            if reason := unneeded(name, is_folder=is_inner_folder):
-                return f"a link to {target}: {reason}", False
+            if problem := _guard(name, is_folder or count < len(parts)):
+                return f"a link to {target}: {problem[0]}", problem[1]
         if os.path.isfile(path) and (secret := secret_by_content(path, path)):  # noqa: PTH113
             return f"a link to {target}: {secret}", True
         return None
 
-    def _add(self, name: str, path: str, is_included: bool) -> None:
+    def _add(self, name: str, path: str, is_named: bool) -> None:
         try:
             status = os.stat(path)  # noqa: PTH116  a path as text, for speed
             if not stat.S_ISREG(status.st_mode):
                 self._refuse(name, f"is {_kind(status.st_mode)}, which cannot be packed")
             if not os.access(path, os.R_OK):
                 self._refuse(name, "cannot be read: you have no permission")
-            secret = None if is_included else secret_by_content(name, path)
+            secret = None if is_named else secret_by_content(name, path)
         except OSError as error:
             self._refuse(name, f"cannot be read: {why(error)}", error)
         if secret is not None:
@@ -303,6 +317,8 @@ class _Walk:
                 name.encode()
             except UnicodeEncodeError as error:
                 self._refuse(name, "has a name that is not UTF-8; rename it", error)
+        if not is_named and has_password(name, path):
+            self.passwords.append(name)
         if "\\" in name:
             self._refuse(name, "has a backslash in its name, which separates folders on Windows")
         self.files.append(SourceFile(name, Path(path), status.st_size))
@@ -317,6 +333,22 @@ class _Walk:
             f"{name!r} in {self._root!r} {problem}. Remove it, replace it with a copy, or leave it "
             "out: with exclude=, or a line in .rscignore"
         ) from cause
+
+
+def _guard(name: str, is_folder: bool) -> tuple[str, bool] | None:
+    """Return why an entry is left out unless it is named, and whether because of secrets."""
+    if secret := secret_by_name(name, is_folder=is_folder):
+        return secret, True
+    if reason := unneeded(name, is_folder=is_folder):
+        return reason, False
+    return None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
 
 
 def _is_within(path: str, folder: str) -> bool:

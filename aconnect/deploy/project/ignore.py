@@ -32,6 +32,7 @@ _CLASSES: Final = {
     "upper": "A-Z",
     "xdigit": "0-9a-fA-F",
 }
+_NAMELESS: Final = re.compile(r"[*?./]*")
 _GROUP_NAME: Final = re.compile(r"\(\?P<\w+>")
 
 
@@ -55,6 +56,10 @@ class Pattern(NamedTuple):
         found = self.regex.search(name if self.by_name else path)
         # Of a path below a folder that matches, pathspec marks the folder's `/` as a group.
         return found is not None and found.lastgroup is None
+
+    def names(self, *, with_folder: bool = True) -> bool:
+        """Return whether it has more than wildcards: in its last part, or with its folders."""
+        return not _NAMELESS.fullmatch(self.core if with_folder else self.core.rpartition("/")[2])
 
     @property
     def is_literal(self) -> bool:

@@ -58,7 +58,8 @@ def read_manifest(directory: Path) -> Manifest | None:
     except decoding.FAILURES as error:
         raise InvalidArgumentError(
             f"{path} is not a manifest: {error}; it needs an object `files` whose keys are the "
-            "names of the files, or an array of the names"
+            "names of the files, or an array of the names. If it is one of a web application, "
+            "rename it, for example to manifest.webmanifest: the server has this name for its own"
         ) from error
     except (OSError, ValueError) as error:
         raise InvalidArgumentError(f"cannot read {str(path)!r}: {reason(error)}") from error

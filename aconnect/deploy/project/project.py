@@ -16,12 +16,14 @@ import msgspec
 from anyio import to_thread
 from msgspec import Struct
 
+from aconnect._client.files import reason
 from aconnect._core.guards import is_dict
 from aconnect._core.text import decode_text
 from aconnect.deploy.project import documents
 from aconnect.deploy.project.detection import detect
 from aconnect.deploy.project.environment import Inspection, inspect
 from aconnect.deploy.project.files import MANIFEST, Excluded, Selection, SourceFile, select
+from aconnect.deploy.project.guard import has_password, password_warning, secret_in
 from aconnect.deploy.project.kinds import (
     PROJECT_FILES,
     Detected,
@@ -177,7 +179,22 @@ def read_project(directory: Path) -> Project | None:
         manifest=found.value,
         manifest_text=found.text,
         files=found.files,
+        warnings=tuple(filter(None, map(_exposed, found.files))),
     )
+
+
+def _exposed(file: SourceFile) -> str | None:
+    """Return what the user should know of a file that a manifest lists: it may be secret."""
+    try:
+        if why := secret_in(file.name, str(file.path)):
+            return (
+                f"{MANIFEST} lists {file.name} ({why}), so it is sent, and everybody can read it "
+                "who may download the bundle; remove it from the manifest if that is not intended"
+            )
+        has = has_password(file.name, str(file.path))
+    except OSError as error:
+        raise FileError(f"cannot read {file.name!r}: {reason(error)}") from error
+    return password_warning(file.name) if has else None
 
 
 def _check_options(

@@ -17,17 +17,22 @@ _FOLDERS: Final = {
     **dict.fromkeys(
         (
             *("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox"),
-            *(".ipynb_checkpoints", ".quarto", ".Rproj.user"),
+            *(".hypothesis", ".ipynb_checkpoints", ".jupyter_cache", ".quarto", ".Rproj.user"),
         ),
         "cache",
     ),
-    "node_modules": "installed packages",
+    **dict.fromkeys(
+        ("node_modules", "__pypackages__", ".pixi", ".eggs", ".terraform"), "installed packages"
+    ),
 }
 _FILES: Final = {
     ".git": "version control",  # of a worktree or a submodule
     ".DS_Store": "file of the desktop",
     "Thumbs.db": "file of the desktop",
-    ".Rhistory": "history of commands",
+    **dict.fromkeys(
+        (".Rhistory", ".bash_history", ".psql_history", ".python_history", ".sqlite_history"),
+        "history of commands",
+    ),
     **dict.fromkeys(IGNORE_FILES, "ignore file"),
 }
 # By the folder that they are in.

@@ -33,6 +33,26 @@ def recognize(folder: Path, files: dict[str, str | bytes], **options: str) -> De
 
 
 @pytest.mark.parametrize(
+    ("files", "kind", "told"),
+    [
+        ({"app/main.py": FASTAPI, "app/routes.py": FASTAPI}, None, "created in app/main.py;"),
+        ({"src/x/app.py": FLASK, "b/wsgi.py": FLASK}, None, "in b/wsgi.py, src/x/app.py;"),
+        ({"src/x/app.py": FLASK, "b/main.py": FASTAPI}, "flask", "created in src/x/app.py;"),
+        (
+            {"manage.py": "import django", "site/wsgi.py": "import django.core.wsgi as w\n"
+             "application = w.get_wsgi_application()"},
+            "flask",
+            "created in site/wsgi.py;",
+        ),
+    ],
+)  # fmt: skip
+def test_deeper(tmp_path, files, kind, told):
+    """Applications below the top are not guessed but named, with what to pass."""
+    with pytest.raises(InvalidArgumentError, match=told):
+        recognize(tmp_path, files, **({} if kind is None else {"kind": kind}))
+
+
+@pytest.mark.parametrize(
     ("files", "kind", "entrypoint"),
     [
         ({"app.py": FASTAPI}, "fastapi", "app:app"),
@@ -195,9 +215,9 @@ def test_table():
         ({"a.csv": "", "b/c.py": ""}, {}, "no known type: looked for.*a.csv, b/"),
         ({f"{n}.txt": "" for n in range(20)}, {}, "and 12 more"),
         ({"helpers.py": "import os"}, {}, "helpers.py"),
-        ({"app.R": ""}, {}, r"Shiny application in R, but has no renv.lock.*writeManifest\(\)"),
-        ({"plumber.R": ""}, {}, "Plumber API, but has no renv.lock"),
-        ({"a.Rmd": ""}, {}, "R Markdown document or site, but has no renv.lock"),
+        ({"app.R": ""}, {}, r"is of type r-shiny, but has no renv.lock.*writeManifest\(\)"),
+        ({"plumber.R": ""}, {}, "is of type plumber, but has no renv.lock"),
+        ({"a.Rmd": ""}, {}, "is of type rmd, but has no renv.lock"),
         ({"app.py": FLASK}, {"kind": "shiny"}, "looked for app.r, server.r; for Python, .*python-"),
         ({"app.py": FLASK}, {"kind": "api"}, "for Python, the type is flask or fastapi"),
         ({"app.py": FLASK}, {"entrypoint": "main:app"}, "'main:app' is not among the files"),

@@ -157,6 +157,8 @@ class TestParts:
         files = {"app.py": APP, "requirements.txt": "x", "server.txt": "fastapi\n"}
         found = await inspected(tmp_path, files, requirements="server.txt")
         assert found.manifest["python"]["package_manager"]["package_file"] == "server.txt"
+        found = await inspected(tmp_path, files, requirements="./server.txt")
+        assert found.manifest["python"]["package_manager"]["package_file"] == "server.txt"
         with pytest.raises(InvalidArgumentError, match=r"'other.txt' is not among the files"):
             await inspected(tmp_path, files, requirements="other.txt")
 
@@ -169,13 +171,20 @@ class TestParts:
         with pytest.raises(InvalidArgumentError, match=r"no requirements.txt.*pip freeze.*uv exp"):
             await inspected(tmp_path, files)
 
-    async def test_requirements_encoding(self, tmp_path):
+    @pytest.mark.parametrize("name", ["requirements.txt", "uv.lock", "other.txt"])
+    async def test_requirements_encoding(self, tmp_path, name):
         """Requirements as PowerShell writes them are refused with what to do."""
         (tmp_path / "app.py").write_text(APP)
-        (tmp_path / "requirements.txt").write_bytes("fastapi\n".encode("utf-16"))
-        names = ["app.py", "requirements.txt"]
-        with pytest.raises((InspectionError, InvalidArgumentError), match=r"UTF-16|utf-8"):
-            await inspect(tmp_path, names, detect(tmp_path, names))
+        (tmp_path / name).write_bytes("fastapi\n".encode("utf-16"))
+        names, wanted = ["app.py", name], "other.txt" if name == "other.txt" else None
+        with pytest.raises(InvalidArgumentError, match=rf"{name}.*is UTF-16 text; save it as UTF"):
+            await inspect(tmp_path, names, detect(tmp_path, names), requirements=wanted)
+
+    async def test_requirements_mark(self, tmp_path):
+        """A mark at the beginning, as Windows writes it, does not make a line another one."""
+        files = {"app.py": APP, "requirements.txt": "\ufefffastapi\r\nflask\r\n"}
+        found = await inspected(tmp_path, files)
+        assert not any("leaves out" in warning for warning in found.warnings)
 
     async def test_express(self, tmp_path):
         """The entry point of a Shiny Express application is what runs it on the server."""
@@ -393,10 +402,34 @@ class TestFaults:
                 group.cancel_scope.cancel()
         await killed(pids.read_text())
 
-    async def test_not_installed(self, tmp_path, child):
-        """Without rsconnect-python, the error has the command that installs it."""
+    async def test_orphaned(self, tmp_path):
+        """The child, and what it started, end if this process is killed and cannot kill them."""
+        pids, python = tmp_path / "pids", tmp_path / "python"
+        python.write_text(f'#!/bin/sh\necho "$PPID $$" > {pids}_\nmv {pids}_ {pids}\nsleep 600\n')
+        python.chmod(0o755)
+        code = (
+            "import asyncio, pathlib\n"
+            "from aconnect.deploy.project.detection import detect\n"
+            "from aconnect.deploy.project.environment import inspect\n"
+            f"folder, names = pathlib.Path({str(write(tmp_path, PROJECT))!r}), {[*PROJECT]}\n"
+            f"asyncio.run(inspect(folder, names, detect(folder, names), python={str(python)!r}))\n"
+        )
+        async with await anyio.open_process([sys.executable, "-c", code]) as parent:
+            while not pids.exists():  # noqa: ASYNC110  another process makes it
+                await asyncio.sleep(0.01)
+            parent.kill()
+        await killed(pids.read_text())
+
+    @pytest.mark.parametrize("missing", ["rsconnect", "rsconnect.environment_r", "name"])
+    async def test_not_installed(self, tmp_path, child, missing):
+        """Without rsconnect-python of the right version, the error has what installs it."""
         source = Path(environment.__file__).with_name("_inspect.py").read_text()
-        child("import sys; sys.modules['rsconnect'] = None\n" + source.replace(
+        without = (
+            "import rsconnect.bundle; del rsconnect.bundle.resolve_shiny_express_entrypoint\n"
+            if missing == "name"
+            else f"import sys; sys.modules[{missing!r}] = None\n"
+        )
+        child(without + source.replace(
             "from __future__ import annotations", ""))  # fmt: skip
         with pytest.raises(MissingExtraError, match=r"pip install 'aconnect\[deploy\]'"):
             await inspected(tmp_path, PROJECT)
@@ -440,7 +473,7 @@ class TestFaults:
         monkeypatch.setenv("MY_PASSWORD", "hunter2")
         monkeypatch.setenv("HARMLESS", "1")
         child(
-            "import json, os, sys\nsys.stdin.read()\n"
+            "import json, os, sys\nsys.stdin.readline()\n"
             "print(json.dumps({'manifest': {'metadata': {}, 'environ': dict(os.environ)}}))"
         )
         environ = (await inspected(tmp_path, PROJECT)).manifest["environ"]

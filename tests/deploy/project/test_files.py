@@ -166,6 +166,8 @@ def test_encodings_of_ignore_files(tmp_path):
         *("sub/rsconnect-python/x", "__pycache__/a.pyc", "a.pyc", "sub/.DS_Store", "Thumbs.db"),
         *(".Rproj.user/x", ".Rhistory", "renv/library/x", "renv/staging/x", "sub/packrat/lib-R/x"),
         *("node_modules/x", ".mypy_cache/x", ".ipynb_checkpoints/x", ".quarto/x", ".gitignore"),
+        *("__pypackages__/3.11/lib/x", ".pixi/x", ".terraform/x", ".eggs/x", ".jupyter_cache/x"),
+        *(".python_history", ".bash_history", ".hypothesis/x"),
         *("manifest.json", ".venv/pyvenv.cfg", "sub/env/conda-meta/x"),
     ],
 )
@@ -193,7 +195,11 @@ SECRETS = [
     *(".env", ".env.production", "sub/.ENV.local", ".envrc", ".Renviron", ".netrc", "_netrc"),
     *(".pgpass", ".pypirc", ".git-credentials", "id_rsa", "id_ed25519", "id_ecdsa_sk"),
     *("tls.key", "a.P12", "a.pfx", "a.jks", "a.kdbx", "a.ppk", "credentials.json"),
-    *(".streamlit/secrets.toml", "sub/.streamlit/secrets.toml"),
+    *(".streamlit/secrets.toml", "secrets.toml", "sub/secrets.yml", ".secrets.json"),
+    *("prod.env", ".env.d", ".renviron.site", "id_ed25519_work", "a.p8", "a.keytab", "a.ovpn"),
+    *(".htpasswd", ".dockerconfigjson", ".databrickscfg", ".s3cfg", ".boto", ".my.cnf"),
+    *("client_secret_1.apps.googleusercontent.com.json", "kaggle.json", ".vault-token"),
+    *("application_default_credentials.json", "terraform.tfstate", "a.tfstate.backup", "a.tfvars"),
 ]
 
 
@@ -214,12 +220,12 @@ def test_secrets(tmp_path, name):
 @pytest.mark.parametrize(
     "name",
     [
-        *(".env.example", ".env.sample", ".env.template", "env", "environment.yml", "a.env"),
+        *(".env.example", ".env.sample", ".env.template", ".env.dist", "example.env"),
+        *("env", "environment.yml", "a.tfvars.example", "secrets.example.toml", "secrets.py"),
         *(
             "id_rsa.pub",
             "key",
             "keys.py",
-            "secrets.toml",
             "credentials.py",
             ".streamlit/config.toml",
         ),
@@ -240,6 +246,17 @@ def test_no_secrets(tmp_path, name):
         ("schema.json", '{"private_key": {"type": "string"}}', False),
         (".npmrc", "//registry.npmjs.org/:_authToken=x", True),
         (".npmrc", "save-exact=true", False),
+        ("deploy_key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", True),
+        ("my-key.txt", "-----BEGIN EC PRIVATE KEY-----\n", True),
+        ("ca.crt", "-----BEGIN CERTIFICATE-----\n", False),
+        ("LICENSE", "A PRIVATE KEY is no part of it.", False),
+        ("config.json", '{"auths": {"r.io": {"auth": "dXNlcjpodW50ZXIyLWlzLWxvbmc="}}}', True),
+        ("token.json", '{"refresh_token": "1//0gabcdefghijklmnop"}', True),
+        ("labels.json", '{"client_secret": "The secret of the client", "auth": "basic"}', False),
+        ("pip.conf", "[global]\nindex-url = https://u:hunter2@h/simple\n", True),
+        ("pip.conf", "[global]\nindex-url = https://h/simple\n", False),
+        (".Rprofile", 'Sys.setenv(GITHUB_PAT = "ghp_1")', True),
+        (".Rprofile", 'source("renv/activate.R")\noptions(keyring_backend = "env")', False),
     ],
 )
 def test_secrets_by_content(tmp_path, name, text, is_secret):
@@ -249,7 +266,55 @@ def test_secrets_by_content(tmp_path, name, text, is_secret):
     selection = select(tmp_path)
     assert (f"sub/{name}" not in names(selection)) == is_secret
     assert [one.name for one in selection.excluded if one.is_secret] == [f"sub/{name}"] * is_secret
-    assert f"sub/{name}" in names(select(tmp_path, include=["/sub/*"]))
+    assert f"sub/{name}" in names(select(tmp_path, include=[f"/sub/{name}"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "has_one"),
+    [
+        ("requirements.txt", "--extra-index-url https://u:hunter2@h/simple\n", True),
+        ("requirements/base.txt", "", False),
+        (
+            "requirements-dev.in",
+            "a @ git+https://ghp_abcdefghijklmnopqrstuvw@github.com/a/b\n",
+            True,
+        ),
+        ("requirements.txt", "a @ git+ssh://git@github.com/a/b\nb @ https://h/x@1\n", False),
+        ("requirements.txt", "--index-url https://${USER}:${PASSWORD}@h/simple\n", False),
+        ("pyproject.toml", 'index-url = "https://u:hunter2@h/simple"\n', True),
+        ("renv.lock", '{"URL": "https://u:hunter2@cran/"}', True),
+    ],
+)
+def test_passwords_in_addresses(tmp_path, name, text, has_one):
+    """A list of packages is sent although it has a password, which is said but not shown."""
+    tree(tmp_path, name).joinpath(name).write_text(text)
+    selection = select(tmp_path)
+    assert names(selection) == [name]
+    assert [w.startswith(f"{name} has a password") for w in selection.warnings] == [True] * has_one
+    assert "hunter2" not in str(selection.warnings)
+
+
+@pytest.mark.parametrize("pattern", ["*", "**", "**/*", "/*", ".*", "*.*", "*/**", "sub/*", "sub/"])
+def test_include_by_wildcards(tmp_path, pattern):
+    """What may be secret, or is needed by no bundle, is not selected by wildcards alone."""
+    tree(tmp_path, "app.py", "sub/a.csv", __gitignore="sub/\n*.csv\n!sub/*\n")
+    expected = names(select(tmp_path, include=[pattern]))
+    tree(tmp_path, ".env", "sub/.env", "sub/id_rsa", ".git/config", "sub/.aws/credentials")
+    tree(tmp_path, "venv/pyvenv.cfg", "venv/lib/x", "pyvenv.cfg", "lib/x", "node_modules/x")
+    tree(tmp_path, "sub/key").joinpath("sub/key").write_text("-----BEGIN PRIVATE KEY-----")
+    assert names(select(tmp_path, include=[pattern])) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        *((".env*", ".env"), ("*.key", "sub/a.key"), ("/.aws/*", ".aws/config")),
+        *((".aws/", ".aws/config"), (".git/**", ".git/config"), ("[.]env", ".env")),
+    ],
+)
+def test_include_by_name(tmp_path, pattern, name):
+    """A pattern that names such a file, or its folder, selects it."""
+    assert name in names(select(tree(tmp_path, "app.py", name), include=[pattern]))
 
 
 @pytest.mark.parametrize("folder", [".aws", ".ssh", ".gnupg", ".kube", "sub/.aws"])
@@ -329,7 +394,7 @@ def test_links_to_secrets(tmp_path, target):
     """A link is no way around the guard."""
     tree(tmp_path, "app.py", ".env", ".git/config", "keys/b.txt", ".ssh/a.txt", "pem/b")
     (tmp_path / "keys" / "a.txt").symlink_to("../.ssh/a.txt")
-    (tmp_path / "pem" / "a.pem").write_text("PRIVATE KEY")
+    (tmp_path / "pem" / "a.pem").write_text("-----BEGIN PRIVATE KEY-----")
     (tmp_path / "harmless.txt").symlink_to(target)
     selection = select(tmp_path)
     assert names(selection) == ["app.py", "keys/b.txt", "pem/b"]

@@ -63,6 +63,26 @@ async def test_included(tmp_path):
     assert project.warnings == ()
 
 
+@pytest.mark.parametrize("name", [".env", ".aws/config", "sub/id_rsa", "deploy_key"])
+async def test_secrets_in_manifest(tmp_path, name):
+    """What may be secret is sent if a manifest lists it, as `rsconnect` lets it, and is said."""
+    manifest = json.dumps({"metadata": {"appmode": "static"}, "files": {name: {}}})
+    text = "-----BEGIN PRIVATE KEY-----"
+    project = await prepare(write(tmp_path, {"manifest.json": manifest, name: text}))
+    assert names(project) == [name]
+    (warning,) = project.warnings
+    assert warning.startswith(f"manifest.json lists {name} (may contain a secret: ")
+
+
+async def test_passwords_in_manifest(tmp_path):
+    """A list of packages with a password is said if a manifest lists it."""
+    manifest = json.dumps({"metadata": {}, "files": ["requirements.txt"]})
+    files = {"manifest.json": manifest, "requirements.txt": "-i https://u:hunter2@h/simple"}
+    (warning,) = (await prepare(write(tmp_path, files))).warnings
+    assert warning.startswith("requirements.txt has a password")
+    assert "hunter2" not in warning
+
+
 async def test_generated(tmp_path):
     """A generated file takes the place of the file in the directory."""
     folder = write(tmp_path, {"app.py": APP, "requirements.txt": "fastapi\nrsconnect-python\n"})
@@ -212,6 +232,7 @@ async def test_contradicted(tmp_path, options, words):
     ("text", "words"),
     [
         ("[]", "is not a manifest"),
+        ('{"name": "PWA", "icons": []}', r"web application, rename it"),
         ('{"files": ["missing"]}', "'missing', but there is no such file"),
         ('{"files": ["../outside"]}', "not the name of a file below it"),
         ('{"files": ["link"]}', "resolves outside"),
