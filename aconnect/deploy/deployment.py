@@ -24,13 +24,14 @@ from aconnect.deploy.sending import bundles_of, send
 from aconnect.deploy.steps import OnStep, Step, ignore
 from aconnect.deploy.target import (
     check_deployable,
+    check_settings,
     check_target,
     configure,
     existing,
     find_or_create,
     find_tags,
 )
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import InvalidArgumentError, TaskFailedError
 
 _DRAFTS: Final = "2025.06.0"
 """The first version of the server that can build a bundle without activating it."""
@@ -69,6 +70,7 @@ class Deployment:
         self._requested = requested
         self._on_step = on_step
         self._finished: ContentItem | None = None
+        self._is_activating = False
         self._lock = anyio.Lock()
 
     def __repr__(self) -> str:
@@ -148,13 +150,34 @@ class Deployment:
             status = await item.verify(bundle if self.is_draft else None)
             what = "draft" if self.is_draft else "content"
             self._on_step(Step("verified", f"the {what} answers with status {status}"))
-        if not (self.is_draft and self._activate):
+        if bundle is None or not self._must_activate(item, bundle):
             return item
-        assert bundle is not None  # noqa: S101  only bundles can be drafts
-        self._on_step(Step("activating", f"bundle {bundle.id}"))
-        self._build = await start_build(item, bundle.id, activate=True)
+        return await self._activated(item, bundle, timeout)
+
+    def _must_activate(self, item: ContentItem, bundle: Bundle) -> bool:
+        if not self._activate or item.bundle_id == bundle.id:
+            return False
+        # A build that was followed can be that of a draft. If another bundle is active than when it
+        # began, another deployment was later.
+        return self.is_draft or item.bundle_id == self.item.bundle_id
+
+    async def _activated(
+        self, item: ContentItem, bundle: Bundle, timeout: float | None
+    ) -> ContentItem:
+        """Build a draft again, so that it is activated, and return the updated content."""
+        text, before = f"bundle {bundle.id}", item.bundle_id
+        self._on_step(Step("activating", text))
+        # An earlier `await` may have been cancelled after it has started the build.
+        running = await running_build(item, bundle.id) if self._is_activating else None
+        self._is_activating = True
+        self._build = running or await start_build(item, bundle.id, activate=True)
         item = await self._build.result(timeout)
-        self._on_step(Step("activated", f"bundle {bundle.id}"))
+        if item.bundle_id == before:
+            raise TaskFailedError(
+                f"the build that activates {text} has ended, but the active bundle of content "
+                f"{item.guid} is still {before or 'none'}; deploy it again"
+            )
+        self._on_step(Step("activated", text))
         return item
 
 
@@ -207,6 +230,7 @@ async def stage(
         AconnectError: As `deploy`.
     """
     check_target(name, guid)
+    check_settings(settings)
     project = source if isinstance(source, Project) else await prepare(source)
     async with pack(project, max_size=max_size) as archive:
         requested = await find_requested(client, project.manifest)
@@ -215,12 +239,14 @@ async def stage(
         item = target.item
         with left_behind(item, is_new=target.is_new):
             check_deployable(item, project.app_mode)
-            item = await configure(item, settings, env, found, on_step)
+            # Before the settings, which would have an effect on what runs if it is refused.
             sent = await send(
                 item, archive, is_new=target.is_new, metadata=metadata, progress=progress
             )
-            text = f"bundle {sent.bundle.id}"
-            on_step(Step("unchanged" if sent.is_unchanged else "uploaded", text))
+    text = f"bundle {sent.bundle.id}"
+    on_step(Step("unchanged" if sent.is_unchanged else "uploaded", text))
+    with left_behind(item, is_new=target.is_new, bundle=sent.bundle):
+        item = await configure(item, settings, env, found, on_step)
     return Staged(
         item=item,
         bundle=sent.bundle,
@@ -252,9 +278,9 @@ async def deploy(
 
     It is deployed to the content with this `guid`, or else to the key owner's content with this
     `name`, which is created if it does not exist. The directory is checked before anything is sent.
-    Settings, environment variables and tags are set before the first build. If the newest bundle of
-    the content is the same, nothing is sent, and a build of it that runs already is followed; so
-    calling `deploy` again after a failure is safe.
+    If the newest bundle of the content is the same, nothing is sent, and a build of it that runs
+    already is followed; so calling `deploy` again after a failure is safe. Settings, environment
+    variables and tags are set between the upload and the build.
 
     With `verify`, servers from 2025.06 build the bundle as a draft, which is activated when the
     deployment is awaited, and only if it answers; older ones activate it first.
@@ -320,12 +346,8 @@ async def redeploy(
         AconnectError: The build could not be started.
     """
     item = await item.refresh()
+    bundle_id = bundle.id if isinstance(bundle, Bundle) else bundle or active_bundle(item)
     check_deployable(item, None)
-    bundle_id = bundle.id if isinstance(bundle, Bundle) else bundle or item.bundle_id
-    if not bundle_id:
-        raise InvalidArgumentError(
-            f"content {item.guid} has no active bundle; pass the bundle to deploy"
-        )
     return await begin_build(
         item,
         item.bundles.handle(bundle_id),
@@ -335,6 +357,15 @@ async def redeploy(
         may_run=True,
         on_step=on_step,
     )
+
+
+def active_bundle(item: ContentItem) -> str:
+    """Return the id of the active bundle; raise if there is none."""
+    if not item.bundle_id:
+        raise InvalidArgumentError(
+            f"content {item.guid} has no active bundle; pass the bundle to deploy"
+        )
+    return item.bundle_id
 
 
 async def rollback(

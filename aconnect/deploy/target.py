@@ -48,6 +48,13 @@ def check_target(name: str | None, guid: str | None) -> None:
         check_name(name)
 
 
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise TypeError for a setting that content does not have, as a call of Python does."""
+    unknown = settings.keys() - ContentFields.__optional_keys__
+    if unknown:
+        raise TypeError(f"content has no settings named {', '.join(sorted(unknown))}")
+
+
 async def existing(client: Client, name: str | None, guid: str | None) -> ContentItem | None:
     """Return the content with this guid, or the key owner's content with this name; or None.
 

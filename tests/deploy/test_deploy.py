@@ -350,12 +350,12 @@ async def test_steps(client, folder):
     steps: list[Step] = []
     options: dict[str, Any] = {"name": "my-site", "env": {"A": "secret"}, "on_step": steps.append}
     await (await deploy(client, folder, title="T", **options))
-    names = ["created", "environment", "uploaded", "building", "built", "verified"]
+    names = ["created", "uploaded", "environment", "building", "built", "verified"]
     assert [step.name for step in steps] == [*names, "activating", "activated"]
     assert "secret" not in str(steps)
     steps.clear()
     await (await deploy(client, folder, title="U", **options))
-    assert [step.name for step in steps][:4] == ["found", "settings", "environment", "unchanged"]
+    assert [step.name for step in steps][:4] == ["found", "unchanged", "settings", "environment"]
 
 
 async def test_rollback(server, client, folder):
