@@ -15,7 +15,12 @@ from aconnect._client.once import create_once
 from aconnect._core.text import one_line
 from aconnect.connect import ContentItem, ContentTask, Job
 from aconnect.connect.content.content import ContentDeployParams
-from aconnect.errors import EndpointMissingError, TaskFailedError, TaskLostError
+from aconnect.errors import (
+    EndpointMissingError,
+    PermissionDeniedError,
+    TaskFailedError,
+    TaskLostError,
+)
 
 _LAST_LINES: Final = 20
 
@@ -151,10 +156,10 @@ async def build_job(
 
 
 async def _jobs(item: ContentItem) -> list[Job]:
-    """Return the jobs of the content, newest first; none if the server is older than jobs."""
+    """Return the jobs of the content, newest first; none if the server or the key shows none."""
     try:
         return await item.jobs.find()
-    except EndpointMissingError:
+    except (EndpointMissingError, PermissionDeniedError):
         return []
 
 

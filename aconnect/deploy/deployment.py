@@ -5,8 +5,9 @@ Decides in which order the server is changed, and what a failure says about what
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -41,7 +42,8 @@ class Deployment:
     """A build on the server and what follows it; `await` it for the updated content.
 
     Awaiting it follows the build, requests the content to verify that it answers, and activates it
-    if it was built as a draft. Until then visitors see what was there before.
+    if it was built as a draft. Until then visitors see what was there before: a draft that nobody
+    awaits is never activated, which is a `RuntimeWarning`, as for a coroutine.
     """
 
     def __init__(
@@ -71,10 +73,29 @@ class Deployment:
         self._on_step = on_step
         self._finished: ContentItem | None = None
         self._is_activating = False
+        self._is_followed = False
         self._lock = anyio.Lock()
 
     def __repr__(self) -> str:
-        return f"<Deployment {self.id} guid={self.item.guid}>"
+        draft = ""
+        if self._is_forgotten:
+            draft = f": a draft of bundle {self.bundle_id}, await it to activate that"
+        return f"<Deployment {self.id} guid={self.item.guid}{draft}>"
+
+    def __del__(self) -> None:
+        if self._is_forgotten:
+            warnings.warn(
+                f"bundle {self.bundle_id} of content {self.item.guid} was built as a draft, and is "
+                "not active, because the deployment was never awaited: write "
+                "`deployment = await deploy(...)` and `await deployment`",
+                RuntimeWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+    @property
+    def _is_forgotten(self) -> bool:
+        return self.is_draft and self._activate and not self._is_followed
 
     @property
     def id(self) -> str:
@@ -111,7 +132,7 @@ class Deployment:
     def __await__(self) -> Generator[Any, None, ContentItem]:
         return self.result().__await__()
 
-    async def output(self, timeout: float | None = None) -> AsyncGenerator[str, None]:
+    def output(self, timeout: float | None = None) -> AsyncGenerator[str, None]:
         """Yield the lines of the build's log as they arrive, until it ends.
 
         A build that fails does not raise here, but when the deployment is awaited.
@@ -119,9 +140,8 @@ class Deployment:
         Raises:
             PollTimeoutError: The build did not end in time.
         """
-        async with aclosing(self._build.output(timeout)) as lines:
-            async for line in lines:
-                yield line
+        self._is_followed = True
+        return self._build.output(timeout)
 
     async def result(self, timeout: float | None = None) -> ContentItem:
         """Wait for the build, verify that the content answers, activate it, and return it.
@@ -135,6 +155,7 @@ class Deployment:
             PollTimeoutError: The build did not end in time.
             VerificationError: The content does not answer.
         """
+        self._is_followed = True
         async with self._lock:
             if self._finished is None:
                 with left_behind(self.item, is_new=self._is_new, bundle=self.bundle, after=self):
@@ -380,7 +401,8 @@ async def rollback(
     """Deploy an older bundle again: `to`, or the newest one that is older than the active one.
 
     The server builds it again, so packages are installed as they are available now. Settings and
-    environment variables stay as they are.
+    environment variables stay as they are. The server does not tell which bundles have been active
+    before: one that was only a draft is an older bundle as well.
 
     Raises:
         InvalidArgumentError: There is no such content or bundle.
@@ -396,8 +418,8 @@ async def rollback(
         ids = [bundle.id for bundle in bundles]
         if item.bundle_id not in ids:
             raise InvalidArgumentError(
-                f"content {item.guid} has no active bundle; pass the one to deploy, of: "
-                f"{', '.join(ids) or 'none'}"
+                f"content {item.guid} has no active bundle that is still stored; pass to=, the "
+                f"one to deploy, of: {', '.join(ids) or 'none'}"
             )
         found = bundles[ids.index(item.bundle_id) + 1 :]
     # A bundle of size 0 is no longer on disk.

@@ -130,10 +130,10 @@ async def test_two_processes_at_once(folder):
 
 async def test_the_draft_of_a_verified_deployment(server, client, folder):
     """A running build that is followed may be that of a draft, which is then activated."""
-    await deploy(client, folder, name="my-app")
+    first = await deploy(client, folder, name="my-app")
     item = await (await deploy(client, folder, name="my-app", verify=False))
     (bundle,) = await item.bundles.find()
-    assert item.bundle_id == bundle.id
+    assert item.bundle_id == bundle.id == (await first).bundle_id
     assert server.count("POST", "*/deploy") == 2
 
 
@@ -201,6 +201,33 @@ async def test_awaiting_again_after_any_cancellation(folder):
             assert server.count("POST", "*/deploy") == 2, number
         number += 1
     assert number > 5
+
+
+async def test_a_deployment_that_is_never_awaited(client, folder):
+    """A draft that nobody awaits is never activated, which is a warning; others are not."""
+    forgotten = await deploy(client, folder, name="my-app")
+    assert "await it" in repr(forgotten)
+    with pytest.warns(RuntimeWarning, match="bundle 4 of content .* never awaited"):
+        del forgotten
+    draft = await deploy(client, folder, name="my-app", activate=False)
+    direct = await deploy(client, folder, name="other", verify=False)
+    followed = await deploy(client, folder, name="third")
+    await followed
+    assert not [one for one in (draft, direct, followed) if "await it" in repr(one)]
+    del draft, direct, followed
+
+
+@pytest.mark.parametrize("version", ["2026.06.0", "2025.05.0"])
+async def test_keys_that_may_not_see_jobs(folder, version):
+    """Jobs that the key may not see are no jobs: the deployment is not one of those that fail."""
+    async with (
+        FakeConnect(version=version) as server,
+        Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
+    ):
+        await (await deploy(client, folder, name="my-app"))
+        server.script(*[faults.error(403, 22)] * 9, on="GET /v1/content/*/jobs")
+        item = await (await deploy(client, folder, name="my-app"))
+        assert item.bundle_id == "4"
 
 
 class StartsADraft:
