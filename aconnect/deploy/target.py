@@ -124,7 +124,10 @@ async def configure(
     changed = {name: value for name, value in settings.items() if getattr(item, name) != value}
     if changed:
         item = await item.update(**cast("ContentFields", changed))
-        on_step(Step("settings", ", ".join(changed)))
+        # Servers ignore the fields that they do not know.
+        ignored = {name for name, value in changed.items() if getattr(item, name) != value}
+        names = (f"{n} (not confirmed by the server)" if n in ignored else n for n in changed)
+        on_step(Step("settings", ", ".join(names)))
     if env is not None:
         values = dict(cast("Any", env))
         if values:

@@ -37,7 +37,7 @@ async def test_taken():
     async def look_up():
         return found.pop()
 
-    found = ["it"]
+    found: list[str | None] = ["it"]
     options = {"is_complete": bool, "is_taken": lambda error: error is TAKEN}
     assert await create_once(clock, create, look_up, **options) == "it"
     found = [None]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aconnect import Client
-from aconnect.deploy import deploy
+from aconnect.deploy import Step, deploy
 from aconnect.errors import ConflictError, PollTimeoutError, TaskFailedError
 from aconnect.testing import BuildScript, FakeConnect, VirtualClock, faults
 from aconnect.testing.connect.routes.content._runs import start
@@ -56,7 +56,8 @@ async def child(server, folder):
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", CHILD, server.url, server.api_key, str(folder)),
         stderr=asyncio.subprocess.PIPE,
-        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        # What is killed leaves its temporary archive.
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "TMPDIR": str(folder.parent)},
     )
 
 
@@ -261,6 +262,20 @@ async def test_an_upload_that_is_refused(server, client, folder):
     assert (await item.refresh()).title == "old"
     assert await item.environment_variables.find() == []
     assert await item.tags.find() == []
+
+
+async def test_settings_that_a_server_does_not_know(folder):
+    """A setting that the server has ignored is not reported as one that was set."""
+    steps: list[Step] = []
+    async with (
+        FakeConnect(version="2023.09.0") as server,
+        Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
+    ):
+        await (await deploy(client, folder, name="my-app"))
+        options: dict[str, Any] = {"title": "Mine", "notify_on_share": True}
+        await (await deploy(client, folder, name="my-app", on_step=steps.append, **options))
+    (text,) = [step.text for step in steps if step.name == "settings"]
+    assert text == "title, notify_on_share (not confirmed by the server)"
 
 
 @pytest.mark.parametrize("is_new", [True, False])

@@ -43,6 +43,7 @@ async def verified(channel: Channel, guid: str, bundle_id: str | None = None) ->
     except RedirectRefusedError as error:
         refused = VerificationError(f"the content does not respond: {error}", url=url)
         refused.attempts = error.attempts
+        refused.hint = "content that itself redirects there cannot be verified"
         raise refused from error
     except ApiError as error:
         if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
