@@ -55,6 +55,13 @@ class Build:
         return self.task_id or ("" if self._job is None else self._job.key)
 
     @property
+    def title(self) -> str:
+        """What it is called in a message, such as `task 5fd2`."""
+        if self._task is not None:
+            return f"task {self._task.id}"
+        return "it has ended already" if self._job is None else f"job {self._job.key}"
+
+    @property
     def task_id(self) -> str | None:
         """The id of the task; None if it is not known."""
         return None if self._task is None else self._task.id

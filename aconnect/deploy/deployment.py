@@ -37,6 +37,8 @@ from aconnect.errors import InvalidArgumentError, TaskFailedError
 _DRAFTS: Final = "2025.06.0"
 """The first version of the server that can build a bundle without activating it."""
 
+_AGAIN: Final = "Deploying again continues there."
+
 
 class Deployment:
     """A build on the server and what follows it; `await` it for the updated content.
@@ -57,6 +59,7 @@ class Deployment:
         activate: bool,
         verify: bool,
         requested: Sequence[Requested],
+        again: str,
         on_step: OnStep,
     ) -> None:
         self.item = item
@@ -70,6 +73,7 @@ class Deployment:
         self._activate = activate
         self._verify = verify
         self._requested = requested
+        self._again = again
         self._on_step = on_step
         self._finished: ContentItem | None = None
         self._is_activating = False
@@ -158,7 +162,13 @@ class Deployment:
         self._is_followed = True
         async with self._lock:
             if self._finished is None:
-                with left_behind(self.item, is_new=self._is_new, bundle=self.bundle, after=self):
+                with left_behind(
+                    self.item,
+                    is_new=self._is_new,
+                    bundle=self.bundle,
+                    log=self.log_url,
+                    again=self._again,
+                ):
                     self._finished = await self._finish(timeout)
             return self._finished
 
@@ -429,7 +439,18 @@ async def rollback(
         raise InvalidArgumentError(
             f"content {item.guid} has no {what} that is still stored; nothing was changed"
         )
-    return await redeploy(item, found[0], verify=verify, on_step=on_step)
+    check_deployable(item, None)
+    return await begin_build(
+        item,
+        found[0],
+        activate=True,
+        verify=verify,
+        is_new=False,
+        may_run=True,
+        # From the bundle that may be active then, it would go back further.
+        again=f"To go on, roll back with to={found[0].id!r}.",
+        on_step=on_step,
+    )
 
 
 async def begin_build(
@@ -441,6 +462,7 @@ async def begin_build(
     is_new: bool,
     may_run: bool,
     requested: Sequence[Requested] = (),
+    again: str = _AGAIN,
     on_step: OnStep,
 ) -> Deployment:
     """Start the build of a bundle, or of the repository if it is None.
@@ -450,14 +472,14 @@ async def begin_build(
     """
     bundle_id = None if bundle is None else bundle.id
     may_be_draft = verify and bundle_id not in {None, item.bundle_id}
-    with left_behind(item, is_new=is_new, bundle=bundle):
+    with left_behind(item, is_new=is_new, bundle=bundle, again=again):
         if not activate:
             await require_drafts(item.client)
         is_draft = not activate or (may_be_draft and await _has_drafts(item.client))
         build = await running_build(item, bundle_id) if may_run else None
         if build is None:
             build = await start_build(item, bundle_id, activate=False if is_draft else None)
-    on_step(Step("building", f"task {build.id}"))
+    on_step(Step("building", build.title))
     return Deployment(
         item,
         bundle,
@@ -467,6 +489,7 @@ async def begin_build(
         activate=activate,
         verify=verify,
         requested=requested,
+        again=again,
         on_step=on_step,
     )
 
@@ -494,9 +517,10 @@ def left_behind(
     *,
     is_new: bool,
     bundle: Bundle | None = None,
-    after: Deployment | None = None,
+    log: str = "",
+    again: str = _AGAIN,
 ) -> Generator[None, None, None]:
-    """Add notes to an error: what is left on the server, and where the log is."""
+    """Add notes to an error: what is left on the server, how to go on, and where the log is."""
     try:
         yield
     except Exception as error:
@@ -505,7 +529,7 @@ def left_behind(
         if bundle is not None:
             left.append(f"{content} has bundle {bundle.id}, perhaps not active")
         if left:
-            error.add_note(f"Not undone: {' and '.join(left)}. Deploying again continues there.")
-        if after is not None and after.log_url:
-            error.add_note(f"The log is at {after.log_url}")
+            error.add_note(f"Not undone: {' and '.join(left)}. {again}")
+        if log:
+            error.add_note(f"The log is at {log}")
         raise

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from aconnect import Client
-from aconnect.deploy import Step, deploy
-from aconnect.errors import ConflictError, PollTimeoutError, TaskFailedError
+from aconnect.deploy import Step, deploy, rollback
+from aconnect.errors import ConflictError, DecodeError, PollTimeoutError, TaskFailedError
 from aconnect.testing import BuildScript, FakeConnect, VirtualClock, faults
 from aconnect.testing.connect.routes.content._runs import start
 
@@ -276,6 +276,23 @@ async def test_settings_that_a_server_does_not_know(folder):
         await (await deploy(client, folder, name="my-app", on_step=steps.append, **options))
     (text,) = [step.text for step in steps if step.name == "settings"]
     assert text == "title, notify_on_share (not confirmed by the server)"
+
+
+async def test_a_rollback_that_is_repeated(server, client, folder):
+    """A rollback that has failed says how to repeat it without going back further."""
+    ids = []
+    for text in ("one", "two", "three"):
+        (folder / "index.html").write_text(text)
+        item = await (await deploy(client, folder, name="my-app"))
+        ids.append(item.bundle_id)
+    deployment = await rollback(client, name="my-app")
+    server.script(Unharmed(), faults.login_page(), on=f"GET /v1/content/{item.guid}")
+    with pytest.raises(DecodeError) as caught:
+        await deployment
+    assert (await item.refresh()).bundle_id == ids[1]
+    (left, _) = caught.value.__notes__
+    assert f"roll back with to='{ids[1]}'" in left
+    assert (await (await rollback(client, name="my-app", to=ids[1]))).bundle_id == ids[1]
 
 
 @pytest.mark.parametrize("is_new", [True, False])
