@@ -209,7 +209,7 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
 
         Args:
             asc_order: Whether the oldest are first. It is always sent, because servers differ in
-                the order that they have without it; older ones ignore it, and list the newest first.
+                the order that they have without it. Older ones ignore it: newest first.
         """
         ...
 
