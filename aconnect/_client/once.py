@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 _ATTEMPTS: Final = 3
 _WAIT: Final = 1.0
-"""Seconds before the second attempt; a server that failed may still be at work."""
+"""Seconds before the first look-up; a server that failed may still be at work."""
 
 _INSUFFICIENT_STORAGE: Final = 507
 
@@ -56,12 +56,15 @@ async def create_once(
             if not (is_uncertain(error) or is_taken(error)):
                 raise
             failure = error
+        taken = failure is not None and is_taken(failure)
+        if not taken:
+            # Before the look-up, and not after it, or what is created meanwhile is created again.
+            await clock.sleep(_WAIT * attempt)
         found = await look_up()
         if found is not None:
             return found
-        if failure is not None and (is_taken(failure) or attempt == _ATTEMPTS):
+        if failure is not None and (taken or attempt == _ATTEMPTS):
             raise failure
-        await clock.sleep(_WAIT * attempt)
     raise DecodeError(
         "the server accepted the request, but neither its response nor a later one says what was "
         "created; look at the server before you try again"

@@ -116,8 +116,8 @@ class Request(Struct, frozen=True, gc=False):
     to_content: bool = False
     """Whether content itself responds, and not the API.
 
-    Then every status below 500 is a response, except 429, and a higher one says nothing about the
-    load of the server.
+    Then every status below 500 is a response, except 429, which is retried because a proxy may have
+    sent it. No status says anything about the load of the server.
     """
 
     def __repr__(self) -> str:

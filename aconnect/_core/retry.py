@@ -40,8 +40,8 @@ def is_refusal(error: BaseException) -> bool:
     """Return True if the server refused a call for now, without having carried it out."""
     if not isinstance(error, ApiError) or error.status not in _NOT_NOW:
         return False
-    # Content that is down is not the server's load.
-    return error.status == _TOO_MANY or not error.from_content
+    # What content can bear is not what the server can bear.
+    return not error.from_content
 
 
 class RetryPolicy(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ has started, the active job of the bundle is followed instead.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from typing import Final
 
@@ -15,7 +15,12 @@ from aconnect._client.once import create_once
 from aconnect._core.text import one_line
 from aconnect.connect import ContentItem, ContentTask, Job
 from aconnect.connect.content.content import ContentDeployParams
-from aconnect.errors import EndpointMissingError, TaskFailedError, TaskLostError
+from aconnect.errors import (
+    EndpointMissingError,
+    PermissionDeniedError,
+    TaskFailedError,
+    TaskLostError,
+)
 
 _LAST_LINES: Final = 20
 
@@ -35,16 +40,26 @@ class Build:
         *,
         task: ContentTask | None = None,
         job: Job | None = None,
+        earlier: Collection[str] = (),
     ) -> None:
         self._item = item
         self._bundle_id = bundle_id
         self._task = task
         self._job = job
+        self._earlier = earlier
+        """The keys of jobs that were there before the build."""
 
     @property
     def id(self) -> str:
         """The id of the task, or the key of the job that is followed instead; empty if it ended."""
         return self.task_id or ("" if self._job is None else self._job.key)
+
+    @property
+    def title(self) -> str:
+        """What it is called in a message, such as `task 5fd2`."""
+        if self._task is not None:
+            return f"task {self._task.id}"
+        return "it has ended already" if self._job is None else f"job {self._job.key}"
 
     @property
     def task_id(self) -> str | None:
@@ -79,7 +94,7 @@ class Build:
             try:
                 return await self._task.result(timeout)
             except TaskLostError:
-                self._job = await build_job(self._item, self._bundle_id)
+                self._job = await build_job(self._item, self._bundle_id, earlier=self._earlier)
                 if self._job is None and not await self._is_active():
                     raise
         if self._job is not None:
@@ -104,13 +119,15 @@ async def start_build(
     if activate is not None:
         fields["activate"] = activate
     content = item.client.content
+    # The bundle of a commit is not known before it is fetched, so its job cannot be told by that.
+    earlier = [job.key for job in await _jobs(item)] if bundle_id is None else []
 
     async def start() -> Build:
         task = await content.deploy(item.guid, **fields)
-        return Build(item, bundle_id, task=task)
+        return Build(item, bundle_id, task=task, earlier=earlier)
 
     async def look_up() -> Build | None:
-        running = await running_build(item, bundle_id)
+        running = await running_build(item, bundle_id, earlier)
         if running is not None:
             return running
         if bundle_id is None or activate is False or item.bundle_id == bundle_id:
@@ -122,25 +139,35 @@ async def start_build(
     return await create_once(item.client.clock, start, look_up, is_complete=lambda _: True)
 
 
-async def running_build(item: ContentItem, bundle_id: str | None) -> Build | None:
+async def running_build(
+    item: ContentItem, bundle_id: str | None, earlier: Collection[str] = ()
+) -> Build | None:
     """Return the build of a bundle that runs already, or None."""
-    job = await build_job(item, bundle_id, active=True)
+    job = await build_job(item, bundle_id, active=True, earlier=earlier)
     return None if job is None else Build(item, bundle_id, job=job)
 
 
 async def build_job(
-    item: ContentItem, bundle_id: str | None, *, active: bool = False
+    item: ContentItem,
+    bundle_id: str | None,
+    *,
+    active: bool = False,
+    earlier: Collection[str] = (),
 ) -> Job | None:
-    """Return the newest job that builds this bundle, or None."""
-    try:
-        jobs = await item.jobs.find()
-    except EndpointMissingError:
-        return None
-    for job in jobs:
-        is_build = not (job.tag or "").startswith("run_")
+    """Return the newest job that builds this bundle (any, if it is None), or None."""
+    for job in await _jobs(item):
+        is_build = not (job.tag or "").startswith("run_") and job.key not in earlier
         if is_build and bundle_id in {None, job.bundle_id} and (job.is_active or not active):
             return job
     return None
+
+
+async def _jobs(item: ContentItem) -> list[Job]:
+    """Return the jobs of the content, newest first; none if the server or the key shows none."""
+    try:
+        return await item.jobs.find()
+    except (EndpointMissingError, PermissionDeniedError):
+        return []
 
 
 async def _job_result(
@@ -164,7 +191,7 @@ async def _job_result(
                 code=job.exit_code,
                 lines=lines,
             )
-        following = await build_job(item, bundle_id, active=True)
+        following = await build_job(item, bundle_id or job.bundle_id, active=True)
         if following is None or following.key == job.key:
             return
         job = following

@@ -5,8 +5,9 @@ Decides in which order the server is changed, and what a failure says about what
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -24,23 +25,27 @@ from aconnect.deploy.sending import bundles_of, send
 from aconnect.deploy.steps import OnStep, Step, ignore
 from aconnect.deploy.target import (
     check_deployable,
+    check_settings,
     check_target,
     configure,
     existing,
     find_or_create,
     find_tags,
 )
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import InvalidArgumentError, TaskFailedError
 
 _DRAFTS: Final = "2025.06.0"
 """The first version of the server that can build a bundle without activating it."""
+
+_AGAIN: Final = "Deploying again continues there."
 
 
 class Deployment:
     """A build on the server and what follows it; `await` it for the updated content.
 
     Awaiting it follows the build, requests the content to verify that it answers, and activates it
-    if it was built as a draft. Until then visitors see what was there before.
+    if it was built as a draft. Until then visitors see what was there before: a draft that nobody
+    awaits is never activated, which is a `RuntimeWarning`, as for a coroutine.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class Deployment:
         activate: bool,
         verify: bool,
         requested: Sequence[Requested],
+        again: str,
         on_step: OnStep,
     ) -> None:
         self.item = item
@@ -67,12 +73,33 @@ class Deployment:
         self._activate = activate
         self._verify = verify
         self._requested = requested
+        self._again = again
         self._on_step = on_step
         self._finished: ContentItem | None = None
+        self._is_activating = False
+        self._is_followed = False
         self._lock = anyio.Lock()
 
     def __repr__(self) -> str:
-        return f"<Deployment {self.id} guid={self.item.guid}>"
+        draft = ""
+        if self._is_forgotten:
+            draft = f": a draft of bundle {self.bundle_id}, await it to activate that"
+        return f"<Deployment {self.id} guid={self.item.guid}{draft}>"
+
+    def __del__(self) -> None:
+        if self._is_forgotten:
+            warnings.warn(
+                f"bundle {self.bundle_id} of content {self.item.guid} was built as a draft, and is "
+                "not active, because the deployment was never awaited: write "
+                "`deployment = await deploy(...)` and `await deployment`",
+                RuntimeWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+    @property
+    def _is_forgotten(self) -> bool:
+        return self.is_draft and self._activate and not self._is_followed
 
     @property
     def id(self) -> str:
@@ -109,7 +136,7 @@ class Deployment:
     def __await__(self) -> Generator[Any, None, ContentItem]:
         return self.result().__await__()
 
-    async def output(self, timeout: float | None = None) -> AsyncGenerator[str, None]:
+    def output(self, timeout: float | None = None) -> AsyncGenerator[str, None]:
         """Yield the lines of the build's log as they arrive, until it ends.
 
         A build that fails does not raise here, but when the deployment is awaited.
@@ -117,9 +144,8 @@ class Deployment:
         Raises:
             PollTimeoutError: The build did not end in time.
         """
-        async with aclosing(self._build.output(timeout)) as lines:
-            async for line in lines:
-                yield line
+        self._is_followed = True
+        return self._build.output(timeout)
 
     async def result(self, timeout: float | None = None) -> ContentItem:
         """Wait for the build, verify that the content answers, activate it, and return it.
@@ -133,9 +159,16 @@ class Deployment:
             PollTimeoutError: The build did not end in time.
             VerificationError: The content does not answer.
         """
+        self._is_followed = True
         async with self._lock:
             if self._finished is None:
-                with left_behind(self.item, is_new=self._is_new, bundle=self.bundle, after=self):
+                with left_behind(
+                    self.item,
+                    is_new=self._is_new,
+                    bundle=self.bundle,
+                    log=self.log_url,
+                    again=self._again,
+                ):
                     self._finished = await self._finish(timeout)
             return self._finished
 
@@ -148,13 +181,34 @@ class Deployment:
             status = await item.verify(bundle if self.is_draft else None)
             what = "draft" if self.is_draft else "content"
             self._on_step(Step("verified", f"the {what} answers with status {status}"))
-        if not (self.is_draft and self._activate):
+        if bundle is None or not self._must_activate(item, bundle):
             return item
-        assert bundle is not None  # noqa: S101  only bundles can be drafts
-        self._on_step(Step("activating", f"bundle {bundle.id}"))
-        self._build = await start_build(item, bundle.id, activate=True)
+        return await self._activated(item, bundle, timeout)
+
+    def _must_activate(self, item: ContentItem, bundle: Bundle) -> bool:
+        if not self._activate or item.bundle_id == bundle.id:
+            return False
+        # A build that was followed can be that of a draft. If another bundle is active than when it
+        # began, another deployment was later.
+        return self.is_draft or item.bundle_id == self.item.bundle_id
+
+    async def _activated(
+        self, item: ContentItem, bundle: Bundle, timeout: float | None
+    ) -> ContentItem:
+        """Build a draft again, so that it is activated, and return the updated content."""
+        text, before = f"bundle {bundle.id}", item.bundle_id
+        self._on_step(Step("activating", text))
+        # An earlier `await` may have been cancelled after it has started the build.
+        running = await running_build(item, bundle.id) if self._is_activating else None
+        self._is_activating = True
+        self._build = running or await start_build(item, bundle.id, activate=True)
         item = await self._build.result(timeout)
-        self._on_step(Step("activated", f"bundle {bundle.id}"))
+        if item.bundle_id == before:
+            raise TaskFailedError(
+                f"the build that activates {text} has ended, but the active bundle of content "
+                f"{item.guid} is still {before or 'none'}; deploy it again"
+            )
+        self._on_step(Step("activated", text))
         return item
 
 
@@ -207,6 +261,7 @@ async def stage(
         AconnectError: As `deploy`.
     """
     check_target(name, guid)
+    check_settings(settings)
     project = source if isinstance(source, Project) else await prepare(source)
     async with pack(project, max_size=max_size) as archive:
         requested = await find_requested(client, project.manifest)
@@ -215,12 +270,14 @@ async def stage(
         item = target.item
         with left_behind(item, is_new=target.is_new):
             check_deployable(item, project.app_mode)
-            item = await configure(item, settings, env, found, on_step)
+            # Before the settings, which would have an effect on what runs if it is refused.
             sent = await send(
                 item, archive, is_new=target.is_new, metadata=metadata, progress=progress
             )
-            text = f"bundle {sent.bundle.id}"
-            on_step(Step("unchanged" if sent.is_unchanged else "uploaded", text))
+    text = f"bundle {sent.bundle.id}"
+    on_step(Step("unchanged" if sent.is_unchanged else "uploaded", text))
+    with left_behind(item, is_new=target.is_new, bundle=sent.bundle):
+        item = await configure(item, settings, env, found, on_step)
     return Staged(
         item=item,
         bundle=sent.bundle,
@@ -252,9 +309,9 @@ async def deploy(
 
     It is deployed to the content with this `guid`, or else to the key owner's content with this
     `name`, which is created if it does not exist. The directory is checked before anything is sent.
-    Settings, environment variables and tags are set before the first build. If the newest bundle of
-    the content is the same, nothing is sent, and a build of it that runs already is followed; so
-    calling `deploy` again after a failure is safe.
+    If the newest bundle of the content is the same, nothing is sent, and a build of it that runs
+    already is followed; so calling `deploy` again after a failure is safe. Settings, environment
+    variables and tags are set between the upload and the build.
 
     With `verify`, servers from 2025.06 build the bundle as a draft, which is activated when the
     deployment is awaited, and only if it answers; older ones activate it first.
@@ -320,12 +377,8 @@ async def redeploy(
         AconnectError: The build could not be started.
     """
     item = await item.refresh()
+    bundle_id = bundle.id if isinstance(bundle, Bundle) else bundle or active_bundle(item)
     check_deployable(item, None)
-    bundle_id = bundle.id if isinstance(bundle, Bundle) else bundle or item.bundle_id
-    if not bundle_id:
-        raise InvalidArgumentError(
-            f"content {item.guid} has no active bundle; pass the bundle to deploy"
-        )
     return await begin_build(
         item,
         item.bundles.handle(bundle_id),
@@ -335,6 +388,15 @@ async def redeploy(
         may_run=True,
         on_step=on_step,
     )
+
+
+def active_bundle(item: ContentItem) -> str:
+    """Return the id of the active bundle; raise if there is none."""
+    if not item.bundle_id:
+        raise InvalidArgumentError(
+            f"content {item.guid} has no active bundle; pass the bundle to deploy"
+        )
+    return item.bundle_id
 
 
 async def rollback(
@@ -349,7 +411,8 @@ async def rollback(
     """Deploy an older bundle again: `to`, or the newest one that is older than the active one.
 
     The server builds it again, so packages are installed as they are available now. Settings and
-    environment variables stay as they are.
+    environment variables stay as they are. The server does not tell which bundles have been active
+    before: one that was only a draft is an older bundle as well.
 
     Raises:
         InvalidArgumentError: There is no such content or bundle.
@@ -365,8 +428,8 @@ async def rollback(
         ids = [bundle.id for bundle in bundles]
         if item.bundle_id not in ids:
             raise InvalidArgumentError(
-                f"content {item.guid} has no active bundle; pass the one to deploy, of: "
-                f"{', '.join(ids) or 'none'}"
+                f"content {item.guid} has no active bundle that is still stored; pass to=, the "
+                f"one to deploy, of: {', '.join(ids) or 'none'}"
             )
         found = bundles[ids.index(item.bundle_id) + 1 :]
     # A bundle of size 0 is no longer on disk.
@@ -376,7 +439,18 @@ async def rollback(
         raise InvalidArgumentError(
             f"content {item.guid} has no {what} that is still stored; nothing was changed"
         )
-    return await redeploy(item, found[0], verify=verify, on_step=on_step)
+    check_deployable(item, None)
+    return await begin_build(
+        item,
+        found[0],
+        activate=True,
+        verify=verify,
+        is_new=False,
+        may_run=True,
+        # From the bundle that may be active then, it would go back further.
+        again=f"To go on, roll back with to={found[0].id!r}.",
+        on_step=on_step,
+    )
 
 
 async def begin_build(
@@ -388,6 +462,7 @@ async def begin_build(
     is_new: bool,
     may_run: bool,
     requested: Sequence[Requested] = (),
+    again: str = _AGAIN,
     on_step: OnStep,
 ) -> Deployment:
     """Start the build of a bundle, or of the repository if it is None.
@@ -397,14 +472,14 @@ async def begin_build(
     """
     bundle_id = None if bundle is None else bundle.id
     may_be_draft = verify and bundle_id not in {None, item.bundle_id}
-    with left_behind(item, is_new=is_new, bundle=bundle):
+    with left_behind(item, is_new=is_new, bundle=bundle, again=again):
         if not activate:
             await require_drafts(item.client)
         is_draft = not activate or (may_be_draft and await _has_drafts(item.client))
         build = await running_build(item, bundle_id) if may_run else None
         if build is None:
             build = await start_build(item, bundle_id, activate=False if is_draft else None)
-    on_step(Step("building", f"task {build.id}"))
+    on_step(Step("building", build.title))
     return Deployment(
         item,
         bundle,
@@ -414,6 +489,7 @@ async def begin_build(
         activate=activate,
         verify=verify,
         requested=requested,
+        again=again,
         on_step=on_step,
     )
 
@@ -441,9 +517,10 @@ def left_behind(
     *,
     is_new: bool,
     bundle: Bundle | None = None,
-    after: Deployment | None = None,
+    log: str = "",
+    again: str = _AGAIN,
 ) -> Generator[None, None, None]:
-    """Add notes to an error: what is left on the server, and where the log is."""
+    """Add notes to an error: what is left on the server, how to go on, and where the log is."""
     try:
         yield
     except Exception as error:
@@ -452,7 +529,7 @@ def left_behind(
         if bundle is not None:
             left.append(f"{content} has bundle {bundle.id}, perhaps not active")
         if left:
-            error.add_note(f"Not undone: {' and '.join(left)}. Deploying again continues there.")
-        if after is not None and after.log_url:
-            error.add_note(f"The log is at {after.log_url}")
+            error.add_note(f"Not undone: {' and '.join(left)}. {again}")
+        if log:
+            error.add_note(f"The log is at {log}")
         raise

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Unpack
+from typing import Final, Unpack, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -15,11 +15,16 @@ from anyio import to_thread
 from aconnect.connect import BundleMetadataParams, Client, ContentItem
 from aconnect.connect.content.content import ContentFields
 from aconnect.connect.content.environment_variables import Variables
-from aconnect.connect.content.repository import RepositoryPutParams
+from aconnect.connect.content.repository import (
+    Repository,
+    RepositoryPutParams,
+    RepositoryUpdateParams,
+)
 from aconnect.deploy.deployment import Deployment, begin_build, left_behind
 from aconnect.deploy.steps import OnStep, Step, ignore
 from aconnect.deploy.target import (
     check_deployable,
+    check_settings,
     check_target,
     configure,
     find_or_create,
@@ -37,16 +42,19 @@ _SCP: Final = re.compile(r"(?:[^@/:]+@)?([^@/:]+):(?!//)(.+)")
 def web_address(remote: str) -> str:
     """Return the https address of a remote, without user name, password, query and fragment.
 
-    What has no such address, such as a path, gives an empty text.
+    What has no such address, such as a path, gives an empty text, and so does what may have
+    credentials in another place than an address has them.
     """
     if (short := _SCP.fullmatch(remote)) is not None and "://" not in remote:
-        return f"https://{short[1]}/{short[2].lstrip('/')}"
+        return "" if "@" in short[2] else f"https://{short[1]}/{short[2].lstrip('/')}"
     try:
         parts = urlsplit(remote)
         port = parts.port
     except ValueError:
         return ""
     if parts.scheme not in {"http", "https", "ssh", "git", "git+ssh"} or not parts.hostname:
+        return ""
+    if "@" in parts.path:
         return ""
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if parts.scheme == "http":
@@ -133,8 +141,9 @@ async def deploy_git(
         name: As of `deploy`.
         guid: As of `deploy`.
         branch: By default the one that the content has, or the server's default.
-        directory: The folder of `manifest.json` in the repository; by default its top.
-        polling: Whether the server checks for new commits and deploys them.
+        directory: The folder of `manifest.json` in the repository; by default the one that the
+            content has, or the top.
+        polling: Whether the server checks for new commits and deploys them; by default as it is.
         env: As of `deploy`.
         tags: As of `deploy`.
         verify: Whether to request the content after the build.
@@ -146,11 +155,13 @@ async def deploy_git(
         AconnectError: A step failed; notes say what is left on the server.
     """
     check_target(name, guid)
+    check_settings(settings)
     address = web_address(repository)
     if not address:
+        # What is before `@` may be a password.
         raise InvalidArgumentError(
-            f"{repository!r} is not the address of a repository that a server can fetch; write it "
-            "as https://host/path"
+            f"{repository.rpartition('@')[2]!r} is not the address of a repository that a server "
+            "can fetch; write it as https://host/path"
         )
     fields: RepositoryPutParams = {"repository": address}
     if branch is not None:
@@ -164,10 +175,12 @@ async def deploy_git(
     item = target.item
     with left_behind(item, is_new=target.is_new):
         check_deployable(item, None)
-        if item.bundle_id is not None:
-            await _require_repository(item)
+        current = None if target.is_new else await _repository_of(item)
         item = await configure(item, settings, env, found, on_step)
-        await item.repository.put(**fields)
+        if current is None:
+            await item.repository.put(**fields)
+        else:
+            await _update(current, fields)
     on_step(Step("repository", address))
     return await begin_build(
         item,
@@ -175,16 +188,27 @@ async def deploy_git(
         activate=True,
         verify=verify,
         is_new=target.is_new,
-        may_run=not target.is_new,
+        # It may be one of another branch or of an older commit.
+        may_run=False,
         on_step=on_step,
     )
 
 
-async def _require_repository(item: ContentItem) -> None:
+async def _repository_of(item: ContentItem) -> Repository | None:
+    """Return the repository of content, or None; raise if it cannot have one."""
     try:
-        await item.repository.get()
+        return await item.repository.get()
     except NotFoundError as error:
+        if item.bundle_id is None and await item.bundles.find_one() is None:
+            return None
         raise InvalidArgumentError(
             f"content {item.guid} has uploaded bundles, so it cannot come from Git; choose another "
             "name"
         ) from error
+
+
+async def _update(repository: Repository, fields: RepositoryPutParams) -> None:
+    """Change what differs; the other fields are kept."""
+    changed = {name: value for name, value in fields.items() if getattr(repository, name) != value}
+    if changed:
+        await repository.update(**cast("RepositoryUpdateParams", changed))

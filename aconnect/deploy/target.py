@@ -48,6 +48,13 @@ def check_target(name: str | None, guid: str | None) -> None:
         check_name(name)
 
 
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Raise TypeError for a setting that content does not have, as a call of Python does."""
+    unknown = settings.keys() - ContentFields.__optional_keys__
+    if unknown:
+        raise TypeError(f"content has no settings named {', '.join(sorted(unknown))}")
+
+
 async def existing(client: Client, name: str | None, guid: str | None) -> ContentItem | None:
     """Return the content with this guid, or the key owner's content with this name; or None.
 
@@ -117,7 +124,10 @@ async def configure(
     changed = {name: value for name, value in settings.items() if getattr(item, name) != value}
     if changed:
         item = await item.update(**cast("ContentFields", changed))
-        on_step(Step("settings", ", ".join(changed)))
+        # Servers ignore the fields that they do not know.
+        ignored = {name for name, value in changed.items() if getattr(item, name) != value}
+        names = (f"{n} (not confirmed by the server)" if n in ignored else n for n in changed)
+        on_step(Step("settings", ", ".join(names)))
     if env is not None:
         values = dict(cast("Any", env))
         if values:

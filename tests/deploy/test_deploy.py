@@ -65,8 +65,12 @@ async def test_progress(server, client, folder):
     """Progress ends at the full size, and restarts if the upload is retried."""
     (folder / "index.html").write_bytes(bytes(range(256)) * 4096)
     seen = []
+
+    def report(*pair):
+        seen.append(pair)
+
     server.script(faults.after(faults.status(503)), on="POST /v1/content/*/bundles")
-    await deploy(client, folder, name="my-site", progress=lambda *pair: seen.append(pair))
+    await (await deploy(client, folder, name="my-site", progress=report))
     (size,) = {size for _, size in seen}
     sent = [sent for sent, _ in seen]
     assert sent.count(size) == 2
@@ -138,7 +142,7 @@ async def test_build_fails(server, client, folder):
 
 async def test_settings_and_variables_come_first(server, client, folder):
     """Settings, environment variables and tags are there before the bundle is built."""
-    await deploy(
+    deployment = await deploy(
         client,
         folder,
         name="my-site",
@@ -155,6 +159,7 @@ async def test_settings_and_variables_come_first(server, client, folder):
     build = paths.index("POST deploy")
     assert "PATCH environment" in paths[:build]
     assert "POST tags" in paths[:build]
+    await deployment
 
 
 async def test_what_is_set_already_is_not_set_again(server, client, folder):
@@ -299,12 +304,13 @@ async def test_awaiting_twice(server, client, folder):
 
 async def test_a_build_that_runs_is_followed(server, client, folder):
     """A deployment that is repeated while its build runs follows that build."""
-    await deploy(client, folder, name="my-site")
+    first = await deploy(client, folder, name="my-site")
     deployment = await deploy(client, folder, name="my-site")
     lines = [line async for line in deployment.output()]
     assert lines == list(server.state.build_script.lines)
     item = await deployment
     assert item.bundle_id == deployment.bundle_id
+    assert (await first).bundle_id == deployment.bundle_id
     assert (server.count("POST", "*/bundles"), server.count("POST", "*/deploy")) == (1, 2)
 
 
@@ -350,12 +356,12 @@ async def test_steps(client, folder):
     steps: list[Step] = []
     options: dict[str, Any] = {"name": "my-site", "env": {"A": "secret"}, "on_step": steps.append}
     await (await deploy(client, folder, title="T", **options))
-    names = ["created", "environment", "uploaded", "building", "built", "verified"]
+    names = ["created", "uploaded", "environment", "building", "built", "verified"]
     assert [step.name for step in steps] == [*names, "activating", "activated"]
     assert "secret" not in str(steps)
     steps.clear()
     await (await deploy(client, folder, title="U", **options))
-    assert [step.name for step in steps][:4] == ["found", "settings", "environment", "unchanged"]
+    assert [step.name for step in steps][:4] == ["found", "unchanged", "settings", "environment"]
 
 
 async def test_rollback(server, client, folder):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aconnect import Client, RetryPolicy, Timeout
-from aconnect.deploy import deploy
+from aconnect.deploy import deploy, deploy_git, redeploy
 from aconnect.errors import AconnectError
 from aconnect.testing import FakeConnect, VirtualClock, faults
 
@@ -116,3 +116,66 @@ async def test_lost_responses_to_what_creates(folder, path, lost):
             await run(client, folder)
         server.assert_script_used()
         assert outcome(server) == expected
+
+
+async def update(client, folder):
+    (folder / "index.html").write_text("another")
+    return await (await deploy(client, folder, name="my-app", title="New", env={"A": "of-the-app"}))
+
+
+async def again(client, _):
+    item = await client.content.find_one(name="my-app")
+    return await (await redeploy(item))
+
+
+async def from_git(client, _):
+    address = "https://me:of-the-app@github.com/org/app"
+    options: dict[str, Any] = {"branch": "trunk", "title": "New", "env": {"A": "of-the-app"}}
+    return await (await deploy_git(client, address, name="my-git", **options))
+
+
+def active(server):
+    """What runs, and what was set."""
+    state = server.state
+    return [
+        (
+            row["name"],
+            row["title"],
+            [b.row["size"] for b in state.bundles[guid].values() if b.row["active"]],
+            state.environment.get(guid),
+            (state.repositories.get(guid) or {}).get("branch"),
+        )
+        for guid, row in state.content.items()
+        if row["name"] in {"my-app", "my-git"}
+    ]
+
+
+@pytest.mark.parametrize("flow", [update, again, from_git])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_any_fault_of_other_deployments(folder, flow, fault):
+    """It is the same with an update, another build of a bundle, and content from Git."""
+    expected, number = None, -1
+    while True:
+        async with (
+            FakeConnect() as server,
+            Client(server.url, api_key=server.api_key, clock=VirtualClock()) as client,
+        ):
+            (folder / "index.html").write_text("hello")
+            await (await deploy(client, folder, name="my-app", title="Old"))
+            count = len(server.requests)
+            if number >= 0:
+                server.script(*[Unharmed()] * number, fault)
+            try:
+                await flow(client, folder)
+            except AconnectError as error:
+                text = "".join([str(error), *getattr(error, "__notes__", [])])
+                assert server.api_key not in text, number
+                assert "of-the-app" not in text, number
+                server.clear_script()
+                await flow(client, folder)
+            if expected is None:
+                expected, last = active(server), len(server.requests) - count
+            assert active(server) == expected, number
+        number += 1
+        if number == last:
+            break

@@ -1,11 +1,12 @@
 """Repositories are named by their web addresses, which never have credentials."""
 
 import subprocess
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
-from aconnect.deploy import deploy_git, git_metadata
+from aconnect.deploy import deploy_git, git_metadata, stage
 from aconnect.deploy.git import web_address
 from aconnect.errors import InvalidArgumentError
 from aconnect.testing import faults
@@ -29,6 +30,11 @@ from aconnect.testing import faults
         ("../app", ""),
         ("file:///srv/git/app.git", ""),
         ("https://host:port/app", ""),
+        ("https://me:sec/ret@host/app", ""),
+        ("https://token/x@host/app", ""),
+        ("me:secret@host/app", ""),
+        ("me:secret@host:app", ""),
+        ("https:/me:secret@host/app", ""),
         ("", ""),
     ],
 )
@@ -127,17 +133,62 @@ async def test_lost_start_of_a_build_from_git(server, client):
     assert server.count("POST", "/v1/content/*/deploy") == 1
 
 
-async def test_content_with_bundles(client):
+async def test_the_repository_is_kept(server, client):
+    """What is not passed stays as it is, and what is the same is not sent again."""
+    address = "https://github.com/org/app"
+    options: dict[str, Any] = {"branch": "trunk", "directory": "sub", "polling": True}
+    await (await deploy_git(client, address, name="my-app", **options))
+    item = await (await deploy_git(client, address, name="my-app"))
+    assert server.count("PATCH", "*/repository") == 0
+    await (await deploy_git(client, f"{address}2", name="my-app", branch="other"))
+    repository = await item.repository.get()
+    assert repository.repository == f"{address}2"
+    assert (repository.branch, repository.directory, repository.polling) == ("other", "sub", True)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_another_build_that_runs(server, client, lost):
+    """A running build may be one of another branch, so it is not followed."""
+    address = "https://github.com/org/app"
+    await deploy_git(client, address, name="my-app", branch="trunk")
+    if lost:
+        server.script(faults.after(faults.reset()), on="POST /v1/content/*/deploy")
+    item = await (await deploy_git(client, address, name="my-app", branch="other"))
+    bundle = await item.bundles.active()
+    assert bundle is not None
+    assert bundle.metadata is not None
+    assert bundle.metadata.source_branch == "other"
+    assert server.count("POST", "*/deploy") == 2
+
+
+@pytest.mark.parametrize("is_built", [False, True])
+async def test_content_with_bundles(client, folder, is_built):
     """Content that has uploaded bundles is refused before anything is changed."""
-    item = await client.content.find_one(name="content-0000")
+    if is_built:
+        item = await client.content.find_one(name="content-0000")
+    else:
+        item = (await stage(client, folder, name="my-app")).item
     with pytest.raises(InvalidArgumentError, match="bundles"):
         await deploy_git(client, "https://github.com/org/app", guid=item.guid, title="New")
     assert (await item.refresh()).title == item.title
 
 
-@pytest.mark.parametrize("address", ["/srv/git/app", "", "ftp://host/app"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/srv/git/app",
+        "",
+        "ftp://host/app",
+        "ftp://me:secret@host/app",
+        "https://me:secret@host:99999/app",
+        "//me:secret@host/app",
+        "me:secret@host:app",
+        "https://me:sec/secret@host/app",
+    ],
+)
 async def test_addresses_that_cannot_be_fetched(server, client, address):
-    """An address that the server cannot fetch from is refused before anything is sent."""
-    with pytest.raises(InvalidArgumentError):
+    """An address that the server cannot fetch from is refused, without showing its password."""
+    with pytest.raises(InvalidArgumentError) as caught:
         await deploy_git(client, address, name="my-app")
+    assert "secret" not in str(caught.value)
     assert server.requests == []

@@ -6,6 +6,7 @@ that responds in its place.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -42,8 +43,12 @@ async def verified(channel: Channel, guid: str, bundle_id: str | None = None) ->
     except RedirectRefusedError as error:
         refused = VerificationError(f"the content does not respond: {error}", url=url)
         refused.attempts = error.attempts
+        refused.hint = "content that itself redirects there cannot be verified"
         raise refused from error
     except ApiError as error:
+        if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            # A 429 that does not pass: the content itself limits its callers.
+            return error.status
         failed = VerificationError(
             f"the content does not respond: GET {url} returned {error.status}",
             url=url,

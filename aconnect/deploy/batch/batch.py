@@ -21,8 +21,9 @@ from aconnect.deploy.batch.state import BatchHeader, BatchItem
 from aconnect.deploy.building import Build, running_build
 from aconnect.deploy.config.config import variables_for
 from aconnect.deploy.config.specs import DeploySpec, check_specs
-from aconnect.deploy.deployment import redeploy, stage
+from aconnect.deploy.deployment import active_bundle, redeploy, stage
 from aconnect.deploy.git import git_metadata
+from aconnect.deploy.target import check_deployable
 from aconnect.errors import InvalidArgumentError
 
 Items = Iterable[ContentItem] | AsyncIterable[ContentItem]
@@ -195,7 +196,9 @@ class _DeployAgain(_OnContent):
     async def do(self, run: ItemRun, /) -> ContentItem:
         run.hide(self._env)
         async with run.builds:
-            item = self._client.content.handle(run.guid)
+            item = await self._client.content.get(run.guid, include=None)
+            check_deployable(item, None)
+            active_bundle(item)
             if self._env:
                 await run.begin("variables")
                 await item.environment_variables.update(self._env)

@@ -246,8 +246,8 @@ class ItemRun:
 
     async def follow(self, build: Followable) -> ContentItem:
         """Follow a build to its end, and return the updated content."""
-        await self._save(task_id=build.id)
         async with aclosing(build.output()) as lines:
+            await self._save(task_id=build.id)
             async for line in lines:
                 self._notify(line)
         return await build.result()

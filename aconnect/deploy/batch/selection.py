@@ -9,7 +9,7 @@ from aconnect._client.lazy import LazySequence
 from aconnect.concurrency import amap
 from aconnect.connect import Client, ContentItem, Tag, User
 from aconnect.deploy.building import build_job
-from aconnect.errors import NotFoundError, PermissionDeniedError
+from aconnect.errors import NotFoundError
 
 
 def select_content(
@@ -59,7 +59,7 @@ async def _judge(item: ContentItem) -> tuple[ContentItem, bool]:
     """Return the item, and whether its newest build has failed."""
     try:
         job = await build_job(item, None)
-    except (NotFoundError, PermissionDeniedError):
-        # It was deleted meanwhile, or the key may not change it.
+    except NotFoundError:
+        # It was deleted meanwhile.
         return item, False
     return item, job is not None and not job.is_active and bool(job.exit_code or job.error)

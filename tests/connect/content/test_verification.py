@@ -116,6 +116,18 @@ async def test_failing_content(status):
     assert "log" in str(error)
 
 
+@pytest.mark.parametrize("headers", ["", "Retry-After: 5\r\n", "Retry-After: 500\r\n"])
+async def test_content_that_limits_its_callers(headers):
+    """A 429 is retried, because it may be a proxy's; if it stays, it is a response of the content.
+
+    It does not hold other calls back.
+    """
+    outcome, site, client = await verified({HOME: page("429 X", headers)})
+    assert outcome == 429
+    assert site.paths == [HOME] * (1 if "500" in headers else 3)
+    assert (client.refusals, client.seconds_held_back) == (0, 0.0)
+
+
 async def test_content_that_starts_slowly():
     """Content that fails at first is verified by the retry."""
     site = {HOME: page("503 X")}

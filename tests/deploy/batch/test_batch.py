@@ -219,6 +219,14 @@ async def test_one_item_fails(server, client, items, step, state):
     assert not state.exists()
 
 
+async def test_locked_item(client, items):
+    """The variables of content that cannot be deployed stay as they are."""
+    await items[0].update(locked=True)
+    outcomes = await redeploy_all(client, items, env={"A": "b"})
+    assert [outcome.ok for outcome in outcomes].count(False) == 1
+    assert [await item.environment_variables.find() for item in items] == [[], ["A"], ["A"]]
+
+
 async def test_build_fails(server, client, items):
     """A failed build is reported without its log, which is at the given address."""
     server.state.build_script = BuildScript(lines=("Restoring", SECRET), code=1)
