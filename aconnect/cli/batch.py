@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,27 +16,40 @@ from aconnect.cli.commands import confirm
 from aconnect.cli.connection import with_client
 from aconnect.cli.lookup import find_content, find_tag, find_user
 from aconnect.cli.output import echo_error
-from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
+from aconnect.cli.running import Command, Failure, Stopped, report_retries, run, with_options
 from aconnect.cli.summaries import counted
 from aconnect.cli.table import Column, rows_printer
 from aconnect.cli.variables import read_variables
 
 if TYPE_CHECKING:
     from aconnect import Client
+    from aconnect.cli.dry_run import PlannedDirectory
     from aconnect.connect import ContentItem
     from aconnect.deploy.batch.running import Batch
     from aconnect.deploy.batch.state import BatchItem
-    from aconnect.deploy.config.specs import DeploySpec
 
 _COLUMNS: Final = (
     Column("GUID", "guid", is_whole=True),
     Column("Name", "name"),
     Column("State", "state", is_whole=True),
     Column("Step", "step", is_whole=True),
-    Column("Address", "url"),
+    Column("Address", "url", is_whole=True),
     Column("Error", "error"),
-    Column("Log", "log_url"),
+    Column("Log", "log_url", is_whole=True),
 )
+_PLANNED: Final = (
+    Column("GUID", "guid", is_whole=True),
+    Column("Name", "name"),
+    Column("Action", "action", is_whole=True),
+    Column("Type", "type", is_whole=True),
+    Column("Files", "files", is_whole=True),
+    Column("Bytes", "size", is_whole=True),
+    Column("Directory", "directory"),
+    Column("Error", "error"),
+)
+"""Of a dry run of directories."""
+_MOST_NAMES: Final = 5
+"""That a question lists."""
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -203,7 +216,7 @@ def redeploy(
 
     def ask(items: list[BatchItem]) -> None:
         if env and len(items) > 1:
-            confirm(f"Set {', '.join(env)} of {len(items)} items, and deploy them?", yes=yes)
+            confirm(f"Set {', '.join(env)} on {_listed(items)}, and redeploy them?", yes=yes)
 
     _run(client, order, start, "deployed", ask=ask)
 
@@ -235,30 +248,16 @@ def deploy_all(client: Client, order: _Order, file: Path, transfers: int) -> Non
     async def start(**more: Any) -> Batch:
         return begin(client, specs, transfers=transfers, **keywords, **more)
 
-    async def look_up(items: list[BatchItem]) -> list[BatchItem]:
+    async def plan(items: list[BatchItem]) -> list[PlannedDirectory]:
+        from aconnect.cli.dry_run import planned_directory
         from aconnect.concurrency import amap
 
         by_key = {spec.key: spec for spec in specs}
-        return await amap(lambda item: _looked_up(client, by_key[item.key], item), items)
+        return await amap(
+            lambda item: planned_directory(client, by_key[item.key], item), items, limit=transfers
+        )
 
-    _run(client, order, start, "deployed", look_up=look_up)
-
-
-async def _looked_up(client: Client, spec: DeploySpec, item: BatchItem) -> BatchItem:
-    """Return an item with its content, if that exists, or with why it cannot be deployed."""
-    import msgspec
-
-    from aconnect.deploy.target import existing
-    from aconnect.errors import AconnectError
-
-    try:
-        config = await spec.load(client.url)
-        content = await existing(client, config.name, config.guid)
-    except AconnectError as error:
-        return msgspec.structs.replace(item, state="failed", error=str(error))
-    name = content.name if content else config.name
-    guid, url = (content.guid, content.content_url) if content else (None, None)
-    return msgspec.structs.replace(item, name=name or item.name, guid=guid, url=url)
+    _run(client, order, start, "deployed", plan=plan)
 
 
 def _run(
@@ -268,10 +267,14 @@ def _run(
     verb: str,
     *,
     ask: Callable[[list[BatchItem]], None] = lambda _: None,
-    look_up: Callable[[list[BatchItem]], Any] | None = None,
+    plan: Callable[[list[BatchItem]], Any] | None = None,
 ) -> None:
     """Run a batch, print its results, and fail if one of them is a failure."""
+    if order.dry_run:
+        _dry_run(client, order, start, verb, plan)
+        return
     rows: dict[str, BatchItem] = {}
+    has_begun = False
     progress = batch_progress(verb)
 
     def on_progress(item: BatchItem, line: str) -> None:
@@ -279,17 +282,17 @@ def _run(
         progress.on_progress(item, line)
 
     async def work() -> None:
+        nonlocal has_begun
         async with client:
             report_retries(client)
             batch: Batch = await start(on_progress=on_progress)
             planned = await batch.plan()
-            if order.dry_run and look_up is not None:
-                planned = await look_up(planned)
-            rows.update((item.key, item) for item in planned)
             todo = [item for item in planned if item.state != "done"]
-            if order.dry_run or not todo:
-                return
             ask(todo)
+            rows.update((item.key, item) for item in planned)
+            has_begun = True
+            if not todo:
+                return
             with progress.shown(len(todo)):
                 async for outcome in batch:
                     rows[outcome.item.key] = outcome.item
@@ -299,28 +302,65 @@ def _run(
         run(work)
     except Stopped as stopped:
         left = sum(item.state != "done" for item in rows.values())
-        stopped.hints = (f"{left} of {counted(len(rows), 'item')} are not done.", _how())
+        done = (f"{left} of {counted(len(rows), 'item')} are not done.", _how())
+        stopped.hints = done if has_begun else ("Nothing was changed.",)
         raise
     finally:
-        _print(rows, order)
+        # Not while progress is drawn on what may be the same terminal.
+        if has_begun:
+            _print(rows.values(), order, _COLUMNS)
     failed = [item for item in rows.values() if item.state == "failed"]
     if failed:
-        how = () if order.dry_run else (_how(),)
         raise Failure(
             f"{len(failed)} of {counted(len(rows), 'item')} failed",
-            hints=(*map(_described, failed), *how),
+            hints=(*map(_described, failed), _how()),
         )
 
 
-def _print(rows: dict[str, BatchItem], order: _Order) -> None:
-    """Print the results, when no progress is drawn on what may be the same terminal."""
+def _dry_run(
+    client: Client,
+    order: _Order,
+    start: Callable[..., Any],
+    verb: str,
+    plan: Callable[[list[BatchItem]], Any] | None,
+) -> None:
+    """Print what a batch would do, and fail if a part of it would fail for sure."""
+
+    async def work() -> tuple[list[BatchItem], list[Any]]:
+        async with client:
+            report_retries(client)
+            items = await (await start()).plan()
+            return items, items if plan is None else await plan(items)
+
+    items, rows = run(work)
+    _print(rows, order, _COLUMNS if plan is None else _PLANNED)
+    todo = sum(item.state != "done" for item in items)
+    failed = [row for row in rows if plan is not None and row.error]
+    if failed:
+        raise Failure(
+            f"{len(failed)} of {counted(todo, 'item')} would fail; nothing was changed",
+            hints=tuple(f"{row.name}: {row.error}" for row in failed),
+        )
+    if rows:
+        echo_error(f"{counted(todo, 'item')} would be {verb}; nothing was changed")
+
+
+def _print(rows: Collection[Any], order: _Order, columns: Sequence[Column]) -> None:
+    """Print results; nothing is there if no content was selected."""
     if not (rows or order.json):
         echo_error("No content matches.")
         return
-    printer = rows_printer(_COLUMNS, [] if order.json else None)
-    for item in rows.values():
-        printer.add(item)
+    printer = rows_printer(columns, [] if order.json else None)
+    for row in rows:
+        printer.add(row)
     printer.close()
+
+
+def _listed(items: Sequence[BatchItem]) -> str:
+    """Return how many items there are, with the names of some."""
+    names = [item.name for item in items[:_MOST_NAMES]]
+    more = [f"{len(items) - len(names)} more"] if len(items) > len(names) else []
+    return f"{len(items)} items ({', '.join([*names, *more])})"
 
 
 def _described(item: BatchItem) -> str:
@@ -328,7 +368,7 @@ def _described(item: BatchItem) -> str:
     guid = f" ({item.guid})" if item.guid else ""
     step = f"{item.step}: " if item.step else ""
     log = f"\n  {item.log_url}" if item.log_url else ""
-    return f"{item.name}{guid}: {step}{item.error}{log}"
+    return f"{item.name}{guid}: {step}{with_options(item.error or '')}{log}"
 
 
 def _how() -> str:

@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, Self
 import msgspec
 from msgspec import Struct
 
+from aconnect._client.files import reason
 from aconnect.errors import AconnectError, FileError, InvalidArgumentError, ResumeError
 
 Action = Literal["build", "redeploy", "deploy"]
@@ -153,11 +154,12 @@ class BatchState:
                 raise self._locked() from error
             if code in _DAMAGED or isinstance(error, msgspec.MsgspecError):
                 raise self._damaged(str(error)) from error
+            why = reason(error) if isinstance(error, OSError) else error
             if opening:
                 raise InvalidArgumentError(
-                    f"cannot write {str(self.path)!r}: {error}; choose another state="
+                    f"cannot write {str(self.path)!r}: {why}; choose another state="
                 ) from error
-            raise FileError(f"cannot write {str(self.path)!r}: {error}") from error
+            raise FileError(f"cannot write {str(self.path)!r}: {why}") from error
 
     def _locked(self) -> InvalidArgumentError:
         return InvalidArgumentError(
