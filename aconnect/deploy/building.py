@@ -47,6 +47,13 @@ class Build:
         return self.task_id or ("" if self._job is None else self._job.key)
 
     @property
+    def description(self) -> str:
+        """What is followed, in a few words."""
+        if self._task is not None:
+            return f"task {self._task.id}"
+        return f"job {self.id}, which runs already" if self._job is not None else "it has ended"
+
+    @property
     def task_id(self) -> str | None:
         """The id of the task; None if it is not known."""
         return None if self._task is None else self._task.id

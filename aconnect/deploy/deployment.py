@@ -30,7 +30,7 @@ from aconnect.deploy.target import (
     find_or_create,
     find_tags,
 )
-from aconnect.errors import InvalidArgumentError
+from aconnect.errors import InvalidArgumentError, TaskFailedError, VerificationError
 
 _DRAFTS: Final = "2025.06.0"
 """The first version of the server that can build a bundle without activating it."""
@@ -39,7 +39,7 @@ _DRAFTS: Final = "2025.06.0"
 class Deployment:
     """A build on the server and what follows it; `await` it for the updated content.
 
-    Awaiting it follows the build, requests the content to verify that it answers, and activates it
+    Awaiting it follows the build, requests the content to verify that it responds, and activates it
     if it was built as a draft. Until then visitors see what was there before.
     """
 
@@ -122,7 +122,7 @@ class Deployment:
                 yield line
 
     async def result(self, timeout: float | None = None) -> ContentItem:
-        """Wait for the build, verify that the content answers, activate it, and return it.
+        """Wait for the build, verify that the content responds, activate it, and return it.
 
         `timeout` is in seconds for each of the builds, by default that of the client's polling
         policy. What is left on the server after a failure is in a note of the error.
@@ -131,7 +131,7 @@ class Deployment:
             TaskFailedError: The build failed.
             TaskLostError: The server does not know any more how the build ended.
             PollTimeoutError: The build did not end in time.
-            VerificationError: The content does not answer.
+            VerificationError: The content does not respond.
         """
         async with self._lock:
             if self._finished is None:
@@ -147,7 +147,7 @@ class Deployment:
         if self._verify:
             status = await item.verify(bundle if self.is_draft else None)
             what = "draft" if self.is_draft else "content"
-            self._on_step(Step("verified", f"the {what} answers with status {status}"))
+            self._on_step(Step("verified", f"the {what} responds with status {status}"))
         if not (self.is_draft and self._activate):
             return item
         assert bundle is not None  # noqa: S101  only bundles can be drafts
@@ -257,7 +257,7 @@ async def deploy(
     calling `deploy` again after a failure is safe.
 
     With `verify`, servers from 2025.06 build the bundle as a draft, which is activated when the
-    deployment is awaited, and only if it answers; older ones activate it first.
+    deployment is awaited, and only if it responds; older ones activate it first.
 
     Args:
         client: The client of the server.
@@ -376,6 +376,8 @@ async def rollback(
         raise InvalidArgumentError(
             f"content {item.guid} has no {what} that is still stored; nothing was changed"
         )
+    again = "which is built again with the packages that are available now"
+    on_step(Step("found", f"bundle {found[0].id}, {again}"))
     return await redeploy(item, found[0], verify=verify, on_step=on_step)
 
 
@@ -404,7 +406,7 @@ async def begin_build(
         build = await running_build(item, bundle_id) if may_run else None
         if build is None:
             build = await start_build(item, bundle_id, activate=False if is_draft else None)
-    on_step(Step("building", f"task {build.id}"))
+    on_step(Step("building", build.description))
     return Deployment(
         item,
         bundle,
@@ -447,12 +449,15 @@ def left_behind(
     try:
         yield
     except Exception as error:
-        content = f"content {item.guid}"
-        left = [f"{content} was created"] if is_new else []
+        left = ["was created"] if is_new else []
         if bundle is not None:
-            left.append(f"{content} has bundle {bundle.id}, perhaps not active")
+            is_over = isinstance(error, TaskFailedError | VerificationError)
+            is_inactive = is_over and after is not None and after.is_draft
+            activity = "which is not active" if is_inactive else "perhaps not active"
+            left.append(f"has bundle {bundle.id}, {activity}")
         if left:
-            error.add_note(f"Not undone: {' and '.join(left)}. Deploying again continues there.")
+            what = f"content {item.guid} {' and '.join(left)}"
+            error.add_note(f"Not undone: {what}. Deploying again continues there.")
         if after is not None and after.log_url:
             error.add_note(f"The log is at {after.log_url}")
         raise

@@ -261,7 +261,7 @@ async def test_a_failed_build_is_not_followed(server, shell):
     result = await shell("deploy", str(shell.folder), "--name", "my-site")
     guid = list(server.state.content)[-1]
     assert (result.exit_code, "boom" in result.stderr) == (1, True)
-    assert f"The content is {guid} at {server.url}/content/{guid}/\n" in result.stderr
+    assert f"The content is at {server.url}/content/{guid}/\n" in result.stderr
     assert "tasks follow" not in result.stderr
 
 
