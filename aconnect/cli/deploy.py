@@ -77,6 +77,12 @@ def _label(parameter: click.Parameter, value: object) -> str:
     return parameter.secondary_opts[0] if is_off else parameter.opts[0]
 
 
+def _complete_types(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from aconnect.deploy.project.kinds import KINDS
+
+    return sorted(kind.name for kind in KINDS if kind.name.startswith(incomplete))
+
+
 @click.command(cls=_Deploy, operation="connect:content.create", own=("name",))
 @click.argument(
     "directory",
@@ -123,7 +129,11 @@ def _label(parameter: click.Parameter, value: object) -> str:
 @click.option("--dry-run", is_flag=True, help="Only list what would be done; needs no server.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 @click.option(
-    "--type", "kind", metavar="TYPE", help="What it is, such as fastapi; found out by default."
+    "--type",
+    "kind",
+    metavar="TYPE",
+    shell_complete=_complete_types,
+    help="What it is, such as fastapi; found out by default.",
 )
 @click.option(
     "--entrypoint", metavar="NAME", help="Where it starts, such as app:app or report.qmd."
