@@ -13,7 +13,7 @@ from msgspec import Struct
 from aconnect.cli.connection import Settings, client_of, names_server
 from aconnect.cli.deploying import Order, configured, files_text, kind_text
 from aconnect.cli.output import echo, echo_json, is_terminal, size_text
-from aconnect.cli.running import report_retries, run, with_options
+from aconnect.cli.running import Failure, report_retries, run, with_options
 from aconnect.cli.table import cell_text
 from aconnect.deploy import DEFAULT_MAX_SIZE, Excluded, Project
 from aconnect.deploy.config.config import Config
@@ -62,6 +62,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The largest first."""
     excluded: tuple[Excluded, ...]
     warnings: tuple[str, ...]
+    errors: tuple[str, ...]
+    """Why the deployment would fail."""
 
 
 class PlannedDirectory(Struct, frozen=True, kw_only=True):
@@ -132,11 +134,13 @@ def show_plan(connection: Settings, folder: Path, order: Order) -> None:
     most = order.max_size or DEFAULT_MAX_SIZE
     if plan.size > most:
         too_large = f"the files have {plan.size:,} bytes, more than --max-size {most:,}"
-        plan = _with_warning(plan, f"{too_large}, so the deployment would fail")
+        plan = msgspec.structs.replace(plan, errors=(*plan.errors, too_large))
     if order.as_json:
         echo_json(msgspec.json.format(msgspec.json.encode(plan)).decode())
     else:
         _print(project, plan)
+    if plan.errors:
+        raise Failure(f"the deployment would fail: {plan.errors[0]}", hints=plan.errors[1:])
 
 
 async def _compared(client: Client, config: Config, project: Project) -> Plan:
@@ -159,13 +163,14 @@ def _plan(
     sizes = [_File(file.name, file.size) for file in project.files]
     sizes += [_File(name, len(data)) for name, data in project.generated.items()]
     warnings = [*config.warnings, *map(with_options, project.warnings)]
+    errors: list[str] = []
     if exists is False and config.guid is not None:
-        warnings.append(f"there is no content {config.guid}, so the deployment would fail")
+        errors.append(f"there is no content {config.guid}")
     if item is not None:
         try:
             check_deployable(item, project.app_mode)
         except InvalidArgumentError as error:
-            warnings.append(with_options(f"the deployment would fail: {error}"))
+            errors.append(with_options(str(error)))
     return Plan(
         type=project.app_mode,
         kind=kind_text(project),
@@ -182,6 +187,7 @@ def _plan(
         files=tuple(sorted(sizes, key=lambda file: (-file.size, file.name))),
         excluded=project.excluded,
         warnings=tuple(warnings),
+        errors=tuple(errors),
     )
 
 

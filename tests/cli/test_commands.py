@@ -189,7 +189,8 @@ async def test_deploy_a_large_directory(shell, site):
     assert "have 5 bytes, more than 4;" in refused.stderr
     assert "Or raise --max-size\n" in refused.stderr
     plan = await shell("deploy", site, "--dry-run", "--max-size", "4")
-    assert "Warning: the files have 5 bytes, more than --max-size 4, so" in plan.stdout
+    message = "Error: the deployment would fail: the files have 5 bytes, more than --max-size 4\n"
+    assert (plan.exit_code, plan.stderr.endswith(message)) == (1, True)
     done = await shell("deploy", site, "--name", "my-site", "--max-size", "10000")
     assert done.exit_code == 0
 

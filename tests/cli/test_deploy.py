@@ -149,7 +149,7 @@ async def test_what_publisher_has_deployed_is_gone(server, shell, folder):
     assert result.exit_code == 1
     assert "deployment-A.toml; if that content was deleted, pass --name to create" in result.stderr
     plan = await shell("deploy", str(folder), "--dry-run")
-    assert "so the deployment would fail" in plan.stdout
+    assert (plan.exit_code, "the deployment would fail: there is no" in plan.stderr) == (1, True)
     assert changes(server) == []
 
 
@@ -406,10 +406,12 @@ async def test_dry_run_of_what_would_fail(server, shell, folder):
     )
     item["app_mode"] = "quarto-static"
     plan = await shell("deploy", str(folder), "--dry-run", "--guid", guid)
-    assert f"the deployment would fail: content {guid} is quarto-static" in plan.stdout
+    assert plan.exit_code == 1
+    assert f"Error: the deployment would fail: content {guid} is quarto-static" in plan.stderr
     item["locked"] = True
-    plan = await shell("deploy", str(folder), "--dry-run", "--guid", guid)
-    assert "the deployment would fail" in plan.stdout
+    plan = await shell("deploy", str(folder), "--dry-run", "--json", "--guid", guid)
+    (error,) = json.loads(plan.stdout)["errors"]
+    assert (plan.exit_code, "is locked" in error) == (1, True)
     done = await shell("deploy", str(folder), "--guid", guid)
     assert (done.exit_code, "Usage:" in done.stderr) == (2, False)
     assert "unlock it first: aconnect content update GUID --locked false" in done.stderr
