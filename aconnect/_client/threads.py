@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 from aconnect._client.lazy import wait_for_end
@@ -21,7 +22,7 @@ async def in_thread(work: Callable[..., T], *args: Any) -> T:
     # No task, such as that of `asyncio.to_thread`: the end of the loop cancels all tasks, and then
     # nobody would wait for the thread.
     loop = asyncio.get_running_loop()
-    return await completed(loop.run_in_executor(None, copy_context().run, work, *args))
+    return await completed(loop.run_in_executor(None, partial(copy_context().run, work, *args)))
 
 
 async def completed(future: asyncio.Future[T]) -> T:

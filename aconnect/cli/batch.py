@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -11,47 +10,21 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from msgspec import Struct
 
-from aconnect.cli.batch_progress import batch_progress
+from aconnect.cli.batching import BatchOrder, listed, run_batch
 from aconnect.cli.commands import confirm
 from aconnect.cli.connection import with_client
 from aconnect.cli.lookup import find_content, find_tag, find_user
-from aconnect.cli.output import echo_error
-from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
-from aconnect.cli.summaries import counted
-from aconnect.cli.table import Column, rows_printer
+from aconnect.cli.running import Command
 from aconnect.cli.variables import read_variables
 
 if TYPE_CHECKING:
     from aconnect import Client
+    from aconnect.cli.dry_run import PlannedDirectory
     from aconnect.connect import ContentItem
     from aconnect.deploy.batch.running import Batch
     from aconnect.deploy.batch.state import BatchItem
-    from aconnect.deploy.config.specs import DeploySpec
 
-_COLUMNS: Final = (
-    Column("GUID", "guid", is_whole=True),
-    Column("Name", "name"),
-    Column("State", "state", is_whole=True),
-    Column("Step", "step", is_whole=True),
-    Column("Address", "url"),
-    Column("Error", "error"),
-    Column("Log", "log_url"),
-)
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
-
-
-class _Order(Struct, frozen=True, kw_only=True):
-    """The options that all these commands have."""
-
-    parallel: int
-    state: Path | None
-    retry: bool
-    dry_run: bool
-    json: bool
-
-    def keywords(self, state: Path) -> dict[str, Any]:
-        """Return them as arguments of a batch, with the state that is used by default."""
-        return {"builds": self.parallel, "state": self.state or state, "retry": self.retry}
 
 
 _ORDER: Final = (
@@ -80,12 +53,12 @@ _ORDER: Final = (
 
 
 def _batch(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that all these commands have, as one `_Order`."""
+    """Add the options that all these commands have, as one `BatchOrder`."""
 
     @functools.wraps(command)
     def wrapped(client: Client, **values: Any) -> None:
         names = ("parallel", "state", "retry", "dry_run", "json")
-        command(client, _Order(**{name: values.pop(name) for name in names}), **values)
+        command(client, BatchOrder(**{name: values.pop(name) for name in names}), **values)
 
     for option in reversed(_ORDER):
         wrapped = option(wrapped)
@@ -101,7 +74,7 @@ class _Selection(Struct, frozen=True):
     query: str | None
     all_failed: bool = False
 
-    def check(self, order: _Order) -> None:
+    def check(self, order: BatchOrder) -> None:
         """Refuse to select nothing, which would be everything; or something for `--retry`."""
         given = any((self.items, self.tag, self.owner, self.query, self.all_failed))
         if order.retry and given:
@@ -145,7 +118,7 @@ def _selecting(command: Callable[..., None]) -> Callable[..., None]:
 @_selecting
 @click.option("--all-failed", is_flag=True, help="Content whose newest build has failed.")
 @_batch
-def build(client: Client, order: _Order, **selected: Any) -> None:
+def build(client: Client, order: BatchOrder, **selected: Any) -> None:
     """Rebuild content, which installs its packages again.
 
     ITEM is a GUID, a name, or an address of the content. Content must match all options. The
@@ -161,7 +134,7 @@ def build(client: Client, order: _Order, **selected: Any) -> None:
         items = None if order.retry else await selection.content(client)
         return build_all(client, items, **keywords, **more)
 
-    _run(client, order, start, "built")
+    run_batch(client, order, start, "built")
 
 
 @click.command(cls=Command)
@@ -178,7 +151,7 @@ def build(client: Client, order: _Order, **selected: Any) -> None:
 @_batch
 def redeploy(
     client: Client,
-    order: _Order,
+    order: BatchOrder,
     set_env: tuple[str, ...],
     no_verify: bool,
     yes: bool,
@@ -203,9 +176,9 @@ def redeploy(
 
     def ask(items: list[BatchItem]) -> None:
         if env and len(items) > 1:
-            confirm(f"Set {', '.join(env)} of {len(items)} items, and deploy them?", yes=yes)
+            confirm(f"Set {', '.join(env)} on {listed(items)}, and redeploy them?", yes=yes)
 
-    _run(client, order, start, "deployed", ask=ask)
+    run_batch(client, order, start, "deployed", ask=ask)
 
 
 @click.command("deploy-all", cls=Command)
@@ -219,7 +192,7 @@ def redeploy(
     help="How many directories are packed and uploaded at once.",
 )
 @_batch
-def deploy_all(client: Client, order: _Order, file: Path, transfers: int) -> None:
+def deploy_all(client: Client, order: BatchOrder, file: Path, transfers: int) -> None:
     """Deploy many directories, as a file declares them.
 
     FILE is in TOML. It has a table [[deploy]] for each directory, with its `path`, and the keys
@@ -235,110 +208,13 @@ def deploy_all(client: Client, order: _Order, file: Path, transfers: int) -> Non
     async def start(**more: Any) -> Batch:
         return begin(client, specs, transfers=transfers, **keywords, **more)
 
-    async def look_up(items: list[BatchItem]) -> list[BatchItem]:
+    async def plan(items: list[BatchItem]) -> list[PlannedDirectory]:
+        from aconnect.cli.dry_run import planned_directory
         from aconnect.concurrency import amap
 
         by_key = {spec.key: spec for spec in specs}
-        return await amap(lambda item: _looked_up(client, by_key[item.key], item), items)
-
-    _run(client, order, start, "deployed", look_up=look_up)
-
-
-async def _looked_up(client: Client, spec: DeploySpec, item: BatchItem) -> BatchItem:
-    """Return an item with its content, if that exists, or with why it cannot be deployed."""
-    import msgspec
-
-    from aconnect.deploy.target import existing
-    from aconnect.errors import AconnectError
-
-    try:
-        config = await spec.load(client.url)
-        content = await existing(client, config.name, config.guid)
-    except AconnectError as error:
-        return msgspec.structs.replace(item, state="failed", error=str(error))
-    name = content.name if content else config.name
-    guid, url = (content.guid, content.content_url) if content else (None, None)
-    return msgspec.structs.replace(item, name=name or item.name, guid=guid, url=url)
-
-
-def _run(
-    client: Client,
-    order: _Order,
-    start: Callable[..., Any],
-    verb: str,
-    *,
-    ask: Callable[[list[BatchItem]], None] = lambda _: None,
-    look_up: Callable[[list[BatchItem]], Any] | None = None,
-) -> None:
-    """Run a batch, print its results, and fail if one of them is a failure."""
-    rows: dict[str, BatchItem] = {}
-    progress = batch_progress(verb)
-
-    def on_progress(item: BatchItem, line: str) -> None:
-        rows[item.key] = item
-        progress.on_progress(item, line)
-
-    async def work() -> None:
-        async with client:
-            report_retries(client)
-            batch: Batch = await start(on_progress=on_progress)
-            planned = await batch.plan()
-            if order.dry_run and look_up is not None:
-                planned = await look_up(planned)
-            rows.update((item.key, item) for item in planned)
-            todo = [item for item in planned if item.state != "done"]
-            if order.dry_run or not todo:
-                return
-            ask(todo)
-            with progress.shown(len(todo)):
-                async for outcome in batch:
-                    rows[outcome.item.key] = outcome.item
-                    progress.end(outcome)
-
-    try:
-        run(work)
-    except Stopped as stopped:
-        left = sum(item.state != "done" for item in rows.values())
-        stopped.hints = (f"{left} of {counted(len(rows), 'item')} are not done.", _how())
-        raise
-    finally:
-        _print(rows, order)
-    failed = [item for item in rows.values() if item.state == "failed"]
-    if failed:
-        how = () if order.dry_run else (_how(),)
-        raise Failure(
-            f"{len(failed)} of {counted(len(rows), 'item')} failed",
-            hints=(*map(_described, failed), *how),
+        return await amap(
+            lambda item: planned_directory(client, by_key[item.key], item), items, limit=transfers
         )
 
-
-def _print(rows: dict[str, BatchItem], order: _Order) -> None:
-    """Print the results, when no progress is drawn on what may be the same terminal."""
-    if not (rows or order.json):
-        echo_error("No content matches.")
-        return
-    printer = rows_printer(_COLUMNS, [] if order.json else None)
-    for item in rows.values():
-        printer.add(item)
-    printer.close()
-
-
-def _described(item: BatchItem) -> str:
-    """Return what has failed, and where the log is."""
-    guid = f" ({item.guid})" if item.guid else ""
-    step = f"{item.step}: " if item.step else ""
-    log = f"\n  {item.log_url}" if item.log_url else ""
-    return f"{item.name}{guid}: {step}{item.error}{log}"
-
-
-def _how() -> str:
-    """Return the command that goes on with what is left."""
-    context = click.get_current_context()
-    given = context.params
-    command = ["aconnect", str(context.info_name), "--retry"]
-    if "file" in given:
-        command.append(str(given["file"]))
-    if given["state"] is not None:
-        command += ["--state", str(given["state"])]
-    same = ", with the same --set-env" if given.get("set_env") else ""
-    return f"Go on with: {shlex.join(command)}{same}"
+    run_batch(client, order, start, "deployed", plan=plan)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aconnect._core.text import clean
 from aconnect.cli.output import echo_error, is_terminal
 from aconnect.cli.progress import duration, error_console
+from aconnect.cli.running import with_options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,10 +45,10 @@ class BatchProgress:
         seconds = duration(item.seconds or 0.0)
         what = f"{self._verb} in {seconds}"
         if not outcome.ok:
-            what = f"failed after {seconds}, {item.step}: {item.error}"
+            what = f"failed after {seconds}, {item.step}: {with_options(item.error or '')}"
         echo_error(f"{self._ended}/{self._total} {item.name}: {what}")
         for warning in item.warnings:
-            echo_error(f"  Warning: {warning}")
+            echo_error(f"  Warning: {with_options(warning)}")
 
 
 class _LiveTable(BatchProgress):

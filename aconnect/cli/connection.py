@@ -153,10 +153,13 @@ def client_of(settings: Settings, service: str = "connect") -> BaseClient:
     return create_client(service, _arguments(settings, service, profile))
 
 
-def has_server(settings: Settings) -> bool:
-    """Return True if the options, the environment or the default profile name a server."""
-    named = settings.server or os.environ.get(SERVICES["connect"].address_variable, "").strip()
-    return bool(named) or _profile(settings, "connect") is not None
+def names_server(settings: Settings) -> bool:
+    """Return True if a server is named: by an option, a profile, or the environment with a key."""
+    kind = SERVICES["connect"]
+    if settings.server or _profile(settings, "connect") is not None:
+        return True
+    variables = (kind.address_variable, kind.secret_variable)
+    return all(os.environ.get(name, "").strip() for name in variables)
 
 
 def create_client(service: str, arguments: dict[str, Any]) -> BaseClient:

@@ -24,6 +24,14 @@ _MODES: Final = {
     "git": _CONTENT | {"branch", "subdirectory", "env", "env_file", "tag"},
 }
 """Options that say what is done instead of deploying a directory, and what belongs to them."""
+_TITLES: Final = {
+    "Directory options": {
+        *("kind", "entrypoint", "include", "exclude"),
+        *("python", "requirements", "configuration", "max_size"),
+    },
+    "Rollback and Git options": {*_MODES, "to", "branch", "subdirectory"},
+}
+"""Titles of the help, and the options below them."""
 _NEEDS: Final = {"to": "rollback", "branch": "git", "subdirectory": "git"}
 
 
@@ -31,8 +39,11 @@ class _Deploy(OperationCommand):
     """The command, with an option for each setting of content."""
 
     def section_of(self, option: click.Option) -> str:
-        """Keep the settings of the content together."""
-        return "Content options" if option in self.options else super().section_of(option)
+        """Keep together what belongs together, and begin with what is used most."""
+        if option in self.options:
+            return "Content options"
+        titles = (title for title, names in _TITLES.items() if option.name in names)
+        return next(titles, super().section_of(option))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Refuse options that contradict each other."""
@@ -66,6 +77,12 @@ def _label(parameter: click.Parameter, value: object) -> str:
     return parameter.secondary_opts[0] if is_off else parameter.opts[0]
 
 
+def _complete_types(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from aconnect.deploy.project.kinds import KINDS
+
+    return sorted(kind.name for kind in KINDS if kind.name.startswith(incomplete))
+
+
 @click.command(cls=_Deploy, operation="connect:content.create", own=("name",))
 @click.argument(
     "directory",
@@ -78,33 +95,6 @@ def _label(parameter: click.Parameter, value: object) -> str:
     "(on newer servers), '_' and '-'. By default made from the name of the directory.",
 )
 @click.option("--guid", help="The GUID of existing content.")
-@click.option(
-    "--type", "kind", metavar="TYPE", help="What it is, such as fastapi; found out by default."
-)
-@click.option(
-    "--entrypoint", metavar="NAME", help="Where it starts, such as app:app or report.qmd."
-)
-@click.option(
-    "--include",
-    multiple=True,
-    metavar="PATTERN",
-    help="Send files that are left out otherwise, such as .env; as in .gitignore, but what may be "
-    "secret is not sent by wildcards alone. Can be repeated.",
-)
-@click.option(
-    "--exclude", multiple=True, metavar="PATTERN", help="Leave out files. Can be repeated."
-)
-@click.option(
-    "--python", metavar="FILE", help="The interpreter that the content needs; by default this one."
-)
-@click.option(
-    "--requirements", metavar="FILE", help="The file in DIRECTORY that lists the Python packages."
-)
-@click.option(
-    "--configuration",
-    metavar="NAME",
-    help="The configuration of Posit Publisher, if the directory has several.",
-)
 @click.option(
     "--env",
     multiple=True,
@@ -134,7 +124,40 @@ def _label(parameter: click.Parameter, value: object) -> str:
 @click.option(
     "--verify/--no-verify",
     default=None,
-    help="Whether the content must answer before it is activated; by default it must.",
+    help="--no-verify activates the bundle without checking that the content responds.",
+)
+@click.option("--dry-run", is_flag=True, help="Only list what would be done; needs no server.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@click.option(
+    "--type",
+    "kind",
+    metavar="TYPE",
+    shell_complete=_complete_types,
+    help="What it is, such as fastapi; found out by default.",
+)
+@click.option(
+    "--entrypoint", metavar="NAME", help="Where it starts, such as app:app or report.qmd."
+)
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="PATTERN",
+    help="Send files that are left out otherwise, such as .env; as in .gitignore, but what may be "
+    "secret is not sent by wildcards alone. Can be repeated.",
+)
+@click.option(
+    "--exclude", multiple=True, metavar="PATTERN", help="Leave out files. Can be repeated."
+)
+@click.option(
+    "--python", metavar="FILE", help="The interpreter that the content needs; by default this one."
+)
+@click.option(
+    "--requirements", metavar="FILE", help="The file in DIRECTORY that lists the Python packages."
+)
+@click.option(
+    "--configuration",
+    metavar="NAME",
+    help="The configuration of Posit Publisher, if the directory has several.",
 )
 @click.option(
     "--max-size",
@@ -142,7 +165,6 @@ def _label(parameter: click.Parameter, value: object) -> str:
     metavar="BYTES",
     help="The maximum total size of the files, 4 GiB by default.",
 )
-@click.option("--dry-run", is_flag=True, help="Only list what would be done; needs no server.")
 @click.option("--rollback", is_flag=True, help="Deploy the bundle before the active one again.")
 @click.option("--to", metavar="BUNDLE", help="With --rollback, deploy the bundle with this id.")
 @click.option(
@@ -152,7 +174,6 @@ def _label(parameter: click.Parameter, value: object) -> str:
 )
 @click.option("--branch", help="With --git, the branch; by default the server chooses.")
 @click.option("--subdirectory", metavar="PATH", help="With --git, the folder of the manifest.json.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 @connection_options
 def deploy(
     connection: Settings,
@@ -169,7 +190,7 @@ def deploy(
     pyproject.toml ([tool.aconnect.deploy]) and Posit Publisher say about it is used, and the
     options of the command win.
 
-    The bundle is built as a draft and activated when it answers. If the command is repeated after
+    The bundle is built as a draft and activated when it responds. If the command is repeated after
     a failure, it continues where it ended.
 
     What is done and the log of the build go to standard error, the address of the content to

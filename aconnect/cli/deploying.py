@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import click
 import msgspec
 from msgspec import Struct
 
@@ -162,9 +161,7 @@ def named(config: Config, text: str, origin: str) -> Config:
     if config.name is not None or config.guid is not None:
         check_target(config.name, config.guid)
         return config
-    name = default_name(text)
-    if name is None:
-        raise click.UsageError(f"{text!r} cannot be the name of content; pass --name or --guid")
+    name = default_name(text, origin)
     echo_error(f"Name: {name} (from {origin}); --name chooses another")
     return config.merged(Config(name=name))
 
@@ -219,7 +216,7 @@ def roll_back(client: Client, folder: Path, order: Order) -> ContentItem:
     config = configured(folder, order, client.url)
 
     async def start(report: _Report) -> Deployment:
-        deployment = await rollback(
+        return await rollback(
             client,
             name=config.name,
             guid=config.guid,
@@ -227,10 +224,6 @@ def roll_back(client: Client, folder: Path, order: Order) -> ContentItem:
             verify=config.verify is not False,
             on_step=report.step,
         )
-        if deployment.bundle is not None:
-            again = "is built again, with the packages that are available now"
-            echo_error(f"Bundle {deployment.bundle.id} {again}")
-        return deployment
 
     return _follow(client, start, order)
 
@@ -304,20 +297,24 @@ def _hints(failure: Failure, deployment: Deployment | None) -> tuple[str, ...]:
         again = "No build was started; the same command continues where it ended."
         return (again,) if isinstance(failure, Stopped) else ()
     item, cause = deployment.item, failure.__cause__
+    is_said = any(item.guid in hint for hint in failure.hints)
+    guid = "" if is_said else f" {item.guid}"
     where = f" at {item.content_url}" if item.content_url else ""
-    hints = [f"The content is {item.guid}{where}"]
+    hints = [f"The content is{guid}{where}"] if guid or where else []
     if isinstance(cause, VerificationError | TaskFailedError):
-        if deployment.is_draft:
-            draft = f"; look at the draft: {deployment.draft_url}" if deployment.draft_url else ""
-            hints.append(f"The bundle was not activated{draft}")
+        if deployment.draft_url:
+            hints.append(f"The draft is at {deployment.draft_url}")
         elif isinstance(cause, VerificationError):
             hints.append(
                 f"It is active; go back with: aconnect deploy --rollback --guid {item.guid}"
             )
     else:
         if deployment.task_id is not None:
-            hints += how_to_follow(failure, "build", deployment.task_id)
-        hints.append("The same command continues where this one ended")
+            hints += how_to_follow(failure, "build", "tasks", "follow", deployment.task_id)
+        elif deployment.id:
+            hints += how_to_follow(failure, "build", "jobs", "follow", item.guid, deployment.id)
+        if not is_said:  # in a note, with what is left on the server
+            hints.append("The same command continues where this one ended")
     log = deployment.log_url
     if log and not any(log in hint for hint in failure.hints):
         hints.append(f"The log is at {log}")

@@ -141,7 +141,9 @@ def upload_progress(label: str) -> Generator[Callable[[int, int], None], None, N
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=error_console(), redirect_stdout=False) as progress:
+    with Progress(
+        *columns, console=error_console(), transient=True, redirect_stdout=False
+    ) as progress:
         # Not shown before the size is known.
         task = progress.add_task(label, total=None, visible=False)
         yield lambda sent, size: progress.update(task, completed=sent, total=size, visible=True)

@@ -40,7 +40,15 @@ _OPTIONS: Final = {
     "insecure_tls": "insecure",
 }
 """Options that have another name than the argument of the library."""
-_SECTIONS: Final = ("Options", "Content options", "Connection options")
+_CALLS: Final = {"update(locked=False)": "aconnect content update GUID --locked false"}
+"""Commands that do the same as a call."""
+_SECTIONS: Final = (
+    "Options",
+    "Directory options",
+    "Rollback and Git options",
+    "Content options",
+    "Connection options",
+)
 _ADVICE: Final = {
     "max_body": "the command line accepts no more; use Client.download in a program",
     "proxy": "set HTTPS_PROXY",
@@ -98,7 +106,8 @@ class Command(click.Command):
             return super().invoke(ctx)
         except InvalidArgumentError as error:
             lines = (self.explained(str(error), error), *_notes(error))
-            raise click.UsageError(printable("\n".join(lines)), ctx) from error
+            # Without the context: the options are well-formed, so their list does not help.
+            raise click.UsageError(printable("\n".join(lines))) from error
         except (ResumeError, MissingExtraError) as error:
             raise Failure(self.explained(str(error), error), hints=_notes(error)) from error
         except BrokenPipeError:
@@ -112,7 +121,7 @@ class Command(click.Command):
             raise Failure(reason, hints=_notes(error)) from error
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options of the command, those of the content, and those of the connection."""
+        """Write the options of the command, and those that belong together under a title."""
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in _SECTIONS}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -142,6 +151,8 @@ class Command(click.Command):
             is_flag = getattr(options[name], "is_flag", False)
             return f"{match[1]}{name}{' true' if match[3] and not is_flag else ''}"
 
+        for call, equivalent in _CALLS.items():
+            message = message.replace(call, equivalent)
         return _UNAVAILABLE.sub("", _ARGUMENT.sub(option, message))
 
     def explained(self, message: str, error: AconnectError) -> str:

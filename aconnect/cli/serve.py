@@ -197,7 +197,11 @@ def _connect(options: dict[str, Any], **common: Any) -> _Server:
             settings["CONNECT_CONTENT_GUID"] = content.guid
             settings["CONNECT_CONTENT_SESSION_TOKEN"] = content.content_session_token
         _print_settings(
-            "Posit Connect", settings, "aconnect content list", "aconnect collect visits"
+            "Posit Connect",
+            settings,
+            "aconnect content list",
+            "aconnect collect visits",
+            "aconnect deploy DIRECTORY",
         )
         keys = {name: server.api_key_for(name) for name in ("publisher", "viewer")}
         _print_section("Keys of other users", *(f"{name}: {key}" for name, key in keys.items()))

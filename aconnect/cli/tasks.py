@@ -69,18 +69,19 @@ def follow(client: Client, id_: str) -> None:
         run(work)
     except Failure as failure:
         if task is not None and not isinstance(failure.__cause__, TaskLostError):
-            failure.hints = (*failure.hints, *how_to_follow(failure, "task", task.id))
+            more = how_to_follow(failure, "task", "tasks", "follow", task.id)
+            failure.hints = (*failure.hints, *more)
         raise
 
 
-def how_to_follow(failure: Failure, what: str, id_: str) -> tuple[str, ...]:
+def how_to_follow(failure: Failure, what: str, *command: str) -> tuple[str, ...]:
     """Return how to follow a task further after a failure; empty if the task itself failed.
 
-    It is the id and not the token, whose cookies may be credentials.
+    The command has the id and not the token, whose cookies may be credentials.
     """
     from aconnect.errors import TaskFailedError
 
     if isinstance(failure.__cause__, TaskFailedError):
         return ()
-    command = f"aconnect tasks follow {shlex.quote(id_)}"
-    return (f"Unless it has ended, the {what} continues; follow it with: {command}",)
+    text = shlex.join(["aconnect", *command])
+    return (f"Unless it has ended, the {what} continues; follow it with: {text}",)

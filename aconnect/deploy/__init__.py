@@ -6,7 +6,8 @@ from aconnect.deploy.batch.selection import select_content
 from aconnect.deploy.batch.state import BatchItem
 from aconnect.deploy.config.config import Config, load_config
 from aconnect.deploy.config.specs import DeploySpec, read_specs
-from aconnect.deploy.deployment import Deployment, Staged, deploy, redeploy, rollback, stage
+from aconnect.deploy.deployment import Staged, deploy, redeploy, rollback, stage
+from aconnect.deploy.following import Deployment
 from aconnect.deploy.git import deploy_git, git_metadata
 from aconnect.deploy.project.archive import DEFAULT_MAX_SIZE, Archive, pack
 from aconnect.deploy.project.files import Excluded, Selection, SourceFile

@@ -56,10 +56,10 @@ class Build:
 
     @property
     def title(self) -> str:
-        """What it is called in a message, such as `task 5fd2`."""
+        """What is followed, in a few words, such as `task 5fd2`."""
         if self._task is not None:
             return f"task {self._task.id}"
-        return "it has ended already" if self._job is None else f"job {self._job.key}"
+        return f"job {self.id}, which runs already" if self._job is not None else "it has ended"
 
     @property
     def task_id(self) -> str | None:

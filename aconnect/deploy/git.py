@@ -20,7 +20,8 @@ from aconnect.connect.content.repository import (
     RepositoryPutParams,
     RepositoryUpdateParams,
 )
-from aconnect.deploy.deployment import Deployment, begin_build, left_behind
+from aconnect.deploy.deployment import begin_build
+from aconnect.deploy.following import Deployment, left_behind
 from aconnect.deploy.steps import OnStep, Step, ignore
 from aconnect.deploy.target import (
     check_deployable,

@@ -87,18 +87,37 @@ async def test_failure(server, shell):
 
 @pytest.mark.usefixtures("sites")
 async def test_dry_run(server, shell, file):
-    """A dry run lists what is there and what is not, and changes nothing."""
-    file.write_text(file.read_text() + '[[deploy]]\npath = "four"\n[[deploy]]\npath = "fifth"\n')
-    (shell.folder / "fifth").mkdir()
+    """A dry run inspects each directory, lists what would be done, and changes nothing."""
+    more = ("four", "fifth", "empty", "x")
+    file.write_text(file.read_text() + "".join(f'[[deploy]]\npath = "{one}"\n' for one in more))
+    for name in ("fifth", "empty", "x"):
+        (shell.folder / name).mkdir()
+    (shell.folder / "fifth" / "index.html").write_text("five")
     number = len(server.requests)
     result = await shell("deploy-all", "deploy.toml", "--dry-run", "--json")
     assert result.exit_code == 1
-    assert "four: there is no directory" in result.stderr
+    lines = result.stderr.splitlines()
+    assert lines[0] == "Error: 3 of 7 items would fail; nothing was changed"
+    assert lines[1].startswith("four: there is no directory")
+    assert lines[2] == "empty: 'empty' has no files; pass the folder with them"
+    assert lines[3].startswith("x: the name of the directory, 'x', cannot be that of content")
     rows = {row["name"]: row for row in json.loads(result.stdout)}
-    assert rows["one"]["guid"] == guid_of(server, "one")
-    assert (rows["fifth"]["guid"], rows["fifth"]["state"]) == (None, "pending")
+    assert (rows["one"]["guid"], rows["one"]["action"]) == (guid_of(server, "one"), "update")
+    fifth = [rows["fifth"][name] for name in ("guid", "action", "type", "files", "size")]
+    assert fifth == [None, "create", "static", 1, 4]
     assert {request.method for request in server.requests[number:]} == {"GET"}
     assert not (shell.folder / "deploy.state").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", ["build --retry", "redeploy nothing-there", "deploy-all deploy.toml --retry"]
+)
+@pytest.mark.usefixtures("file")
+async def test_failure_before_the_first_item(shell, arguments):
+    """A command that fails before it has begun says only why, and prints no results."""
+    result = await shell(*arguments.split(), "--json")
+    assert (result.exit_code > 0, result.stdout) == (True, "")
+    assert "No content matches" not in result.stderr
 
 
 @pytest.mark.usefixtures("sites")
@@ -110,6 +129,7 @@ async def test_build_all_failed(server, shell):
     server.state.build_script = BUILD
     result = await shell("build", "--all-failed", "--dry-run", "--json")
     assert states(result) == {"one": "pending", "two": "pending"}
+    assert result.stderr == "2 items would be built; nothing was changed\n"
     result = await shell("build", "--all-failed", "--parallel", "1", "--json")
     assert (result.exit_code, states(result)) == (0, {"one": "done", "two": "done"})
     assert "2/2 " in result.stderr
@@ -125,7 +145,9 @@ async def test_redeploy(server, shell):
     arguments = ("redeploy", "--query", "t", "--set-env", "TOKEN", "--set-env", "MODE=fast")
     result = await shell(*arguments)
     assert result.exit_code == 2
-    assert "Set TOKEN, MODE of 2 items, and deploy them? Pass --yes to confirm" in result.stderr
+    assert "Set TOKEN, MODE on 2 items (t" in result.stderr
+    assert "), and redeploy them? Pass --yes to confirm" in result.stderr
+    assert result.stdout == ""
     assert server.state.environment == {}
     result = await shell(*arguments, "--yes", "--json")
     assert (result.exit_code, states(result)) == (0, {"two": "done", "three": "done"})

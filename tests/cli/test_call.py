@@ -530,6 +530,9 @@ def complete(words: list[str], incomplete: str, shell: str = "bash") -> list[str
         (["call", "content.create", "--access-type"], "a", ["all", "acl"]),
         (["call", "content.update", "--locked"], "", ["true", "false"]),
         (["call", "groups.create", "--null"], "", ["gid"]),
+        (["deploy", "--type"], "qu", ["quarto", "quarto-shiny"]),
+        (["deploy"], "--roll", ["--rollback"]),
+        (["redeploy"], "--set", ["--set-env"]),
     ],
 )
 def test_completion(words: list[str], incomplete: str, offered: list[str]) -> None:

@@ -1,6 +1,8 @@
 """`aconnect deploy`: what is deployed, what is said about it, and what is refused."""
 
+import asyncio
 import json
+import signal
 from pathlib import Path
 
 import click
@@ -72,7 +74,7 @@ async def test_a_directory_without_options(server, shell, folder):
         "1 file, 14 bytes; 3 left out",
         f"Created content {guid}",
         "  Restoring packages",
-        "The draft answers with status 200",
+        "The draft responds with status 200",
     ):
         assert line in first.stderr.splitlines()
     assert "index.html: " in first.stderr.splitlines()[1]
@@ -147,7 +149,7 @@ async def test_what_publisher_has_deployed_is_gone(server, shell, folder):
     assert result.exit_code == 1
     assert "deployment-A.toml; if that content was deleted, pass --name to create" in result.stderr
     plan = await shell("deploy", str(folder), "--dry-run")
-    assert "so the deployment would fail" in plan.stdout
+    assert (plan.exit_code, "the deployment would fail: there is no" in plan.stderr) == (1, True)
     assert changes(server) == []
 
 
@@ -226,7 +228,8 @@ async def test_the_content_does_not_answer(server, shell, folder):
     assert (result.exit_code, result.stdout) == (1, "")
     dashboard = f"{server.url}/connect/#/apps/{guid}"
     assert "500" in result.stderr
-    assert f"not activated; look at the draft: {dashboard}/draft/{bundle}\n" in result.stderr
+    assert f"has bundle {bundle}, which is not active. Deploying again" in result.stderr
+    assert f"The draft is at {dashboard}/draft/{bundle}\n" in result.stderr
     assert f"The log is at {dashboard}/logs\n" in result.stderr
     assert server.state.content[guid]["bundle_id"] == active
     assert (await shell("deploy", str(folder), "--no-verify")).exit_code == 0
@@ -242,8 +245,9 @@ async def test_the_build_fails(server, shell, folder):
     assert "  one\n  two\n" in result.stderr
     assert result.stderr.count("  two\n") == 1
     assert "boom" in result.stderr
-    assert f"The content is {guid} at {server.url}/content/{guid}/\n" in result.stderr
-    assert "The bundle was not activated; look at the draft: " in result.stderr
+    assert f"The content is at {server.url}/content/{guid}/\n" in result.stderr
+    assert result.stderr.count("not active") == 1
+    assert "The draft is at " in result.stderr
     server.state.build_script = BuildScript()
     again = await shell("deploy", str(folder))
     assert (again.exit_code, "Nothing was sent" in again.stderr) == (0, True)
@@ -260,7 +264,9 @@ async def test_rollback(server, shell, folder):
     assert item["bundle_id"] == newest
     back = await shell("deploy", str(folder), "--rollback")
     assert back.stdout == f"{server.url}/content/{guid}/\n"
-    assert f"Bundle {older} is built again, with the packages that are available" in back.stderr
+    said = back.stderr.splitlines()
+    assert said[1].startswith(f"Found bundle {older}, which is built again with the packages")
+    assert said[2].startswith("Building (task ")
     assert server.state.content[guid]["bundle_id"] == older
     to = await shell("deploy", "--rollback", "--guid", guid, "--to", oldest, "--json")
     document = json.loads(to.stdout)
@@ -363,9 +369,14 @@ async def test_dry_run(server, shell, folder):
     assert "Content       my-site (would be created)" in lines
     assert "Settings      min_processes=0" in lines
     assert "Tags          Dept/Finance" in lines
-    listed = lines[lines.index("Left out") - 3 : lines.index("Left out")]
-    assert [line.split()[-1] for line in listed] == ["large.bin", "pyproject.toml", "index.html"]
+    start = lines.index("Left out")
+    assert [line.split()[-1] for line in lines[start - 2 : start]] == ["large.bin", "index.html"]
+    assert lines[start + 1] == "  .env: may contain a secret: environment variables"
     assert "  notes.log: .gitignore: *.log" in lines
+    assert "  pyproject.toml: configuration, which visitors could read" in lines
+    assert result.output.count(".env:") == 1
+    assert "Warning" not in result.output
+    assert "or send it with --include" in lines[-1]
     assert changes(server) == []
     await shell("deploy", str(folder))
     there = await shell("deploy", str(folder), "--dry-run", "--json")
@@ -383,6 +394,44 @@ async def test_dry_run_without_a_server(shell, folder):
     assert plan["files"] == [{"name": "index.html", "size": 14}]
     text = await shell("deploy", str(folder), "--dry-run")
     assert "Content       my-site (not compared with a server)" in text.stdout
+    shell.settings["CONNECT_SERVER"] = "https://connect.example.com"
+    text = await shell("deploy", str(folder), "--dry-run")
+    assert (text.exit_code, "there is no API key for https://connect" in text.stdout) == (0, True)
+
+
+async def test_dry_run_of_what_would_fail(server, shell, folder):
+    """A dry run says that content of another type, or locked content, takes no deployment."""
+    guid, item = next(
+        (guid, item) for guid, item in server.state.content.items() if item["bundle_id"]
+    )
+    item["app_mode"] = "quarto-static"
+    plan = await shell("deploy", str(folder), "--dry-run", "--guid", guid)
+    assert plan.exit_code == 1
+    assert f"Error: the deployment would fail: content {guid} is quarto-static" in plan.stderr
+    item["locked"] = True
+    plan = await shell("deploy", str(folder), "--dry-run", "--json", "--guid", guid)
+    (error,) = json.loads(plan.stdout)["errors"]
+    assert (plan.exit_code, "is locked" in error) == (1, True)
+    done = await shell("deploy", str(folder), "--guid", guid)
+    assert (done.exit_code, "Usage:" in done.stderr) == (2, False)
+    assert "unlock it first: aconnect content update GUID --locked false" in done.stderr
+
+
+async def test_a_build_that_runs_already(server, shell, folder):
+    """It is followed, and called what it is: a job, with the command that follows it."""
+    server.state.build_script = BuildScript(lines=("one",), hang=True)
+    for path in ("/v1/tasks/*", "/v1/content/*/jobs/*/log"):
+        process = await shell.start("deploy", str(folder))
+        while not server.count("GET", path):  # noqa: ASYNC110  of another process
+            await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+    (bundle,) = server.state.bundles[guid := list(server.state.content)[-1]]
+    (job,) = server.state.jobs[guid]
+    lines = err.decode().splitlines()
+    assert f"Nothing was sent: bundle {bundle} has the same files" in lines
+    assert f"Building (job {job}, which runs already)" in lines
+    assert any(line.endswith(f"aconnect jobs follow {guid} {job}") for line in lines)
 
 
 async def test_dry_run_where_the_server_refuses(server, shell, folder):

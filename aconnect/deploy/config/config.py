@@ -25,11 +25,9 @@ from aconnect.connect.content.content import ContentCreateParams
 from aconnect.deploy.config import publisher
 from aconnect.deploy.config.tables import Table, Texts
 from aconnect.deploy.project.files import MANIFEST
-from aconnect.deploy.project.project import Project, prepare
+from aconnect.deploy.project.project import PYPROJECT, Project, prepare
 from aconnect.deploy.target import existing
 from aconnect.errors import InvalidArgumentError
-
-PYPROJECT: Final = "pyproject.toml"
 
 _KEYS: Final[dict[str, tuple[str, Any]]] = {
     "name": ("name", str),
@@ -208,15 +206,23 @@ async def variables_for(client: Client, config: Config) -> dict[str, str]:
     return values
 
 
-def default_name(text: str) -> str | None:
-    """Return a name for content made of another one, such as that of a directory; None if it fails.
+def default_name(text: str, origin: str) -> str:
+    """Return a name for content made of that of a directory or a repository.
 
     It is valid on all versions of the server.
+
+    Raises:
+        InvalidArgumentError: Too little of it is left.
     """
     text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     shortest, longest = _NAME_LENGTH
     name = re.sub(r"[^a-z0-9_]+", "-", text)[:longest].strip("-")
-    return name if len(name) >= shortest else None
+    if len(name) < shortest:
+        raise InvalidArgumentError(
+            f"the name of {origin}, {text!r}, cannot be that of content, which takes {shortest} to "
+            f"{longest} letters, digits, '_' and '-'; pass name= or guid="
+        )
+    return name
 
 
 def _pyproject(directory: Path) -> Config:

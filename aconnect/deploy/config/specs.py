@@ -62,7 +62,8 @@ class DeploySpec(Struct, frozen=True, kw_only=True):
         """
         config = await to_thread.run_sync(partial(self._load, server))
         if config.name is None and config.guid is None:
-            return msgspec.structs.replace(config, name=default_name(self.path.resolve().name))
+            name = default_name(self.path.resolve().name, "the directory")
+            return msgspec.structs.replace(config, name=name)
         return config
 
     def _load(self, server: str) -> Config:
@@ -101,7 +102,7 @@ def read_specs(path: str | Path) -> list[DeploySpec]:
 def _spec(table: Table, defaults: Table) -> DeploySpec:
     path = table.get("path", str)
     if not path:
-        raise InvalidArgumentError(f"{table.file}: [[{table.name}]] has no path of a directory")
+        raise InvalidArgumentError(f"{table.file}: [{table.name}] has no key 'path', the directory")
     directory = table.file.parent / path
     spec = DeploySpec(
         path=directory,

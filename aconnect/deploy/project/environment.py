@@ -37,6 +37,8 @@ _SITES: Final = frozenset({"_site.yml", "_bookdown.yml"})
 _REQUIREMENTS: Final = ("requirements.txt", "uv.lock", "pyproject.toml")
 _SECRETS: Final = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|AUTH", re.IGNORECASE)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_UNDECLARED: Final = "Python version constraint missing"
+"""The beginning of a warning of rsconnect-python."""
 _DISTRIBUTION: Final = "rsconnect-python>=1.30,<2"
 
 
@@ -132,6 +134,9 @@ async def inspect(
     has_r = LOCK_FILE in names and detected.kind.language not in {"html", "node"}
     if not needs_python and not has_r and detected.kind.language != "node":
         return Inspection(manifest, {}, tuple(warnings))
+    interpreter = python and shutil.which(python)
+    if python and interpreter is None:
+        raise InvalidArgumentError(f"python {python!r} is not a program; pass an interpreter")
     file = None
     if needs_python:
         file = await to_thread.run_sync(partial(_requirements, directory, names, requirements))
@@ -141,7 +146,7 @@ async def inspect(
             "app_mode": detected.kind.app_mode,
             "entrypoint": detected.entrypoint,
             "requirements": file,
-            "python": python and (shutil.which(python) or python),
+            "python": interpreter,
             "r": has_r,
             "node": detected.kind.language == "node",
         },
@@ -274,7 +279,16 @@ async def _ask(request: Mapping[str, Any], timeout: float, warnings: list[str]) 
         )
     if answer.error is not None or answer.manifest is None:
         raise _failed(request, finished, answer.error or "it returned no manifest")
-    warnings.extend(finished.warnings())
+    python = (answer.manifest.get("python") or {}).get("version")
+    undeclared = (
+        "the project does not declare with which versions of Python it works, so the server uses "
+        f"one that is close to {python}; declare them in .python-version, or as requires-python in "
+        "pyproject.toml"
+    )
+    warnings.extend(
+        undeclared if warning.startswith(_UNDECLARED) else warning
+        for warning in finished.warnings()
+    )
     return answer
 
 

@@ -24,6 +24,7 @@ from aconnect.deploy.project.detection import detect
 from aconnect.deploy.project.environment import Inspection, inspect
 from aconnect.deploy.project.files import MANIFEST, Excluded, Selection, SourceFile, select
 from aconnect.deploy.project.guard import has_password, password_warning, secret_in
+from aconnect.deploy.project.ignore import Patterns
 from aconnect.deploy.project.kinds import (
     PROJECT_FILES,
     Detected,
@@ -32,6 +33,8 @@ from aconnect.deploy.project.kinds import (
 )
 from aconnect.deploy.project.manifest import read_manifest
 from aconnect.errors import FileError, InvalidArgumentError
+
+PYPROJECT: Final = "pyproject.toml"
 
 _REQUIREMENT: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _NOT_HERE: Final = re.compile(r"\s*(-r|-e|-c|--requirement|--editable|\.)")
@@ -233,6 +236,10 @@ def _survey(
         raise
     if detected.kind.language == "quarto":
         selection = _without_rendered(directory, selection, names, detected)
+    elif detected.kind.language == "html":
+        chosen = Patterns([*(patterns or ()), *include])
+        if not chosen.says(PYPROJECT, is_folder=False):
+            selection = _without(selection, {PYPROJECT: "configuration, which visitors could read"})
     return selection, detected
 
 
@@ -245,11 +252,19 @@ def _without_rendered(
         inputs = documents.project_inputs(names)
         file = next(name for name in PROJECT_FILES if name in names)
         folder = documents.output_folder(directory / file)
-    gone = documents.rendered(names, inputs, folder)
-    excluded = [*selection.excluded, *(Excluded(name, why) for name, why in gone.items())]
+    return _without(selection, documents.rendered(names, inputs, folder))
+
+
+def _without(selection: Selection, gone: Mapping[str, str]) -> Selection:
+    """Leave out the files with these names, for these reasons."""
+    files = [file for file in selection.files if file.name not in gone]
+    excluded = [
+        *selection.excluded,
+        *(Excluded(one.name, gone[one.name]) for one in selection.files if one.name in gone),
+    ]
     return msgspec.structs.replace(
         selection,
-        files=tuple(file for file in selection.files if file.name not in gone),
+        files=tuple(files),
         excluded=tuple(sorted(excluded, key=lambda one: one.name)),
     )
 
@@ -265,12 +280,7 @@ def _project(
     start = detected.entrypoint or ""
     if title is None and start.lower().endswith((".qmd", ".rmd")):
         title = documents.read_document(directory / start).title
-    secrets = (
-        f"{one.name} was left out ({one.reason}); if the content needs it, set its values as "
-        f"environment variables of the content, or pass include= with {one.name}"
-        for one in selection.excluded
-        if one.is_secret
-    )
+    secrets = tuple(secret_warning(one) for one in selection.excluded if one.is_secret)
     missing = _missing_package(detected, inspection, selection)
     return Project(
         directory=directory,
@@ -281,6 +291,14 @@ def _project(
         excluded=selection.excluded,
         warnings=(*secrets, *selection.warnings, *missing, *inspection.warnings),
         title=title,
+    )
+
+
+def secret_warning(left_out: Excluded) -> str:
+    """Return what the user should know about a file that may contain a secret."""
+    return (
+        f"{left_out.name} was left out ({left_out.reason}); if the content needs it, set its "
+        f"values as environment variables of the content, or pass include= with {left_out.name}"
     )
 
 

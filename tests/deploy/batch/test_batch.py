@@ -593,7 +593,7 @@ async def test_warnings(client, tmp_path):
     [
         ("", "declares nothing"),
         ("deploy = 3", "must be"),
-        ("[[deploy]]", "has no path"),
+        ("[[deploy]]", "has no key 'path'"),
         ('[[deploy]]\npath = "a"\nnme = "b"', "did you mean 'name'"),
         ('[defaults]\nnme = "b"\n[[deploy]]\npath = "a"', "did you mean 'name'"),
         ('[defaults]\nname = "b"\n[[deploy]]\npath = "a"', "only one item can have"),

@@ -2,6 +2,7 @@
 
 import codecs
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -410,9 +411,9 @@ def test_values_of_variables_are_not_shown():
 
 @given(st.text(max_size=200))
 def test_default_names(text):
-    """The name made of a directory's name is valid on every server."""
-    found = default_name(text)
-    if found is not None:
+    """The name made of a directory's name is valid on every server, or it is refused."""
+    with suppress(InvalidArgumentError):
+        found = default_name(text, "the directory")
         check_name(found)
         assert "." not in found
 
@@ -424,14 +425,18 @@ def test_default_names(text):
         ("Übersicht", "ubersicht"),
         ("a_b.c", "a_b-c"),
         ("x" * 100, "x" * 64),
-        ("ab", None),
-        ("日本語", None),
-        ("", None),
     ],
 )
 def test_examples_of_default_names(directory, name):
-    """It is close to the name of the directory; None where nothing useful is left."""
-    assert default_name(directory) == name
+    """It is close to the name of the directory."""
+    assert default_name(directory, "the directory") == name
+
+
+@pytest.mark.parametrize("directory", ["ab", "日本語", ""])
+def test_no_default_name(directory):
+    """Where too little of the name is left, the error says what a name takes, and what to do."""
+    with pytest.raises(InvalidArgumentError, match=r"the directory.* takes 3 to 64 .*pass name="):
+        default_name(directory, "the directory")
 
 
 @pytest.mark.parametrize("has_manifest", [False, True])

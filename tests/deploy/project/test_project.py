@@ -83,6 +83,18 @@ async def test_passwords_in_manifest(tmp_path):
     assert "hunter2" not in warning
 
 
+async def test_configuration_of_a_site(tmp_path):
+    """A static site does not publish its configuration, unless it is asked for."""
+    files = {"index.html": "", "pyproject.toml": "[tool.aconnect.deploy]\nenv = {A = 'b'}\n"}
+    folder = write(tmp_path, files)
+    project = await prepare(folder)
+    assert names(project) == ["index.html"]
+    assert [one.name for one in project.excluded] == ["pyproject.toml"]
+    assert names(await prepare(folder, include=["*.toml"])) == ["index.html", "pyproject.toml"]
+    chosen = await prepare(folder, patterns=["/index.html", "/pyproject.toml"])
+    assert names(chosen) == ["index.html", "pyproject.toml"]
+
+
 async def test_generated(tmp_path):
     """A generated file takes the place of the file in the directory."""
     folder = write(tmp_path, {"app.py": APP, "requirements.txt": "fastapi\nrsconnect-python\n"})
