@@ -34,7 +34,7 @@ async def _compare(run: Run, url: str, what: What, size: int) -> None:
         return cost.span
 
     spans = await alternate(
-        run.settings.size(5, 3), ours=partial(span, "aconnect"), theirs=partial(span, "aiohttp")
+        run.settings.size(15, 3), ours=partial(span, "aconnect"), theirs=partial(span, "aiohttp")
     )
     ratio = speed_ratio(spans["ours"], spans["theirs"])
     name = f"{what} of {size:,} MB"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
@@ -19,8 +19,11 @@ from aconnect._core.message import CHUNK, Upload, UploadSource
 from aconnect._transport.watchdog import Deadline
 from aconnect.errors import UploadSourceError
 
-# Small enough for many uploads at once over a slow line to show progress within a time limit.
+# Small enough for many uploads at once over a slow line to show progress within a time limit. Where
+# the connection takes a piece quickly, larger ones save a fifth of the time.
 _PIECE: Final = 64 * 1024
+_QUICK: Final = 0.1
+"""In seconds."""
 
 
 class UploadBody:
@@ -75,15 +78,20 @@ class UploadBody:
 
     async def _pieces(self) -> AsyncGenerator[bytes | memoryview, None]:
         self._writer = asyncio.current_task()
-        upload = self.upload
+        upload, size, now = self.upload, _PIECE, asyncio.get_running_loop().time
         try:
             if upload.prefix:
                 yield upload.prefix
             async with aclosing(self._verified()) as chunks:
                 async for chunk in chunks:
-                    for piece in _split(chunk):
+                    start, view = 0, memoryview(chunk)
+                    while start < len(chunk):
+                        piece = view[start : start + size]
+                        start += size
                         self._extend()
+                        began = now()
                         yield piece
+                        size = CHUNK if now() - began < _QUICK else _PIECE
                         self._extend()
                         if upload.progress is not None:
                             upload.progress(len(piece))
@@ -240,13 +248,3 @@ def _as_bytes(chunk: object) -> bytes:
     if isinstance(chunk, bytearray | memoryview):
         return bytes(cast("bytes | bytearray", chunk))
     raise TypeError(f"it returned a {type(chunk).__name__} instead of bytes")
-
-
-def _split(chunk: bytes) -> Iterator[bytes | memoryview]:
-    """Yield the pieces of a chunk, without copying them."""
-    if len(chunk) <= _PIECE:
-        yield chunk
-        return
-    view = memoryview(chunk)
-    for start in range(0, len(chunk), _PIECE):
-        yield view[start : start + _PIECE]

@@ -25,8 +25,9 @@ class Timeout(Struct, frozen=True, kw_only=True):
     connect: float | None = 10.0
     """For establishing a connection, including the wait for a free one."""
     read: float | None = 60.0
-    """For the head of the response, between two chunks of its body, and between two pieces (64 KiB)
-    of an upload that are taken; longer if the server was asked to hold the response back."""
+    """For the head of the response, between two chunks of its body, and between two pieces of an
+    upload that are taken (64 KiB, or 256 where the connection is quick); longer if the server was
+    asked to hold the response back."""
     total: float | None = None
     """For the whole attempt; does not apply to streamed bodies."""
 

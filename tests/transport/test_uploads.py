@@ -372,7 +372,7 @@ async def test_file_that_is_written_to(item, archive, tmp_path):
         {"archive": b"x", "md5": "0" * 31},
         {"archive": b"x", "md5": base64.b64encode(bytes(16)).decode()},
     ],
-    ids=str,
+    ids=["no size", "empty", "a size", "no MD5", "a short MD5", "base64"],
 )
 async def test_arguments_are_checked(item, server, arguments):
     """A function needs a size and nothing else has one; an MD5 has 32 hexadecimal digits."""
