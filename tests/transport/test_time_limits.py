@@ -6,6 +6,7 @@ import pytest
 
 from aconnect import RetryPolicy, Timeout, errors
 from aconnect._core.message import Upload
+from aconnect._transport import body
 from aconnect._transport.body import UploadBody
 from aconnect._transport.clock import SYSTEM_CLOCK
 from aconnect._transport.watchdog import Deadline
@@ -103,13 +104,25 @@ async def test_upload_that_nobody_reads(raw_server, connect):
     assert server.connections == 1
 
 
+@pytest.mark.parametrize(("quick", "largest"), [(60.0, 256 << 10), (0.0, 64 << 10)])
+async def test_pieces_of_an_upload(monkeypatch, quick, largest):
+    """A quick connection gets larger pieces, a slow one small ones; the first one is small."""
+    monkeypatch.setattr(body, "_QUICK", quick)
+    data = bytes(range(250)) * 4000
+    sent = UploadBody(Upload(data, size=len(data), content_type="x", headers={}), None, None)
+    pieces = [bytes(piece) async for piece in sent]
+    assert b"".join(pieces) == data
+    assert len(pieces[0]) == 64 << 10
+    assert max(map(len, pieces)) == largest
+
+
 async def test_progress_extends_the_limit_of_an_upload():
     """Each piece of an upload that the connection takes extends the limit, to the last one."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     deadline = Deadline(task, 0.0)
     sent = UploadBody(
-        Upload(b"x" * 200_000, size=200_000, content_type="x", headers={}), deadline, 7.0
+        Upload(b"x" * 400_000, size=400_000, content_type="x", headers={}), deadline, 7.0
     )
     pieces = 0
     async for _ in sent:
