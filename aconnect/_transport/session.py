@@ -163,12 +163,15 @@ class Session:
             session = self._open(loop)
         response: aiohttp.ClientResponse | None = None
         idle, total = _time_limits(options, call, remaining)
-        # How long an upload takes depends on its size; `_respond` extends its limit.
-        limit = idle if isinstance(request.body, Upload) else _minimum(idle, total)
-        deadline = self._watchdog.start(limit, loop)
-        data = self._data(request, options, deadline)
+        upload: UploadBody | None = None
+        if isinstance(request.body, Upload):
+            # How long an upload takes depends on its size; its pieces extend the limit.
+            deadline = self._watchdog.start(idle, loop)
+            upload = self._upload(request, request.body, options, deadline)
+        else:
+            deadline = self._watchdog.start(_minimum(idle, total), loop)
         try:
-            response = await self._respond(session, request, data, options, call, credentials)
+            response = await self._respond(session, request, upload, options, call, credentials)
             content, headers = response.content, response.headers
             body = await content.readany()
             if not content.at_eof() or len(body) > options.max_body or CONTENT_ENCODING in headers:
@@ -183,7 +186,7 @@ class Session:
         except asyncio.CancelledError as error:
             if deadline is None or not deadline.is_ours():
                 raise
-            raise self._too_slow(request, data, began=response is not None) from error
+            raise self._too_slow(request, upload, began=response is not None) from error
         except FAILURES as error:
             if response is None:
                 raise
@@ -193,8 +196,8 @@ class Session:
             self._watchdog.stop(deadline)
             if response is not None and not response.content.at_eof():
                 response.close()
-            if isinstance(data, UploadBody):
-                await data.aclose()
+            if upload is not None:
+                await upload.aclose()
 
     async def _read_on(
         self,
@@ -244,12 +247,14 @@ class Session:
             session = self._open(loop)
         idle, _ = _time_limits(options, call, None)
         deadline = self._watchdog.start(idle, loop)
-        data = self._data(request, options, deadline)
+        upload: UploadBody | None = None
+        if isinstance(request.body, Upload):
+            upload = self._upload(request, request.body, options, deadline)
         response: aiohttp.ClientResponse | None = None
         try:
             try:
                 response = await self._respond(
-                    session, request, data, options, call, credentials, is_streamed=True
+                    session, request, upload, options, call, credentials, is_streamed=True
                 )
                 chunks = self._chunks(request, response)
                 if response.status >= 300:
@@ -257,7 +262,7 @@ class Session:
             except asyncio.CancelledError as error:
                 if deadline is None or not deadline.is_ours():
                     raise
-                raise self._too_slow(request, data, began=response is not None) from error
+                raise self._too_slow(request, upload, began=response is not None) from error
             finally:
                 self._watchdog.stop(deadline)
             yield StreamingResponse(
@@ -267,8 +272,8 @@ class Session:
             if response is not None:
                 # Not released to the pool: the rest of the body would have to be read first.
                 response.close()
-            if isinstance(data, UploadBody):
-                await data.aclose()
+            if upload is not None:
+                await upload.aclose()
 
     async def _chunks(
         self, request: Request, response: aiohttp.ClientResponse
@@ -287,7 +292,7 @@ class Session:
         self,
         session: aiohttp.ClientSession,
         request: Request,
-        data: bytes | UploadBody | None,
+        upload: UploadBody | None,
         options: Options,
         call: CallOptions,
         credentials: Mapping[str, str] | None,
@@ -296,8 +301,10 @@ class Session:
     ) -> aiohttp.ClientResponse:
         url = self._url(request)
         headers = request.headers
-        if isinstance(data, UploadBody):
-            headers = {**(headers or {}), **data.upload.headers}
+        data: object = request.body
+        if upload is not None:
+            headers = {**(headers or {}), **upload.upload.headers}
+            data = upload
         if call.cookies:
             headers = {**(headers or {}), "Cookie": call.cookies}
         if self._request_headers is not None:
@@ -318,52 +325,49 @@ class Session:
                     proxy_headers=self._proxy_headers or None,
                 )
             except BaseException as error:  # noqa: BLE001  raised by what follows
-                self._interrupted(request, error, data, headers)
+                self._interrupted(request, error, upload, headers)
             if response.status >= 200 and response.status not in _REDIRECTS:
-                if isinstance(data, UploadBody) and data.problem and response.status < 300:
+                if upload is not None and upload.problem and response.status < 300:
                     # The server did not wait for the end of the body.
                     response.close()
-                    raise data.problem
+                    raise upload.problem
                 return response
             response.close()
             url = URL(self._redirected(request, str(url), response), encoded=True)
-            if isinstance(data, UploadBody):
-                await data.aclose()
+            if upload is not None:
+                await upload.aclose()
         raise RedirectRefusedError(
             f"{self._title(request)} was redirected {_MAX_REDIRECTS + 1} times; check the "
             "server's address"
         )
 
-    def _data(
-        self, request: Request, options: Options, deadline: Deadline | None
-    ) -> bytes | UploadBody | None:
-        """Return the body of an attempt."""
-        body = request.body
-        if isinstance(body, Upload):
-            shown = partial(self._shown, request, self._headers)
-            return UploadBody(body, deadline, options.timeout.read, shown)
-        return body
+    def _upload(
+        self, request: Request, body: Upload, options: Options, deadline: Deadline | None
+    ) -> UploadBody:
+        """Return the body of an attempt to upload something."""
+        shown = partial(self._shown, request, self._headers)
+        return UploadBody(body, deadline, options.timeout.read, shown)
 
     def _too_slow(
-        self, request: Request, data: bytes | UploadBody | None, *, began: bool
+        self, request: Request, upload: UploadBody | None, *, began: bool
     ) -> AconnectError:
         """Return the error of an attempt that ran out of time."""
-        if isinstance(data, UploadBody) and data.is_reading and not began:
-            return data.stalled()
+        if upload is not None and upload.is_reading and not began:
+            return upload.stalled()
         return too_slow(self._title(request), request, began=began)
 
     def _interrupted(
         self,
         request: Request,
         error: BaseException,
-        data: bytes | UploadBody | None,
+        upload: UploadBody | None,
         headers: Mapping[str, str] | None,
     ) -> NoReturn:
         """Raise what a request without a response has failed with."""
         if not isinstance(error, FAILURES):
             raise error
-        if isinstance(data, UploadBody) and data.problem is not None:
-            raise data.problem from data.problem.__cause__
+        if upload is not None and upload.problem is not None:
+            raise upload.problem from upload.problem.__cause__
         sent = {**self._headers, **self._proxy_headers, **(headers or {})}
         raise self._failure(request, error, sent, began=False) from shown_cause(error)
 
