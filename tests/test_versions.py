@@ -28,7 +28,7 @@ def known_in_2023() -> set[str]:
         key
         for key in OPERATIONS
         if f"{REGISTRY[key].method} {REGISTRY[key].template}" in known
-        or not REGISTRY[key].template.startswith("/v1")
+        or not REGISTRY[key].template.startswith(("/v1", "/content"))
         or (REGISTRY[key].since or "9999") <= OLD
     }
 

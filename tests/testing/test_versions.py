@@ -44,7 +44,8 @@ def grouped(entries: Iterable[Route]) -> dict[str, list[Route]]:
 DECLARED: dict[str, Operation] = {
     key(operation.method, operation.template): operation
     for operation in REGISTRY.values()
-    if operation.service == "connect"
+    # What is outside the API has pages instead of routes.
+    if operation.service == "connect" and operation.base == "api"
 }
 SIMULATED = grouped(ROUTES.entries)
 IN_2023 = known_in("2023.09")
