@@ -123,7 +123,7 @@ def _dry_run(
     verb: str,
     plan: Callable[[list[BatchItem]], Any] | None,
 ) -> None:
-    """Print what a batch would do, and fail if a part of it would fail for sure."""
+    """Print what a batch would do, and fail if an item is certain to fail."""
 
     async def work() -> tuple[list[BatchItem], list[Any]]:
         async with client:

@@ -30,7 +30,7 @@ from aconnect.deploy.project.scripts import Script, imports_any, read_script
 from aconnect.errors import FileError, InvalidArgumentError
 
 _NODE_LOCK_FILE: Final = "package-lock.json"
-# In the order in which the server looks for them, then by habit.
+# In the order in which the server looks for them, then by convention.
 _OBJECTS: Final = ("app", "application", "api", "demo")
 _FACTORIES: Final = frozenset({"create_app", "make_app"})
 _MAIN_FILES: Final = tuple(
@@ -72,7 +72,7 @@ def detect(
 
     Raises:
         InvalidArgumentError: It is none of `KINDS`, or more than one; the message lists them. Or
-        its manifest cannot be made here; the message says what makes it.
+            its manifest cannot be made here; the message says what makes it.
         FileError: A file cannot be read.
     """
     names = frozenset(names)
@@ -301,7 +301,7 @@ def _deeper(directory: Path, names: Collection[str], kinds: Sequence[Kind]) -> l
 
 
 def _check_makeable(directory: Path, names: Collection[str], detected: Detected) -> None:
-    """Raise if nothing here can make a manifest for this, and say what can."""
+    """Raise if the manifest cannot be made here; the message says what can make it."""
     kind = detected.kind
     if kind.language == "node" and not ({"package.json", _NODE_LOCK_FILE} <= set(names)):
         raise InvalidArgumentError(

@@ -252,7 +252,7 @@ async def test_never_deployed(client):
     """Content without an active bundle cannot be built, and its error says what to do."""
     item = await client.content.create(name="empty")
     (outcome,) = await build_all(client, [item])
-    assert "has no active bundle; deploy it" in outcome.item.error
+    assert "has no active bundle; deploy one of its bundles" in outcome.item.error
 
 
 async def test_refused_for_a_while(server, client, specs):
