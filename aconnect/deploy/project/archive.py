@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from aconnect._client.files import reason
 from aconnect._core.message import CHUNK
+from aconnect._core.text import some_of
 from aconnect.deploy.project.compression import GzipWriter
 from aconnect.deploy.project.files import MANIFEST, SourceFile
 from aconnect.deploy.project.manifest import packed_manifest
@@ -203,7 +204,7 @@ class _Packer:
                 self._changed,
             ),
         )
-        return [f"{what}: {_some(names)}" for what, names in notes if names]
+        return [f"{what}: {some_of(names)}" for what, names in notes if names]
 
     def _check_size(self) -> None:
         """Raise if the files are too large together."""
@@ -246,11 +247,6 @@ class _Packer:
         reading = _Reading(name, file, self._stopped)
         tar.addfile(entry, reading)  # pyright: ignore[reportArgumentType]
         self._checksums[name] = reading.md5.hexdigest()
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from aconnect._client.files import reason
+from aconnect._core.text import some_of
 from aconnect.deploy.project import documents
 from aconnect.deploy.project.kinds import (
     KINDS,
@@ -328,8 +329,7 @@ def needs_r(directory: Path, what: str) -> str:
 def _nothing(directory: Path, names: Collection[str], wanted: Kind | None) -> str:
     """Return what was looked for, and what there is instead."""
     top = sorted({name.partition("/")[0] + "/" * ("/" in name) for name in names})
-    more = len(top) - _FOUND_AT_MOST
-    found = ", ".join(top[:_FOUND_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+    found = some_of(top, _FOUND_AT_MOST)
     if wanted is not None:
         looked = ", ".join(wanted.files) or f"a file that imports {' or '.join(wanted.imports)}"
         other = {"api": "flask or fastapi", "shiny": "python-shiny"}.get(wanted.app_mode)

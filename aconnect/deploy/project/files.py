@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, NoReturn
 from msgspec import Struct
 
 from aconnect._client.files import reason as why
+from aconnect._core.text import some_of
 from aconnect.deploy.project.guard import (
     has_password,
     password_warning,
@@ -371,13 +372,12 @@ def _collisions(files: Iterable[SourceFile]) -> tuple[str, ...]:
             key = unicodedata.normalize("NFC", key)
         other = seen.setdefault(key, file.name)
         if other != file.name:
-            pairs.append(f"{other} and {file.name}")
+            pairs.append(f"{other} / {file.name}")
     if not pairs:
         return ()
-    more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
     warning = (
         "the server keeps these files apart, but Windows and macOS do not: only the case or "
-        f"the Unicode form of their names differs in {'; '.join(pairs[:5])}{more}"
+        f"the Unicode form of their names differs: {some_of(pairs)}"
     )
     return (warning,)
 
@@ -385,8 +385,7 @@ def _collisions(files: Iterable[SourceFile]) -> tuple[str, ...]:
 def _refuse_empty(directory: Path, excluded: Sequence[Excluded]) -> NoReturn:
     if not excluded:
         raise InvalidArgumentError(f"{str(directory)!r} has no files; pass the folder with them")
-    shown = ", ".join(f"{one.name} ({one.reason})" for one in excluded[:5])
+    shown = some_of([f"{one.name} ({one.reason})" for one in excluded])
     raise InvalidArgumentError(
-        f"everything in {str(directory)!r} is left out: {shown}"
-        f"{', …' if len(excluded) > 5 else ''}; change the rules, or pass include="
+        f"everything in {str(directory)!r} is left out: {shown}; change the rules, or pass include="
     )

@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from aconnect._client.files import reason
 from aconnect._core.guards import is_dict
-from aconnect._core.text import decode_text
+from aconnect._core.text import decode_text, some_of
 from aconnect.deploy.project import documents
 from aconnect.deploy.project.detection import detect
 from aconnect.deploy.project.environment import Inspection, inspect
@@ -231,7 +231,7 @@ def _survey(
     try:
         detected = detect(directory, names, kind=kind, entrypoint=entrypoint)
     except InvalidArgumentError as error:
-        if left_out := ", ".join(f"{one.name} ({one.reason})" for one in selection.excluded[:5]):
+        if left_out := some_of([f"{one.name} ({one.reason})" for one in selection.excluded]):
             error.add_note(f"Left out of {directory}: {left_out}")
         raise
     if detected.kind.language == "quarto":
