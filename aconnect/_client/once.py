@@ -58,7 +58,7 @@ async def create_once(
             failure = error
         taken = failure is not None and is_taken(failure)
         if not taken:
-            # Before the look-up, and not after it, or what is created meanwhile is created again.
+            # Before the look-up, which must find what is created meanwhile.
             await clock.sleep(_WAIT * attempt)
         found = await look_up()
         if found is not None:

@@ -198,7 +198,7 @@ class StateFile:
 
         Raises:
             FileError: The disk is full, or the file was removed. Whether the changes were made is
-            unknown until the file is opened again.
+                unknown until the file is opened again.
         """
         with self._lock, self._errors():
             if not self._is_in_place():

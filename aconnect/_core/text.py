@@ -1,4 +1,4 @@
-"""Text from a server, made fit for a terminal, a log or an error message.
+"""Text, such as that of a server, made fit for a terminal, a log or an error message.
 
 Decides which characters are removed. What is secret in a text is decided by `redaction`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 _ESCAPES: Final = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
@@ -38,6 +38,12 @@ def one_line(text: str) -> str:
 def excerpt(text: str, redact: Callable[[str], str], most: int = 500) -> str:
     """Return the beginning of a text for a message; redacted first, or half a secret could stay."""
     return one_line(redact(text))[:most]
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names for a message, and the number of the others."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def decode_text(data: bytes) -> str:

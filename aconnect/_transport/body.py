@@ -23,7 +23,7 @@ from aconnect.errors import UploadSourceError
 # the connection takes a piece quickly, larger ones save a fifth of the time.
 _PIECE: Final = 64 * 1024
 _QUICK: Final = 0.1
-"""In seconds."""
+"""In seconds; if a piece is taken within this time, the next one is larger."""
 
 
 class UploadBody:
@@ -44,7 +44,7 @@ class UploadBody:
         self.upload = upload
         self.problem: Exception | None = None
         self.is_reading = False
-        """Whether it is the source that is waited for, and not the connection."""
+        """Whether the source is waited for, and not the connection."""
         self._deadline = deadline
         self._idle = idle
         self._shown = shown
@@ -171,9 +171,9 @@ class UploadBody:
 
 
 class _Digest:
-    """An MD5 that is computed in a thread, while what it is of is being sent.
+    """An MD5 that is computed in a thread while the chunks are sent.
 
-    Chunks are handed over together: for a small one, that takes longer than to hash it.
+    Small chunks are collected, because handing one over takes longer than hashing it.
     """
 
     def __init__(self) -> None:
@@ -242,7 +242,7 @@ async def _stored(source: bytes | Path) -> AsyncGenerator[bytes, None]:
 
 
 def _as_bytes(chunk: object) -> bytes:
-    """Return a chunk that nobody changes while it is held back."""
+    """Return a chunk that cannot change while it is held back."""
     if isinstance(chunk, bytes):
         return chunk
     if isinstance(chunk, bytearray | memoryview):

@@ -40,12 +40,12 @@ _ORDER: Final = (
         "--state",
         type=_FILE,
         metavar="FILE",
-        help="Where it is kept what is done, for --retry; removed when everything is.",
+        help="The file that records what is done, for --retry; removed when everything is done.",
     ),
     click.option(
         "--retry",
         is_flag=True,
-        help="Go on with an earlier run: with what has failed, and what was interrupted.",
+        help="Resume an earlier run with the items that failed or were interrupted.",
     ),
     click.option("--dry-run", is_flag=True, help="Only list what would be done."),
     click.option("--json", is_flag=True, help="Print the results as one JSON document."),
@@ -143,8 +143,8 @@ def build(client: Client, order: BatchOrder, **selected: Any) -> None:
     "--set-env",
     multiple=True,
     metavar="NAME[=VALUE]",
-    help="Set an environment variable of each item first; without a value, to that of this "
-    "command's own variable, which keeps it out of the list of processes. Can be repeated.",
+    help="Set an environment variable of each item first. NAME alone takes its value from the "
+    "environment of this command, which keeps it out of the process list. Can be repeated.",
 )
 @click.option("--no-verify", is_flag=True, help="Do not request the content after its build.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")

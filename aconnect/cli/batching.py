@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from msgspec import Struct
 
+from aconnect._core.text import some_of
 from aconnect.cli.batch_progress import batch_progress
 from aconnect.cli.output import echo_error
 from aconnect.cli.running import Failure, Stopped, report_retries, run, with_options
@@ -41,8 +42,6 @@ _PLANNED: Final = (
     Column("Error", "error"),
 )
 """Of a dry run of directories."""
-_MOST_NAMES: Final = 5
-"""That a question lists."""
 
 
 class BatchOrder(Struct, frozen=True, kw_only=True):
@@ -123,7 +122,7 @@ def _dry_run(
     verb: str,
     plan: Callable[[list[BatchItem]], Any] | None,
 ) -> None:
-    """Print what a batch would do, and fail if a part of it would fail for sure."""
+    """Print what a batch would do, and fail if an item is certain to fail."""
 
     async def work() -> tuple[list[BatchItem], list[Any]]:
         async with client:
@@ -157,9 +156,7 @@ def _print(rows: Collection[Any], order: BatchOrder, columns: Sequence[Column]) 
 
 def listed(items: Sequence[BatchItem]) -> str:
     """Return how many items there are, with the names of some."""
-    names = [item.name for item in items[:_MOST_NAMES]]
-    more = [f"{len(items) - len(names)} more"] if len(items) > len(names) else []
-    return f"{len(items)} items ({', '.join([*names, *more])})"
+    return f"{len(items)} items ({some_of([item.name for item in items])})"
 
 
 def _described(item: BatchItem) -> str:

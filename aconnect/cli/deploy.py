@@ -1,6 +1,6 @@
 """`aconnect deploy`: a directory, an older bundle or a Git repository becomes running content.
 
-Decides which options belong together. What is done, and what is said about it, is in `deploying`;
+Decides which options belong together. What is done and printed is in `deploying`;
 the plan of `--dry-run` is in `dry_run`.
 """
 
@@ -23,7 +23,7 @@ _MODES: Final = {
     "rollback": _CONTENT | {"directory", "configuration", "to"},
     "git": _CONTENT | {"branch", "subdirectory", "env", "env_file", "tag"},
 }
-"""Options that say what is done instead of deploying a directory, and what belongs to them."""
+"""Options that do something else than deploying a directory, and the options that they allow."""
 _TITLES: Final = {
     "Directory options": {
         *("kind", "entrypoint", "include", "exclude"),
@@ -99,8 +99,8 @@ def _complete_types(_: click.Context, __: click.Parameter, incomplete: str) -> l
     "--env",
     multiple=True,
     metavar="NAME[=VALUE]",
-    help="Set an environment variable of the content; without a value, to that of this command's "
-    "own variable, which keeps it out of the list of processes. Can be repeated.",
+    help="Set an environment variable of the content. NAME alone takes its value from the "
+    "environment of this command, which keeps it out of the process list. Can be repeated.",
 )
 @click.option(
     "--env-file",
@@ -133,10 +133,10 @@ def _complete_types(_: click.Context, __: click.Parameter, incomplete: str) -> l
     "kind",
     metavar="TYPE",
     shell_complete=_complete_types,
-    help="What it is, such as fastapi; found out by default.",
+    help="The type of the content, such as fastapi; detected by default.",
 )
 @click.option(
-    "--entrypoint", metavar="NAME", help="Where it starts, such as app:app or report.qmd."
+    "--entrypoint", metavar="NAME", help="The entry point, such as app:app or report.qmd."
 )
 @click.option(
     "--include",
@@ -172,7 +172,10 @@ def _complete_types(_: click.Context, __: click.Parameter, incomplete: str) -> l
     metavar="URL",
     help="Let the server deploy a Git repository with a manifest.json instead of a directory.",
 )
-@click.option("--branch", help="With --git, the branch; by default the server chooses.")
+@click.option(
+    "--branch",
+    help="With --git, the branch; by default that of the content, or the server's default.",
+)
 @click.option("--subdirectory", metavar="PATH", help="With --git, the folder of the manifest.json.")
 @connection_options
 def deploy(
@@ -186,9 +189,9 @@ def deploy(
     """Deploy a directory and follow its build.
 
     DIRECTORY, by default the current one, is an application, a document or a site; with a
-    manifest.json at its top, only the files that the manifest lists are sent. What its
-    pyproject.toml ([tool.aconnect.deploy]) and Posit Publisher say about it is used, and the
-    options of the command win.
+    manifest.json at its top, only the files that the manifest lists are sent. The
+    configuration in pyproject.toml ([tool.aconnect.deploy]) and that of Posit Publisher are used;
+    options of the command override them.
 
     The bundle is built as a draft and activated when it responds. If the command is repeated after
     a failure, it continues where it ended.

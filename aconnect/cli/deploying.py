@@ -1,4 +1,4 @@
-"""Deployments on the command line: what is said while they run, and when they fail.
+"""Deployments on the command line: what is printed while they run, and when they fail.
 
 The address of the content, or one JSON document, goes to standard output, everything else to
 standard error.
@@ -53,7 +53,7 @@ _STEPS: Final = {
     "activating": "Activating {}",
     "activated": "Activated {}",
 }
-"""What is said about a step; about others, their own text."""
+"""What is printed for a step; for others, their own text is printed."""
 _SILENT: Final = frozenset({"built"})
 
 
@@ -83,7 +83,7 @@ class Order(Struct, frozen=True):
 
 
 class _Report:
-    """What is done, as it is said; `--json` prints the rest at the end."""
+    """Prints what is done, and collects it for `--json`."""
 
     def __init__(self) -> None:
         self.steps: set[str] = set()
@@ -91,7 +91,7 @@ class _Report:
         self.warnings: list[str] = []
 
     def step(self, step: Step) -> None:
-        """Say what was done."""
+        """Print what was done."""
         self.steps.add(step.name)
         if step.name not in _SILENT:
             text = _STEPS.get(step.name, "{}").format(step.text)
@@ -105,7 +105,7 @@ class _Report:
                 echo_error(f"Warning: {warning}")
 
     def project(self, project: Project) -> None:
-        """Say what was found in a directory."""
+        """Print what was found in a directory."""
         echo_error(kind_text(project))
         echo_error(files_text(project))
         self.excluded = project.excluded
@@ -146,7 +146,7 @@ def files_text(project: Project) -> str:
 
 
 def configured(folder: Path, order: Order, server: str | None) -> Config:
-    """Return the configuration of a directory, and say where it comes from."""
+    """Return the configuration of a directory, and print where it comes from."""
     config = load_config(
         folder, server=server, configuration=order.configuration, override=order.wanted
     )
@@ -157,7 +157,7 @@ def configured(folder: Path, order: Order, server: str | None) -> Config:
 
 
 def named(config: Config, text: str, origin: str) -> Config:
-    """Return a configuration that says which content is meant; if it does not, make a name."""
+    """Return a configuration with a name or a guid; if it has neither, make a name."""
     if config.name is not None or config.guid is not None:
         check_target(config.name, config.guid)
         return config
@@ -297,8 +297,8 @@ def _hints(failure: Failure, deployment: Deployment | None) -> tuple[str, ...]:
         again = "No build was started; the same command continues where it ended."
         return (again,) if isinstance(failure, Stopped) else ()
     item, cause = deployment.item, failure.__cause__
-    is_said = any(item.guid in hint for hint in failure.hints)
-    guid = "" if is_said else f" {item.guid}"
+    is_named = any(item.guid in hint for hint in failure.hints)
+    guid = "" if is_named else f" {item.guid}"
     where = f" at {item.content_url}" if item.content_url else ""
     hints = [f"The content is{guid}{where}"] if guid or where else []
     if isinstance(cause, VerificationError | TaskFailedError):
@@ -313,7 +313,7 @@ def _hints(failure: Failure, deployment: Deployment | None) -> tuple[str, ...]:
             hints += how_to_follow(failure, "build", "tasks", "follow", deployment.task_id)
         elif deployment.id:
             hints += how_to_follow(failure, "build", "jobs", "follow", item.guid, deployment.id)
-        if not is_said:  # in a note, with what is left on the server
+        if not is_named:  # in a note, with what is left on the server
             hints.append("The same command continues where this one ended")
     log = deployment.log_url
     if log and not any(log in hint for hint in failure.hints):

@@ -74,7 +74,7 @@ class PlannedDirectory(Struct, frozen=True, kw_only=True):
     guid: str | None = None
     """None if the content does not exist."""
     action: Literal["create", "update", "none"] = "none"
-    """None if an earlier run has done it, or if it would fail."""
+    """`none` if an earlier run has done it, or if it would fail."""
     type: str | None = None
     """The type of the content, as the server calls it."""
     files: int | None = None

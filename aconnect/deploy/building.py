@@ -79,7 +79,7 @@ class Build:
         elif self._job is not None:
             async with aclosing(self._job.follow(timeout)) as entries:
                 async for entry in entries:
-                    # A build that prints its environment shows the key.
+                    # A build that prints its environment would print the API key.
                     yield self._item.client.channel.redact(entry.data)
 
     async def result(self, timeout: float | None = None) -> ContentItem:
@@ -111,7 +111,7 @@ async def start_build(
 ) -> Build:
     """Start the deployment of a bundle, or of the repository if it is None.
 
-    If the response is lost, it is looked up what the server does before it is started again.
+    If the response is lost, a build that runs is looked up before another one is started.
     """
     fields: ContentDeployParams = {}
     if bundle_id is not None:
@@ -119,7 +119,7 @@ async def start_build(
     if activate is not None:
         fields["activate"] = activate
     content = item.client.content
-    # The bundle of a commit is not known before it is fetched, so its job cannot be told by that.
+    # The bundle of a commit is not known before it is fetched, so it does not identify the job.
     earlier = [job.key for job in await _jobs(item)] if bundle_id is None else []
 
     async def start() -> Build:
@@ -131,7 +131,7 @@ async def start_build(
         if running is not None:
             return running
         if bundle_id is None or activate is False or item.bundle_id == bundle_id:
-            # Nobody can tell whether it has ended already; to build again is harmless.
+            # It is not known whether it has ended already; building again is harmless.
             return None
         now = await content.get(item.guid, include=None)
         return Build(item, bundle_id) if now.bundle_id == bundle_id else None

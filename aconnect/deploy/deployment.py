@@ -94,7 +94,7 @@ async def stage(
         item = target.item
         with left_behind(item, is_new=target.is_new):
             check_deployable(item, project.app_mode)
-            # Before the settings, which would have an effect on what runs if it is refused.
+            # Before the settings, which also affect the active bundle, and this may be refused.
             sent = await send(
                 item, archive, is_new=target.is_new, metadata=metadata, progress=progress
             )
@@ -156,7 +156,7 @@ async def deploy(
         max_size: The maximum total size of the files, in bytes.
         metadata: Where the bundle comes from, as `git_metadata` returns it; ignored before 2025.12.
         progress: Called with the bytes sent so far and the total; a retry restarts the count.
-        on_step: Called with what has been done.
+        on_step: Called with each step that was done, or that begins.
         **settings: Fields of the content, such as `title` or `access_type`.
 
     Raises:
@@ -218,7 +218,7 @@ def active_bundle(item: ContentItem) -> str:
     """Return the id of the active bundle; raise if there is none."""
     if not item.bundle_id:
         raise InvalidArgumentError(
-            f"content {item.guid} has no active bundle; pass the bundle to deploy"
+            f"content {item.guid} has no active bundle; deploy one of its bundles first"
         )
     return item.bundle_id
 
@@ -235,8 +235,8 @@ async def rollback(
     """Deploy an older bundle again: `to`, or the newest one that is older than the active one.
 
     The server builds it again, so packages are installed as they are available now. Settings and
-    environment variables stay as they are. The server does not tell which bundles have been active
-    before: one that was only a draft is an older bundle as well.
+    environment variables stay as they are. The server does not record which bundles were active,
+    so one that was only a draft counts as an older bundle as well.
 
     Raises:
         InvalidArgumentError: There is no such content or bundle.
@@ -273,7 +273,7 @@ async def rollback(
         verify=verify,
         is_new=False,
         may_run=True,
-        # From the bundle that may be active then, it would go back further.
+        # Without it, a second rollback would go back further if this bundle was activated.
         again=f"To go on, roll back with to={found[0].id!r}.",
         on_step=on_step,
     )
@@ -293,8 +293,8 @@ async def begin_build(
 ) -> Deployment:
     """Start the build of a bundle, or of the repository if it is None.
 
-    A build that runs already is followed instead (`may_run`). The active bundle is not built as a
-    draft, because visitors have it already.
+    A build that runs already is followed instead (`may_run`). The active bundle is only built as a
+    draft with `activate=False`, because visitors have it already.
     """
     bundle_id = None if bundle is None else bundle.id
     may_be_draft = verify and bundle_id not in {None, item.bundle_id}

@@ -137,7 +137,7 @@ class Deployment:
 
         Raises:
             TaskFailedError: The build failed.
-            TaskLostError: The server does not know any more how the build ended.
+            TaskLostError: The server no longer knows how the build ended.
             PollTimeoutError: The build did not end in time.
             VerificationError: The content does not respond.
         """
@@ -171,8 +171,8 @@ class Deployment:
     def _must_activate(self, item: ContentItem, bundle: Bundle) -> bool:
         if not self._activate or item.bundle_id == bundle.id:
             return False
-        # A build that was followed can be that of a draft. If another bundle is active than when it
-        # began, another deployment was later.
+        # A build that was followed can be that of a draft. If the active bundle has changed since
+        # it began, another deployment has activated its own.
         return self.is_draft or item.bundle_id == self.item.bundle_id
 
     async def _activated(
@@ -181,7 +181,7 @@ class Deployment:
         """Build a draft again, so that it is activated, and return the updated content."""
         text, before = f"bundle {bundle.id}", item.bundle_id
         self._on_step(Step("activating", text))
-        # An earlier `await` may have been cancelled after it has started the build.
+        # An earlier `await` may have been cancelled after it started the build.
         running = await running_build(item, bundle.id) if self._is_activating else None
         self._is_activating = True
         self._build = running or await start_build(item, bundle.id, activate=True)

@@ -34,7 +34,7 @@ from aconnect.deploy.target import (
 from aconnect.errors import InvalidArgumentError, NotFoundError
 
 _SECONDS: Final = 10.0
-"""For all calls of git together; what it would say is not worth a longer wait."""
+"""The time for all calls of git together; the metadata is not worth a longer wait."""
 
 _SCP: Final = re.compile(r"(?:[^@/:]+@)?([^@/:]+):(?!//)(.+)")
 """The short form of an SSH address: `git@host:path`."""
@@ -43,8 +43,8 @@ _SCP: Final = re.compile(r"(?:[^@/:]+@)?([^@/:]+):(?!//)(.+)")
 def web_address(remote: str) -> str:
     """Return the https address of a remote, without user name, password, query and fragment.
 
-    What has no such address, such as a path, gives an empty text, and so does what may have
-    credentials in another place than an address has them.
+    The text is empty for a remote without such an address, such as a path, and for one that may
+    have credentials in an unusual place.
     """
     if (short := _SCP.fullmatch(remote)) is not None and "://" not in remote:
         return "" if "@" in short[2] else f"https://{short[1]}/{short[2].lstrip('/')}"
@@ -94,7 +94,7 @@ async def git_metadata(directory: str | Path, *, remote: str = "origin") -> Bund
 
 
 def _may_be_in_repository(directory: Path) -> bool:
-    """Return False if it is in no repository, to save starting a process for finding that out."""
+    """Return False if the directory is in no repository, without starting a process."""
     if "GIT_DIR" in os.environ:
         return True
     path = os.path.realpath(directory)
@@ -104,7 +104,7 @@ def _may_be_in_repository(directory: Path) -> bool:
 
 async def _git(directory: str | Path, *arguments: str) -> str:
     """Return what git prints, or an empty text if it fails."""
-    # A repository can name programs that git runs; asking it must not.
+    # A repository can configure programs that git runs; none must be run here.
     command = ["git", "-c", "core.fsmonitor=false", "-C", os.fspath(directory), *arguments]
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
@@ -133,22 +133,22 @@ async def deploy_git(
 
     The repository has a `manifest.json`. The server fetches it with its own credentials; a user
     name or password in the address is left out, and an SSH address becomes the https one. The
-    content is active when the build has ended, and verified after that: the server has no drafts of
-    it.
+    content is active when the build has ended, and verified after that: the server does not build
+    it as a draft.
 
     Args:
         client: The client of the server.
-        repository: Its address.
-        name: As of `deploy`.
-        guid: As of `deploy`.
+        repository: The address of the repository.
+        name: As for `deploy`.
+        guid: As for `deploy`.
         branch: By default the one that the content has, or the server's default.
         directory: The folder of `manifest.json` in the repository; by default the one that the
             content has, or the top.
-        polling: Whether the server checks for new commits and deploys them; by default as it is.
-        env: As of `deploy`.
-        tags: As of `deploy`.
+        polling: Whether the server checks for new commits and deploys them; by default unchanged.
+        env: As for `deploy`.
+        tags: As for `deploy`.
         verify: Whether to request the content after the build.
-        on_step: Called with what has been done.
+        on_step: Called with each step that was done, or that begins.
         **settings: Fields of the content.
 
     Raises:

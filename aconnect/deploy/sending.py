@@ -1,4 +1,4 @@
-"""Sending an archive exactly once: not if the server has it already, and not twice."""
+"""Uploading an archive: not if the server has it already, and not twice after a lost response."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def check_target(name: str | None, guid: str | None) -> None:
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Raise TypeError for a setting that content does not have, as a call of Python does."""
+    """Raise TypeError for a setting that content does not have, as a Python call does."""
     unknown = settings.keys() - ContentFields.__optional_keys__
     if unknown:
         raise TypeError(f"content has no settings named {', '.join(sorted(unknown))}")
@@ -98,17 +98,17 @@ async def find_or_create(
 
 
 def check_deployable(item: ContentItem, app_mode: str | None) -> None:
-    """Raise if this content cannot take a deployment, or one of this kind."""
+    """Raise if this content cannot take a deployment, or one of this type."""
     if item.locked:
-        said = f" ({item.locked_message})" if item.locked_message else ""
+        message = f" ({item.locked_message})" if item.locked_message else ""
         raise InvalidArgumentError(
-            f"content {item.guid} is locked{said}, so it takes no deployments; unlock it first: "
+            f"content {item.guid} is locked{message}, so it takes no deployments; unlock it first: "
             "update(locked=False)"
         )
     current = item.app_mode
     if item.bundle_id is not None and not {current, app_mode} & _UNKNOWN and current != app_mode:
         raise InvalidArgumentError(
-            f"content {item.guid} is {current}, but this is {app_mode}; the kind of content "
+            f"content {item.guid} is {current}, but this is {app_mode}; the type of content "
             "cannot change, so choose another name"
         )
 

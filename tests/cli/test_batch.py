@@ -100,7 +100,7 @@ async def test_dry_run(server, shell, file):
     assert lines[0] == "Error: 3 of 7 items would fail; nothing was changed"
     assert lines[1].startswith("four: there is no directory")
     assert lines[2] == "empty: 'empty' has no files; pass the folder with them"
-    assert lines[3].startswith("x: the name of the directory, 'x', cannot be that of content")
+    assert lines[3].startswith("x: the name of the directory, 'x', cannot be used for content")
     rows = {row["name"]: row for row in json.loads(result.stdout)}
     assert (rows["one"]["guid"], rows["one"]["action"]) == (guid_of(server, "one"), "update")
     fifth = [rows["fifth"][name] for name in ("guid", "action", "type", "files", "size")]

@@ -89,7 +89,7 @@ class Bundle(ConnectBound, kw_only=True):
         await self._bundles.delete(self.id)
 
     async def deploy(self, *, activate: bool | None = None) -> ContentTask:
-        """Deploy this bundle; `activate=False` since 2025.06."""
+        """Deploy this bundle; `activate=False` builds it as a draft, on servers from 2025.06."""
         item = self.client.content.handle(self._bundles.scope["guid"])
         return await item.deploy(self, activate=activate)
 
@@ -132,7 +132,7 @@ def archive_upload(
         raise InvalidArgumentError(f"md5={md5!r} is not an MD5; write it as 32 hexadecimal digits")
     if callable(source) != (size is not None):
         raise InvalidArgumentError(
-            "pass size=, the length of the archive in bytes, for a function and nothing else"
+            "pass size=, the length of the archive in bytes, for a function, and for nothing else"
         )
     content: UploadSource
     checked = md5
@@ -164,7 +164,7 @@ def archive_upload(
 
 
 def _known(metadata: BundleMetadataParams | None) -> dict[str, object]:
-    """Return the metadata that is known."""
+    """Return the fields that have a value."""
     return {name: value for name, value in (metadata or {}).items() if value is not None}
 
 
@@ -208,8 +208,8 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
         """List the bundles, newest first unless `asc_order`.
 
         Args:
-            asc_order: Whether the oldest are first. It is always sent, because the order without
-                it depends on the version; older servers ignore it, and list the newest first.
+            asc_order: Whether the oldest are first. It is always sent, because the order without it
+                depends on the version; older servers ignore it, and list the newest first.
         """
         ...
 
@@ -255,15 +255,15 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
         The server gets a complete request only if the archive has the announced size and MD5.
 
         Args:
-            archive: Bytes, a path, an open file, which is read into memory from its position on,
-                or a function whose every call returns a new iterator over the same bytes.
+            archive: Bytes, a path, an open file, which is read into memory from its position on, or
+                a function whose every call returns a new iterator over the same bytes.
             metadata: Where the archive comes from. It is left out if the server is older than
                 2025.12 or hides its version.
             md5: The MD5 of the archive as hexadecimal digits, if it is known. Otherwise, a path is
                 read once more before it is sent, and a function is sent without a checksum.
             size: The length of the archive in bytes; required for a function, and only there.
             reopenable: Whether the function can be called again for another attempt.
-            progress: Called with the number of bytes of each chunk sent; a retry restarts.
+            progress: Called with the number of bytes of each chunk sent; a retry starts again.
 
         Raises:
             InvalidArgumentError: The archive cannot be read or is empty; no request was made.
@@ -324,9 +324,9 @@ class _FilesPage(Envelope, Generic[T]):
 
 
 class FileList(Struct, frozen=True):
-    """All items in one response, in an object whose array no document names.
+    """All items in one response, in an object whose array has no documented name.
 
-    The array is expected under the name that the path suggests, or that other lists have.
+    It is expected to be `files`, as in the path, or `results`, as in other lists.
     """
 
     max_size: int | None = None

@@ -1,6 +1,6 @@
 """Thumbnails: the images that represent content in lists.
 
-It is set through the API and read outside of it, at the address of the content followed by
+They are set through the API and read outside of it, at the address of the content followed by
 `__thumbnail__`.
 """
 
@@ -48,7 +48,7 @@ class ContentThumbnail(
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            # It is not of the API, so there is no code.
+            # This address is not part of the API, so the error has no code.
             return None
 
     @endpoint("GET", "/content/{guid}/__thumbnail__", base="server", role="content viewer")

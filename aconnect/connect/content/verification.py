@@ -1,4 +1,4 @@
-"""Whether content responds, which is requested from the content itself and not from the API.
+"""Whether content responds; the request goes to the content itself and not to the API.
 
 Decides what counts as a response of the content: any status below 500, unless it is a login page
 that responds in its place.
@@ -20,7 +20,7 @@ _LOGIN: Final = ("/__login__/", "/connect/")
 
 
 async def verified(channel: Channel, guid: str, bundle_id: str | None = None) -> int:
-    """Return the status of content, or of a draft of it.
+    """Request content, or a draft of it, and return the HTTP status.
 
     Raises:
         VerificationError: It does not respond.

@@ -1,8 +1,7 @@
 """Many items at once: rebuild them, deploy them again, or deploy many directories.
 
-Decides what is done with each item. A failure of one is its outcome, and the others go on. A batch
-is ended only by what makes all others fail as well: a key or a certificate that is refused, or a
-state that cannot be written.
+Decides what is done with each item. What runs at the same time, and which errors end a batch, is
+decided in `running`.
 """
 
 from __future__ import annotations
@@ -119,8 +118,8 @@ def deploy_all(
         builds: How many builds run at once.
         transfers: How many directories are packed and uploaded at once.
         state: The file that keeps what is done.
-        retry: Deploy only what an earlier run has not done, and what is declared in another way
-            since. That files have changed is not noticed.
+        retry: Deploy only directories that an earlier run has not done, or whose declaration has
+            changed since. Changes of their files are not noticed.
         on_progress: Called in the event loop, so it must not block.
     """
     header = BatchHeader(server=client.api_root, action="deploy")
@@ -134,7 +133,7 @@ class _OnContent:
     """Content on the server; a later run goes on with the items of the state."""
 
     def __init__(self, client: Client, items: Items | None, *, retry: bool) -> None:
-        if retry is not (items is None):
+        if retry != (items is None):
             raise InvalidArgumentError(
                 "pass either the items, or retry=True, which goes on with those of the state"
             )
@@ -143,7 +142,7 @@ class _OnContent:
 
     async def items(self, earlier: Sequence[BatchItem] | None) -> list[BatchItem]:
         if earlier is not None:
-            return [item if item.state == "done" else _afresh(item) for item in earlier]
+            return [item if item.state == "done" else _reset(item) for item in earlier]
         found: dict[str, ContentItem] = {}
         if isinstance(self._items, AsyncIterable):
             async for item in self._items:
@@ -156,20 +155,18 @@ class _OnContent:
         ]
 
 
-def _afresh(item: BatchItem) -> BatchItem:
+def _reset(item: BatchItem) -> BatchItem:
     """Return an item as it was before anything was done."""
     return BatchItem(key=item.key, position=item.position, name=item.name, guid=item.guid)
 
 
 class _BuildAgain(_OnContent):
-    """Builds the active bundle of content."""
+    """Builds the active bundle of content again."""
 
     async def do(self, run: ItemRun, /) -> ContentItem:
         async with run.builds:
             item = await self._client.content.get(run.guid, include=None)
-            bundle_id = item.bundle_id
-            if bundle_id is None:
-                raise InvalidArgumentError(f"content {run.guid} has no active bundle; deploy it")
+            bundle_id = active_bundle(item)
             await run.begin("build", item, bundle_id=bundle_id)
             build = await running_build(item, bundle_id)
             if build is None:

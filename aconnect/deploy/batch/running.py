@@ -92,7 +92,7 @@ class Batch(LazySequence[BatchOutcome]):
                 f"got builds={options.builds} and transfers={options.transfers}; pass 1 or more"
             )
         if options.retry and options.state is None:
-            raise InvalidArgumentError("retry=True goes on with a state; pass state=")
+            raise InvalidArgumentError("retry=True resumes from a state; pass state=")
         super().__init__(self._outcomes)
         self.client = client
         self._header = header
@@ -166,8 +166,8 @@ class Batch(LazySequence[BatchOutcome]):
             )
         if (header.server, header.action) != (wanted.server, wanted.action):
             raise InvalidArgumentError(
-                f"{path} is about {header.action} on {header.server}, not {wanted.action} on "
-                f"{wanted.server}; choose another state="
+                f"{path} is the state of {header.action} on {header.server}, not {wanted.action} "
+                f"on {wanted.server}; choose another state="
             )
         if header.variables != wanted.variables:
             raise InvalidArgumentError(
@@ -226,7 +226,7 @@ class ItemRun:
         self._secrets = secrets_of(values.values())
 
     async def begin(self, step: str, content: ContentItem | None = None, **known: Any) -> None:
-        """Make durable that a step begins, and what is known; call it before a change."""
+        """Store that a step begins, and what is known; call it before a change."""
         if content is not None:
             known |= {
                 "guid": content.guid,
@@ -253,7 +253,7 @@ class ItemRun:
         return await build.result()
 
     async def outcome(self, work: Work) -> BatchOutcome:
-        """Do the work, and make durable how it ended; raise what ends the batch."""
+        """Do the work, and store how it ended; raise what ends the batch."""
         clock = self._client.clock
         began = clock.monotonic()
         try:

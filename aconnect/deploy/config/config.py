@@ -1,4 +1,4 @@
-"""What a directory says about its deployment, so that nobody has to repeat it on each call.
+"""The configuration of a deployment, read from files of the directory.
 
 Decides where values come from and which of them win: a call or the command line, then
 `[tool.aconnect.deploy]` in `pyproject.toml`, then what Posit Publisher has written. Nothing is
@@ -48,7 +48,7 @@ _KEYS: Final[dict[str, tuple[str, Any]]] = {
 _OF_THE_KIND: Final = ("platform", "python", "quarto")
 """The parts of a manifest that only some kinds of content have."""
 _OF_MANIFESTS: Final = ("kind", "entrypoint", "patterns", "requirements", "manifest")
-"""What Posit Publisher says about the manifest that it makes."""
+"""The values that only matter when a manifest is made."""
 _NAME_LENGTH: Final = (3, 64)
 
 
@@ -114,7 +114,7 @@ class Config(Struct, frozen=True, kw_only=True):
     def variables(self, environ: Mapping[str, str]) -> tuple[dict[str, str], Texts]:
         """Return the environment variables with their values, and the secrets that have none.
 
-        A secret of which the environment of the process has no value may be set on the server.
+        The content may have a secret already that `environ` does not have.
         """
         secrets = {name: environ[name] for name in self.secrets if name in environ}
         values = {**secrets, **self.env}
@@ -160,7 +160,7 @@ def load_config(
 
     Raises:
         InvalidArgumentError: A file is invalid, or it is not clear which configuration or which
-        content is meant.
+            content is meant.
     """
     folder = Path(directory)
     config = _pyproject(folder).merged(override or Config())
@@ -172,11 +172,12 @@ def load_config(
         name=config.name,
         guid=config.guid,
     )
-    # A manifest is used as it is, so what is said about making one has no meaning.
+    # A manifest is used as it is, so the values for making one are not used.
     unused = _OF_MANIFESTS if (folder / MANIFEST).is_file() else ()
     values = {field: value for field, value in found.values.items() if field not in unused}
     record = found.record
-    files = (found.file, record.file if record and config.name is config.guid is None else None)
+    is_open = config.name is None and config.guid is None
+    files = (found.file, record.file if record and is_open else None)
     return Config(
         **values,
         guid=None if record is None else record.guid,
@@ -186,12 +187,12 @@ def load_config(
 
 
 async def variables_for(client: Client, config: Config) -> dict[str, str]:
-    """Return the environment variables with their values, of this process where they are secret.
+    """Return the environment variables; the values of secrets are those of this process.
 
     A secret without a value keeps the one that the content has.
 
     Raises:
-        InvalidArgumentError: Neither this process nor the content has a secret.
+        InvalidArgumentError: Neither this process nor the content has one of the secrets.
     """
     values, missing = config.variables(os.environ)
     if missing:
@@ -207,20 +208,20 @@ async def variables_for(client: Client, config: Config) -> dict[str, str]:
 
 
 def default_name(text: str, origin: str) -> str:
-    """Return a name for content made of that of a directory or a repository.
+    """Return a name for content, made from the name of a directory or a repository.
 
     It is valid on all versions of the server.
 
     Raises:
-        InvalidArgumentError: Too little of it is left.
+        InvalidArgumentError: Fewer than 3 valid characters are left.
     """
     text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     shortest, longest = _NAME_LENGTH
     name = re.sub(r"[^a-z0-9_]+", "-", text)[:longest].strip("-")
     if len(name) < shortest:
         raise InvalidArgumentError(
-            f"the name of {origin}, {text!r}, cannot be that of content, which takes {shortest} to "
-            f"{longest} letters, digits, '_' and '-'; pass name= or guid="
+            f"the name of {origin}, {text!r}, cannot be used for content, which needs {shortest} "
+            f"to {longest} letters, digits, '_' and '-'; pass name= or guid="
         )
     return name
 
@@ -239,7 +240,7 @@ def _pyproject(directory: Path) -> Config:
 
 
 def config_from(table: Table, directory: Path) -> Config:
-    """Return the values of a table; a relative interpreter is one of this directory."""
+    """Return the values of a table; the path of an interpreter is relative to this directory."""
     settings = {key: table.get(key, type_) for key, type_ in _settings().items()}
     values = {field: table.get(key, type_) for key, (field, type_) in _KEYS.items()}
     env = table.texts("env")

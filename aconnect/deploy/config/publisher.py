@@ -1,8 +1,8 @@
 """What Posit Publisher, the extension of VS Code and Positron, has written into a directory.
 
 `.posit/publish/NAME.toml` is a configuration, and `.posit/publish/deployments/*.toml` has a record
-of each deployment: which content of which server it went to. Both are only read. What newer
-versions add is a warning and no error.
+of each deployment: which content of which server it went to. Both are only read. Unknown
+keys, which newer versions may add, cause a warning and no error.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def read(
 
     Raises:
         InvalidArgumentError: A file is invalid, there is no such configuration, or several
-        configurations or records could be meant.
+            configurations or records could be meant.
     """
     folder = directory / _FOLDER
     files = {file.stem: file for file in _toml_files(folder)}
@@ -80,7 +80,7 @@ def read(
         records = [record for record in records if record.guid == guid] or records
     if configuration is not None:
         records = [record for record in records if record.configuration == configuration]
-    record = _only(records, must_be=not (server is None or name or guid))
+    record = _only(records, is_required=not (server is None or name or guid))
     chosen = configuration or _chosen(folder, list(files), records)
     if chosen is None:
         return Published(record=record)
@@ -102,7 +102,7 @@ def _records(folder: Path, server: str | None) -> list[Record]:
         table = Table.load(file)
         address = table.get("server_url", str)
         if address and (server is None or _is_same(address, server)):
-            # What has no content yet, has empty texts in some versions.
+            # Some versions write empty texts before the first deployment.
             name, guid = table.get("configuration_name", str), table.get("id", str)
             records.append(Record(file, name or None, guid or None))
     return records
@@ -115,10 +115,10 @@ def _is_same(one: str, other: str) -> bool:
         return False
 
 
-def _only(records: Sequence[Record], *, must_be: bool) -> Record | None:
-    """Return the record of the content if they all agree about it."""
+def _only(records: Sequence[Record], *, is_required: bool) -> Record | None:
+    """Return the record of the content, if all are for the same one; raise if `is_required`."""
     guids = {record.guid for record in records if record.guid is not None}
-    if len(guids) > 1 and must_be:
+    if len(guids) > 1 and is_required:
         lines = ", ".join(f"{one.file.name} ({one.guid})" for one in records if one.guid)
         raise InvalidArgumentError(
             f"{records[0].file.parent} has records of {len(guids)} content items on this server: "
@@ -155,11 +155,11 @@ def _values(table: Table, settings: Mapping[str, Any]) -> dict[str, Any]:
         content |= {key: section.get(key, settings[key]) for key in section.keys if key in settings}
     kind = table.get("type", str)
     values: dict[str, Any] = {
-        # What Publisher could not find out is left to us.
+        # Publisher writes this if it could not detect the type.
         "kind": kind if kind != "unknown" else None,
         "entrypoint": table.get("entrypoint", str),
         "patterns": table.get("files", Texts),
-        # The file that is looked for anyway need not be there.
+        # This file is used by default, and need not exist.
         "requirements": package_file if package_file != _DEFAULT_PACKAGE_FILE else None,
         "env": table.texts("environment"),
         "secrets": table.get("secrets", Texts),

@@ -36,7 +36,7 @@ class DeploySpec(Struct, frozen=True, kw_only=True):
 
     @property
     def target(self) -> str | None:
-        """The guid or the name of the content; None if the directory itself says it."""
+        """The guid or the name of the content; None if only the directory has it."""
         return self.config.guid or self.config.name
 
     @property

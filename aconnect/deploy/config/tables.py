@@ -71,7 +71,7 @@ class Table:
 
         Raises:
             InvalidArgumentError: It has another type. The message does not contain the value, which
-            may be a secret.
+                may be a secret.
         """
         self._read.add(key)
         if key not in self._values:
@@ -101,11 +101,11 @@ class Table:
 
     @property
     def unread(self) -> list[str]:
-        """The keys that nobody has asked for, with the names of their tables."""
+        """The keys that were not read, with the names of their tables."""
         return [self._path(key) for key in self._values if key not in self._read]
 
     def check(self) -> None:
-        """Raise if there are keys that nobody has asked for."""
+        """Raise if there are keys that were not read."""
         known = sorted(self._read)
         for key in self._values:
             if key not in known:

@@ -56,7 +56,7 @@ def inspect(request: dict[str, Any]) -> dict[str, Any]:
         return {"manifest": manifest, "requirements": None}
     manager = manifest["python"]["package_manager"]
     if manager["name"] == "uv":
-        # It has the version of pip.
+        # rsconnect-python writes the version of pip.
         manager["version"] = _version_of_uv()
     requirements = {
         "name": environment.filename,
@@ -84,7 +84,7 @@ def _version_of_uv() -> str:
 
 
 def _end_with(pipe: int) -> None:
-    """End this process, and those that it started, when nobody holds the other end of a pipe."""
+    """End this process, and those that it started, when the other end of a pipe is closed."""
     while os.read(pipe, 1024):
         pass
     # It leads a group, unless somebody runs it by hand.

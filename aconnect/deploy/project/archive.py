@@ -25,6 +25,7 @@ from msgspec import Struct
 
 from aconnect._client.files import reason
 from aconnect._core.message import CHUNK
+from aconnect._core.text import some_of
 from aconnect.deploy.project.compression import GzipWriter
 from aconnect.deploy.project.files import MANIFEST, SourceFile
 from aconnect.deploy.project.manifest import packed_manifest
@@ -68,10 +69,10 @@ async def pack(
 
     Raises:
         InvalidArgumentError: The directory has no valid manifest, the manifest lists files that are
-        missing, are outside the directory (by `..`, an absolute name or a link) or are not regular
-        files, or the files have more than `max_size` bytes.
+            missing, are outside the directory (by `..`, an absolute name or a link) or are not
+            regular files, or the files have more than `max_size` bytes.
         FileError: A file cannot be read, became smaller or vanished while it was packed, or the
-        archive cannot be written, for example because the disk is full.
+            archive cannot be written, for example because the disk is full.
     """
     try:
         number, name = tempfile.mkstemp(prefix="aconnect-", suffix=".tar.gz")
@@ -193,17 +194,17 @@ class _Packer:
                 self._project.manifest, self._project.manifest_text, self._checksums
             )
             self._write(tar, MANIFEST, io.BytesIO(text), len(text))
-        said = (
+        notes = (
             (
                 f"{MANIFEST} has other checksums of these files, which were packed as they are",
                 stale,
             ),
             (
-                "these files changed meanwhile, and were packed as they were when read",
+                "these files changed while they were packed, and were packed as they were read",
                 self._changed,
             ),
         )
-        return [f"{what}: {_some(names)}" for what, names in said if names]
+        return [f"{what}: {some_of(names)}" for what, names in notes if names]
 
     def _check_size(self) -> None:
         """Raise if the files are too large together."""
@@ -215,7 +216,7 @@ class _Packer:
         raise InvalidArgumentError(
             f"the files of {str(self._project.directory)!r} have {total:,} bytes, more than "
             f"{most:,}; the largest are {shown}. Leave files out: with exclude=, a line in "
-            f".rscignore or, if there is a {MANIFEST}, in that. Or raise max_size="
+            f".rscignore or, if there is a {MANIFEST}, by removing them from it. Or raise max_size="
         )
 
     def _write_file(self, tar: tarfile.TarFile, name: str, found: SourceFile) -> None:
@@ -235,7 +236,7 @@ class _Packer:
     def _write(
         self, tar: tarfile.TarFile, name: str, file: IO[bytes], size: int, mode: int = 0o644
     ) -> None:
-        # What is written only now, the manifest, does not count.
+        # The manifest, which is not among them, does not count.
         if size > self._sizes.get(name, size):
             self._sizes[name] = size
             self._check_size()
@@ -246,11 +247,6 @@ class _Packer:
         reading = _Reading(name, file, self._stopped)
         tar.addfile(entry, reading)  # pyright: ignore[reportArgumentType]
         self._checksums[name] = reading.md5.hexdigest()
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Child processes that are asked something, and never outlive the question.
+"""Child processes that get one request, return one answer, and never outlive the call.
 
 Decides how long they may run and how much of what they write is kept.
 """
@@ -55,7 +55,7 @@ class Finished(Struct, frozen=True):
             return msgspec.json.decode(self.output, type=kind)
         except (msgspec.DecodeError, UnicodeError) as error:
             raise ValueError(
-                f"the process wrote {len(self.output)} bytes that are no answer: {error}"
+                f"the process wrote {len(self.output)} bytes that are not a valid answer: {error}"
             ) from error
 
     def last_lines(self) -> str:

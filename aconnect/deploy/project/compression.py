@@ -42,11 +42,11 @@ class GzipWriter:
         file.write(_HEADER)
 
     def begin_member(self) -> None:
-        """Decide anew with the next bytes whether to compress."""
+        """Let the next bytes decide whether to compress."""
         self._is_new = True
 
     def tell(self) -> int:
-        """Return the number of bytes written, as tarfile wants to know."""
+        """Return the number of bytes written, which tarfile needs."""
         return self._size
 
     def write(self, data: bytes) -> int:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from aconnect._client.files import reason
+from aconnect._core.text import some_of
 from aconnect.deploy.project import documents
 from aconnect.deploy.project.kinds import (
     KINDS,
@@ -30,7 +31,7 @@ from aconnect.deploy.project.scripts import Script, imports_any, read_script
 from aconnect.errors import FileError, InvalidArgumentError
 
 _NODE_LOCK_FILE: Final = "package-lock.json"
-# In the order in which the server looks for them, then by habit.
+# In the order in which the server looks for them, then by convention.
 _OBJECTS: Final = ("app", "application", "api", "demo")
 _FACTORIES: Final = frozenset({"create_app", "make_app"})
 _MAIN_FILES: Final = tuple(
@@ -72,7 +73,7 @@ def detect(
 
     Raises:
         InvalidArgumentError: It is none of `KINDS`, or more than one; the message lists them. Or
-        its manifest cannot be made here; the message says what makes it.
+            its manifest cannot be made here; the message says what makes it.
         FileError: A file cannot be read.
     """
     names = frozenset(names)
@@ -301,7 +302,7 @@ def _deeper(directory: Path, names: Collection[str], kinds: Sequence[Kind]) -> l
 
 
 def _check_makeable(directory: Path, names: Collection[str], detected: Detected) -> None:
-    """Raise if nothing here can make a manifest for this, and say what can."""
+    """Raise if the manifest cannot be made here; the message says what can make it."""
     kind = detected.kind
     if kind.language == "node" and not ({"package.json", _NODE_LOCK_FILE} <= set(names)):
         raise InvalidArgumentError(
@@ -328,8 +329,7 @@ def needs_r(directory: Path, what: str) -> str:
 def _nothing(directory: Path, names: Collection[str], wanted: Kind | None) -> str:
     """Return what was looked for, and what there is instead."""
     top = sorted({name.partition("/")[0] + "/" * ("/" in name) for name in names})
-    more = len(top) - _FOUND_AT_MOST
-    found = ", ".join(top[:_FOUND_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+    found = some_of(top, _FOUND_AT_MOST)
     if wanted is not None:
         looked = ", ".join(wanted.files) or f"a file that imports {' or '.join(wanted.imports)}"
         other = {"api": "flask or fastapi", "shiny": "python-shiny"}.get(wanted.app_mode)

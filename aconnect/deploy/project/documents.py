@@ -1,6 +1,6 @@
-"""What a document says about itself: its front matter, its languages, its engine.
+"""What is read from a document: its front matter, its languages, its engine.
 
-Reads as much YAML as this needs. Where Quarto is installed, what it says is used instead.
+Parses only the YAML that this needs. `environment` asks Quarto instead where it is installed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec import Struct
 from aconnect.deploy.project.scripts import decode_leniently, imports_any, parse_script
 
 _MOST: Final = 32 << 20
-"""Only the beginning of a larger document is read, in bytes."""
+"""In bytes; only the beginning of a larger document is read."""
 
 _FRONT_MATTER: Final = re.compile(
     r"\A\s*---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE
@@ -85,12 +85,12 @@ def read_text(path: Path) -> str:
 
 
 def read_document(path: Path) -> Document:
-    """Return what a Quarto or R Markdown document says about itself."""
+    """Return what is known of a Quarto or R Markdown document."""
     return parse_document(read_text(path))
 
 
 def parse_document(text: str) -> Document:
-    """Return what the text of a document says about itself."""
+    """Return what is known of a document with this text."""
     found = _FRONT_MATTER.match(text)
     languages = frozenset(language.lower() for language in _FENCE.findall(text))
     return Document(found[1] if found else "", languages)

@@ -53,7 +53,7 @@ class Inspection(Struct, frozen=True):
 
 
 class _Quarto(Struct, frozen=True):
-    """What Quarto says, or what its documents do."""
+    """What Quarto reports, or what was found by reading the documents."""
 
     version: str
     engines: list[str]
@@ -106,16 +106,16 @@ async def inspect(
         directory: The directory.
         names: The names of the files that will be sent, with `/` between folders.
         detected: What the directory is.
-        python: The interpreter whose version is sent; it needs rsconnect-python. By default the
-        one that runs this.
+        python: The interpreter whose version is sent; it needs rsconnect-python. By default the one
+            that runs this.
         requirements: The file with the requirements. By default `requirements.txt`, `uv.lock` or
-        `pyproject.toml`.
+            `pyproject.toml`.
         timeout: Seconds for each process that is run.
 
     Raises:
         InvalidArgumentError: Its packages are not known; the message says how to write them down.
         MissingExtraError: rsconnect-python is not installed.
-        InspectionError: A process failed, did not end in time, or wrote something else.
+        InspectionError: A process failed, did not end in time, or wrote no valid result.
         FileError: A file cannot be read.
     """
     directory = Path(await anyio.Path(directory).absolute())
@@ -193,21 +193,21 @@ async def _quarto(
     timeout: float,
     warnings: list[str],
 ) -> _Quarto:
-    """Return the version, the engines and the documents, of Quarto if it is installed."""
+    """Return the version, the engines and the documents; from Quarto if it is installed."""
     is_project = is_quarto_project(names) and detected.entrypoint is None
     target = str(directory if is_project else directory / (detected.entrypoint or ""))
     binary = shutil.which("quarto")
     if binary is not None:
         finished = await run_child([binary, "inspect", target], env=_environment(), timeout=timeout)
         try:
-            said = finished.answer(_QuartoAnswer)
+            answer = finished.answer(_QuartoAnswer)
         except ValueError as error:
             warnings.append(
                 f"quarto inspect failed ({error}); the engines were found by reading the documents"
             )
         else:
-            inputs = said.files.input if said.files is not None and is_project else []
-            return _Quarto(said.quarto.version, said.engines, inputs)
+            inputs = answer.files.input if answer.files is not None and is_project else []
+            return _Quarto(answer.quarto.version, answer.engines, inputs)
     inputs = documents.project_inputs(names) if is_project else [detected.entrypoint or ""]
     engines = await to_thread.run_sync(partial(documents.engines, directory, inputs))
     return _Quarto(_QUARTO_VERSION, engines, inputs)
@@ -235,7 +235,7 @@ def _requirements(directory: Path, names: Collection[str], wanted: str | None) -
 
 
 def _readable(directory: Path, name: str) -> str:
-    """Return the name of a file, or raise if it is not UTF-8, as PowerShell redirects output."""
+    """Return the name of a file, or raise if it is not UTF-8, such as output of PowerShell."""
     path = directory / name
     try:
         decode_text(path.read_bytes())
@@ -312,7 +312,7 @@ def _failed(request: Mapping[str, Any], finished: Finished, why: str) -> Inspect
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of a child: without secrets, and with what was installed for it."""
+    """Return the environment variables of a child, without secrets and with our scripts in PATH."""
     environment = {k: v for k, v in os.environ.items() if not _SECRETS.search(k)}
     # The lock file that is sent is the one in the directory.
     environment.pop("RENV_PATHS_LOCKFILE", None)

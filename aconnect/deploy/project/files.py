@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, NoReturn
 from msgspec import Struct
 
 from aconnect._client.files import reason as why
+from aconnect._core.text import some_of
 from aconnect.deploy.project.guard import (
     has_password,
     password_warning,
@@ -56,7 +57,7 @@ class Excluded(Struct, frozen=True):
     reason: str
     """Such as ``.gitignore: *.log`` or ``may contain a secret: credentials``."""
     is_secret: bool = False
-    """Whether users should be told, because their content may need it."""
+    """Whether it may be secret; users are warned, because the content may need it."""
 
 
 class Selection(Struct, frozen=True):
@@ -86,18 +87,19 @@ def select(
     and `.rscignore`) apply as in Git. All arguments are patterns in the same syntax.
 
     Args:
-        directory: The folder. That it is ignored itself, or is in such a folder, does not matter.
-        include: What is selected although a rule leaves it out, even below a folder left out. What
-        may be secret, or is needed by no bundle, must be named: `*` does not select it.
-        exclude: What is left out as well, as by lines at the end of the last ignore file.
+        directory: The folder. Rules that ignore the folder itself, or one above it, do not count.
+        include: Files to select although a rule leaves them out, also in a folder that is left out.
+            Those that may be secret, or that no bundle needs, must be named: `*` does not select
+            them.
+        exclude: Files to leave out as well, as by lines at the end of the last ignore file.
         patterns: If given, only what they match is selected, as in the `files` of Posit Publisher,
-        and ignore files are not read. A name without wildcards selects that file also if it may be
-        secret.
+            and ignore files are not read. A name without wildcards selects that file also if it may
+            be secret.
 
     Raises:
         InvalidArgumentError: The directory cannot be read or nothing is selected; or something
-        selected is a link that leaves it, a loop of links, a FIFO, a socket or a device, cannot be
-        read, or has a name that is not UTF-8 or contains a backslash.
+            selected is a link that leaves it, a loop of links, a FIFO, a socket or a device, cannot
+            be read, or has a name that is not UTF-8 or contains a backslash.
     """
     try:
         root = os.path.realpath(directory, strict=True)
@@ -255,7 +257,7 @@ class _Walk:
         is_folder: bool,
         may_descend: bool,
     ) -> tuple[str, bool] | None:
-        """Return the rule that leaves out an entry, and that this is not because of secrets."""
+        """Return the rule that leaves out an entry, and False: it is not left out as a secret."""
         for patterns in (self._exclude, *folder.ignored):
             index = patterns.last_match(name, is_folder=is_folder)
             if index is not None:
@@ -370,13 +372,12 @@ def _collisions(files: Iterable[SourceFile]) -> tuple[str, ...]:
             key = unicodedata.normalize("NFC", key)
         other = seen.setdefault(key, file.name)
         if other != file.name:
-            pairs.append(f"{other} and {file.name}")
+            pairs.append(f"{other} / {file.name}")
     if not pairs:
         return ()
-    more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
     warning = (
         "the server keeps these files apart, but Windows and macOS do not: only the case or "
-        f"the Unicode form of their names differs in {'; '.join(pairs[:5])}{more}"
+        f"the Unicode form of their names differs: {some_of(pairs)}"
     )
     return (warning,)
 
@@ -384,8 +385,7 @@ def _collisions(files: Iterable[SourceFile]) -> tuple[str, ...]:
 def _refuse_empty(directory: Path, excluded: Sequence[Excluded]) -> NoReturn:
     if not excluded:
         raise InvalidArgumentError(f"{str(directory)!r} has no files; pass the folder with them")
-    shown = ", ".join(f"{one.name} ({one.reason})" for one in excluded[:5])
+    shown = some_of([f"{one.name} ({one.reason})" for one in excluded])
     raise InvalidArgumentError(
-        f"everything in {str(directory)!r} is left out: {shown}"
-        f"{', …' if len(excluded) > 5 else ''}; change the rules, or pass include="
+        f"everything in {str(directory)!r} is left out: {shown}; change the rules, or pass include="
     )

@@ -63,7 +63,7 @@ _CONTENTS: Final = (
         _VARIABLES,
     ),
 )
-# They are needed, whatever is in them.
+# Lists of packages are needed, so a password in one is a warning and does not leave it out.
 _REQUIREMENTS: Final = re.compile(
     r".*requirements.*\.(txt|in)|pyproject\.toml|(uv|poetry|pdm|renv|package-lock)\.(lock|json)"
 )

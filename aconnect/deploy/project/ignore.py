@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from aconnect._client.files import reason as why
 from aconnect.errors import InvalidArgumentError
 
-# Those that come later decide.
+# Later ones override earlier ones.
 IGNORE_FILES: Final = (".gitignore", ".positignore", ".rscignore")
 
 _WILDCARDS: Final = re.compile(r"[*?\[\\]")
@@ -71,7 +71,7 @@ class Patterns:
 
     Args:
         lines: The patterns, in their order.
-        origin: Where they are from, for people, such as `.gitignore`.
+        origin: Where they are from, for messages, such as `.gitignore`.
         below: The folder that they apply to, relative to the top, ending with `/`; `""` is the top.
         above: For patterns of a folder above the top: the path of the top in it, ending with `/`.
     """
@@ -155,9 +155,9 @@ def _lines(path: Path, name: str) -> list[str]:
         raise InvalidArgumentError(f"cannot read {name}: {why(error)}") from error
     if b"\0" in data:
         raise InvalidArgumentError(
-            f"{name} is not UTF-8 text, so its rules are lost; save it as UTF-8"
+            f"{name} is not UTF-8 text, so its rules would be ignored; save it as UTF-8"
         )
-    # The bytes that are not UTF-8 become what they are in the names of files.
+    # Bytes that are not UTF-8 are decoded as in the names of files.
     text = data.decode("utf-8-sig", "surrogateescape")
     return [line.removesuffix("\r") for line in text.split("\n")]
 
@@ -187,7 +187,7 @@ def _translate(core: str) -> re.Pattern[str] | None:
 
     for name, characters in _CLASSES.items():
         core = core.replace(f"[:{name}:]", characters)
-    # As a set, Python warns of it, because that may have another meaning in the future.
+    # Python warns of `[` in a set, which may get another meaning.
     core = core.replace("[[]", r"\[")
     try:
         pattern = GitIgnoreSpec.from_lines([core]).patterns[0]

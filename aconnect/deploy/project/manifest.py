@@ -44,7 +44,7 @@ def read_manifest(directory: Path) -> Manifest | None:
 
     Raises:
         InvalidArgumentError: It is not a manifest; or it lists files that are missing, are outside
-        the directory (by `..`, an absolute name or a link) or are not regular files.
+            the directory (by `..`, an absolute name or a link) or are not regular files.
     """
     path = directory / MANIFEST
     if not os.path.lexists(path):

@@ -1,6 +1,6 @@
 """A project: what a directory is, which files belong into its bundle, and its manifest.
 
-Decides whether a manifest that is there is used, and what the user is told. What a directory is,
+Decides whether an existing manifest is used, and what the user is warned of. What a directory is,
 which files are selected and what it needs is decided in `kinds`, `files` and `environment`.
 """
 
@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from aconnect._client.files import reason
 from aconnect._core.guards import is_dict
-from aconnect._core.text import decode_text
+from aconnect._core.text import decode_text, some_of
 from aconnect.deploy.project import documents
 from aconnect.deploy.project.detection import detect
 from aconnect.deploy.project.environment import Inspection, inspect
@@ -41,34 +41,34 @@ _NOT_HERE: Final = re.compile(r"\s*(-r|-e|-c|--requirement|--editable|\.)")
 
 
 class Project(Struct, frozen=True, kw_only=True):
-    """What would be sent of a directory; nothing of it is packed yet."""
+    """What would be sent of a directory; it is not packed yet."""
 
     directory: Path
     detected: Detected | None
     """None if the directory has a manifest, which is used as it is."""
     manifest: Mapping[str, Any]
-    """That of the directory as it is; or one without `files`, which are added with their checksums
-    when they are packed."""
+    """That of the directory, unchanged; or a new one without `files`, which are added with their
+    checksums when they are packed."""
     files: tuple[SourceFile, ...]
     """Without the manifest."""
     manifest_text: bytes | None = None
-    """That of the directory as it was read."""
+    """The text of the directory's manifest as it was read; None if it has none."""
     generated: Mapping[str, bytes] = {}
     """Files that are not in the directory, such as a `requirements.txt` made of a lock file."""
     excluded: tuple[Excluded, ...] = ()
     warnings: tuple[str, ...] = ()
     """What the user should know, one sentence each."""
     title: str | None = None
-    """As it was given, or that of the document."""
+    """The title that was passed, or that of the document."""
 
     @property
     def app_mode(self) -> str:
-        """The kind of content, as the server writes it."""
+        """The type of the content, as the server names it."""
         return str(self._part("metadata").get("appmode", ""))
 
     @property
     def entrypoint(self) -> str | None:
-        """Where it starts, if its manifest says that."""
+        """The entry point, if the manifest has one."""
         metadata = self._part("metadata")
         names = ("entrypoint", "primary_rmd", "primary_html")
         return next((str(metadata[name]) for name in names if metadata.get(name)), None)
@@ -115,29 +115,29 @@ async def prepare(
     title: str | None = None,
     timeout: float = 120.0,
 ) -> Project:
-    """Return what would be sent of a directory; nothing is run of it, and nothing is written.
+    """Return what would be sent of a directory; none of its code is run, and nothing is written.
 
     A `manifest.json` at its top is used as it is, with the files that it lists.
 
     Args:
         directory: The directory.
-        kind: What it is, such as `fastapi`: the name of one of `KINDS`, the server's name for it,
-        or that of Posit Publisher. By default it is recognized.
-        entrypoint: Where it starts, such as `app:app` or `report.qmd`. By default it is recognized.
+        kind: The type of the content, such as `fastapi`; the names that the server and Posit
+            Publisher use are accepted as well. By default it is detected.
+        entrypoint: The entry point, such as `app:app` or `report.qmd`. By default it is detected.
         include: Patterns of files to send although a rule leaves them out, such as `.env`.
         exclude: Patterns of files to leave out as well.
         patterns: Patterns of the only files to send, as in the `files` of Posit Publisher.
-        python: The interpreter whose version is sent; it needs rsconnect-python. By default the
-        one that runs this.
+        python: The interpreter whose version is sent; it needs rsconnect-python. By default the one
+            that runs this.
         requirements: The file with the requirements of Python. By default `requirements.txt`,
-        `uv.lock` or `pyproject.toml`.
+            `uv.lock` or `pyproject.toml`.
         title: The title for new content. By default that of the document.
         timeout: Seconds for each process that is run to inspect the environment.
 
     Raises:
         InvalidArgumentError: The directory is of no known type or could be several, its packages
-        are not known, something in it cannot be sent, or its manifest is invalid or contradicts an
-        argument; the message says what to do.
+            are not known, something in it cannot be sent, or its manifest is invalid or contradicts
+            an argument; the message says what to do.
         MissingExtraError: It needs rsconnect-python, which is not installed.
         InspectionError: Its environment could not be inspected.
         FileError: A file cannot be read.
@@ -187,7 +187,7 @@ def read_project(directory: Path) -> Project | None:
 
 
 def _exposed(file: SourceFile) -> str | None:
-    """Return what the user should know of a file that a manifest lists: it may be secret."""
+    """Return a warning if a file that a manifest lists may be secret or has a password."""
     try:
         if why := secret_in(file.name, str(file.path)):
             return (
@@ -231,7 +231,7 @@ def _survey(
     try:
         detected = detect(directory, names, kind=kind, entrypoint=entrypoint)
     except InvalidArgumentError as error:
-        if left_out := ", ".join(f"{one.name} ({one.reason})" for one in selection.excluded[:5]):
+        if left_out := some_of([f"{one.name} ({one.reason})" for one in selection.excluded]):
             error.add_note(f"Left out of {directory}: {left_out}")
         raise
     if detected.kind.language == "quarto":

@@ -17,10 +17,10 @@ from typing import Final
 from msgspec import Struct
 
 _MOST: Final = 4 << 20
-"""Larger files, in bytes, are data rather than code; only their beginning is read."""
+"""In bytes; a larger file is data rather than code, and only its beginning is read."""
 
 _IMPORT: Final = re.compile(
-    r"(?m)^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]*)|import[ \t]+([\w., \t]+))",
+    r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+\(?([\w, \t]*)|import[ \t]+([\w., \t]+))",
     re.MULTILINE,
 )
 # `warnings.catch_warnings` changes what all threads see, and restores it in the wrong order if two
@@ -34,7 +34,7 @@ class Script(Struct, frozen=True):
     imports: frozenset[str] = frozenset()
     """Modules, and what is imported from them, such as `shiny` and `shiny.App`."""
     objects: Mapping[str, str] = {}
-    """What is called to create the objects of the module: `app` by `fastapi.FastAPI`."""
+    """The callables that create the objects of the module, such as `fastapi.FastAPI` for `app`."""
     functions: frozenset[str] = frozenset()
     """The functions of the module."""
 

@@ -252,7 +252,7 @@ async def test_never_deployed(client):
     """Content without an active bundle cannot be built, and its error says what to do."""
     item = await client.content.create(name="empty")
     (outcome,) = await build_all(client, [item])
-    assert "has no active bundle; deploy it" in outcome.item.error
+    assert "has no active bundle; deploy one of its bundles" in outcome.item.error
 
 
 async def test_refused_for_a_while(server, client, specs):
@@ -421,7 +421,7 @@ async def test_damaged(client, server, items, state):
 async def test_other_run(client, server, items, state):
     """A state of another action, server or set of variables is refused, and says what it is."""
     await failed_state(client, server, items, state)
-    with pytest.raises(InvalidArgumentError, match=r"about redeploy on .* not build on"):
+    with pytest.raises(InvalidArgumentError, match=r"state of redeploy on .* not build on"):
         await build_all(client, state=state, retry=True)
     with pytest.raises(InvalidArgumentError, match=r"other variables \(A\)"):
         await redeploy_all(client, env={"B": "c"}, state=state, retry=True)

@@ -434,8 +434,8 @@ def test_examples_of_default_names(directory, name):
 
 @pytest.mark.parametrize("directory", ["ab", "日本語", ""])
 def test_no_default_name(directory):
-    """Where too little of the name is left, the error says what a name takes, and what to do."""
-    with pytest.raises(InvalidArgumentError, match=r"the directory.* takes 3 to 64 .*pass name="):
+    """Where too little of the name is left, the error says what a name needs, and what to do."""
+    with pytest.raises(InvalidArgumentError, match=r"the directory.* needs 3 to 64 .*pass name="):
         default_name(directory, "the directory")
 
 

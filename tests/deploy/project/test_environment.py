@@ -330,9 +330,9 @@ PROJECT = {"app.py": APP, "requirements.txt": "fastapi\n"}
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("print('garbage')", r"8 bytes that are no answer.*write-manifest"),
-        ("print('[1]')", "no answer"),
-        ("pass", "0 bytes that are no answer"),
+        ("print('garbage')", r"8 bytes that are not a valid answer.*write-manifest"),
+        ("print('[1]')", "not a valid answer"),
+        ("pass", "0 bytes that are not a valid answer"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "ended with SIGSEGV"),
         ("import sys; print('last words', file=sys.stderr); sys.exit(3)",
          r"exit code 3; ran .*_inspect.py; its last output was: last words"),
