@@ -1,4 +1,4 @@
-"""Which files of a directory belong into a bundle, and why the others do not.
+"""Which files of a directory belong in a bundle, and why the others do not.
 
 Decides what is left out: what ignore files name, caches and other files that no bundle needs,
 virtual environments, and what may be secret. Refuses what cannot be packed, such as a link that
@@ -39,7 +39,7 @@ _MAX_LINKED: Final = 1000
 
 
 class SourceFile(Struct, frozen=True):
-    """A file that belongs into the bundle."""
+    """A file that belongs in the bundle."""
 
     name: str
     """In the bundle, with `/` between folders."""
@@ -81,7 +81,7 @@ def select(
     exclude: Sequence[str] = (),
     patterns: Sequence[str] | None = None,
 ) -> Selection:
-    """Return the files of a directory that belong into its bundle.
+    """Return the files of a directory that belong in its bundle.
 
     Ignore files (`.gitignore`, also those of the repository above the directory, `.positignore`
     and `.rscignore`) apply as in Git. All arguments are patterns in the same syntax.

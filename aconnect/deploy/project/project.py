@@ -1,4 +1,4 @@
-"""A project: what a directory is, which files belong into its bundle, and its manifest.
+"""A project: what a directory is, which files belong in its bundle, and its manifest.
 
 Decides whether an existing manifest is used, and what the user is warned of. What a directory is,
 which files are selected and what it needs is decided in `kinds`, `files` and `environment`.

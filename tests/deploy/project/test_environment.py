@@ -115,7 +115,7 @@ async def test_warnings(tmp_path):
 
 
 async def test_dropped(tmp_path):
-    """Lines that rsconnect-python does not send are said, without their credentials."""
+    """Lines that rsconnect-python does not send are named, without their credentials."""
     text = "fastapi\nrsconnect-python @ https://u:pass@h/x\nnumpy @ file:///b/numpy\n"
     found = await inspected(tmp_path, {"app.py": APP, "requirements.txt": text})
     assert found.generated == {"requirements.txt": b"fastapi\nnumpy\n"}
@@ -145,8 +145,8 @@ async def test_uv_lock(tmp_path, monkeypatch):
     assert manager["name"] == "uv"
     uv = shutil.which("uv", path=environment._environment()["PATH"])
     assert uv is not None
-    said = await anyio.run_process([uv, "--version"])
-    assert manager["version"] == said.stdout.decode().split()[1]
+    result = await anyio.run_process([uv, "--version"])
+    assert manager["version"] == result.stdout.decode().split()[1]
     (content,) = found.generated.values()
     assert content.splitlines()[0].endswith(b"by rsconnect-python")
 

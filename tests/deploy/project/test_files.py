@@ -150,7 +150,7 @@ def test_classes_of_characters(tmp_path, pattern, expected):
 
 
 def test_encodings_of_ignore_files(tmp_path):
-    """A mark and line ends of Windows do no harm; UTF-16, which Git takes for nothing, is said."""
+    """A mark and line ends of Windows do no harm; UTF-16, which Git ignores, is refused."""
     tree(tmp_path, "a", "b", "ä")
     (tmp_path / ".gitignore").write_bytes("\ufeffa\r\nä\r\n".encode())
     assert names(select(tmp_path)) == ["b"]
@@ -205,7 +205,7 @@ SECRETS = [
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_secrets(tmp_path, name):
-    """A file that may be secret is left out, and said even if it is ignored; `include` helps."""
+    """A file that may be secret is left out and named even if it is ignored; `include` helps."""
     tree(tmp_path, "app.py", name)
     for rules in ("", "*\n!app.py\n!sub\n!.streamlit\n"):
         tree(tmp_path, __gitignore=rules)
@@ -286,7 +286,7 @@ def test_secrets_by_content(tmp_path, name, text, is_secret):
     ],
 )
 def test_passwords_in_addresses(tmp_path, name, text, has_one):
-    """A list of packages is sent although it has a password, which is said but not shown."""
+    """A list of packages with a password is sent; the warning does not show the password."""
     tree(tmp_path, name).joinpath(name).write_text(text)
     selection = select(tmp_path)
     assert names(selection) == [name]

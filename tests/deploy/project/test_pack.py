@@ -288,7 +288,7 @@ async def test_unpacked(tmp_path_factory, texts, order):
 
 
 async def test_stale_checksums(tmp_path):
-    """A checksum that is wrong is replaced and said; the rest of the manifest is as it was."""
+    """A wrong checksum is replaced, with a warning; the rest of the manifest is as it was."""
     folder = site(tmp_path / "s", a="1", b="2", c="3", d="4")
     manifest = {
         "version": 1,
@@ -343,7 +343,7 @@ def meanwhile(monkeypatch, change: Callable[[], object]) -> None:
 
 
 async def test_files_that_grow(tmp_path, monkeypatch):
-    """A file that changes while it is packed is packed as it was read, and said."""
+    """A file that changes while it is packed is packed as it was read, with a warning."""
     folder = site(tmp_path / "s", a="1", b="2")
 
     def change():
@@ -362,7 +362,7 @@ async def test_files_that_grow(tmp_path, monkeypatch):
 
 
 async def test_files_of_the_same_size(tmp_path, monkeypatch):
-    """A file that is written again with the same size is said, too."""
+    """A file that is written again with the same size causes a warning, too."""
     folder = site(tmp_path / "s", a="1")
     meanwhile(monkeypatch, lambda: os.utime(folder / "a", (1, 1)))
     async with pack(project(folder, "a")) as archive:

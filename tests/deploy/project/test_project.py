@@ -56,7 +56,7 @@ async def test_application(tmp_path):
 
 
 async def test_included(tmp_path):
-    """A secret that was asked for is sent, and nothing is said."""
+    """A secret that was asked for is sent without a warning."""
     folder = write(tmp_path, {"index.html": "", ".env": "A=1"})
     project = await prepare(folder, include=[".env"])
     assert names(project) == [".env", "index.html"]
@@ -65,7 +65,7 @@ async def test_included(tmp_path):
 
 @pytest.mark.parametrize("name", [".env", ".aws/config", "sub/id_rsa", "deploy_key"])
 async def test_secrets_in_manifest(tmp_path, name):
-    """What may be secret is sent if a manifest lists it, as `rsconnect` lets it, and is said."""
+    """What may be secret is sent if a manifest lists it, as by rsconnect, with a warning."""
     manifest = json.dumps({"metadata": {"appmode": "static"}, "files": {name: {}}})
     text = "-----BEGIN PRIVATE KEY-----"
     project = await prepare(write(tmp_path, {"manifest.json": manifest, name: text}))
@@ -75,7 +75,7 @@ async def test_secrets_in_manifest(tmp_path, name):
 
 
 async def test_passwords_in_manifest(tmp_path):
-    """A list of packages with a password is said if a manifest lists it."""
+    """A list of packages with a password causes a warning if a manifest lists it."""
     manifest = json.dumps({"metadata": {}, "files": ["requirements.txt"]})
     files = {"manifest.json": manifest, "requirements.txt": "-i https://u:hunter2@h/simple"}
     (warning,) = (await prepare(write(tmp_path, files))).warnings
