@@ -10,7 +10,7 @@ from aconnect.deploy.deployment import Staged, deploy, redeploy, rollback, stage
 from aconnect.deploy.following import Deployment
 from aconnect.deploy.git import deploy_git, git_metadata
 from aconnect.deploy.project.archive import DEFAULT_MAX_SIZE, Archive, pack
-from aconnect.deploy.project.files import Excluded, Selection, SourceFile
+from aconnect.deploy.project.files import Excluded, SourceFile
 from aconnect.deploy.project.kinds import Detected, Kind
 from aconnect.deploy.project.project import Project, prepare
 from aconnect.deploy.steps import Step
@@ -28,7 +28,6 @@ __all__ = [
     "Excluded",
     "Kind",
     "Project",
-    "Selection",
     "SourceFile",
     "Staged",
     "Step",
