@@ -279,7 +279,8 @@ async def _ask(request: Mapping[str, Any], timeout: float, warnings: list[str]) 
         )
     if answer.error is not None or answer.manifest is None:
         raise _failed(request, finished, answer.error or "it returned no manifest")
-    python: object = (answer.manifest.get("python") or {}).get("version")
+    section: Any = answer.manifest.get("python")
+    python = section.get("version") if section else None
     undeclared = (
         "the project does not declare with which versions of Python it works, so the server uses "
         f"one that is close to {python}; declare them in .python-version, or as requires-python in "
