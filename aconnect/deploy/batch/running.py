@@ -94,7 +94,7 @@ class Batch(LazySequence[BatchOutcome]):
         if options.retry and options.state is None:
             raise InvalidArgumentError("retry=True resumes from a state; pass state=")
         super().__init__(self._outcomes)
-        self.client = client
+        self.client: Client = client
         self._header = header
         self._work = work
         self._options = options
@@ -180,9 +180,9 @@ class _Limits:
     """What bounds one pass over the items."""
 
     def __init__(self, options: Options) -> None:
-        self.builds = asyncio.Semaphore(options.builds)
-        self.transfers = asyncio.Semaphore(options.transfers)
-        self.on_progress = options.on_progress
+        self.builds: asyncio.Semaphore = asyncio.Semaphore(options.builds)
+        self.transfers: asyncio.Semaphore = asyncio.Semaphore(options.transfers)
+        self.on_progress: OnProgress | None = options.on_progress
 
 
 class Followable(Protocol):
@@ -206,10 +206,10 @@ class ItemRun:
     """One item while it is worked on."""
 
     def __init__(self, client: Client, state: BatchState, limits: _Limits, item: BatchItem) -> None:
-        self.item = item
-        self.builds = limits.builds
+        self.item: BatchItem = item
+        self.builds: asyncio.Semaphore = limits.builds
         """Held from before a build starts until it has ended."""
-        self.transfers = limits.transfers
+        self.transfers: asyncio.Semaphore = limits.transfers
         """Held while a directory is packed and uploaded."""
         self._client = client
         self._state = state

@@ -20,10 +20,20 @@ class Archive:
 
     def __init__(self) -> None:
         self.size: int = 0
-        self.md5 = hashlib.md5(usedforsecurity=False)
-        self.sha1 = hashlib.sha1(usedforsecurity=False)
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha1 = hashlib.sha1(usedforsecurity=False)
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
+
+    @property
+    def md5(self) -> str:
+        """The MD5 of the bytes, as hexadecimal digits."""
+        return self._md5.hexdigest()
+
+    @property
+    def sha1(self) -> str:
+        """The SHA-1 of the bytes, as hexadecimal digits."""
+        return self._sha1.hexdigest()
 
     @classmethod
     def of(cls, data: bytes) -> "Archive":
@@ -35,8 +45,8 @@ class Archive:
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
         self.size += len(chunk)
-        self.md5.update(chunk)
-        self.sha1.update(chunk)
+        self._md5.update(chunk)
+        self._sha1.update(chunk)
         if self._file is None and self.size > MAX_IN_MEMORY:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
             self._file.write(self._memory)

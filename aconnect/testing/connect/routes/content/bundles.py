@@ -64,8 +64,8 @@ def new_bundle(
         "size": archive.size,
         "metadata": {
             **dict.fromkeys(_GIVEN_METADATA),
-            "archive_md5": archive.md5.hexdigest(),
-            "archive_sha1": archive.sha1.hexdigest(),
+            "archive_md5": archive.md5,
+            "archive_sha1": archive.sha1,
         },
     }
 
@@ -236,7 +236,7 @@ async def _read(call: Call, chunks: AsyncIterator[bytes], archive: Archive) -> N
     async for chunk in chunks:
         archive.write(chunk)
         _check_room(call.state, archive.size)
-    if checksum and checksum != b64encode(archive.md5.digest()).decode():
+    if checksum and checksum != b64encode(bytes.fromhex(archive.md5)).decode():
         raise bad_request("The checksum does not match the archive that arrived.", 104)
 
 
