@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -105,7 +104,7 @@ def _deployed(url: str, key: str, target: Path) -> Line:
 
 
 def _write_site(site: Path) -> None:
-    """Create a small static site with its manifest."""
+    """Create a small static site."""
     files = {
         "index.html": "<!doctype html>\n<link rel=stylesheet href=style.css>\n<h1>Hello</h1>\n",
         "style.css": "h1 { font-family: sans-serif }\n",
@@ -113,16 +112,6 @@ def _write_site(site: Path) -> None:
     site.mkdir(exist_ok=True)
     for name, text in files.items():
         (site / name).write_bytes(text.encode())
-    sums = {
-        name: {"checksum": hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}
-        for name, text in files.items()
-    }
-    manifest = {
-        "version": 1,
-        "metadata": {"appmode": "static", "primary_html": "index.html"},
-        "files": sums,
-    }
-    (site / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
 
 
 @contextmanager
