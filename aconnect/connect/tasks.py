@@ -7,7 +7,7 @@ other call. Each response that knew the task may renew them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Self, TypeVar, cast
 
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 T_co = TypeVar("T_co", covariant=True)
 
-_LAST_LINES: Final = 20
+LAST_LINES: Final = 20
+"""How many lines of output an error keeps."""
 _SHOWN: Final = 200
 
 
@@ -217,17 +218,12 @@ class Task(FromResponse, Generic[T_co]):
         """
         status = await self.wait(timeout)
         if status.code or status.error:
-            lines = tuple(self._last_lines)
             reason = f": {one_line(status.error)}" if status.error else ""
-            shown = "".join(f"\n  {one_line(line)}" for line in lines[-5:])
-            output = f"; its last output was:{shown}" if lines else ""
-            summary = f"task {self.id} failed with code {status.code}{reason}"
-            raise TaskFailedError(
-                f"{summary}{output}",
-                summary=summary,
-                token=self.token,
+            raise failure_with_output(
+                f"task {self.id} failed with code {status.code}{reason}",
+                self._last_lines,
                 code=status.code,
-                lines=lines,
+                token=self.token,
             )
         return await self._result(status)
 
@@ -280,7 +276,7 @@ class Task(FromResponse, Generic[T_co]):
         """Notify the subscribers of new lines; the status has the lines from `first` on."""
         lines = tuple((status.output or [])[max(0, self._reported - first) :])
         self._reported = max(self._reported, _next_line(status, first))
-        self._last_lines = [*self._last_lines, *lines][-_LAST_LINES:]
+        self._last_lines = [*self._last_lines, *lines][-LAST_LINES:]
         if lines or status.finished:
             self.client.channel.notify(
                 lambda: TaskProgress(
@@ -300,6 +296,18 @@ class Task(FromResponse, Generic[T_co]):
     def resume_from(self, first: int) -> None:
         """Begin with line `first` when the task is followed again."""
         self._first = max(self._first, first)
+
+
+def failure_with_output(
+    summary: str, lines: Iterable[str], *, code: int | None, token: str | None = None
+) -> TaskFailedError:
+    """Return the error of a task or job whose last lines of output are known."""
+    lines = tuple(lines)
+    shown = "".join(f"\n  {one_line(line)}" for line in lines[-5:])
+    output = f"; its last output was:{shown}" if lines else ""
+    return TaskFailedError(
+        f"{summary}{output}", summary=summary, token=token, code=code, lines=lines
+    )
 
 
 class ContentTask(Task["ContentItem"]):

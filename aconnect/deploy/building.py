@@ -9,20 +9,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
-from typing import Final
 
 from aconnect._client.once import create_once
-from aconnect._core.text import one_line
 from aconnect.connect import ContentItem, ContentTask, Job
 from aconnect.connect.content.content import ContentDeployParams
+from aconnect.connect.tasks import LAST_LINES, failure_with_output
 from aconnect.errors import (
     EndpointMissingError,
     PermissionDeniedError,
-    TaskFailedError,
     TaskLostError,
 )
-
-_LAST_LINES: Final = 20
 
 
 def log_url(item: ContentItem) -> str:
@@ -176,21 +172,14 @@ async def _job_result(
     """Wait for a job, and for those that follow it: a build restores packages, then renders."""
     redact = item.client.channel.redact
     while True:
-        last: deque[str] = deque(maxlen=_LAST_LINES)
+        last: deque[str] = deque(maxlen=LAST_LINES)
         async with aclosing(job.follow(timeout)) as entries:
             async for entry in entries:
                 last.append(redact(entry.data))
         job = await job.refresh()
         if job.exit_code or job.error:
-            lines = tuple(last)
-            shown = "".join(f"\n  {one_line(line)}" for line in lines[-5:])
             summary = f"job {job.key} failed with code {job.exit_code}"
-            raise TaskFailedError(
-                f"{summary}{f'; its last output was:{shown}' if shown else ''}",
-                summary=summary,
-                code=job.exit_code,
-                lines=lines,
-            )
+            raise failure_with_output(summary, last, code=job.exit_code)
         following = await build_job(item, bundle_id or job.bundle_id, active=True)
         if following is None or following.key == job.key:
             return
