@@ -21,6 +21,7 @@ from aconnect._client.operation import REGISTRY
 from tests.contracts.compare import Difference, differences
 from tests.contracts.declared import declared
 from tests.contracts.table import Table, operation_key, table
+from tests.differences import read_differences
 
 EDITIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "authentik": ("2026.8",),
@@ -51,14 +52,7 @@ DECLARATIONS: Final = sorted(
 def listed() -> dict[tuple[str, str], str]:
     """Read the intended differences and their reasons."""
     reasons: dict[tuple[str, str], str] = {}
-    for number, line in enumerate(LIST.read_text(encoding="utf-8").splitlines(), 1):
-        if line.startswith("#"):
-            continue
-        columns = [column.strip() for column in line.split(" | ")]
-        where = f"{LIST.name}, line {number}"
-        assert len(columns) == 3, f"{where}: write `subject | what | why`"
-        assert all(columns), f"{where}: a column is empty; each difference needs its reason"
-        subject, what, why = columns
+    for where, subject, what, why in read_differences(LIST, "subject | what | why"):
         assert (subject, what) not in reasons, f"{where}: listed twice; remove one of the lines"
         reasons[subject, what] = why
     return reasons

@@ -22,6 +22,7 @@ import pytest
 
 from aconnect.deploy import Project, deploy, pack
 from aconnect.deploy.config.config import load_config
+from tests.differences import read_differences
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("rsconnect") is None and not os.environ.get("CI"),
@@ -226,14 +227,9 @@ def flat(manifest: Any, prefix: str = "") -> dict[str, str]:
 def reasons() -> Mapping[tuple[str, str], str]:
     """Read the intended differences and their reasons, by example and difference."""
     found: dict[tuple[str, str], str] = {}
-    for number, line in enumerate(LIST.read_text(encoding="utf-8").splitlines(), 1):
-        if line.startswith("#"):
-            continue
-        columns = [column.strip() for column in line.split(" | ")]
-        where = f"{LIST.name}, line {number}"
-        assert len(columns) == 3, f"{where}: write `examples | difference | reason`"
-        assert all(columns), f"{where}: a column is empty; each difference needs its reason"
-        examples, difference, reason = columns
+    for where, examples, difference, reason in read_differences(
+        LIST, "examples | difference | reason"
+    ):
         for example in examples.split():
             assert (example, difference) not in found, f"{where}: listed twice for {example}"
             found[example, difference] = reason
