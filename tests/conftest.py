@@ -33,7 +33,8 @@ settings.load_profile("aconnect")
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     # An archive contains the time, but ids must be the same in every process of pytest-xdist.
-    return argname if isinstance(val, bytes) and len(val) > 16 else None
+    is_packed = isinstance(val, bytes) and (len(val) > 16 or val.startswith(b"\x1f\x8b"))
+    return argname if is_packed else None
 
 
 _SUMMARY = "summary"

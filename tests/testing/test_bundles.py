@@ -157,7 +157,9 @@ async def test_an_archive_that_is_too_large_when_unpacked(call, path, monkeypatc
     assert (reply.status, reply.code) == (400, 135)
 
 
-@pytest.mark.parametrize("data", [gzip.compress(b"x" * 2000), gzip.compress(b"")[:15]])
+@pytest.mark.parametrize(
+    "data", [gzip.compress(b"x" * 2000), gzip.compress(b"")[:15]], ids=["not tar", "cut"]
+)
 async def test_other_gzip_files(call, path, data):
     """What is gzip but not a tar archive is refused."""
     reply = await upload(call, path, data)
