@@ -37,6 +37,7 @@
     ├── UploadSourceError             what was to be uploaded could not be read, or has changed
     ├── InspectionError               the environment of a project could not be inspected
     ├── VerificationError             deployed content does not answer
+    ├── StalePlanError                content has changed since its migration was planned
     └── TaskError                     following a task or a job
         ├── TaskFailedError           it ended with an error
         ├── TaskLostError             the server does not have it (any more)
@@ -85,6 +86,7 @@ __all__ = [
     "RedirectRefusedError",
     "ResumeError",
     "ServerError",
+    "StalePlanError",
     "TaskError",
     "TaskFailedError",
     "TaskLostError",
@@ -352,6 +354,10 @@ class VerificationError(AconnectError):
         """The address that was requested."""
         self.status = status
         """The status of the response; None if there was none."""
+
+
+class StalePlanError(AconnectError):
+    """Content has changed since the plan of its migration was made; plan it again."""
 
 
 class TaskError(AconnectError):

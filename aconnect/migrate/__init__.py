@@ -1,0 +1,1 @@
+"""From one Posit Connect server to another: plan, run, undo, compare."""

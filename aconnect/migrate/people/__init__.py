@@ -1,0 +1,1 @@
+"""Users, groups and environments: brought to a described state."""

@@ -1,0 +1,1 @@
+"""What a migration will do, decided before anything is changed."""

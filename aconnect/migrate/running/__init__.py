@@ -1,0 +1,1 @@
+"""Carrying out a plan, and taking it back."""
