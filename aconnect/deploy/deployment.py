@@ -301,7 +301,7 @@ async def begin_build(
     with left_behind(item, is_new=is_new, bundle=bundle, again=again):
         if not activate:
             await require_drafts(item.client)
-        is_draft = not activate or (may_be_draft and await _has_drafts(item.client))
+        is_draft = not activate or (may_be_draft and await has_drafts(item.client))
         build = await running_build(item, bundle_id) if may_run else None
         if build is None:
             build = await start_build(item, bundle_id, activate=False if is_draft else None)
@@ -320,7 +320,7 @@ async def begin_build(
     )
 
 
-async def _has_drafts(client: Client) -> bool:
+async def has_drafts(client: Client) -> bool:
     """Return True if the server is known to build bundles without activating them."""
     version = await client.version()
     return version is not None and version >= _DRAFTS
@@ -328,7 +328,7 @@ async def _has_drafts(client: Client) -> bool:
 
 async def require_drafts(client: Client) -> None:
     """Raise unless the server can build a bundle without activating it."""
-    if await _has_drafts(client):
+    if await has_drafts(client):
         return
     version = await client.version()
     raise InvalidArgumentError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from msgspec import Struct
 
 from aconnect.errors import InvalidArgumentError
+from aconnect.migrate.mapping.model import Mapping, Match
 from aconnect.migrate.snapshots.model import ContentSnapshot, TagPath
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     kind: str
     """`name-taken`, `owner-unmapped`, `runtime-missing`, …"""
     sign: Sign
-    """What it does to the item: `+` and `~` only inform."""
+    """What it does to the item; `+` only informs."""
     text: str
     """What was found, and what to do about it."""
 
@@ -109,6 +110,10 @@ class PlannedItem(Struct, frozen=True, kw_only=True):
     """The name that it has until it is complete; nothing else can have it."""
     owner_guid: str | None = None
     """The new owner on the destination; None keeps the owner of the key."""
+    environment_guid: str | None = None
+    """The default execution environment on the destination."""
+    integration_guids: tuple[str, ...] = ()
+    """The OAuth integrations on the destination to associate."""
     needs_grant: bool = False
     """Whether the source bundle can only be downloaded by a collaborator."""
     takes_vanity_of: str | None = None
@@ -119,20 +124,6 @@ class PlannedItem(Struct, frozen=True, kw_only=True):
     def is_runnable(self) -> bool:
         """Whether `run` does something with it."""
         return self.sign in {"+", "~"}
-
-
-class PrincipalMatch(Struct, frozen=True, kw_only=True):
-    """A user or group of the source, and who it is on the destination."""
-
-    kind: Literal["user", "group"]
-    source: str
-    """The username, or the name of the group."""
-    target: str | None = None
-    """The same on the destination; None if there is nobody, or it is left out."""
-    target_guid: str | None = None
-    how: str = ""
-    """`username`, `email`, `external_id`, `name`, `file`, `fallback`, `left out`, `ambiguous` or
-    `unmapped`."""
 
 
 class ServerRef(Struct, frozen=True, kw_only=True):
@@ -166,14 +157,11 @@ class Plan(_ClientsSlot, Struct, frozen=True, kw_only=True):
     destination: ServerRef
     selection: Selection = Selection()
     options: Options = Options()
-    mapping: dict[str, object] = {}
-    """The mapping file, as it was read; it has no values."""
+    mapping: Mapping = Mapping()
+    """What the mapping file says; it has no values."""
     items: tuple[PlannedItem, ...] = ()
-    principals: tuple[PrincipalMatch, ...] = ()
-    integrations: dict[str, str] = {}
-    """The guids of integrations on the destination by those on the source."""
-    environments: dict[str, str] = {}
-    """The guids of environments on the destination by the names on the source."""
+    principals: tuple[Match, ...] = ()
+    """The users and groups that the items need."""
     tags: tuple[TagPath, ...] = ()
     """The tags to create, parents first."""
     findings: tuple[Finding, ...] = ()
@@ -200,4 +188,5 @@ class Plan(_ClientsSlot, Struct, frozen=True, kw_only=True):
     @property
     def has_conflicts(self) -> bool:
         """Whether something must be decided before it can be run; `x` items are only left out."""
-        return any(one.sign in {"!", "?"} for one in (*self.items, *self.findings))
+        signs = {item.sign for item in self.items} | {one.sign for one in self.findings}
+        return not signs.isdisjoint({"!", "?"})

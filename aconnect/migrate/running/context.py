@@ -1,0 +1,139 @@
+"""What the steps of an item work with: the two servers, the plan, the journal, the limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from aconnect._core.redaction import Secret, secrets_of
+from aconnect.connect import Client, ContentItem
+from aconnect.errors import AconnectError, TaskFailedError
+from aconnect.migrate.mapping.values import Values
+from aconnect.migrate.planning.model import Plan, PlannedItem
+from aconnect.migrate.running.events import Event, EventKind
+from aconnect.migrate.running.journal import WHOLE, JournalItem, Ledger
+from aconnect.migrate.running.limits import Limits
+from aconnect.migrate.running.writes import Writes
+from aconnect.migrate.snapshots.model import PrincipalKind, TagPath
+from aconnect.migrate.snapshots.reading import Reader
+
+Notify = Callable[[Event], None]
+
+
+class Migration:
+    """One run of a plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        limits: Limits,
+        reader: Reader,
+        values: Values,
+        notify: Notify,
+    ) -> None:
+        self.plan: Plan = plan
+        self.source: Client = plan.clients[0]
+        self.destination: Client = plan.clients[1]
+        self.ledger: Ledger = ledger
+        self.limits: Limits = limits
+        self.reader: Reader = reader
+        """Of the destination."""
+        self.values: Values = values
+        """Where the values of environment variables come from."""
+        self.tags: dict[TagPath, str] = {}
+        """The ids of the tags on the destination."""
+        self.failed_tags: dict[TagPath, AconnectError] = {}
+        """Why a tag could not be created."""
+        self._notify = notify
+        self._principals = {
+            (one.kind, one.target): one.target_guid for one in plan.principals if one.target_guid
+        }
+
+    def principal(self, kind: PrincipalKind, name: str) -> str | None:
+        """Return the guid of a user or group on the destination."""
+        return self._principals.get((kind, name))
+
+    @property
+    def writes(self) -> Writes:
+        """The writes for the whole migration."""
+        return Writes(self.ledger, self.destination.clock, WHOLE)
+
+    def notify(self, kind: EventKind, text: str = "", **details: Any) -> None:
+        """Report something."""
+        time = datetime.fromtimestamp(self.destination.clock.time(), UTC)
+        self._notify(Event(time=time, kind=kind, text=text, **details))
+
+
+class ItemRun:
+    """One item while it is migrated."""
+
+    def __init__(self, migration: Migration, item: PlannedItem) -> None:
+        self.migration: Migration = migration
+        self.item: PlannedItem = item
+        self.writes: Writes = Writes(
+            migration.ledger, migration.destination.clock, item.number
+        )
+        self.source: ContentItem = migration.source.content.handle(item.source.guid)
+        self._secrets: tuple[Secret, ...] = ()
+
+    @property
+    def row(self) -> JournalItem:
+        """What the journal knows about the item."""
+        return self.migration.ledger.item(self.item.number)
+
+    @property
+    def target(self) -> ContentItem:
+        """The content on the destination."""
+        return self.migration.destination.content.handle(self.row.target_guid or "")
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether existing content is updated, instead of being created."""
+        return bool(self.item.target.guid)
+
+    def save(self, **known: Any) -> None:
+        """Take note of what is known about the item."""
+        self.migration.ledger.save(msgspec.structs.replace(self.row, **known))
+
+    def note(self, text: str) -> None:
+        """Take note of what the report is to say about the item, once."""
+        text = self.shown(text)
+        if text not in self.row.notes:
+            self.save(notes=(*self.row.notes, text))
+
+    def notify(self, kind: EventKind, text: str = "", **details: Any) -> None:
+        """Report something about the item."""
+        self.migration.notify(
+            kind,
+            self.shown(text),
+            number=self.item.number,
+            name=self.item.target.name,
+            **details,
+        )
+
+    def hide(self, values: Mapping[str, str]) -> None:
+        """Show and store no values of these variables from now on."""
+        self._secrets = secrets_of(values.values())
+
+    def shown(self, text: str) -> str:
+        """Return the text without secrets."""
+        text = self.migration.source.channel.redact(text, self._secrets)
+        return self.migration.destination.channel.redact(text, self._secrets)
+
+    def fail(self, step: str, error: AconnectError) -> None:
+        """Take note of why the item failed."""
+        is_task = isinstance(error, TaskFailedError)
+        log = tuple(self.shown(line) for line in error.lines) if is_task else ()
+        text = self.shown(error.summary if is_task else str(error))
+        self.save(
+            outcome="failed",
+            step=step,
+            error_type=type(error).__name__,
+            error=text,
+            log=log,
+        )
+        self.notify("failed", text, step=step)

@@ -1,0 +1,305 @@
+"""Carrying out a plan: what is checked first, what each item goes through, and what always happens.
+
+One item that fails never ends the others. Grants on the source are withdrawn however a run ends; if
+the process is killed, the next run does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import msgspec
+
+from aconnect._client.lazy import LazySequence, wait_for_end
+from aconnect._client.threads import in_thread
+from aconnect.concurrency import amap
+from aconnect.errors import (
+    AconnectError,
+    AuthenticationError,
+    CertificateError,
+    ClientClosedError,
+    EventLoopError,
+    FileError,
+    InvalidArgumentError,
+    ProxyRefusedError,
+    StalePlanError,
+)
+from aconnect.migrate.mapping.values import Values
+from aconnect.migrate.planning.model import Plan, PlannedItem
+from aconnect.migrate.planning.staleness import changed_items, check_servers
+from aconnect.migrate.running.context import ItemRun, Migration
+from aconnect.migrate.running.events import Event, Report
+from aconnect.migrate.running.journal import Journal, JournalHeader, JournalItem, Ledger
+from aconnect.migrate.running.limits import Limits
+from aconnect.migrate.running.reporting import make_report
+from aconnect.migrate.running.steps import STEP_FUNCTIONS
+from aconnect.migrate.running.steps.source import revoke, revoke_all
+from aconnect.migrate.running.tags import create_tags
+from aconnect.migrate.snapshots.reading import Reader, read_catalog
+
+_FATAL: Final = (
+    AuthenticationError,
+    CertificateError,
+    ClientClosedError,
+    EventLoopError,
+    FileError,
+    ProxyRefusedError,
+)
+"""What makes all other items fail as well, so that no more are begun."""
+
+_CLEANUP_SECONDS: Final = 30.0
+"""How long a run that was cancelled withdraws its grants."""
+
+
+class Run(LazySequence[Event]):
+    """A migration: use `async for` for its events, or `await` it for its report.
+
+    No request is made before that.
+    """
+
+    __slots__ = ("_report", "journal", "plan")
+
+    def __init__(
+        self, plan: Plan, journal: Path, events: Callable[[Run], AsyncGenerator[Event, None]]
+    ) -> None:
+        super().__init__(lambda: events(self))
+        self.plan: Plan = plan
+        self.journal: Path = journal
+        self._report: Report | None = None
+
+    @property
+    def report(self) -> Report:
+        """What became of the items, once the events have ended."""
+        if self._report is None:
+            raise InvalidArgumentError("there is no report before all events were read")
+        return self._report
+
+    def __await__(self) -> Generator[Any, None, Report]:  # type: ignore[override]
+        return self._completed().__await__()
+
+    async def _completed(self) -> Report:
+        async with aclosing(self._stream()) as events:
+            async for _ in events:
+                pass
+        return self.report
+
+
+def run(
+    plan: Plan,
+    *,
+    journal: str | Path,
+    calls: int = 64,
+    transfers: int = 16,
+    builds: int = 4,
+    retry: bool = False,
+    values: Values | None = None,
+) -> Run:
+    """Carry out a plan, or go on with it, and return its events.
+
+    Each write is durable in the journal before it is made. After an interruption, whatever it was,
+    the same call goes on: what may have been written is looked up before it is repeated.
+
+    Args:
+        plan: From `plan` or `load_plan`.
+        journal: The path of the journal, which is created if it is missing.
+        calls: How many items are worked on at the same time.
+        transfers: How many bundles are sent at the same time.
+        builds: How many builds run on the destination at the same time.
+        retry: Whether items that have failed are tried again, from the step that failed.
+        values: Where the values of environment variables come from; by default, what the mapping
+            of the plan names.
+
+    Raises:
+        InvalidArgumentError: The plan has conflicts, or is for other servers or keys; or the
+            journal is of another plan, or another process uses it. Nothing was changed.
+        StalePlanError: Content has changed since the plan was made. Nothing was changed.
+        ResumeError: The journal cannot be read.
+        FileError: The journal cannot be written any more; nothing was written since.
+        AconnectError: A server could not be read at the beginning.
+    """
+    path = Path(journal)
+    limits = Limits(calls=calls, transfers=transfers, builds=builds)
+
+    def events(one: Run) -> AsyncGenerator[Event, None]:
+        return _events(one, path, limits, values, retry=retry)
+
+    return Run(plan, path, events)
+
+
+async def _events(
+    one: Run, path: Path, limits: Limits, values: Values | None, *, retry: bool
+) -> AsyncGenerator[Event, None]:
+    queue: asyncio.Queue[Event | None] = asyncio.Queue()
+    plan, started = one.plan, datetime.now(UTC)
+    if plan.has_conflicts:
+        raise InvalidArgumentError(
+            "the plan has conflicts; resolve them with a mapping or a policy, and plan again"
+        )
+    await check_servers(plan)
+    async with _opened(Journal(path)) as journal:
+        is_new = await _begin(journal, plan)
+        ledger = Ledger(journal)
+        destination = plan.clients[1]
+        reader = Reader(destination, await read_catalog(destination))
+        migration = Migration(
+            plan, ledger, limits, reader, values or Values.of(plan.mapping), queue.put_nowait
+        )
+        work = asyncio.create_task(_work(migration, retry=retry, is_new=is_new))
+        work.add_done_callback(lambda _: queue.put_nowait(None))
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+            await work
+        finally:
+            work.cancel()
+            await wait_for_end({work})
+        one._report = make_report(plan, ledger, started)  # noqa: SLF001  of this module
+
+
+@asynccontextmanager
+async def _opened(journal: Journal) -> AsyncGenerator[Journal]:
+    try:
+        await in_thread(journal.open)
+        yield journal
+    finally:
+        # Short and without waiting, so that a cancellation cannot leave it open.
+        journal.close()
+
+
+async def _begin(journal: Journal, plan: Plan) -> bool:
+    """Begin a journal, or check that it is that of the plan; return whether it is new."""
+    header = JournalHeader(
+        plan=plan.id,
+        digest=hashlib.sha256(msgspec.json.encode(plan, order="deterministic")).hexdigest(),
+        source=plan.source.url,
+        destination=plan.destination.url,
+        source_me=plan.source.me_guid,
+        destination_me=plan.destination.me_guid,
+        started=datetime.now(UTC),
+    )
+    found = await in_thread(journal.header)
+    if found is None:
+        if stale := await changed_items(plan, plan.items):
+            raise StalePlanError(_stale(stale))
+        rows = [_row(item) for item in plan.items]
+        await in_thread(journal.begin, header, rows)
+        return True
+    if (found.plan, found.digest) != (header.plan, header.digest):
+        raise InvalidArgumentError(
+            f"{journal.path} is the journal of plan {found.plan}, not of {plan.id}, or that plan "
+            "was changed since; choose another journal="
+        )
+    return False
+
+
+def _stale(items: Sequence[PlannedItem]) -> str:
+    names = ", ".join(item.source.name for item in items[:5])
+    more = f" and {len(items) - 5} more" if len(items) > 5 else ""
+    return (
+        f"the plan is stale: {len(items)} of its items have changed since ({names}{more}); "
+        "plan them again with refresh() (--refresh)"
+    )
+
+
+def _row(item: PlannedItem) -> JournalItem:
+    skipped = not item.is_runnable
+    notes = tuple(one.text for one in item.findings)
+    return JournalItem(
+        number=item.number,
+        name=item.target.name,
+        source_guid=item.source.guid,
+        outcome="skipped" if skipped else "pending",
+        notes=notes,
+    )
+
+
+async def _work(migration: Migration, *, retry: bool, is_new: bool) -> None:
+    """Migrate the items that are left."""
+    ledger = migration.ledger
+    by_number = {item.number: item for item in migration.plan.items}
+    outcomes = {"pending", "running", "failed"} if retry else {"pending", "running"}
+    left = [by_number[row.number] for row in ledger.items if row.outcome in outcomes]
+    if is_new:
+        for row in ledger.items:
+            if row.outcome == "skipped":
+                migration.notify("skipped", number=row.number, name=row.name)
+    try:
+        if left:
+            await create_tags(migration, left)
+            await _migrate(migration, left)
+    finally:
+        # Also if it was cancelled: a grant must not outlive the run.
+        with anyio.move_on_after(_CLEANUP_SECONDS, shield=True):
+            await revoke_all(migration)
+            if ledger.failure is None:
+                await ledger.flush()
+    if ledger.failure is not None:
+        raise ledger.failure
+
+
+async def _migrate(migration: Migration, items: Sequence[PlannedItem]) -> None:
+    is_over = False
+
+    async def migrate(item: PlannedItem) -> None:
+        nonlocal is_over
+        if not is_over:
+            is_over = await _migrate_one(ItemRun(migration, item))
+
+    outcomes = amap(migrate, items, limit=migration.limits.items, ordered=False)
+    async with aclosing(aiter(outcomes)) as stream:
+        async for _ in stream:
+            pass
+
+
+async def _migrate_one(item: ItemRun) -> bool:
+    """Take an item through the steps that are left; return whether no other can be begun."""
+    clock = item.migration.destination.clock
+    began, step = clock.monotonic(), "planned"
+    is_first = item.row.outcome == "pending" and not item.row.step
+    item.save(outcome="running", error_type=None, error=None, log=())
+    is_over = False
+    try:
+        if is_first:
+            await _check_unchanged(item)
+        for step, do in STEP_FUNCTIONS.items():
+            await do(item)
+            item.save(step=step)
+            item.notify("step", step=step)
+        await revoke(item.migration, item.item.number)
+        item.save(outcome="done", seconds=clock.monotonic() - began)
+        item.notify("done", text=item.row.target_url or "")
+    except AconnectError as error:
+        is_over = isinstance(error, _FATAL)
+        item.fail(step, error)
+        if not is_over:
+            await _revoke_after(item)
+    return is_over
+
+
+async def _check_unchanged(item: ItemRun) -> None:
+    """Raise if the source was deployed since the plan was made.
+
+    All of it was compared when the run began; this is what would mix two deployments.
+    """
+    source = item.item.source
+    now = await item.migration.source.content.get(source.guid, include=None)
+    if (now.bundle_id, now.last_deployed_time) != (source.bundle_id, source.last_deployed):
+        raise StalePlanError(
+            f"bundle {now.bundle_id} was deployed on the source since the plan was made, which has "
+            f"bundle {source.bundle_id}; plan it again with refresh() (--refresh)"
+        )
+
+
+async def _revoke_after(item: ItemRun) -> None:
+    """Withdraw the grant for an item that failed; if that fails as well, the end of the run does."""
+    try:
+        await revoke(item.migration, item.item.number)
+    except AconnectError as error:
+        item.note(f"the grant on the source could not be withdrawn yet: {error}")

@@ -1,0 +1,106 @@
+"""The build on the destination: as a draft where that is possible, asked, and then activated."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Final
+
+from aconnect.connect import ContentItem
+from aconnect.deploy.building import Build, running_build, start_build
+from aconnect.deploy.deployment import has_drafts
+from aconnect.errors import TaskFailedError
+from aconnect.migrate.running.context import ItemRun
+from aconnect.migrate.running.steps.creating import sent_bundle
+from aconnect.migrate.running.writes import Result
+
+_NAMES: Final = {"r": "R", "python": "Python"}
+
+
+async def associated(run: ItemRun) -> None:
+    """Associate the OAuth integrations, before the build: documents are rendered in it."""
+    guids = run.item.integration_guids
+    if not guids:
+        return
+
+    async def update() -> None:
+        await run.target.oauth.associations.update(list(guids))
+
+    await run.writes.make("integrations", update)
+
+
+async def deployed(run: ItemRun) -> None:
+    """Build the active bundle, or the repository; as a draft if the server has drafts."""
+    bundle_id = sent_bundle(run)
+    if bundle_id is None and not _is_git(run):
+        return
+    is_draft = bundle_id is not None and await has_drafts(run.migration.destination)
+    await _build(run, "draft" if is_draft else "build", bundle_id, activate=not is_draft)
+
+
+async def checked(run: ItemRun) -> None:
+    """Request the draft, or the content, which must respond."""
+    bundle_id = sent_bundle(run)
+    if bundle_id is None and not _is_git(run):
+        return
+    is_draft = run.writes.find("draft", bundle_id or "") is not None
+    await run.target.verify(bundle_id if is_draft else None)
+
+
+async def activated(run: ItemRun) -> None:
+    """Activate the draft that responds."""
+    bundle_id = sent_bundle(run)
+    if bundle_id is not None and run.writes.find("draft", bundle_id) is not None:
+        await _build(run, "activation", bundle_id, activate=True)
+    # The manifest may request integrations as well, which are associated by the build.
+    if run.item.integration_guids:
+        await run.target.oauth.associations.update(list(run.item.integration_guids))
+
+
+async def _build(run: ItemRun, kind: str, bundle_id: str | None, *, activate: bool) -> None:
+    """Start a build, or follow the one that runs; wait for its end."""
+    key = bundle_id or ""
+    versions = [
+        f"{name} {run.item.source.versions[part]}"
+        for part, name in _NAMES.items()
+        if part in run.item.source.versions
+    ]
+    async with run.migration.limits.build(versions):
+        item = await run.target.refresh()
+        if activate and bundle_id is not None and item.bundle_id == bundle_id:
+            return
+        build = await _started(run, item, kind, bundle_id, activate=activate)
+        async with aclosing(build.output()) as lines:
+            async for line in lines:
+                run.notify("log", line)
+        item = await build.result()
+    if activate and bundle_id is not None and item.bundle_id != bundle_id:
+        raise TaskFailedError(
+            f"the build of bundle {bundle_id} has ended, but the active bundle of {item.guid} is "
+            f"{item.bundle_id or 'none'}; read the log at {item.dashboard_url or item.guid}"
+        )
+
+
+async def _started(
+    run: ItemRun, item: ContentItem, kind: str, bundle_id: str | None, *, activate: bool
+) -> Build:
+    """Start a build, unless the one that an earlier process has started still runs."""
+    write, started = run.writes.find(kind, bundle_id or ""), list[Build]()
+    if write is not None:
+        if (running := await running_build(item, bundle_id)) is not None:
+            return running
+        # Whether it has succeeded is not known; building again is harmless.
+        run.migration.ledger.mark_undone(write)
+
+    async def start() -> Result:
+        # A draft is asked for expressly; older servers do not know the field.
+        build = await start_build(item, bundle_id, activate=False if not activate else None)
+        started.append(build)
+        return {"id": build.id}
+
+    await run.writes.make(kind, start, key=bundle_id or "")
+    return started[0]
+
+
+def _is_git(run: ItemRun) -> bool:
+    details = run.item.target.details
+    return details is not None and details.repository is not None

@@ -1,0 +1,155 @@
+"""Everything but the build: thumbnail, tags, permissions, final name and owner, and the proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aconnect.connect import ApiErrorCode, Permission, Tag
+from aconnect.errors import ApiError, InvalidArgumentError, NotFoundError
+from aconnect.migrate.running.context import ItemRun
+from aconnect.migrate.running.steps.creating import LATER
+from aconnect.migrate.running.writes import Result
+from aconnect.migrate.snapshots.comparing import compare_content
+from aconnect.migrate.snapshots.model import PrincipalRole
+
+
+async def dressed(run: ItemRun) -> None:
+    """Carry the thumbnail, the tags and the permissions."""
+    await _thumbnail(run)
+    for path in run.item.target.tags:
+        tag_id = run.migration.tags.get(path)
+        if tag_id is None:
+            reason = run.migration.failed_tags.get(path)
+            raise reason or InvalidArgumentError(
+                f"the tag {'/'.join(path)!r} is not on the destination; plan again"
+            )
+        await run.writes.make("tag", lambda tag_id=tag_id: _add_tag(run, tag_id), key=tag_id)
+    await _permissions(run, of_me=False)
+
+
+async def _thumbnail(run: ItemRun) -> None:
+    write = run.writes.find("thumbnail")
+    if write is not None and write.state == "done":
+        return
+    try:
+        image = await run.source.thumbnail.get()
+    except ApiError as error:
+        run.note(f"the thumbnail cannot be read on the source: {error}")
+        return
+    if image is None:
+        return
+
+    async def put() -> None:
+        await run.target.thumbnail.put(image)
+
+    await run.writes.make("thumbnail", put)
+
+
+async def _add_tag(run: ItemRun, tag_id: str) -> Result:
+    await run.target.tags.add(tag_id)
+    return {"id": tag_id}
+
+
+async def _permissions(run: ItemRun, *, of_me: bool) -> None:
+    """Give the permissions; that of the key's owner only after somebody else owns the content."""
+    details, me = run.item.target.details, run.migration.plan.destination.me_guid
+    for permission in () if details is None else details.permissions:
+        guid = run.migration.principal(permission.kind, permission.name)
+        if guid is None:
+            raise InvalidArgumentError(
+                f"the {permission.kind} {permission.name!r} is not on the destination; plan again"
+            )
+        if guid == run.item.owner_guid or (guid == me) is not of_me:
+            continue
+        await _permission(run, permission, guid)
+
+
+async def _permission(run: ItemRun, permission: PrincipalRole, guid: str) -> None:
+    permissions, key = run.target.permissions, f"{permission.kind}:{guid}"
+    write = run.writes.find("permission", key)
+    if write is not None and write.state == "done":
+        return
+    # Content that was just created has none.
+    found: Permission | None = None
+    if run.is_adopted or write is not None:
+        found = await permissions.find_one(principal_guid=guid)
+
+    async def give() -> Result:
+        if found is not None:
+            given = found if found.role == permission.role else await found.update(permission.role)
+        else:
+            given = await permissions.create(
+                principal_guid=guid, principal_type=permission.kind, role=permission.role
+            )
+        return {"id": given.id}
+
+    role = None if found is None else str(found.role)
+    await run.writes.make("permission", give, key=key, before={"role": role, "guid": guid})
+
+
+async def finished(run: ItemRun) -> None:
+    """Set the final name and owner in one request, with what makes the content visible."""
+    target, me = run.item.target, run.migration.plan.destination.me_guid
+    if target.details is not None and (repository := target.details.repository) is not None:
+        if repository.polling:
+
+            async def poll() -> None:
+                await run.target.repository.update(polling=True)
+
+            await run.writes.make("polling", poll)
+    fields: dict[str, Any] = {
+        name: value for name, value in target.settings.items() if name in LATER
+    }
+    fields["name"] = target.name
+    if target.access_type is not None:
+        fields["access_type"] = target.access_type
+    if run.item.owner_guid not in {None, me}:
+        fields["owner_guid"] = run.item.owner_guid
+    before: dict[str, Any] = {"guid": run.row.target_guid}
+    if run.is_adopted and run.writes.find("final") is None:
+        item = await run.target.refresh()
+        before |= {name: getattr(item, name) for name in fields}
+
+    async def update() -> None:
+        await run.target.update(**fields)
+
+    await run.writes.make("final", update, before=before)
+    await _permissions(run, of_me=True)
+
+
+async def locked(run: ItemRun) -> None:
+    """Lock the content as the source was, after everything that a lock prevents."""
+    target = run.item.target
+    if not target.locked:
+        return
+
+    async def lock() -> None:
+        await run.target.update(locked=True, locked_message=target.locked_message or "")
+
+    await run.writes.make("lock", lock)
+
+
+async def verified(run: ItemRun) -> None:
+    """Read the content again, and compare it with the plan."""
+    try:
+        actual = await run.migration.reader.read(run.target.guid)
+    except NotFoundError as error:
+        if error.code not in {None, ApiErrorCode.OBJECT_DOES_NOT_EXIST}:
+            raise
+        run.save(differences=("it was deleted on the destination",))
+        return
+    differences = compare_content(run.item.target, actual)
+    run.save(
+        differences=tuple(run.shown(str(one)) for one in differences), target_url=actual.url
+    )
+    for schedule in run.item.source.schedules:
+        run.note(f"set this schedule by hand: {schedule}")
+    # What undo compares before it deletes.
+    await run.writes.make("proof", lambda: _proof(actual.bundle_id, actual.owner))
+
+
+async def _proof(bundle_id: str | None, owner: str) -> Result:
+    return {"bundle_id": bundle_id, "owner": owner}
+
+
+__all__ = ["Tag", "dressed", "finished", "locked", "verified"]

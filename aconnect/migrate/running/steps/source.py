@@ -1,0 +1,94 @@
+"""The writes on the source, which are made only if the plan says so."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aconnect.connect import User
+from aconnect.errors import ApiError, InvalidArgumentError, NotFoundError
+from aconnect.migrate.running.context import ItemRun, Migration
+from aconnect.migrate.running.journal import WHOLE
+from aconnect.migrate.running.writes import Result, Writes
+
+_GRANT: Final = "grant"
+_LOCK: Final = "source lock"
+
+
+async def granted(run: ItemRun) -> None:
+    """Make the owner of the key a collaborator, so that the bundles can be downloaded."""
+    plan = run.migration.plan
+    if not run.item.needs_grant:
+        return
+    if not plan.options.grant_self:
+        raise InvalidArgumentError(
+            "only collaborators can download its bundles; plan with grant_self=True (--grant-self)"
+        )
+    me = User(guid=plan.source.me_guid)
+    found = await run.source.permissions.find_one(me)
+    role = None if found is None else str(found.role)
+
+    async def grant() -> Result:
+        permission = await run.source.ensure_permission(me, "owner")
+        return {"id": permission.id}
+
+    await run.writes.make(
+        _GRANT, grant, side="source", before={"guid": run.item.source.guid, "role": role}
+    )
+
+
+async def revoke(migration: Migration, number: int) -> None:
+    """Withdraw the grant for an item, if there is one; put back the role that was there before.
+
+    A grant whose response is not known is withdrawn as well: it is looked up by its principal.
+    """
+    write = migration.ledger.write(number, _GRANT, "")
+    if write is None or write.state == "undone":
+        return
+    item = migration.source.content.handle(write.before["guid"])
+    me = User(guid=migration.plan.source.me_guid)
+    role = write.before.get("role")
+
+    async def withdraw() -> None:
+        try:
+            if role is not None:
+                await item.ensure_permission(me, role)
+            elif (found := await item.permissions.find_one(me)) is not None:
+                await found.delete()
+        except NotFoundError:
+            # The content was deleted meanwhile, or the permission was.
+            return
+
+    await withdraw()
+    migration.ledger.mark_undone(write)
+
+
+async def revoke_all(migration: Migration) -> None:
+    """Withdraw the grants that are left, such as those of a run that was killed."""
+    for write in migration.ledger.writes(kind=_GRANT):
+        if write.state == "undone":
+            continue
+        try:
+            await revoke(migration, write.number)
+        except ApiError as error:
+            guid = write.before["guid"]
+            migration.notify(
+                "note",
+                f"the key's owner is still a collaborator of {guid} on the source, because that "
+                f"could not be withdrawn: {error}",
+            )
+
+
+async def source_locked(run: ItemRun) -> None:
+    """Lock the source, so that nobody changes what was migrated."""
+    message = run.migration.plan.options.lock_source
+    if message is None or run.item.source.locked:
+        return
+
+    async def lock() -> None:
+        await run.source.update(locked=True, locked_message=message)
+
+    before = {"guid": run.item.source.guid, "locked_message": run.item.source.locked_message}
+    await run.writes.make(_LOCK, lock, side="source", before=before)
+
+
+__all__ = ["WHOLE", "Writes", "granted", "revoke", "revoke_all", "source_locked"]

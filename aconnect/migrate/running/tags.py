@@ -1,0 +1,68 @@
+"""The tags of the destination: what the items need is created first, parents before children."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from aconnect.connect import ApiErrorCode
+from aconnect.connect.tags import TagCreateParams
+from aconnect.errors import AconnectError, ApiError
+from aconnect.migrate.planning.model import PlannedItem
+from aconnect.migrate.running.context import Migration
+from aconnect.migrate.running.writes import Result
+from aconnect.migrate.snapshots.model import TagPath
+
+_TAKEN: Final = frozenset(
+    {ApiErrorCode.NO_DUPLICATE_TAG_NAMES, ApiErrorCode.DUPLICATE_NAME}
+)
+
+
+async def create_tags(migration: Migration, items: Sequence[PlannedItem]) -> None:
+    """Find the tags that the items need, and create those that are missing.
+
+    A tag that cannot be created is remembered with its error: only the items with it fail.
+    """
+    paths = {path for item in items for path in item.target.tags}
+    needed = {path[:length] for path in paths for length in range(1, len(path) + 1)}
+    if not needed:
+        return
+    migration.tags.update({path: id_ for id_, path in migration.reader.catalog.tags.items()})
+    for path in sorted(needed, key=lambda path: (len(path), path)):
+        if path in migration.tags:
+            continue
+        if (reason := migration.failed_tags.get(path[:-1])) is not None:
+            migration.failed_tags[path] = reason
+            continue
+        try:
+            migration.tags[path] = await _create(migration, path)
+        except AconnectError as error:
+            migration.failed_tags[path] = error
+            migration.notify("note", f"the tag {'/'.join(path)!r} cannot be created: {error}")
+
+
+async def _create(migration: Migration, path: TagPath) -> str:
+    """Create a tag below one that is there, once, and return its id."""
+    tags, parent = migration.destination.tags, migration.tags.get(path[:-1])
+    fields: TagCreateParams = {"name": path[-1]}
+    if parent is not None:
+        fields["parent_id"] = parent
+
+    async def create() -> Result:
+        tag = await tags.create(**fields)
+        return {"id": tag.id} if tag.id else {}
+
+    async def look_up() -> Result | None:
+        for tag in await tags.find(name=path[-1]):
+            if (tag.name, tag.parent_id or None) == (path[-1], parent):
+                return {"id": tag.id}
+        return None
+
+    result = await migration.writes.make(
+        "new tag",
+        create,
+        key="/".join(path),
+        look_up=look_up,
+        is_taken=lambda error: isinstance(error, ApiError) and error.code in _TAKEN,
+    )
+    return str(result["id"])
