@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from aconnect.errors import InvalidArgumentError
+
 MatchKind = Literal["user", "group", "integration", "environment"]
 
 
@@ -16,6 +18,10 @@ class ValueSource(Struct, frozen=True, kw_only=True):
     """The path of a file with lines of NAME=VALUE."""
     environ: str | None = None
     """The name of a variable in the environment of the process that runs the migration."""
+
+    def __post_init__(self) -> None:
+        if (self.file is None) == (self.environ is None):
+            raise InvalidArgumentError("pass file= or environ=, and not both")
 
     def __str__(self) -> str:
         if self.environ is not None:

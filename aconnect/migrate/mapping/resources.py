@@ -53,7 +53,9 @@ class _Wanted(Struct, frozen=True):
             some = some_of([f"{name!r} ({GUID_PREFIX}{guid})" for name, guid in pairs])
             text = f"{names.url} has several {self.kind}s like {self.title}: {some}; {hint}"
         elif not names.is_listed:
-            text = f"the key may not list the {self.kind}s of {names.url}, so none matches {self.title}"
+            text = (
+                f"no match for {self.title}: the key may not list the {self.kind}s of {names.url}"
+            )
         problem = Problem(f"{self.kind}-{how}", text)
         return Match(kind=self.kind, source=self.name, how=how, problems=(problem,))
 
