@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from aconnect.connect import ServerVersion
 from aconnect.migrate.mapping.matching import Matches
-from aconnect.migrate.mapping.model import Mapping
+from aconnect.migrate.mapping.values import Values
 from aconnect.migrate.planning.model import Finding, Options, Sign
 from aconnect.migrate.snapshots.model import ContentDetails, ContentSnapshot, Snapshot
 
@@ -24,15 +24,18 @@ class Context(Struct, kw_only=True):
     source: Snapshot
     destination: Snapshot
     matches: Matches
-    mapping: Mapping
     options: Options
-    has_value: Callable[[str, str], bool]
-    """Whether there is a source for the value of a variable, by the guid of the content and its
-    name."""
+    values: Values
     names: dict[tuple[str, str], str]
     """The guids of content by owner and name: what the destination has, and what is planned."""
     vanities: dict[str, str]
     """The guids by vanity path, likewise; the guid of planned content is empty."""
+
+    def take(self, content: ContentSnapshot) -> None:
+        """Take the name and the vanity path of content that is migrated."""
+        self.names[content.owner, content.name] = content.guid
+        if content.vanity is not None:
+            self.vanities[content.vanity] = content.guid
 
     @property
     def destination_version(self) -> ServerVersion | None:

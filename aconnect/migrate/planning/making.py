@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from aconnect._core.text import some_of
 from aconnect.errors import InvalidArgumentError
-from aconnect.migrate.mapping.matching import Matches, match
+from aconnect.migrate.mapping.matching import match
 from aconnect.migrate.mapping.model import Mapping
+from aconnect.migrate.mapping.values import Values
 from aconnect.migrate.planning.checks import CHECKS
 from aconnect.migrate.planning.draft import Context, Draft
 from aconnect.migrate.planning.model import (
@@ -28,66 +30,70 @@ from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot, TagPath
 from aconnect.migrate.snapshots.reading import fingerprint
 
 _LOST: Final = (
-    "carried are content and its parts, not what happened to it: ids, addresses, times, logs, jobs, "
-    "usage data, bookmarks, subscriptions and schedules stay on the source"
+    "lost for all content: ids and addresses, times, logs and jobs, usage data, bookmarks, "
+    "subscriptions and schedules"
 )
 
 
-def make_plan(
-    source: Snapshot,
-    destination: Snapshot,
-    *,
-    mapping: Mapping,
-    options: Options,
-    selection: Selection,
-    has_value: Callable[[str, str], bool],
-    plan_id: str,
-    now: datetime,
-) -> Plan:
-    """Plan the migration of all content in the snapshot of the source.
+class Inputs(Struct, frozen=True, kw_only=True):
+    """What a plan is made of."""
 
-    Args:
-        source: With the details of the content to migrate.
-        destination: With all of its content; with details of the content that is updated.
-        mapping: Who and what corresponds to whom and what.
-        options: What to carry.
-        selection: How the content of the source was chosen; only noted.
-        has_value: Whether there is a source for the value of an environment variable, by the guid
-            of the content and the name.
-        plan_id: The id of the plan.
-        now: The time of the plan.
+    source: Snapshot
+    """With the content to plan, and its details."""
+    destination: Snapshot
+    """With all of its content; with details of the content that is updated."""
+    mapping: Mapping
+    options: Options
+    selection: Selection
+    """How the content was chosen; only noted."""
+    values: Values
+    kept: tuple[PlannedItem, ...] = ()
+    """The items of an earlier plan that stay as they are."""
+    changed: tuple[PlannedItem, ...] = ()
+    """The items of an earlier plan that are planned again, and keep their numbers."""
+
+
+def make_plan(inputs: Inputs, *, plan_id: str, now: datetime) -> Plan:
+    """Plan the migration of the content in the snapshot of the source.
 
     Raises:
         InvalidArgumentError: The mapping names something that a server does not have.
     """
-    adopted = _adopted(mapping, source, destination)
-    matches = match(source, destination, mapping)
+    source, destination, mapping = inputs.source, inputs.destination, inputs.mapping
+    adopted = _adopted(mapping, destination)
     context = Context(
         source=source,
         destination=destination,
-        matches=matches,
-        mapping=mapping,
-        options=options,
-        has_value=has_value,
+        matches=match(source, destination, mapping),
+        options=inputs.options,
+        values=inputs.values,
         names={(one.owner, one.name): one.guid for one in destination.content},
         vanities=dict(destination.vanities or _vanities(destination.content)),
     )
-    width = len(str(len(source.content)))
-    items = [
-        _plan_item(context, one, number, adopted, f"ac-{plan_id}-{number:0{width}}")
-        for number, one in enumerate(source.content, start=1)
-    ]
+    for item in inputs.kept:
+        if item.is_runnable:
+            context.take(item.target)
+    numbers = {item.source.guid: item.number for item in inputs.changed}
+    width = len(str(len(source.content) + len(inputs.kept)))
+    items = list(inputs.kept)
+    for number, one in enumerate(source.content, start=1):
+        number = numbers.get(one.guid, number)  # noqa: PLW2901
+        staging_name = f"ac-{plan_id}-{number:0{width}}"
+        items.append(_plan_item(context, one, number, adopted.get(one.guid), staging_name))
+    there = {item.source.guid for item in items}
+    items += [_gone(item) for item in inputs.changed if item.source.guid not in there]
+    items.sort(key=lambda item: item.number)
     run = [item for item in items if item.is_runnable]
     return Plan(
         id=plan_id,
         made=now,
         source=_ref(source),
         destination=_ref(destination),
-        selection=selection,
-        options=options,
+        selection=inputs.selection,
+        options=inputs.options,
         mapping=mapping,
         items=tuple(items),
-        principals=matches.principals(source.content),
+        principals=context.matches.principals(item.source for item in items),
         tags=tuple(_missing_tags(run, destination)),
         findings=tuple(_general(context, run)),
         bytes_total=sum(
@@ -98,9 +104,12 @@ def make_plan(
     )
 
 
-def _adopted(
-    mapping: Mapping, source: Snapshot, destination: Snapshot
-) -> dict[str, ContentSnapshot]:
+def _gone(item: PlannedItem) -> PlannedItem:
+    found = Finding(kind="deleted", sign="x", text="it was deleted on the source")
+    return msgspec.structs.replace(item, sign="x", findings=(found,))
+
+
+def _adopted(mapping: Mapping, destination: Snapshot) -> dict[str, ContentSnapshot]:
     """Return the content of the destination that is updated, by the guids of the source."""
     there = {one.guid: one for one in destination.content}
     if unknown := [guid for guid in mapping.content.values() if guid not in there]:
@@ -119,10 +128,9 @@ def _plan_item(
     context: Context,
     source: ContentSnapshot,
     number: int,
-    adopted: dict[str, ContentSnapshot],
+    existing: ContentSnapshot | None,
     staging_name: str,
 ) -> PlannedItem:
-    existing = adopted.get(source.guid)
     draft = Draft(context, source, "" if existing is None else existing.guid)
     if existing is not None and existing.app_mode not in {None, "unknown", source.app_mode}:
         draft.find(
@@ -136,7 +144,7 @@ def _plan_item(
     sign = draft.sign
     if sign == "~" and existing is not None and not compare_content(draft.target, existing):
         sign = "="
-    return PlannedItem(
+    planned = PlannedItem(
         number=number,
         sign=sign,
         source=source,
@@ -150,6 +158,9 @@ def _plan_item(
         takes_vanity_of=draft.takes_vanity_of,
         findings=tuple(draft.findings),
     )
+    if planned.is_runnable:
+        context.take(planned.target)
+    return planned
 
 
 def _ref(server: Snapshot) -> ServerRef:
@@ -194,24 +205,9 @@ def _general(context: Context, items: list[PlannedItem]) -> list[Finding]:
         text = f"{grants} grants on the source, which are withdrawn in the end"
         found.append(Finding(kind="grants", sign="+", text=text))
     if (tags := _missing_tags(items, destination)) and destination.me.role != "administrator":
-        text = f"only administrators can create tags, and {len(tags)} are missing there: " + some_of(
-            ["/".join(path) for path in tags]
+        text = (
+            f"only administrators can create tags, and {len(tags)} are missing there: "
+            + some_of(["/".join(path) for path in tags])
         )
         found.append(Finding(kind="tags-missing", sign="!", text=text))
     return found
-
-
-def replan(plan: Plan, fresh: Plan) -> Plan:
-    """Return a plan with the items of a fresh one in their places; both are of the same options.
-
-    Items keep their numbers and staging names.
-    """
-    items = {item.source.guid: item for item in fresh.items}
-    return msgspec.structs.replace(
-        plan,
-        made=fresh.made,
-        items=tuple(items.get(item.source.guid, item) for item in plan.items),
-    )
-
-
-__all__ = ["Matches", "make_plan", "replan"]

@@ -74,9 +74,7 @@ class ItemRun:
     def __init__(self, migration: Migration, item: PlannedItem) -> None:
         self.migration: Migration = migration
         self.item: PlannedItem = item
-        self.writes: Writes = Writes(
-            migration.ledger, migration.destination.clock, item.number
-        )
+        self.writes: Writes = Writes(migration.ledger, migration.destination.clock, item.number)
         self.source: ContentItem = migration.source.content.handle(item.source.guid)
         self._secrets: tuple[Secret, ...] = ()
 
@@ -126,9 +124,10 @@ class ItemRun:
 
     def fail(self, step: str, error: AconnectError) -> None:
         """Take note of why the item failed."""
-        is_task = isinstance(error, TaskFailedError)
-        log = tuple(self.shown(line) for line in error.lines) if is_task else ()
-        text = self.shown(error.summary if is_task else str(error))
+        log, text = tuple[str, ...](), str(error)
+        if isinstance(error, TaskFailedError):
+            log, text = tuple(map(self.shown, error.lines)), error.summary
+        text = self.shown(text)
         self.save(
             outcome="failed",
             step=step,

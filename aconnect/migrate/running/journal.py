@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -31,8 +32,6 @@ class JournalHeader(Struct, frozen=True, kw_only=True):
 
     plan: str
     """The id of the plan."""
-    digest: str
-    """Of the plan, so that a changed one is recognized."""
     source: str
     """The address of the server."""
     destination: str
@@ -47,6 +46,8 @@ class JournalItem(Struct, frozen=True, kw_only=True):
 
     number: int
     name: str
+    digest: str
+    """Of the item in the plan, so that a changed one is recognized."""
     outcome: Outcome = "pending"
     """`running` in a journal that no process has open means that the item was interrupted."""
     step: str = ""
@@ -128,6 +129,17 @@ class Journal(StateFile):
                 change(connection)
 
 
+@asynccontextmanager
+async def opened_journal(journal: Journal) -> AsyncGenerator[Journal]:
+    """Open a journal for the block."""
+    try:
+        await in_thread(journal.open)
+        yield journal
+    finally:
+        # Short and without waiting, so that a cancellation cannot leave it open.
+        journal.close()
+
+
 Change = Callable[[sqlite3.Connection], None]
 
 
@@ -152,7 +164,9 @@ class Ledger:
     items at a time do not wait for each other.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, header: JournalHeader) -> None:
+        self.header: JournalHeader = header
+        """Which migration it is of."""
         self._journal = journal
         self._items = {item.number: item for item in journal.items()}
         self._writes = {(one.number, one.kind, one.key): one for one in journal.writes()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -31,12 +31,18 @@ from aconnect.errors import (
     ProxyRefusedError,
     StalePlanError,
 )
-from aconnect.migrate.mapping.values import Values
+from aconnect.migrate.mapping.values import read_values
 from aconnect.migrate.planning.model import Plan, PlannedItem
 from aconnect.migrate.planning.staleness import changed_items, check_servers
 from aconnect.migrate.running.context import ItemRun, Migration
 from aconnect.migrate.running.events import Event, Report
-from aconnect.migrate.running.journal import Journal, JournalHeader, JournalItem, Ledger
+from aconnect.migrate.running.journal import (
+    Journal,
+    JournalHeader,
+    JournalItem,
+    Ledger,
+    opened_journal,
+)
 from aconnect.migrate.running.limits import Limits
 from aconnect.migrate.running.reporting import make_report
 from aconnect.migrate.running.steps import STEP_FUNCTIONS
@@ -99,7 +105,6 @@ def run(
     transfers: int = 16,
     builds: int = 4,
     retry: bool = False,
-    values: Values | None = None,
 ) -> Run:
     """Carry out a plan, or go on with it, and return its events.
 
@@ -113,8 +118,6 @@ def run(
         transfers: How many bundles are sent at the same time.
         builds: How many builds run on the destination at the same time.
         retry: Whether items that have failed are tried again, from the step that failed.
-        values: Where the values of environment variables come from; by default, what the mapping
-            of the plan names.
 
     Raises:
         InvalidArgumentError: The plan has conflicts, or is for other servers or keys; or the
@@ -128,13 +131,13 @@ def run(
     limits = Limits(calls=calls, transfers=transfers, builds=builds)
 
     def events(one: Run) -> AsyncGenerator[Event, None]:
-        return _events(one, path, limits, values, retry=retry)
+        return _events(one, path, limits, retry=retry)
 
     return Run(plan, path, events)
 
 
 async def _events(
-    one: Run, path: Path, limits: Limits, values: Values | None, *, retry: bool
+    one: Run, path: Path, limits: Limits, *, retry: bool
 ) -> AsyncGenerator[Event, None]:
     queue: asyncio.Queue[Event | None] = asyncio.Queue()
     plan, started = one.plan, datetime.now(UTC)
@@ -143,15 +146,19 @@ async def _events(
             "the plan has conflicts; resolve them with a mapping or a policy, and plan again"
         )
     await check_servers(plan)
-    async with _opened(Journal(path)) as journal:
-        is_new = await _begin(journal, plan)
-        ledger = Ledger(journal)
+    async with opened_journal(Journal(path)) as journal:
+        ledger = await _begin(journal, plan)
         destination = plan.clients[1]
         reader = Reader(destination, await read_catalog(destination))
         migration = Migration(
-            plan, ledger, limits, reader, values or Values.of(plan.mapping), queue.put_nowait
+            plan,
+            ledger,
+            limits,
+            reader,
+            await read_values(plan.mapping),
+            queue.put_nowait,
         )
-        work = asyncio.create_task(_work(migration, retry=retry, is_new=is_new))
+        work = asyncio.create_task(_work(migration, retry=retry))
         work.add_done_callback(lambda _: queue.put_nowait(None))
         try:
             while (event := await queue.get()) is not None:
@@ -163,40 +170,40 @@ async def _events(
         one._report = make_report(plan, ledger, started)  # noqa: SLF001  of this module
 
 
-@asynccontextmanager
-async def _opened(journal: Journal) -> AsyncGenerator[Journal]:
-    try:
-        await in_thread(journal.open)
-        yield journal
-    finally:
-        # Short and without waiting, so that a cancellation cannot leave it open.
-        journal.close()
-
-
-async def _begin(journal: Journal, plan: Plan) -> bool:
-    """Begin a journal, or check that it is that of the plan; return whether it is new."""
-    header = JournalHeader(
-        plan=plan.id,
-        digest=hashlib.sha256(msgspec.json.encode(plan, order="deterministic")).hexdigest(),
-        source=plan.source.url,
-        destination=plan.destination.url,
-        source_me=plan.source.me_guid,
-        destination_me=plan.destination.me_guid,
-        started=datetime.now(UTC),
-    )
-    found = await in_thread(journal.header)
-    if found is None:
+async def _begin(journal: Journal, plan: Plan) -> Ledger:
+    """Begin a journal, or go on with that of the plan, which may have been refreshed."""
+    header = await in_thread(journal.header)
+    if header is None:
         if stale := await changed_items(plan, plan.items):
             raise StalePlanError(_stale(stale))
-        rows = [_row(item) for item in plan.items]
-        await in_thread(journal.begin, header, rows)
-        return True
-    if (found.plan, found.digest) != (header.plan, header.digest):
-        raise InvalidArgumentError(
-            f"{journal.path} is the journal of plan {found.plan}, not of {plan.id}, or that plan "
-            "was changed since; choose another journal="
+        header = JournalHeader(
+            plan=plan.id,
+            source=plan.source.url,
+            destination=plan.destination.url,
+            source_me=plan.source.me_guid,
+            destination_me=plan.destination.me_guid,
+            started=datetime.now(UTC),
         )
-    return False
+        await in_thread(journal.begin, header, [_row(item) for item in plan.items])
+    ledger = Ledger(journal, header)
+    rows = {row.number: row for row in ledger.items}
+    planned = {item.number: item.source.guid for item in plan.items}
+    if header.plan != plan.id or planned != {n: row.source_guid for n, row in rows.items()}:
+        raise InvalidArgumentError(
+            f"{journal.path} is the journal of plan {header.plan}, not of this plan {plan.id}; "
+            "choose another journal="
+        )
+    for item in plan.items:
+        fresh = _row(item)
+        if fresh.digest == rows[item.number].digest:
+            continue
+        if any(write.state != "undone" for write in ledger.writes(item.number)):
+            raise InvalidArgumentError(
+                f"item {item.number} ({item.source.name}) was begun as it was planned before; undo "
+                "the run, or run the plan that it was begun with"
+            )
+        ledger.save(fresh)
+    return ledger
 
 
 def _stale(items: Sequence[PlannedItem]) -> str:
@@ -209,27 +216,25 @@ def _stale(items: Sequence[PlannedItem]) -> str:
 
 
 def _row(item: PlannedItem) -> JournalItem:
-    skipped = not item.is_runnable
-    notes = tuple(one.text for one in item.findings)
     return JournalItem(
         number=item.number,
         name=item.target.name,
+        digest=hashlib.sha256(msgspec.json.encode(item, order="deterministic")).hexdigest(),
         source_guid=item.source.guid,
-        outcome="skipped" if skipped else "pending",
-        notes=notes,
+        outcome="pending" if item.is_runnable else "skipped",
+        notes=tuple(one.text for one in item.findings),
     )
 
 
-async def _work(migration: Migration, *, retry: bool, is_new: bool) -> None:
+async def _work(migration: Migration, *, retry: bool) -> None:
     """Migrate the items that are left."""
     ledger = migration.ledger
     by_number = {item.number: item for item in migration.plan.items}
     outcomes = {"pending", "running", "failed"} if retry else {"pending", "running"}
     left = [by_number[row.number] for row in ledger.items if row.outcome in outcomes]
-    if is_new:
-        for row in ledger.items:
-            if row.outcome == "skipped":
-                migration.notify("skipped", number=row.number, name=row.name)
+    for row in ledger.items:
+        if row.outcome == "skipped":
+            migration.notify("skipped", number=row.number, name=row.name)
     try:
         if left:
             await create_tags(migration, left)
@@ -298,7 +303,7 @@ async def _check_unchanged(item: ItemRun) -> None:
 
 
 async def _revoke_after(item: ItemRun) -> None:
-    """Withdraw the grant for an item that failed; if that fails as well, the end of the run does."""
+    """Withdraw the grant for an item that failed; if that fails too, the end of the run does it."""
     try:
         await revoke(item.migration, item.item.number)
     except AconnectError as error:

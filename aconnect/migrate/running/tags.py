@@ -13,9 +13,7 @@ from aconnect.migrate.running.context import Migration
 from aconnect.migrate.running.writes import Result
 from aconnect.migrate.snapshots.model import TagPath
 
-_TAKEN: Final = frozenset(
-    {ApiErrorCode.NO_DUPLICATE_TAG_NAMES, ApiErrorCode.DUPLICATE_NAME}
-)
+_TAKEN: Final = frozenset({ApiErrorCode.NO_DUPLICATE_TAG_NAMES, ApiErrorCode.DUPLICATE_NAME})
 
 
 async def create_tags(migration: Migration, items: Sequence[PlannedItem]) -> None:

@@ -27,6 +27,7 @@ async def copy_bundle(
         AconnectError: The download failed, or the destination refused the bundle.
     """
     size, digest, sent = bundle.size or 0, hashlib.md5(usedforsecurity=False), 0
+
     async def chunks() -> AsyncIterator[bytes]:
         nonlocal digest, sent
         digest, sent = hashlib.md5(usedforsecurity=False), 0

@@ -28,8 +28,9 @@ class Writes:
         self._number = number
 
     def find(self, kind: str, key: str = "") -> Write | None:
-        """Return a write of this or an earlier process; None if there was none."""
-        return self._ledger.write(self._number, kind, key)
+        """Return a write of this or an earlier process; None if there is none any more."""
+        write = self._ledger.write(self._number, kind, key)
+        return None if write is None or write.state == "undone" else write
 
     async def make(
         self,
@@ -59,7 +60,7 @@ class Writes:
         write = self.find(kind, key)
         if write is not None and write.state == "done":
             return write.result
-        if write is None or write.state == "undone":
+        if write is None:
             write = await self._ledger.intend(self._number, side, kind, key, before or {})
         elif look_up is not None and (found := await look_up()) is not None:
             return self._done(write, found)

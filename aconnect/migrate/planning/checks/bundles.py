@@ -29,9 +29,7 @@ def check_bundles(draft: Draft) -> None:
         draft.find("never-deployed", "x", "it has no active bundle, so there is nothing to carry")
         return
     if not active[0].size:
-        draft.find(
-            "bundle-missing", "x", f"its active bundle {active[0].id} is no longer stored"
-        )
+        draft.find("bundle-missing", "x", f"its active bundle {active[0].id} is no longer stored")
         return
     stored = [one for one in details.bundles if one.size]
     if draft.options.bundles == "all" and len(stored) < len(details.bundles):

@@ -8,7 +8,6 @@ from typing import Final
 from aconnect.migrate.planning.draft import Draft
 
 _NAME_LENGTH: Final = 64
-_UNTAKEN: Final = frozenset("x!?-")
 
 
 def check_name(draft: Draft) -> None:
@@ -31,8 +30,6 @@ def check_name(draft: Draft) -> None:
                     f"{what}: choose name_taken='rename' or 'skip' (--on-name-taken), or update it "
                     f'with "{draft.source.guid}" = "{holder}" under [content] in the mapping file',
                 )
-    if draft.sign not in _UNTAKEN:
-        names[owner, draft.target.name] = draft.target.guid
 
 
 def _free_name(draft: Draft) -> str:
@@ -58,8 +55,6 @@ def check_vanity(draft: Draft) -> None:
     }
     if holders:
         _resolve(draft, path, holders)
-    if draft.target.vanity is not None and draft.sign not in _UNTAKEN:
-        vanities[path] = draft.target.guid
 
 
 def _resolve(draft: Draft, path: str, holders: dict[str, str]) -> None:

@@ -85,15 +85,8 @@ def check_variables(draft: Draft) -> None:
     if "variables" in draft.details.unreadable:
         draft.find("unreadable", "x", "the key may not read its environment variables")
         return
-    has_value, guid = draft.context.has_value, draft.source.guid
-    names = [name for name in draft.details.variables if not has_value(guid, name)]
-    if not names:
-        return
     is_stop = draft.options.policies.value_missing == "stop"
-    draft.find(
-        "value-missing",
-        "?" if is_stop else "+",
-        f"no source for the value of {', '.join(names)}: servers never return values; name one "
-        "under [env] in the mapping file"
-        + (", or leave them unset (--on-missing-value unset)" if is_stop else ""),
-    )
+    hint = "; or leave it unset (--on-missing-value unset)" if is_stop else ""
+    missing = draft.context.values.missing(draft.source.guid, draft.details.variables)
+    for name, why in missing.items():
+        draft.find("value-missing", "?" if is_stop else "+", f"no value of {name}: {why}{hint}")

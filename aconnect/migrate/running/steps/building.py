@@ -22,10 +22,15 @@ async def associated(run: ItemRun) -> None:
     if not guids:
         return
 
+    before: list[str] = []
+    if run.is_adopted and run.writes.find("integrations") is None:
+        associations = await run.target.oauth.associations.find()
+        before = [one.oauth_integration_guid for one in associations]
+
     async def update() -> None:
         await run.target.oauth.associations.update(list(guids))
 
-    await run.writes.make("integrations", update)
+    await run.writes.make("integrations", update, before={"guids": before})
 
 
 async def deployed(run: ItemRun) -> None:
@@ -58,7 +63,6 @@ async def activated(run: ItemRun) -> None:
 
 async def _build(run: ItemRun, kind: str, bundle_id: str | None, *, activate: bool) -> None:
     """Start a build, or follow the one that runs; wait for its end."""
-    key = bundle_id or ""
     versions = [
         f"{name} {run.item.source.versions[part]}"
         for part, name in _NAMES.items()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from aconnect.connect import ApiErrorCode, Permission, Tag
+from aconnect.connect import ApiErrorCode, Permission
 from aconnect.errors import ApiError, InvalidArgumentError, NotFoundError
 from aconnect.migrate.running.context import ItemRun
 from aconnect.migrate.running.steps.creating import LATER
@@ -16,6 +17,7 @@ from aconnect.migrate.snapshots.model import PrincipalRole
 async def dressed(run: ItemRun) -> None:
     """Carry the thumbnail, the tags and the permissions."""
     await _thumbnail(run)
+    there = {tag.id for tag in await run.target.tags.find()} if run.is_adopted else set[str]()
     for path in run.item.target.tags:
         tag_id = run.migration.tags.get(path)
         if tag_id is None:
@@ -23,7 +25,9 @@ async def dressed(run: ItemRun) -> None:
             raise reason or InvalidArgumentError(
                 f"the tag {'/'.join(path)!r} is not on the destination; plan again"
             )
-        await run.writes.make("tag", lambda tag_id=tag_id: _add_tag(run, tag_id), key=tag_id)
+        await run.writes.make(
+            "tag", partial(_add_tag, run, tag_id), key=tag_id, before={"had": tag_id in there}
+        )
     await _permissions(run, of_me=False)
 
 
@@ -90,13 +94,13 @@ async def _permission(run: ItemRun, permission: PrincipalRole, guid: str) -> Non
 async def finished(run: ItemRun) -> None:
     """Set the final name and owner in one request, with what makes the content visible."""
     target, me = run.item.target, run.migration.plan.destination.me_guid
-    if target.details is not None and (repository := target.details.repository) is not None:
-        if repository.polling:
+    repository = None if target.details is None else target.details.repository
+    if repository is not None and repository.polling:
 
-            async def poll() -> None:
-                await run.target.repository.update(polling=True)
+        async def poll() -> None:
+            await run.target.repository.update(polling=True)
 
-            await run.writes.make("polling", poll)
+        await run.writes.make("polling", poll)
     fields: dict[str, Any] = {
         name: value for name, value in target.settings.items() if name in LATER
     }
@@ -105,7 +109,7 @@ async def finished(run: ItemRun) -> None:
         fields["access_type"] = target.access_type
     if run.item.owner_guid not in {None, me}:
         fields["owner_guid"] = run.item.owner_guid
-    before: dict[str, Any] = {"guid": run.row.target_guid}
+    before: dict[str, Any] = {"new_owner": fields.get("owner_guid")}
     if run.is_adopted and run.writes.find("final") is None:
         item = await run.target.refresh()
         before |= {name: getattr(item, name) for name in fields}
@@ -139,17 +143,13 @@ async def verified(run: ItemRun) -> None:
         run.save(differences=("it was deleted on the destination",))
         return
     differences = compare_content(run.item.target, actual)
-    run.save(
-        differences=tuple(run.shown(str(one)) for one in differences), target_url=actual.url
-    )
+    run.save(differences=tuple(run.shown(str(one)) for one in differences), target_url=actual.url)
     for schedule in run.item.source.schedules:
         run.note(f"set this schedule by hand: {schedule}")
     # What undo compares before it deletes.
-    await run.writes.make("proof", lambda: _proof(actual.bundle_id, actual.owner))
+    time = None if actual.last_deployed is None else actual.last_deployed.isoformat()
+    await run.writes.make("proof", partial(_proof, time))
 
 
-async def _proof(bundle_id: str | None, owner: str) -> Result:
-    return {"bundle_id": bundle_id, "owner": owner}
-
-
-__all__ = ["Tag", "dressed", "finished", "locked", "verified"]
+async def _proof(last_deployed: str | None) -> Result:
+    return {"last_deployed": last_deployed}

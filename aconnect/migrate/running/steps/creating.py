@@ -21,7 +21,7 @@ LATER: Final = frozenset(
         "service_account_name",
     }
 )
-"""Settings that are made in the end: they start processes, need rights, or follow from the build."""
+"""Settings that are made in the end: they start processes, or need rights."""
 
 
 def first_fields(run: ItemRun) -> dict[str, Any]:
@@ -80,10 +80,13 @@ async def configured(run: ItemRun) -> None:
     names = () if details is None else details.variables
     if not names:
         return
-    values = await run.migration.values.read(run.item.source.guid, names)
-    run.hide(values)
-    if missing := [name for name in names if name not in values]:
+    guid = run.item.source.guid
+    missing = run.migration.values.missing(guid, names)
+    if missing and run.migration.plan.options.policies.value_missing == "unset":
         run.note(f"environment variables without a value: {', '.join(missing)}")
+        names = tuple(name for name in names if name not in missing)
+    values = run.migration.values.get(guid, names)
+    run.hide(values)
 
     async def update() -> None:
         await run.target.environment_variables.update(values)
@@ -146,9 +149,7 @@ async def _send(run: ItemRun, bundle: BundleSnapshot) -> None:
         return None
 
     before = {"ids": [one.id for one in there], "active": bundle.active}
-    result = await run.writes.make(
-        "bundle", send, key=bundle.id, look_up=look_up, before=before
-    )
+    result = await run.writes.make("bundle", send, key=bundle.id, look_up=look_up, before=before)
     if not result.get("kept"):
         run.save(bytes=run.row.bytes + (bundle.size or 0))
 

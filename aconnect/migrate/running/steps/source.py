@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from aconnect.connect import User
-from aconnect.errors import ApiError, InvalidArgumentError, NotFoundError
+from aconnect.errors import AconnectError, InvalidArgumentError
 from aconnect.migrate.running.context import ItemRun, Migration
-from aconnect.migrate.running.journal import WHOLE
-from aconnect.migrate.running.writes import Result, Writes
+from aconnect.migrate.running.undo_writes import withdraw
+from aconnect.migrate.running.writes import Result
 
 _GRANT: Final = "grant"
 _LOCK: Final = "source lock"
@@ -46,19 +46,7 @@ async def revoke(migration: Migration, number: int) -> None:
         return
     item = migration.source.content.handle(write.before["guid"])
     me = User(guid=migration.plan.source.me_guid)
-    role = write.before.get("role")
-
-    async def withdraw() -> None:
-        try:
-            if role is not None:
-                await item.ensure_permission(me, role)
-            elif (found := await item.permissions.find_one(me)) is not None:
-                await found.delete()
-        except NotFoundError:
-            # The content was deleted meanwhile, or the permission was.
-            return
-
-    await withdraw()
+    await withdraw(item, me, write.before.get("role"))
     migration.ledger.mark_undone(write)
 
 
@@ -69,7 +57,7 @@ async def revoke_all(migration: Migration) -> None:
             continue
         try:
             await revoke(migration, write.number)
-        except ApiError as error:
+        except AconnectError as error:
             guid = write.before["guid"]
             migration.notify(
                 "note",
@@ -89,6 +77,3 @@ async def source_locked(run: ItemRun) -> None:
 
     before = {"guid": run.item.source.guid, "locked_message": run.item.source.locked_message}
     await run.writes.make(_LOCK, lock, side="source", before=before)
-
-
-__all__ = ["WHOLE", "Writes", "granted", "revoke", "revoke_all", "source_locked"]
