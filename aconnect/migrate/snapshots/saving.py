@@ -59,16 +59,16 @@ def _read(path: Path) -> Snapshot:
         values = msgspec.json.decode(data, type=dict[str, Any])
     except decoding.FAILURES as error:
         raise InvalidArgumentError(
-            f"{str(path)!r} is not the state of a server: {error}; it may be damaged"
+            f"{str(path)!r} is not a snapshot of a server: {error}; it may be damaged"
         ) from error
     if values.get("aconnect_snapshot", _FORMAT) != _FORMAT:
         raise InvalidArgumentError(
             f"{str(path)!r} was written by another version of aconnect, in format "
-            f"{values['aconnect_snapshot']!r} instead of {_FORMAT}; save the state again"
+            f"{values['aconnect_snapshot']!r} instead of {_FORMAT}; take the snapshot again"
         )
     try:
         return msgspec.convert(values, _File).server
     except decoding.FAILURES as error:
         raise InvalidArgumentError(
-            f"{str(path)!r} is not the state of a server, or is damaged: {error}; save it again"
+            f"{str(path)!r} is not a snapshot of a server, or is damaged: {error}; take it again"
         ) from error
