@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
+from aconnect.cli.migrate_diff import diff, snapshot
+
 
 @click.group()
 def migrate() -> None:
     """Compare two servers, and migrate content from one to the other."""
+
+
+for _command in (diff, snapshot):
+    migrate.add_command(_command)
