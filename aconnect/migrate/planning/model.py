@@ -137,10 +137,9 @@ class ServerRef(Struct, frozen=True, kw_only=True):
 
 
 class _ClientsSlot:
-    # A slot is no field: it is neither written to the file nor compared.
+    # A slot is no field: it is neither written to the file nor compared. It has no annotation,
+    # which msgspec would evaluate.
     __slots__ = ("_clients",)
-
-    _clients: tuple[Client, Client]
 
 
 _SLOT: Final[Any] = vars(_ClientsSlot)["_clients"]
@@ -179,11 +178,12 @@ class Plan(_ClientsSlot, Struct, frozen=True, kw_only=True):
     def clients(self) -> tuple[Client, Client]:
         """The clients of the source and of the destination."""
         try:
-            return self._clients
+            clients: tuple[Client, Client] = _SLOT.__get__(self)
         except AttributeError:
             raise InvalidArgumentError(
                 "this plan has no clients; get it from plan() or load_plan()"
             ) from None
+        return clients
 
     @property
     def has_conflicts(self) -> bool:

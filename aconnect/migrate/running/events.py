@@ -21,9 +21,9 @@ STEPS: tuple[str, ...] = (
     "locked",
     "vanity",
     "verified",
-    "revoked",
+    "source-locked",
 )
-"""The steps of an item, in their order; an item is in the state of its last step, then `done`."""
+"""The steps of an item, in their order."""
 
 EventKind = Literal["step", "progress", "log", "done", "failed", "skipped", "note"]
 

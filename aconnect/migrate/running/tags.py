@@ -57,7 +57,7 @@ async def _create(migration: Migration, path: TagPath) -> str:
         return None
 
     result = await migration.writes.make(
-        "new tag",
+        "new-tag",
         create,
         key="/".join(path),
         look_up=look_up,

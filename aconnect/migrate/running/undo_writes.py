@@ -201,7 +201,7 @@ _ON_TARGET: Final[dict[str, Callable[[Undo, Write, ContentItem | None], _Done]]]
     "final": _fields,
     "integrations": _integrations,
     "lock": _lock,
-    "new tag": _new_tag,
+    "new-tag": _new_tag,
     "permission": _permission,
     "settings": _settings,
     "tag": _item_tag,

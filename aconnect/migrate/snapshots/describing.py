@@ -45,6 +45,8 @@ _OWN: Final = frozenset(
 """Fields that have one of their own in a `ContentSnapshot`."""
 SETTINGS: Final = tuple(sorted(WRITABLE - _OWN))
 """The fields of content in `ContentSnapshot.settings`."""
+_DEFAULTS: Final = {"run_as_current_user": False}
+"""What a setting is that nobody has set, if it is not null."""
 _LATER: Final = frozenset(
     {
         "amd_gpu_limit",
@@ -88,7 +90,7 @@ def describe_content(item: ContentItem, catalog: Catalog) -> ContentSnapshot:
         title=item.title or None,
         app_mode=item.app_mode,
         access_type=plain(item.access_type),
-        settings={k: v for k, v in settings.items() if v is not None and v != ""},
+        settings={k: v for k, v in settings.items() if v not in {None, _DEFAULTS.get(k, "")}},
         environment=_environment(item, catalog),
         tags=tuple(sorted(tags)),
         vanity=_vanity_path(item.vanity_url, catalog.url),

@@ -16,17 +16,12 @@ _OFF_HOST: Final = (
     "nvidia_gpu_limit",
     "service_account_name",
 )
-_CATEGORY: Final = "content_category"
-_SETTABLE_CATEGORY: Final = "mcp"
-"""The only category that can be set; others follow from the manifest."""
 
 
 def check_settings(draft: Draft) -> None:
     """Leave out settings that the destination lacks, or that are carried only if asked for."""
     source, destination = draft.context.source, draft.context.destination
     settings = dict(draft.source.settings)
-    if settings.get(_CATEGORY) != _SETTABLE_CATEGORY:
-        settings.pop(_CATEGORY, None)
     if not draft.options.run_as:
         _drop(draft, settings, _RUN_AS, "carried only with run_as=True (--run-as)")
     if not (source.is_off_host and destination.is_off_host):
@@ -45,6 +40,5 @@ def check_lock(draft: Draft) -> None:
 
 def _drop(draft: Draft, settings: dict[str, object], names: tuple[str, ...], why: str) -> None:
     for name in sorted(names):
-        # False is what content has that nobody has set.
-        if settings.pop(name, None):
+        if settings.pop(name, None) is not None:
             draft.inform("setting-left-out", f"{name} is left out: {why}")

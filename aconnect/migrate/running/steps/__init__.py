@@ -31,5 +31,5 @@ STEP_FUNCTIONS: Final[dict[str, StepFunction]] = {
     "locked": locked,
     "vanity": vanity,
     "verified": verified,
-    "source locked": source_locked,
+    "source-locked": source_locked,
 }

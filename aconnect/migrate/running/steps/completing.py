@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from aconnect.connect import ApiErrorCode, Permission
 from aconnect.errors import ApiError, InvalidArgumentError, NotFoundError
@@ -12,6 +12,10 @@ from aconnect.migrate.running.steps.creating import LATER
 from aconnect.migrate.running.writes import Result
 from aconnect.migrate.snapshots.comparing import compare_content
 from aconnect.migrate.snapshots.model import PrincipalRole
+
+_CATEGORY: Final = "content_category"
+_SETTABLE_CATEGORIES: Final = frozenset({"mcp"})
+"""The others follow from the manifest, and are only compared."""
 
 
 async def dressed(run: ItemRun) -> None:
@@ -102,7 +106,9 @@ async def finished(run: ItemRun) -> None:
 
         await run.writes.make("polling", poll)
     fields: dict[str, Any] = {
-        name: value for name, value in target.settings.items() if name in LATER
+        name: value
+        for name, value in target.settings.items()
+        if name in LATER and (name != _CATEGORY or value in _SETTABLE_CATEGORIES)
     }
     fields["name"] = target.name
     if target.access_type is not None:

@@ -11,7 +11,7 @@ from aconnect.migrate.running.undo_writes import withdraw
 from aconnect.migrate.running.writes import Result
 
 _GRANT: Final = "grant"
-_LOCK: Final = "source lock"
+_LOCK: Final = "source-lock"
 
 
 async def granted(run: ItemRun) -> None:
