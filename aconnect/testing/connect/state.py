@@ -200,6 +200,8 @@ class State:
     service_accounts: Row = field(default_factory=dict[str, object])
     service_tokens: dict[str, Row] = field(default_factory=dict[str, Row])
     """By GUID, without the keys."""
+    mails: list[Row] = field(default_factory=list[Row])
+    """The mails that the server has sent: `to` (an address), `about` and `content_guid`."""
     deleted: set[str] = field(default_factory=set[str])
     """The GUIDs and ids of deleted objects; deleting them again returns code 17."""
     examples: dict[str, Row] = field(default_factory=dict[str, Row])
@@ -266,7 +268,7 @@ class State:
     @property
     def is_off_host(self) -> bool:
         """Whether content runs in execution environments instead of on the server."""
-        return self.settings.get("execution_type", "native") != "native"
+        return bool(self.settings.get("execution_type", "native") != "native")
 
     def next_number(self, object_type: str) -> int:
         """Return the next number of a sequence (1, 2, 3, …) for each type of object."""
@@ -305,6 +307,16 @@ class State:
         if row is None:
             raise KeyError(f"the server has no user {username!r}")
         return row
+
+    def mail(self, user: Row, about: str, content_guid: str | None = None) -> None:
+        """Record that a user was sent a mail."""
+        self.mails.append({"to": user["email"], "about": about, "content_guid": content_guid})
+
+    def lose_archive(self, content_guid: str, bundle_id: str) -> None:
+        """Remove the archive of a bundle from the disk; its size is then 0."""
+        bundle = self.bundles[content_guid][bundle_id]
+        bundle.archive.close()
+        bundle.row["size"] = 0
 
     def permit(self, content_guid: str, principal_guid: str, role: str) -> Row:
         """Add or update the permission of a user or group, without the checks of the API."""

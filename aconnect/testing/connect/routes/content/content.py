@@ -28,6 +28,7 @@ from aconnect.testing.connect.routes.content._items import (
     sent_content,
 )
 from aconnect.testing.connect.routes.content._runs import start
+from aconnect.testing.connect.routes.content._runtimes import choose
 from aconnect.testing.connect.routes.content._settings import (
     CHANGEABLE,
     CREATABLE,
@@ -201,6 +202,9 @@ async def _build_bundle(call: Call) -> str:
     mode = mode_of(bundle.manifest)
     if content["app_mode"] not in {"unknown", mode or content["app_mode"]}:
         raise bad_request(f"The type of the content is {content['app_mode']}, not {mode}.", 48)
+    if bundle.row["size"] == 0:
+        raise bad_request("The bundle is no longer on the disk.", 28)
+    results, problems = choose(call, content, bundle)
     task = start(
         call.state,
         content,
@@ -209,7 +213,8 @@ async def _build_bundle(call: Call) -> str:
         node=call.node,
         bundle=bundle,
         activate=body.get("activate") is not False,
-        problems=_problems(call, content, bundle),
+        results=results,
+        problems=[*_problems(call, content, bundle), *problems],
     )
     return task.id
 
