@@ -2,8 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from aconnect import Client
 from aconnect.errors import BadRequestError, NotFoundError, ServerError
@@ -21,7 +20,7 @@ from tests.migrate.snapshots.conftest import furnish
 VERSIONS = ("2026.06.0", "2025.01.0", "2024.03.0", "2023.09.0", "2022.10.0", None)
 
 
-async def test_everything_is_described_by_names(client, server, furnished):
+async def test_everything_is_described_by_names(client, furnished):
     """An item with everything has all of it, without an id of the server."""
     snapshot = await read_server(client, details=True)
     item = next(one for one in snapshot.content if one.guid == furnished)
