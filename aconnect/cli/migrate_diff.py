@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from aconnect.cli.connection import network_options, server_of
+from aconnect.cli.lookup import guid_in
 from aconnect.cli.options import LibraryChoice
 from aconnect.cli.output import echo, echo_error, echo_json
 from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
@@ -76,7 +77,9 @@ class _Comparison(Command):
     help="Compare only this: content, user, group, tag, environment or integration. Can be "
     "repeated.",
 )
-@click.option("--guid", "guids", multiple=True, metavar="GUID", help="Only this content.")
+@click.option(
+    "--guid", "guids", multiple=True, metavar="GUID", help="Only this content; also by its address."
+)
 @click.option(
     "--tag",
     "tags",
@@ -121,8 +124,12 @@ def diff(
     from aconnect.migrate.snapshots.diffing import diff as compare_servers
     from aconnect.migrate.snapshots.servers import KINDS
 
-    is_chosen = bool(guids or tags or owners or search)
+    is_chosen = bool(guids or tags or owners or search is not None)
     compared: Any = kinds or (("content",) if is_chosen else KINDS)
+    if is_chosen and "content" not in compared:
+        raise click.UsageError("--only leaves out content, which other options choose")
+    if search is not None and not search.strip():
+        raise click.UsageError("--search is empty; pass a query, or leave it out")
 
     async def work(one: Client | Snapshot, other: Client | Snapshot) -> Diff:
         items = await _choice((one, other), guids, tags, owners, search) if is_chosen else None
@@ -202,7 +209,8 @@ async def _choice(
     from aconnect.migrate.snapshots.choosing import choice
     from aconnect.migrate.snapshots.model import Snapshot
 
-    choose = functools.partial(choice, guids=guids, tags=tags, owners=owners)
+    known = tuple(guid_in(text) or text for text in guids)
+    choose = functools.partial(choice, guids=known, tags=tags, owners=owners)
     if search is None:
         return choose()
     found: set[str] = set()
