@@ -18,6 +18,7 @@ from aconnect.cli.deploy import deploy
 from aconnect.cli.groups import groups
 from aconnect.cli.jobs import jobs
 from aconnect.cli.login import login, logout
+from aconnect.cli.migrate import migrate
 from aconnect.cli.report import report
 from aconnect.cli.serve import serve
 from aconnect.cli.server import server, whoami
@@ -28,7 +29,7 @@ from aconnect.cli.users import users
 _SECTIONS: Final = {
     "Connection": (login, logout, whoami, server),
     "Daily": (content, users, groups, jobs, tags, tasks),
-    "Bulk": (collect, report, deploy, deploy_all, redeploy, build, call),
+    "Bulk": (collect, report, deploy, deploy_all, redeploy, build, migrate, call),
     "Setup and trial": (bootstrap, demo, serve),
 }
 

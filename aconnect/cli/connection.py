@@ -7,15 +7,17 @@ import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import click
+import msgspec
 from msgspec import Struct
 
 from aconnect.cli.options import echo_warnings, read_secret
 from aconnect.cli.output import echo_error, hide_credentials, note_key
 
 if TYPE_CHECKING:
+    from aconnect import Client
     from aconnect._client.client import BaseClient
     from aconnect.cli.profiles import Profile
 
@@ -142,7 +144,38 @@ def with_client(command: Callable[..., T]) -> Callable[..., T]:
 
 def client_of(settings: Settings, service: str = "connect") -> BaseClient:
     """Create the client of a service that the options describe."""
-    profile = _profile(settings, service)
+    return _client(settings, service, _profile(settings, service))
+
+
+def server_of(settings: Settings, name: str) -> Client:
+    """Create the client of the server that an argument names: by a profile, or by its address.
+
+    For commands with several servers. The key of an address is that of the profile for it, or
+    CONNECT_API_KEY if CONNECT_SERVER is this address.
+    """
+    from aconnect.cli import profiles
+    from aconnect.connect._base.address import server_root
+
+    if profiles.NAME.fullmatch(name):
+        profile = _profile(msgspec.structs.replace(settings, profile=name), "connect")
+        return cast("Client", _client(settings, "connect", profile))
+    root, kind = server_root(name), SERVICES["connect"]
+    known = [one for one in map(profiles.find, profiles.names()) if one is not None]
+    there = [one for one in known if one.service == "connect" and _root(one.server) == root]
+    if len(there) > 1:
+        choice = ", ".join(one.name for one in there)
+        raise click.UsageError(f"several profiles are for {name}; name one of them: {choice}")
+    if not there and _root(os.environ.get(kind.address_variable, "")) != root:
+        raise click.UsageError(
+            f"no key for {name}: {kind.secret_variable} is only sent to the server of "
+            f"{kind.address_variable}; save a profile with `aconnect login NAME --server {name}`, "
+            "and pass its name"
+        )
+    named = msgspec.structs.replace(settings, server=name)
+    return cast("Client", _client(named, "connect", there[0] if there else None))
+
+
+def _client(settings: Settings, service: str, profile: Profile | None) -> BaseClient:
     if settings.api_key_file is not None:
         note_key(f"The key was read from {getattr(settings.api_key_file, 'name', '<stdin>')}.")
     elif profile is not None:
@@ -255,13 +288,19 @@ def _check_settings(settings: Settings, kind: Service) -> None:
 
 def _are_different(one: str, other: str) -> bool:
     """Return True if two addresses are those of two servers, however they are written."""
+    roots = _root(one), _root(other)
+    return None not in roots and roots[0] != roots[1]
+
+
+def _root(address: str) -> str | None:
+    """Return the address of a server in one form; None of what is refused where it is used."""
     from aconnect.connect._base.address import server_root
     from aconnect.errors import InvalidArgumentError
 
     try:
-        return server_root(one) != server_root(other)
+        return server_root(address)
     except InvalidArgumentError:
-        return False  # refused where it is used
+        return None
 
 
 def connection_arguments(settings: Settings, profile: Profile | None) -> dict[str, Any]:

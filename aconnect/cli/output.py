@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aconnect._client.paged import Paged
 
 _CLIENTS: Final = f"{__name__}.clients"
-_KEY: Final = f"{__name__}.key"
+_KEYS: Final = f"{__name__}.keys"
 
 
 def prepare_streams() -> None:
@@ -56,15 +56,14 @@ def hide_credentials(client: BaseClient) -> None:
 
 
 def note_key(text: str) -> None:
-    """Remember where the key came from, in case that the server refuses it."""
-    click.get_current_context().meta[_KEY] = text
+    """Remember where the key of a server came from, in case that it is refused."""
+    click.get_current_context().meta.setdefault(_KEYS, []).append(text)
 
 
 def key_notes() -> tuple[str, ...]:
-    """Return where the key came from, if it is neither an argument nor a variable."""
+    """Return where the keys came from that are neither arguments nor variables."""
     context = click.get_current_context(silent=True)
-    text = None if context is None else context.meta.get(_KEY)
-    return () if text is None else (text,)
+    return () if context is None else tuple(context.meta.get(_KEYS, ()))
 
 
 def redacted(text: str) -> str:

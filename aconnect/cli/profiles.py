@@ -136,6 +136,11 @@ def default_name() -> str | None:
     return None if name is None else str(name)
 
 
+def names() -> list[str]:
+    """Return the names of all profiles."""
+    return list(cast("dict[str, object]", _read().unwrap().get("profiles", {})))
+
+
 def find(name: str) -> Profile | None:
     """Return a profile by its name, or None if there is none, or none that is valid."""
     try:

@@ -512,5 +512,5 @@ def test_invalid_lines_of_variables(tmp_path, line):
     (tmp_path / "a.env").write_text(f"B=1\n{line}\n")
     with pytest.raises(click.UsageError) as caught:
         read_variables([], [tmp_path / "a.env"])
-    assert f"line 2 of {tmp_path / 'a.env'}" in caught.value.message
+    assert f"{tmp_path / 'a.env'}: line 2 is" in caught.value.message
     assert "hunter2" not in caught.value.message

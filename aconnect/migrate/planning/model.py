@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 from msgspec import Struct
 
 from aconnect.errors import InvalidArgumentError
+from aconnect.migrate.mapping.model import Match
 from aconnect.migrate.snapshots.model import ContentSnapshot, TagPath
 
 if TYPE_CHECKING:
@@ -121,20 +122,6 @@ class PlannedItem(Struct, frozen=True, kw_only=True):
         return self.sign in {"+", "~"}
 
 
-class PrincipalMatch(Struct, frozen=True, kw_only=True):
-    """A user or group of the source, and who it is on the destination."""
-
-    kind: Literal["user", "group"]
-    source: str
-    """The username, or the name of the group."""
-    target: str | None = None
-    """The same on the destination; None if there is nobody, or it is left out."""
-    target_guid: str | None = None
-    how: str = ""
-    """`username`, `email`, `external_id`, `name`, `file`, `fallback`, `left out`, `ambiguous` or
-    `unmapped`."""
-
-
 class ServerRef(Struct, frozen=True, kw_only=True):
     """A server that a plan was made for."""
 
@@ -169,7 +156,7 @@ class Plan(_ClientsSlot, Struct, frozen=True, kw_only=True):
     mapping: dict[str, object] = {}
     """The mapping file, as it was read; it has no values."""
     items: tuple[PlannedItem, ...] = ()
-    principals: tuple[PrincipalMatch, ...] = ()
+    principals: tuple[Match, ...] = ()
     integrations: dict[str, str] = {}
     """The guids of integrations on the destination by those on the source."""
     environments: dict[str, str] = {}

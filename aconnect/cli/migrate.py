@@ -1,0 +1,10 @@
+"""`aconnect migrate`: the group of its commands, which are in modules of their own."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def migrate() -> None:
+    """Compare two servers, and migrate content from one to the other."""
