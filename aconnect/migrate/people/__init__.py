@@ -5,6 +5,11 @@ from aconnect.migrate.people.applying import (
     ChangeOutcome as ChangeOutcome,
     apply_changes as apply_changes,
 )
+from aconnect.migrate.people.describing import (
+    describe_environments as describe_environments,
+    describe_groups as describe_groups,
+    describe_users as describe_users,
+)
 from aconnect.migrate.people.files import (
     read_groups_csv as read_groups_csv,
     read_users_csv as read_users_csv,
@@ -16,13 +21,8 @@ from aconnect.migrate.people.model import (
     DescribedUser as DescribedUser,
 )
 from aconnect.migrate.people.reading import (
-    describe_environments as describe_environments,
-    describe_groups as describe_groups,
-    describe_users as describe_users,
     described_groups as described_groups,
     described_users as described_users,
-    renamed_groups as renamed_groups,
-    renamed_users as renamed_users,
 )
 from aconnect.migrate.people.syncing import (
     missing_people as missing_people,

@@ -64,14 +64,17 @@ def compare_users(
         if found is not None:
             changes += _changed_user(user, found, provider, guard)
             continue
-        like, same = spelled.get(name.casefold()), emails.get((user.email or "").casefold())
+        obstacle = user.obstacle
+        if not obstacle and (like := spelled.get(name.casefold())) is not None:
+            obstacle = f"there is a user {like}; write the name like this"
+        same = emails.get((user.email or "").casefold())
         creation = Change(
             kind="create-user",
             name=name,
             after=_creation(user, provider),
             by_ticket=provider.users_by_ticket,
             note="" if same is None else f"user {same} has the same e-mail address",
-            obstacle="" if like is None else f"there is a user {like}; write the name like this",
+            obstacle=obstacle,
         )
         changes.append(creation)
         if user.locked and creation.is_due:

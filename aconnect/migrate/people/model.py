@@ -74,6 +74,8 @@ class DescribedUser(Struct, frozen=True, kw_only=True):
     """The id that the authentication provider has for the user."""
     unique_id: str | None = None
     """The same for creating a user on servers that know no `external_id`; they do not return it."""
+    obstacle: str = ""
+    """Why it is unclear who it is, so that nothing is done; empty if it is clear."""
 
 
 class DescribedGroup(Struct, frozen=True, kw_only=True):

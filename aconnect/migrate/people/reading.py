@@ -1,21 +1,22 @@
-"""Reading users, groups and environments of a server, as they are and as descriptions of others.
+"""Reading users, groups and environments of a server, and describing them for another one.
 
-A description of another server leaves out what must not be carried: ids of its authentication
-provider, and that users are not locked, so that nobody is unlocked by it.
+Decides what is not carried to another server: the ids of an authentication provider, because they
+mean nothing to another one, and that users are not locked, because nobody is to be unlocked by it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from aconnect.concurrency import amap
-from aconnect.connect import Client, Environment, Group, User
+from aconnect.connect import Client, Environment, Group
 from aconnect.errors import EndpointMissingError
 from aconnect.migrate.people.model import DescribedEnvironment, DescribedGroup, DescribedUser
+from aconnect.migrate.snapshots.catalog import user_snapshot
 from aconnect.migrate.snapshots.model import GroupSnapshot, PrincipalKind, UserSnapshot
 
 _ENVIRONMENT_FIELDS: Final = (
@@ -47,21 +48,6 @@ async def read_users(client: Client) -> list[UserSnapshot]:
     # A user who is created meanwhile moves others to the next page.
     found = {user.guid: user async for user in client.users.find()}
     return [user_snapshot(user) for user in found.values()]
-
-
-def user_snapshot(user: User) -> UserSnapshot:
-    """Return what a snapshot has of a user."""
-    return UserSnapshot(
-        guid=user.guid,
-        username=user.username,
-        email=user.email or None,
-        first_name=user.first_name or None,
-        last_name=user.last_name or None,
-        role=None if user.user_role is None else str(user.user_role),
-        external_id=user.external_id or None,
-        locked=bool(user.locked),
-        confirmed=user.confirmed is not False,
-    )
 
 
 async def read_groups(
@@ -146,48 +132,3 @@ def described_groups(groups: Iterable[GroupSnapshot]) -> list[DescribedGroup]:
         )
         for group in groups
     ]
-
-
-async def describe_users(client: Client) -> list[DescribedUser]:
-    """Describe the users of a server, for another one."""
-    return described_users(await read_users(client))
-
-
-async def describe_groups(client: Client) -> list[DescribedGroup]:
-    """Describe the groups of a server with their members, for another one."""
-    users = await read_users(client)
-    return described_groups(await read_groups(client, users))
-
-
-async def describe_environments(client: Client) -> list[DescribedEnvironment]:
-    """Describe the execution environments of a server, for another one."""
-    users = await read_users(client)
-    groups = await read_groups(client, users, members_of=())
-    return [found.description for found in await read_environments(client, users, groups)]
-
-
-def renamed_users(users: Iterable[DescribedUser], names: Mapping[str, str]) -> list[DescribedUser]:
-    """Give users the usernames of a mapping; those that it maps to "" are left out."""
-    return [
-        msgspec.structs.replace(user, username=name)
-        for user in users
-        if (name := names.get(user.username, user.username))
-    ]
-
-
-def renamed_groups(
-    groups: Iterable[DescribedGroup], names: Mapping[str, str], users: Mapping[str, str]
-) -> list[DescribedGroup]:
-    """Give groups, their owners and members the names of two mappings, as `renamed_users`."""
-    renamed: list[DescribedGroup] = []
-    for group in groups:
-        name = names.get(group.name, group.name)
-        if not name:
-            continue
-        owner = users.get(group.owner or "", group.owner) or None
-        members = group.members
-        if members is not None:
-            mapped = (users.get(member, member) for member in members)
-            members = frozenset(filter(None, mapped))
-        renamed.append(DescribedGroup(name=name, owner=owner, members=members))
-    return renamed
