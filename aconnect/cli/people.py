@@ -29,6 +29,8 @@ Plan = Callable[["Client", "Client | None"], Awaitable["list[Change]"]]
 
 _EVERY: Final = 100
 """After how many changes the progress is printed."""
+_HELD: Final = {"lock_missing": "user", "remove_members": "member", "delete_groups": "group"}
+"""What is kept without an argument."""
 _COLUMNS: Final = (
     Column("State", "state", is_whole=True),
     Column("Change", "text"),
@@ -168,41 +170,20 @@ class _Run:
             changes = await self._plan(self._client, self._source)
             self.rows = [_row(change) for change in changes]
             due = sum(change.is_due for change in changes)
-            if self._order.dry_run or not due:
-                self._echo_difference(changes, echo)
+            is_end = self._order.dry_run or not due
+            if is_end and self._order.json:
+                self.echo_rows()
+            else:
+                _echo_difference(changes, echo if is_end else echo_error)
+            _echo_held(changes)
+            if is_end:
                 return
-            self._echo_difference(changes, echo_error)
             confirm(f"Make {counted(due, 'change')} on {self._client.url}?", yes=self._order.yes)
             self.has_begun = True
             rows = {id(change): row for change, row in zip(changes, self.rows, strict=True)}
             possible = [change for change in changes if change.is_due]
             async for outcome in apply_changes(self._client, possible, progress=_progress):
                 _note(rows[id(outcome.item)], outcome)
-
-    def _echo_difference(self, changes: Sequence[Change], echo: Callable[[str], None]) -> None:
-        """Print the difference as text; what is held back is summarized."""
-        if self._order.json:
-            # On standard output, it would not be JSON any more.
-            echo = echo_error
-        if self._order.json and (self._order.dry_run or not any(c.is_due for c in changes)):
-            self.echo_rows()
-        else:
-            for change in changes:
-                if change.needs is None:
-                    echo(str(change))
-        held: dict[tuple[str, str], list[str]] = {}
-        for change in changes:
-            if change.needs is not None:
-                name = f"{change.name}: {change.member}" if change.member else change.name
-                held.setdefault((change.kind, change.needs), []).append(name)
-        for (kind, needs), names in held.items():
-            option = f"--{needs.replace('_', '-')}"
-            verb = kind.partition("-")[0]
-            what = kind.partition("-")[2] if kind != "remove-member" else "member"
-            echo_error(
-                f"Not described, and kept: {counted(len(names), what)} ({some_of(names)}); "
-                f"{option} would {verb} {'it' if len(names) == 1 else 'them'}"
-            )
 
     def echo_rows(self) -> None:
         """Print the changes, and what became of them."""
@@ -231,6 +212,26 @@ class _Run:
             click.get_current_context().exit(1)
         if not self.has_begun:
             echo_error("Nothing to do.")
+
+
+def _echo_difference(changes: Sequence[Change], echo: Callable[[str], None]) -> None:
+    for change in changes:
+        if change.needs is None:
+            echo(str(change))
+
+
+def _echo_held(changes: Sequence[Change]) -> None:
+    """Say what is not done for want of an option; there may be thousands."""
+    held: dict[str, list[str]] = {}
+    for change in changes:
+        if change.needs is not None:
+            name = f"{change.name}: {change.member}" if change.member else change.name
+            held.setdefault(change.needs, []).append(name)
+    for needs, names in held.items():
+        option, noun = f"--{needs.replace('_', '-')}", _HELD[needs]
+        echo_error(
+            f"Kept: {counted(len(names), noun)} not described ({some_of(names)}); pass {option}"
+        )
 
 
 def _row(change: Change) -> ChangeRow:

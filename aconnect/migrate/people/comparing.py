@@ -57,7 +57,7 @@ def compare_users(
     described = _by_name(wanted, lambda user: user.username, "user")
     guard = _Guard(me, present.values())
     spelled = {name.casefold(): name for name in sorted(present)}
-    emails = {user.email.casefold(): name for name, user in present.items() if user.email}
+    emails = {user.email.casefold(): n for n, user in sorted(present.items()) if user.email}
     changes: list[Change] = []
     for name, user in sorted(described.items()):
         found = present.get(name)
@@ -356,6 +356,7 @@ def _by_name(items: Iterable[T], name_of: Callable[[T], str], noun: str) -> dict
         name = name_of(item)
         if not name:
             raise InvalidArgumentError(f"a described {noun} has no name")
-        if found.setdefault(name, item) is not item:
+        if name in found:
             raise InvalidArgumentError(f"the {noun} {name!r} is described twice")
+        found[name] = item
     return found

@@ -5,7 +5,6 @@ What is None in a description is not described, and therefore not changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -160,7 +159,8 @@ class Change(Struct, frozen=True, kw_only=True):
                 details = ", ".join(filter(None, shown))
                 return f"user {self.name}{f' ({details})' if details else ''}"
             case "update-user":
-                return f"user {self.name}: {_differences(self.before, self.after)}"
+                differences = [_difference(n, self.before.get(n), v) for n, v in self.after.items()]
+                return f"user {self.name}{': ' if differences else ''}{', '.join(differences)}"
             case "lock-user" | "unlock-user":
                 return f"user {self.name}: {self.kind.removesuffix('-user')}"
             case "create-group" | "delete-group":
@@ -179,10 +179,6 @@ class Change(Struct, frozen=True, kw_only=True):
 def in_order(changes: list[Change]) -> list[Change]:
     """Return changes in the order in which they are made, which never depends on the input's."""
     return sorted(changes, key=lambda c: (c.stage, c.name, c.kind, c.member_kind, c.member))
-
-
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    return ", ".join(_difference(name, before.get(name), after[name]) for name in after)
 
 
 def _difference(name: str, old: object, new: object) -> str:
