@@ -26,6 +26,7 @@ from aconnect.connect import (
     User,
 )
 from aconnect.errors import (
+    AconnectError,
     ApiError,
     AuthenticationError,
     CertificateError,
@@ -169,7 +170,7 @@ class Applier:
         role = fields.get("user_role")
         if role is not None and user.user_role is not None and user.user_role != role:
             # A ticket says nothing of the role.
-            user = await users.handle(user.guid).update(user_role=role)
+            await self._repeated(lambda: users.update(user.guid, user_role=role))
         return user
 
     async def _create_group(self, change: Change, look_up: bool) -> Group:
@@ -272,7 +273,7 @@ class Applier:
         await self._repeated(allow)
 
     async def _repeated(self, call: Callable[[], Awaitable[Any]]) -> None:
-        """Repeat after a lost response what is not done twice; servers refuse the second time."""
+        """Repeat after a lost response what can be done twice, because the result is the same."""
 
         async def unknown() -> None:
             return None
@@ -318,19 +319,23 @@ def apply_changes(
     todo = in_order([change for change in changes if change.needs is None])
 
     async def outcomes() -> AsyncGenerator[ChangeOutcome, None]:
-        applier, fatal, done = Applier(client), None, 0
+        applier, done = Applier(client), 0
+        fatal: AconnectError | None = None
 
         async def apply(change: Change) -> str | None:
+            nonlocal fatal
             if fatal is not None:
                 raise fatal
-            return await applier.apply(change)
+            try:
+                return await applier.apply(change)
+            except _FATAL as error:
+                fatal = error
+                raise
 
         for _, stage in groupby(todo, key=lambda change: change.stage):
             ended = amap(apply, stage, limit=limit, ordered=False, errors="collect")
             async with aclosing(aiter(ended)) as stream:
                 async for outcome in stream:
-                    if isinstance(outcome.error, _FATAL):
-                        fatal = outcome.error
                     done += 1
                     if progress is not None:
                         progress(done, len(todo))

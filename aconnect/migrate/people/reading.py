@@ -83,10 +83,11 @@ async def read_environments(
     }
 
     async def read(environment: Environment) -> ReadEnvironment:
-        guids = [
-            permission.user_guid or permission.group_guid or ""
-            for permission in await environment.permissions.find()
-        ]
+        try:
+            permissions = await environment.permissions.find()
+        except EndpointMissingError:
+            permissions = []  # all publishers may use the environments of older servers
+        guids = [one.user_guid or one.group_guid or "" for one in permissions]
         described = DescribedEnvironment(
             name=environment.name,
             fields=_fields_of(environment),
