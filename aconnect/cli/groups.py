@@ -91,7 +91,7 @@ async def remove(client: Client, group: str, user: str) -> None:
 @click.option("--remove-members", is_flag=True, help="Remove members who are not described.")
 @click.option("--delete-groups", is_flag=True, help="Delete groups that are not described.")
 def sync(order: SyncOrder, remove_members: bool, delete_groups: bool) -> Plan:
-    """Bring groups and their members to a described state, showing the difference first.
+    """Bring groups to a described state; show the difference first.
 
     FILE is a CSV file with the columns group, owner and member, with a row for each member; owner
     and member are usernames, and both columns can be left out. A group without members has a row

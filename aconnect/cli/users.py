@@ -110,7 +110,7 @@ async def unlock(client: Client, user: str) -> None:
 @sync_command(users)
 @click.option("--lock-missing", is_flag=True, help="Lock the users who are not described.")
 def sync(order: SyncOrder, lock_missing: bool) -> Plan:
-    """Bring the users to a described state, showing the difference first.
+    """Bring users to a described state; show the difference first.
 
     FILE is a CSV file with the columns username, email, first_name, last_name, role, locked (true
     or false), external_id and unique_id; all but username can be left out. An empty field is not
