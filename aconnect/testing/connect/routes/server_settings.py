@@ -6,6 +6,7 @@ from aconnect.testing.connect.dialect import Call, route
 from aconnect.testing.wire import Response, Row, ok
 
 _NEW = (2024, 1, 0)
+_EDITABLE_BY = ("name_editable_by", "email_editable_by", "username_editable_by", "role_editable_by")
 
 _PROVIDERS = {
     "password": "Posit Connect",
@@ -47,9 +48,15 @@ def _authentication(call: Call) -> dict[str, Any]:
         "handles_login": True,
         "external_user_data": remote,
         "external_user_search": remote,
-        "external_group_search": remote,
-        "external_group_members": remote,
+        "external_user_id": remote,
         "groups_enabled": True,
+        "external_group_search": remote,
+        "external_group_members": name == "ldap",
+        "external_group_id": remote,
+        "external_group_owner": False,
+        "unique_usernames": True,
+        # What it is with a directory is not known.
+        **({} if remote else dict.fromkeys(_EDITABLE_BY, "adminandself")),
         "name": _PROVIDERS[name],
     }
 
