@@ -222,7 +222,7 @@ def _row(item: PlannedItem) -> JournalItem:
         digest=hashlib.sha256(msgspec.json.encode(item, order="deterministic")).hexdigest(),
         source_guid=item.source.guid,
         outcome="pending" if item.is_runnable else "skipped",
-        notes=tuple(one.text for one in item.findings),
+        notes=tuple(one.text for one in item.findings if one.kind != "grant"),
     )
 
 
