@@ -33,8 +33,7 @@ _HELD: Final = {"lock_missing": "user", "remove_members": "member", "delete_grou
 """What is kept without an argument."""
 _COLUMNS: Final = (
     Column("State", "state", is_whole=True),
-    Column("Change", "text"),
-    Column("Error", "error"),
+    Column("Change", lambda row: f"{row.sign} {row.text}"),
 )
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OPTIONS: Final = (
