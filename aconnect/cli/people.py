@@ -33,8 +33,7 @@ _HELD: Final = {"lock_missing": "user", "remove_members": "member", "delete_grou
 """What is kept without an argument."""
 _COLUMNS: Final = (
     Column("State", "state", is_whole=True),
-    Column("Change", "text"),
-    Column("Error", "error"),
+    Column("Change", str),
 )
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 _OPTIONS: Final = (
@@ -72,6 +71,9 @@ class ChangeRow(Struct, kw_only=True):
     after: dict[str, Any]
     text: str
     error: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.text}"
 
 
 class SyncOrder(Struct, frozen=True, kw_only=True):

@@ -91,8 +91,8 @@ async def test_changes(server, shell, people):
     result = await shell("users", "sync", people, "--yes")
     assert result.exit_code == 1  # one of them is not possible
     assert result.stdout.splitlines() == [
-        "done\tuser ada (publisher, ada@example.com)\t",
-        "done\tuser viewer: role viewer -> publisher\t",
+        "done\t+ user ada (publisher, ada@example.com)",
+        "done\t~ user viewer: role viewer -> publisher",
     ]
     assert roles(server)["ada"] == roles(server)["viewer"] == "publisher"
     assert roles(server)["admin"] == "administrator"
@@ -143,10 +143,10 @@ async def test_groups(server, shell, groups):
     result = await shell("groups", "sync", groups, "--yes")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "done\tgroup new\t",
-        "done\tgroup group0000: member viewer\t",
-        "done\tgroup new: member publisher\t",
-        "done\tgroup new: member viewer\t",
+        "done\t+ group new",
+        "done\t+ group group0000: member viewer",
+        "done\t+ group new: member publisher",
+        "done\t+ group new: member viewer",
     ]
     kept = "group0000: admin, group0000: user0003"
     assert result.stderr.splitlines()[-2:] == [

@@ -76,7 +76,7 @@ class _Rows:
         delimiter = ";" if ";" in first and "," not in first else ","
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
-            self._read_head(next(reader, []))
+            self._read_head(next(reader, list[str]()))
             end = reader.line_num
             for fields in reader:
                 line, end = end + 1, reader.line_num

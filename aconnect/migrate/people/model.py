@@ -5,11 +5,15 @@ What is None in a description is not described, and therefore not changed.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Literal, TypeVar
 
 from msgspec import Struct
 
+from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.snapshots.model import PrincipalKind
+
+T = TypeVar("T")
 
 ROLES: Final = ("administrator", "publisher", "viewer")
 """The roles of users, the highest first."""
@@ -183,3 +187,16 @@ def in_order(changes: list[Change]) -> list[Change]:
 
 def _difference(name: str, old: object, new: object) -> str:
     return f"{_LABELS.get(name, name)} {old or 'none'} -> {new or 'none'}"
+
+
+def by_name(items: Iterable[T], name_of: Callable[[T], str], noun: str) -> dict[str, T]:
+    """Return described items by name, and refuse what has none or is described twice."""
+    found: dict[str, T] = {}
+    for item in items:
+        name = name_of(item)
+        if not name:
+            raise InvalidArgumentError(f"a described {noun} has no name")
+        if name in found:
+            raise InvalidArgumentError(f"the {noun} {name!r} is described twice")
+        found[name] = item
+    return found

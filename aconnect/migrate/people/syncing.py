@@ -9,11 +9,8 @@ from collections.abc import Collection, Iterable
 
 from aconnect.connect import Client
 from aconnect.migrate.people.applying import ChangeOutcome, apply_changes
-from aconnect.migrate.people.comparing import (
-    compare_environments,
-    compare_groups,
-    compare_users,
-)
+from aconnect.migrate.people.environments import compare_environments
+from aconnect.migrate.people.groups import compare_groups
 from aconnect.migrate.people.model import (
     Change,
     DescribedEnvironment,
@@ -29,6 +26,7 @@ from aconnect.migrate.people.reading import (
     read_groups,
     read_users,
 )
+from aconnect.migrate.people.users import compare_users
 
 
 async def plan_users(

@@ -8,14 +8,12 @@ from hypothesis import given, strategies as st
 
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.people import Change, DescribedEnvironment, DescribedGroup, DescribedUser
-from aconnect.migrate.people.comparing import (
-    compare_environments,
-    compare_groups,
-    compare_users,
-)
+from aconnect.migrate.people.environments import compare_environments
+from aconnect.migrate.people.groups import compare_groups
 from aconnect.migrate.people.model import ROLES
 from aconnect.migrate.people.provider import Provider
 from aconnect.migrate.people.reading import ReadEnvironment
+from aconnect.migrate.people.users import compare_users
 from aconnect.migrate.snapshots.model import GroupSnapshot, UserSnapshot
 
 NAMES = [*"abcde", "A"]
@@ -159,6 +157,7 @@ described_groups = st.lists(
     ),
     unique_by=lambda group: group.name,
 )
+NO_GROUP = GroupSnapshot(guid="", name="", members=())
 USERS = [UserSnapshot(guid=f"guid-of-{name}", username=name) for name in "abc"]
 
 
@@ -168,10 +167,10 @@ def changed_groups(groups, changes):
     for change in changes:
         if not change.is_due:
             continue
-        group = found.get(change.name)
+        group = found.get(change.name, NO_GROUP)
         match change.kind:
             case "create-group":
-                assert group is None
+                assert group is NO_GROUP
                 found[change.name] = GroupSnapshot(
                     guid=f"guid-of-{change.name}", name=change.name, owner="a", members=()
                 )
