@@ -53,6 +53,12 @@ class Values:
             raise InvalidArgumentError(f"no value for environment variables: {some_of(lacking)}")
         return values
 
+    def known(self, guid: str) -> dict[str, str]:
+        """Return the values of all variables of a source content item that have one."""
+        names = self._mapping.env.keys() | self._mapping.content_env.get(guid, {}).keys()
+        found = {name: self._find(guid, name)[0] for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
     def _find(self, guid: str, name: str) -> tuple[str | None, str]:
         """Return the value of a variable, or the reason why there is none."""
         mapping = self._mapping

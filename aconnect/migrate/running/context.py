@@ -130,7 +130,7 @@ class ItemRun:
         text = self.shown(text)
         self.save(
             outcome="failed",
-            step=step,
+            failed_step=step,
             error_type=type(error).__name__,
             error=text,
             log=log,

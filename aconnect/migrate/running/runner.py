@@ -35,7 +35,7 @@ from aconnect.migrate.mapping.values import read_values
 from aconnect.migrate.planning.model import Plan, PlannedItem
 from aconnect.migrate.planning.staleness import changed_items, check_servers
 from aconnect.migrate.running.context import ItemRun, Migration
-from aconnect.migrate.running.events import Event, Report
+from aconnect.migrate.running.events import STEPS, Event, Report
 from aconnect.migrate.running.journal import (
     Journal,
     JournalHeader,
@@ -268,13 +268,14 @@ async def _migrate_one(item: ItemRun) -> bool:
     clock = item.migration.destination.clock
     began, step = clock.monotonic(), "planned"
     is_first = item.row.outcome == "pending" and not item.row.step
-    item.save(outcome="running", error_type=None, error=None, log=())
+    item.save(outcome="running", failed_step=None, error_type=None, error=None, log=())
+    item.hide(item.migration.values.known(item.item.source.guid))
     is_over = False
     try:
         if is_first:
             await _check_unchanged(item)
-        for step, do in STEP_FUNCTIONS.items():
-            await do(item)
+        for step in STEPS[_ended(item) :]:
+            await STEP_FUNCTIONS[step](item)
             item.save(step=step)
             item.notify("step", step=step)
         await revoke(item.migration, item.item.number)
@@ -286,6 +287,11 @@ async def _migrate_one(item: ItemRun) -> bool:
         if not is_over:
             await _revoke_after(item)
     return is_over
+
+
+def _ended(item: ItemRun) -> int:
+    """Return the number of steps that have ended."""
+    return STEPS.index(item.row.step) + 1 if item.row.step else 0
 
 
 async def _check_unchanged(item: ItemRun) -> None:

@@ -86,7 +86,6 @@ async def configured(run: ItemRun) -> None:
         run.note(f"environment variables without a value: {', '.join(missing)}")
         names = tuple(name for name in names if name not in missing)
     values = run.migration.values.get(guid, names)
-    run.hide(values)
 
     async def update() -> None:
         await run.target.environment_variables.update(values)
