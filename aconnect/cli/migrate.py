@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import click
 
+from aconnect.cli.migrate_map import map_
+
 
 @click.group()
 def migrate() -> None:
     """Compare two servers, and migrate content from one to the other."""
+
+
+migrate.add_command(map_)

@@ -7,6 +7,7 @@ a comment, with what may be meant.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aconnect._client.files import replacing
+from aconnect._client.threads import in_thread
 from aconnect._core.text import clean_json, one_line
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.matching import match, names_of
 from aconnect.migrate.mapping.model import Mapping, Match
 from aconnect.migrate.mapping.near import NearUsers, describe_user, like
+from aconnect.migrate.snapshots.catalog import together
 from aconnect.migrate.snapshots.model import (
     ContentDetails,
     ContentSnapshot,
@@ -69,9 +72,12 @@ async def guess_mapping(source: Client, destination: Client) -> str:
 
     It takes about six requests for each content item of the source.
     """
-    here = await read_server(source, details=True)
-    there = await read_server(destination, items=lambda _: False)
-    return mapping_text(here, there)
+    here, there = await together(
+        lambda: read_server(source, details=True),
+        lambda: read_server(destination, items=lambda _: False),
+    )
+    # Comparing all names takes a while on large servers.
+    return await in_thread(mapping_text, here, there)
 
 
 def save_mapping(path: Path, text: str, *, overwrite: bool = False) -> None:
@@ -90,8 +96,10 @@ def save_mapping(path: Path, text: str, *, overwrite: bool = False) -> None:
 
 def check_absent(path: Path, *, overwrite: bool) -> None:
     """Raise if a file exists that is not to be overwritten."""
-    if not overwrite and path.exists():
-        raise InvalidArgumentError(f"{path} exists, and may have been edited; choose another path")
+    if not overwrite and os.path.lexists(path):
+        raise InvalidArgumentError(
+            f"{path} exists, and may have been edited; choose another path, or pass overwrite=True"
+        )
 
 
 def mapping_text(source: Snapshot, destination: Snapshot) -> str:
