@@ -20,7 +20,7 @@ from aconnect._core.text import clean_json, one_line
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.matching import match, names_of
 from aconnect.migrate.mapping.model import Mapping, Match
-from aconnect.migrate.mapping.near import NearUsers, describe_user, like
+from aconnect.migrate.mapping.near import NearUsers, Similar, describe_user
 from aconnect.migrate.snapshots.catalog import together
 from aconnect.migrate.snapshots.model import (
     ContentDetails,
@@ -143,21 +143,20 @@ class _Draft:
         for name, uses in sorted(self._uses.users.items()):
             is_owner = _OWNER in uses
             found = self._matches.owner(name) if is_owner else self._matches.user(name)
-            same = [there[found.target_guid]] if found.target_guid else []
-            emails = sorted({user.email for user in (*by_name[name], *same) if user.email})
-            differ = len({email.casefold() for email in emails}) > 1
-            hints = [f"the e-mail addresses differ: {' and '.join(emails)}"] if differ else []
-            candidates = [
-                (user.guid, user.username, describe_user(user))
-                for user in near.of(name, by_name[name])
-            ]
-            yield self._line(found, uses, candidates, hints=hints if same else ())
+            if found.target_guid is None:
+                candidates = near.of(name, by_name[name])
+                labels = [(one.guid, one.username, describe_user(one)) for one in candidates]
+                yield self._line(found, uses, labels)
+            else:
+                both = (*by_name[name], there[found.target_guid])
+                yield self._line(found, uses, hints=_differing_emails(both))
 
     def groups(self) -> Iterator[str]:
         """Yield a line for each group that content needs."""
         guids = {group.name: group.guid for group in self._destination.groups}
+        similar = Similar(guids)
         for name, uses in sorted(self._uses.groups.items()):
-            near = [(guids[one], one, repr(one)) for one in like(name, guids)]
+            near = [(guids[one], one, repr(one)) for one in similar.to(name)]
             yield self._line(self._matches.group(name), uses, near)
 
     def integrations(self) -> Iterator[str]:
@@ -183,8 +182,9 @@ class _Draft:
             for name in (one.title, one.name)
             if name
         }
+        similar = Similar(guids)
         for name, uses in sorted(self._uses.environments.items()):
-            near = [(guids[one], one, repr(one)) for one in like(name, guids)]
+            near = [(guids[one], one, repr(one)) for one in similar.to(name)]
             yield self._line(self._matches.environment(name), uses, near)
 
     def variables(self) -> Iterator[str]:
@@ -197,7 +197,7 @@ class _Draft:
         self,
         found: Match,
         uses: Counter[str],
-        near: Iterable[tuple[str, str, str]],
+        near: Iterable[tuple[str, str, str]] = (),
         *,
         hints: Iterable[str] = (),
         is_entry: bool = True,
@@ -245,6 +245,12 @@ class _Uses:
             self.integrations[integration][_ITEMS] += 1
         for name in details.variables:
             self.variables[name][_ITEMS] += 1
+
+
+def _differing_emails(users: Iterable[UserSnapshot]) -> Iterator[str]:
+    emails = sorted({user.email for user in users if user.email})
+    if len({email.casefold() for email in emails}) > 1:
+        yield f"the e-mail addresses differ: {' and '.join(emails)}"
 
 
 def _counted(uses: Counter[str]) -> list[str]:

@@ -75,7 +75,7 @@ def test_the_file_says_what_is_guessed(tmp_path_factory, source, destination):
 def test_suggestions_are_valid_too(tmp_path_factory, source, destination):
     """A line that is commented out is an entry as well, which needs no correction to be read."""
     lines = mapping_text(source, destination).splitlines()
-    keys = set()
+    keys: set[str] = set()
     for number, line in enumerate(lines):
         if line.startswith('# "'):
             lines[number] = line.removeprefix("# ")
@@ -179,7 +179,7 @@ async def test_of_two_servers(tmp_path):
         Client(one.url, one.api_key) as here,
         Client(other.url, other.api_key) as there,
     ):
-        owners = {item.owner_guid for item in await here.content.find()}
+        owners = {item.owner_guid for item in await here.content.find() if item.owner_guid}
         users = {user.guid: user.username for user in await here.users.find()}
         mapping = load(tmp_path, await guess_mapping(here, there))
     assert {users[guid] for guid in owners} <= mapping.users.keys()

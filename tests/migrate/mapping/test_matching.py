@@ -86,7 +86,7 @@ def test_laws_of_guesses(source, destination, criteria):
     """A guess is about unique values on both sides, and no two names get one user."""
     found = match(source, destination, Mapping(match_users=criteria))
     there = {one.guid: one for one in destination.users}
-    taken = {}
+    taken: dict[str, str] = {}
     for one in source.users:
         result = found.user(one.username)
         assert (result.target_guid is None) == (result.how in WITHOUT_TARGET)
