@@ -21,6 +21,7 @@ from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.matching import match, names_of
 from aconnect.migrate.mapping.model import Mapping, Match
 from aconnect.migrate.mapping.near import NearUsers, Similar, describe_user
+from aconnect.migrate.mapping.resources import is_alike
 from aconnect.migrate.snapshots.catalog import together
 from aconnect.migrate.snapshots.model import (
     ContentDetails,
@@ -168,7 +169,7 @@ class _Draft:
             near = sorted(
                 (guid, one.name, f"{one.name!r} ({one.template}, {one.auth_type})")
                 for guid, one in there.items()
-                if (one.template, one.auth_type) == (wanted.template, wanted.auth_type)
+                if is_alike(one, wanted)
             )
             is_entry = by_name[wanted.name] == 1  # an entry is for all with this name
             found = self._matches.integration(wanted)

@@ -152,6 +152,35 @@ def test_lines(pattern):
     assert re.search(f"^{pattern}", mapping_text(OLD, NEW), re.MULTILINE)
 
 
+def test_names_that_are_not_enough(tmp_path):
+    """A user whose name another one has as well is named by the guid."""
+    source = snapshot(users=(user("bob", "b@x"),), content=(content("bob"),))
+    users = (user("bob", "b@x", guid="1"), user("bob", guid="2"))
+    text = mapping_text(source, snapshot(DESTINATION, users=users))
+    assert load(tmp_path, text).users == {"bob": "guid:1"}
+
+
+def test_names_that_the_source_does_not_list(tmp_path):
+    """An integration that was deleted meanwhile is no entry: matching would refuse it."""
+    source = snapshot(integrations={}, content=(content("a", integrations=(PROD,)),))
+    destination = snapshot(DESTINATION, integrations={"1": PROD})
+    text = mapping_text(source, destination)
+    assert '# "Prod" = "Prod"' in text
+    mapping = load(tmp_path, text)
+    assert match(source, destination, mapping).integration(PROD).target_guid == "1"
+
+
+def test_integrations_of_one_name(tmp_path):
+    """An entry would be for both, so each is matched by its template."""
+    azure = IntegrationSnapshot("azure", "Viewer", "Prod")
+    both = {"1": PROD, "2": azure}
+    source = snapshot(integrations=both, content=(content("a", integrations=(azure, PROD)),))
+    destination = snapshot(DESTINATION, integrations=both)
+    mapping = load(tmp_path, mapping_text(source, destination))
+    found = match(source, destination, mapping)
+    assert [found.integration(one).target_guid for one in (PROD, azure)] == ["1", "2"]
+
+
 def test_what_is_not_needed():
     """Users and groups that no content needs are left out."""
     text = mapping_text(OLD, NEW)
