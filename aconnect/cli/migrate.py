@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from aconnect.cli.migrate_diff import diff, snapshot
 from aconnect.cli.migrate_map import map_
 
 
@@ -12,4 +13,5 @@ def migrate() -> None:
     """Compare two servers, and migrate content from one to the other."""
 
 
-migrate.add_command(map_)
+for _command in (diff, map_, snapshot):
+    migrate.add_command(_command)

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -68,13 +68,23 @@ _MOST: Final = 3
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 
 
-async def guess_mapping(source: Client, destination: Client) -> str:
-    """Return a first mapping file for all content, as TOML with comments.
+async def guess_mapping(
+    source: Client,
+    destination: Client,
+    *,
+    items: Callable[[ContentSnapshot], bool] | None = None,
+) -> str:
+    """Return a first mapping file, as TOML with comments.
 
     It takes about six requests for each content item of the source.
+
+    Args:
+        source: The client of the server to migrate from.
+        destination: The client of the server to migrate to.
+        items: Which content to migrate, by what the list of content shows; by default all.
     """
     here, there = await together(
-        lambda: read_server(source, details=True),
+        lambda: read_server(source, items=items, details=True),
         lambda: read_server(destination, items=lambda _: False),
     )
     # Comparing all names takes a while on large servers.

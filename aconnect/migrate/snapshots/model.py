@@ -108,7 +108,7 @@ class ContentSnapshot(Struct, frozen=True, kw_only=True):
     environment: str | None = None
     """The default execution environment: its title, or the name of its image."""
     tags: tuple[TagPath, ...] = ()
-    """Sorted."""
+    """Sorted; not those above another one, which content has with it."""
     vanity: str | None = None
     """The vanity path, such as `/sales/`."""
     locked: bool = False

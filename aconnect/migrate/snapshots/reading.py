@@ -72,8 +72,9 @@ class Reader:
             lambda include: self.client.with_response(self.client.content.find, include=include)
         )
         if listed.value:
-            first: Any = msgspec.json.decode(listed.body, type=list[dict[str, Any]])[0]
-            self.content_fields = tuple(sorted(WRITABLE.intersection(first)))
+            first = msgspec.json.decode(listed.body, type=list[msgspec.Raw])[0]
+            names = msgspec.json.decode(first, type=dict[str, Any])
+            self.content_fields = tuple(sorted(WRITABLE.intersection(names)))
         if not self._lists_vanities:
             for item in listed.value:
                 item.vanity_url = (self.catalog.vanities or {}).get(item.guid)
@@ -105,8 +106,7 @@ class Reader:
             # Older servers include nothing with a single item.
             item.included_tags = await item.tags.find()
         if not self._lists_vanities:
-            vanity = await item.vanity.find_one()
-            item.vanity_url = None if vanity is None else vanity.path
+            item.vanity_url = await _vanity(item)
         parts, unreadable = await self._parts(item)
         await self._know(
             (
@@ -118,6 +118,27 @@ class Reader:
         )
         details = describe_details(parts, unreadable, self.catalog)
         return msgspec.structs.replace(self.content(item), details=details)
+
+    async def with_details(
+        self, items: Iterable[ContentItem], *, in_flight: int = 64
+    ) -> list[ContentSnapshot]:
+        """Describe listed items with their details; those that were deleted since are left out.
+
+        Raises:
+            AconnectError: As `details`.
+        """
+        asks_vanities = not self._lists_vanities and self.catalog.vanities is None
+
+        async def described(item: ContentItem) -> ContentSnapshot | None:
+            if asks_vanities:
+                item.vanity_url = await _vanity(item)
+            details = await none_if_missing(self.details(item))
+            if details is None:
+                return None
+            return msgspec.structs.replace(self.content(item), details=details)
+
+        found = await amap(described, items, limit=in_flight)
+        return [content for content in found if content is not None]
 
     async def members(self) -> None:
         """Read the members of all groups into the catalog; one request for each group or more."""
@@ -244,18 +265,16 @@ async def read_server(
     reader = Reader(client, await read_catalog(client))
     if members:
         await reader.members()
-    listed = [(reader.content(item), item) for item in await reader.items()]
-    wanted = [pair for pair in listed if items is None or items(pair[0])]
+    chosen = [item for item in await reader.items() if items is None or items(reader.content(item))]
     if not details:
-        return reader.snapshot(content for content, _ in wanted)
+        return reader.snapshot(map(reader.content, chosen))
+    return reader.snapshot(await reader.with_details(chosen, in_flight=in_flight))
 
-    async def with_details(pair: tuple[ContentSnapshot, ContentItem]) -> ContentSnapshot | None:
-        content, item = pair
-        found = await none_if_missing(reader.details(item))
-        return None if found is None else msgspec.structs.replace(content, details=found)
 
-    read = await amap(with_details, wanted, limit=in_flight)
-    return reader.snapshot(content for content in read if content is not None)
+async def _vanity(item: ContentItem) -> str | None:
+    """Return the vanity path of an item whose server does not include it."""
+    vanity = await item.vanity.find_one()
+    return None if vanity is None else vanity.path
 
 
 async def _repository(item: ContentItem) -> Repository | None:

@@ -211,7 +211,9 @@ async def test_of_two_servers(tmp_path):
         owners = {item.owner_guid for item in await here.content.find() if item.owner_guid}
         users = {user.guid: user.username for user in await here.users.find()}
         mapping = load(tmp_path, await guess_mapping(here, there))
+        nothing = load(tmp_path, await guess_mapping(here, there, items=lambda _: False))
     assert {users[guid] for guid in owners} <= mapping.users.keys()
     assert all(source == target for source, target in mapping.users.items())
+    assert nothing == Mapping()
     for server in (one, other):
         assert {request.method for request in server.requests} == {"GET"}
