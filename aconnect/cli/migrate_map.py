@@ -33,11 +33,11 @@ from aconnect.cli.running import Command, report_retries, run
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 @network_options
 def map_(settings: Settings, source: str, destination: str, output: Path, overwrite: bool) -> None:
-    """Write a first mapping file: who and what of one server is who and what of another.
+    """Write a first mapping file, with guesses and their reasons.
 
-    It has the users and groups that content needs, its integrations, its environments, and the
-    names of its environment variables. Each guess has its reason. What has no match is commented
-    out, with what may be meant. Nothing is changed on either server.
+    It has the users and groups that content needs, its integrations and its environments, with
+    their matches on the other server, and the names of its environment variables. What has no match
+    is commented out, with what may be meant. No server is changed.
 
     \b
     aconnect migrate map --from old --to new -o mapping.toml
