@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from aconnect.cli.migrate_diff import diff, snapshot
+from aconnect.cli.migrate_map import map_
 
 
 @click.group()
@@ -12,5 +13,5 @@ def migrate() -> None:
     """Compare two servers, and migrate content from one to the other."""
 
 
-for _command in (diff, snapshot):
+for _command in (diff, map_, snapshot):
     migrate.add_command(_command)

@@ -7,18 +7,22 @@ a comment, with what may be meant.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aconnect._client.files import replacing
+from aconnect._client.threads import in_thread
 from aconnect._core.text import clean_json, one_line
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.matching import match, names_of
 from aconnect.migrate.mapping.model import Mapping, Match
-from aconnect.migrate.mapping.near import NearUsers, describe_user, like
+from aconnect.migrate.mapping.near import NearUsers, Similar, describe_user
+from aconnect.migrate.mapping.resources import is_alike
+from aconnect.migrate.snapshots.catalog import together
 from aconnect.migrate.snapshots.model import (
     ContentDetails,
     ContentSnapshot,
@@ -64,14 +68,27 @@ _MOST: Final = 3
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 
 
-async def guess_mapping(source: Client, destination: Client) -> str:
-    """Return a first mapping file for all content, as TOML with comments.
+async def guess_mapping(
+    source: Client,
+    destination: Client,
+    *,
+    items: Callable[[ContentSnapshot], bool] | None = None,
+) -> str:
+    """Return a first mapping file, as TOML with comments.
 
     It takes about six requests for each content item of the source.
+
+    Args:
+        source: The client of the server to migrate from.
+        destination: The client of the server to migrate to.
+        items: Which content to migrate, by what the list of content shows; by default all.
     """
-    here = await read_server(source, details=True)
-    there = await read_server(destination, items=lambda _: False)
-    return mapping_text(here, there)
+    here, there = await together(
+        lambda: read_server(source, items=items, details=True),
+        lambda: read_server(destination, items=lambda _: False),
+    )
+    # Comparing all names takes a while on large servers.
+    return await in_thread(mapping_text, here, there)
 
 
 def save_mapping(path: Path, text: str, *, overwrite: bool = False) -> None:
@@ -90,8 +107,10 @@ def save_mapping(path: Path, text: str, *, overwrite: bool = False) -> None:
 
 def check_absent(path: Path, *, overwrite: bool) -> None:
     """Raise if a file exists that is not to be overwritten."""
-    if not overwrite and path.exists():
-        raise InvalidArgumentError(f"{path} exists, and may have been edited; choose another path")
+    if not overwrite and os.path.lexists(path):
+        raise InvalidArgumentError(
+            f"{path} exists, and may have been edited; choose another path, or pass overwrite=True"
+        )
 
 
 def mapping_text(source: Snapshot, destination: Snapshot) -> str:
@@ -135,21 +154,20 @@ class _Draft:
         for name, uses in sorted(self._uses.users.items()):
             is_owner = _OWNER in uses
             found = self._matches.owner(name) if is_owner else self._matches.user(name)
-            same = [there[found.target_guid]] if found.target_guid else []
-            emails = sorted({user.email for user in (*by_name[name], *same) if user.email})
-            differ = len({email.casefold() for email in emails}) > 1
-            hints = [f"the e-mail addresses differ: {' and '.join(emails)}"] if differ else []
-            candidates = [
-                (user.guid, user.username, describe_user(user))
-                for user in near.of(name, by_name[name])
-            ]
-            yield self._line(found, uses, candidates, hints=hints if same else ())
+            if found.target_guid is None:
+                candidates = near.of(name, by_name[name])
+                labels = [(one.guid, one.username, describe_user(one)) for one in candidates]
+                yield self._line(found, uses, labels)
+            else:
+                both = (*by_name[name], there[found.target_guid])
+                yield self._line(found, uses, hints=_differing_emails(both))
 
     def groups(self) -> Iterator[str]:
         """Yield a line for each group that content needs."""
         guids = {group.name: group.guid for group in self._destination.groups}
+        similar = Similar(guids)
         for name, uses in sorted(self._uses.groups.items()):
-            near = [(guids[one], one, repr(one)) for one in like(name, guids)]
+            near = [(guids[one], one, repr(one)) for one in similar.to(name)]
             yield self._line(self._matches.group(name), uses, near)
 
     def integrations(self) -> Iterator[str]:
@@ -161,7 +179,7 @@ class _Draft:
             near = sorted(
                 (guid, one.name, f"{one.name!r} ({one.template}, {one.auth_type})")
                 for guid, one in there.items()
-                if (one.template, one.auth_type) == (wanted.template, wanted.auth_type)
+                if is_alike(one, wanted)
             )
             is_entry = by_name[wanted.name] == 1  # an entry is for all with this name
             found = self._matches.integration(wanted)
@@ -175,8 +193,9 @@ class _Draft:
             for name in (one.title, one.name)
             if name
         }
+        similar = Similar(guids)
         for name, uses in sorted(self._uses.environments.items()):
-            near = [(guids[one], one, repr(one)) for one in like(name, guids)]
+            near = [(guids[one], one, repr(one)) for one in similar.to(name)]
             yield self._line(self._matches.environment(name), uses, near)
 
     def variables(self) -> Iterator[str]:
@@ -189,7 +208,7 @@ class _Draft:
         self,
         found: Match,
         uses: Counter[str],
-        near: Iterable[tuple[str, str, str]],
+        near: Iterable[tuple[str, str, str]] = (),
         *,
         hints: Iterable[str] = (),
         is_entry: bool = True,
@@ -237,6 +256,12 @@ class _Uses:
             self.integrations[integration][_ITEMS] += 1
         for name in details.variables:
             self.variables[name][_ITEMS] += 1
+
+
+def _differing_emails(users: Iterable[UserSnapshot]) -> Iterator[str]:
+    emails = sorted({user.email for user in users if user.email})
+    if len({email.casefold() for email in emails}) > 1:
+        yield f"the e-mail addresses differ: {' and '.join(emails)}"
 
 
 def _counted(uses: Counter[str]) -> list[str]:

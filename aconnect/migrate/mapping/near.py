@@ -15,12 +15,23 @@ from aconnect.migrate.snapshots.model import UserSnapshot
 _MOST: Final = 3
 
 
-def like(name: str, names: Iterable[str]) -> list[str]:
-    """Return up to three names that are like a name, the most similar first."""
-    key = name.casefold()
-    # Comparing each name with each other takes minutes on large servers.
-    folded = {one.casefold(): one for one in sorted(names) if one[:1].casefold() == key[:1]}
-    return [folded[one] for one in difflib.get_close_matches(key, folded, n=_MOST)]
+class Similar:
+    """Finds names that are like a name and begin with the same letter.
+
+    Comparing each name with each other takes minutes on large servers.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._by_letter: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for name in sorted(names):
+            key = name.casefold()
+            self._by_letter[key[:1]][key] = name
+
+    def to(self, name: str) -> list[str]:
+        """Return up to three, the most similar first."""
+        key = name.casefold()
+        names = self._by_letter.get(key[:1], {})
+        return [names[one] for one in difflib.get_close_matches(key, names, n=_MOST)]
 
 
 class NearUsers:
@@ -29,6 +40,7 @@ class NearUsers:
     def __init__(self, users: Sequence[UserSnapshot]) -> None:
         self._users = {user.guid: user for user in users}
         self._names = {user.username: user.guid for user in _in_order(users)}
+        self._similar = Similar(self._names)
         self._by_trait: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         for user in _in_order(users):
             for trait in _traits(user):
@@ -38,7 +50,7 @@ class NearUsers:
         """Return up to three, for a username of the source and the users who have it."""
         traits = [trait for user in _in_order(sources) for trait in _traits(user)]
         found = [guid for trait in traits for guid in self._by_trait.get(trait, ())]
-        found += [self._names[one] for one in like(name, self._names)]
+        found += [self._names[one] for one in self._similar.to(name)]
         return [self._users[guid] for guid in dict.fromkeys(found)][:_MOST]
 
 

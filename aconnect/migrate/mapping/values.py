@@ -10,7 +10,7 @@ import os
 from collections import abc
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from aconnect._client.files import reason
 from aconnect._client.threads import in_thread
@@ -34,6 +34,9 @@ class Values:
         self._environ = environ
         # Of a file that cannot be read, the reason.
         self._files = files
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the values of environment variables cannot be pickled or copied")
 
     def missing(self, guid: str, names: Iterable[str]) -> dict[str, str]:
         """Return which variables of a source content item have no value, and why."""
