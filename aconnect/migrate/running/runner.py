@@ -274,7 +274,7 @@ async def _migrate_one(item: ItemRun) -> bool:
     try:
         if is_first:
             await _check_unchanged(item)
-        for step in STEPS[_ended(item) :]:
+        for step in _steps_left(item):
             await STEP_FUNCTIONS[step](item)
             item.save(step=step)
             item.notify("step", step=step)
@@ -289,9 +289,12 @@ async def _migrate_one(item: ItemRun) -> bool:
     return is_over
 
 
-def _ended(item: ItemRun) -> int:
-    """Return the number of steps that have ended."""
-    return STEPS.index(item.row.step) + 1 if item.row.step else 0
+def _steps_left(item: ItemRun) -> tuple[str, ...]:
+    """Return the steps that have not ended, in their order."""
+    ended = STEPS.index(item.row.step) + 1 if item.row.step else 0
+    left = STEPS[ended:]
+    # What a failure has withdrawn is needed again, as long as something is read on the source.
+    return ("granted", *left) if ended and "dressed" in left else left
 
 
 async def _check_unchanged(item: ItemRun) -> None:

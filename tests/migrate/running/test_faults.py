@@ -23,7 +23,6 @@ FAULTS = {
     "503": faults.status(503),
     "429": faults.status(429, retry_after=1),
     "403": faults.error(403, 22),
-    "404": faults.error(404, 4),
     "reset": faults.reset(),
     "reset later": faults.reset_mid_body(),
     "truncated": faults.truncated_json(),
