@@ -18,7 +18,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -64,7 +64,7 @@ class ServerProcess:
 
 
 @contextmanager
-def running(make: Callable[..., FakeConnect], **arguments: object) -> Iterator[ServerProcess]:
+def running(make: Callable[..., FakeConnect], **arguments: object) -> Generator[ServerProcess]:
     """Run the server that a function returns for these arguments, until the block ends."""
     command = [sys.executable, "-m", "tests.serving", _name(make), json.dumps(arguments)]
     pipe = subprocess.PIPE

@@ -7,12 +7,13 @@ tags, integrations and environments exist on both. The same arguments give the s
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from aconnect.testing import BuildScript, FakeConnect
 from aconnect.testing.connect.routes.oauth.templates import TEMPLATES
 from aconnect.testing.connect.routes.users import new_user
+from aconnect.testing.wire import Row
 from tests.migrate.describing import described
 from tests.migrate.furnishing import VARIABLES, empty
 from tests.migrate.kinds import CLEAN, CONFLICTS, IMAGE, OLD_IMAGE
@@ -155,7 +156,7 @@ def secrets(server: FakeConnect) -> set[str]:
     for row in state.oauth_integrations.values():
         fields = (field for field in TEMPLATES[row["template"]]["fields"] if field["secret"])
         found.update(row["config"].get(field["name"], "") for field in fields)
-    addresses = [row["repository"] for row in state.repositories.values()]
+    addresses: list[str] = [row["repository"] for row in state.repositories.values()]
     for bundles in state.bundles.values():
         for bundle in bundles.values():
             addresses += _texts(bundle.manifest.get("packages", {}))
@@ -163,12 +164,14 @@ def secrets(server: FakeConnect) -> set[str]:
     return found - {""}
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     """Yield the texts in a JSON value."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
+    elif isinstance(value, dict):
+        yield from _texts([*cast("Row", value).values()])
+    elif isinstance(value, list):
+        for part in cast("list[object]", value):
             yield from _texts(part)
 
 
