@@ -7,6 +7,7 @@ variables and the secrets of integrations, so it is for comparisons in tests onl
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 from aconnect.testing import FakeConnect, State
@@ -32,10 +33,10 @@ def described(server: FakeConnect) -> dict[str, Any]:
     """
     state = server.state
     paths = _tag_paths(state)
-    return {
+    value = {
         "content": {
             _content_key(state, guid): _content(state, row, paths)
-            for guid, row in sorted(state.content.items())
+            for guid, row in state.content.items()
         },
         "users": {
             row["username"]: {name: row[name] for name in _USER} for row in state.users.values()
@@ -69,6 +70,9 @@ def described(server: FakeConnect) -> dict[str, Any]:
         },
         "mails": sorted([mail["to"], mail["about"]] for mail in state.mails),
     }
+    # As JSON, so that the text is the same as well, and so that nothing else gets in.
+    decoded: dict[str, Any] = json.loads(json.dumps(value, sort_keys=True))
+    return decoded
 
 
 def _content(state: State, row: Row, paths: dict[str, list[str]]) -> dict[str, Any]:
