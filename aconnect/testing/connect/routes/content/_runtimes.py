@@ -4,7 +4,7 @@ Decides which of those that the server has suit a bundle. On a server that runs 
 environment that a manifest names has no effect.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from aconnect.testing.connect.dialect import Call
 from aconnect.testing.connect.routes.environments import may_use
@@ -100,4 +100,4 @@ def _is_managed(content: Row, manifest: Row, language: str) -> bool:
 def _section(manifest: Row, name: str) -> dict[str, Any]:
     """Return a section of a manifest; empty if it has none."""
     section = manifest.get(name)
-    return section if isinstance(section, dict) else {}
+    return cast("dict[str, Any]", section) if isinstance(section, dict) else {}
