@@ -11,7 +11,8 @@ from aconnect.migrate.planning.model import (
     Selection,
     ServerRef,
 )
-from aconnect.migrate.planning.planner import load_plan, plan, refresh, save_plan
+from aconnect.migrate.planning.planner import plan, refresh
+from aconnect.migrate.planning.saving import load_plan, save_plan
 from aconnect.migrate.running.events import Event, Report, ReportItem
 from aconnect.migrate.running.runner import Run, run
 from aconnect.migrate.running.undoing import UndoneItem, undo

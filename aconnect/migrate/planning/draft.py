@@ -12,10 +12,13 @@ from aconnect.connect import ServerVersion
 from aconnect.migrate.mapping.matching import Matches
 from aconnect.migrate.mapping.values import Values
 from aconnect.migrate.planning.model import Finding, Options, Sign
+from aconnect.migrate.planning.taken import Taken
 from aconnect.migrate.snapshots.model import ContentDetails, ContentSnapshot, Snapshot
 
-_SEVERITY: Final[tuple[Sign, ...]] = ("x", "!", "?", "-")
-"""What prevents an item, the strongest first."""
+_STRENGTH: Final[tuple[Sign, ...]] = ("-", "x", "!", "?")
+"""What prevents an item, the strongest first: nothing must be decided about a skipped item."""
+_COLLABORATORS: Final = frozenset({"owner", "editor"})
+"""The roles for content that may change it and download its bundles."""
 
 
 class Context(Struct, kw_only=True):
@@ -26,34 +29,37 @@ class Context(Struct, kw_only=True):
     matches: Matches
     options: Options
     values: Values
-    names: dict[tuple[str, str], str]
-    """The guids of content by owner and name: what the destination has, and what is planned."""
-    vanities: dict[str, str]
-    """The guids by vanity path, likewise; the guid of planned content is empty."""
+    taken: Taken
+    version: ServerVersion | None
+    """Of the destination; None if it hides it."""
+    roles: dict[str, str | None]
+    """The roles of the users of the destination by their guids."""
 
-    def take(self, content: ContentSnapshot) -> None:
-        """Take the name and the vanity path of content that is migrated."""
-        self.names[content.owner, content.name] = content.guid
-        if content.vanity is not None:
-            self.vanities[content.vanity] = content.guid
+    def lacks(self, field: str) -> bool:
+        """Return True if content of the destination certainly does not have a field."""
+        known = self.destination.content_fields
+        return bool(known) and field not in known
 
-    @property
-    def destination_version(self) -> ServerVersion | None:
-        """None if the server hides it."""
-        return ServerVersion.parse(self.destination.version)
+    def is_before(self, version: str) -> bool:
+        """Return True if the destination is certainly older than a version."""
+        return self.version is not None and self.version < version
 
 
 class Draft:
     """One item while it is planned."""
 
-    def __init__(self, context: Context, source: ContentSnapshot, adopted: str) -> None:
+    def __init__(
+        self, context: Context, source: ContentSnapshot, existing: ContentSnapshot | None
+    ) -> None:
         self.context: Context = context
         self.options: Options = context.options
         self.source: ContentSnapshot = source
         self.details: ContentDetails = source.details or ContentDetails()
         """Of the source."""
-        self.target: ContentSnapshot = msgspec.structs.replace(source, guid=adopted)
-        self.is_adopted: bool = bool(adopted)
+        self.existing: ContentSnapshot | None = existing
+        """The content of the destination that is updated."""
+        guid = "" if existing is None else existing.guid
+        self.target: ContentSnapshot = msgspec.structs.replace(source, guid=guid)
         self.findings: list[Finding] = []
         self.owner_guid: str | None = None
         self.environment_guid: str | None = None
@@ -79,15 +85,39 @@ class Draft:
         """Take note of something that changes nothing."""
         self.find(kind, "+", text)
 
+    def find_missing(self, kind: str, text: str) -> None:
+        """Take note that the destination lacks something, which is a conflict unless allowed."""
+        if self.options.policies.missing == "stop":
+            self.find(kind, "!", f"{text}; or go without it: {policy('missing', 'without')}")
+        else:
+            self.inform(kind, text)
+
     @property
     def sign(self) -> Sign:
         """What is done with the item, or what prevents it."""
         signs = {one.sign for one in self.findings}
-        for sign in _SEVERITY:
+        for sign in _STRENGTH:
             if sign in signs:
                 return sign
-        return "~" if self.is_adopted else "+"
+        return "+" if self.existing is None else "~"
 
 
 Check = Callable[[Draft], None]
 """Decides about one part of an item; the checks run in their order."""
+
+
+def policy(name: str, value: str) -> str:
+    """Return how a policy is chosen, in code and on the command line."""
+    return f"{name}={value!r} (--on-{name.replace('_', '-')} {value})"
+
+
+def is_administrator(server: Snapshot) -> bool:
+    """Return True if the owner of the key of a server is an administrator."""
+    return server.me.role == "administrator"
+
+
+def is_collaborator(server: Snapshot, content: ContentSnapshot) -> bool:
+    """Return True if the owner of the key of a server owns content, or is its collaborator."""
+    if content.app_role is None:
+        return content.owner == server.me.username
+    return content.app_role in _COLLABORATORS

@@ -1,21 +1,25 @@
-"""Making a plan of two snapshots; makes no requests."""
+"""Making a plan of two snapshots; makes no requests.
+
+Decides in an order that depends on the content only, so that the same content gives the same plan.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from aconnect._core.text import some_of
+from aconnect.connect import ServerVersion
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.matching import match
-from aconnect.migrate.mapping.model import Mapping
+from aconnect.migrate.mapping.model import Mapping, Match
 from aconnect.migrate.mapping.values import Values
 from aconnect.migrate.planning.checks import CHECKS
 from aconnect.migrate.planning.draft import Context, Draft
+from aconnect.migrate.planning.general import find_general, missing_tags
 from aconnect.migrate.planning.model import (
     Finding,
     Fingerprint,
@@ -25,14 +29,10 @@ from aconnect.migrate.planning.model import (
     Selection,
     ServerRef,
 )
-from aconnect.migrate.snapshots.comparing import compare_content
-from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot, TagPath
+from aconnect.migrate.planning.taken import Taken
+from aconnect.migrate.snapshots.comparing import Difference, compare_content
+from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot
 from aconnect.migrate.snapshots.reading import fingerprint
-
-_LOST: Final = (
-    "lost for all content: ids and addresses, times, logs and jobs, usage data, bookmarks, "
-    "subscriptions and schedules"
-)
 
 
 class Inputs(Struct, frozen=True, kw_only=True):
@@ -44,13 +44,15 @@ class Inputs(Struct, frozen=True, kw_only=True):
     """With all of its content; with details of the content that is updated."""
     mapping: Mapping
     options: Options
-    selection: Selection
+    selection: Selection = Selection()
     """How the content was chosen; only noted."""
     values: Values
     kept: tuple[PlannedItem, ...] = ()
     """The items of an earlier plan that stay as they are."""
     changed: tuple[PlannedItem, ...] = ()
-    """The items of an earlier plan that are planned again, and keep their numbers."""
+    """The items of an earlier plan that are planned again; they keep numbers and staging names."""
+    principals: tuple[Match, ...] = ()
+    """The users and groups of an earlier plan, which the items that stay refer to."""
 
 
 def make_plan(inputs: Inputs, *, plan_id: str, now: datetime) -> Plan:
@@ -67,23 +69,24 @@ def make_plan(inputs: Inputs, *, plan_id: str, now: datetime) -> Plan:
         matches=match(source, destination, mapping),
         options=inputs.options,
         values=inputs.values,
-        names={(one.owner, one.name): one.guid for one in destination.content},
-        vanities=dict(destination.vanities or _vanities(destination.content)),
+        taken=Taken(destination),
+        version=ServerVersion.parse(destination.version),
+        roles={user.guid: user.role for user in destination.users},
     )
     for item in inputs.kept:
         if item.is_runnable:
-            context.take(item.target)
-    numbers = {item.source.guid: item.number for item in inputs.changed}
-    width = len(str(len(source.content) + len(inputs.kept)))
-    items = list(inputs.kept)
-    for number, one in enumerate(source.content, start=1):
-        number = numbers.get(one.guid, number)  # noqa: PLW2901
-        staging_name = f"ac-{plan_id}-{number:0{width}}"
-        items.append(_plan_item(context, one, number, adopted.get(one.guid), staging_name))
-    there = {item.source.guid for item in items}
-    items += [_gone(item) for item in inputs.changed if item.source.guid not in there]
+            context.taken.add(item.target)
+    items = [
+        *inputs.kept,
+        *(
+            _plan_item(Draft(context, one, adopted.get(one.guid)), number, staging_name)
+            for number, staging_name, one in _numbered(inputs, plan_id)
+        ),
+        *_deleted(inputs),
+    ]
     items.sort(key=lambda item: item.number)
-    run = [item for item in items if item.is_runnable]
+    runnable = [item for item in items if item.is_runnable]
+    needed = context.matches.principals(one.source for one in items if one.sign not in {"x", "-"})
     return Plan(
         id=plan_id,
         made=now,
@@ -93,63 +96,71 @@ def make_plan(inputs: Inputs, *, plan_id: str, now: datetime) -> Plan:
         options=inputs.options,
         mapping=mapping,
         items=tuple(items),
-        principals=context.matches.principals(item.source for item in items),
-        tags=tuple(_missing_tags(run, destination)),
-        findings=tuple(_general(context, run)),
+        principals=tuple(dict.fromkeys((*needed, *inputs.principals))),
+        tags=tuple(missing_tags(runnable, destination)),
+        findings=tuple(find_general(context, runnable)),
         bytes_total=sum(
             bundle.size or 0
-            for item in run
+            for item in runnable
             for bundle in (item.target.details.bundles if item.target.details else ())
         ),
     )
 
 
-def _gone(item: PlannedItem) -> PlannedItem:
-    found = Finding(kind="deleted", sign="x", text="it was deleted on the source")
-    return msgspec.structs.replace(item, sign="x", findings=(found,))
-
-
 def _adopted(mapping: Mapping, destination: Snapshot) -> dict[str, ContentSnapshot]:
     """Return the content of the destination that is updated, by the guids of the source."""
     there = {one.guid: one for one in destination.content}
-    if unknown := [guid for guid in mapping.content.values() if guid not in there]:
+    guids = list(mapping.content.values())
+    if unknown := [guid for guid in guids if guid not in there]:
         raise InvalidArgumentError(
             f"[content] of the mapping names content that {destination.url} does not have: "
             f"{some_of(unknown)}"
         )
+    if twice := sorted({guid for guid in guids if guids.count(guid) > 1}):
+        raise InvalidArgumentError(
+            f"[content] of the mapping gives {some_of(twice)} to several items; each can have one"
+        )
     return {old: there[new] for old, new in mapping.content.items()}
 
 
-def _vanities(content: Iterable[ContentSnapshot]) -> dict[str, str]:
-    return {one.vanity: one.guid for one in content if one.vanity is not None}
+def _numbered(inputs: Inputs, plan_id: str) -> Iterator[tuple[int, str, ContentSnapshot]]:
+    """Yield the content in the order in which it is planned, with numbers and staging names."""
+    earlier = {item.source.guid: item for item in inputs.changed}
+    content = sorted(inputs.source.content, key=lambda one: (one.owner, one.name, one.guid))
+    width = len(str(len(content)))
+    for number, one in enumerate(content, start=1):
+        if (item := earlier.get(one.guid)) is not None:
+            yield item.number, item.staging_name, one
+        else:
+            yield number, f"ac-{plan_id}-{number:0{width}}", one
 
 
-def _plan_item(
-    context: Context,
-    source: ContentSnapshot,
-    number: int,
-    existing: ContentSnapshot | None,
-    staging_name: str,
-) -> PlannedItem:
-    draft = Draft(context, source, "" if existing is None else existing.guid)
-    if existing is not None and existing.app_mode not in {None, "unknown", source.app_mode}:
-        draft.find(
-            "kind-differs",
-            "!",
-            f"it is {source.app_mode}, and {existing.guid} is {existing.app_mode}: content cannot "
-            "change its kind; map it to other content, or to none",
-        )
+def _deleted(inputs: Inputs) -> Iterator[PlannedItem]:
+    """Yield the items whose sources no longer exist."""
+    there = {one.guid for one in inputs.source.content}
+    found = Finding(kind="deleted", sign="x", text="it was deleted on the source")
+    for item in inputs.changed:
+        if item.source.guid not in there:
+            yield msgspec.structs.replace(item, sign="x", findings=(found,))
+
+
+def _plan_item(draft: Draft, number: int, staging_name: str) -> PlannedItem:
     for check in CHECKS:
         check(draft)
-    sign = draft.sign
-    if sign == "~" and existing is not None and not compare_content(draft.target, existing):
+        if draft.sign in {"-", "x"}:
+            break
+    sign, changes = draft.sign, _changes(draft)
+    if sign == "~" and not changes:
         sign = "="
+    elif sign == "~":
+        text = f"changed: {'; '.join(str(one.reversed) for one in changes)}"
+        draft.inform("updated", text)
     planned = PlannedItem(
         number=number,
         sign=sign,
-        source=source,
+        source=draft.source,
         target=draft.target,
-        fingerprint=Fingerprint(*fingerprint(source)),
+        fingerprint=Fingerprint(*fingerprint(draft.source)),
         staging_name=staging_name,
         owner_guid=draft.owner_guid,
         environment_guid=draft.environment_guid,
@@ -159,8 +170,25 @@ def _plan_item(
         findings=tuple(draft.findings),
     )
     if planned.is_runnable:
-        context.take(planned.target)
+        draft.context.taken.add(planned.target)
     return planned
+
+
+def _changes(draft: Draft) -> list[Difference]:
+    """Return what an update changes; it takes nothing away that existing content has besides."""
+    if draft.existing is None:
+        return []
+    return [
+        one
+        for one in compare_content(draft.target, draft.existing)
+        if one.before is not None and not _is_more(one)
+    ]
+
+
+def _is_more(difference: Difference) -> bool:
+    """Return True if the second has all of several values that the first has."""
+    before, after = difference.before, difference.after
+    return isinstance(before, tuple) and isinstance(after, tuple) and set(before) <= set(after)
 
 
 def _ref(server: Snapshot) -> ServerRef:
@@ -172,42 +200,3 @@ def _ref(server: Snapshot) -> ServerRef:
         username=me.username,
         role=me.role,
     )
-
-
-def _missing_tags(items: Iterable[PlannedItem], destination: Snapshot) -> list[TagPath]:
-    """Return the tags to create, parents first."""
-    paths = {path for item in items for path in item.target.tags}
-    needed = {path[:length] for path in paths for length in range(1, len(path) + 1)}
-    return sorted(needed - set(destination.tags.values()), key=lambda path: (len(path), path))
-
-
-def _general(context: Context, items: list[PlannedItem]) -> list[Finding]:
-    """Return what is to be known about the whole migration."""
-    destination = context.destination
-    found = [Finding(kind="lost", sign="+", text=_LOST)]
-    schedules = sum(len(item.source.schedules) for item in items)
-    if schedules:
-        text = f"{schedules} schedules are listed in the report: they can only be set by hand"
-        found.append(Finding(kind="schedules", sign="+", text=text))
-    addresses = {
-        address
-        for item in items
-        if item.source.details is not None and item.source.details.manifest is not None
-        for address in item.source.details.manifest.repositories
-    }
-    if addresses:
-        text = (
-            "the manifests name these package repositories, which the destination must reach: "
-            f"{', '.join(sorted(addresses))}"
-        )
-        found.append(Finding(kind="package-repositories", sign="+", text=text))
-    if grants := sum(item.needs_grant for item in items):
-        text = f"{grants} grants on the source, which are withdrawn in the end"
-        found.append(Finding(kind="grants", sign="+", text=text))
-    if (tags := _missing_tags(items, destination)) and destination.me.role != "administrator":
-        text = (
-            f"only administrators can create tags, and {len(tags)} are missing there: "
-            + some_of(["/".join(path) for path in tags])
-        )
-        found.append(Finding(kind="tags-missing", sign="!", text=text))
-    return found

@@ -34,16 +34,19 @@ class Policies(Struct, frozen=True, kw_only=True):
     """What to do about each kind of conflict; the defaults change nothing that was not planned."""
 
     name_taken: NameTaken = "stop"
-    """The new owner has content with this name: `rename` appends `-2`, `-3`, …"""
+    """The new owner has content with this name, or the destination refuses it: `rename` appends
+    `-2`, `-3`, …"""
     vanity_taken: VanityTaken = "without"
     """The vanity path, or one above or below it, belongs to other content: `take` takes it over."""
     principal_unmapped: PrincipalUnmapped = "stop"
     """A user or group, also an owner, has no counterpart: leave the permission out, or give what
     they own to the fallback owner of the mapping."""
     missing: Missing = "stop"
-    """The destination lacks an integration, an environment or a runtime."""
+    """The destination lacks an integration, an environment or a runtime: go `without` it, also if
+    the build may fail."""
     value_missing: ValueMissing = "stop"
-    """An environment variable has no source for its value."""
+    """An environment variable has no source for its value: leave it `unset`; existing content keeps
+    the value that it has."""
     locked: Locked = "as-is"
 
 
@@ -69,7 +72,8 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     guids: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    """Paths such as `Department/Finance`; content with tags below them matches as well."""
+    """Names, or paths such as `Department/Finance`; content with tags below them matches as
+    well."""
     owners: tuple[str, ...] = ()
     """Usernames."""
     search: str | None = None
@@ -148,7 +152,6 @@ _SLOT: Final[Any] = vars(_ClientsSlot)["_clients"]
 class Plan(_ClientsSlot, Struct, frozen=True, kw_only=True):
     """What a migration will do; `await migrate.plan(...)` makes one."""
 
-    format: int = 1
     id: str
     """8 characters of base32; part of the staging names."""
     made: datetime

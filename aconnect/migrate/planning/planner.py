@@ -1,19 +1,18 @@
-"""Reading two servers into a plan, planning stale items again, and plans in files."""
+"""Reading two servers into a plan, and planning stale items again."""
 
 from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from aconnect._client.files import reason, replacing
 from aconnect._client.threads import in_thread
-from aconnect._core.text import some_of
 from aconnect.connect import Client
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.file import load_mapping
@@ -21,12 +20,12 @@ from aconnect.migrate.mapping.model import Mapping
 from aconnect.migrate.mapping.values import read_values
 from aconnect.migrate.planning.making import Inputs, make_plan
 from aconnect.migrate.planning.model import Options, Plan, Selection
-from aconnect.migrate.planning.staleness import changed_items, check_servers
+from aconnect.migrate.planning.selecting import check_mapped_content, choose, search_guids
+from aconnect.migrate.planning.staleness import changed, check_servers, read_again
 from aconnect.migrate.snapshots.catalog import read_catalog, together
-from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot
-from aconnect.migrate.snapshots.reading import Reader, read_server
+from aconnect.migrate.snapshots.model import Snapshot
+from aconnect.migrate.snapshots.reading import Reader
 
-_FORMAT: Final = 1
 _ID_BYTES: Final = 5
 """8 characters of base32."""
 
@@ -51,7 +50,8 @@ async def plan(
         source: The client of the server that has the content.
         destination: The client of the server that is to have it.
         guids: Guids of content.
-        tags: Paths of tags, such as `Department/Finance`; content with tags below them as well.
+        tags: Names of tags, or paths such as `Department/Finance`; content with tags below them as
+            well.
         owners: Usernames of owners.
         search: A query as the search of the dashboard takes it.
         mapping: Who and what corresponds to whom and what, or the path of a mapping file. Without
@@ -61,7 +61,8 @@ async def plan(
         in_flight: How many items are read at once.
 
     Raises:
-        InvalidArgumentError: A server does not have what an argument or the mapping names.
+        InvalidArgumentError: A server does not have what an argument or the mapping names, or no
+            content is chosen.
         AconnectError: A server could not be read.
     """
     if source.url == destination.url:
@@ -73,17 +74,10 @@ async def plan(
         mapping = Mapping()
     elif not isinstance(mapping, Mapping):
         mapping = await in_thread(load_mapping, Path(mapping))
-    chosen = await _chooser(source, selection)
-    known = mapping
-
-    async def read_source() -> Snapshot:
-        return await read_server(source, items=chosen, details=True, in_flight=in_flight)
-
-    async def read_destination() -> Snapshot:
-        return await _read_destination(destination, known)
-
-    old, new = await together(read_source, read_destination)
-    _check_selection(selection, old)
+    old, new = await together(
+        partial(_read_source, source, selection, mapping, in_flight),
+        partial(_read_destination, destination, mapping, in_flight),
+    )
     inputs = Inputs(
         source=old,
         destination=new,
@@ -93,106 +87,70 @@ async def plan(
         values=await read_values(mapping),
     )
     plan_id = base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode().lower()
-    return make_plan(inputs, plan_id=plan_id, now=datetime.now(UTC)).bind(source, destination)
+    made = await in_thread(partial(make_plan, inputs, plan_id=plan_id, now=datetime.now(UTC)))
+    return made.bind(source, destination)
 
 
-async def refresh(plan: Plan, *, in_flight: int = 64) -> Plan:
+async def refresh(plan: Plan, *, begun: Collection[int] = (), in_flight: int = 64) -> Plan:
     """Plan those items again whose sources have changed, and return the new plan.
 
-    The others stay as they are, with their numbers. A journal of the old plan goes on with the new
-    one, except for changed items that have been begun.
+    The others stay as they are; all keep their numbers. A journal of the old plan goes on with the
+    new one.
+
+    Args:
+        plan: From `plan` or `load_plan`.
+        begun: The numbers of items that a run has begun; they stay as they are.
+        in_flight: How many items are read at once.
 
     Raises:
+        InvalidArgumentError: The clients are not those of the plan.
         AconnectError: A server could not be read.
     """
     await check_servers(plan)
-    changed = {item.source.guid: item for item in await changed_items(plan, plan.items)}
     source, destination = plan.clients
-    old = await read_server(
-        source, items=lambda one: one.guid in changed, details=True, in_flight=in_flight
+    open_ = [item for item in plan.items if item.number not in begun]
+    old, new = await together(
+        partial(read_again, plan, open_, in_flight=in_flight),
+        partial(_read_destination, destination, plan.mapping, in_flight),
     )
+    again = {item.source.guid: item for item in changed(open_, old)}
+    content = tuple(one for one in old.content if one.guid in again)
     inputs = Inputs(
-        source=old,
-        destination=await _read_destination(destination, plan.mapping),
+        source=msgspec.structs.replace(old, content=content),
+        destination=new,
         mapping=plan.mapping,
         options=plan.options,
         selection=plan.selection,
         values=await read_values(plan.mapping),
-        kept=tuple(item for item in plan.items if item.source.guid not in changed),
-        changed=tuple(changed.values()),
+        kept=tuple(item for item in plan.items if item.source.guid not in again),
+        changed=tuple(again.values()),
+        principals=plan.principals,
     )
-    fresh = make_plan(inputs, plan_id=plan.id, now=datetime.now(UTC))
-    return fresh.bind(source, destination)
+    made = await in_thread(partial(make_plan, inputs, plan_id=plan.id, now=datetime.now(UTC)))
+    return made.bind(source, destination)
 
 
-async def _read_destination(client: Client, mapping: Mapping) -> Snapshot:
+async def _read_source(
+    client: Client, selection: Selection, mapping: Mapping, in_flight: int
+) -> Snapshot:
+    """Read the source with the content that is chosen, and its details."""
+    found = await search_guids(client, selection.search)
+    reader = Reader(client, await read_catalog(client))
+    items = await reader.items()
+    content = [reader.content(item) for item in items]
+    check_mapped_content(reader.catalog, content, mapping)
+    chosen = choose(reader.catalog, content, selection, found)
+    wanted = [item for item in items if item.guid in chosen]
+    return reader.snapshot(await reader.with_details(wanted, in_flight=in_flight))
+
+
+async def _read_destination(client: Client, mapping: Mapping, in_flight: int) -> Snapshot:
     """Read the destination, with the details of the content that is updated."""
     reader = Reader(client, await read_catalog(client))
-    content = {item.guid: reader.content(item) for item in await reader.items()}
-    for guid in mapping.content.values():
-        if guid in content:
-            content[guid] = await reader.read(guid)
+    items = await reader.items()
+    content = {item.guid: reader.content(item) for item in items}
+    updated = set(mapping.content.values())
+    wanted = [item for item in items if item.guid in updated]
+    for one in await reader.with_details(wanted, in_flight=in_flight):
+        content[one.guid] = one
     return reader.snapshot(content.values())
-
-
-async def _chooser(source: Client, selection: Selection) -> Callable[[ContentSnapshot], bool]:
-    """Return what decides whether content is chosen."""
-    found: set[str] | None = None
-    if selection.search is not None:
-        found = {item.guid async for item in source.content.search(q=selection.search)}
-    paths = [tuple(path.split("/")) for path in selection.tags]
-
-    def is_chosen(item: ContentSnapshot) -> bool:
-        if selection.guids and item.guid not in selection.guids:
-            return False
-        if selection.owners and item.owner not in selection.owners:
-            return False
-        if paths and not any(tag[: len(path)] == path for tag in item.tags for path in paths):
-            return False
-        return found is None or item.guid in found
-
-    return is_chosen
-
-
-def _check_selection(selection: Selection, source: Snapshot) -> None:
-    """Raise if something was named that the source does not have."""
-    paths = {"/".join(path) for path in source.tags.values()}
-    users = {user.username for user in source.users}
-    guids = {item.guid for item in source.content}
-    unknown = [f"the tag {tag!r}" for tag in selection.tags if tag not in paths]
-    unknown += [f"the user {name!r}" for name in selection.owners if name not in users]
-    if not (selection.tags or selection.owners or selection.search):
-        unknown += [f"content {guid}" for guid in selection.guids if guid not in guids]
-    if unknown:
-        raise InvalidArgumentError(f"{source.url} does not have {some_of(unknown)}")
-
-
-async def save_plan(plan: Plan, path: str | Path) -> None:
-    """Write a plan to a file of JSON, atomically. It has no secrets."""
-    encoded = msgspec.json.format(msgspec.json.encode(plan, order="deterministic"), indent=1)
-
-    def write() -> None:
-        with replacing(Path(path)) as file:
-            file.write(encoded + b"\n")
-
-    await in_thread(write)
-
-
-async def load_plan(path: str | Path, source: Client, destination: Client) -> Plan:
-    """Read a plan from a file.
-
-    Raises:
-        InvalidArgumentError: It cannot be read, or is no plan of this version of the library.
-    """
-    try:
-        text = await in_thread(Path(path).read_bytes)
-        loaded = msgspec.json.decode(text, type=Plan)
-    except OSError as error:
-        raise InvalidArgumentError(f"cannot read {str(path)!r}: {reason(error)}") from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidArgumentError(f"{path} is no plan of a migration: {error}") from error
-    if loaded.format != _FORMAT:
-        raise InvalidArgumentError(
-            f"{path} has format {loaded.format}, and this version reads {_FORMAT}; plan again"
-        )
-    return loaded.bind(source, destination)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from aconnect.connect import Client
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.planning.model import Plan, PlannedItem, ServerRef
+from aconnect.migrate.snapshots.model import Snapshot
 from aconnect.migrate.snapshots.reading import fingerprint, read_server
 
 
@@ -38,9 +39,20 @@ async def _check(client: Client, ref: ServerRef, side: str) -> None:
 
 async def changed_items(plan: Plan, items: Sequence[PlannedItem]) -> list[PlannedItem]:
     """Return the items whose source is not what it was when the plan was made, or is gone."""
+    return changed(items, await read_again(plan, items))
+
+
+async def read_again(plan: Plan, items: Sequence[PlannedItem], *, in_flight: int = 64) -> Snapshot:
+    """Read the source with the content of items, as it is now."""
     wanted = {item.source.guid for item in items}
-    now = await read_server(plan.clients[0], items=lambda one: one.guid in wanted, details=True)
-    prints = {one.guid: fingerprint(one) for one in now.content}
+    return await read_server(
+        plan.clients[0], items=lambda one: one.guid in wanted, details=True, in_flight=in_flight
+    )
+
+
+def changed(items: Sequence[PlannedItem], source: Snapshot) -> list[PlannedItem]:
+    """Return the items whose content is another one in the source, or is not there."""
+    prints = {one.guid: fingerprint(one) for one in source.content}
     return [
         item
         for item in items

@@ -29,7 +29,7 @@ def choice(
     def is_chosen(content: ContentSnapshot) -> bool:
         return (
             (not known or content.guid in known)
-            and (not tags or any(_has(path, tag) for path in content.tags for tag in tags))
+            and (not tags or any(has_tag(path, tag) for path in content.tags for tag in tags))
             and (not owners or content.owner in owners)
             and (found is None or content.guid in found)
         )
@@ -37,5 +37,6 @@ def choice(
     return is_chosen
 
 
-def _has(path: TagPath, tag: str) -> bool:
+def has_tag(path: TagPath, tag: str) -> bool:
+    """Return True if a tag is the one that is named, by name or path, or below it."""
     return f"/{tag.strip('/')}/" in f"/{'/'.join(path)}/"

@@ -1,18 +1,38 @@
-"""Which bundles are carried, and whether they can be."""
+"""Which bundles are carried, and whether they can be read."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from aconnect.migrate.planning.draft import Draft
+import msgspec
 
-_DOWNLOADERS: Final = ("owner", "editor")
-"""The roles for content that may download its bundles; being an administrator is not enough."""
+from aconnect.migrate.planning.draft import Draft, is_administrator, is_collaborator
+from aconnect.migrate.snapshots.model import BundleSnapshot
+
+_NEEDED: Final = {
+    "permissions": "permissions",
+    "variables": "environment variables",
+    "bundles": "bundles",
+    "repository": "Git repository",
+    "integrations": "OAuth integrations",
+}
+"""Without these parts, what the destination gets would be something else."""
+
+
+def check_readable(draft: Draft) -> None:
+    """Refuse content of which a part is not known."""
+    parts = [text for part, text in _NEEDED.items() if part in draft.details.unreadable]
+    if parts:
+        text = (
+            f"the key may not read its {', '.join(parts)}; use the key of an administrator or of "
+            "one of its collaborators"
+        )
+        draft.find("unreadable", "x", text)
 
 
 def check_bundles(draft: Draft) -> None:
     """Choose the bundles; refuse content that has none."""
-    details = draft.details
+    details, is_all = draft.details, draft.options.bundles == "all"
     if details.repository is not None:
         draft.change_details(bundles=())
         draft.inform(
@@ -21,37 +41,51 @@ def check_bundles(draft: Draft) -> None:
             "destination's",
         )
         return
-    if "bundles" in details.unreadable:
-        draft.find("unreadable", "x", "the key may not read its bundles")
-        return
-    active = [one for one in details.bundles if one.active or one.id == draft.source.bundle_id]
-    if not active:
+    active = _active(draft)
+    if active is None:
         draft.find("never-deployed", "x", "it has no active bundle, so there is nothing to carry")
         return
-    if not active[0].size:
-        draft.find("bundle-missing", "x", f"its active bundle {active[0].id} is no longer stored")
+    if not active.size:
+        text = f"its active bundle {active.id} is no longer stored on the source; deploy it again"
+        draft.find("bundle-missing", "x", text)
         return
-    stored = [one for one in details.bundles if one.size]
-    if draft.options.bundles == "all" and len(stored) < len(details.bundles):
-        draft.inform(
-            "bundles-missing",
-            f"{len(details.bundles) - len(stored)} older bundles are no longer stored",
-        )
-    draft.change_details(bundles=tuple(stored if draft.options.bundles == "all" else active))
-    _check_rights(draft)
+    # What the list of bundles says may be missing in the bundle.
+    active = msgspec.structs.replace(active, active=True)
+    older = [one for one in details.bundles if one.id != active.id] if is_all else []
+    stored = [one for one in older if one.size]
+    if lost := len(older) - len(stored):
+        draft.inform("bundles-missing", f"{lost} other bundles are no longer stored on the source")
+    kept = {active.id: active, **{one.id: one for one in stored}}
+    draft.change_details(bundles=tuple(kept[one.id] for one in details.bundles if one.id in kept))
 
 
-def _check_rights(draft: Draft) -> None:
-    if draft.source.app_role in _DOWNLOADERS:
+def _active(draft: Draft) -> BundleSnapshot | None:
+    bundles = draft.details.bundles
+    by_id = (one for one in bundles if one.id == draft.source.bundle_id)
+    return next(by_id, None) or next((one for one in bundles if one.active), None)
+
+
+def check_download(draft: Draft) -> None:
+    """Find out whether the key can download the bundles."""
+    bundles = () if draft.target.details is None else draft.target.details.bundles
+    source = draft.context.source
+    if not bundles or is_collaborator(source, draft.source):
         return
     draft.needs_grant = True
-    if draft.options.grant_self:
+    if not is_administrator(source):
+        draft.find(
+            "not-collaborator",
+            "!",
+            f"only its collaborators can download its bundles, and {source.me.username} is none; "
+            "use the key of one, or of an administrator",
+        )
+    elif draft.options.grant_self:
         text = "the key's owner becomes a collaborator on the source until it is migrated"
         draft.inform("grant", text)
-        return
-    draft.find(
-        "grant",
-        "!",
-        "only collaborators can download its bundles: allow to become one for the time of the "
-        "migration with grant_self=True (--grant-self)",
-    )
+    else:
+        draft.find(
+            "grant",
+            "!",
+            "only collaborators can download its bundles: allow to become one for the time of the "
+            "migration with grant_self=True (--grant-self)",
+        )

@@ -5,47 +5,52 @@ from __future__ import annotations
 from typing import Final
 
 from aconnect.migrate.mapping.model import Match
-from aconnect.migrate.planning.draft import Draft
-from aconnect.migrate.planning.model import Sign
+from aconnect.migrate.planning.draft import Draft, is_administrator, policy
 from aconnect.migrate.snapshots.model import PrincipalRole
 
 _PREVENTING: Final = ("cannot-publish", "locked")
 """The ends of the kinds of problems that a match does not solve."""
+_PUBLISHERS: Final = frozenset({"publisher", "administrator"})
+_COLLABORATOR: Final = "owner"
+_FALLBACK: Final = (
+    "; or give it to the fallback owner that [owners] of the mapping file names: "
+    + policy("principal_unmapped", "fallback")
+)
+_LEAVE_OUT: Final = f"; or leave it out: {policy('principal_unmapped', 'leave-out')}"
 
 
 def check_owner(draft: Draft) -> None:
     """Find the new owner."""
     context = draft.context
     match = context.matches.owner(draft.source.owner)
-    policy = draft.options.policies.principal_unmapped
-    if match.target is None and policy == "fallback" and context.matches.fallback is not None:
+    is_fallback = draft.options.policies.principal_unmapped == "fallback"
+    if match.target is None and is_fallback and context.matches.fallback is not None:
         match = context.matches.fallback
         text = f"given to {match.target}, because {draft.source.owner!r} has no counterpart"
         draft.inform("owner-fallback", text)
     for problem in match.problems:
-        prevents = match.target is None or problem.kind.endswith(_PREVENTING)
-        draft.find(problem.kind, "!" if prevents else "+", problem.text)
+        if match.target is None:
+            draft.find(problem.kind, "!", problem.text + _FALLBACK)
+        else:
+            prevents = problem.kind.endswith(_PREVENTING)
+            draft.find(problem.kind, "!" if prevents else "+", problem.text)
     if match.target is None:
-        if not match.problems:
-            draft.find("owner-unmapped", "!", f"its owner {draft.source.owner!r} is left out")
         return
     draft.change(owner=match.target)
     draft.owner_guid = match.target_guid
     me = context.destination.me
-    if match.target_guid != me.guid and me.role != "administrator":
+    if match.target_guid != me.guid and not is_administrator(context.destination):
         draft.find(
             "not-administrator",
             "!",
-            f"only administrators can give it to {match.target}; the key of the destination is "
-            f"that of {me.username}, who is {me.role or 'not an administrator'}",
+            f"only administrators can give it to {match.target}, and {me.username} is "
+            f"{me.role or 'none'} on the destination; use the key of an administrator, or name "
+            f"{me.username} for {draft.source.owner!r} in [users] of the mapping file",
         )
 
 
 def check_permissions(draft: Draft) -> None:
     """Find the counterparts of the users and groups that have permissions."""
-    if "permissions" in draft.details.unreadable:
-        draft.find("unreadable", "x", "the key may not read its permissions")
-        return
     permissions = dict[tuple[str, str], PrincipalRole]()
     for one in draft.details.permissions:
         matches = draft.context.matches
@@ -56,28 +61,37 @@ def check_permissions(draft: Draft) -> None:
             continue
         # Two users can have the same counterpart; the wider role counts.
         entry, earlier = PrincipalRole(one.kind, name, one.role), permissions.get((one.kind, name))
-        if earlier is None or earlier.role != "owner":
+        if earlier is None or earlier.role != _COLLABORATOR:
             permissions[one.kind, name] = entry
     draft.change_details(permissions=tuple(sorted(permissions.values())))
 
 
 def _counterpart(draft: Draft, match: Match, permission: PrincipalRole) -> str | None:
     """Return the name of the counterpart; None if the permission is left out."""
-    is_left_out = draft.options.policies.principal_unmapped != "stop"
-    sign: Sign = "+" if is_left_out else "!"
     what = f"the permission of {permission.kind} {permission.name!r}"
     if match.target is None:
         if match.how == "left out":
             draft.inform("permission-left-out", f"{what} is left out, as the mapping says")
         for problem in match.problems:
-            draft.find(problem.kind, sign, problem.text)
+            _find_unmapped(draft, problem.kind, problem.text)
         return None
-    if permission.role == "owner" and permission.kind == "user":
-        roles = {user.guid: user.role for user in draft.context.destination.users}
-        if roles.get(match.target_guid or "") == "viewer":
-            text = f"{what} is that of a collaborator, and {match.target!r} is only a viewer"
-            draft.find("collaborator-cannot-publish", sign, text)
+    if permission.role == _COLLABORATOR and permission.kind == "user":
+        role = draft.context.roles.get(match.target_guid or "")
+        if role is not None and role not in _PUBLISHERS:
+            text = (
+                f"{what} is that of a collaborator, and {match.target!r} is only a {role} on the "
+                "destination; make it a publisher there"
+            )
+            _find_unmapped(draft, "collaborator-cannot-publish", text)
             return None
     for problem in match.problems:
         draft.inform(problem.kind, problem.text)
     return match.target
+
+
+def _find_unmapped(draft: Draft, kind: str, text: str) -> None:
+    """Take note of a permission that nobody can have."""
+    if draft.options.policies.principal_unmapped == "stop":
+        draft.find(kind, "!", text + _LEAVE_OUT)
+    else:
+        draft.inform(kind, f"{text} (left out)")
