@@ -40,7 +40,7 @@ class _Names:
         file: AbstractMapping[str, str],
     ) -> None:
         by_guid = {one.guid: one.name for one in targets}
-        self._guesses: dict[str, Guess] = guess(kind, sources, targets, criteria, file)
+        self._guesses: dict[str, Guess] = guess(kind, sources, targets, criteria)
         self._file: dict[str, str] = {}
         for source, target in file.items():
             guid = target.removeprefix(GUID_PREFIX)

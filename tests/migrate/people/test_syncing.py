@@ -235,6 +235,8 @@ async def test_again_after_a_crash(server, client, provider):
         Change(kind="add-member", name=group, member=user),
         Change(kind="change-owner", name=group, member="viewer"),
     ]
+    if directory:
+        server.state.settings = {"authentication": {"external_group_members": False}}
     guids = [await Applier(client).apply(change) for change in changes[:3]]
     assert [await Applier(client).apply(change, look_up=True) for change in changes[:3]] == guids
     for _ in range(2):

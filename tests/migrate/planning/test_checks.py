@@ -587,7 +587,7 @@ ROWS: dict[str, Row] = {
         {"mapping": ADOPT, "destination": there(content=(existing(title="Old"),))},
         "~",
         "+",
-        ("title is New instead of Old",),
+        ("title is 'New' instead of 'Old'",),
     ),
 }
 

@@ -29,7 +29,7 @@ async def test_everything_is_described_by_names(client, furnished):
     assert (item.settings["max_processes"], item.settings["cpu_limit"]) == (3, 1.5)
     assert "title" not in item.settings
     assert "load_factor" not in item.settings, "it has no value"
-    assert item.environment == "R 4.4.2 and Python 3.12.7"
+    assert item.environment == "ghcr.io/rstudio/content-base:r4.4.2-py3.12.7-ubuntu2204"
     assert item.tags == (("Department", "Finance", "Payroll"),)
     assert item.vanity == "/sales/"
     assert (item.locked, item.locked_message) == (True, "Later")

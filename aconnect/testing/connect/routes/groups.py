@@ -214,5 +214,9 @@ def remove_member(call: Call) -> Response:
 
 def _refuse_directory(call: Call) -> None:
     """Refuse to change members whom the directory manages."""
-    if call.state.has_directory:
+    stated: Any = call.state.settings.get("authentication")
+    manages = call.state.authentication == "ldap"
+    if stated is not None:
+        manages = stated.get("external_group_members", False)
+    if manages:
         raise bad_request("The directory manages the members of groups.", 95)
