@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from aconnect._core.text import clean, clean_json, size_text as size_text
+from aconnect._core.text import clean, clean_json, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

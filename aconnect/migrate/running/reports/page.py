@@ -135,4 +135,3 @@ def _address(url: str | None) -> Markup:
 
 def _list(texts: Sequence[str]) -> Markup:
     return Markup(f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>")
-
