@@ -7,7 +7,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from aconnect._client.threads import in_thread
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.running.journal import (
     WHOLE,
@@ -22,7 +21,6 @@ _GRANT: Final = "grant"
 _NEW_TAG: Final = "new tag"
 _ACTIONS: Final = {
     _CREATED: "delete the content",
-    "vanity": "give the vanity URL back",
     _GRANT: "withdraw the grant on the source",
     "source lock": "unlock the source",
 }
@@ -59,10 +57,11 @@ class SavedRun(Struct, frozen=True, kw_only=True):
     """The number of grants on the source that are not withdrawn."""
     done: int
     """The number of items that are migrated."""
+    failed: int
 
 
-async def read_journal(path: str | Path) -> SavedRun:
-    """Read what a run has written and not taken back.
+def read_journal(path: str | Path) -> SavedRun:
+    """Read what a run has written and not taken back. Blocks.
 
     Raises:
         InvalidArgumentError: There is no such journal, it has no run, or another process uses it.
@@ -71,10 +70,6 @@ async def read_journal(path: str | Path) -> SavedRun:
     path = Path(path)
     if not path.is_file():
         raise InvalidArgumentError(f"there is no journal {str(path)!r}; pass that of the run")
-    return await in_thread(_read, path)
-
-
-def _read(path: Path) -> SavedRun:
     with Journal(path) as journal:
         header, rows = journal.header(), journal.items()
         writes = [write for write in journal.writes() if write.state != "undone"]
@@ -84,9 +79,9 @@ def _read(path: Path) -> SavedRun:
 
 
 def _saved(header: JournalHeader, rows: list[JournalItem], writes: list[Write]) -> SavedRun:
-    kinds: dict[int, set[str]] = {}
+    of_item: dict[int, list[Write]] = {}
     for write in writes:
-        kinds.setdefault(write.number, set()).add(write.kind)
+        of_item.setdefault(write.number, []).append(write)
     return SavedRun(
         plan=header.plan,
         source=header.source,
@@ -98,18 +93,26 @@ def _saved(header: JournalHeader, rows: list[JournalItem], writes: list[Write]) 
                 outcome=row.outcome,
                 target_guid=row.target_guid,
                 target_url=row.target_url,
-                actions=_actions(kinds[row.number]),
+                actions=_actions(of_item[row.number]),
             )
             for row in reversed(rows)
-            if row.number in kinds
+            if row.number in of_item
         ),
         tags=tuple(one.key for one in writes if (one.number, one.kind) == (WHOLE, _NEW_TAG)),
         grants=sum(write.kind == _GRANT for write in writes),
         done=sum(row.outcome == "done" for row in rows),
+        failed=sum(row.outcome == "failed" for row in rows),
     )
 
 
-def _actions(kinds: set[str]) -> tuple[str, ...]:
+def _actions(writes: list[Write]) -> tuple[str, ...]:
+    kinds = {write.kind for write in writes}
     actions = [text for kind, text in _ACTIONS.items() if kind in kinds]
-    on_source = {_GRANT, "source lock"}
-    return tuple(actions if _CREATED in kinds or kinds <= on_source else [_PUT_BACK, *actions])
+    if _CREATED not in kinds and any(write.side == "destination" for write in writes):
+        actions.insert(0, _PUT_BACK)
+    actions += [
+        f"give {write.before['path']} back to {write.before['holder']}"
+        for write in writes
+        if write.kind == "vanity" and write.before.get("holder")
+    ]
+    return tuple(actions)
