@@ -153,8 +153,8 @@ class _Live(MigrationProgress):
         # The log gives way where the terminal is narrow.
         table.add_column(no_wrap=True, overflow="ellipsis")
         now = time.monotonic()
-        # A copy, because it is drawn in a thread.
-        rows = list(self.rows.values())
+        # A copy, because it is drawn in a thread. Most items wait for a place; those come last.
+        rows = sorted(self.rows.values(), key=lambda row: not row.detail)
         shown = rows[: max(1, self._console.height - _MARGIN)]
         for row in shown:
             cells = (row.name, row.doing, duration(now - row.began), row.detail)

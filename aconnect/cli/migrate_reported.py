@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -81,35 +81,33 @@ def _echo_attention(report: Report) -> None:
     words = [f"{numbers[name]:,} {word}" for name, word in _WORDS.items() if numbers[name]]
     size = size_text(sum(item.bytes for item in report.items))
     echo_error(f"{', '.join(words) or 'No items'}; {size} sent")
-    _echo_list("Failed:", (line for item in report.items for line in _failure(item)))
+    _echo_list("Failed:", [_failure(item) for item in report.items if item.outcome == "failed"])
     _echo_list(
         "Different from the plan:",
-        (f"{one.name}: {'; '.join(one.differences)}" for one in report.items if one.differences),
+        [[f"{one.name}: {'; '.join(one.differences)}"] for one in report.items if one.differences],
     )
     _echo_list(
         "To know, or to do by hand:",
         [
-            *(f"{some_of(names, _NAMES)}: {text}" for text, names in notes(report)),
-            *report.notes,
+            *([f"{some_of(names, _NAMES)}: {text}"] for text, names in notes(report)),
+            *([note] for note in report.notes),
         ],
     )
 
 
 def _failure(item: ReportItem) -> list[str]:
-    if item.outcome != "failed":
-        return []
-    lines = [
-        f"{item.name}, {DOING.get(item.step, item.step)}: {for_command_line(item.error or '')}"
-    ]
-    return lines + [f"  | {line}" for line in item.log[-_LOG_LINES:]]
+    doing = DOING.get(item.step, item.step)
+    log = (f"| {line}" for line in item.log[-_LOG_LINES:])
+    return [f"{item.name}, {doing}: {item.error or item.error_type}", *log]
 
 
-def _echo_list(title: str, lines: Iterable[str]) -> None:
-    texts = list(lines)
-    if not texts:
+def _echo_list(title: str, entries: Sequence[Sequence[str]]) -> None:
+    """Print entries of some lines each, not too many of them."""
+    if not entries:
         return
     echo_error(title)
-    for text in texts[:_MOST]:
-        echo_error(f"  {for_command_line(text)}")
-    if len(texts) > _MOST:
-        echo_error(f"  … and {len(texts) - _MOST:,} more lines, which are in the report")
+    for lines in entries[:_MOST]:
+        for line in lines:
+            echo_error(f"  {for_command_line(line)}")
+    if len(entries) > _MOST:
+        echo_error(f"  … and {len(entries) - _MOST:,} more, which are in the report")
