@@ -21,13 +21,14 @@ from aconnect.cli.table import Column, TabRows, echo_table, fit, shown_text
 
 if TYPE_CHECKING:
     from aconnect.migrate import Finding, Plan, PlannedItem
+    from aconnect.migrate.planning.model import Sign
 
 _FEW: Final = 20
 """Up to this many items are printed with all that was found about them."""
 _MOST: Final = 12
 """How many findings that only inform are printed below the items of a larger plan."""
 _NAMES: Final = 3
-_WORDS: Final = {
+_WORDS: Final[dict[Sign, str]] = {
     "+": "to create",
     "~": "to update",
     "=": "up to date",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from msgspec import Struct
@@ -23,8 +23,18 @@ from aconnect.cli.summaries import counted
 if TYPE_CHECKING:
     from aconnect.cli.connection import Settings
     from aconnect.migrate import Event, Plan, Report, Run, SavedRun
+    from aconnect.migrate.running.reports.counting import State
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+_WORDS: Final[dict[State, str]] = {
+    "failed": "failed",
+    "pending": "are not done",
+    "differs": "differ from the plan",
+}
+"""The states that make a run fail."""
 
 
 class _Stale(Failure):
@@ -50,7 +60,7 @@ class RunOrder(Struct, frozen=True, kw_only=True):
         return shlex.join(["aconnect", "migrate", "run", str(self.file), *self.again, *more])
 
 
-def _bound(name: str, default: int, what: str) -> Any:
+def _bound(name: str, default: int, what: str) -> Callable[[F], F]:
     return click.option(
         name,
         type=click.IntRange(min=1),
@@ -226,8 +236,7 @@ def _check(report: Report, order: RunOrder) -> None:
 
     numbers = counts(report)
     total = counted(len(report.items) - numbers["skipped"], "item")
-    words = {"failed": "failed", "pending": "are not done", "differs": "differ from the plan"}
-    parts = [f"{numbers[name]:,} {word}" for name, word in words.items() if numbers[name]]  # type: ignore[index]
+    parts = [f"{numbers[state]:,} {word}" for state, word in _WORDS.items() if numbers[state]]
     if not parts:
         return
     hints: list[str] = []
