@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -263,7 +264,7 @@ def _echo_end(made: Plan, path: Path) -> None:
     """Print where the plan is, and what to do with it; fail if it has conflicts."""
     echo_error(f"Wrote {path}.")
     if not made.has_conflicts:
-        echo_error(f"Run it with: aconnect migrate run {path}")
+        echo_error(f"Run it with: {shlex.join(['aconnect', 'migrate', 'run', str(path)])}")
         return
     number = sum(item.sign in {"!", "?"} for item in made.items)
     of = f"{number} of {counted(len(made.items), 'item')}" if number else "the plan"

@@ -66,6 +66,10 @@ def _texts(item: PlannedItem) -> list[str]:
     return [f"{one.sign} {for_command_line(one.text)}" for one in item.findings]
 
 
+def _findings(item: PlannedItem) -> str:
+    return "; ".join(_texts(item))
+
+
 _COLUMNS: Final = (
     Column("Sign", "sign"),
     Column("Nr", "number"),
@@ -75,7 +79,7 @@ _COLUMNS: Final = (
     Column("Owner", "source.owner"),
     Column("New owner", "target.owner"),
     Column("Bytes", _size),
-    Column("Findings", lambda item: "; ".join(_texts(item))),
+    Column("Findings", _findings),
 )
 """In a pipe."""
 

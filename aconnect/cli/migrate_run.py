@@ -15,7 +15,7 @@ from aconnect.cli.connection import network_options
 from aconnect.cli.migrate_options import both_open, both_servers, server_options
 from aconnect.cli.migrate_progress import migration_progress
 from aconnect.cli.migrate_reported import echo_report
-from aconnect.cli.migrate_texts import refresh_command
+from aconnect.cli.migrate_texts import for_command_line, refresh_command
 from aconnect.cli.output import echo_json
 from aconnect.cli.running import Command, Failure, Stopped, run
 from aconnect.cli.summaries import counted
@@ -189,9 +189,8 @@ def _carried_out(begun: Run, order: RunOrder, *, retry: bool) -> Report:
         raise
     except Failure as failure:
         if isinstance(failure.__cause__, StalePlanError):
-            message = failure.message.partition("; plan them again")[0]
-            again = f"Plan them again with: {refresh_command(order.file)}"
-            raise _Stale(message, hints=("Nothing was changed.", again)) from failure
+            message = for_command_line(failure.message, order.file)
+            raise _Stale(message, hints=("Nothing was changed.",)) from failure
         failure.hints = (*failure.hints, f"Go on with: {order.command()}")
         raise
 

@@ -29,6 +29,7 @@ DOING: Final = {
     "locked": "locking",
     "vanity": "vanity URL",
     "verified": "verifying",
+    "source-locked": "locking the source",
 }
 """What is done in a step, which is called by what it ends with."""
 

@@ -22,13 +22,18 @@ if TYPE_CHECKING:
     from aconnect.cli.connection import Settings
     from aconnect.migrate import SavedRun, UndoneItem
 
+
+def _text(item: UndoneItem) -> str:
+    return with_options(item.text)
+
+
 _MOST: Final = 20
 """How many items are listed before the question."""
 _COLUMNS: Final = (
     Column("Outcome", "outcome", is_whole=True),
     Column("Nr", "number", is_whole=True),
     Column("Name", "name"),
-    Column("Text", lambda item: with_options(item.text)),
+    Column("Text", _text),
     Column("Notes", "notes"),
 )
 

@@ -153,7 +153,7 @@ async def test_refresh(shell, planned, change):
     assert result.exit_code == 2
     assert "1 of its items have changed since (content-0001)" in result.stderr
     assert "Nothing was changed." in result.stderr
-    assert "Plan them again with: aconnect migrate plan --refresh plan.json" in result.stderr
+    assert "plan them again with: aconnect migrate plan --refresh plan.json" in result.stderr
     before = json.loads(planned.read_text())
     result = await shell("migrate", "plan", "--refresh", "plan.json")
     assert result.exit_code == 0, result.output
