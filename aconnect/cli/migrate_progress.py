@@ -173,7 +173,10 @@ class _Live(MigrationProgress):
         if ended >= _ESTIMATED_FROM and left > 0:
             parts.append(f"about {duration(elapsed / ended * left)} to go")
         if self.sent:
-            parts.append(f"{size_text(self.sent)} sent, {size_text(self._rate(now))}/s")
+            rate = self._rate(now)
+            parts.append(f"{size_text(self.sent)} sent")
+            if rate:
+                parts.append(f"{size_text(rate)}/s")
         return ", ".join(parts)
 
     def _rate(self, now: float) -> float:

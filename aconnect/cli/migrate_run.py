@@ -243,4 +243,4 @@ def _check(report: Report, order: RunOrder) -> None:
         hints.append(f"Go on with: {order.command('--retry')}")
     if any(item.error_type == "StalePlanError" for item in report.items):
         hints.insert(0, f"Plan what has changed again with: {refresh_command(order.file)}")
-    raise Failure(f"{', '.join(parts)}, of {total}", hints=tuple(hints))
+    raise Failure(f"{total}: {', '.join(parts)}", hints=tuple(hints))

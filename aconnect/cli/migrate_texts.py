@@ -29,7 +29,7 @@ DOING: Final = {
     "locked": "locking",
     "vanity": "vanity URL",
     "verified": "verifying",
-    "source-locked": "locking the source",
+    "source-locked": "completing",
 }
 """What is done in a step, which is called by what it ends with."""
 

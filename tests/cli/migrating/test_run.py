@@ -66,7 +66,7 @@ async def test_failure(shell, other):
     assert {line.partition("\t")[0] for line in result.stdout.splitlines()} == {"failed"}
     text = result.stderr
     assert re.search(r"content-0000, building: task \S+ failed .*\n  \| no such package\n", text)
-    assert "Error: 3 failed, of 3 items" in text
+    assert "Error: 3 items: 3 failed" in text
     assert text.endswith("Go on with: aconnect migrate run plan.json --retry\n")
     other.state.build_script = BuildScript(lines=("built",))
     assert (await shell(*RUN)).exit_code == 1
@@ -85,7 +85,7 @@ async def test_differences(shell, monkeypatch):
     result = await shell(*RUN)
     assert result.exit_code == 1
     assert "Different from the plan:\n  content-0000: title is 'B' instead of 'A'" in result.stderr
-    assert "Error: 3 differ from the plan, of 3 items" in result.stderr
+    assert "Error: 3 items: 3 differ from the plan" in result.stderr
     assert "--retry" not in result.stderr
 
 
@@ -156,7 +156,7 @@ async def test_terminal(shell, other):
     )
     written = await shell.errors_on_terminal(*RUN, columns=100)
     assert "Traceback" not in written
-    assert re.search(r"0 done, 3 left, 0:0\d elapsed, \d+ bytes sent, ", written)
+    assert re.search(r"0 done, 3 left, 0:0\d elapsed, \d+ bytes sent", written)
     assert re.search(r"content-0000 +building +0:0\d +a line", written)
     assert "\x1b[31m" not in written
     assert "3 migrated as planned" in written
