@@ -62,12 +62,13 @@ def undo(
     yes: bool,
     json: bool,
 ) -> None:
-    """Take a migration back: only what its journal has, the newest first.
+    """Take a migration back: only what its journal has.
 
-    Content that the run has created is deleted, unless it was deployed or given away since. Content
-    that it has updated gets its former settings, permissions and bundle again. Vanity URLs go back
-    to their former holders, and grants and locks on the source are withdrawn. Users and groups
-    stay. Afterwards, the plan can be run again with the same journal.
+    The newest writes come first. Content that the run has created is deleted, unless it was
+    deployed or given away since. Content that it has updated gets its former settings, permissions
+    and bundle again. Vanity URLs go back to their former holders, and grants and locks on the
+    source are withdrawn. Users and groups stay. Afterwards, the plan can be run again with the same
+    journal.
 
     The exit code is 1 if something was refused or failed; the same command goes on.
 
