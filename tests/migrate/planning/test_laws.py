@@ -35,7 +35,7 @@ from tests.migrate.planning.samples import (
 NAMES = ["sales", "sales-2", "sales.eu", "x" * 64]
 USERS = ["admin", "alice", "bob", "vera", "carl"]
 GROUPS = ["analysts", "team"]
-ROLES = ["viewer", "publisher", "administrator"]
+ROLES = ["viewer", *["publisher"] * 3, *["administrator"] * 6]
 VANITIES = [None, None, "/a/", "/a/b/", "/a/b/c/", "/ab/", "/b/"]
 INTEGRATIONS = [IntegrationSnapshot("github", "Viewer", name) for name in ("one", "two")]
 POLICIES = {
@@ -73,12 +73,15 @@ def some(random, values, most):
     return tuple(sorted(random.sample(values, random.randint(0, min(most, len(values))))))
 
 
+def some_of_them(random, policies):
+    """Return most of the policies: those that resolve leave more to run."""
+    return {name: value for name, value in policies.items() if random.random() < 0.7}
+
+
 def some_details(random):
     bundles = tuple(
-        BundleSnapshot(
-            id=number, size=random.choice([0, 100, 100, None]), active=random.random() < 0.5
-        )
-        for number in some(random, ["1", "2", "3"], 3)
+        BundleSnapshot(id=number, size=random.choice([0, *[100] * 9]), active=number == "1")
+        for number in ["1", *some(random, ["2", "3"], 2)]
     )
     principals = [("user", name) for name in USERS] + [("group", name) for name in GROUPS]
     return ContentDetails(
@@ -88,10 +91,10 @@ def some_details(random):
         ),
         variables=some(random, ["API_URL", "TOKEN"], 2),
         bundles=bundles,
-        repository=git() if random.random() < 0.2 else None,
+        repository=git() if random.random() < 0.1 else None,
         integrations=some(random, INTEGRATIONS, 2),
         manifest=random.choice([None, ManifestSnapshot(r="4.3.3", image="i")]),
-        unreadable=random.choice([(), (), (), (), ("permissions",)]),
+        unreadable=random.choice([*[()] * 19, ("permissions",)]),
     )
 
 
@@ -105,11 +108,11 @@ def some_content(random, prefix):
             guid=f"{prefix}{random.getrandbits(64):x}",
             has=some_details(random),
             access_type=random.choice(["acl", "logged_in", "all"]),
-            app_mode=random.choice(["shiny", "shiny", "static"]),
-            app_role=random.choice(["owner", "owner", "editor", "viewer", None]),
+            app_mode=random.choice([*["shiny"] * 9, "static"]),
+            app_role=random.choice([*["owner"] * 9, "editor", "viewer", None]),
             vanity=paths.pop(),
-            locked=random.random() < 0.2,
-            bundle_id=random.choice([None, "1", "2"]),
+            locked=random.random() < 0.1,
+            bundle_id=random.choice([None, *["1"] * 9]),
             settings=random.choice([{}, {"run_as": "me", "cpu_limit": 1.5}]),
             environment=random.choice([None, None, "image"]),
             tags=random.choice([(), (("Team", "Red"),), (("Team", "Blue"),)]),
@@ -126,18 +129,18 @@ def some_server(random, side, items):
             random.choice(ROLES),
             prefix,
             email=random.choice([None, "a@example", "b@example"]),
-            locked=random.random() < 0.2,
+            locked=random.random() < 0.1,
         )
         for name in USERS
         for prefix in some(random, [f"{side}-1-", f"{side}-2-"], random.choice([1, 1, 1, 2]))
     ]
-    users.insert(0, user("root", random.choice(ROLES), f"{side}-"))
+    users.insert(0, user("root", "administrator", f"{side}-"))
     vanities = {one.vanity: one.guid for one in items if one.vanity is not None}
     hidden = random.choice([{}, {"/b/": "hidden"}, {"/a/b/": "hidden"}])
     return snapshot(
         side,
         version=random.choice([None, "2026.06.0", "2025.05.0", "2023.09.0"]),
-        me=random.choice(users),
+        me=random.choice([users[0], users[0], *users]),
         users=tuple(users),
         groups=tuple(
             GroupSnapshot(guid=f"{side}-{name}", name=name) for name in some(random, GROUPS, 2)
@@ -170,9 +173,8 @@ def some_inputs(seed, policies):
             )
         ),
     )
-    chosen = policies or {
-        name: random.choice(get_args(values)) for name, values in POLICIES.items()
-    }
+    any_policies = {name: random.choice(get_args(values)) for name, values in POLICIES.items()}
+    chosen = policies or (any_policies | some_of_them(random, RESOLVING))
     options = Options(
         bundles=random.choice(["active", "all"]),
         run_as=random.random() < 0.5,
