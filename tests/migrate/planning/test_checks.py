@@ -1,11 +1,14 @@
 """Each kind of finding: the situation, the policy, the sign, and what the text says."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from aconnect.errors import InvalidArgumentError
+from aconnect.migrate import planning
 from aconnect.migrate.mapping.model import Mapping, ValueSource
 from aconnect.migrate.planning.model import Options
 from aconnect.migrate.snapshots.model import (
@@ -251,6 +254,30 @@ ROWS: dict[str, Row] = {
         "!",
         "!",
         ("only administrators can give it to bob", "alice is publisher", "[users]"),
+    ),
+    "owner-ambiguous": (
+        "owner-ambiguous",
+        content(),
+        {"destination": there(users=(user("admin"), user("alice"), user("alice", prefix="2-")))},
+        "!",
+        "!",
+        ("unclear", "'alice'", "[users]"),
+    ),
+    "owner-unconfirmed": (
+        "owner-unconfirmed",
+        content(),
+        {"destination": there(users=(user("admin"), user("alice", confirmed=False)))},
+        "+",
+        "+",
+        ("'alice'", "not confirmed"),
+    ),
+    "user-locked": (
+        "user-locked",
+        content(has=details(permissions=(role("bob"),))),
+        {"destination": there(users=(user("admin"), user("alice"), user("bob", locked=True)))},
+        "+",
+        "+",
+        ("'bob'", "locked"),
     ),
     "permission-unmapped": (
         "user-unmapped",
@@ -630,84 +657,83 @@ def test_what_can_be_migrated_as_it_is_has_no_findings():
     assert one.owner_guid == "dst-alice-guid"
 
 
-@pytest.mark.parametrize(
-    ("kind", "item", "known", "sign", "part"),
-    [
-        ("lost", content(), {}, "+", "ids and addresses"),
-        ("schedules", content(schedules=("a", "b")), {}, "+", "2 schedules"),
-        (
-            "package-repositories",
-            content(has=details(manifest=ManifestSnapshot(repositories=("https://p.example",)))),
-            {},
-            "+",
-            "https://p.example",
-        ),
-        (
-            "manifests-unread",
-            content(has=details(manifest=None, unreadable=("manifest",))),
-            {},
-            "+",
-            "1 items",
-        ),
-        (
-            "grants",
-            content(app_role="none"),
-            {"options": Options(grant_self=True)},
-            "+",
-            "1 grants",
-        ),
-        (
-            "tags-missing",
-            content(tags=(("Team", "Blue"),)),
-            {"destination": as_publisher()},
-            "!",
-            "Team/Blue; create them there",
-        ),
-        (
-            "not-publisher",
-            content(),
-            {"destination": there(me=user("vera", "viewer", "dst-"))},
-            "!",
-            "vera is viewer",
-        ),
-        (
-            "lock-source",
-            content(),
-            {
-                "options": Options(lock_source="moved"),
-                "source": here(content_fields=without("locked")),
-            },
-            "!",
-            "--lock-source",
-        ),
-        ("version-hidden", content(), {"destination": there(version=None)}, "+", "version="),
-        ("limits", content(settings={"max_processes": 9}), {}, "+", "max_processes"),
-        ("open-access", content(access_type="all"), {}, "+", "1 items"),
-        (
-            "vanities-unlisted",
-            content(vanity="/a/"),
-            {"destination": msgspec.structs.replace(as_publisher(), vanities=None)},
-            "+",
-            "1 vanity URLs",
-        ),
-        ("retention", content(), {"options": Options(bundles="all")}, "+", "bundles"),
-        ("thumbnails", content(), {"destination": there(version="2024.05.0")}, "+", "lost"),
-        (
-            "runtimes-unknown",
-            content(versions={"r": "4.4.2"}),
-            {"destination": there(runtimes=Runtimes())},
-            "+",
-            "versions of R",
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) and value.replace("-", "").isalpha() else "",
-)
-def test_general_findings(kind, item, known, sign, part):
+GENERAL: dict[str, tuple[Any, dict[str, Any], str, str]] = {
+    # kind: (content, what else, sign, a part of the text)
+    "lost": (content(), {}, "+", "ids and addresses"),
+    "schedules": (content(schedules=("a", "b")), {}, "+", "2 schedules"),
+    "package-repositories": (
+        content(has=details(manifest=ManifestSnapshot(repositories=("https://p.example",)))),
+        {},
+        "+",
+        "https://p.example",
+    ),
+    "manifests-unread": (
+        content(has=details(manifest=None, unreadable=("manifest",))),
+        {},
+        "+",
+        "1 items",
+    ),
+    "grants": (content(app_role="none"), {"options": Options(grant_self=True)}, "+", "1 grants"),
+    "tags-missing": (
+        content(tags=(("Team", "Blue"),)),
+        {"destination": as_publisher()},
+        "!",
+        "Team/Blue; create them there",
+    ),
+    "not-publisher": (
+        content(),
+        {"destination": there(me=user("vera", "viewer", "dst-"))},
+        "!",
+        "vera is viewer",
+    ),
+    "lock-source": (
+        content(),
+        {
+            "options": Options(lock_source="moved"),
+            "source": here(content_fields=without("locked")),
+        },
+        "!",
+        "--lock-source",
+    ),
+    "version-hidden": (content(), {"destination": there(version=None)}, "+", "version="),
+    "limits": (content(settings={"max_processes": 9}), {}, "+", "max_processes"),
+    "open-access": (content(access_type="all"), {}, "+", "1 items"),
+    "vanities-unlisted": (
+        content(vanity="/a/"),
+        {"destination": msgspec.structs.replace(as_publisher(), vanities=None)},
+        "+",
+        "1 vanity URLs",
+    ),
+    "retention": (content(), {"options": Options(bundles="all")}, "+", "bundles"),
+    "thumbnails": (content(), {"destination": there(version="2024.05.0")}, "+", "lost"),
+    "runtimes-unknown": (
+        content(versions={"r": "4.4.2"}),
+        {"destination": there(runtimes=Runtimes())},
+        "+",
+        "versions of R",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", GENERAL)
+def test_general_findings(kind):
     """What is to be known about the whole migration is said once."""
+    item, known, sign, part = GENERAL[kind]
     plan = planned(item, **known)
     found = [one for one in plan.findings if one.kind == kind]
     assert [one.sign for one in found] == [sign], plan.findings
     assert part in found[0].text
+
+
+def test_each_kind_has_a_row():
+    """No check finds what no row of these tables shows."""
+    folder = Path(planning.__file__).parent
+    checks = "".join(path.read_text("utf-8") for path in folder.glob("checks/*.py"))
+    kinds = set(re.findall(r"draft\.(?:find|inform|find_missing)\(\s*\"([a-z-]+)\"", checks))
+    assert kinds
+    assert kinds <= {kind for kind, *_ in ROWS.values()}
+    general = (folder / "general.py").read_text("utf-8")
+    assert set(re.findall(r"yield \"([a-z-]+)\"", general)) == GENERAL.keys()
 
 
 def test_a_skipped_item_needs_no_decision():
