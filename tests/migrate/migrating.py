@@ -68,7 +68,7 @@ _ID = re.compile(r"/(?:[0-9a-f]{8}-[0-9a-f-]{27}|\d+|[A-Za-z0-9_-]{16,})(?=/|$)"
 
 def operation(method: str, path: str) -> str:
     """The pattern of a request for `FakeConnect.script`: its ids match any."""
-    path = path.split("?")[0].removeprefix("/__api__")
+    path = path.split("?", maxsplit=1)[0].removeprefix("/__api__")
     return f"{method} *{_ID.sub('/*', path)}"
 
 

@@ -44,6 +44,7 @@ from aconnect.migrate.running.journal import (
     opened_journal,
 )
 from aconnect.migrate.running.limits import Limits
+from aconnect.migrate.running.people import create_people
 from aconnect.migrate.running.reporting import make_report
 from aconnect.migrate.running.steps import STEP_FUNCTIONS
 from aconnect.migrate.running.steps.source import revoke, revoke_all
@@ -237,6 +238,7 @@ async def _work(migration: Migration, *, retry: bool) -> None:
             migration.notify("skipped", number=row.number, name=row.name)
     try:
         if left:
+            await create_people(migration)
             await create_tags(migration, left)
             await _migrate(migration, left)
     finally:

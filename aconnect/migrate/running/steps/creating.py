@@ -33,7 +33,7 @@ def first_fields(run: ItemRun) -> dict[str, Any]:
     if target.title is not None:
         fields["title"] = target.title
     if run.item.environment_guid is not None:
-        fields["default_environment_guid"] = run.item.environment_guid
+        fields["default_environment_guid"] = run.migration.resolved(run.item.environment_guid)
     return fields
 
 

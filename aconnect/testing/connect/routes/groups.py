@@ -1,5 +1,6 @@
 """Groups and their members."""
 
+from typing import Any
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import (
