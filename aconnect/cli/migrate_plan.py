@@ -30,34 +30,23 @@ if TYPE_CHECKING:
 _MODEL: Final = "aconnect.migrate.planning.model"
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 _POLICIES: Final = {
-    "name_taken": (
-        "--on-name-taken",
-        "NameTaken",
-        "If the new owner has content of this name, which is never overwritten",
-    ),
+    "name_taken": ("NameTaken", "If the new owner has content of this name, which is kept"),
     "vanity_taken": (
-        "--on-vanity-taken",
         "VanityTaken",
         "If other content has the vanity URL, or one above or below it",
     ),
     "principal_unmapped": (
-        "--on-unmapped",
         "PrincipalUnmapped",
         "If a user or group has no counterpart; content goes to the fallback owner of the mapping",
     ),
-    "missing": (
-        "--on-missing",
-        "Missing",
-        "If an integration, an environment or a runtime is missing",
-    ),
+    "missing": ("Missing", "If an integration, an environment or a runtime is missing"),
     "value_missing": (
-        "--on-missing-value",
         "ValueMissing",
         "If nothing says where the value of an environment variable comes from",
     ),
-    "locked": ("--on-locked", "Locked", "If content is locked"),
+    "locked": ("Locked", "If content is locked"),
 }
-"""The option for each policy, the choice of its values, and what it is for."""
+"""The choice of the values of each policy, and when it decides."""
 _DEFAULTS: Final = {"vanity_taken": "without", "locked": "as-is"}
 """Of the policies whose default is not `stop`."""
 _OF_NEW_PLANS: Final = frozenset(
@@ -77,10 +66,10 @@ class _Undecided(Failure):
 
 def _policy_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for each policy."""
-    for name, (option, choice, text) in reversed(_POLICIES.items()):
+    for name, (choice, text) in reversed(_POLICIES.items()):
         default = _DEFAULTS.get(name, "stop")
         command = click.option(
-            option,
+            f"--on-{name.replace('_', '-')}",
             name,
             type=LibraryChoice(_MODEL, choice),
             default=default,
@@ -153,7 +142,7 @@ def plan(
     json: bool,
     **options: Any,
 ) -> None:
-    """Plan the migration of content from one server to another; change nothing.
+    """Plan a migration from one server to another; change nothing.
 
     By default all content is planned; options that choose content can be repeated. The plan is
     written to a file, which has no secrets, and is what `aconnect migrate run` carries out. If the

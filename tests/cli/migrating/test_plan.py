@@ -32,7 +32,7 @@ async def test_plan(shell, server, other):
     assert lines[0] == "3 items: 3 to create"
     assert lines[-2:] == ["Wrote plan.json.", "Run it with: aconnect migrate run plan.json"]
     assert "lost for all content" in result.stderr
-    assert len(json.loads((shell.folder / "plan.json").read_text())["items"]) == 3
+    assert len(json.loads((shell.folder / "plan.json").read_text())["plan"]["items"]) == 3
     for one in (server, other):
         assert {request.method for request in one.requests} == {"GET"}
 
@@ -58,7 +58,7 @@ async def test_conflicts(shell, server, other):
 @pytest.mark.parametrize(
     ("options", "sign", "words"),
     [
-        ("", "!", "--on-name-taken rename or skip"),
+        ("", "!", "--on-name-taken rename"),
         ("--on-name-taken rename", "+", "renamed to 'content-0000-2'"),
         ("--on-name-taken skip", "-", "skipped"),
     ],
@@ -91,7 +91,7 @@ async def test_grants(shell):
     [
         (["--owner", "publisher"], {"content-0001"}),
         (["--guid", "https://c.example/content/{}/"], {"content-0000"}),
-        (["--guid", "{}", "--owner", "publisher"], set[str]()),
+        (["--guid", "{}", "--owner", "admin"], {"content-0000"}),
         (["--search", "content-0002"], {"content-0002"}),
         (["--tag", "Reports"], {"content-0000"}),
         (["--tag", "Department/Finance/Reports"], {"content-0000"}),
@@ -116,7 +116,6 @@ async def test_choosing(shell, server, options, names):
     result = await shell(*PLAN, "--grant-self", *(one.format(guid) for one in options))
     assert result.exit_code == 0, result.output
     assert set(signs(result)) == names
-    assert names or result.stderr.startswith("No content matches.")
 
 
 async def test_unknown_choice(shell):
@@ -154,10 +153,10 @@ async def test_refresh(shell, planned, change):
     assert "1 of its items have changed since (content-0001)" in result.stderr
     assert "Nothing was changed." in result.stderr
     assert "plan them again with: aconnect migrate plan --refresh plan.json" in result.stderr
-    before = json.loads(planned.read_text())
+    before = json.loads(planned.read_text())["plan"]
     result = await shell("migrate", "plan", "--refresh", "plan.json")
     assert result.exit_code == 0, result.output
-    after = json.loads(planned.read_text())
+    after = json.loads(planned.read_text())["plan"]
     assert after["id"] == before["id"]
     assert [one["source"]["title"] for one in after["items"]][1] == "Changed since"
     assert after["items"][0] == before["items"][0]
