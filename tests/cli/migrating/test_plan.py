@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from aconnect.testing import FakeConnect, Seed
+from aconnect.testing import FakeConnect, Seed, faults
 from tests.cli.migrating.conftest import PLAN
 
 
@@ -161,6 +161,29 @@ async def test_refresh(shell, planned, change):
     assert [one["source"]["title"] for one in after["items"]][1] == "Changed since"
     assert after["items"][0] == before["items"][0]
     assert (await shell("migrate", "run", "plan.json")).exit_code == 0
+
+
+async def test_refresh_of_a_begun_run(shell, other, planned, change):
+    """What a run has begun stays as it is planned; what it has not is planned again, and runs."""
+    other.script(faults.error(403, 22), on="POST /v1/content")
+    result = await shell("migrate", "run", "plan.json", "--calls", "1")
+    assert result.exit_code == 1
+    failed = next(line for line in result.stdout.splitlines() if line.startswith("failed"))
+    items = json.loads(planned.read_text())["plan"]["items"]
+    guids = [item["source"]["guid"] for item in items]
+    names = [item["source"]["name"] for item in items]
+    refused = names.index(failed.split("\t")[2])
+    for number in range(3):
+        change(number, title="Changed since")
+    result = await shell("migrate", "plan", "--refresh", "plan.json")
+    assert result.exit_code == 0, result.output
+    again = json.loads(planned.read_text())["plan"]["items"]
+    assert [item["source"]["guid"] for item in again] == guids
+    assert [item["source"]["title"] == "Changed since" for item in again] == [
+        number == refused for number in range(3)
+    ]
+    result = await shell("migrate", "run", "plan.json", "--retry")
+    assert result.exit_code == 0, result.output
 
 
 @pytest.mark.usefixtures("planned")
