@@ -30,34 +30,23 @@ if TYPE_CHECKING:
 _MODEL: Final = "aconnect.migrate.planning.model"
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
 _POLICIES: Final = {
-    "name_taken": (
-        "--on-name-taken",
-        "NameTaken",
-        "If the new owner has content of this name, which is never overwritten",
-    ),
+    "name_taken": ("NameTaken", "If the new owner has content of this name, which is kept"),
     "vanity_taken": (
-        "--on-vanity-taken",
         "VanityTaken",
         "If other content has the vanity URL, or one above or below it",
     ),
     "principal_unmapped": (
-        "--on-unmapped",
         "PrincipalUnmapped",
         "If a user or group has no counterpart; content goes to the fallback owner of the mapping",
     ),
-    "missing": (
-        "--on-missing",
-        "Missing",
-        "If an integration, an environment or a runtime is missing",
-    ),
+    "missing": ("Missing", "If an integration, an environment or a runtime is missing"),
     "value_missing": (
-        "--on-missing-value",
         "ValueMissing",
         "If nothing says where the value of an environment variable comes from",
     ),
-    "locked": ("--on-locked", "Locked", "If content is locked"),
+    "locked": ("Locked", "If content is locked"),
 }
-"""The option for each policy, the choice of its values, and what it is for."""
+"""The choice of the values of each policy, and when it decides."""
 _DEFAULTS: Final = {"vanity_taken": "without", "locked": "as-is"}
 """Of the policies whose default is not `stop`."""
 _OF_NEW_PLANS: Final = frozenset(
@@ -77,10 +66,10 @@ class _Undecided(Failure):
 
 def _policy_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for each policy."""
-    for name, (option, choice, text) in reversed(_POLICIES.items()):
+    for name, (choice, text) in reversed(_POLICIES.items()):
         default = _DEFAULTS.get(name, "stop")
         command = click.option(
-            option,
+            f"--on-{name.replace('_', '-')}",
             name,
             type=LibraryChoice(_MODEL, choice),
             default=default,
@@ -139,6 +128,13 @@ def _policy_options(command: Callable[..., None]) -> Callable[..., None]:
     help="Plan only those items of this plan again whose sources have changed, with its options, "
     "and replace it, or write it to another --output.",
 )
+@click.option(
+    "--journal",
+    type=_FILE,
+    metavar="FILE",
+    help="With --refresh: the journal of its run; items that were begun stay as they are. By "
+    "default beside the plan, with the suffix .db.",
+)
 @click.option("--verbose", "-v", is_flag=True, help="Print all that was found about each item.")
 @click.option("--json", is_flag=True, help="Print the plan as one JSON document.")
 @network_options
@@ -149,11 +145,12 @@ def plan(
     output: Path,
     overwrite: bool,
     refresh: Path | None,
+    journal: Path | None,
     verbose: bool,
     json: bool,
     **options: Any,
 ) -> None:
-    """Plan the migration of content from one server to another; change nothing.
+    """Plan a migration from one server to another; change nothing.
 
     By default all content is planned; options that choose content can be repeated. The plan is
     written to a file, which has no secrets, and is what `aconnect migrate run` carries out. If the
@@ -171,16 +168,16 @@ def plan(
     from aconnect import migrate
     from aconnect.cli.migrate_planned import echo_plan
 
+    is_given = _source_of("output") is ParameterSource.COMMANDLINE
+    path = output if refresh is None or is_given else refresh
+    _check_output(path, overwrite=overwrite or path == refresh)
     if refresh is not None:
-        made = _refreshed(settings, refresh, source, destination)
-        is_given = _source_of("output") is ParameterSource.COMMANDLINE
-        path = output if is_given else refresh
-        _check_output(path, overwrite=overwrite or path == refresh)
+        _check_refresh(refresh)
+        begun = _begun(journal or refresh.with_suffix(".db"))
+        made = _refreshed(settings, refresh, source, destination, begun)
+    elif source is None or destination is None:
+        raise click.UsageError("pass --from SERVER and --to SERVER, or --refresh PLAN")
     else:
-        if source is None or destination is None:
-            raise click.UsageError("pass --from SERVER and --to SERVER, or --refresh PLAN")
-        path = output
-        _check_output(path, overwrite=overwrite)
         made = _planned(settings, source, destination, **options)
 
     async def save() -> None:
@@ -226,10 +223,8 @@ def _planned(
     return run(work)
 
 
-def _refreshed(settings: Settings, path: Path, source: str | None, destination: str | None) -> Plan:
-    """Plan the stale items of a plan again."""
-    from aconnect import migrate
-
+def _check_refresh(path: Path) -> None:
+    """Refuse options that a plan has already."""
     for parameter in click.get_current_context().command.params:
         name = parameter.name or ""
         is_given = _source_of(name) is ParameterSource.COMMANDLINE
@@ -238,6 +233,26 @@ def _refreshed(settings: Settings, path: Path, source: str | None, destination: 
                 f"--refresh keeps what {path} was made with; leave {parameter.opts[0]} out, or "
                 "plan anew"
             )
+
+
+def _begun(journal: Path) -> list[int]:
+    """Return the numbers of the items that a run has begun."""
+    from aconnect import migrate
+
+    saved = migrate.read_journal(journal) if journal.exists() else None
+    return [] if saved is None else [item.number for item in saved.items]
+
+
+def _refreshed(
+    settings: Settings,
+    path: Path,
+    source: str | None,
+    destination: str | None,
+    begun: list[int],
+) -> Plan:
+    """Plan the stale items of a plan again."""
+    from aconnect import migrate
+
     old = migrate.read_plan(path)
     here, there = both_servers(
         settings, source or old.source.url, destination or old.destination.url
@@ -245,7 +260,7 @@ def _refreshed(settings: Settings, path: Path, source: str | None, destination: 
 
     async def work() -> Plan:
         async with both_open(here, there):
-            return await migrate.refresh(old.bind(here, there))
+            return await migrate.refresh(old.bind(here, there), begun=begun)
 
     return run(work)
 

@@ -91,7 +91,7 @@ def echo_plan(plan: Plan, *, verbose: bool = False) -> None:
         rows = TabRows(_COLUMNS)
         for item in plan.items:
             rows.add(item)
-    elif plan.items:
+    else:
         _echo_items(plan.items, is_full=is_full)
     _echo_summary(plan, is_full=is_full and is_terminal("stdout"), verbose=verbose)
 
@@ -177,7 +177,7 @@ def _echo_summary(plan: Plan, *, is_full: bool, verbose: bool) -> None:
     signs = Counter(item.sign for item in plan.items)
     words = [f"{signs[sign]:,} {word}" for sign, word in _WORDS.items() if sign in signs]
     total = counted(len(plan.items), "item")
-    echo_error(f"{total}: {', '.join(words)}" if words else "No content matches.")
+    echo_error(f"{total}: {', '.join(words)}")
     echo_error(f"Bundles to carry: {size_text(plan.bytes_total)}")
     if plan.tags:
         echo_error(f"Tags to create: {some_of(['/'.join(path) for path in plan.tags], 10)}")

@@ -11,7 +11,7 @@ from aconnect._core.text import one_line
 from aconnect.cli.output import redacted
 
 # Messages name both: "plan with grant_self=True (--grant-self)".
-_BOTH: Final = re.compile(r"(?:[a-z_]+=\S+(?: or \S+)?|\w+\(\)) \((--[^)]+)\)")
+_BOTH: Final = re.compile(r"(?:[a-z_]+=\S+|[a-z]+(?:_[a-z]+)+|\w+\(\)) \((--[^)]+)\)")
 _REFRESH: Final = re.compile(r"(with )?--refresh\b")
 
 DOING: Final = {

@@ -78,10 +78,10 @@ def undo(
     from aconnect import migrate
 
     saved = migrate.read_journal(journal)
-    clients = both_servers(settings, source or saved.source, destination or saved.destination)
-    if not (saved.items or saved.tags):
+    if saved is None or not (saved.items or saved.tags):
         echo_error("There is nothing to take back.")
         return
+    clients = both_servers(settings, source or saved.source, destination or saved.destination)
     _echo_saved(saved)
     confirm(f"Take back {counted(len(saved.items), 'item')}?", yes=yes)
     failed: list[UndoneItem] = []

@@ -172,7 +172,7 @@ async def test_refused_before_anything(shell, server, other):
         assert (result.exit_code, words in " ".join(result.stderr.split())) == (2, True)
     (shell.folder / "other.json").write_text('{"format": 1}')
     result = await shell("migrate", "run", "other.json")
-    assert (result.exit_code, "is no plan of a migration" in result.stderr) == (2, True)
+    assert (result.exit_code, "is not a plan of a migration" in result.stderr) == (2, True)
     assert (len(server.requests), len(other.requests)) == numbers
 
 
