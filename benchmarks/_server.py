@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aconnect.testing import FakeConnect
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,6 +48,15 @@ def simulated_server(visits: int) -> Iterator[Server]:
             yield Server(told["url"], told["api_key"])
         finally:
             process.terminate()
+
+
+def short_builds(latency: float) -> FakeConnect:
+    """Return a server without content whose builds are short, to measure what is around them."""
+    from aconnect.testing import BuildScript, FakeConnect, Seed
+
+    server = FakeConnect(Seed(content=0), latency=latency)
+    server.state.build_script = BuildScript(lines=("Completed",))
+    return server
 
 
 def last_time(rows: int) -> str:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -17,7 +14,8 @@ from aconnect.deploy import DeploySpec, deploy, deploy_all
 from aconnect.deploy.config.config import Config
 from benchmarks._harness import Figure, Run, main
 from benchmarks._measuring import alternate, speed_ratio, timed
-from benchmarks._server import ROOT, Server
+from benchmarks._server import short_builds
+from tests.serving import running
 
 LATENCY = 0.025
 ITEMS = 40
@@ -25,25 +23,11 @@ SIZE = 2_000_000
 AT_ONCE = 8
 TARGET = 6.0
 
-_SERVER = """
-import asyncio, json, sys
-from aconnect.testing import BuildScript, FakeConnect, Seed
-
-async def main(latency):
-    async with FakeConnect(Seed(content=0), latency=latency, record=False) as server:
-        # Builds are short: what is measured is the client and the way to the server.
-        server.state.build_script = BuildScript(lines=("Completed",))
-        print(json.dumps([server.url, server.api_key]), flush=True)
-        await asyncio.to_thread(sys.stdin.read)
-
-asyncio.run(main(float(sys.argv[1])))
-"""
-
 
 async def deploy_many(run: Run) -> None:
     """Compare with a loop that deploys one directory after the other."""
     items = run.settings.size(ITEMS, 16)
-    with tempfile.TemporaryDirectory() as folder, _server() as server:
+    with tempfile.TemporaryDirectory() as folder, running(short_builds, latency=LATENCY) as server:
         folders = [_site(Path(folder) / f"site-{number}") for number in range(items)]
         rounds = count()
         async with Client(server.url, server.api_key) as client:
@@ -83,21 +67,6 @@ def _site(folder: Path) -> Path:
     manifest = {"version": 1, "metadata": {"appmode": "static"}, "files": files}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
-
-
-@contextmanager
-def _server() -> Iterator[Server]:
-    """Run the simulated server in a process of its own."""
-    command = [sys.executable, "-c", _SERVER, str(LATENCY)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as process:
-        try:
-            line = process.stdout.readline() if process.stdout else ""
-            if not line:
-                raise RuntimeError("the simulated server did not start; its error is above")
-            yield Server(*json.loads(line))
-        finally:
-            process.terminate()
 
 
 if __name__ == "__main__":

@@ -46,6 +46,15 @@ def some_of(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
+def size_text(size: float) -> str:
+    """Return a number of bytes in a readable unit."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
 def decode_text(data: bytes) -> str:
     """Return the text of a file in UTF-8, without the mark with which Windows begins it.
 

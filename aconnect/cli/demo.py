@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aconnect._core.text import size_text
 from aconnect.cli.options import folder
-from aconnect.cli.output import echo, echo_error, is_terminal, size_text
+from aconnect.cli.output import echo, echo_error, is_terminal
 from aconnect.cli.running import Command, Failure
 from aconnect.cli.table import echo_table
 

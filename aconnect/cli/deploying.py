@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
-from aconnect.cli.output import echo, echo_error, echo_json, size_text
+from aconnect._core.text import size_text
+from aconnect.cli.output import echo, echo_error, echo_json
 from aconnect.cli.progress import upload_progress
 from aconnect.cli.running import Failure, Stopped, report_retries, run, with_options
 from aconnect.cli.tasks import how_to_follow

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 import msgspec
 from msgspec import Struct
 
-from aconnect._core.text import one_line
+from aconnect._core.text import one_line, size_text
 from aconnect.cli.connection import Settings, client_of, names_server
 from aconnect.cli.deploying import Order, configured, files_text, kind_text
-from aconnect.cli.output import echo, echo_json, is_terminal, size_text
+from aconnect.cli.output import echo, echo_json, is_terminal
 from aconnect.cli.running import Failure, report_retries, run, with_options
 from aconnect.cli.table import cell_text
 from aconnect.deploy import DEFAULT_MAX_SIZE, Excluded, Project

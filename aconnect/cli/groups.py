@@ -10,11 +10,13 @@ import click
 from aconnect.cli.commands import action, listing
 from aconnect.cli.lookup import find_group, find_user
 from aconnect.cli.output import echo_error
+from aconnect.cli.people import Plan, SyncOrder, sync_command
 from aconnect.cli.table import Column
 from aconnect.cli.users import USER, full_name
 
 if TYPE_CHECKING:
     from aconnect import Client
+    from aconnect.migrate.people import Change
 
 _GROUP: Final = click.argument("group", metavar="GROUP")
 
@@ -83,3 +85,30 @@ async def remove(client: Client, group: str, user: str) -> None:
     removed = await client.ensure_deleted(found.members.delete, who)
     was = "Removed" if removed else "No change:"
     echo_error(f"{was} {who.username} {'from' if removed else 'is not in'} {found.name}")
+
+
+@sync_command(groups)
+@click.option("--remove-members", is_flag=True, help="Remove members who are not described.")
+@click.option("--delete-groups", is_flag=True, help="Delete groups that are not described.")
+def sync(order: SyncOrder, remove_members: bool, delete_groups: bool) -> Plan:
+    """Bring groups to a described state; show the difference first.
+
+    FILE is a CSV file with the columns group, owner and member, with a row for each member; owner
+    and member are usernames, and both columns can be left out. A group without members has a row
+    with an empty member. Users are not created; see `aconnect users sync`.
+    """
+    from aconnect.migrate.people import describe_groups, plan_groups, read_groups_csv
+
+    async def plan(client: Client, source: Client | None) -> list[Change]:
+        if source is not None:
+            wanted = await describe_groups(source, client, order.mapping())
+        else:
+            # Its own errors are found without the server.
+            await read_groups_csv(order.described_by)
+            usernames = {user.username async for user in client.users.find()}
+            wanted = await read_groups_csv(order.described_by, usernames=usernames)
+        return await plan_groups(
+            client, wanted, remove_members=remove_members, delete_groups=delete_groups
+        )
+
+    return plan

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from aconnect.cli.connection import network_options, server_of
+from aconnect.cli.migrate_options import Chosen, choosing_options
 from aconnect.cli.options import LibraryChoice
 from aconnect.cli.output import echo, echo_error, echo_json
 from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
@@ -76,18 +77,7 @@ class _Comparison(Command):
     help="Compare only this: content, user, group, tag, environment or integration. Can be "
     "repeated.",
 )
-@click.option("--guid", "guids", multiple=True, metavar="GUID", help="Only this content.")
-@click.option(
-    "--tag",
-    "tags",
-    multiple=True,
-    metavar="TAG",
-    help="Only content with this tag, a name or a path, or with one below it.",
-)
-@click.option("--owner", "owners", multiple=True, metavar="USER", help="Only content of this user.")
-@click.option(
-    "--search", metavar="QUERY", help="Only content that the server finds with this query."
-)
+@choosing_options
 @click.option("--only-differences", is_flag=True, help="Leave out what is the same.")
 @click.option("--json", is_flag=True, help="Print the result as one JSON document.")
 @network_options
@@ -96,10 +86,7 @@ def diff(
     first: str,
     second: str,
     kinds: tuple[str, ...],
-    guids: tuple[str, ...],
-    tags: tuple[str, ...],
-    owners: tuple[str, ...],
-    search: str | None,
+    chosen: Chosen,
     only_differences: bool,
     json: bool,
 ) -> None:
@@ -121,11 +108,12 @@ def diff(
     from aconnect.migrate.snapshots.diffing import diff as compare_servers
     from aconnect.migrate.snapshots.servers import KINDS
 
-    is_chosen = bool(guids or tags or owners or search)
-    compared: Any = kinds or (("content",) if is_chosen else KINDS)
+    compared: Any = kinds or (("content",) if chosen else KINDS)
+    if chosen and "content" not in compared:
+        raise click.UsageError("--only leaves out content, which other options choose")
 
     async def work(one: Client | Snapshot, other: Client | Snapshot) -> Diff:
-        items = await _choice((one, other), guids, tags, owners, search) if is_chosen else None
+        items = await _choice((one, other), chosen) if chosen else None
         return await compare_servers(one, other, kinds=compared, items=items)
 
     found = _with_servers(settings, (first, second), work)
@@ -192,24 +180,20 @@ def _with_servers(
 
 
 async def _choice(
-    servers: tuple[Client | Snapshot, ...],
-    guids: tuple[str, ...],
-    tags: tuple[str, ...],
-    owners: tuple[str, ...],
-    search: str | None,
+    servers: tuple[Client | Snapshot, ...], chosen: Chosen
 ) -> Callable[[ContentSnapshot], bool]:
     """Return a function that chooses content; ask the servers for what a query finds."""
     from aconnect.migrate.snapshots.choosing import choice
     from aconnect.migrate.snapshots.model import Snapshot
 
-    choose = functools.partial(choice, guids=guids, tags=tags, owners=owners)
-    if search is None:
+    choose = functools.partial(choice, guids=chosen.guids, tags=chosen.tags, owners=chosen.owners)
+    if chosen.search is None:
         return choose()
     found: set[str] = set()
     for server in servers:
         if isinstance(server, Snapshot):
             raise click.UsageError("--search needs two servers: a file cannot be searched")
-        found.update([item.guid async for item in server.content.search(search)])
+        found.update([item.guid async for item in server.content.search(chosen.search)])
     return choose(found=found)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from aconnect._core.text import clean, clean_json
+from aconnect._core.text import clean, clean_json, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,15 +157,6 @@ async def echo_rows(rows: Paged[Any], *, as_json: bool) -> None:
                 echo_json(" ".join(line.strip() for line in text.split("\n")))
     if as_json:
         array.close()
-
-
-def size_text(size: float) -> str:
-    """Return a number of bytes in a readable unit."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
 
 
 def is_terminal(stream: str) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from aconnect.cli.output import echo_error, is_terminal, size_text
+from aconnect._core.text import size_text
+from aconnect.cli.output import echo_error, is_terminal
 
 if TYPE_CHECKING:
     import rich.progress

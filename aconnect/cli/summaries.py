@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from aconnect.cli.output import echo, echo_error, echo_json, size_text
+from aconnect._core.text import size_text
+from aconnect.cli.output import echo, echo_error, echo_json
 from aconnect.cli.progress import pushbacks_text
 
 if TYPE_CHECKING:

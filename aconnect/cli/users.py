@@ -10,11 +10,13 @@ import click
 from aconnect.cli.commands import action, listing, record
 from aconnect.cli.lookup import find_user
 from aconnect.cli.output import echo_error
+from aconnect.cli.people import Plan, SyncOrder, sync_command
 from aconnect.cli.table import Column
 
 if TYPE_CHECKING:
     from aconnect import Client
     from aconnect.connect import User
+    from aconnect.migrate.people import Change
 
 USER: Final = click.argument("user", metavar="USER")
 _MODEL: Final = "aconnect.connect.users:User"
@@ -103,3 +105,25 @@ async def unlock(client: Client, user: str) -> None:
     found = await find_user(client, user)
     await found.unlock()
     echo_error(f"Unlocked {found.username}")
+
+
+@sync_command(users)
+@click.option("--lock-missing", is_flag=True, help="Lock the users who are not described.")
+def sync(order: SyncOrder, lock_missing: bool) -> Plan:
+    """Bring users to a described state; show the difference first.
+
+    FILE is a CSV file with the columns username, email, first_name, last_name, role, locked (true
+    or false), external_id and unique_id; all but username can be left out. An empty field is not
+    changed. Nobody is deleted. Neither the owner of the key nor the last administrator is locked or
+    gets a lower role.
+    """
+    from aconnect.migrate.people import describe_users, plan_users, read_users_csv
+
+    async def plan(client: Client, source: Client | None) -> list[Change]:
+        if source is not None:
+            wanted = await describe_users(source, client, order.mapping())
+        else:
+            wanted = await read_users_csv(order.described_by)
+        return await plan_users(client, wanted, lock_missing=lock_missing)
+
+    return plan

@@ -12,9 +12,11 @@ from aconnect.migrate.planning.model import (
     ServerRef,
 )
 from aconnect.migrate.planning.planner import plan, refresh
-from aconnect.migrate.planning.saving import load_plan, save_plan
+from aconnect.migrate.planning.saving import load_plan, read_plan, save_plan
 from aconnect.migrate.running.events import Event, Report, ReportItem
+from aconnect.migrate.running.reports.saving import save_report
 from aconnect.migrate.running.runner import Run, run
+from aconnect.migrate.running.saved_run import SavedItem, SavedRun, read_journal
 from aconnect.migrate.running.undoing import UndoneItem, undo
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "Report",
     "ReportItem",
     "Run",
+    "SavedItem",
+    "SavedRun",
     "Selection",
     "ServerRef",
     "UndoneItem",
@@ -36,8 +40,11 @@ __all__ = [
     "load_mapping",
     "load_plan",
     "plan",
+    "read_journal",
+    "read_plan",
     "refresh",
     "run",
     "save_plan",
+    "save_report",
     "undo",
 ]

@@ -1,14 +1,7 @@
-"""One HTML page that needs nothing else: the library of the charts, the charts and the tables.
-
-Names of content and users are text that anyone can choose. They come into the page as escaped text
-and as JSON that cannot end its element; and the policy of the page runs only the scripts whose
-digests it has, so that no other could run.
-"""
+"""One HTML page that needs nothing else: the library of the charts, the charts and the tables."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -18,19 +11,21 @@ from pathlib import Path
 from typing import Any, Final
 
 import altair as alt
-import msgspec
 import vl_convert
 
 from aconnect._client.files import replacing
-from aconnect._version import __version__
 from aconnect.errors import InvalidArgumentError
 from aconnect.report.charts import specification
 from aconnect.report.contents import Contents
 from aconnect.report.figures import Figure
+from aconnect.report.markup import Script, document, heading, json_element, table
 from aconnect.report.reading import Input
 
-_STYLE: Final = files("aconnect.report").joinpath("page.css")
 _SCRIPT: Final = files("aconnect.report").joinpath("page.js")
+_LICENSE: Final = """
+<!-- Vega, Vega-Lite and Vega-Embed: copyright University of Washington Interactive Data Lab and
+contributors, licensed under the BSD 3-Clause License, https://github.com/vega -->
+"""
 
 
 def render(contents: Contents, *, title: str, made: datetime) -> str:
@@ -41,7 +36,6 @@ def render(contents: Contents, *, title: str, made: datetime) -> str:
         title: The title, any text.
         made: The time of its making, in UTC.
     """
-    library, script = _library(), _SCRIPT.read_text("utf-8")
     charts: dict[str, dict[str, Any]] = {}
     sections: list[str] = []
     for number, figure in enumerate(contents.figures, 1):
@@ -49,43 +43,14 @@ def render(contents: Contents, *, title: str, made: datetime) -> str:
         if chart is not None:
             charts[name] = chart
         sections.append(_section(figure, name, has_chart=chart is not None))
-    policy = "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src {_digest(library)} {_digest(script)}",
-            "style-src 'unsafe-inline'",  # charts place their tooltips with it
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
-    # A module has names of its own; those of the library are global.
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="generator" content="aconnect {escape(__version__)}">
-<title>{escape(title)}</title>
-<style>
-{_STYLE.read_text("utf-8")}</style>
-</head>
-<body>
-<main>
-{_head(contents, title, made)}
+    return document(
+        f"""{_head(contents, title, made)}
 {"".join(sections)}
-{_inputs(contents.inputs)}
-</main>
-<script type="application/json" id="charts">{_json(charts)}</script>
-<!-- Vega, Vega-Lite and Vega-Embed: copyright University of Washington Interactive Data Lab and
-contributors, licensed under the BSD 3-Clause License, https://github.com/vega -->
-<script>{library}</script>
-<script type="module">{script}</script>
-</body>
-</html>
-"""
+{_inputs(contents.inputs)}""",
+        title=title,
+        scripts=(Script(_library(), is_module=False), Script(_SCRIPT.read_text("utf-8"))),
+        data=json_element("charts", charts) + _LICENSE,
+    )
 
 
 def check(path: Path) -> None:
@@ -112,33 +77,13 @@ def _library() -> str:
     return bundle.replace("</script", "<\\/script")
 
 
-def _digest(script: str) -> str:
-    digest = hashlib.sha256(script.encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-def _json(value: object) -> str:
-    """Return JSON that is safe inside an element."""
-    return msgspec.json.encode(value).decode().replace("<", "\\u003c")
-
-
 def _head(contents: Contents, title: str, made: datetime) -> str:
-    totals = "".join(
-        f"<div><dd>{escape(number)}</dd><dt>{escape(noun)}</dt></div>"
-        for number, noun in contents.totals
+    return heading(
+        title,
+        f"{contents.period}. Made on {made:%Y-%m-%d at %H:%M} UTC.",
+        contents.totals,
+        (*contents.notes, *contents.missing),
     )
-    remarks = (*contents.notes, *contents.missing)
-    return f"""<header>
-<h1>{escape(title)}</h1>
-<p>{escape(contents.period)}. Made on {made:%Y-%m-%d at %H:%M} UTC.</p>
-<dl class="totals">{totals}</dl>
-{_list(remarks)}</header>"""
-
-
-def _list(items: Sequence[str]) -> str:
-    if not items:
-        return ""
-    return f'<ul class="notes">{"".join(f"<li>{escape(item)}</li>" for item in items)}</ul>\n'
 
 
 def _section(figure: Figure, name: str, *, has_chart: bool) -> str:
@@ -148,7 +93,7 @@ def _section(figure: Figure, name: str, *, has_chart: bool) -> str:
 <p class="note">{escape(figure.note)}</p>
 {chart}<details{"" if has_chart else " open"}>
 <summary>Table</summary>
-{_table(figure.columns, figure.rows)}
+{table(figure.columns, figure.rows)}
 </details>
 </section>
 """
@@ -168,22 +113,5 @@ def _inputs(inputs: Sequence[Input]) -> str:
     columns = ("Dataset", "Format", "Files", "Rows", "From (UTC)", "To (UTC)")
     return f"""<section aria-labelledby="data-title">
 <h2 id="data-title">Data</h2>
-{_table(columns, rows)}
+{table(columns, rows)}
 </section>"""
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
-    body = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    return f"""<div class="scroll"><table>
-<thead><tr>{head}</tr></thead>
-<tbody>
-{body}
-</tbody></table></div>"""
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, int | float):
-        return f'<td class="number">{value:,}</td>'
-    text = f"{value:%Y-%m-%d}" if isinstance(value, datetime) else str(value or "")
-    return f"<td>{escape(text)}</td>"

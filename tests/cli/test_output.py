@@ -2,7 +2,7 @@
 
 import pytest
 
-from aconnect.cli.output import size_text
+from aconnect._core.text import size_text
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import tarfile
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from aconnect.testing import Seed
+from aconnect.testing.connect.archives import Archive
 from aconnect.testing.connect.manifests import APP_MODES
 from aconnect.testing.connect.routes.content.bundles import small_archive
 from aconnect.testing.connect.routes.oauth.integrations import new_integration
@@ -424,3 +426,27 @@ async def test_integration_requests_since(serving, version, is_known):
     path = f"/v1/content/{item['guid']}"
     assert (await deploy_requests(call, path, {"type": "connect"}))[0] == ["Connect"] * is_known
     assert ("ERROR" in (await deploy_requests(call, path, {"guid": "x"}))[1]) is is_known
+
+
+async def test_lost_archive(call, path):
+    """A bundle that is no longer on the disk is listed, and neither downloaded nor built."""
+    guid = path.rpartition("/")[2]
+    bundle = await deploy(call, guid, "static")
+    call.server.state.lose_archive(guid, bundle)
+    assert (await call.json("GET", f"{path}/bundles/{bundle}"))["size"] == 0
+    for part in ("download", "files", "files/manifest.json"):
+        reply = await call("GET", f"{path}/bundles/{bundle}/{part}")
+        assert (reply.status, reply.code) == (404, 4)
+    assert (await call("POST", f"{path}/deploy", json={"bundle_id": bundle})).code == 28
+    assert (await call("DELETE", path)).status == 204
+
+
+@pytest.mark.parametrize("size", [100, 20 << 20], ids=["in memory", "in a file"])
+def test_archive_closed_while_it_is_read(size):
+    """An archive that is deleted while it is read is read to its end."""
+    data = os.urandom(size)
+    archive = Archive.of(data)
+    pieces = archive.pieces()
+    first = next(pieces)
+    archive.close()
+    assert first + b"".join(pieces) == data

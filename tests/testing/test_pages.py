@@ -204,6 +204,8 @@ async def test_thumbnail(call, media_type):
     item = await call.json("POST", "/v1/content", json={"name": "sales", "access_type": "acl"})
     url = f"{item['content_url']}__thumbnail__"
     key = {"Authorization": f"Key {call.server.api_key}"}
+    assert (await visit(call, url, "admin"))[0] == 404  # it was never deployed
+    await deploy(call, item["guid"])
     async with call.session.get(url, headers=key) as response:
         assert (response.status, await response.read()) == (204, b"")
     await call("PUT", f"/v1/content/{item['guid']}/thumbnail", data=IMAGES[media_type])

@@ -144,7 +144,7 @@ def _read_csv(path: Path) -> Table:
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     tables: dict[str, dict[str, Any]] = {}
     try:
-        if next(rows, []) != _COLUMNS:
+        if next(rows, None) != _COLUMNS:
             raise InvalidArgumentError(
                 f"{path}: the first line must be {','.join(_COLUMNS)}; TOML files end in .toml"
             )

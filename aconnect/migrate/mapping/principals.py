@@ -87,9 +87,8 @@ def guess(
     sources: Sequence[Principal],
     targets: Sequence[Principal],
     criteria: Sequence[str],
-    decided: Iterable[str] = (),
 ) -> dict[str, Guess]:
-    """Return the guess for each name of the source that is not decided already.
+    """Return the guess for each name of the source for which there is something to say.
 
     No two names get the same principal of the destination: a criterion that finds one who was found
     by an earlier one says nothing.
@@ -100,7 +99,7 @@ def guess(
         for name, guids in names.items()
         if len(guids) > 1
     }
-    open_ = {one.guid: one for one in sources if one.name not in {*guesses, *decided}}
+    open_ = {one.guid: one for one in sources if one.name not in guesses}
     taken: dict[str, str] = {}
     # The copy of a server has the guids of the original.
     known = {one.guid: one for one in sources}, {one.guid: one for one in targets}
@@ -150,10 +149,11 @@ def match_principals(
 ) -> dict[str, Match]:
     """Return the matches of all names of the source, and of those in the file.
 
-    Each name on the right side of the file is that of one principal.
+    Each name on the right side of the file is that of one principal. The file changes nothing for
+    other names, or a guess that is written to the file could cause another guess.
     """
     matches: dict[str, Match] = {}
-    guesses = guess(kind, sources, targets, criteria, file)
+    guesses = guess(kind, sources, targets, criteria)
     for name in (one.name for one in sources):
         found = guesses.get(name, Guess())
         matches[name] = (

@@ -30,6 +30,11 @@ def environment_names(url: str, known: Iterable[EnvironmentSnapshot] | None) -> 
     return Names("environment", url, pairs)
 
 
+def is_alike(one: IntegrationSnapshot, other: IntegrationSnapshot) -> bool:
+    """Return True if two integrations are of one template and type, whatever their names."""
+    return (one.template, one.auth_type) == (other.template, other.auth_type)
+
+
 class _Wanted(Struct, frozen=True):
     kind: Literal["integration", "environment"]
     name: str
@@ -82,14 +87,10 @@ class Integrations:
         else:
             guids = self._names.find(file)
             # Integrations of different services may have one name.
-            guids = [guid for guid in guids if guid in self.alike(wanted)] or guids
+            same = [guid for guid in guids if is_alike(self._there[guid], wanted)]
+            guids = same or guids
         found = {guid: self._there[guid].name for guid in guids}
         return one.match(self._names, "name" if file is None else "file", found)
-
-    def alike(self, wanted: IntegrationSnapshot) -> list[str]:
-        """Return those with the same template and type, whatever their names."""
-        key = (wanted.template, wanted.auth_type)
-        return [guid for guid, one in self._there.items() if (one.template, one.auth_type) == key]
 
 
 class Environments:

@@ -10,7 +10,7 @@ import os
 from collections import abc
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from aconnect._client.files import reason
 from aconnect._client.threads import in_thread
@@ -35,6 +35,9 @@ class Values:
         # Of a file that cannot be read, the reason.
         self._files = files
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("the values of environment variables cannot be pickled or copied")
+
     def missing(self, guid: str, names: Iterable[str]) -> dict[str, str]:
         """Return which variables of a source content item have no value, and why."""
         found = {name: self._find(guid, name) for name in names}
@@ -52,6 +55,12 @@ class Values:
         if lacking:
             raise InvalidArgumentError(f"no value for environment variables: {some_of(lacking)}")
         return values
+
+    def known(self, guid: str) -> dict[str, str]:
+        """Return the values of all variables of a source content item that have one."""
+        names = self._mapping.env.keys() | self._mapping.content_env.get(guid, {}).keys()
+        found = {name: self._find(guid, name)[0] for name in names}
+        return {name: value for name, value in found.items() if value is not None}
 
     def _find(self, guid: str, name: str) -> tuple[str | None, str]:
         """Return the value of a variable, or the reason why there is none."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from aconnect._core.text import some_of
+from aconnect.migrate.people.model import Change
 from aconnect.migrate.planning.checks.settings import LIMITED
 from aconnect.migrate.planning.draft import Context, is_administrator
 from aconnect.migrate.planning.model import Finding, PlannedItem, Sign
@@ -29,6 +30,18 @@ def find_general(context: Context, items: Sequence[PlannedItem]) -> list[Finding
         for find in _PARTS
         for kind, sign, text in find(context, items)
     ]
+
+
+def find_people(changes: Iterable[Change]) -> Iterator[Finding]:
+    """Yield what is to be known about the users, groups and environments that are created first."""
+    changes = list(changes)
+    for change in changes:
+        kind = "created-first" if change.is_due else "cannot-be-created"
+        yield Finding(kind=kind, sign="+", text=change.text)
+    mailed = [one for one in changes if one.is_due and "user_must_set_password" in one.after]
+    if mailed:
+        text = f"the server mails {len(mailed)} new users, who must set a password"
+        yield Finding(kind="mail", sign="+", text=text)
 
 
 def missing_tags(items: Iterable[PlannedItem], destination: Snapshot) -> list[TagPath]:

@@ -17,9 +17,10 @@ from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.matching import match
 from aconnect.migrate.mapping.model import Mapping, Match
 from aconnect.migrate.mapping.values import Values
+from aconnect.migrate.people.model import Change
 from aconnect.migrate.planning.checks import CHECKS
 from aconnect.migrate.planning.draft import Context, Draft
-from aconnect.migrate.planning.general import find_general, missing_tags
+from aconnect.migrate.planning.general import find_general, find_people, missing_tags
 from aconnect.migrate.planning.model import (
     Finding,
     Fingerprint,
@@ -29,6 +30,7 @@ from aconnect.migrate.planning.model import (
     Selection,
     ServerRef,
 )
+from aconnect.migrate.planning.newcomers import with_newcomers
 from aconnect.migrate.planning.taken import Taken
 from aconnect.migrate.snapshots.comparing import Difference, compare_content
 from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot
@@ -47,6 +49,8 @@ class Inputs(Struct, frozen=True, kw_only=True):
     selection: Selection = Selection()
     """How the content was chosen; only noted."""
     values: Values
+    people: tuple[Change, ...] = ()
+    """The changes that are made first; the destination is planned with as it is after them."""
     kept: tuple[PlannedItem, ...] = ()
     """The items of an earlier plan that stay as they are."""
     changed: tuple[PlannedItem, ...] = ()
@@ -61,7 +65,8 @@ def make_plan(inputs: Inputs, *, plan_id: str, now: datetime) -> Plan:
     Raises:
         InvalidArgumentError: The mapping names something that a server does not have.
     """
-    source, destination, mapping = inputs.source, inputs.destination, inputs.mapping
+    source, mapping = inputs.source, inputs.mapping
+    destination = with_newcomers(inputs.destination, inputs.people)
     adopted = _adopted(mapping, destination)
     context = Context(
         source=source,
@@ -97,8 +102,9 @@ def make_plan(inputs: Inputs, *, plan_id: str, now: datetime) -> Plan:
         mapping=mapping,
         items=tuple(items),
         principals=tuple(dict.fromkeys((*needed, *inputs.principals))),
+        people=inputs.people,
         tags=tuple(missing_tags(runnable, destination)),
-        findings=tuple(find_general(context, runnable)),
+        findings=(*find_general(context, runnable), *find_people(inputs.people)),
         bytes_total=sum(
             bundle.size or 0
             for item in runnable

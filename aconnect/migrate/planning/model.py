@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.model import Mapping, Match
+from aconnect.migrate.people.model import Change
 from aconnect.migrate.snapshots.model import ContentSnapshot, TagPath
 
 if TYPE_CHECKING:
@@ -164,6 +165,8 @@ class Plan(_ClientsSlot, Struct, frozen=True, kw_only=True):
     items: tuple[PlannedItem, ...] = ()
     principals: tuple[Match, ...] = ()
     """The users and groups that the items need."""
+    people: tuple[Change, ...] = ()
+    """The users, groups and environments to create first, and what prevents that."""
     tags: tuple[TagPath, ...] = ()
     """The tags to create, parents first."""
     findings: tuple[Finding, ...] = ()

@@ -18,8 +18,10 @@ from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.file import load_mapping
 from aconnect.migrate.mapping.model import Mapping
 from aconnect.migrate.mapping.values import read_values
+from aconnect.migrate.people.model import Change
 from aconnect.migrate.planning.making import Inputs, make_plan
 from aconnect.migrate.planning.model import Options, Plan, Selection
+from aconnect.migrate.planning.newcomers import find_newcomers
 from aconnect.migrate.planning.selecting import check_mapped_content, choose, search_guids
 from aconnect.migrate.planning.staleness import changed, check_servers, read_again
 from aconnect.migrate.snapshots.catalog import read_catalog, together
@@ -78,11 +80,16 @@ async def plan(
         partial(_read_source, source, selection, mapping, in_flight),
         partial(_read_destination, destination, mapping, in_flight),
     )
+    options = options or Options()
+    people: tuple[Change, ...] = ()
+    if options.people:
+        people = await find_newcomers(source, destination, old, new, mapping)
     inputs = Inputs(
         source=old,
         destination=new,
         mapping=mapping,
-        options=options or Options(),
+        options=options,
+        people=people,
         selection=selection,
         values=await read_values(mapping),
     )
@@ -122,6 +129,7 @@ async def refresh(plan: Plan, *, begun: Collection[int] = (), in_flight: int = 6
         options=plan.options,
         selection=plan.selection,
         values=await read_values(plan.mapping),
+        people=plan.people,
         kept=tuple(item for item in plan.items if item.source.guid not in again),
         changed=tuple(again.values()),
         principals=plan.principals,

@@ -46,7 +46,7 @@ async def load_plan(path: str | Path, source: Client, destination: Client) -> Pl
         InvalidArgumentError: The file cannot be read, is not a plan, was written by another version
             of the library, or was changed since.
     """
-    plan = await in_thread(_read, Path(path))
+    plan = await in_thread(read_plan, Path(path))
     return plan.bind(source, destination)
 
 
@@ -58,7 +58,13 @@ def _write(plan: Plan, path: Path) -> Path:
     return path
 
 
-def _read(path: Path) -> Plan:
+def read_plan(path: str | Path) -> Plan:
+    """Read a plan without clients, such as to know its servers; `Plan.bind` sets them. Blocks.
+
+    Raises:
+        InvalidArgumentError: As `load_plan`.
+    """
+    path = Path(path)
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:

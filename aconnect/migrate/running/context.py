@@ -13,6 +13,7 @@ from aconnect.connect import Client, ContentItem
 from aconnect.errors import AconnectError, TaskFailedError
 from aconnect.migrate.mapping.values import Values
 from aconnect.migrate.planning.model import Plan, PlannedItem
+from aconnect.migrate.planning.newcomers import is_placeholder
 from aconnect.migrate.running.events import Event, EventKind
 from aconnect.migrate.running.journal import WHOLE, JournalItem, Ledger
 from aconnect.migrate.running.limits import Limits
@@ -48,6 +49,8 @@ class Migration:
         """The ids of the tags on the destination."""
         self.failed_tags: dict[TagPath, AconnectError] = {}
         """Why a tag could not be created."""
+        self.newcomers: dict[str, str | AconnectError] = {}
+        """The guids of what was created for the plan, or why not, by the placeholders for them."""
         self._notify = notify
         self._principals = {
             (one.kind, one.target): one.target_guid for one in plan.principals if one.target_guid
@@ -55,7 +58,21 @@ class Migration:
 
     def principal(self, kind: PrincipalKind, name: str) -> str | None:
         """Return the guid of a user or group on the destination."""
-        return self._principals.get((kind, name))
+        guid = self._principals.get((kind, name))
+        return None if guid is None else self.resolved(guid)
+
+    def resolved(self, guid: str) -> str:
+        """Return a guid of the destination, where the plan may have a placeholder.
+
+        Raises:
+            AconnectError: What it stands for could not be created.
+        """
+        if not is_placeholder(guid):
+            return guid
+        found = self.newcomers[guid]
+        if isinstance(found, AconnectError):
+            raise found
+        return found
 
     @property
     def writes(self) -> Writes:
@@ -87,6 +104,12 @@ class ItemRun:
     def target(self) -> ContentItem:
         """The content on the destination."""
         return self.migration.destination.content.handle(self.row.target_guid or "")
+
+    @property
+    def owner_guid(self) -> str | None:
+        """The new owner; None keeps the owner of the key."""
+        guid = self.item.owner_guid
+        return None if guid is None else self.migration.resolved(guid)
 
     @property
     def is_adopted(self) -> bool:
@@ -130,7 +153,7 @@ class ItemRun:
         text = self.shown(text)
         self.save(
             outcome="failed",
-            step=step,
+            failed_step=step,
             error_type=type(error).__name__,
             error=text,
             log=log,

@@ -51,7 +51,9 @@ class JournalItem(Struct, frozen=True, kw_only=True):
     outcome: Outcome = "pending"
     """`running` in a journal that no process has open means that the item was interrupted."""
     step: str = ""
-    """The last step that has ended, or the one that has failed."""
+    """The last step that has ended."""
+    failed_step: str | None = None
+    """The step that has failed."""
     source_guid: str = ""
     target_guid: str | None = None
     target_url: str | None = None

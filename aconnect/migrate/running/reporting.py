@@ -36,7 +36,7 @@ def _item(planned: PlannedItem, row: JournalItem) -> ReportItem:
         name=planned.target.name,
         owner=planned.target.owner,
         outcome="pending" if row.outcome == "running" else row.outcome,
-        step=row.step,
+        step=row.failed_step or row.step,
         source_guid=planned.source.guid,
         source_url=planned.source.url,
         target_guid=row.target_guid,

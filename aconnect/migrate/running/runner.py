@@ -35,7 +35,7 @@ from aconnect.migrate.mapping.values import read_values
 from aconnect.migrate.planning.model import Plan, PlannedItem
 from aconnect.migrate.planning.staleness import changed_items, check_servers
 from aconnect.migrate.running.context import ItemRun, Migration
-from aconnect.migrate.running.events import Event, Report
+from aconnect.migrate.running.events import STEPS, Event, Report
 from aconnect.migrate.running.journal import (
     Journal,
     JournalHeader,
@@ -44,6 +44,7 @@ from aconnect.migrate.running.journal import (
     opened_journal,
 )
 from aconnect.migrate.running.limits import Limits
+from aconnect.migrate.running.people import create_people
 from aconnect.migrate.running.reporting import make_report
 from aconnect.migrate.running.steps import STEP_FUNCTIONS
 from aconnect.migrate.running.steps.source import revoke, revoke_all
@@ -222,7 +223,7 @@ def _row(item: PlannedItem) -> JournalItem:
         digest=hashlib.sha256(msgspec.json.encode(item, order="deterministic")).hexdigest(),
         source_guid=item.source.guid,
         outcome="pending" if item.is_runnable else "skipped",
-        notes=tuple(one.text for one in item.findings),
+        notes=tuple(one.text for one in item.findings if one.kind != "grant"),
     )
 
 
@@ -237,6 +238,7 @@ async def _work(migration: Migration, *, retry: bool) -> None:
             migration.notify("skipped", number=row.number, name=row.name)
     try:
         if left:
+            await create_people(migration)
             await create_tags(migration, left)
             await _migrate(migration, left)
     finally:
@@ -268,13 +270,14 @@ async def _migrate_one(item: ItemRun) -> bool:
     clock = item.migration.destination.clock
     began, step = clock.monotonic(), "planned"
     is_first = item.row.outcome == "pending" and not item.row.step
-    item.save(outcome="running", error_type=None, error=None, log=())
+    item.save(outcome="running", failed_step=None, error_type=None, error=None, log=())
+    item.hide(item.migration.values.known(item.item.source.guid))
     is_over = False
     try:
         if is_first:
             await _check_unchanged(item)
-        for step, do in STEP_FUNCTIONS.items():
-            await do(item)
+        for step in _steps_left(item):
+            await STEP_FUNCTIONS[step](item)
             item.save(step=step)
             item.notify("step", step=step)
         await revoke(item.migration, item.item.number)
@@ -286,6 +289,14 @@ async def _migrate_one(item: ItemRun) -> bool:
         if not is_over:
             await _revoke_after(item)
     return is_over
+
+
+def _steps_left(item: ItemRun) -> tuple[str, ...]:
+    """Return the steps that have not ended, in their order."""
+    ended = STEPS.index(item.row.step) + 1 if item.row.step else 0
+    left = STEPS[ended:]
+    # What a failure has withdrawn is needed again, as long as something is read on the source.
+    return ("granted", *left) if ended and "dressed" in left else left
 
 
 async def _check_unchanged(item: ItemRun) -> None:

@@ -191,6 +191,10 @@ async def _new_tag(undo: Undo, write: Write, _: ContentItem | None) -> str | Non
     return None
 
 
+async def _people(_: Undo, write: Write, __: ContentItem | None) -> str | None:
+    return f"{write.before['text']} stays: servers cannot delete users, and others may use the rest"
+
+
 def _is_adopted(undo: Undo, write: Write) -> bool:
     """Return True if the content was there before the run; other content is deleted as a whole."""
     return not undo.ledger.writes(write.number, "content")
@@ -202,6 +206,7 @@ _ON_TARGET: Final[dict[str, Callable[[Undo, Write, ContentItem | None], _Done]]]
     "integrations": _integrations,
     "lock": _lock,
     "new-tag": _new_tag,
+    "people": _people,
     "permission": _permission,
     "settings": _settings,
     "tag": _item_tag,

@@ -197,7 +197,7 @@ def _reason_to_keep(undoing: Undo, row: JournalItem, item: ContentItem) -> str |
 
 
 def _kept(item: ContentItem, why: str) -> str:
-    return f"{item.guid} is kept, because {why}; force={item.guid!r} takes it back nevertheless"
+    return f"{item.guid} is kept, because {why}; name it with force= to take it back anyway"
 
 
 def _time(item: ContentItem) -> str | None:

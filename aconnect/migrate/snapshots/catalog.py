@@ -55,9 +55,9 @@ class Catalog(Struct, kw_only=True, frozen=True):
         return guid if found is None else found.name
 
     def environment(self, guid: str) -> str | None:
-        """Return the title of an execution environment, or the name of its image."""
+        """Return the name of the image of an execution environment, or its title."""
         found = (self.environments or {}).get(guid)
-        return None if found is None else found.title or found.name
+        return None if found is None else found.name or found.title
 
     def knows(self, key: str) -> bool:
         """Return True if a list has this guid or id."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from aconnect._core.arguments import canonical_guid
 from aconnect.migrate.snapshots.model import ContentSnapshot, TagPath
 
 
@@ -23,10 +24,11 @@ def choice(
         owners: Usernames.
         found: The guids of content that a search has found; None if nothing was searched for.
     """
+    known = {canonical_guid("guid", guid) for guid in guids}
 
     def is_chosen(content: ContentSnapshot) -> bool:
         return (
-            (not guids or content.guid in guids)
+            (not known or content.guid in known)
             and (not tags or any(has_tag(path, tag) for path in content.tags for tag in tags))
             and (not owners or content.owner in owners)
             and (found is None or content.guid in found)

@@ -27,6 +27,7 @@ from aconnect.migrate.snapshots.model import (
     ManifestSnapshot,
     PrincipalRole,
     RepositorySnapshot,
+    TagPath,
 )
 
 WRITABLE: Final = frozenset(ContentUpdateParams.__annotations__)
@@ -82,7 +83,7 @@ def describe_content(item: ContentItem, catalog: Catalog) -> ContentSnapshot:
         "quarto": item.quarto_version,
         "nodejs": item.node_version,
     }
-    tags = (catalog.tags.get(tag.id, (tag.name,)) for tag in item.included_tags or ())
+    paths = {catalog.tags.get(tag.id, (tag.name,)) for tag in item.included_tags or ()}
     return ContentSnapshot(
         guid=item.guid,
         name=item.name,
@@ -92,7 +93,7 @@ def describe_content(item: ContentItem, catalog: Catalog) -> ContentSnapshot:
         access_type=plain(item.access_type),
         settings={k: v for k, v in settings.items() if v not in {None, _DEFAULTS.get(k, "")}},
         environment=_environment(item, catalog),
-        tags=tuple(sorted(tags)),
+        tags=tuple(sorted(_leaves(paths))),
         vanity=_vanity_path(item.vanity_url, catalog.url),
         locked=item.locked or False,
         locked_message=item.locked_message or None,
@@ -143,6 +144,12 @@ def known_fields(version: str | None) -> tuple[str, ...]:
     known = ServerVersion.parse(version)
     has_all = known is not None and not known < "2026.01.0"
     return tuple(sorted(WRITABLE if has_all else WRITABLE - _LATER))
+
+
+def _leaves(paths: set[TagPath]) -> set[TagPath]:
+    """Return the tags that imply the others: content with a tag has the tags above it."""
+    above = {path[:length] for path in paths for length in range(1, len(path))}
+    return paths - above
 
 
 def _owner(item: ContentItem, catalog: Catalog) -> str:

@@ -10,13 +10,18 @@ import msgspec
 from aconnect._core.guards import is_dict, is_list
 from aconnect.migrate.snapshots.model import ManifestSnapshot
 
-_USERINFO: Final = re.compile(r"(?<=://)[^\s]*@")
+_SCHEME: Final = re.compile(r"\s*([a-z][a-z0-9+.-]*://)?", re.IGNORECASE)
+_HOST: Final = re.compile(r"[^:@/?#]*(:\d*)?(?![^/?#])")
+"""A host alone; a later `@` is then part of the path."""
 
 
 def without_userinfo(address: str) -> str:
     """Return an address without user name and password."""
-    # A password may contain what ends a host elsewhere, such as a slash.
-    return _USERINFO.sub("", address)
+    begin = found.end() if (found := _SCHEME.match(address)) else 0
+    if _HOST.match(address, begin):
+        return address
+    # The last one: a password may contain what ends a host elsewhere, such as a slash.
+    return address[:begin] + address[begin:].rpartition("@")[2]
 
 
 def read_manifest(text: str) -> ManifestSnapshot | None:

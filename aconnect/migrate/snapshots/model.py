@@ -106,9 +106,9 @@ class ContentSnapshot(Struct, frozen=True, kw_only=True):
     """The other settings that can be written and have a value, by the name of the field; not those
     that have a field here."""
     environment: str | None = None
-    """The default execution environment: its title, or the name of its image."""
+    """The default execution environment: the name of its image, or its title."""
     tags: tuple[TagPath, ...] = ()
-    """Sorted."""
+    """Sorted; not those above another one, which content has with it."""
     vanity: str | None = None
     """The vanity path, such as `/sales/`."""
     locked: bool = False

@@ -190,7 +190,7 @@ def _groups(
     def translate(one: GroupSnapshot) -> GroupSnapshot:
         members = one.members
         if members is not None:
-            members = tuple(sorted(filter(None, map(there, members))))
+            members = tuple(sorted(name for one in members if (name := there(one))))
         owner = None if one.owner is None else there(one.owner) or None
         name = groups.get(one.name, one.name)
         return msgspec.structs.replace(one, name=name, owner=owner, members=members)

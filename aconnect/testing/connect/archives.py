@@ -57,14 +57,20 @@ class Archive:
             self._file.write(chunk)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the bytes in pieces; several readers can do so concurrently."""
+        """Return the bytes in pieces; several readers can do so concurrently."""
         if self._file is None:
-            yield bytes(self._memory)
-            return
+            return iter((bytes(self._memory),))
         self._file.flush()
-        descriptor = self._file.fileno()
-        for offset in range(0, self.size, PIECE_SIZE):
-            yield os.pread(descriptor, PIECE_SIZE, offset)
+        return self._pieces_of(self._file)
+
+    def _pieces_of(self, file: IO[bytes]) -> Iterator[bytes]:
+        # A reader finishes even if the archive is closed meanwhile.
+        descriptor = os.dup(file.fileno())
+        try:
+            for offset in range(0, self.size, PIECE_SIZE):
+                yield os.pread(descriptor, PIECE_SIZE, offset)
+        finally:
+            os.close(descriptor)
 
     def open(self) -> IO[bytes]:
         """Return a copy as a file, positioned at the start; the caller must close it."""

@@ -55,7 +55,7 @@ def page_of(call: Call, authenticate: Authenticate) -> Response | None:
         return _draft(call, row, draft)
     if row["access_type"] != "all" and not may_view(call, row):
         raise forbidden()
-    return _thumbnail(call, guid) if thumbnail else _deployed(call, row)
+    return _thumbnail(call, row) if thumbnail else _deployed(call, row)
 
 
 def error(fault: ServiceFault) -> Response:
@@ -91,10 +91,11 @@ def _content(call: Call, row: Row, label: str, *keys: str) -> Response:
     return _page(row["title"] or row["name"], f"<p>{label} on a simulated server.</p>", status)
 
 
-def _thumbnail(call: Call, guid: str) -> Response | None:
-    if not call.features.thumbnails:
+def _thumbnail(call: Call, row: Row) -> Response | None:
+    """Return the thumbnail of content, unless it was never deployed."""
+    if not call.features.thumbnails or row["bundle_id"] is None:
         return None
-    image = call.state.thumbnails.get(guid)
+    image = call.state.thumbnails.get(row["guid"])
     return empty() if image is None else Response(image, 200, media_type(image))
 
 

@@ -179,7 +179,7 @@ class FakeConnect(FakeServer[State]):
         if user is None or (details is not None and _expired(details, self.state)):
             raise ApiFault(401, 30, "The API key is missing or not valid.")
         if user["locked"]:
-            raise ApiFault(403, 31, "The account is locked.")
+            raise ApiFault(403, 50, "The account is locked.")
         call.user = user
         role = user["user_role"]
         if details is not None:

@@ -102,6 +102,16 @@ class Bundle:
     """Files whose checksum in the manifest is another, which servers ignore."""
 
 
+def _default_runtimes() -> dict[str, tuple[str, ...]]:
+    return {
+        "r": ("4.3.3", "4.4.2"),
+        "python": ("3.11.10", "3.12.7"),
+        "quarto": ("1.4.557", "1.5.57"),
+        "nodejs": ("22.11.0",),
+        "tensorflow": ("2.16.1",),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class SessionToken:
     """What a session token of running content stands for."""
@@ -190,12 +200,25 @@ class State:
     service_accounts: Row = field(default_factory=dict[str, object])
     service_tokens: dict[str, Row] = field(default_factory=dict[str, Row])
     """By GUID, without the keys."""
+    mails: list[Row] = field(default_factory=list[Row])
+    """The mails that the server has sent: `to` (an address), `about` and `content_guid`."""
     deleted: set[str] = field(default_factory=set[str])
     """The GUIDs and ids of deleted objects; deleting them again returns code 17."""
     examples: dict[str, Row] = field(default_factory=dict[str, Row])
     """By name."""
     settings: Row = field(default_factory=dict[str, object])
-    """Settings that are merged into the response of `/server_settings`."""
+    """Settings that are merged into the response of `/server_settings`; for example, an
+    `execution_type` of `Kubernetes` makes content run in execution environments."""
+    runtimes: dict[str, tuple[str, ...]] = field(default_factory=_default_runtimes)
+    """The installed versions of `r`, `python`, `quarto`, `nodejs` and `tensorflow`."""
+    limits: dict[str, float] = field(default_factory=dict[str, float])
+    """The largest values of settings of content, such as `max_processes`, for those that have."""
+    access_types: frozenset[str] = frozenset({"all", "logged_in", "acl"})
+    """The access types that the license and the configuration allow."""
+    unix_accounts: frozenset[str] | None = None
+    """The accounts that content can run as; None for any."""
+    publishers_manage_vanities: bool = True
+    """Whether publishers may set vanity URLs, or only administrators."""
 
     build_script: BuildScript = field(default_factory=BuildScript)
     """The script of the deployments, builds and renderings that are started next."""
@@ -205,8 +228,11 @@ class State:
     """The script of the system checks that are started next; see `CheckState`."""
     hold_waits: bool = False
     """Whether `wait` delays the response to a poll even if the task does not advance with time."""
-    authentication: Literal["password", "ldap", "google"] = "password"
-    """With a directory, creating users and groups with POST returns the codes 119 and 120."""
+    authentication: Literal["password", "ldap", "google", "saml", "oauth2", "pam", "proxy"] = (
+        "password"
+    )
+    """The provider. With a directory (`ldap`, `google`), users and groups are created from tickets,
+    POST returns the codes 119 and 120, and the directory manages names and memberships."""
     bootstrap_secret: bytes = b"the secret of a simulated server"
     """The secret for bootstrapping, which is possible if `users` is empty."""
     content_status: dict[str, int] = field(default_factory=dict[str, int])
@@ -233,6 +259,16 @@ class State:
     pages: PageCache = field(default_factory=lambda: PageCache(2100))
     now: Callable[[], datetime] = utc_now
     counters: dict[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def has_directory(self) -> bool:
+        """Whether users and groups are those of a directory."""
+        return self.authentication in {"ldap", "google"}
+
+    @property
+    def is_off_host(self) -> bool:
+        """Whether content runs in execution environments instead of on the server."""
+        return bool(self.settings.get("execution_type", "native") != "native")
 
     def next_number(self, object_type: str) -> int:
         """Return the next number of a sequence (1, 2, 3, …) for each type of object."""
@@ -271,6 +307,16 @@ class State:
         if row is None:
             raise KeyError(f"the server has no user {username!r}")
         return row
+
+    def mail(self, user: Row, about: str, content_guid: str | None = None) -> None:
+        """Record that a user was sent a mail."""
+        self.mails.append({"to": user["email"], "about": about, "content_guid": content_guid})
+
+    def lose_archive(self, content_guid: str, bundle_id: str) -> None:
+        """Remove the archive of a bundle from the disk; its size is then 0."""
+        bundle = self.bundles[content_guid][bundle_id]
+        bundle.archive.close()
+        bundle.row["size"] = 0
 
     def permit(self, content_guid: str, principal_guid: str, role: str) -> Row:
         """Add or update the permission of a user or group, without the checks of the API."""

@@ -24,6 +24,64 @@ def parse_version(text: str | None) -> tuple[int, int, int]:
     return int(match[1]), int(match[2]), int(match[3] or 0)
 
 
+_OFF_HOST = (2023, 5, 0)
+_MODERN = (2024, 1, 0)
+_NEWEST_FIELDS = (2026, 1, 0)
+
+FIELDS_SINCE: Mapping[str, Mapping[str, tuple[int, int, int]]] = {
+    "user": {"external_id": _MODERN},
+    "group": dict.fromkeys(("gid", "member_count"), _MODERN),
+    "bundle": dict.fromkeys(("created_by", "environment_guid"), _MODERN),
+    "content": {
+        **dict.fromkeys(
+            (
+                "cpu_request",
+                "cpu_limit",
+                "memory_request",
+                "memory_limit",
+                "service_account_name",
+                "default_image_name",
+                "default_r_environment_management",
+                "default_py_environment_management",
+            ),
+            _OFF_HOST,
+        ),
+        **dict.fromkeys(
+            (
+                "locked",
+                "locked_message",
+                "amd_gpu_limit",
+                "nvidia_gpu_limit",
+                "default_environment_guid",
+                "environment_guid",
+                "node_version",
+            ),
+            _MODERN,
+        ),
+        **dict.fromkeys(
+            (
+                "metrics_collection_enabled",
+                "notify_on_share",
+                "otel_enabled",
+                "public_content_status",
+            ),
+            _NEWEST_FIELDS,
+        ),
+    },
+    "environment": dict.fromkeys(("managed_by", "nodejs", "tensorflow", "volume_mounts"), _MODERN),
+    "job": dict.fromkeys(
+        ("content_id", "content_guid", "variant_key", "error", "skip_reason"), _MODERN
+    ),
+    "visit": dict.fromkeys(("id", "path", "user_agent"), _MODERN),
+}
+"""The first version with a field, for each type of object.
+
+The vendor does not document these versions. They are assumptions: the fields that the contract of
+2023.09 has are from 2023.05, those that it lacks from 2024.01, and those that no recorded response
+has from 2026.01. Servers without a field neither send nor store it.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """The features of a version."""
@@ -31,7 +89,7 @@ class Features:
     string_ids: bool
     """The ids of jobs, and the ids in visits, are strings instead of numbers."""
     modern_fields: bool
-    """The fields that were added after 2023 are sent."""
+    """Bodies, parameters and responses are as after 2023; for the fields, see `absent`."""
     task_code_141: bool
     """The code for a task on another node is 141 instead of 4."""
     render_task_id: bool
@@ -53,11 +111,15 @@ class Features:
     """Deploying associates the OAuth integrations that the manifest requests."""
     bundle_pages: bool
     """Bundles are listed in pages, oldest first; older servers return all, newest first."""
+    several_associations: bool
+    """Content can be associated with several OAuth integrations instead of one."""
+    absent: Mapping[str, frozenset[str]]
+    """The fields that objects of each type do not have."""
 
     @classmethod
     def of(cls, version: tuple[int, int, int]) -> "Features":
         """Return the features of `version`; undocumented changes are assumed to be in 2024.01."""
-        modern = version >= (2024, 1, 0)
+        modern = version >= _MODERN
         return cls(
             string_ids=modern,
             modern_fields=modern,
@@ -74,33 +136,12 @@ class Features:
             thumbnails=version >= (2024, 9, 0),
             integration_requests=version >= (2025, 9, 0),
             bundle_pages=version >= (2026, 1, 0),
+            several_associations=version >= (2025, 7, 0),
+            absent={
+                object_type: frozenset(name for name, since in fields.items() if version < since)
+                for object_type, fields in FIELDS_SINCE.items()
+            },
         )
-
-
-LATER_FIELDS: Mapping[str, frozenset[str]] = {
-    "user": frozenset({"external_id"}),
-    "group": frozenset({"gid", "member_count"}),
-    "bundle": frozenset({"created_by", "environment_guid"}),
-    "content": frozenset(
-        {
-            "locked",
-            "locked_message",
-            "amd_gpu_limit",
-            "nvidia_gpu_limit",
-            "default_environment_guid",
-            "environment_guid",
-            "node_version",
-            "metrics_collection_enabled",
-            "notify_on_share",
-            "otel_enabled",
-            "public_content_status",
-        }
-    ),
-    "environment": frozenset({"managed_by", "nodejs", "tensorflow", "volume_mounts"}),
-    "job": frozenset({"content_id", "content_guid", "variant_key", "error", "skip_reason"}),
-    "visit": frozenset({"id", "path", "user_agent"}),
-}
-"""The fields of each type of object that were added after 2023."""
 
 
 NUMERIC_IDS: Mapping[str, frozenset[str]] = {
@@ -112,12 +153,12 @@ NUMERIC_IDS: Mapping[str, frozenset[str]] = {
 
 def downgrade(object_type: str, row: Row, features: Features) -> Row:
     """Return a row in the format of a server with these features."""
-    if features.modern_fields and features.string_ids:
+    absent = features.absent.get(object_type)
+    numeric = NUMERIC_IDS.get(object_type) if not features.string_ids else None
+    if not absent and not numeric:
         return row
-    later = LATER_FIELDS.get(object_type, frozenset())
-    numeric = NUMERIC_IDS.get(object_type, frozenset())
     return {
-        name: int(value) if name in numeric and value is not None else value
+        name: int(value) if numeric and name in numeric and value is not None else value
         for name, value in row.items()
-        if name not in later
+        if not absent or name not in absent
     }

@@ -31,6 +31,8 @@ class World:
 
     async def set_up(self, server, client, item):
         self.item = item
+        # Only deployed content has a thumbnail.
+        server.state.content[item.guid]["bundle_id"] = "1"
         self.picture = PICTURE
         members = [member.guid for member in await (await client.groups.find_one()).members.find()]
         owner, self.permitted, *others = await client.users.find()

@@ -82,7 +82,7 @@ async def test_a_write_is_made_once(ledger):
     assert made == [1]
 
 
-async def test_after_an_interruption_it_is_looked_up(journal, ledger, path):
+async def test_after_an_interruption_it_is_looked_up(journal, ledger):
     """An intent whose result is not known is looked up before it is repeated."""
 
     async def killed():
@@ -191,7 +191,8 @@ async def test_a_cancelled_commit_is_not_lost(ledger, journal):
     assert {write.id for write in journal.writes()} == {write.id for write in ledger.writes()}
 
 
-async def test_one_runner_at_a_time(journal, path):
+@pytest.mark.usefixtures("journal")
+async def test_one_runner_at_a_time(path):
     """A second process is told, and changes nothing."""
     with pytest.raises(InvalidArgumentError, match="another process"):
         async with opened_journal(Journal(path)):

@@ -70,7 +70,7 @@ async def _build(run: ItemRun, kind: str, bundle_id: str | None, *, activate: bo
     ]
     async with run.migration.limits.build(versions):
         item = await run.target.refresh()
-        if activate and bundle_id is not None and item.bundle_id == bundle_id:
+        if activate and _is_built(run, item, kind, bundle_id):
             return
         build = await _started(run, item, kind, bundle_id, activate=activate)
         async with aclosing(build.output()) as lines:
@@ -103,6 +103,15 @@ async def _started(
 
     await run.writes.make(kind, start, key=bundle_id or "")
     return started[0]
+
+
+def _is_built(run: ItemRun, item: ContentItem, kind: str, bundle_id: str | None) -> bool:
+    """Return True if an earlier process has built and activated it."""
+    if bundle_id is not None:
+        return item.bundle_id == bundle_id
+    # The bundle that is made of a commit is not known; content that is new has no other one.
+    is_started = run.writes.find(kind) is not None
+    return is_started and not run.is_adopted and item.bundle_id is not None
 
 
 def _is_git(run: ItemRun) -> bool:

@@ -67,7 +67,7 @@ async def _permissions(run: ItemRun, *, of_me: bool) -> None:
             raise InvalidArgumentError(
                 f"the {permission.kind} {permission.name!r} is not on the destination; plan again"
             )
-        if guid == run.item.owner_guid or (guid == me) is not of_me:
+        if guid == run.owner_guid or (guid == me) is not of_me:
             continue
         await _permission(run, permission, guid)
 
@@ -113,8 +113,8 @@ async def finished(run: ItemRun) -> None:
     fields["name"] = target.name
     if target.access_type is not None:
         fields["access_type"] = target.access_type
-    if run.item.owner_guid not in {None, me}:
-        fields["owner_guid"] = run.item.owner_guid
+    if run.owner_guid not in {None, me}:
+        fields["owner_guid"] = run.owner_guid
     before: dict[str, Any] = {"new_owner": fields.get("owner_guid")}
     if run.is_adopted and run.writes.find("final") is None:
         item = await run.target.refresh()

@@ -33,7 +33,7 @@ def first_fields(run: ItemRun) -> dict[str, Any]:
     if target.title is not None:
         fields["title"] = target.title
     if run.item.environment_guid is not None:
-        fields["default_environment_guid"] = run.item.environment_guid
+        fields["default_environment_guid"] = run.migration.resolved(run.item.environment_guid)
     return fields
 
 
@@ -86,7 +86,6 @@ async def configured(run: ItemRun) -> None:
         run.note(f"environment variables without a value: {', '.join(missing)}")
         names = tuple(name for name in names if name not in missing)
     values = run.migration.values.get(guid, names)
-    run.hide(values)
 
     async def update() -> None:
         await run.target.environment_variables.update(values)

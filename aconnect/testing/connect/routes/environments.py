@@ -104,14 +104,14 @@ def seed(state: State) -> None:
     }
 
 
-def _may_use(call: Call, row: Row) -> bool:
+def may_use(call: Call, row: Row) -> bool:
     """Return True if the caller may use an environment."""
     return is_among(call, call.state.environment_permissions[row["guid"]].values())
 
 
 def _environment(call: Call, *, edit: bool = False) -> Row:
     row = existing(call.state.environments, call.args["guid"], "The environment")
-    if not _may_use(call, row):
+    if not may_use(call, row):
         raise forbidden()
     if edit and row["managed_by"] is not None:
         raise ApiFault(409, 265, f"The environment is managed by {row['managed_by']}.")
@@ -171,7 +171,7 @@ def _mounts(given: list[object]) -> list[Row]:
 @route("GET", "/v1/environments", role="publisher", since=_SINCE)
 def list_environments(call: Call) -> Response:
     """List the environments that the caller may use."""
-    rows = [row for row in call.state.environments.values() if _may_use(call, row)]
+    rows = [row for row in call.state.environments.values() if may_use(call, row)]
     return ok([downgrade("environment", row, call.features) for row in rows])
 
 

@@ -1,5 +1,6 @@
 """Groups and their members."""
 
+from typing import Any
 from uuid import uuid4
 
 from aconnect.testing.connect.dialect import (
@@ -79,7 +80,7 @@ def find_groups(call: Call) -> Response:
 async def create_group(call: Call) -> Response:
     """Create a group, which a server with a directory refuses."""
     body = chosen(await call.fields("name"), {"name": TEXT, "unique_id": TEXT, "gid": WHOLE_NULL})
-    if call.state.authentication != "password":
+    if call.state.has_directory:
         raise ApiFault(
             400, 120, "Groups of a directory are created with PUT and a temporary ticket."
         )
@@ -191,6 +192,7 @@ def get_members(call: Call) -> Response:
 async def add_member(call: Call) -> Response:
     """Add a user to a group."""
     group = _group(call, "group_guid", edit=True)
+    _refuse_directory(call)
     user = (await call.fields("user_guid"))["user_guid"]
     existing(call.state.users, user, "The user")
     members = call.state.members[group["guid"]]
@@ -204,7 +206,18 @@ async def add_member(call: Call) -> Response:
 def remove_member(call: Call) -> Response:
     """Remove a user from a group."""
     members = call.state.members[_group(call, "group_guid", edit=True)["guid"]]
+    _refuse_directory(call)
     if call.args["user_guid"] not in members:
         raise already_deleted("The membership")
     members.remove(call.args["user_guid"])
     return empty()
+
+
+def _refuse_directory(call: Call) -> None:
+    """Refuse to change members whom the directory manages."""
+    stated: Any = call.state.settings.get("authentication")
+    manages = call.state.authentication == "ldap"
+    if stated is not None:
+        manages = stated.get("external_group_members", False)
+    if manages:
+        raise bad_request("The directory manages the members of groups.", 95)

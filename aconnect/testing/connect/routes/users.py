@@ -186,21 +186,28 @@ def search_remote_users(call: Call) -> Response:
 
 @route("POST", "/v1/users", role="administrator", since=(1, 6, 8))
 async def create_user(call: Call) -> Response:
-    """Create a user from its fields, which only password authentication allows."""
+    """Create a user from its fields, which a server with a directory refuses.
+
+    A user who logs in with a password, and is given none, must confirm a mail.
+    """
     body = await call.fields("username")
-    if call.state.authentication != "password":
+    if call.state.has_directory:
         raise ApiFault(
             400, 119, "Users of a directory are created with PUT and a temporary ticket."
         )
     found = chosen(body, _CREATABLE)
+    confirmed = call.state.authentication != "password" or bool(found.get("password"))
     for name in _UNSEEN:
         found.pop(name, None)
     role = found.get("user_role")
     role = "viewer" if role is None else role
     _refuse_role(role)
     _refuse_taken(call, found["username"])
-    found["user_role"] = role
-    return ok(downgrade("user", _store(call, found), call.features))
+    found.update(user_role=role, confirmed=confirmed)
+    row = _store(call, found)
+    if not confirmed:
+        call.state.mail(row, "confirmation")
+    return ok(downgrade("user", row, call.features))
 
 
 @route("PUT", "/v1/users", role="administrator")
@@ -247,6 +254,10 @@ async def update_user(call: Call) -> Response:
     if not call.is_admin and (row is not call.user or role != row["user_role"]):
         raise forbidden()
     _refuse_role(role)
+    if call.state.has_directory and any(
+        body.get(name, row[name]) != row[name] for name in _EDITABLE if name != "user_role"
+    ):
+        raise bad_request("The directory manages names and addresses.", 53)
     if body.get("username", row["username"]) != row["username"]:
         _refuse_taken(call, body["username"])
     row.update(body, updated_time=call.state.now())

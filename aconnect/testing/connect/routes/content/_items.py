@@ -85,9 +85,14 @@ def new_content(
 
 
 def is_collaborator(call: Call, row: Row) -> bool:
-    """Return True if the caller owns a content item or is a collaborator of it."""
+    """Return True if the caller owns a content item or is a collaborator of it.
+
+    A collaborator who loses the right to publish can only view it.
+    """
     user = call.user["guid"]
-    return row["owner_guid"] == user or "owner" in call.state.roles_of(row["guid"], user)
+    return row["owner_guid"] == user or (
+        call.role != "viewer" and "owner" in call.state.roles_of(row["guid"], user)
+    )
 
 
 def may_edit(call: Call, row: Row) -> bool:
@@ -110,7 +115,7 @@ def _app_role(call: Call, row: Row) -> str:
     if row["owner_guid"] == user:
         return "owner"
     roles = call.state.roles_of(row["guid"], user)
-    if "owner" in roles:
+    if "owner" in roles and call.role != "viewer":
         return "editor"
     return "viewer" if roles or row["access_type"] != "acl" else "none"
 

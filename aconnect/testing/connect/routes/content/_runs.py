@@ -20,6 +20,7 @@ def start(
     bundle: Bundle | None = None,
     activate: bool = False,
     variant: Row | None = None,
+    results: Row | None = None,
     problems: Sequence[str] = (),
 ) -> TaskState:
     """Start a run, which is both a task of a node and a job of the content.
@@ -33,6 +34,8 @@ def start(
         bundle: The bundle that is built.
         activate: Whether to activate the bundle on success.
         variant: The variant that is rendered.
+        results: The fields of the bundle, and of the content if it is activated, that a successful
+            build sets.
         problems: The reasons for which the run fails.
     """
     number = state.next_number("job")
@@ -47,10 +50,13 @@ def start(
         row.update(status=2, end_time=time, exit_code=run.code, error=run.error or None)
         if run.code == 0 and bundle is not None:
             bundle.is_built = True
+            built = results or {}
+            bundle.row.update({name: built[name] for name in bundle.row.keys() & built})
             bundles = state.bundles.get(content["guid"], {})
             # It may have been deleted meanwhile.
             if activate and bundle.row["id"] in bundles:
-                _activate(bundles, bundle, content)
+                activate_bundle(bundles, bundle, content)
+                content.update(built)
                 _remove_old(state, bundles)
                 content["last_deployed_time"] = time
         if run.code == 0 and variant is not None:
@@ -68,7 +74,8 @@ def start(
     return state.add_task(run, node, owner)
 
 
-def _activate(bundles: dict[str, Bundle], bundle: Bundle, content: Row) -> None:
+def activate_bundle(bundles: dict[str, Bundle], bundle: Bundle, content: Row) -> None:
+    """Make a bundle the one that the content runs."""
     for other in bundles.values():
         other.row["active"] = other is bundle
     content["bundle_id"] = bundle.row["id"]

@@ -17,7 +17,14 @@ from aiohttp import BodyPartReader, MultipartReader
 from aiohttp.http_exceptions import HttpProcessingError
 
 from aconnect.testing.connect.archives import Archive
-from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, forbidden, route
+from aconnect.testing.connect.dialect import (
+    ApiFault,
+    Call,
+    bad_request,
+    forbidden,
+    not_found,
+    route,
+)
 from aconnect.testing.connect.manifests import Inspection, inspect, name_of, top_folder
 from aconnect.testing.connect.paging import offset_page
 from aconnect.testing.connect.routes._checks import existing, remove_from
@@ -134,6 +141,14 @@ def _bundles(call: Call) -> dict[str, Bundle]:
     return call.state.bundles.get(content_of(call, edit=True)["guid"], {})
 
 
+def _stored(call: Call) -> Bundle:
+    """Return the bundle in the path, if its archive is on the disk."""
+    bundle = bundle_of(call)
+    if bundle.row["size"] == 0:
+        raise not_found("The archive of the bundle")
+    return bundle
+
+
 def bundle_of(call: Call) -> Bundle:
     """Return the bundle in the path, if the caller may edit its content."""
     return existing(_bundles(call), call.args["id"], "The bundle")
@@ -172,6 +187,7 @@ def download_bundle(call: Call) -> Response:
     bundle = bundle_of(call)
     if not is_collaborator(call, call.state.content[bundle.row["content_guid"]]):
         raise forbidden()
+    bundle = _stored(call)
     return Response(
         content_type="application/gzip",
         headers={"Content-Disposition": f'attachment; filename="bundle-{bundle.row["id"]}.tar.gz"'},
@@ -288,13 +304,13 @@ def _decode_metadata(data: bytes) -> Row:
 @route("GET", "/v1/content/{guid}/bundles/{id}/files", since=_SINCE)
 async def list_bundle_files(call: Call) -> Response:
     """List the regular files of a bundle."""
-    return ok({"files": await asyncio.to_thread(_list, bundle_of(call).archive)})
+    return ok({"files": await asyncio.to_thread(_list, _stored(call).archive)})
 
 
 @route("GET", "/v1/content/{guid}/bundles/{id}/files/{path...}", since=_SINCE)
 async def get_bundle_file(call: Call) -> Response:
     """Return one file, with its text only if it is text and not too large."""
-    found = await asyncio.to_thread(_read_file, bundle_of(call).archive, call.args["path"])
+    found = await asyncio.to_thread(_read_file, _stored(call).archive, call.args["path"])
     if found is None:
         raise ApiFault(404, 278, "The bundle has no such file.")
     return ok(found)

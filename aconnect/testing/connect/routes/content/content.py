@@ -1,6 +1,5 @@
 """Content items."""
 
-import re
 from datetime import timedelta
 from uuid import uuid4
 
@@ -15,18 +14,12 @@ from aconnect.testing.connect.dialect import (
 from aconnect.testing.connect.manifests import mode_of, requests_of
 from aconnect.testing.connect.routes._checks import (
     FLAG_NULL,
-    NUMBER_NULL,
-    TEXT,
     TEXT_NULL,
-    WHOLE_NULL,
-    Kinds,
     chosen,
     existing,
-    is_guid,
     remove_from,
 )
 from aconnect.testing.connect.routes.content._items import (
-    LIMITS,
     RENDERED,
     content_of,
     included,
@@ -35,6 +28,13 @@ from aconnect.testing.connect.routes.content._items import (
     sent_content,
 )
 from aconnect.testing.connect.routes.content._runs import start
+from aconnect.testing.connect.routes.content._runtimes import choose
+from aconnect.testing.connect.routes.content._settings import (
+    CHANGEABLE,
+    CREATABLE,
+    given,
+    judge,
+)
 from aconnect.testing.connect.routes.content.oauth import associate_requested
 from aconnect.testing.connect.routes.content.repository import fetched
 from aconnect.testing.connect.routes.content.variants import variants_of
@@ -42,60 +42,6 @@ from aconnect.testing.connect.state import Bundle, State, guid_of
 from aconnect.testing.wire import Response, Row, empty, ok
 
 _SEEDED_MODES = ("python-shiny", "quarto-static", "python-fastapi", "shiny", "rmd-static", "static")
-_NAME = re.compile(r"[A-Za-z0-9._-]{3,64}")
-
-_CREATABLE: Kinds = {
-    "name": TEXT,
-    "title": TEXT_NULL,
-    "description": TEXT_NULL,
-    "access_type": TEXT,
-    **dict.fromkeys(
-        (
-            *LIMITS,
-            "memory_request",
-            "memory_limit",
-            "amd_gpu_limit",
-            "nvidia_gpu_limit",
-        ),
-        WHOLE_NULL,
-    ),
-    **dict.fromkeys(("load_factor", "cpu_request", "cpu_limit"), NUMBER_NULL),
-    **dict.fromkeys(
-        (
-            "default_r_environment_management",
-            "default_py_environment_management",
-            "run_as_current_user",
-            "metrics_collection_enabled",
-            "notify_on_share",
-            "otel_enabled",
-        ),
-        FLAG_NULL,
-    ),
-    **dict.fromkeys(
-        ("run_as", "service_account_name", "default_image_name", "default_environment_guid"),
-        TEXT_NULL,
-    ),
-}
-
-_CHANGEABLE: Kinds = {
-    **_CREATABLE,
-    "owner_guid": TEXT_NULL,
-    "locked": FLAG_NULL,
-    "locked_message": TEXT_NULL,
-    "content_category": TEXT_NULL,
-}
-
-_NEVER_NULL = frozenset(
-    {
-        "content_category",
-        "description",
-        "locked",
-        "locked_message",
-        "otel_enabled",
-        "run_as_current_user",
-    }
-)
-"""Fields that accept null, which leaves them unchanged, and are never null."""
 
 
 def seed(state: State) -> None:
@@ -114,15 +60,6 @@ def seed(state: State) -> None:
             app_mode=_SEEDED_MODES[i % len(_SEEDED_MODES)],
         )
         state.jobs[guid] = {}
-
-
-def _given(body: Row, kinds: Kinds) -> Row:
-    """Return the known fields of a body, without nulls that change nothing."""
-    return {
-        name: value
-        for name, value in chosen(body, kinds, short=LIMITS).items()
-        if value is not None or name not in _NEVER_NULL
-    }
 
 
 @route("GET", "/v1/content", since=(1, 8, 6))
@@ -149,10 +86,10 @@ async def create_content(call: Call) -> Response:
 
 def created(call: Call, fields: Row) -> Response:
     """Create a content item from the fields of a body."""
-    body = _given(fields, _CREATABLE)
+    body = given(call, fields, CREATABLE)
     guid = str(uuid4())
     name = body.setdefault("name", f"content-{guid}")
-    _judge(call, body, call.user["guid"], None)
+    judge(call, body, call.user["guid"])
     del body["name"]
     state = call.state
     number = state.next_number("content")
@@ -160,22 +97,6 @@ def created(call: Call, fields: Row) -> Response:
         guid, number, name, call.user["guid"], state.now(), **body
     )
     return ok(sent_content(call, row))
-
-
-def _judge(call: Call, body: Row, owner: str, own: Row | None) -> None:
-    """Refuse invalid names, names that this owner already uses, and unknown access types."""
-    name = body.get("name")
-    periods = call.features.periods_in_names
-    if name is not None and (_NAME.fullmatch(name) is None or ("." in name and not periods)):
-        raise bad_request("A content name has 3 to 64 characters of letters, digits, _ and -.")
-    if body.get("access_type", "acl") not in {"all", "logged_in", "acl"}:
-        raise bad_request("access_type must be all, logged_in or acl.")
-    if not is_guid(body.get("default_environment_guid")):
-        raise bad_request("default_environment_guid must be a GUID.")
-    name = name or (own and own["name"])
-    for row in call.state.content.values():
-        if row is not own and row["name"] == name and row["owner_guid"] == owner:
-            raise ApiFault(409, 26, f"The owner already has content named {name!r}.")
 
 
 @route("GET", "/v1/content/{guid}", since=(1, 8, 6))
@@ -189,14 +110,14 @@ def get_content(call: Call) -> Response:
 async def update_content(call: Call) -> Response:
     """Change the given fields; only an administrator may change the owner."""
     row = content_of(call, edit=True)
-    body = _given(await call.fields(), _CHANGEABLE)
+    body = given(call, await call.fields(), CHANGEABLE)
     owner = body.get("owner_guid") or row["owner_guid"]
     if owner != row["owner_guid"]:
         if not call.is_admin:
             raise forbidden()
         if ROLES[existing(call.state.users, owner, "The new owner")["user_role"]] < 1:
             raise ApiFault(403, 156, "The new owner must be allowed to publish.")
-    _judge(call, body, owner, row)
+    judge(call, body, owner, row)
     row.update(body, owner_guid=owner)
     # The owner has all permissions without an entry.
     call.state.forbid(owner, row["guid"])
@@ -281,6 +202,9 @@ async def _build_bundle(call: Call) -> str:
     mode = mode_of(bundle.manifest)
     if content["app_mode"] not in {"unknown", mode or content["app_mode"]}:
         raise bad_request(f"The type of the content is {content['app_mode']}, not {mode}.", 48)
+    if bundle.row["size"] == 0:
+        raise bad_request("The bundle is no longer on the disk.", 28)
+    results, problems = choose(call, content, bundle)
     task = start(
         call.state,
         content,
@@ -289,7 +213,8 @@ async def _build_bundle(call: Call) -> str:
         node=call.node,
         bundle=bundle,
         activate=body.get("activate") is not False,
-        problems=_problems(call, content, bundle),
+        results=results,
+        problems=[*_problems(call, content, bundle), *problems],
     )
     return task.id
 

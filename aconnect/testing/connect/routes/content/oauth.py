@@ -50,6 +50,8 @@ async def set_associations(call: Call) -> Response:
             raise forbidden()
     if len(set(guids)) < len(guids):
         raise bad_request("An OAuth integration is named more than once.", 258)
+    if len(guids) > 1 and not call.features.several_associations:
+        raise bad_request("Content can have one OAuth integration.", 209)
     before = call.state.oauth_associations.get(content, {})
     call.state.oauth_associations[content] = {
         guid: before.get(guid) or call.state.now() for guid in guids

@@ -45,7 +45,7 @@ def get_vanity(call: Call) -> Response:
 @route("PUT", "/v1/content/{guid}/vanity", role="publisher", since=(1, 8, 6))
 async def set_vanity(call: Call) -> Response:
     """Set the path of a content item; with `force`, take it from other content."""
-    guid = content_of(call, edit=True)["guid"]
+    guid = _editable(call)
     body = await call.fields("path")
     force = body.get("force", False)
     if not isinstance(force, bool):
@@ -66,9 +66,16 @@ async def set_vanity(call: Call) -> Response:
 @route("DELETE", "/v1/content/{guid}/vanity", role="publisher", since=(1, 8, 6))
 def delete_vanity(call: Call) -> Response:
     """Remove the path of a content item."""
-    guid = content_of(call, edit=True)["guid"]
+    guid = _editable(call)
     remove_from(call, call.state.vanities, guid, "The vanity URL", mark=f"vanity:{guid}")
     return empty()
+
+
+def _editable(call: Call) -> str:
+    """Return the GUID of the content in the path, if the caller may set its vanity URL."""
+    if not call.state.publishers_manage_vanities:
+        call.needs("administrator")
+    return str(content_of(call, edit=True)["guid"])
 
 
 def _proper(given: str) -> str:

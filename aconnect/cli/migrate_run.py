@@ -1,0 +1,246 @@
+"""`aconnect migrate run`: carry out a plan, show its progress, and say what became of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+from msgspec import Struct
+
+from aconnect.cli.connection import network_options
+from aconnect.cli.migrate_options import both_open, both_servers, server_options
+from aconnect.cli.migrate_progress import migration_progress
+from aconnect.cli.migrate_reported import echo_report
+from aconnect.cli.migrate_texts import for_command_line, refresh_command
+from aconnect.cli.output import echo_json
+from aconnect.cli.running import Command, Failure, Stopped, run
+from aconnect.cli.summaries import counted
+
+if TYPE_CHECKING:
+    from aconnect.cli.connection import Settings
+    from aconnect.migrate import Event, Plan, Report, Run, SavedRun
+    from aconnect.migrate.running.reports.counting import State
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+
+_WORDS: Final[dict[State, str]] = {
+    "failed": "failed",
+    "pending": "are not done",
+    "differs": "differ from the plan",
+}
+"""The states that make a run fail."""
+
+
+class _Stale(Failure):
+    """The plan does not fit any more."""
+
+    exit_code = 2
+
+
+class RunOrder(Struct, frozen=True, kw_only=True):
+    """What the options ask for."""
+
+    file: Path
+    """The plan."""
+    journal: Path
+    reports: tuple[Path, ...]
+    verbose: bool
+    json: bool
+    again: tuple[str, ...]
+    """The options that repeat the command."""
+
+    def command(self, *more: str) -> str:
+        """Return the command that goes on."""
+        return shlex.join(["aconnect", "migrate", "run", str(self.file), *self.again, *more])
+
+
+def _bound(name: str, default: int, what: str) -> Callable[[F], F]:
+    return click.option(
+        name,
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=True,
+        metavar="N",
+        help=f"How many {what} at once.",
+    )
+
+
+@click.command("run", cls=Command)
+@click.argument(
+    "file", metavar="PLAN", type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@server_options("plan")
+@click.option(
+    "--journal",
+    type=_FILE,
+    metavar="FILE",
+    help="The journal, with which an interrupted run goes on, and is taken back; by default beside "
+    "the plan, with the suffix .db.",
+)
+@_bound("--calls", 64, "items are worked on")
+@_bound("--transfers", 16, "bundles are sent")
+@_bound("--builds", 4, "builds run on the destination")
+@click.option("--retry", is_flag=True, help="Also try the items again that have failed.")
+@click.option(
+    "--report",
+    "reports",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Write a report: .html to read, .json for programs, .csv with old and new addresses. Can "
+    "be repeated; by default beside the plan, with the suffix .html.",
+)
+@click.option("--verbose", "-v", is_flag=True, help="Print also the steps of each item.")
+@click.option(
+    "--json", is_flag=True, help="Print each event as a line of JSON; the last is the report."
+)
+@network_options
+def run_plan(
+    settings: Settings,
+    file: Path,
+    source: str | None,
+    destination: str | None,
+    journal: Path | None,
+    calls: int,
+    transfers: int,
+    builds: int,
+    retry: bool,
+    reports: tuple[Path, ...],
+    verbose: bool,
+    json: bool,
+) -> None:
+    """Carry out a plan of `aconnect migrate plan`.
+
+    The keys are those of the profiles for the addresses in the plan. Each write is noted in the
+    journal first. After an interruption, also of the machine, the same command goes on; grants on
+    the source are withdrawn by then, or by the next run. Items that fail do not stop the others.
+
+    The exit code is 0 if all items are migrated and are as planned, 1 if one is not, and 2 if the
+    plan has conflicts or is stale; nothing was changed then.
+
+    \b
+    aconnect migrate run plan.json
+    aconnect migrate run plan.json --retry --report report.html --report addresses.csv
+    """  # noqa: D301  click's mark for lines that are not wrapped
+    from aconnect import migrate
+    from aconnect.migrate.running.reports.saving import check_report_path
+
+    pairs = {"--journal": journal, "--from": source, "--to": destination}
+    again = [word for name, value in pairs.items() if value for word in (name, str(value))]
+    order = RunOrder(
+        file=file,
+        journal=journal or file.with_suffix(".db"),
+        reports=reports or (file.with_suffix(".html"),),
+        verbose=verbose,
+        json=json,
+        again=tuple(again),
+    )
+    for path in order.reports:
+        check_report_path(path)
+    plan = migrate.read_plan(file)
+    clients = both_servers(settings, source or plan.source.url, destination or plan.destination.url)
+    begun = migrate.run(
+        plan.bind(*clients),
+        journal=order.journal,
+        calls=calls,
+        transfers=transfers,
+        builds=builds,
+        retry=retry,
+    )
+    report = _carried_out(begun, order, retry=retry)
+    echo_report(report, order.reports, as_json=json)
+    _check(report, order)
+
+
+def _carried_out(begun: Run, order: RunOrder, *, retry: bool) -> Report:
+    """Run the plan with its progress, write the reports, and return what became of it."""
+    from aconnect import migrate
+    from aconnect.errors import StalePlanError
+
+    plan, saved = begun.plan, _saved(order.journal)
+    ended = 0 if saved is None else saved.done + (0 if retry else saved.failed)
+    progress = migration_progress(_runnable(plan), ended, verbose=order.verbose)
+
+    async def work() -> Report:
+        async with both_open(*plan.clients):
+            async with aclosing(aiter(begun)) as events:
+                async for event in events:
+                    if order.json:
+                        _echo_event(event)
+                    else:
+                        progress.on_event(event)
+            for path in order.reports:
+                await migrate.save_report(begun.report, path)
+            return begun.report
+
+    try:
+        if order.json:
+            return run(work)
+        with progress.shown():
+            return run(work)
+    except Stopped as stopped:
+        stopped.hints = (*_left(order.journal, plan), f"Go on with: {order.command()}")
+        raise
+    except Failure as failure:
+        if isinstance(failure.__cause__, StalePlanError):
+            message = for_command_line(failure.message, order.file)
+            raise _Stale(message, hints=("Nothing was changed.",)) from failure
+        failure.hints = (*failure.hints, f"Go on with: {order.command()}")
+        raise
+
+
+def _runnable(plan: Plan) -> int:
+    return sum(item.is_runnable for item in plan.items)
+
+
+def _saved(journal: Path) -> SavedRun | None:
+    """Return what an earlier run has done; None if there was none, or the run will say why not."""
+    from aconnect.errors import InvalidArgumentError, ResumeError
+    from aconnect.migrate import read_journal
+
+    try:
+        return read_journal(journal)
+    except (InvalidArgumentError, ResumeError):
+        return None
+
+
+def _left(journal: Path, plan: Plan) -> Sequence[str]:
+    """Return what a run that was stopped has left."""
+    saved = _saved(journal)
+    if saved is None or not (saved.items or saved.tags):
+        return ("Nothing was changed.",)
+    left = f"{_runnable(plan) - saved.done:,} of {counted(_runnable(plan), 'item')} are not done."
+    if saved.grants:
+        open_ = f"{counted(saved.grants, 'grant')} on the source could not be withdrawn yet; "
+        return left, f"{open_}going on does it."
+    is_granted = any(item.needs_grant for item in plan.items)
+    return (left, "The grants on the source were withdrawn.") if is_granted else (left,)
+
+
+def _echo_event(event: Event) -> None:
+    import msgspec
+
+    echo_json(msgspec.json.encode(event).decode())
+
+
+def _check(report: Report, order: RunOrder) -> None:
+    """Fail if an item was not migrated, or is not as planned."""
+    from aconnect.migrate.running.reports.counting import counts
+
+    numbers = counts(report)
+    total = counted(len(report.items) - numbers["skipped"], "item")
+    parts = [f"{numbers[state]:,} {word}" for state, word in _WORDS.items() if numbers[state]]
+    if not parts:
+        return
+    hints: list[str] = []
+    if numbers["failed"] or numbers["pending"]:
+        hints.append(f"Go on with: {order.command('--retry')}")
+    if any(item.error_type == "StalePlanError" for item in report.items):
+        hints.insert(0, f"Plan what has changed again with: {refresh_command(order.file)}")
+    raise Failure(f"{total}: {', '.join(parts)}", hints=tuple(hints))

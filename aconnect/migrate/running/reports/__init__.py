@@ -1,0 +1,1 @@
+"""Reports of migrations in files: a module for each format."""

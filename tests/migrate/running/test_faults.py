@@ -1,0 +1,84 @@
+"""Whatever fails during a migration, nothing is made twice, and running it again completes it."""
+
+from pathlib import Path
+
+import pytest
+
+from aconnect import migrate
+from aconnect.errors import AconnectError
+from aconnect.testing import faults
+from tests.migrate.migrating import (
+    VALUES,
+    clients,
+    differences,
+    make_plan,
+    operations,
+    servers,
+    state,
+)
+from tests.migrate.worlds import secrets
+
+FAULTS = {
+    "500": faults.status(500),
+    "503": faults.status(503),
+    "429": faults.status(429, retry_after=1),
+    "403": faults.error(403, 22),
+    "reset": faults.reset(),
+    "reset later": faults.reset_mid_body(),
+    "truncated": faults.truncated_json(),
+    "login page": faults.login_page(),
+    "garbage": faults.garbage(),
+    "lost": faults.after(faults.reset()),
+    "lost to a proxy": faults.after(faults.status(502)),
+    "lost behind a page": faults.after(faults.login_page()),
+}
+
+
+async def undisturbed(folder: Path):
+    """What both servers have afterwards, and which requests were made of them by the run."""
+    async with servers() as (a, b), clients(a, b) as (source, destination):
+        plan = await make_plan(source, destination, folder)
+        assert not plan.has_conflicts
+        a.requests.clear()
+        b.requests.clear()
+        report = await migrate.run(plan, journal=folder / "undisturbed.db")
+        assert not report.has_failed, report
+        return (state(a), state(b)), (operations(a), operations(b))
+
+
+async def test_it_is_what_the_plan_says(tmp_path):
+    """Everything of the carry table arrives; the source is locked, and has no grant left."""
+    (a, b), _ = await undisturbed(tmp_path)
+    report = b["content"]["alice.smith/report"]
+    assert report["settings"]["locked"] is False
+    assert a["content"]["alice/report"]["settings"]["locked"] is True
+    assert sum(bundle["active"] for bundle in report["bundles"]) == 1
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["source", "destination"])
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_any_fault_of_any_call(tmp_path, side, fault):
+    """Each call meets each fault: a typed row says what failed, and running again completes it."""
+    expected, calls = await undisturbed(tmp_path)
+    for number, call in enumerate(calls[side]):
+        journal = tmp_path / f"{number}.db"
+        async with servers() as both, clients(*both) as (source, destination):
+            plan = await make_plan(source, destination, tmp_path)
+            both[side].script(fault, on=call)
+            failed = False
+            try:
+                report = await migrate.run(plan, journal=journal)
+                failed = report.has_failed
+                for item in report.items:
+                    assert (item.outcome == "failed") == (item.error_type is not None), call
+            except AconnectError:
+                failed = True
+            both[side].clear_script()
+            if failed:
+                report = await migrate.run(plan, journal=journal, retry=True)
+                assert not report.has_failed, (call, report)
+            for server, wanted in zip(both, expected, strict=True):
+                assert differences(state(server), wanted) == [], call
+            text = journal.read_bytes().decode(errors="replace")
+            for secret in {*secrets(both[0]), *secrets(both[1]), *VALUES.values()}:
+                assert secret not in text, call
