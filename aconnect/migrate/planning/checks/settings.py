@@ -82,7 +82,8 @@ def check_lock(draft: Draft) -> None:
 
 def _drop(draft: Draft, settings: dict[str, Any], names: tuple[str, ...], why: str) -> None:
     for name in sorted(names):
-        if settings.pop(name, None) is not None:
+        # What is off would be off without it as well.
+        if settings.pop(name, False) is not False:
             draft.inform("setting-left-out", f"{name} is left out: {why}")
 
 
