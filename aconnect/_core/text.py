@@ -68,3 +68,8 @@ def decode_text(data: bytes) -> str:
         is_utf16 = data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in data[:2]
         raise UnicodeError(f"it is {'UTF-16' if is_utf16 else 'not UTF-8'} text; save it as UTF-8")
     return text
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things, such as `2 items`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from msgspec import Struct
 
-from aconnect._core.text import some_of
+from aconnect._core.text import counted, some_of
 from aconnect.cli.batch_progress import batch_progress
 from aconnect.cli.output import echo_error
 from aconnect.cli.running import Failure, Stopped, report_retries, run, with_options
-from aconnect.cli.summaries import counted
 from aconnect.cli.table import Column, rows_printer
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import click
 from msgspec import Struct
 
+from aconnect._core.text import counted
 from aconnect.cli.engines import Spread, spreading
 from aconnect.cli.options import echo_warnings
 from aconnect.cli.output import echo_error, hide_credentials, is_terminal
 from aconnect.cli.progress import rows_progress
 from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
 from aconnect.cli.summaries import (
-    counted,
     echo_document,
     echo_report,
     echo_target,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
+from aconnect._core.text import counted
 from aconnect.cli.connection import network_options
 from aconnect.cli.migrate_options import (
     Chosen,
@@ -21,7 +22,6 @@ from aconnect.cli.migrate_options import (
 from aconnect.cli.options import LibraryChoice
 from aconnect.cli.output import echo_error, echo_json
 from aconnect.cli.running import Command, Failure, run
-from aconnect.cli.summaries import counted
 
 if TYPE_CHECKING:
     from aconnect.cli.connection import Settings

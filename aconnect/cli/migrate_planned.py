@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from aconnect._core.text import size_text, some_of
+from aconnect._core.text import counted, size_text, some_of
 from aconnect.cli.migrate_texts import for_command_line
 from aconnect.cli.output import echo_error, is_terminal
-from aconnect.cli.summaries import counted
 from aconnect.cli.table import Column, TabRows, echo_table, fit, shown_text
 
 if TYPE_CHECKING:

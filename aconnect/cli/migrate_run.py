@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 from msgspec import Struct
 
+from aconnect._core.text import counted
 from aconnect.cli.connection import network_options
 from aconnect.cli.migrate_options import both_open, both_servers, server_options
 from aconnect.cli.migrate_progress import migration_progress
@@ -18,7 +19,6 @@ from aconnect.cli.migrate_reported import echo_report
 from aconnect.cli.migrate_texts import for_command_line, refresh_command
 from aconnect.cli.output import echo_json
 from aconnect.cli.running import Command, Failure, Stopped, run
-from aconnect.cli.summaries import counted
 
 if TYPE_CHECKING:
     from aconnect.cli.connection import Settings

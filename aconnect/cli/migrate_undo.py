@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from aconnect._core.text import counted
 from aconnect.cli.commands import confirm
 from aconnect.cli.connection import network_options
 from aconnect.cli.lookup import guid_in
 from aconnect.cli.migrate_options import both_open, both_servers, server_options
 from aconnect.cli.output import echo_error
 from aconnect.cli.running import Command, Failure, Stopped, run, with_options
-from aconnect.cli.summaries import counted
 from aconnect.cli.table import Column, rows_printer
 
 if TYPE_CHECKING:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 import click
 from msgspec import Struct
 
-from aconnect._core.text import some_of
+from aconnect._core.text import counted, some_of
 from aconnect.cli.commands import confirm
 from aconnect.cli.connection import Settings, client_of, connection_options, server_of
 from aconnect.cli.output import echo, echo_error
 from aconnect.cli.running import Command, Failure, Stopped, report_retries, run, with_options
-from aconnect.cli.summaries import counted
 from aconnect.cli.table import Column, rows_printer
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from aconnect._core.text import size_text
+from aconnect._core.text import counted, size_text
 from aconnect.cli.output import echo, echo_error, echo_json
 from aconnect.cli.progress import pushbacks_text
 
@@ -66,11 +66,6 @@ def _figures(report: RunReport) -> Iterator[str]:
     if written is not None and written.size is not None:
         yield size_text(written.size)
     yield f"{report.seconds:.1f} s"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things as text."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def time_text(time: datetime) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from aconnect._core.text import counted
 from aconnect.report import figures
 from aconnect.report.figures import NOUNS, Figure
-from aconnect.report.labels import counted
 from aconnect.report.reading import Data, Input
 
 

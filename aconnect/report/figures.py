@@ -12,9 +12,9 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
+from aconnect._core.text import counted
 from aconnect.report.labels import (
     capital,
-    counted,
     duration,
     label_of,
     short,

@@ -82,8 +82,3 @@ def short(text: object) -> str:
 def capital(text: str) -> str:
     """Return a text that begins with a capital letter."""
     return text[:1].upper() + text[1:]
-
-
-def counted(number: int, unit: str) -> str:
-    """Return a number of things."""
-    return f"{number:,} {unit}{'s' * (number != 1)}"

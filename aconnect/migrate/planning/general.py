@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
-from aconnect._core.text import some_of
+from aconnect._core.text import counted, some_of
 from aconnect.migrate.people.model import Change
 from aconnect.migrate.planning.checks.settings import LIMITED
 from aconnect.migrate.planning.draft import Context, is_administrator
@@ -40,7 +40,7 @@ def find_people(changes: Iterable[Change]) -> Iterator[Finding]:
         yield Finding(kind=kind, sign="+", text=change.text)
     mailed = [one for one in changes if one.is_due and "user_must_set_password" in one.after]
     if mailed:
-        text = f"the server mails {len(mailed)} new users, who must set a password"
+        text = f"the server mails {counted(len(mailed), 'new user')}, who must set a password"
         yield Finding(kind="mail", sign="+", text=text)
 
 
@@ -54,7 +54,7 @@ def missing_tags(items: Iterable[PlannedItem], destination: Snapshot) -> list[Ta
 def _lost(_: Context, items: Sequence[PlannedItem]) -> Iterator[_Found]:
     yield "lost", "+", _LOST
     if schedules := sum(len(item.source.schedules) for item in items):
-        text = f"{schedules} schedules are listed in the report: they can only be set by hand"
+        text = f"{counted(schedules, 'schedule')} to set by hand, listed in the report"
         yield "schedules", "+", text
 
 
@@ -65,7 +65,7 @@ def _rights(context: Context, items: Sequence[PlannedItem]) -> Iterator[_Found]:
         text = f"{me.username} is {me.role} on the destination, and only publishers can create"
         yield "not-publisher", "!", f"{text} content; use the key of one"
     if grants := sum(item.needs_grant for item in items):
-        yield "grants", "+", f"{grants} grants on the source, which are withdrawn in the end"
+        yield "grants", "+", f"{counted(grants, 'grant')} on the source, withdrawn in the end"
     tags = missing_tags(items, destination)
     if tags and not is_administrator(destination):
         names = some_of(["/".join(path) for path in tags])

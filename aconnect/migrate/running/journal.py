@@ -98,6 +98,11 @@ class Journal(StateFile):
     _DISCARD = "look on the destination for content named `ac-…` before you delete it"
     _REMOVED = "it cannot be resumed: look on the destination for content named `ac-…`"
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether a migration has begun."""
+        return self.header() is not None
+
     def header(self) -> JournalHeader | None:
         """Return which migration it is of; None if it is new."""
         with self._errors():

@@ -13,7 +13,7 @@ def make_report(plan: Plan, ledger: Ledger, started: datetime) -> Report:
     """Return the report of a run that has ended, or was interrupted."""
     planned = {item.number: item for item in plan.items}
     grants = [one for one in ledger.writes(kind="grant") if one.state != "undone"]
-    notes = [one.text for one in plan.findings]
+    notes = [one.text for one in plan.findings if one.kind == "lost"]
     notes += [
         f"the key's owner is still a collaborator of {one.before['guid']} on the source; run the "
         "migration again to withdraw that"

@@ -19,6 +19,7 @@ import msgspec
 
 from aconnect._client.lazy import LazySequence, wait_for_end
 from aconnect._client.threads import in_thread
+from aconnect._core.text import counted, some_of
 from aconnect.concurrency import amap
 from aconnect.errors import (
     AconnectError,
@@ -168,7 +169,7 @@ async def _events(
         finally:
             work.cancel()
             await wait_for_end({work})
-        one._report = make_report(plan, ledger, started)  # noqa: SLF001  of this module
+            one._report = make_report(plan, ledger, started)  # noqa: SLF001  of this module
 
 
 async def _begin(journal: Journal, plan: Plan) -> Ledger:
@@ -208,11 +209,10 @@ async def _begin(journal: Journal, plan: Plan) -> Ledger:
 
 
 def _stale(items: Sequence[PlannedItem]) -> str:
-    names = ", ".join(item.source.name for item in items[:5])
-    more = f" and {len(items) - 5} more" if len(items) > 5 else ""
+    names = some_of([item.source.name for item in items])
     return (
-        f"the plan is stale: {len(items)} of its items have changed since ({names}{more}); "
-        "plan them again with refresh() (--refresh)"
+        f"the plan is stale: {counted(len(items), 'item')} changed since it was made ({names}); "
+        "plan again what has changed with refresh() (--refresh)"
     )
 
 

@@ -83,7 +83,7 @@ async def test_grants(shell):
     assert "for the time of the migration with --grant-self" in result.stderr
     result = await shell(*PLAN, "--grant-self", "--overwrite")
     assert result.exit_code == 0
-    assert "1 grants on the source" in result.stderr
+    assert "1 grant on the source" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ async def test_refresh(shell, planned, change):
     change(1, title="Changed since")
     result = await shell("migrate", "run", "plan.json")
     assert result.exit_code == 2
-    assert "1 of its items have changed since (content-0001)" in result.stderr
+    assert "1 item changed since it was made (content-0001)" in result.stderr
     assert "Nothing was changed." in result.stderr
     assert "plan them again with: aconnect migrate plan --refresh plan.json" in result.stderr
     before = json.loads(planned.read_text())["plan"]

@@ -673,7 +673,7 @@ GENERAL: dict[str, tuple[Any, dict[str, Any], str, str]] = {
         "+",
         "1 items",
     ),
-    "grants": (content(app_role="none"), {"options": Options(grant_self=True)}, "+", "1 grants"),
+    "grants": (content(app_role="none"), {"options": Options(grant_self=True)}, "+", "1 grant on"),
     "tags-missing": (
         content(tags=(("Team", "Blue"),)),
         {"destination": as_publisher()},

@@ -74,10 +74,10 @@ async def test_nothing(tmp_path):
 
 
 def test_no_run(tmp_path):
-    """A path without a journal is refused and not created; a journal may have no run yet."""
+    """A path without a journal is refused and not created; one without a run leaves no file."""
     with pytest.raises(InvalidArgumentError, match="no journal"):
         migrate.read_journal(tmp_path / "absent.db")
     assert list(tmp_path.iterdir()) == []
-    with Journal(tmp_path / "a.db"):
-        pass
-    assert migrate.read_journal(tmp_path / "a.db") is None
+    with Journal(tmp_path / "a.db") as journal:
+        assert journal.header() is None
+    assert list(tmp_path.iterdir()) == []

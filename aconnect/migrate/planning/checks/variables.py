@@ -24,6 +24,9 @@ def check_variables(draft: Draft) -> None:
             draft.inform("value-kept", f"{name} keeps the value of the existing content: {why}")
         else:
             draft.inform("value-missing", f"{text}; set it by hand")
+    if not is_stop:
+        kept = [name for name in draft.details.variables if name not in missing or name in has]
+        draft.change_details(variables=tuple(kept))
     if replaced := sorted((set(draft.details.variables) & has) - set(missing)):
         draft.inform(
             "values-replaced",

@@ -81,9 +81,9 @@ async def configured(run: ItemRun) -> None:
     if not names:
         return
     guid = run.item.source.guid
-    missing = run.migration.values.missing(guid, names)
-    if missing and run.migration.plan.options.policies.value_missing == "unset":
-        run.note(f"environment variables without a value: {', '.join(missing)}")
+    if run.migration.plan.options.policies.value_missing == "unset":
+        # Existing content keeps the values that it has.
+        missing = run.migration.values.missing(guid, names)
         names = tuple(name for name in names if name not in missing)
     values = run.migration.values.get(guid, names)
 
