@@ -23,6 +23,31 @@ from aconnect.errors import AconnectError
 Side = Literal["source", "destination"]
 Outcome = Literal["pending", "running", "done", "failed", "skipped"]
 
+WriteKind = Literal[
+    "activation",
+    "build",
+    "bundle",
+    "content",
+    "draft",
+    "final",
+    "grant",
+    "integrations",
+    "lock",
+    "new-tag",
+    "people",
+    "permission",
+    "polling",
+    "proof",
+    "repository",
+    "settings",
+    "source-lock",
+    "tag",
+    "thumbnail",
+    "vanity",
+    "variables",
+]
+"""What is written: for an item, or for the whole migration (`new-tag`, `people`)."""
+
 WHOLE: Final = 0
 """The number of what is written for the whole migration, such as tags."""
 
@@ -74,8 +99,7 @@ class Write(Struct, frozen=True, kw_only=True):
     number: int
     """The number of the item, or `WHOLE`."""
     side: Side
-    kind: str
-    """What is written: `content`, `bundle`, `permission`, …"""
+    kind: WriteKind
     key: str
     """What identifies it among the writes of this kind for the item."""
     state: Literal["intent", "done", "undone"] = "intent"
@@ -203,11 +227,11 @@ class Ledger:
         self._items[item.number] = item
         self._add(lambda connection: _put_item(connection, item))
 
-    def write(self, number: int, kind: str, key: str) -> Write | None:
+    def write(self, number: int, kind: WriteKind, key: str) -> Write | None:
         """Return a write of this or an earlier process; None if there was none."""
         return self._writes.get((number, kind, key))
 
-    def writes(self, number: int | None = None, kind: str | None = None) -> list[Write]:
+    def writes(self, number: int | None = None, kind: WriteKind | None = None) -> list[Write]:
         """Return the writes of an item and of a kind, or all, in the order of their intents."""
         return [
             one
@@ -216,7 +240,7 @@ class Ledger:
         ]
 
     async def intend(
-        self, number: int, side: Side, kind: str, key: str, before: Mapping[str, Any]
+        self, number: int, side: Side, kind: WriteKind, key: str, before: Mapping[str, Any]
     ) -> Write:
         """Make the intent of a write durable, and return it."""
         self._last += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import groupby
+from typing import Final
 
 from aconnect.concurrency import amap
 from aconnect.errors import AconnectError
@@ -11,10 +12,11 @@ from aconnect.migrate.people.applying import Applier
 from aconnect.migrate.people.model import Change, in_order
 from aconnect.migrate.planning.newcomers import placeholder
 from aconnect.migrate.running.context import Migration
+from aconnect.migrate.running.journal import WriteKind
 from aconnect.migrate.running.writes import Result
 
-KIND = "people"
-_IN_FLIGHT = 16
+_KIND: Final[WriteKind] = "people"
+_IN_FLIGHT: Final = 16
 
 
 async def create_people(migration: Migration) -> None:
@@ -30,14 +32,14 @@ async def create_people(migration: Migration) -> None:
 
 async def _create(migration: Migration, applier: Applier, change: Change) -> None:
     key = f"{change.kind} {change.name} {change.member}".strip()
-    began_before = migration.writes.find(KIND, key) is not None
+    began_before = migration.writes.find(_KIND, key) is not None
 
     async def apply() -> Result:
         return {"guid": await applier.apply(change, look_up=began_before)}
 
     noun = change.kind.removeprefix("create-")
     try:
-        made = await migration.writes.make(KIND, apply, key=key, before={"text": change.text})
+        made = await migration.writes.make(_KIND, apply, key=key, before={"text": change.text})
     except AconnectError as error:
         if migration.ledger.failure is not None:
             raise

@@ -14,15 +14,16 @@ from aconnect.migrate.running.journal import (
     JournalHeader,
     JournalItem,
     Write,
+    WriteKind,
 )
 
-_CREATED: Final = "content"
-_GRANT: Final = "grant"
-_NEW_TAG: Final = "new tag"
-_ACTIONS: Final = {
+_CREATED: Final[WriteKind] = "content"
+_GRANT: Final[WriteKind] = "grant"
+_NEW_TAG: Final[WriteKind] = "new-tag"
+_ACTIONS: Final[dict[WriteKind, str]] = {
     _CREATED: "delete the content",
     _GRANT: "withdraw the grant on the source",
-    "source lock": "unlock the source",
+    "source-lock": "unlock the source",
 }
 """What taking back a write means, by its kind."""
 _PUT_BACK: Final = "put back settings, permissions, tags and the bundle, as far as they are known"

@@ -15,7 +15,7 @@ from aconnect.connect import Client, ContentItem, User
 from aconnect.connect._base.resource import none_if_missing
 from aconnect.deploy.deployment import redeploy
 from aconnect.errors import NotFoundError
-from aconnect.migrate.running.journal import Ledger, Write
+from aconnect.migrate.running.journal import Ledger, Write, WriteKind
 
 
 class Undo(Struct, frozen=True):
@@ -200,7 +200,7 @@ def _is_adopted(undo: Undo, write: Write) -> bool:
     return not undo.ledger.writes(write.number, "content")
 
 
-_ON_TARGET: Final[dict[str, Callable[[Undo, Write, ContentItem | None], _Done]]] = {
+_ON_TARGET: Final[dict[WriteKind, Callable[[Undo, Write, ContentItem | None], _Done]]] = {
     "content": _content,
     "final": _fields,
     "integrations": _integrations,

@@ -13,7 +13,7 @@ import msgspec
 from aconnect._client.once import create_once, is_uncertain
 from aconnect._core.clock import Clock
 from aconnect.errors import AconnectError
-from aconnect.migrate.running.journal import Ledger, Side, Write
+from aconnect.migrate.running.journal import Ledger, Side, Write, WriteKind
 
 Result = dict[str, Any]
 """What came of a write, as it is kept: ids and names."""
@@ -27,14 +27,14 @@ class Writes:
         self._clock = clock
         self._number = number
 
-    def find(self, kind: str, key: str = "") -> Write | None:
+    def find(self, kind: WriteKind, key: str = "") -> Write | None:
         """Return a write of this or an earlier process; None if there is none any more."""
         write = self._ledger.write(self._number, kind, key)
         return None if write is None or write.state == "undone" else write
 
     async def make(
         self,
-        kind: str,
+        kind: WriteKind,
         request: Callable[[], Awaitable[Result | None]],
         *,
         key: str = "",

@@ -46,8 +46,8 @@ async def test_actions(tmp_path):
         (2, "settings", on),
         (2, "grant", {"side": "source"}),
         (3, "content", {**on, "state": "undone"}),
-        (4, "source lock", {"side": "source"}),
-        (0, "new tag", on),
+        (4, "source-lock", {"side": "source"}),
+        (0, "new-tag", on),
         outcomes=("done", "failed", "done", "running"),
     )
     assert (read.source, read.destination, read.plan) == (

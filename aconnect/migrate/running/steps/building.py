@@ -10,6 +10,7 @@ from aconnect.deploy.building import Build, running_build, start_build
 from aconnect.deploy.deployment import has_drafts
 from aconnect.errors import TaskFailedError
 from aconnect.migrate.running.context import ItemRun
+from aconnect.migrate.running.journal import WriteKind
 from aconnect.migrate.running.steps.creating import sent_bundle
 from aconnect.migrate.running.writes import Result
 
@@ -61,7 +62,7 @@ async def activated(run: ItemRun) -> None:
         await run.target.oauth.associations.update(list(run.item.integration_guids))
 
 
-async def _build(run: ItemRun, kind: str, bundle_id: str | None, *, activate: bool) -> None:
+async def _build(run: ItemRun, kind: WriteKind, bundle_id: str | None, *, activate: bool) -> None:
     """Start a build, or follow the one that runs; wait for its end."""
     versions = [
         f"{name} {run.item.source.versions[part]}"
@@ -85,7 +86,7 @@ async def _build(run: ItemRun, kind: str, bundle_id: str | None, *, activate: bo
 
 
 async def _started(
-    run: ItemRun, item: ContentItem, kind: str, bundle_id: str | None, *, activate: bool
+    run: ItemRun, item: ContentItem, kind: WriteKind, bundle_id: str | None, *, activate: bool
 ) -> Build:
     """Start a build, unless the one that an earlier process has started still runs."""
     write, started = run.writes.find(kind, bundle_id or ""), list[Build]()
@@ -105,7 +106,7 @@ async def _started(
     return started[0]
 
 
-def _is_built(run: ItemRun, item: ContentItem, kind: str, bundle_id: str | None) -> bool:
+def _is_built(run: ItemRun, item: ContentItem, kind: WriteKind, bundle_id: str | None) -> bool:
     """Return True if an earlier process has built and activated it."""
     if bundle_id is not None:
         return item.bundle_id == bundle_id

@@ -7,11 +7,12 @@ from typing import Final
 from aconnect.connect import User
 from aconnect.errors import AconnectError, InvalidArgumentError
 from aconnect.migrate.running.context import ItemRun, Migration
+from aconnect.migrate.running.journal import WriteKind
 from aconnect.migrate.running.undo_writes import withdraw
 from aconnect.migrate.running.writes import Result
 
-_GRANT: Final = "grant"
-_LOCK: Final = "source-lock"
+_GRANT: Final[WriteKind] = "grant"
+_LOCK: Final[WriteKind] = "source-lock"
 
 
 async def granted(run: ItemRun) -> None:
