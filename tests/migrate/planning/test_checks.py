@@ -746,6 +746,20 @@ def test_a_skipped_item_needs_no_decision():
     assert plan.principals == ()
 
 
+def test_skipping_comes_before_other_conflicts():
+    """An item that is skipped because its name is taken needs no decision about anything else."""
+    item = content(has=details(variables=("TOKEN",), permissions=(role("carl"),)))
+    plan = planned(item, destination=there(content=(existing(),)), name_taken="skip")
+    assert plan.items[0].sign == "-"
+    assert not plan.has_conflicts
+
+
+def test_own_content_needs_no_grant():
+    """Where the server does not say the role, the owner of the key can download what they own."""
+    (one,) = planned(content(owner="admin", app_role=None)).items
+    assert (one.sign, one.needs_grant) == ("+", False)
+
+
 def test_versions_are_those_of_the_environment():
     """In Kubernetes, the versions of the chosen environment count, and else those of all."""
     environments = (environment("a", python=("3.9.1",)), environment("b", python=("3.12.7",)))

@@ -322,7 +322,15 @@ def test_items_that_are_planned_again_keep_their_numbers(one, data):
     guids = [item.source.guid for item in plan.items]
     changed = data.draw(st.sets(st.sampled_from(guids)) if guids else st.just(set()))
     deleted = data.draw(st.sets(st.sampled_from(sorted(changed))) if changed else st.just(set()))
-    now = [each for each in one.source.content if each.guid in changed - deleted]
+    now = [
+        msgspec.structs.replace(
+            each,
+            name=data.draw(st.sampled_from(NAMES)),
+            vanity=data.draw(st.sampled_from(VANITIES)),
+        )
+        for each in one.source.content
+        if each.guid in changed - deleted
+    ]
     fresh = plan_of(
         msgspec.structs.replace(
             one,
@@ -335,6 +343,8 @@ def test_items_that_are_planned_again_keep_their_numbers(one, data):
     assert [item.source.guid for item in fresh.items] == guids
     names = [(item.target.owner, item.target.name) for item in runnable(fresh)]
     assert len(names) == len(set(names))
+    paths = [item.target.vanity for item in runnable(fresh) if item.target.vanity]
+    assert len(paths) == len(set(paths))
     for before, after in zip(plan.items, fresh.items, strict=True):
         assert (after.number, after.staging_name) == (before.number, before.staging_name)
         if before.source.guid not in changed:
