@@ -46,21 +46,23 @@ _OWN: Final = frozenset(
 """Fields that have one of their own in a `ContentSnapshot`."""
 SETTINGS: Final = tuple(sorted(WRITABLE - _OWN))
 """The fields of content in `ContentSnapshot.settings`."""
-_DEFAULTS: Final = {"run_as_current_user": False}
+_DEFAULTS: Final = {"otel_enabled": False, "run_as_current_user": False}
 """What a setting is that nobody has set, if it is not null."""
-_LATER: Final = frozenset(
-    {
-        "amd_gpu_limit",
-        "default_environment_guid",
-        "locked",
-        "locked_message",
-        "metrics_collection_enabled",
-        "notify_on_share",
-        "nvidia_gpu_limit",
-        "otel_enabled",
-    }
-)
-"""Fields that the contract of 2023.09 lacks, and that of 2026 has."""
+_SINCE: Final = {
+    **dict.fromkeys(
+        (
+            "amd_gpu_limit",
+            "default_environment_guid",
+            "locked",
+            "locked_message",
+            "nvidia_gpu_limit",
+        ),
+        "2024.01.0",
+    ),
+    **dict.fromkeys(("metrics_collection_enabled", "notify_on_share", "otel_enabled"), "2026.01.0"),
+}
+"""The versions from which content is taken to have these fields. The contract of 2023.09 lacks all
+of them, and that of 2026 has them; nothing says since when exactly."""
 
 
 class Parts(Struct, kw_only=True):
@@ -140,10 +142,15 @@ def _digest(value: object) -> str:
 
 
 def known_fields(version: str | None) -> tuple[str, ...]:
-    """Return the fields that content of a version certainly has, if there is none to look at."""
+    """Return the fields that content of a version has, if there is none to look at.
+
+    A server that hides its version is taken to be a new one.
+    """
     known = ServerVersion.parse(version)
-    has_all = known is not None and not known < "2026.01.0"
-    return tuple(sorted(WRITABLE if has_all else WRITABLE - _LATER))
+    if known is None:
+        return tuple(sorted(WRITABLE))
+    later = {field for field, since in _SINCE.items() if known < since}
+    return tuple(sorted(WRITABLE - later))
 
 
 def _leaves(paths: set[TagPath]) -> set[TagPath]:

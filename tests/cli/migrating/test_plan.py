@@ -152,7 +152,10 @@ async def test_refresh(shell, planned, change):
     assert result.exit_code == 2
     assert "1 item changed since it was made (content-0001)" in result.stderr
     assert "Nothing was changed." in result.stderr
-    assert "plan again what has changed with: aconnect migrate plan --refresh plan.json" in result.stderr
+    assert (
+        "plan again what has changed with: aconnect migrate plan --refresh plan.json"
+        in result.stderr
+    )
     before = json.loads(planned.read_text())["plan"]
     result = await shell("migrate", "plan", "--refresh", "plan.json")
     assert result.exit_code == 0, result.output

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from aconnect.connect import ApiErrorCode, Permission
-from aconnect.errors import ApiError, InvalidArgumentError, NotFoundError
+from aconnect.errors import ApiError, EndpointMissingError, InvalidArgumentError, NotFoundError
 from aconnect.migrate.running.context import ItemRun
 from aconnect.migrate.running.steps.creating import LATER
 from aconnect.migrate.running.writes import Result
@@ -50,7 +50,10 @@ async def _thumbnail(run: ItemRun) -> None:
     async def put() -> None:
         await run.target.thumbnail.put(image)
 
-    await run.writes.make("thumbnail", put)
+    try:
+        await run.writes.make("thumbnail", put)
+    except EndpointMissingError:
+        run.note("without its thumbnail, which the destination's version does not have")
 
 
 async def _add_tag(run: ItemRun, tag_id: str) -> Result:

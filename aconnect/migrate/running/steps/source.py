@@ -27,6 +27,10 @@ async def granted(run: ItemRun) -> None:
     me = User(guid=plan.source.me_guid)
     found = await run.source.permissions.find_one(me)
     role = None if found is None else str(found.role)
+    write = run.writes.find(_GRANT)
+    if write is not None and write.state == "done" and role != "owner":
+        # It was withdrawn by a process that could not record that any more.
+        run.migration.ledger.mark_undone(write)
 
     async def grant() -> Result:
         permission = await run.source.ensure_permission(me, "owner")
