@@ -193,10 +193,15 @@ async def test_a_reader_learns_new_names(client, server):
 
 @pytest.mark.parametrize(
     ("version", "known", "unknown"),
-    [("2026.06.0", "otel_enabled", ""), ("2025.01.0", "run_as", "locked"), (None, "run_as", "")],
+    [
+        ("2026.06.0", "otel_enabled", ""),
+        ("2025.01.0", "locked", "otel_enabled"),
+        ("2023.09.0", "run_as", "locked"),
+        (None, "otel_enabled", ""),
+    ],
 )
 async def test_the_fields_of_a_server_without_content(version, known, unknown):
-    """A server without content is taken to have the fields that its version certainly has."""
+    """A server without content is taken to have the fields that its version has."""
     async with (
         FakeConnect(Seed(content=0), version=version) as fake,
         Client(fake.url, fake.api_key) as client,
