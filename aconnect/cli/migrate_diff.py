@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from aconnect.cli.connection import network_options, server_of
-from aconnect.cli.migrate_options import Chosen, choosing_options
+from aconnect.cli.migrate_options import Chosen, choosing_options, mapping_option
 from aconnect.cli.options import LibraryChoice
 from aconnect.cli.output import echo, echo_error, echo_json
 from aconnect.cli.running import Command, Failure, Stopped, report_retries, run
@@ -78,6 +78,7 @@ class _Comparison(Command):
     "repeated.",
 )
 @choosing_options
+@mapping_option
 @click.option("--only-differences", is_flag=True, help="Leave out what is the same.")
 @click.option("--json", is_flag=True, help="Print the result as one JSON document.")
 @network_options
@@ -87,6 +88,7 @@ def diff(
     second: str,
     kinds: tuple[str, ...],
     chosen: Chosen,
+    mapping: Path | None,
     only_differences: bool,
     json: bool,
 ) -> None:
@@ -94,18 +96,19 @@ def diff(
 
     A and B are each the name of a profile, the address of a server, or a file that `aconnect
     migrate snapshot` has written. Nothing is changed on either. Content is the same if owner and
-    name are; options that choose content can be repeated, and leave out everything but content.
+    name are, the owner as the mapping file says. Options that choose content can be repeated, and
+    leave out everything but content.
 
     The signs are `=` the same, `*` different, `-` only in A, `+` only in B, and `!` what could not
     be compared. The exit code is 0 if everything is the same, 1 if not, and 2 if a server could
     not be read.
 
     \b
-    aconnect migrate diff old new --only-differences
+    aconnect migrate diff old new --map mapping.toml --only-differences
     aconnect migrate snapshot prod -o before.json
     aconnect migrate diff before.json prod
     """  # noqa: D301  click's mark for lines that are not wrapped
-    from aconnect.migrate.snapshots.diffing import diff as compare_servers
+    from aconnect.migrate.mapping.diffing import diff as compare_servers
     from aconnect.migrate.snapshots.servers import KINDS
 
     compared: Any = kinds or (("content",) if chosen else KINDS)
@@ -114,7 +117,7 @@ def diff(
 
     async def work(one: Client | Snapshot, other: Client | Snapshot) -> Diff:
         items = await _choice((one, other), chosen) if chosen else None
-        return await compare_servers(one, other, kinds=compared, items=items)
+        return await compare_servers(one, other, kinds=compared, items=items, mapping=mapping)
 
     found = _with_servers(settings, (first, second), work)
     rows = [row for row in found.rows if row.sign != "=" or not only_differences]

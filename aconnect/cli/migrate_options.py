@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -113,3 +114,13 @@ async def both_open(source: Client, destination: Client) -> AsyncGenerator[None]
 def both_servers(settings: Settings, source: str, destination: str) -> tuple[Client, Client]:
     """Create the clients of two servers that arguments or a file name."""
     return server_of(settings, source), server_of(settings, destination)
+
+
+mapping_option: Final = click.option(
+    "--map",
+    "mapping",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="The mapping file: who and what is who and what on the other server; see `aconnect "
+    "migrate map`.",
+)

@@ -17,6 +17,7 @@ from aconnect.cli.migrate_options import (
     both_open,
     both_servers,
     choosing_options,
+    mapping_option,
     server_options,
 )
 from aconnect.cli.options import LibraryChoice
@@ -82,14 +83,7 @@ def _policy_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command(cls=Command)
 @server_options("plan, with --refresh")
 @choosing_options
-@click.option(
-    "--map",
-    "mapping",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="The mapping file: who and what is who and what on the other server; see `aconnect "
-    "migrate map`.",
-)
+@mapping_option
 @_policy_options
 @click.option(
     "--bundles",

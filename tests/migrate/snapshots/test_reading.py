@@ -15,7 +15,7 @@ from aconnect.migrate.snapshots.model import (
 )
 from aconnect.migrate.snapshots.reading import Reader, fingerprint, read_catalog, read_server
 from aconnect.testing import FakeConnect, Seed, faults
-from tests.migrate.snapshots.conftest import furnish
+from tests.migrate.conftest import furnish
 
 VERSIONS = ("2026.06.0", "2025.01.0", "2024.03.0", "2023.09.0", "2022.10.0", None)
 

@@ -7,7 +7,7 @@ from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.snapshots.model import Snapshot
 from aconnect.migrate.snapshots.reading import read_server
 from aconnect.migrate.snapshots.saving import _read, _write, load_snapshot, save_snapshot
-from tests.migrate.snapshots.conftest import SECRETS
+from tests.migrate.conftest import SECRETS
 from tests.migrate.snapshots.samples import ME, TIME, servers
 
 

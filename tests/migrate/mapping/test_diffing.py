@@ -4,7 +4,8 @@ import pytest
 
 from aconnect import Client
 from aconnect.errors import InvalidArgumentError
-from aconnect.migrate.snapshots.diffing import diff
+from aconnect.migrate.mapping.diffing import diff
+from aconnect.migrate.mapping.model import Mapping
 from aconnect.migrate.snapshots.reading import read_server
 from aconnect.testing import FakeConnect
 
@@ -58,5 +59,14 @@ async def test_names_of_the_other_server(client):
         state.known_user("publisher")["username"] = "ana"
         next(iter(state.groups.values()))["name"] = "team"
         assert not (await diff(client, there)).is_equal
-        found = await diff(client, there, users={"publisher": "ana"}, groups={"group0000": "team"})
+        mapping = Mapping(users={"publisher": "ana"}, groups={"group0000": "team"})
+        found = await diff(client, there, mapping=mapping)
         assert found.is_equal, found
+
+
+async def test_a_mapping_file(client, tmp_path):
+    """The mapping can be a file; what it names must exist."""
+    file = tmp_path / "mapping.toml"
+    file.write_text('[users]\n"nobody" = "somebody"\n')
+    with pytest.raises(InvalidArgumentError, match="nobody"):
+        await diff(client, client, mapping=file)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from functools import partial
-from types import MappingProxyType
+from pathlib import Path
 
 import msgspec
 
+from aconnect._client.threads import in_thread
 from aconnect.connect import Client
 from aconnect.errors import InvalidArgumentError
+from aconnect.migrate.mapping.file import load_mapping
+from aconnect.migrate.mapping.matching import match
+from aconnect.migrate.mapping.model import Mapping
 from aconnect.migrate.snapshots.catalog import read_catalog, together
 from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot
 from aconnect.migrate.snapshots.reading import Reader
 from aconnect.migrate.snapshots.servers import KINDS, Diff, Kind, compare
 
-_NONE: Mapping[str, str] = MappingProxyType({})
-
 _Key = tuple[str, str]
 """The owner and the name of content, which are the same on both servers."""
-_Side = tuple[tuple[ContentSnapshot, ...], Callable[[Container[str], int], Awaitable[Snapshot]]]
+_Read = Callable[[Container[str], int], Awaitable[Snapshot]]
+_Names = dict[str, str]
 
 
 async def diff(
@@ -28,8 +31,7 @@ async def diff(
     *,
     kinds: Collection[Kind] = KINDS,
     items: Callable[[ContentSnapshot], bool] | None = None,
-    users: Mapping[str, str] = _NONE,
-    groups: Mapping[str, str] = _NONE,
+    mapping: Mapping | str | Path | None = None,
     in_flight: int = 64,
 ) -> Diff:
     """Compare two servers, or servers as they were when their snapshots were saved.
@@ -40,21 +42,26 @@ async def diff(
         kinds: What to compare; by default everything.
         items: Which content to compare: what this function returns True for on either server, by
             what its list shows; by default all.
-        users: The usernames on the second server by those on the first; others are the same.
-        groups: The same for the names of groups.
+        mapping: Who corresponds to whom, or the path of a mapping file. Without it, users and
+            groups are the same if their names are.
         in_flight: How many items of each server are read at once.
 
     Raises:
-        InvalidArgumentError: `items` chooses no content of either server, or a kind is unknown.
+        InvalidArgumentError: `items` chooses no content of either server, a kind is unknown, or
+            the mapping names what a server does not have.
         AconnectError: A server could not be read.
     """
+    if mapping is not None and not isinstance(mapping, Mapping):
+        mapping = await in_thread(load_mapping, Path(mapping))
     sides = await together(partial(_opened, source, kinds), partial(_opened, destination, kinds))
+    (old, _), (new, _) = sides
+    users, groups = ({}, {}) if mapping is None else _names(old, new, mapping)
 
-    def keys(content: Iterable[ContentSnapshot], names: Mapping[str, str]) -> dict[str, _Key]:
+    def keys(content: Iterable[ContentSnapshot], names: _Names) -> dict[str, _Key]:
         return {one.guid: (names.get(one.owner) or one.owner, one.name) for one in content}
 
-    (first, _), (second, _) = sides
-    by_guid = keys(first, users), keys(second, _NONE)
+    first, second = old.content, new.content
+    by_guid = keys(first, users), keys(second, {})
     # What has changed so that it is chosen on one server only is compared as well.
     chosen = {
         own[one.guid]
@@ -73,15 +80,26 @@ async def diff(
     return compare(before, after, kinds=kinds, users=users, groups=groups)
 
 
-async def _opened(server: Client | Snapshot, kinds: Collection[Kind]) -> _Side:
-    """Return what the list of content shows, and a function that reads some of it by guid."""
+def _names(old: Snapshot, new: Snapshot, mapping: Mapping) -> tuple[_Names, _Names]:
+    """Return the names of users and of groups on the second server, by those on the first."""
+    matches = match(old, new, mapping)
+    users = (matches.user(one.username) for one in old.users)
+    groups = (matches.group(one.name) for one in old.groups)
+    return (
+        {one.source: one.target for one in users if one.target is not None},
+        {one.source: one.target for one in groups if one.target is not None},
+    )
+
+
+async def _opened(server: Client | Snapshot, kinds: Collection[Kind]) -> tuple[Snapshot, _Read]:
+    """Return what the lists of a server show, and a function that reads content by guid."""
     if isinstance(server, Snapshot):
 
         async def kept(guids: Container[str], _: int) -> Snapshot:
             content = tuple(one for one in server.content if one.guid in guids)
             return msgspec.structs.replace(server, content=content)
 
-        return server.content, kept
+        return server, kept
     reader = Reader(server, await read_catalog(server))
     if "group" in kinds:
         await reader.members()
@@ -91,4 +109,4 @@ async def _opened(server: Client | Snapshot, kinds: Collection[Kind]) -> _Side:
         chosen = [item for item in listed if item.guid in guids]
         return reader.snapshot(await reader.with_details(chosen, in_flight=in_flight))
 
-    return tuple(map(reader.content, listed)), read
+    return reader.snapshot(map(reader.content, listed)), read
