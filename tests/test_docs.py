@@ -3,9 +3,11 @@
 A page is one scenario: its Python and console blocks run in order, in one namespace and one folder,
 against a simulated server like the one of `aconnect serve`, which the environment variables point
 to. `# prints: ...` says what a block prints, and lines below a command what it tells; `...` stands
-for anything. The commands of a YAML block, such as a pipeline, are ones that the command line
-accepts. A block is left out with the comment `# not run`, and one that defines tests is run by
-pytest. A test that a page names exists.
+for anything. The commands of a block that begins with "console terminal" write to a terminal, and
+those of others to a pipe. The commands of a YAML block, such as a pipeline, are ones that the
+command line accepts. A block in a comment is run as well: it does what readers do by hand. A block
+is left out with the comment `# not run`, and one that defines tests is run by pytest. A test that a
+page names exists.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ import re
 import shlex
 import subprocess
 import sys
+import tty
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +38,9 @@ from aconnect.cli.serve import serve
 from aconnect.testing import FakeConnect, Seed
 
 ROOT: Final = Path(__file__).parents[1]
-_FENCE: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE: Final = re.compile(r"^```(\w+(?: terminal)?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_EXIT_CODE: Final = re.compile(r"# exit code (\d+)$")
+_CONTROLS: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _PRINTS: Final = re.compile(r"# prints: ?(.*)$", re.MULTILINE)
 _TEST: Final = re.compile(r"^(async )?def test_", re.MULTILINE)
 _NAMED: Final = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
@@ -62,7 +68,7 @@ def blocks(page: Path) -> Iterator[Block]:
     text = page.read_text(encoding="utf-8")
     for found in _FENCE.finditer(text):
         kind, code = found.groups()
-        if kind in {"python", "console", "yaml"} and "# not run" not in code:
+        if kind.split()[0] in {"python", "console", "yaml"} and "# not run" not in code:
             yield Block(page, text.count("\n", 0, found.start(2)) + 1, kind, code)
 
 
@@ -103,7 +109,7 @@ async def surroundings(tmp_path, monkeypatch) -> Any:
 async def test_page(page, surroundings, capsys):
     """The examples of a page run one after the other, and print what they say."""
     for block in blocks(page):
-        if block.kind == "console":
+        if block.kind.startswith("console"):
             await asyncio.to_thread(run_console, block)
         elif block.kind == "yaml":
             accept_commands(block)
@@ -158,16 +164,45 @@ def run_console(block: Block) -> None:
         if command.name in _ACCEPTED_ONLY:
             command.make_context(command.name, rest)
             continue
-        done = subprocess.run(  # noqa: S603  our own words
-            [sys.executable, "-m", "aconnect", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if "Error:" not in expected:
-            assert done.returncode == 0, f"{block.place}: {line}\n{done.stdout}"
-        check(block, expected, done.stdout)
+        run_here = run_on_terminal if block.kind.endswith("terminal") else run_in_pipe
+        code, output = run_here(arguments)
+        if (wanted := _EXIT_CODE.search(line)) is not None:
+            assert code == int(wanted[1]), f"{block.place}: {line}\n{output}"
+        elif "Error:" not in expected:
+            assert code == 0, f"{block.place}: {line}\n{output}"
+        check(block, expected, output)
+
+
+def run_in_pipe(arguments: list[str]) -> tuple[int, str]:
+    """Return the exit code of a command, and what it writes."""
+    done = subprocess.run(  # noqa: S603  our own words
+        [sys.executable, "-m", "aconnect", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def run_on_terminal(arguments: list[str]) -> tuple[int, str]:
+    """Return the exit code of a command, and what it writes to a terminal of 94 columns."""
+    terminal, end = os.openpty()
+    tty.setraw(end)
+    process = subprocess.Popen(  # noqa: S603  our own words
+        [sys.executable, "-m", "aconnect", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=end,
+        stderr=end,
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "94", "LINES": "24"},
+    )
+    os.close(end)
+    chunks: list[bytes] = []
+    with os.fdopen(terminal, "rb", 0) as file, suppress(OSError):
+        while chunk := file.read(65536):
+            chunks.append(chunk)
+    text = _CONTROLS.sub("", b"".join(chunks).decode())
+    return process.wait(), "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def accept_commands(block: Block) -> None:
