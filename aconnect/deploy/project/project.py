@@ -124,7 +124,7 @@ async def prepare(
         kind: The type of the content, such as `fastapi`; the names that the server and Posit
             Publisher use are accepted as well. By default it is detected.
         entrypoint: The entry point, such as `app:app` or `report.qmd`. By default it is detected.
-        include: Patterns of files to send although a rule leaves them out, such as `.env`.
+        include: Patterns of files to send although a rule leaves them out, such as ``.env``.
         exclude: Patterns of files to leave out as well.
         patterns: Patterns of the only files to send, as in the `files` of Posit Publisher.
         python: The interpreter whose version is sent; it needs rsconnect-python. By default the one

@@ -44,8 +44,8 @@ def check_report_path(path: str | Path) -> None:
 async def save_report(report: Report, path: str | Path) -> Path:
     """Write a report to a file, atomically, and return its path. It has no secrets.
 
-    The suffix decides what it is: `.html` a page to read and to keep, which needs nothing else,
-    `.json` all of it for programs, and `.csv` a table of the old and new addresses, such as for
+    The suffix decides what it is: ``.html`` a page to read and to keep, which needs nothing else,
+    ``.json`` all of it for programs, and ``.csv`` a table of the old and new addresses, such as for
     redirects. An existing file is replaced.
 
     Raises:
