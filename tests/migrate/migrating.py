@@ -16,7 +16,7 @@ from tests.migrate.describing import described
 VALUES = {name: f"value-of-{name}-on-the-destination" for name in worlds.VARIABLES}
 """The values that environment variables get; they are secrets."""
 
-KINDS = ("report", "api", "git", "own")
+KINDS = ("report", "git")
 """Content with most of what can be carried."""
 
 
