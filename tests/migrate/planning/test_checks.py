@@ -758,10 +758,10 @@ def test_versions_are_those_of_the_environment():
 
 
 def test_an_environment_is_described_as_the_destination_does():
-    """The title is what reading the destination again gives, so that both can be compared."""
+    """The image is what reading the destination again gives, so that both can be compared."""
     destination = off_host("destination", environments=(environment("image", "Title"),))
     (one,) = planned(content(environment="image"), destination=destination).items
-    assert (one.target.environment, one.environment_guid) == ("Title", "env-image")
+    assert (one.target.environment, one.environment_guid) == ("image", "env-image")
 
 
 def test_an_older_destination_takes_the_image():

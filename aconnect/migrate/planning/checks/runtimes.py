@@ -43,7 +43,7 @@ def _use(draft: Draft, environment: EnvironmentSnapshot) -> None:
         draft.inform("setting-left-out", text)
         return
     # As the destination will describe it.
-    draft.change(environment=environment.title or environment.name)
+    draft.change(environment=environment.name or environment.title)
     if not lacks(_GUID):
         draft.environment_guid = environment.guid
         return
