@@ -69,10 +69,10 @@ async def withdraw(item: ContentItem, me: User, grant: Write) -> None:
     try:
         if role is not None:
             await item.ensure_permission(me, role)
-        elif permission is not None:
+        elif permission:
             await item.permissions.delete(permission)
         elif (found := await item.permissions.find_one(me)) is not None:
-            # Its response was not received.
+            # The response of the grant was not received, or was damaged.
             await found.delete()
     except NotFoundError:
         # The content or the permission was deleted meanwhile.
