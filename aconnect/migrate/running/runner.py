@@ -151,7 +151,7 @@ async def _events(
     async with opened_journal(Journal(path)) as journal:
         ledger = await _begin(journal, plan)
         destination = plan.clients[1]
-        reader = Reader(destination, await read_catalog(destination))
+        reader = Reader(destination, await read_catalog(destination), manifests=False)
         migration = Migration(
             plan,
             ledger,

@@ -57,18 +57,22 @@ async def undo_source(undo: Undo, write: Write) -> str | None:
     if item is None:
         return None
     if write.kind == "grant":
-        await withdraw(item, undo.source_me, write.before.get("role"))
+        await withdraw(item, undo.source_me, write)
     elif item.locked:
         await item.update(locked=False, locked_message=write.before.get("locked_message") or "")
     return None
 
 
-async def withdraw(item: ContentItem, me: User, role: str | None) -> None:
+async def withdraw(item: ContentItem, me: User, grant: Write) -> None:
     """Withdraw a grant on the source: put back the role that was there before, if any."""
+    role, permission = grant.before.get("role"), grant.result.get("id")
     try:
         if role is not None:
             await item.ensure_permission(me, role)
+        elif permission:
+            await item.permissions.delete(permission)
         elif (found := await item.permissions.find_one(me)) is not None:
+            # The response of the grant was not received, or was damaged.
             await found.delete()
     except NotFoundError:
         # The content or the permission was deleted meanwhile.

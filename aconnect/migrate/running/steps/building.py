@@ -69,16 +69,21 @@ async def _build(run: ItemRun, kind: WriteKind, bundle_id: str | None, *, activa
         for part, name in _NAMES.items()
         if part in run.item.source.versions
     ]
-    async with run.migration.limits.build(versions):
-        item = await run.target.refresh()
+    item = run.target
+    if run.is_adopted or run.writes.find(kind, bundle_id or "") is not None:
+        item = await item.refresh()
         if activate and _is_built(run, item, kind, bundle_id):
             return
+    async with run.migration.limits.build(versions):
         build = await _started(run, item, kind, bundle_id, activate=activate)
         async with aclosing(build.output()) as lines:
             async for line in lines:
                 run.notify("log", line)
-        item = await build.result()
-    if activate and bundle_id is not None and item.bundle_id != bundle_id:
+        await build.wait()
+    if not activate or bundle_id is None:
+        return
+    item = await item.refresh()
+    if item.bundle_id != bundle_id:
         raise TaskFailedError(
             f"the build of bundle {bundle_id} has ended, but the active bundle of {item.guid} is "
             f"{item.bundle_id or 'none'}; read the log at {item.dashboard_url or item.guid}"

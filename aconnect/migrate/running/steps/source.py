@@ -33,8 +33,9 @@ async def granted(run: ItemRun) -> None:
         run.migration.ledger.mark_undone(write)
 
     async def grant() -> Result:
-        permission = await run.source.ensure_permission(me, "owner")
-        return {"id": permission.id}
+        if found is None:
+            return {"id": (await run.source.permissions.create(me, role="owner")).id}
+        return {"id": (await run.source.ensure_permission(me, "owner")).id}
 
     await run.writes.make(
         _GRANT, grant, side="source", before={"guid": run.item.source.guid, "role": role}
@@ -44,14 +45,14 @@ async def granted(run: ItemRun) -> None:
 async def revoke(migration: Migration, number: int) -> None:
     """Withdraw the grant for an item, if there is one; put back the role that was there before.
 
-    A grant whose response is not known is withdrawn as well: it is looked up by its principal.
+    A grant whose response is not known is withdrawn as well.
     """
     write = migration.ledger.write(number, _GRANT, "")
     if write is None or write.state == "undone":
         return
     item = migration.source.content.handle(write.before["guid"])
     me = User(guid=migration.plan.source.me_guid)
-    await withdraw(item, me, write.before.get("role"))
+    await withdraw(item, me, write)
     migration.ledger.mark_undone(write)
 
 
