@@ -47,7 +47,7 @@ def undisturbed() -> tuple[tuple[Any, Any], tuple[list[str], list[str]]]:
         return pool.submit(asyncio.run, _undisturbed(Path(folder))).result()
 
 
-async def _undisturbed(folder: Path) -> Any:
+async def _undisturbed(folder: Path) -> tuple[tuple[Any, Any], tuple[list[str], list[str]]]:
     async with servers() as (a, b), clients(a, b) as (source, destination):
         plan = await make_plan(source, destination, folder)
         assert not plan.has_conflicts
