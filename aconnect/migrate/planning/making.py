@@ -32,7 +32,7 @@ from aconnect.migrate.planning.model import (
 )
 from aconnect.migrate.planning.newcomers import with_newcomers
 from aconnect.migrate.planning.taken import Taken
-from aconnect.migrate.snapshots.comparing import Difference, compare_content
+from aconnect.migrate.snapshots.comparing import missing_from
 from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot
 from aconnect.migrate.snapshots.reading import fingerprint
 
@@ -155,7 +155,9 @@ def _plan_item(draft: Draft, number: int, staging_name: str) -> PlannedItem:
         check(draft)
         if draft.sign in {"-", "x"}:
             break
-    sign, changes = draft.sign, _changes(draft)
+    sign, existing = draft.sign, draft.existing
+    # It takes nothing away that existing content has besides.
+    changes = () if existing is None else missing_from(draft.target, existing)
     if sign == "~" and not changes:
         sign = "="
     elif sign == "~":
@@ -178,23 +180,6 @@ def _plan_item(draft: Draft, number: int, staging_name: str) -> PlannedItem:
     if planned.is_runnable:
         draft.context.taken.add(planned.target)
     return planned
-
-
-def _changes(draft: Draft) -> list[Difference]:
-    """Return what an update changes; it takes nothing away that existing content has besides."""
-    if draft.existing is None:
-        return []
-    return [
-        one
-        for one in compare_content(draft.target, draft.existing)
-        if one.before is not None and not _is_more(one)
-    ]
-
-
-def _is_more(difference: Difference) -> bool:
-    """Return True if the second has all of several values that the first has."""
-    before, after = difference.before, difference.after
-    return isinstance(before, tuple) and isinstance(after, tuple) and set(before) <= set(after)
 
 
 def _ref(server: Snapshot) -> ServerRef:

@@ -56,6 +56,10 @@ async def _create(migration: Migration, path: TagPath) -> str:
                 return {"id": tag.id}
         return None
 
+    earlier = migration.writes.find("new-tag", "/".join(path))
+    if earlier is not None and earlier.state == "done":
+        # It was deleted since.
+        migration.ledger.mark_undone(earlier)
     result = await migration.writes.make(
         "new-tag",
         create,

@@ -93,6 +93,24 @@ def compare_content(
     )
 
 
+def missing_from(wanted: ContentSnapshot, existing: ContentSnapshot) -> tuple[Difference, ...]:
+    """Return the fields in which existing content is not, or not yet, what is wanted.
+
+    What it has besides, such as more tags and permissions, is no difference.
+    """
+    return tuple(
+        one
+        for one in compare_content(wanted, existing)
+        if one.before is not None and not _is_more(one)
+    )
+
+
+def _is_more(difference: Difference) -> bool:
+    """Return True if the second has all of several values that the first has."""
+    before, after = difference.before, difference.after
+    return isinstance(before, tuple) and isinstance(after, tuple) and set(before) <= set(after)
+
+
 def not_compared(before: ContentSnapshot, after: ContentSnapshot) -> tuple[str, ...]:
     """Return the fields that cannot be compared, because they were not read on either side."""
     one, other = before.details, after.details
