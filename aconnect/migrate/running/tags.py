@@ -65,6 +65,7 @@ async def _create(migration: Migration, path: TagPath) -> str:
         create,
         key="/".join(path),
         look_up=look_up,
+        before={"path": path},
         is_taken=lambda error: isinstance(error, ApiError) and error.code in _TAKEN,
     )
     return str(result["id"])

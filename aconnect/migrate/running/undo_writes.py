@@ -93,11 +93,12 @@ async def undo_tag(undo: Undo, write: Write) -> str | None:
 
 async def _created_tag(undo: Undo, write: Write) -> Tag | None:
     """Return the tag of a write; None if there is none."""
-    tags, tag = undo.destination.tags, None
+    tags = undo.destination.tags
     if "id" in write.result:
         return await none_if_missing(tags.get(write.result["id"]))
     # The response was lost: it is the tag with this path.
-    for name in write.key.split("/"):
+    tag: Tag | None = None
+    for name in write.before["path"]:
         parent = None if tag is None else tag.id
         found = [one for one in await tags.find(name=name) if (one.parent_id or None) == parent]
         if not found:

@@ -257,7 +257,8 @@ def _deployed_since(undoing: Undo, row: JournalItem, item: ContentItem) -> str |
 def _moved_since(undoing: Undo, row: JournalItem, item: ContentItem) -> str | None:
     """Return what became of its name and its owner, which identify content."""
     ledger, number = undoing.ledger, row.number
-    final = next(iter(_left(ledger, number, "final")), None)
+    # Also if it is taken back, as far as content that is deleted as a whole has that.
+    final = ledger.write(number, "final", "")
     new = None if final is None else final.before["new_owner"]
     owners = {one.before["owner_guid"] for one in ledger.writes(number, "settings")}
     if not owners:

@@ -98,17 +98,16 @@ def missing_from(wanted: ContentSnapshot, existing: ContentSnapshot) -> tuple[Di
 
     What it has besides, such as more tags and permissions, is no difference.
     """
-    return tuple(
-        one
-        for one in compare_content(wanted, existing)
-        if one.before is not None and not _is_more(one)
-    )
+    found = (one for one in compare_content(wanted, existing) if one.before is not None)
+    return tuple(one for one in map(_without_more, found) if one.before != one.after)
 
 
-def _is_more(difference: Difference) -> bool:
-    """Return True if the second has all of several values that the first has."""
+def _without_more(difference: Difference) -> Difference:
+    """Return the difference without what only the second has of several values."""
     before, after = difference.before, difference.after
-    return isinstance(before, tuple) and isinstance(after, tuple) and set(before) <= set(after)
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        after = tuple(one for one in before if one in after)
+    return Difference(difference.field, before, after)
 
 
 def not_compared(before: ContentSnapshot, after: ContentSnapshot) -> tuple[str, ...]:

@@ -12,6 +12,10 @@ def check_existing(draft: Draft) -> None:
         return
     # It was not made by this plan, so it is not renamed.
     draft.change(name=existing.name)
+    kept = "its thumbnail, if it gets another one"
+    if existing.bundle_id is None:
+        kept += "; that it was never deployed"
+    draft.inform("undone-in-part", f"what undo cannot put back: {kept}")
     if existing.app_mode not in {None, "unknown", source.app_mode}:
         draft.find(
             "kind-differs",

@@ -147,14 +147,14 @@ async def finished(run: ItemRun) -> None:
 async def locked(run: ItemRun) -> None:
     """Lock the content as the source was, after everything that a lock prevents."""
     target = run.item.target
-    if not target.locked:
+    if not (target.locked or target.locked_message):
         return
     former: str | None = None
     if run.is_adopted and run.writes.find("lock") is None:
         former = (await run.target.refresh()).locked_message
 
     async def lock() -> None:
-        await run.target.update(locked=True, locked_message=target.locked_message or "")
+        await run.target.update(locked=target.locked, locked_message=target.locked_message or "")
 
     await run.writes.make("lock", lock, before={"locked_message": former or ""})
 
