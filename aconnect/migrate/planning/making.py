@@ -32,7 +32,6 @@ from aconnect.migrate.planning.model import (
 )
 from aconnect.migrate.planning.newcomers import with_newcomers
 from aconnect.migrate.planning.taken import Taken
-from aconnect.migrate.snapshots.comparing import missing_from
 from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot
 from aconnect.migrate.snapshots.reading import fingerprint
 
@@ -155,14 +154,7 @@ def _plan_item(draft: Draft, number: int, staging_name: str) -> PlannedItem:
         check(draft)
         if draft.sign in {"-", "x"}:
             break
-    sign, existing = draft.sign, draft.existing
-    # It takes nothing away that existing content has besides.
-    changes = () if existing is None else missing_from(draft.target, existing)
-    if sign == "~" and not changes:
-        sign = "="
-    elif sign == "~":
-        text = f"changed: {'; '.join(str(one.reversed) for one in changes)}"
-        draft.inform("updated", text)
+    sign = "=" if draft.sign == "~" and not draft.changes else draft.sign
     planned = PlannedItem(
         number=number,
         sign=sign,

@@ -231,8 +231,8 @@ def _reason_to_keep(undoing: Undo, row: JournalItem, item: ContentItem) -> str |
     if changes is None:
         return None
     return (
-        f"{item.guid} is kept, because it was {changes} since the run; name it with force= "
-        "(--force) to take it back anyway"
+        f"{item.guid} is kept, because it was {changes} since the run; name it with force= to "
+        "take it back anyway"
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from aconnect import migrate
 from aconnect.testing import faults
-from tests.migrate.migrating import VALUES, differences, state
+from tests.migrate.migrating import VALUES, clients, differences, mapping, servers, state
 from tests.migrate.updating import KINDS, existing, named, plan_update
 
 
@@ -116,7 +116,7 @@ async def test_what_cannot_be_put_back(tmp_path):
         plan = await plan_update(both, two, tmp_path, ("report",))
         texts = [one.text for one in plan.items[0].findings]
         assert any("TOKEN are replaced, which undo cannot take back" in text for text in texts)
-        assert any("thumbnail" in text for text in texts)
+        assert any("not a thumbnail" in text for text in texts)
         await migrate.run(plan, journal=tmp_path / "run.db")
         assert {*variables} == {"API_URL", "TOKEN"}
         (item,) = (one for one in await migrate.undo(tmp_path / "run.db", *two) if one.number)
@@ -201,3 +201,60 @@ async def test_the_owner_of_the_key_gives_its_content_away(tmp_path):
         assert ["user", "admin", "owner"] in state(both[1])["content"]["bob/own"]["permissions"]
         await migrate.undo(tmp_path / "run.db", *two)
         assert differences(state(both[1]), before) == []
+
+
+async def plan_again(folder, two, journal="first.db", **options):
+    """Plan what has changed since a migration."""
+    earlier = migrate.read_journal(folder / journal)
+    assert earlier is not None
+    return await migrate.plan(
+        *two, mapping=mapping(folder), migrated=earlier.content, options=migrate.Options(**options)
+    )
+
+
+def signs(plan):
+    return {item.source.name: item.sign for item in plan.items}
+
+
+async def test_what_has_changed_since_is_migrated_again(tmp_path):
+    """What was migrated is not created again: unchanged content stays, changed content is updated.
+
+    The journal of the second migration has all of it as well, so a third can follow.
+    """
+    kinds = ("report", "own", "locked", "git")
+    async with servers(kinds) as both, clients(*both) as two:
+        options = {"grant_self": True, "lock_source": "Moved."}
+        plan = await migrate.plan(
+            *two, mapping=mapping(tmp_path), options=migrate.Options(**options)
+        )
+        await migrate.run(plan, journal=tmp_path / "first.db")
+        plan = await plan_again(tmp_path, two, **options)
+        assert signs(plan) == dict.fromkeys(kinds, "="), [item.findings for item in plan.items]
+        await two[0].content.update(named(both[0], "own")["guid"], title="New", locked=False)
+        await two[1].content.delete(named(both[1], "git")["guid"])
+        plan = await plan_again(tmp_path, two, **options)
+        expected = {**dict.fromkeys(kinds, "="), "own": "~", "git": "+"}
+        assert signs(plan) == expected
+        report = await migrate.run(plan, journal=tmp_path / "second.db")
+        assert not report.has_failed, report
+        assert named(both[1], "own")["title"] == "New"
+        assert {item.name: item.outcome for item in report.items}["report"] == "skipped"
+        assert all(item.target_guid for item in report.items)
+        plan = await plan_again(tmp_path, two, "second.db", **options)
+        assert signs(plan) == dict.fromkeys(expected, "=")
+        await migrate.undo(tmp_path / "second.db", *two)
+        plan = await plan_again(tmp_path, two, "second.db", **options)
+        assert signs(plan) == expected
+
+
+async def test_the_mapping_is_preferred_to_an_earlier_migration(tmp_path):
+    """Content that the mapping names is updated, and nothing else instead of it."""
+    async with servers(("own",)) as both, clients(*both) as two:
+        plan = await migrate.plan(*two, mapping=mapping(tmp_path))
+        await migrate.run(plan, journal=tmp_path / "first.db")
+        earlier = migrate.read_journal(tmp_path / "first.db")
+        (guid,) = earlier.content
+        other = named(both[1], "taken")["guid"]
+        chosen = msgspec.structs.replace(mapping(tmp_path), content={guid: other})
+        plan = await migrate.plan(*two, mapping=chosen, migrated=earlier.content)
+        assert [item.target.guid for item in plan.items] == [other]
