@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from aconnect.connect import User
-from aconnect.errors import AconnectError, InvalidArgumentError
+from aconnect.connect import ContentItem, User
+from aconnect.errors import AconnectError, InvalidArgumentError, NotFoundError
 from aconnect.migrate.running.context import ItemRun, Migration
-from aconnect.migrate.running.journal import WriteKind
-from aconnect.migrate.running.undo_writes import withdraw
+from aconnect.migrate.running.journal import Write, WriteKind
 from aconnect.migrate.running.writes import Result
 
 _GRANT: Final[WriteKind] = "grant"
@@ -56,6 +55,22 @@ async def revoke(migration: Migration, number: int) -> None:
     migration.ledger.mark_undone(write)
 
 
+async def withdraw(item: ContentItem, me: User, grant: Write) -> None:
+    """Withdraw a grant on the source: put back the role that was there before, if any."""
+    role, permission = grant.before.get("role"), grant.result.get("id")
+    try:
+        if role is not None:
+            await item.ensure_permission(me, role)
+        elif permission:
+            await item.permissions.delete(permission)
+        elif (found := await item.permissions.find_one(me)) is not None:
+            # The response of the grant was not received, or was damaged.
+            await found.delete()
+    except NotFoundError:
+        # The content or the permission was deleted meanwhile.
+        return
+
+
 async def revoke_all(migration: Migration) -> None:
     """Withdraw the grants that are left, such as those of a run that was killed."""
     for write in migration.ledger.writes(kind=_GRANT):
@@ -81,5 +96,9 @@ async def source_locked(run: ItemRun) -> None:
     async def lock() -> None:
         await run.source.update(locked=True, locked_message=message)
 
-    before = {"guid": run.item.source.guid, "locked_message": run.item.source.locked_message}
+    before = {
+        "guid": run.item.source.guid,
+        "locked_message": run.item.source.locked_message,
+        "message": message,
+    }
     await run.writes.make(_LOCK, lock, side="source", before=before)
