@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -35,6 +35,9 @@ from aconnect.migrate.running.journal import (
 from aconnect.migrate.running.undo_writes import Undo, undo_source, undo_tag, undo_target
 
 UndoOutcome = Literal["undone", "refused", "failed"]
+
+_BESIDE_CONTENT: Final[frozenset[WriteKind]] = frozenset({"content", "source-lock", "vanity"})
+"""What is taken back by itself if the run has created the content."""
 
 
 class UndoneItem(Struct, frozen=True, kw_only=True):
@@ -185,18 +188,23 @@ def _raise_if_over(ledger: Ledger) -> None:
 async def _undo_writes(
     undoing: Undo, number: int, item: ContentItem | None, notes: list[str]
 ) -> None:
-    for write in _left(undoing.ledger, number):
-        if write.kind == "grant":
+    ledger, is_adopted = undoing.ledger, undoing.is_adopted(number)
+    writes = [write for write in _left(ledger, number) if write.kind != "grant"]
+    for write in writes:
+        if not is_adopted and write.kind not in _BESIDE_CONTENT:
             continue
         # What was taken back before is durable, so that it is not a reason to keep the content.
-        await undoing.ledger.flush()
+        await ledger.flush()
         if write.side == "source":
             note = await undo_source(undoing, write)
         else:
             note = await undo_target(undoing, write, item)
         if note is not None:
             notes.append(note)
-        undoing.ledger.mark_undone(write)
+        ledger.mark_undone(write)
+    for write in writes:
+        # All else belongs to the content, and was deleted with it.
+        ledger.mark_undone(write)
 
 
 def _fresh(undoing: Undo, row: JournalItem) -> JournalItem:
@@ -257,8 +265,7 @@ def _deployed_since(undoing: Undo, row: JournalItem, item: ContentItem) -> str |
 def _moved_since(undoing: Undo, row: JournalItem, item: ContentItem) -> str | None:
     """Return what became of its name and its owner, which identify content."""
     ledger, number = undoing.ledger, row.number
-    # Also if it is taken back, as far as content that is deleted as a whole has that.
-    final = ledger.write(number, "final", "")
+    final = next(iter(_left(ledger, number, "final")), None)
     new = None if final is None else final.before["new_owner"]
     owners = {one.before["owner_guid"] for one in ledger.writes(number, "settings")}
     if not owners:

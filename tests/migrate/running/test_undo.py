@@ -396,3 +396,19 @@ async def test_any_fault_of_any_call(tmp_path, side, fault):
                 assert not failed
                 calls += operations(both[side])
         assert len(calls) > (20, 4)[side == 0]
+
+
+@pytest.mark.parametrize("call", ["DELETE *content/*", "DELETE *content/????????-*-????????????"])
+async def test_a_run_after_an_undo_that_failed(tmp_path, call):
+    """What was taken back in part can be migrated again instead, and nothing is there twice."""
+    async with migrated(tmp_path) as (both, two, before, plan, _):
+        after = state(both[1])
+        both[1].script(*[faults.error(403, 22)] * 9, on=call)
+        taken = await undone(tmp_path, two)
+        assert "failed" in {one.outcome for one in taken.values()}
+        both[1].clear_script()
+        report = await migrate.run(plan, journal=tmp_path / "run.db")
+        assert not report.has_failed, report
+        assert differences(state(both[1]), after) == []
+        await undone(tmp_path, two)
+        assert_as_before(both, before)

@@ -258,3 +258,18 @@ async def test_the_mapping_is_preferred_to_an_earlier_migration(tmp_path):
         chosen = msgspec.structs.replace(mapping(tmp_path), content={guid: other})
         plan = await migrate.plan(*two, mapping=chosen, migrated=earlier.content)
         assert [item.target.guid for item in plan.items] == [other]
+
+
+async def test_the_password_of_a_repository(tmp_path):
+    """A password in the address of the former repository is not kept, and undo says so."""
+    async with existing(tmp_path, ("git",)) as (both, two):
+        repository = both[1].state.repositories[named(both[1], "git")["guid"]]
+        repository["repository"] = "https://reader:password-of-former@git.acme.example/old.git"
+        plan = await plan_update(both, two, tmp_path, ("git",))
+        report = await migrate.run(plan, journal=tmp_path / "run.db")
+        assert not report.has_failed, report
+        assert b"password-of-former" not in (tmp_path / "run.db").read_bytes()
+        taken = await migrate.undo(tmp_path / "run.db", *two)
+        assert any("password" in note for one in taken for note in one.notes)
+        after = both[1].state.repositories[named(both[1], "git")["guid"]]
+        assert after["repository"] == "https://git.acme.example/old.git"
