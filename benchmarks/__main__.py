@@ -13,6 +13,8 @@ from benchmarks.content_list import content_list
 from benchmarks.deploy_many import deploy_many
 from benchmarks.import_time import import_time
 from benchmarks.memory import memory
+from benchmarks.migrate_many import migrate_many
+from benchmarks.migrate_plan import migrate_plan
 from benchmarks.one_at_a_time import one_at_a_time
 from benchmarks.rate_limit import rate_limit
 from benchmarks.small_gets import small_gets
@@ -24,6 +26,6 @@ if __name__ == "__main__":
         main(
             *(small_gets, canned_gets, one_at_a_time, visits, memory, import_time, content_list),
             *(collect_latency, collect_sinks, collect_gzip, collect_audit_logs, collect_memory),
-            *(rate_limit, transfer, deploy_many),
+            *(rate_limit, transfer, deploy_many, migrate_many, migrate_plan),
         )
     )

@@ -53,7 +53,7 @@ _DEFAULTS: Final = {"vanity_taken": "without", "locked": "as-is"}
 _OF_NEW_PLANS: Final = frozenset(
     {
         *("guids", "tags", "owners", "search", "mapping", *_POLICIES),
-        *("bundles", "run_as", "grant_self", "lock_source", "people"),
+        *("bundles", "run_as", "grant_self", "lock_source", "people", "migrated"),
     }
 )
 """The parameters that `--refresh` does not take."""
@@ -84,6 +84,13 @@ def _policy_options(command: Callable[..., None]) -> Callable[..., None]:
 @server_options("plan, with --refresh")
 @choosing_options
 @mapping_option
+@click.option(
+    "--migrated",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="JOURNAL",
+    help="The journal of an earlier migration between these servers: what it has created is "
+    "updated, if it has changed since, instead of being created again.",
+)
 @_policy_options
 @click.option(
     "--bundles",
@@ -192,6 +199,7 @@ def _planned(
     *,
     chosen: Chosen,
     mapping: Path | None,
+    migrated: Path | None,
     **options: Any,
 ) -> Plan:
     """Make a plan."""
@@ -200,6 +208,11 @@ def _planned(
     policies = migrate.Policies(**{name: options.pop(name) for name in _POLICIES})
     wanted = migrate.Options(policies=policies, **options)
     here, there = both_servers(settings, source, destination)
+    saved = None if migrated is None else migrate.read_journal(migrated)
+    if saved is not None and (saved.source, saved.destination) != (here.url, there.url):
+        raise click.UsageError(
+            f"{migrated} is the journal of a migration from {saved.source} to {saved.destination}"
+        )
 
     async def work() -> Plan:
         async with both_open(here, there):
@@ -211,6 +224,7 @@ def _planned(
                 owners=chosen.owners,
                 search=chosen.search,
                 mapping=mapping,
+                migrated=None if saved is None else saved.content,
                 options=wanted,
             )
 

@@ -97,7 +97,7 @@ class Task(FromResponse, Generic[T_co]):
     """
 
     response_type: ClassVar[Any] = TaskStarted
-    _inner = ("poll", "renew_cookies", "report", "resume_from", "resume_info")
+    _inner = ("acknowledge", "poll", "renew_cookies", "report", "resume_info", "success")
 
     def __init__(
         self,
@@ -117,6 +117,7 @@ class Task(FromResponse, Generic[T_co]):
         self._last_lines: list[str] = []
         self._reported = first
         """The first line that neither subscribers nor an error's last lines have."""
+        self._final: TaskStatus | None = None
 
     @classmethod
     def from_response(
@@ -199,11 +200,13 @@ class Task(FromResponse, Generic[T_co]):
             TaskLostError: The server no longer has the task.
             PollTimeoutError: The task did not end in time.
         """
+        if self._final is not None:
+            return self._final
         poller = _TaskPoller(self, self._first)
         client = self.client
         async with aclosing(follow(poller, client.channel, client.polling, timeout)) as states:
             async for status in states:
-                poller.acknowledge()
+                poller.acknowledge(status)
                 if status.finished:
                     return status
         raise AssertionError  # pragma: no cover  the last status is a finished one
@@ -216,6 +219,10 @@ class Task(FromResponse, Generic[T_co]):
             TaskLostError: The server no longer has the task.
             PollTimeoutError: The task did not end in time.
         """
+        return await self._result(await self.success(timeout))
+
+    async def success(self, timeout: float | None = None) -> TaskStatus:
+        """Wait as `result` does, without a request for the result."""
         status = await self.wait(timeout)
         if status.code or status.error:
             reason = f": {one_line(status.error)}" if status.error else ""
@@ -225,7 +232,7 @@ class Task(FromResponse, Generic[T_co]):
                 code=status.code,
                 token=self.token,
             )
-        return await self._result(status)
+        return status
 
     async def _result(self, status: TaskStatus) -> T_co:
         return cast("T_co", status)
@@ -248,7 +255,7 @@ class Task(FromResponse, Generic[T_co]):
                 for line in status.output or ():
                     yield line
                 # Not before: a caller that leaves in the middle of these lines gets them again.
-                poller.acknowledge()
+                poller.acknowledge(status)
 
     async def poll(self, first: int, options: CallOptions) -> TaskStatus:
         """Request the status with the output from line `first` on."""
@@ -293,9 +300,11 @@ class Task(FromResponse, Generic[T_co]):
             if_late="follow it further with Task.from_token(client, error.token)",
         )
 
-    def resume_from(self, first: int) -> None:
-        """Begin with line `first` when the task is followed again."""
+    def acknowledge(self, status: TaskStatus, first: int) -> None:
+        """Begin with line `first`, after those of a status, when the task is followed again."""
         self._first = max(self._first, first)
+        if status.finished:
+            self._final = status
 
 
 def failure_with_output(
@@ -345,9 +354,9 @@ class _TaskPoller:
     def resume_info(self) -> ResumeInfo:
         return self._task.resume_info()
 
-    def acknowledge(self) -> None:
+    def acknowledge(self, status: TaskStatus) -> None:
         """Record that the caller has processed the last status."""
-        self._task.resume_from(self._first)
+        self._task.acknowledge(status, self._first)
 
 
 def _next_line(status: TaskStatus, first: int) -> int:

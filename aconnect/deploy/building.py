@@ -79,7 +79,12 @@ class Build:
                     yield self._item.client.channel.redact(entry.data)
 
     async def result(self, timeout: float | None = None) -> ContentItem:
-        """Wait for the end and return the updated content.
+        """Wait for the end as `wait` does, and return the updated content."""
+        await self.wait(timeout)
+        return await self._item.refresh()
+
+    async def wait(self, timeout: float | None = None) -> None:
+        """Wait for the end.
 
         Raises:
             TaskFailedError: The build failed.
@@ -88,14 +93,13 @@ class Build:
         """
         if self._task is not None:
             try:
-                return await self._task.result(timeout)
+                await self._task.success(timeout)
             except TaskLostError:
                 self._job = await build_job(self._item, self._bundle_id, earlier=self._earlier)
                 if self._job is None and not await self._is_active():
                     raise
         if self._job is not None:
             await _job_result(self._item, self._job, self._bundle_id, timeout)
-        return await self._item.refresh()
 
     async def _is_active(self) -> bool:
         bundle_id = self._bundle_id

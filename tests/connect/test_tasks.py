@@ -46,6 +46,20 @@ async def test_output(start):
     assert [line async for line in (await start()).output(first=1)] == list(LINES[1:])
 
 
+@pytest.mark.parametrize("before", ["output", "wait", "result"])
+async def test_an_end_is_remembered(server, start, item, before):
+    """A task that was followed to its end is not polled again for its result."""
+    task = await start()
+    if before == "output":
+        assert [line async for line in task.output()] == list(LINES)
+    else:
+        await getattr(task, before)()
+    polls = server.count("GET", "/v1/tasks/*")
+    assert (await task).guid == item.guid
+    assert (await task.wait()).finished
+    assert server.count("GET", "/v1/tasks/*") == polls
+
+
 @pytest.mark.parametrize("before", ["nothing", "output", "wait"])
 async def test_failed(server, start, before):
     """The error of a failed task has the code and the last lines, regardless of earlier reads."""

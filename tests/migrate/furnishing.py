@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -44,7 +45,7 @@ class World:
     tag_ids: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
     """The ids of tags by their paths."""
     archives: dict[bytes, Archive] = field(default_factory=dict[bytes, Archive])
-    """The archives of large bundles, each of which several bundles share, to save memory."""
+    """The archives of large bundles, whose bytes several bundles share, to save memory."""
 
     @property
     def state(self) -> State:
@@ -123,7 +124,8 @@ class World:
             data = _packed(mode, _noise(self.bundle_size), frozen)
             if data not in self.archives:
                 self.archives[data] = Archive.of(data)
-            archive = self.archives[data]
+            # A copy, because one that is removed from the disk must not remove the others.
+            archive = copy(self.archives[data])
         time = content["created_time"] + timedelta(minutes=number)
         manifest = _manifest(mode, sections)
         row = store(self.state, content, content["owner_guid"], archive, manifest, time)

@@ -18,13 +18,14 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(64))
 
 
 def _report(world: World, name: str) -> None:
-    """Three bundles of which the second is active; permissions, a tag, a schedule, a thumbnail."""
+    """Nearly everything, and three bundles, of which the second is active."""
     content = world.add_content(name, "alice", description="A weekly report.", notify_on_share=True)
     bundles = [world.add_bundle(content, "quarto-static", number) for number in (1, 2, 3)]
     world.activate(content, bundles[1])
     world.set_variables(content)
     world.tag(content, "Team", "Data", "Weekly")
     world.tag(content, "Region", "North")
+    world.associate(content, "Connect")
     world.permit(content, "user", "bob")
     world.permit(content, "group", "analysts")
     world.set_vanity(content, f"/{name}/weekly/")

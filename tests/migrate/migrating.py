@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -9,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from aconnect import Client, migrate
-from aconnect.testing import FakeConnect, VirtualClock
+from aconnect.testing import FakeConnect, State, VirtualClock
+from aconnect.testing.connect.archives import Archive
 from tests.migrate import worlds
 from tests.migrate.describing import described
 
 VALUES = {name: f"value-of-{name}-on-the-destination" for name in worlds.VARIABLES}
 """The values that environment variables get; they are secrets."""
 
-KINDS = ("report", "api", "git", "own")
+KINDS = ("report", "git")
 """Content with most of what can be carried."""
 
 
@@ -85,3 +87,9 @@ def differences(one: Any, other: Any, path: str = "") -> list[str]:
             found += differences(one.get(key), other.get(key), f"{path}/{key}")
         return found
     return [] if one == other else [f"{path}: {one!r} instead of {other!r}"]
+
+
+def copied(state: State) -> State:
+    """A copy of the state of a server, to begin from it again."""
+    archives = [one.archive for bundles in state.bundles.values() for one in bundles.values()]
+    return copy.deepcopy(state, {id(one): Archive.of(b"".join(one.pieces())) for one in archives})

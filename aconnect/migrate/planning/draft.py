@@ -13,6 +13,7 @@ from aconnect.migrate.mapping.matching import Matches
 from aconnect.migrate.mapping.values import Values
 from aconnect.migrate.planning.model import Finding, Options, Sign
 from aconnect.migrate.planning.taken import Taken
+from aconnect.migrate.snapshots.comparing import Difference
 from aconnect.migrate.snapshots.model import ContentDetails, ContentSnapshot, Snapshot
 
 _STRENGTH: Final[tuple[Sign, ...]] = ("-", "x", "!", "?")
@@ -66,6 +67,8 @@ class Draft:
         self.integration_guids: tuple[str, ...] = ()
         self.takes_vanity_of: str | None = None
         self.needs_grant: bool = False
+        self.changes: tuple[Difference, ...] = ()
+        """What is changed of existing content."""
 
     def change(self, **fields: Any) -> None:
         """Change fields of what the destination will have."""

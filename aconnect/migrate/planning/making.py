@@ -32,7 +32,6 @@ from aconnect.migrate.planning.model import (
 )
 from aconnect.migrate.planning.newcomers import with_newcomers
 from aconnect.migrate.planning.taken import Taken
-from aconnect.migrate.snapshots.comparing import Difference, compare_content
 from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot
 from aconnect.migrate.snapshots.reading import fingerprint
 
@@ -155,12 +154,7 @@ def _plan_item(draft: Draft, number: int, staging_name: str) -> PlannedItem:
         check(draft)
         if draft.sign in {"-", "x"}:
             break
-    sign, changes = draft.sign, _changes(draft)
-    if sign == "~" and not changes:
-        sign = "="
-    elif sign == "~":
-        text = f"changed: {'; '.join(str(one.reversed) for one in changes)}"
-        draft.inform("updated", text)
+    sign = "=" if draft.sign == "~" and not draft.changes else draft.sign
     planned = PlannedItem(
         number=number,
         sign=sign,
@@ -178,23 +172,6 @@ def _plan_item(draft: Draft, number: int, staging_name: str) -> PlannedItem:
     if planned.is_runnable:
         draft.context.taken.add(planned.target)
     return planned
-
-
-def _changes(draft: Draft) -> list[Difference]:
-    """Return what an update changes; it takes nothing away that existing content has besides."""
-    if draft.existing is None:
-        return []
-    return [
-        one
-        for one in compare_content(draft.target, draft.existing)
-        if one.before is not None and not _is_more(one)
-    ]
-
-
-def _is_more(difference: Difference) -> bool:
-    """Return True if the second has all of several values that the first has."""
-    before, after = difference.before, difference.after
-    return isinstance(before, tuple) and isinstance(after, tuple) and set(before) <= set(after)
 
 
 def _ref(server: Snapshot) -> ServerRef:

@@ -41,6 +41,7 @@ async def plan(
     owners: Sequence[str] = (),
     search: str | None = None,
     mapping: Mapping | str | Path | None = None,
+    migrated: dict[str, str] | None = None,
     options: Options | None = None,
     in_flight: int = 64,
 ) -> Plan:
@@ -58,6 +59,8 @@ async def plan(
         search: A query as the search of the dashboard takes it.
         mapping: Who and what corresponds to whom and what, or the path of a mapping file. Without
             it, users are found by username or e-mail, and groups by name.
+        migrated: What an earlier migration has created, from `read_journal(path).content`: it is
+            updated, as if the mapping named it, unless it was deleted since.
         options: What to carry, what may be changed for it, and what to do about conflicts; see
             `Options` for the defaults.
         in_flight: How many items are read at once.
@@ -76,10 +79,12 @@ async def plan(
         mapping = Mapping()
     elif not isinstance(mapping, Mapping):
         mapping = await in_thread(load_mapping, Path(mapping))
+    known = {**(migrated or {}), **mapping.content}
     old, new = await together(
         partial(_read_source, source, selection, mapping, in_flight),
-        partial(_read_destination, destination, mapping, in_flight),
+        partial(_read_destination, destination, known, in_flight),
     )
+    mapping = _with_migrated(mapping, known, old, new)
     options = options or Options()
     people: tuple[Change, ...] = ()
     if options.people:
@@ -118,7 +123,7 @@ async def refresh(plan: Plan, *, begun: Collection[int] = (), in_flight: int = 6
     open_ = [item for item in plan.items if item.number not in begun]
     old, new = await together(
         partial(read_again, plan, open_, in_flight=in_flight),
-        partial(_read_destination, destination, plan.mapping, in_flight),
+        partial(_read_destination, destination, plan.mapping.content, in_flight),
     )
     again = {item.source.guid: item for item in changed(open_, old)}
     content = tuple(one for one in old.content if one.guid in again)
@@ -138,6 +143,16 @@ async def refresh(plan: Plan, *, begun: Collection[int] = (), in_flight: int = 6
     return made.bind(source, destination)
 
 
+def _with_migrated(
+    mapping: Mapping, known: dict[str, str], source: Snapshot, destination: Snapshot
+) -> Mapping:
+    """Return the mapping with what an earlier migration has created, as far as it is there."""
+    chosen = {one.guid for one in source.content}
+    there = {one.guid for one in destination.content} - set(mapping.content.values())
+    content = {old: new for old, new in known.items() if old in chosen and new in there}
+    return msgspec.structs.replace(mapping, content={**content, **mapping.content})
+
+
 async def _read_source(
     client: Client, selection: Selection, mapping: Mapping, in_flight: int
 ) -> Snapshot:
@@ -152,12 +167,12 @@ async def _read_source(
     return reader.snapshot(await reader.with_details(wanted, in_flight=in_flight))
 
 
-async def _read_destination(client: Client, mapping: Mapping, in_flight: int) -> Snapshot:
+async def _read_destination(client: Client, updates: dict[str, str], in_flight: int) -> Snapshot:
     """Read the destination, with the details of the content that is updated."""
     reader = Reader(client, await read_catalog(client))
     items = await reader.items()
     content = {item.guid: reader.content(item) for item in items}
-    updated = set(mapping.content.values())
+    updated = set(updates.values())
     wanted = [item for item in items if item.guid in updated]
     for one in await reader.with_details(wanted, in_flight=in_flight):
         content[one.guid] = one

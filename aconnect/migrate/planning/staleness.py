@@ -39,14 +39,20 @@ async def _check(client: Client, ref: ServerRef, side: str) -> None:
 
 async def changed_items(plan: Plan, items: Sequence[PlannedItem]) -> list[PlannedItem]:
     """Return the items whose source is not what it was when the plan was made, or is gone."""
-    return changed(items, await read_again(plan, items))
+    return changed(items, await read_again(plan, items, manifests=False))
 
 
-async def read_again(plan: Plan, items: Sequence[PlannedItem], *, in_flight: int = 64) -> Snapshot:
+async def read_again(
+    plan: Plan, items: Sequence[PlannedItem], *, manifests: bool = True, in_flight: int = 64
+) -> Snapshot:
     """Read the source with the content of items, as it is now."""
     wanted = {item.source.guid for item in items}
     return await read_server(
-        plan.clients[0], items=lambda one: one.guid in wanted, details=True, in_flight=in_flight
+        plan.clients[0],
+        items=lambda one: one.guid in wanted,
+        details=True,
+        manifests=manifests,
+        in_flight=in_flight,
     )
 
 

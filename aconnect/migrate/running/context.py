@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -22,6 +22,8 @@ from aconnect.migrate.snapshots.model import PrincipalKind, TagPath
 from aconnect.migrate.snapshots.reading import Reader
 
 Notify = Callable[[Event], None]
+_BEFORE_ACTIVATION: Final = ("configured", "sourced", "associated", "deployed")
+"""The steps of an update that certainly leave the former bundle active."""
 
 
 class Migration:
@@ -112,6 +114,14 @@ class ItemRun:
         return None if guid is None else self.migration.resolved(guid)
 
     @property
+    def first_owner_guid(self) -> str | None:
+        """Who owns the content until it gets its new owner."""
+        if (write := self.writes.find("settings")) is not None:
+            owner: str | None = write.before["owner_guid"]
+            return owner
+        return self.migration.plan.destination.me_guid
+
+    @property
     def is_adopted(self) -> bool:
         """Whether existing content is updated, instead of being created."""
         return bool(self.item.target.guid)
@@ -145,12 +155,22 @@ class ItemRun:
         text = self.migration.source.channel.redact(text, self._secrets)
         return self.migration.destination.channel.redact(text, self._secrets)
 
+    def _partly(self, step: str) -> str:
+        """Return what a failure leaves of existing content, which people may be using."""
+        write = self.writes.find("settings")
+        if write is None:
+            return ""
+        text = f"; {self.row.target_guid} was there before, and is updated in part"
+        if step in _BEFORE_ACTIVATION and (bundle := write.before["bundle_id"]) is not None:
+            text += f": its bundle {bundle} is still active, with settings of the plan"
+        return f"{text}; run it again with retry=True (--retry), or undo the run"
+
     def fail(self, step: str, error: AconnectError) -> None:
         """Take note of why the item failed."""
         log, text = tuple[str, ...](), str(error)
         if isinstance(error, TaskFailedError):
             log, text = tuple(map(self.shown, error.lines)), error.summary
-        text = self.shown(text)
+        text = self.shown(text) + self._partly(step)
         self.save(
             outcome="failed",
             failed_step=step,

@@ -151,7 +151,7 @@ async def _events(
     async with opened_journal(Journal(path)) as journal:
         ledger = await _begin(journal, plan)
         destination = plan.clients[1]
-        reader = Reader(destination, await read_catalog(destination))
+        reader = Reader(destination, await read_catalog(destination), manifests=False)
         migration = Migration(
             plan,
             ledger,
@@ -196,8 +196,8 @@ async def _begin(journal: Journal, plan: Plan) -> Ledger:
             "choose another journal="
         )
     for item in plan.items:
-        fresh = _row(item)
-        if fresh.digest == rows[item.number].digest:
+        fresh, row = _row(item), rows[item.number]
+        if fresh == row or (fresh.digest == row.digest and row.outcome != "pending"):
             continue
         if any(write.state != "undone" for write in ledger.writes(item.number)):
             raise InvalidArgumentError(
@@ -222,6 +222,7 @@ def _row(item: PlannedItem) -> JournalItem:
         name=item.target.name,
         digest=hashlib.sha256(msgspec.json.encode(item, order="deterministic")).hexdigest(),
         source_guid=item.source.guid,
+        target_guid=item.target.guid or None,
         outcome="pending" if item.is_runnable else "skipped",
         notes=tuple(one.text for one in item.findings if one.kind != "grant"),
     )

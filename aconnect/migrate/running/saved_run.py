@@ -56,6 +56,9 @@ class SavedRun(Struct, frozen=True, kw_only=True):
     """The paths of the tags that the run has created."""
     grants: int
     """The number of grants on the source that are not withdrawn."""
+    content: dict[str, str]
+    """The guids of the content that it has created or updated, by those of the source; pass them to
+    `plan(migrated=)` to migrate what has changed since."""
     done: int
     """The number of items that are migrated."""
     failed: int
@@ -99,9 +102,20 @@ def _saved(header: JournalHeader, rows: list[JournalItem], writes: list[Write]) 
         ),
         tags=tuple(one.key for one in writes if (one.number, one.kind) == (WHOLE, _NEW_TAG)),
         grants=sum(write.kind == _GRANT for write in writes),
+        content={
+            row.source_guid: row.target_guid
+            for row in rows
+            if row.target_guid is not None
+            and (row.outcome == "done" or _is_adopted(of_item.get(row.number, [])))
+        },
         done=sum(row.outcome == "done" for row in rows),
         failed=sum(row.outcome == "failed" for row in rows),
     )
+
+
+def _is_adopted(writes: list[Write]) -> bool:
+    """Return True if content was there before the run."""
+    return all(write.kind != _CREATED for write in writes)
 
 
 def _actions(writes: list[Write]) -> tuple[str, ...]:

@@ -56,11 +56,16 @@ async def _create(migration: Migration, path: TagPath) -> str:
                 return {"id": tag.id}
         return None
 
+    earlier = migration.writes.find("new-tag", "/".join(path))
+    if earlier is not None and earlier.state == "done":
+        # It was deleted since.
+        migration.ledger.mark_undone(earlier)
     result = await migration.writes.make(
         "new-tag",
         create,
         key="/".join(path),
         look_up=look_up,
+        before={"path": path},
         is_taken=lambda error: isinstance(error, ApiError) and error.code in _TAKEN,
     )
     return str(result["id"])

@@ -93,6 +93,23 @@ def compare_content(
     )
 
 
+def missing_from(wanted: ContentSnapshot, existing: ContentSnapshot) -> tuple[Difference, ...]:
+    """Return the fields in which existing content is not, or not yet, what is wanted.
+
+    What it has besides, such as more tags and permissions, is no difference.
+    """
+    found = (one for one in compare_content(wanted, existing) if one.before is not None)
+    return tuple(one for one in map(_without_more, found) if one.before != one.after)
+
+
+def _without_more(difference: Difference) -> Difference:
+    """Return the difference without what only the second has of several values."""
+    before, after = difference.before, difference.after
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        after = tuple(one for one in before if one in after)
+    return Difference(difference.field, before, after)
+
+
 def not_compared(before: ContentSnapshot, after: ContentSnapshot) -> tuple[str, ...]:
     """Return the fields that cannot be compared, because they were not read on either side."""
     one, other = before.details, after.details

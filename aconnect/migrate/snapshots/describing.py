@@ -131,10 +131,15 @@ def describe_details(parts: Parts, unreadable: tuple[str, ...], catalog: Catalog
 def fingerprint(content: ContentSnapshot) -> tuple[str, str]:
     """Return digests of what the list shows of an item, and of its details.
 
-    They do not depend on who asks, nor under which address.
+    They do not depend on who asks, nor under which address. The manifest adds nothing: it is that
+    of the active bundle.
     """
     listed = msgspec.structs.replace(content, url=None, app_role=None, details=None)
-    return _digest(listed), _digest(content.details)
+    details = content.details
+    if details is not None:
+        unreadable = tuple(part for part in details.unreadable if part != "manifest")
+        details = msgspec.structs.replace(details, manifest=None, unreadable=unreadable)
+    return _digest(listed), _digest(details)
 
 
 def _digest(value: object) -> str:

@@ -53,15 +53,22 @@ _VANITY_SINCE: Final = "2024.06.0"
 
 
 class Reader:
-    """Reads content of one server, and describes it by names."""
+    """Reads content of one server, and describes it by names.
 
-    def __init__(self, client: Client, catalog: Catalog) -> None:
+    Args:
+        client: The client of the server.
+        catalog: The lists of the server.
+        manifests: Whether details include the manifest, which only a plan needs.
+    """
+
+    def __init__(self, client: Client, catalog: Catalog, *, manifests: bool = True) -> None:
         self.client: Client = client
         self.catalog: Catalog = catalog
         self.content_fields: tuple[str, ...] = known_fields(catalog.version)
         """The fields that content has on this server, sorted; seen by `items`."""
         self._version = ServerVersion.parse(catalog.version)
         self._include: tuple[str, ...] = (*_INCLUDE, *_SCHEDULES)
+        self._manifests = manifests
         self._missing: set[str] = set()
         self._strangers: set[str] = set()
         self._lock = asyncio.Lock()
@@ -210,8 +217,9 @@ class Reader:
             "bundles": item.bundles.find,
             "repository": partial(_repository, item),
             "integrations": item.oauth.associations.find,
-            "manifest": partial(_manifest, item),
         }
+        if self._manifests:
+            readers["manifest"] = partial(_manifest, item)
 
         async def read(name: str, call: Callable[[], Awaitable[Any]]) -> Any:
             try:
@@ -226,7 +234,7 @@ class Reader:
         values = await together(*(partial(read, name, readers[name]) for name in asked))
         found = {k: v for k, v in zip(asked, values, strict=True) if v is not None}
         parts = Parts(**found)
-        if item.bundle_id is not None and parts.manifest is None:
+        if self._manifests and item.bundle_id is not None and parts.manifest is None:
             # Older servers have manifests too, but no operation that returns them.
             unreadable.add("manifest")
         return parts, tuple(sorted(unreadable))
@@ -244,6 +252,7 @@ async def read_server(
     *,
     items: Callable[[ContentSnapshot], bool] | None = None,
     details: bool = False,
+    manifests: bool = True,
     members: bool = False,
     in_flight: int = 64,
 ) -> Snapshot:
@@ -255,6 +264,7 @@ async def read_server(
         client: The client of the server.
         items: Which content to return, by what the list shows; by default all.
         details: Whether to read the details as well, which takes about six requests for each item.
+        manifests: Whether the details include the manifest.
         members: Whether to read the members of groups, which takes a request for each group.
         in_flight: How many items are read at once.
 
@@ -262,7 +272,7 @@ async def read_server(
         AconnectError: Something could not be read, for another reason than that the server does not
             have it or the key may not read it.
     """
-    reader = Reader(client, await read_catalog(client))
+    reader = Reader(client, await read_catalog(client), manifests=manifests)
     if members:
         await reader.members()
     chosen = [item for item in await reader.items() if items is None or items(reader.content(item))]

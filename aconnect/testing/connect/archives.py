@@ -22,7 +22,7 @@ class Archive:
         self.size: int = 0
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha1 = hashlib.sha1(usedforsecurity=False)
-        self._memory = bytearray()
+        self._memory = list[bytes]()
         self._file: IO[bytes] | None = None
 
     @property
@@ -49,17 +49,17 @@ class Archive:
         self._sha1.update(chunk)
         if self._file is None and self.size > MAX_IN_MEMORY:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
-            self._file.write(self._memory)
-            self._memory = bytearray()
+            self._file.writelines(self._memory)
+            self._memory = []
         if self._file is None:
-            self._memory += chunk
+            self._memory.append(chunk)
         else:
             self._file.write(chunk)
 
     def pieces(self) -> Iterator[bytes]:
         """Return the bytes in pieces; several readers can do so concurrently."""
         if self._file is None:
-            return iter((bytes(self._memory),))
+            return iter(self._memory)
         self._file.flush()
         return self._pieces_of(self._file)
 
@@ -85,4 +85,4 @@ class Archive:
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._memory = bytearray()
+        self._memory = []

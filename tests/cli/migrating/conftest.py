@@ -49,7 +49,7 @@ def change(server) -> Callable[..., str]:
     """Change a content item of the source, and return its guid."""
 
     def apply(number: int = 0, **fields: object) -> str:
-        guid = list(server.state.content)[number]
+        guid: str = list(server.state.content)[number]
         server.state.content[guid].update(fields)
         return guid
 

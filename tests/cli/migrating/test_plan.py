@@ -231,3 +231,17 @@ async def test_terminal(shell, server, number):
     assert ("never-deployed" in text) is (number == 30)
     out, err = await shell.on_terminal(*PLAN, "--grant-self", "--verbose", "--overwrite")
     assert granted in " ".join(out.decode().split())
+
+
+@pytest.mark.usefixtures("planned")
+async def test_after_a_migration(shell, change):
+    """What an earlier migration has created is updated if it has changed, and only between them."""
+    assert (await shell("migrate", "run", "plan.json")).exit_code == 0
+    change(title="Another title")
+    result = await shell(*PLAN, "--overwrite", "--migrated", "plan.db")
+    assert result.exit_code == 0, result.output
+    assert signs(result) == {"content-0000": "~", "content-0001": "=", "content-0002": "="}
+    result = await shell(
+        "migrate", "plan", "--from", "new", "--to", "old", "--overwrite", "--migrated", "plan.db"
+    )
+    assert (result.exit_code, "is the journal of a migration from" in result.stderr) == (2, True)

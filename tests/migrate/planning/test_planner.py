@@ -45,6 +45,8 @@ async def test_an_administrator_plans_everything(version):
         assert {request.method for fake in (old, new) for request in fake.requests} == {"GET"}
         assert plan.source.version == plan.destination.version == version
         (sales,) = (item for item in plan.items if item.source.vanity == "/sales/")
+        assert sales.source.details is not None
+        assert sales.target.details is not None
         assert sales.source.details.variables == ("API_URL", "TOKEN")
         assert sales.target.details.variables == (), "they have no values"
         assert [one.name for one in sales.target.details.permissions] == ["viewer"]

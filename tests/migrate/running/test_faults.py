@@ -1,6 +1,11 @@
 """Whatever fails during a migration, nothing is made twice, and running it again completes it."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -34,8 +39,15 @@ FAULTS = {
 }
 
 
-async def undisturbed(folder: Path):
+@cache
+def undisturbed() -> tuple[tuple[Any, Any], tuple[list[str], list[str]]]:
     """What both servers have afterwards, and which requests were made of them by the run."""
+    with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as pool:
+        # In a loop of its own, because the result is that of every test.
+        return pool.submit(asyncio.run, _undisturbed(Path(folder))).result()
+
+
+async def _undisturbed(folder: Path) -> tuple[tuple[Any, Any], tuple[list[str], list[str]]]:
     async with servers() as (a, b), clients(a, b) as (source, destination):
         plan = await make_plan(source, destination, folder)
         assert not plan.has_conflicts
@@ -46,9 +58,9 @@ async def undisturbed(folder: Path):
         return (state(a), state(b)), (operations(a), operations(b))
 
 
-async def test_it_is_what_the_plan_says(tmp_path):
+def test_it_is_what_the_plan_says():
     """Everything of the carry table arrives; the source is locked, and has no grant left."""
-    (a, b), _ = await undisturbed(tmp_path)
+    (a, b), _ = undisturbed()
     report = b["content"]["alice.smith/report"]
     assert report["settings"]["locked"] is False
     assert a["content"]["alice/report"]["settings"]["locked"] is True
@@ -59,7 +71,7 @@ async def test_it_is_what_the_plan_says(tmp_path):
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_any_fault_of_any_call(tmp_path, side, fault):
     """Each call meets each fault: a typed row says what failed, and running again completes it."""
-    expected, calls = await undisturbed(tmp_path)
+    expected, calls = undisturbed()
     for number, call in enumerate(calls[side]):
         journal = tmp_path / f"{number}.db"
         async with servers() as both, clients(*both) as (source, destination):

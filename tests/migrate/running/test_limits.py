@@ -1,6 +1,7 @@
 """Builds are bounded, and the first of a version runs alone."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ async def run(limits, versions, running, most, fail=()):
 
 async def test_the_first_build_of_a_version_runs_alone():
     """Others of the version wait for it; other versions do not."""
-    most = []
+    most: list[Any] = []
     versions = [["R 4.3"], ["R 4.3"], ["R 4.3"], ["R 4.4"], ["Python 3.11", "R 4.4"], []]
     await run(Limits(calls=1, transfers=1, builds=4), versions, [], most)
     begun = [state for state in most if any(number == 0 for number, _ in state)]
@@ -38,7 +39,7 @@ async def test_the_first_build_of_a_version_runs_alone():
 
 async def test_after_a_failure_the_next_is_the_first():
     """Only a build that succeeds has installed what the others need."""
-    most = []
+    most: list[Any] = []
     await run(Limits(calls=1, transfers=1, builds=4), [["R 4.3"]] * 4, [], most, fail={0, 1})
     assert [len(state) for state in most[:3]] == [1, 1, 1]
     assert len(most) == 4

@@ -53,3 +53,16 @@ async def test_somebody_who_cannot_be_created(tmp_path, call):
         both[1].clear_script()
         report = await migrate.run(plan, journal=tmp_path / "run.db", retry=True)
         assert not report.has_failed, report
+
+
+async def test_people_stay_and_are_not_created_again(tmp_path):
+    """After undo the plan can be run again: those who stayed are used."""
+    async with servers(["unmapped", "own"]) as both, clients(*both) as (source, destination):
+        plan = await make_plan(source, destination, tmp_path, OPTIONS)
+        await migrate.run(plan, journal=tmp_path / "run.db")
+        after = state(both[1])
+        await migrate.undo(tmp_path / "run.db", source, destination)
+        assert await migrate.undo(tmp_path / "run.db", source, destination) == []
+        report = await migrate.run(plan, journal=tmp_path / "run.db")
+        assert not report.has_failed, report
+        assert state(both[1]) == after

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aconnect.migrate.planning.checks.bundles import check_bundles, check_download, check_readable
-from aconnect.migrate.planning.checks.existing import check_existing
+from aconnect.migrate.planning.checks.existing import check_changes, check_existing
 from aconnect.migrate.planning.checks.integrations import check_integrations, check_requests
 from aconnect.migrate.planning.checks.names import check_name, check_vanity
 from aconnect.migrate.planning.checks.people import check_owner, check_permissions
@@ -36,7 +36,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_schedules,
     check_name,
     check_vanity,
+    check_changes,
 )
 """What skips an item or makes it impossible comes first: no more is found about such items. Owners
-come before names, which are unique for each owner, and names and vanity URLs come last: only those
-of items that are migrated are taken."""
+come before names, which are unique for each owner, and names and vanity URLs come late: only those
+of items that are migrated are taken. What an update changes depends on all others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aconnect.migrate.planning.draft import Draft, is_administrator, is_collaborator
+from aconnect.migrate.snapshots.comparing import missing_from
 
 
 def check_existing(draft: Draft) -> None:
@@ -27,9 +28,6 @@ def check_existing(draft: Draft) -> None:
             f"the source comes from {'bundles' if is_git else 'Git'}, "
             f"unlike {existing.guid}; name other content in [content] of the mapping file, or none",
         )
-    if existing.locked:
-        text = f"{existing.guid} is locked on the destination, so cannot be deployed; unlock it"
-        draft.find("existing-locked", "!", text)
     me = draft.context.destination
     if not (is_collaborator(me, existing) or is_administrator(me)):
         draft.find(
@@ -38,3 +36,17 @@ def check_existing(draft: Draft) -> None:
             f"only administrators and its collaborators can change {existing.guid}, and "
             f"{me.me.username} is neither; use the key of one of them",
         )
+
+
+def check_changes(draft: Draft) -> None:
+    """Find out what an update changes; it takes nothing away that existing content has besides."""
+    existing = draft.existing
+    if existing is None:
+        return
+    draft.changes = missing_from(draft.target, existing)
+    if draft.changes and existing.locked:
+        text = f"{existing.guid} is locked on the destination, so cannot be deployed; unlock it"
+        draft.find("existing-locked", "!", text)
+    if draft.changes and draft.sign == "~":
+        text = "; ".join(str(one.reversed) for one in draft.changes)
+        draft.inform("updated", f"changed: {text} (undo puts this back, and not a thumbnail)")

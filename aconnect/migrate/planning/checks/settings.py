@@ -72,7 +72,10 @@ def check_lock(draft: Draft) -> None:
     """Skip locked content, if that was asked for."""
     if not draft.source.locked:
         return
-    if draft.options.policies.locked == "skip":
+    if draft.source.locked_message in {draft.options.lock_source} - {None}:
+        # An earlier migration has locked it, and not for what it is on the destination.
+        draft.change(locked=False, locked_message=None)
+    elif draft.options.policies.locked == "skip":
         text = f"it is locked on the source: skipped; to carry it: {policy('locked', 'as-is')}"
         draft.find("locked", "-", text)
     elif draft.context.lacks("locked"):

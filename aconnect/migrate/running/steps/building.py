@@ -15,27 +15,34 @@ from aconnect.migrate.running.steps.creating import sent_bundle
 from aconnect.migrate.running.writes import Result
 
 _NAMES: Final = {"r": "R", "python": "Python"}
+_SEVERAL_SINCE: Final = "2025.07.0"
+"""The first version on which content can have several integrations."""
 
 
 async def associated(run: ItemRun) -> None:
     """Associate the OAuth integrations, before the build: documents are rendered in it."""
-    guids = run.item.integration_guids
-    if not guids:
+    guids, before = list(run.item.integration_guids), list[str]()
+    if not (guids or (run.is_adopted and _requests_integrations(run))):
         return
-
-    before: list[str] = []
-    if run.is_adopted and run.writes.find("integrations") is None:
+    if run.is_adopted:
         associations = await run.target.oauth.associations.find()
         before = [one.oauth_integration_guid for one in associations]
+        version = await run.migration.destination.version()
+        if version is None or version >= _SEVERAL_SINCE:
+            guids = list(dict.fromkeys((*before, *guids)))
 
-    async def update() -> None:
-        await run.target.oauth.associations.update(list(guids))
+    async def update() -> Result:
+        await run.target.oauth.associations.update(guids)
+        return {"guids": guids}
 
     await run.writes.make("integrations", update, before={"guids": before})
 
 
 async def deployed(run: ItemRun) -> None:
-    """Build the active bundle, or the repository; as a draft if the server has drafts."""
+    """Build the active bundle, or the repository; as a draft if the server has drafts.
+
+    Existing content that has the bundle already is not built again.
+    """
     bundle_id = sent_bundle(run)
     if bundle_id is None and not _is_git(run):
         return
@@ -58,8 +65,9 @@ async def activated(run: ItemRun) -> None:
     if bundle_id is not None and run.writes.find("draft", bundle_id) is not None:
         await _build(run, "activation", bundle_id, activate=True)
     # The manifest may request integrations as well, which are associated by the build.
-    if run.item.integration_guids:
-        await run.target.oauth.associations.update(list(run.item.integration_guids))
+    write = run.writes.find("integrations")
+    if write is not None and run.item.integration_guids:
+        await run.target.oauth.associations.update(write.result["guids"])
 
 
 async def _build(run: ItemRun, kind: WriteKind, bundle_id: str | None, *, activate: bool) -> None:
@@ -69,16 +77,21 @@ async def _build(run: ItemRun, kind: WriteKind, bundle_id: str | None, *, activa
         for part, name in _NAMES.items()
         if part in run.item.source.versions
     ]
-    async with run.migration.limits.build(versions):
-        item = await run.target.refresh()
-        if activate and _is_built(run, item, kind, bundle_id):
+    item = run.target
+    if run.is_adopted or run.writes.find(kind, bundle_id or "") is not None:
+        item = await item.refresh()
+        if _is_built(run, item, kind, bundle_id):
             return
+    async with run.migration.limits.build(versions):
         build = await _started(run, item, kind, bundle_id, activate=activate)
         async with aclosing(build.output()) as lines:
             async for line in lines:
                 run.notify("log", line)
-        item = await build.result()
-    if activate and bundle_id is not None and item.bundle_id != bundle_id:
+        await build.wait()
+    if not activate or bundle_id is None:
+        return
+    item = await item.refresh()
+    if item.bundle_id != bundle_id:
         raise TaskFailedError(
             f"the build of bundle {bundle_id} has ended, but the active bundle of {item.guid} is "
             f"{item.bundle_id or 'none'}; read the log at {item.dashboard_url or item.guid}"
@@ -113,6 +126,12 @@ def _is_built(run: ItemRun, item: ContentItem, kind: WriteKind, bundle_id: str |
     # The bundle that is made of a commit is not known; content that is new has no other one.
     is_started = run.writes.find(kind) is not None
     return is_started and not run.is_adopted and item.bundle_id is not None
+
+
+def _requests_integrations(run: ItemRun) -> bool:
+    """Return True if the build may associate integrations."""
+    details = run.item.source.details
+    return details is not None and bool(details.manifest and details.manifest.integration_requests)
 
 
 def _is_git(run: ItemRun) -> bool:

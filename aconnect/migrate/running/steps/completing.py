@@ -8,9 +8,9 @@ from typing import Any, Final
 from aconnect.connect import ApiErrorCode, Permission
 from aconnect.errors import ApiError, EndpointMissingError, InvalidArgumentError, NotFoundError
 from aconnect.migrate.running.context import ItemRun
-from aconnect.migrate.running.steps.creating import LATER
+from aconnect.migrate.running.steps.creating import LATER, values_of
 from aconnect.migrate.running.writes import Result
-from aconnect.migrate.snapshots.comparing import compare_content
+from aconnect.migrate.snapshots.comparing import compare_content, missing_from
 from aconnect.migrate.snapshots.model import PrincipalRole
 
 _CATEGORY: Final = "content_category"
@@ -21,7 +21,7 @@ _SETTABLE_CATEGORIES: Final = frozenset({"mcp"})
 async def dressed(run: ItemRun) -> None:
     """Carry the thumbnail, the tags and the permissions."""
     await _thumbnail(run)
-    there = {tag.id for tag in await run.target.tags.find()} if run.is_adopted else set[str]()
+    had = [tag.id for tag in await run.target.tags.find()] if run.is_adopted else []
     for path in run.item.target.tags:
         tag_id = run.migration.tags.get(path)
         if tag_id is None:
@@ -30,9 +30,9 @@ async def dressed(run: ItemRun) -> None:
                 f"the tag {'/'.join(path)!r} is not on the destination; plan again"
             )
         await run.writes.make(
-            "tag", partial(_add_tag, run, tag_id), key=tag_id, before={"had": tag_id in there}
+            "tag", partial(_add_tag, run, tag_id), key=tag_id, before={"had": had}
         )
-    await _permissions(run, of_me=False)
+    await _permissions(run, of_owner=False)
 
 
 async def _thumbnail(run: ItemRun) -> None:
@@ -46,12 +46,23 @@ async def _thumbnail(run: ItemRun) -> None:
         return
     if image is None:
         return
+    had = False
+    if run.is_adopted and write is None:
+        try:
+            former = await run.target.thumbnail.get()
+        except ApiError:
+            # Not readable, so it may have one.
+            had = True
+        else:
+            had = former is not None
+            if former == image:
+                return
 
     async def put() -> None:
         await run.target.thumbnail.put(image)
 
     try:
-        await run.writes.make("thumbnail", put)
+        await run.writes.make("thumbnail", put, before={"had": had})
     except EndpointMissingError:
         run.note("without its thumbnail, which the destination's version does not have")
 
@@ -61,16 +72,16 @@ async def _add_tag(run: ItemRun, tag_id: str) -> Result:
     return {"id": tag_id}
 
 
-async def _permissions(run: ItemRun, *, of_me: bool) -> None:
-    """Give the permissions; that of the key's owner only after somebody else owns the content."""
-    details, me = run.item.target.details, run.migration.plan.destination.me_guid
+async def _permissions(run: ItemRun, *, of_owner: bool) -> None:
+    """Give the permissions; that of the first owner only after somebody else owns the content."""
+    details, owner = run.item.target.details, run.first_owner_guid
     for permission in () if details is None else details.permissions:
         guid = run.migration.principal(permission.kind, permission.name)
         if guid is None:
             raise InvalidArgumentError(
                 f"the {permission.kind} {permission.name!r} is not on the destination; plan again"
             )
-        if guid == run.owner_guid or (guid == me) is not of_me:
+        if guid == run.owner_guid or (guid == owner) is not of_owner:
             continue
         await _permission(run, permission, guid)
 
@@ -100,7 +111,7 @@ async def _permission(run: ItemRun, permission: PrincipalRole, guid: str) -> Non
 
 async def finished(run: ItemRun) -> None:
     """Set the final name and owner in one request, with what makes the content visible."""
-    target, me = run.item.target, run.migration.plan.destination.me_guid
+    target = run.item.target
     repository = None if target.details is None else target.details.repository
     if repository is not None and repository.polling:
 
@@ -116,30 +127,36 @@ async def finished(run: ItemRun) -> None:
     fields["name"] = target.name
     if target.access_type is not None:
         fields["access_type"] = target.access_type
-    if run.owner_guid not in {None, me}:
+    if run.owner_guid not in {None, run.first_owner_guid}:
         fields["owner_guid"] = run.owner_guid
     before: dict[str, Any] = {"new_owner": fields.get("owner_guid")}
     if run.is_adopted and run.writes.find("final") is None:
-        item = await run.target.refresh()
-        before |= {name: getattr(item, name) for name in fields}
+        before["fields"] = values_of(await run.target.refresh(), fields)
+        if (owner := before["new_owner"]) is not None:
+            # The server forgets it, because owners have all permissions.
+            found = await run.target.permissions.find_one(principal_guid=owner)
+            before["role"] = None if found is None else str(found.role)
 
-    async def update() -> None:
-        await run.target.update(**fields)
+    async def update() -> Result:
+        return {"fields": values_of(await run.target.update(**fields), fields)}
 
     await run.writes.make("final", update, before=before)
-    await _permissions(run, of_me=True)
+    await _permissions(run, of_owner=True)
 
 
 async def locked(run: ItemRun) -> None:
     """Lock the content as the source was, after everything that a lock prevents."""
     target = run.item.target
-    if not target.locked:
+    if not (target.locked or target.locked_message):
         return
+    former: str | None = None
+    if run.is_adopted and run.writes.find("lock") is None:
+        former = (await run.target.refresh()).locked_message
 
     async def lock() -> None:
-        await run.target.update(locked=True, locked_message=target.locked_message or "")
+        await run.target.update(locked=target.locked, locked_message=target.locked_message or "")
 
-    await run.writes.make("lock", lock)
+    await run.writes.make("lock", lock, before={"locked_message": former or ""})
 
 
 async def verified(run: ItemRun) -> None:
@@ -151,14 +168,16 @@ async def verified(run: ItemRun) -> None:
             raise
         run.save(differences=("it was deleted on the destination",))
         return
-    differences = compare_content(run.item.target, actual)
+    compare = missing_from if run.is_adopted else compare_content
+    differences = compare(run.item.target, actual)
     run.save(differences=tuple(run.shown(str(one)) for one in differences), target_url=actual.url)
     for schedule in run.item.source.schedules:
         run.note(f"set this schedule by hand: {schedule}")
     # What undo compares before it deletes.
     time = None if actual.last_deployed is None else actual.last_deployed.isoformat()
-    await run.writes.make("proof", partial(_proof, time))
+    proof = {"last_deployed": time, "bundle_id": actual.bundle_id}
+    await run.writes.make("proof", partial(_proof, proof))
 
 
-async def _proof(last_deployed: str | None) -> Result:
-    return {"last_deployed": last_deployed}
+async def _proof(proof: Result) -> Result:
+    return proof

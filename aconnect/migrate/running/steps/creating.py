@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from aconnect.connect import Bundle, ContentItem
@@ -10,6 +11,8 @@ from aconnect.errors import NotFoundError
 from aconnect.migrate.running.context import ItemRun
 from aconnect.migrate.running.transfer import copy_bundle
 from aconnect.migrate.running.writes import Result
+from aconnect.migrate.snapshots.catalog import plain
+from aconnect.migrate.snapshots.manifests import without_userinfo
 from aconnect.migrate.snapshots.model import BundleSnapshot
 
 LATER: Final = frozenset(
@@ -64,14 +67,25 @@ async def _adopt(run: ItemRun) -> None:
     item = await run.target.refresh()
     run.save(target_url=item.content_url)
     fields = first_fields(run)
-    before = {name: getattr(item, name) for name in fields}
-    before |= {"guid": guid, "bundle_id": item.bundle_id}
+    before = {
+        "fields": values_of(item, fields),
+        "owner_guid": item.owner_guid,
+        "bundle_id": item.bundle_id,
+        "bundles": [one.id for one in await bundles_of(item)],
+    }
 
-    async def update() -> None:
-        if fields:
-            await item.update(**fields)
+    async def update() -> Result:
+        return {"fields": values_of(await item.update(**fields), fields)} if fields else {}
 
     await run.writes.make("settings", update, before=before)
+
+
+def values_of(item: ContentItem, names: Iterable[str]) -> dict[str, Any]:
+    """Return fields of content in the form in which the journal has them."""
+    values = {name: getattr(item, name) for name in names}
+    return {
+        name: plain(value) if isinstance(value, str) else value for name, value in values.items()
+    }
 
 
 async def configured(run: ItemRun) -> None:
@@ -90,8 +104,13 @@ async def configured(run: ItemRun) -> None:
     async def update() -> None:
         await run.target.environment_variables.update(values)
 
-    if values:
-        await run.writes.make("variables", update, before={"names": sorted(values)})
+    if not values:
+        return
+    had: list[str] = []
+    if run.is_adopted and run.writes.find("variables") is None:
+        there = set(await run.target.environment_variables.find())
+        had = sorted(there.intersection(values))
+    await run.writes.make("variables", update, before={"names": sorted(values), "had": had})
 
 
 async def sourced(run: ItemRun) -> None:
@@ -108,7 +127,7 @@ async def sourced(run: ItemRun) -> None:
         async def put() -> None:
             await run.target.repository.put(**fields)
 
-        await run.writes.make("repository", put)
+        await run.writes.make("repository", put, before=await _repository_before(run))
         return
     for bundle in reversed(details.bundles):
         async with run.migration.limits.transfers:
@@ -118,6 +137,20 @@ async def sourced(run: ItemRun) -> None:
                 if bundle.active or error.method != "GET":
                     raise
                 run.note(f"bundle {bundle.id} was deleted on the source meanwhile: not carried")
+
+
+async def _repository_before(run: ItemRun) -> dict[str, Any]:
+    """Return the repository that existing content has, without a password."""
+    if not run.is_adopted or run.writes.find("repository") is not None:
+        return {}
+    now = await run.target.repository.get()
+    address = without_userinfo(now.repository)
+    fields = {"branch": now.branch, "directory": now.directory, "polling": now.polling}
+    known = {name: value for name, value in fields.items() if value is not None}
+    return {
+        "fields": {"repository": address, **known},
+        "had_password": address != now.repository,
+    }
 
 
 async def _send(run: ItemRun, bundle: BundleSnapshot) -> None:
@@ -147,7 +180,7 @@ async def _send(run: ItemRun, bundle: BundleSnapshot) -> None:
                 return _result(found)
         return None
 
-    before = {"ids": [one.id for one in there], "active": bundle.active}
+    before = {"ids": [one.id for one in there], "size": bundle.size, "md5": bundle.md5}
     result = await run.writes.make("bundle", send, key=bundle.id, look_up=look_up, before=before)
     if not result.get("kept"):
         run.save(bytes=run.row.bytes + (bundle.size or 0))

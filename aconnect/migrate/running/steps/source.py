@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from aconnect.connect import User
-from aconnect.errors import AconnectError, InvalidArgumentError
+from aconnect.connect import ContentItem, User
+from aconnect.errors import AconnectError, InvalidArgumentError, NotFoundError
 from aconnect.migrate.running.context import ItemRun, Migration
-from aconnect.migrate.running.journal import WriteKind
-from aconnect.migrate.running.undo_writes import withdraw
+from aconnect.migrate.running.journal import Write, WriteKind
 from aconnect.migrate.running.writes import Result
 
 _GRANT: Final[WriteKind] = "grant"
@@ -33,8 +32,9 @@ async def granted(run: ItemRun) -> None:
         run.migration.ledger.mark_undone(write)
 
     async def grant() -> Result:
-        permission = await run.source.ensure_permission(me, "owner")
-        return {"id": permission.id}
+        if found is None:
+            return {"id": (await run.source.permissions.create(me, role="owner")).id}
+        return {"id": (await run.source.ensure_permission(me, "owner")).id}
 
     await run.writes.make(
         _GRANT, grant, side="source", before={"guid": run.item.source.guid, "role": role}
@@ -44,15 +44,31 @@ async def granted(run: ItemRun) -> None:
 async def revoke(migration: Migration, number: int) -> None:
     """Withdraw the grant for an item, if there is one; put back the role that was there before.
 
-    A grant whose response is not known is withdrawn as well: it is looked up by its principal.
+    A grant whose response is not known is withdrawn as well.
     """
     write = migration.ledger.write(number, _GRANT, "")
     if write is None or write.state == "undone":
         return
     item = migration.source.content.handle(write.before["guid"])
     me = User(guid=migration.plan.source.me_guid)
-    await withdraw(item, me, write.before.get("role"))
+    await withdraw(item, me, write)
     migration.ledger.mark_undone(write)
+
+
+async def withdraw(item: ContentItem, me: User, grant: Write) -> None:
+    """Withdraw a grant on the source: put back the role that was there before, if any."""
+    role, permission = grant.before.get("role"), grant.result.get("id")
+    try:
+        if role is not None:
+            await item.ensure_permission(me, role)
+        elif permission:
+            await item.permissions.delete(permission)
+        elif (found := await item.permissions.find_one(me)) is not None:
+            # The response of the grant was not received, or was damaged.
+            await found.delete()
+    except NotFoundError:
+        # The content or the permission was deleted meanwhile.
+        return
 
 
 async def revoke_all(migration: Migration) -> None:
@@ -80,5 +96,9 @@ async def source_locked(run: ItemRun) -> None:
     async def lock() -> None:
         await run.source.update(locked=True, locked_message=message)
 
-    before = {"guid": run.item.source.guid, "locked_message": run.item.source.locked_message}
+    before = {
+        "guid": run.item.source.guid,
+        "locked_message": run.item.source.locked_message,
+        "message": message,
+    }
     await run.writes.make(_LOCK, lock, side="source", before=before)

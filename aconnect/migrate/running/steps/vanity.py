@@ -11,8 +11,10 @@ async def vanity(run: ItemRun) -> None:
     path = run.item.target.vanity
     if path is None:
         return
-    holder = run.item.takes_vanity_of
-    own = None
+    holder, own = run.item.takes_vanity_of, None
+    # Only from the content that the plan names: others may have got the path since.
+    if holder is not None and not await _has(run, holder, path):
+        holder = None
     if run.is_adopted and run.writes.find("vanity") is None:
         found = await run.target.vanity.find_one()
         own = None if found is None else found.path
@@ -30,3 +32,8 @@ async def vanity(run: ItemRun) -> None:
         if run.migration.plan.options.policies.vanity_taken != "without":
             raise
         run.note(f"without its vanity URL {path}, which was taken meanwhile: {error}")
+
+
+async def _has(run: ItemRun, guid: str, path: str) -> bool:
+    found = await run.migration.destination.content.handle(guid).vanity.find_one()
+    return found is not None and found.path == path
