@@ -247,8 +247,9 @@ def _begun(journal: Path) -> list[int]:
     """Return the numbers of the items that a run has begun."""
     from aconnect import migrate
 
-    saved = migrate.read_journal(journal) if journal.exists() else None
-    return [] if saved is None else [item.number for item in saved.items]
+    if not journal.exists():
+        return []
+    return [item.number for item in migrate.read_journal(journal).items]
 
 
 def _refreshed(

@@ -78,7 +78,7 @@ def undo(
     from aconnect import migrate
 
     saved = migrate.read_journal(journal)
-    if saved is None or not (saved.items or saved.tags):
+    if not (saved.items or saved.tags):
         echo_error("There is nothing to take back.")
         return
     clients = both_servers(settings, source or saved.source, destination or saved.destination)

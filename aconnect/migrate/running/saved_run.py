@@ -64,11 +64,11 @@ class SavedRun(Struct, frozen=True, kw_only=True):
     failed: int
 
 
-def read_journal(path: str | Path) -> SavedRun | None:
-    """Read what a run has written and not taken back; None if none was begun. Blocks.
+def read_journal(path: str | Path) -> SavedRun:
+    """Read what a run has written and not taken back. Blocks.
 
     Raises:
-        InvalidArgumentError: There is no such journal, or another process uses it.
+        InvalidArgumentError: There is no such journal, it has no run, or another process uses it.
         ResumeError: It cannot be read.
     """
     path = Path(path)
@@ -77,7 +77,9 @@ def read_journal(path: str | Path) -> SavedRun | None:
     with Journal(path) as journal:
         header, rows = journal.header(), journal.items()
         writes = [write for write in journal.writes() if write.state != "undone"]
-    return None if header is None else _saved(header, rows, writes)
+    if header is None:
+        raise InvalidArgumentError(f"{path} has no run of a migration; pass the journal of one")
+    return _saved(header, rows, writes)
 
 
 def _saved(header: JournalHeader, rows: list[JournalItem], writes: list[Write]) -> SavedRun:

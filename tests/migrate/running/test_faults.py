@@ -15,6 +15,7 @@ from aconnect.testing import faults
 from tests.migrate.migrating import (
     VALUES,
     clients,
+    copied,
     differences,
     make_plan,
     operations,
@@ -72,19 +73,15 @@ def test_it_is_what_the_plan_says():
 async def test_any_fault_of_any_call(tmp_path, side, fault):
     """Each call meets each fault: a typed row says what failed, and running again completes it."""
     expected, calls = undisturbed()
-    for number, call in enumerate(calls[side]):
-        journal = tmp_path / f"{number}.db"
-        async with servers() as both, clients(*both) as (source, destination):
-            plan = await make_plan(source, destination, tmp_path)
+    async with servers() as both, clients(*both) as (source, destination):
+        plan = await make_plan(source, destination, tmp_path)
+        before = [copied(server.state) for server in both]
+        for number, call in enumerate(calls[side]):
+            for server, there in zip(both, before, strict=True):
+                server.state = copied(there)
             both[side].script(fault, on=call)
-            failed = False
-            try:
-                report = await migrate.run(plan, journal=journal)
-                failed = report.has_failed
-                for item in report.items:
-                    assert (item.outcome == "failed") == (item.error_type is not None), call
-            except AconnectError:
-                failed = True
+            journal = tmp_path / f"{number}.db"
+            failed = await fails(plan, journal, call)
             both[side].clear_script()
             if failed:
                 report = await migrate.run(plan, journal=journal, retry=True)
@@ -94,3 +91,14 @@ async def test_any_fault_of_any_call(tmp_path, side, fault):
             text = journal.read_bytes().decode(errors="replace")
             for secret in {*secrets(both[0]), *secrets(both[1]), *VALUES.values()}:
                 assert secret not in text, call
+
+
+async def fails(plan: migrate.Plan, journal: Path, call: str) -> bool:
+    """Run a plan, and return whether an item or the run has failed; each with a typed error."""
+    try:
+        report = await migrate.run(plan, journal=journal)
+    except AconnectError:
+        return True
+    for item in report.items:
+        assert (item.outcome == "failed") == (item.error_type is not None), call
+    return report.has_failed

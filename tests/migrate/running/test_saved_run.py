@@ -30,9 +30,7 @@ async def saved(path, *writes, outcomes=("done", "failed")):
         for number, (item, kind, fields) in enumerate(writes, 1):
             ledger.update(Write(id=number, number=item, kind=kind, key=str(number), **fields))
         await ledger.flush()
-    read = migrate.read_journal(path)
-    assert read is not None
-    return read
+    return migrate.read_journal(path)
 
 
 async def test_actions(tmp_path):
@@ -74,10 +72,10 @@ async def test_nothing(tmp_path):
 
 
 def test_no_run(tmp_path):
-    """A path without a journal is refused and not created; one without a run leaves no file."""
+    """A path without a journal is refused and not created, and so is one without a run."""
     with pytest.raises(InvalidArgumentError, match="no journal"):
         migrate.read_journal(tmp_path / "absent.db")
     assert list(tmp_path.iterdir()) == []
-    with Journal(tmp_path / "a.db") as journal:
-        assert journal.header() is None
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a.db").touch()
+    with pytest.raises(InvalidArgumentError, match="no run"):
+        migrate.read_journal(tmp_path / "a.db")

@@ -308,7 +308,7 @@ async def test_vanity_urls_go_back(tmp_path, change, text, expected, is_deleted)
         assert ["alice.smith/report", PATH] in [[b, a] for a, b in state(both[1])["vanities"]]
         await change(both[1], two[1], holder)
         if is_deleted:
-            await two[1].content.delete(report.items[0].target_guid)
+            await two[1].content.delete(str(report.items[0].target_guid))
         taken = await undone(tmp_path, two)
         assert taken["report"].outcome == "undone"
         assert [text in note for note in taken["report"].notes] == ([True] if text else [])
@@ -352,7 +352,9 @@ async def interrupted(folder):
         await two[1].content.delete(named(both[1], "report")["guid"])
         other = two[1].content.handle(named(both[1], "other")["guid"])
         await other.vanity.put(path="/report-source/")
-        await (await two[1].tags.find_one(name="Region")).delete()
+        region = await two[1].tags.find_one(name="Region")
+        assert region is not None
+        await region.delete()
         before = [state(server) for server in both]
         plan = await plan_update(both, two, folder, ("api", "git"))
         assert {item.sign for item in plan.items} == {"+", "~"}

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ class Kill:
 
     def __init__(self, *, acts):
         self.acts = acts
-        self.process = None
+        self.process: Any = None
 
     async def apply(self, exchange):
         if self.acts:

@@ -1,5 +1,7 @@
 """Content of the destination that is updated, as the mapping says, and taken back."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -95,7 +97,7 @@ async def test_a_build_that_fails(tmp_path, version):
         report = await migrate.run(plan, journal=tmp_path / "run.db")
         (item,) = report.items
         assert (item.outcome, item.step) == ("failed", "deployed")
-        assert f"its bundle {bundle} is still active" in item.error
+        assert f"its bundle {bundle} is still active" in str(item.error)
         assert row["bundle_id"] == bundle
         both[1].clear_script()
         await migrate.undo(tmp_path / "run.db", *two)
@@ -223,7 +225,7 @@ async def test_what_has_changed_since_is_migrated_again(tmp_path):
     """
     kinds = ("report", "own", "locked", "git")
     async with servers(kinds) as both, clients(*both) as two:
-        options = {"grant_self": True, "lock_source": "Moved."}
+        options: dict[str, Any] = {"grant_self": True, "lock_source": "Moved."}
         plan = await migrate.plan(
             *two, mapping=mapping(tmp_path), options=migrate.Options(**options)
         )
