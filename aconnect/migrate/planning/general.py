@@ -88,7 +88,7 @@ def _decided_by_destination(context: Context, items: Sequence[PlannedItem]) -> I
         text = f"the destination decides whether these are within its limits: {', '.join(limited)}"
         yield "limits", "+", f"{text}; an item that is over one fails, and can be run again"
     if open_ := sum(item.target.access_type == "all" for item in items):
-        text = f"{open_} items are open to everybody, which the license or the configuration of"
+        text = f"{counted(open_, 'item')} open to everybody, which the license or the configuration of"
         yield "open-access", "+", f"{text} the destination may forbid"
     vanities = sum(item.target.vanity is not None for item in items)
     if vanities and context.destination.vanities is None:
