@@ -89,6 +89,10 @@ class DescribedGroup(Struct, frozen=True, kw_only=True):
     """The username."""
     members: frozenset[str] | None = None
     """Their usernames."""
+    obstacle: str = ""
+    """Why it is unclear which group it is, so that nothing is done; empty if it is clear."""
+    unclear: dict[str, str] = {}
+    """Why it is unclear who the owner or a member is, by the username; they are given nothing."""
 
 
 class DescribedEnvironment(Struct, frozen=True, kw_only=True):
@@ -100,6 +104,9 @@ class DescribedEnvironment(Struct, frozen=True, kw_only=True):
     """The arguments of `environments.create` but the name."""
     principals: frozenset[tuple[PrincipalKind, str]] = frozenset()
     """The users and groups that may use it, by name; without any, all publishers may."""
+    unclear: dict[tuple[PrincipalKind, str], str] = {}
+    """Why it is unclear who one of them is, or that the mapping leaves it out; they are not given
+    it."""
 
 
 class Change(Struct, frozen=True, kw_only=True):

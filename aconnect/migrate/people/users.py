@@ -17,6 +17,7 @@ from aconnect.migrate.snapshots.model import UserSnapshot
 _ADMINISTRATOR: Final = ROLES[0]
 _OWN: Final = "it is the owner of the key"
 _LAST: Final = "it is the last administrator"
+_UNCLEAR: Final = "it may be somebody who is described, and for whom it is unclear who it is"
 
 
 def compare_users(
@@ -45,12 +46,17 @@ def compare_users(
     spelled = {name.casefold(): name for name in sorted(present)}
     emails = {user.email.casefold(): n for n, user in sorted(present.items()) if user.email}
     changes: list[Change] = []
+    # What tells who may be meant by those for whom that is unclear.
+    unclear: set[str] = set()
     for name, user in sorted(described.items()):
-        found = present.get(name)
+        found, obstacle = present.get(name), user.obstacle
         if found is not None:
-            changes += _changed_user(user, found, provider, guard)
+            changes += (
+                [Change(kind="update-user", name=name, guid=found.guid, obstacle=obstacle)]
+                if obstacle
+                else _changed_user(user, found, provider, guard)
+            )
             continue
-        obstacle = user.obstacle
         if not obstacle and (like := spelled.get(name.casefold())) is not None:
             obstacle = f"there is a user {like}; write the name like this"
         same = emails.get((user.email or "").casefold())
@@ -63,17 +69,26 @@ def compare_users(
             obstacle=obstacle,
         )
         changes.append(creation)
+        if obstacle:
+            unclear |= set(_traits(name, user.email))
         if user.locked and creation.is_due:
             changes.append(Change(kind="lock-user", name=name))
     for name in sorted(present.keys() - described.keys()):
         found = present[name]
         if not found.locked:
-            obstacle = guard.refuse_loss(found) if lock_missing else ""
+            obstacle = ""
+            if lock_missing:
+                is_unclear = not unclear.isdisjoint(_traits(name, found.email))
+                obstacle = _UNCLEAR if is_unclear else guard.refuse_loss(found)
             needs: Option | None = None if lock_missing else "lock_missing"
             changes.append(
                 Change(kind="lock-user", name=name, guid=found.guid, obstacle=obstacle, needs=needs)
             )
     return in_order(changes)
+
+
+def _traits(name: str, email: str | None) -> list[str]:
+    return [text.casefold() for text in (name, email) if text]
 
 
 class _Guard:
