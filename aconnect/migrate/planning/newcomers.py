@@ -54,11 +54,16 @@ def with_newcomers(destination: Snapshot, changes: Iterable[Change]) -> Snapshot
     groups = {group.name for group in destination.groups}
     environments = {one.name for one in destination.environments or ()}
     due = [change for change in changes if change.is_due]
+    locked = {change.name for change in due if change.kind == "lock-user"}
     return msgspec.structs.replace(
         destination,
         users=(
             *destination.users,
-            *(_user(one) for one in due if one.kind == "create-user" and one.name not in users),
+            *(
+                _user(one, is_locked=one.name in locked)
+                for one in due
+                if one.kind == "create-user" and one.name not in users
+            ),
         ),
         groups=(
             *destination.groups,
@@ -69,10 +74,11 @@ def with_newcomers(destination: Snapshot, changes: Iterable[Change]) -> Snapshot
             ),
         ),
         environments=destination.environments
-        and (
+        if destination.environments is None
+        else (
             *destination.environments,
             *(
-                EnvironmentSnapshot(guid=placeholder("environment", one.name), name=one.name)
+                _environment(one)
                 for one in due
                 if one.kind == "create-environment" and one.name not in environments
             ),
@@ -80,12 +86,29 @@ def with_newcomers(destination: Snapshot, changes: Iterable[Change]) -> Snapshot
     )
 
 
-def _user(change: Change) -> UserSnapshot:
+def _environment(change: Change) -> EnvironmentSnapshot:
+    def versions(name: str) -> tuple[str, ...]:
+        found = change.after.get(name) or {}
+        return tuple(one["version"] for one in found.get("installations") or ())
+
+    return EnvironmentSnapshot(
+        guid=placeholder("environment", change.name),
+        name=change.name,
+        title=change.after.get("title"),
+        r=versions("r"),
+        python=versions("python"),
+        quarto=versions("quarto"),
+        nodejs=versions("nodejs"),
+    )
+
+
+def _user(change: Change, *, is_locked: bool) -> UserSnapshot:
     return UserSnapshot(
         guid=placeholder("user", change.name),
         username=change.name,
         email=change.after.get("email"),
         role=change.after.get("user_role"),
+        locked=is_locked,
     )
 
 
