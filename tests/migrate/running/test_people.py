@@ -1,8 +1,10 @@
 """Users, groups and environments that the destination lacks are created first, if asked for."""
 
+import msgspec
 import pytest
 
 from aconnect import migrate
+from aconnect.migrate.people.model import Change
 from aconnect.testing import faults
 from tests.migrate.migrating import clients, make_plan, servers, state
 
@@ -53,3 +55,21 @@ async def test_somebody_who_cannot_be_created(tmp_path, call):
         both[1].clear_script()
         report = await migrate.run(plan, journal=tmp_path / "run.db", retry=True)
         assert not report.has_failed, report
+
+
+async def test_names_with_spaces(tmp_path):
+    """Changes whose names look alike when they are put together are all made."""
+    async with servers(["own"]) as both, clients(*both) as (source, destination):
+        plan = await make_plan(source, destination, tmp_path, OPTIONS)
+        await destination.users.create(username="c", email="c@example.com")
+        await destination.users.create(username="b c", email="bc@example.com")
+        people = [
+            *(Change(kind="create-group", name=name) for name in ("a", "a b")),
+            Change(kind="add-member", name="a", member="b c"),
+            Change(kind="add-member", name="a b", member="c"),
+        ]
+        plan = msgspec.structs.replace(plan, people=tuple(people)).bind(source, destination)
+        report = await migrate.run(plan, journal=tmp_path / "run.db")
+        assert not report.has_failed, report
+        groups = {row["name"]: guid for guid, row in both[1].state.groups.items()}
+        assert [len(both[1].state.members[groups[name]]) for name in ("a", "a b")] == [1, 1]
