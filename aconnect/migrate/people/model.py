@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from msgspec import Struct
 
+from aconnect._core.text import counted
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.snapshots.model import PrincipalKind
 
@@ -185,6 +186,13 @@ class Change(Struct, frozen=True, kw_only=True):
                 return f"environment {self.name}"
             case "allow-environment":
                 return f"environment {self.name}: {self.member_kind} {self.member} may use it"
+
+
+def mail_text(changes: Iterable[Change]) -> str:
+    """Return whom the server mails because of these changes; empty if nobody."""
+    mailed = sum(one.is_due and "user_must_set_password" in one.after for one in changes)
+    new = counted(mailed, "new user")
+    return f"the server mails {new}, who must set a password" if mailed else ""
 
 
 def in_order(changes: list[Change]) -> list[Change]:

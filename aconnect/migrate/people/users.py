@@ -168,7 +168,11 @@ def _creation(user: DescribedUser, provider: Provider) -> dict[str, Any]:
     """Return the arguments for creating a user."""
     ids = {"external_id": user.external_id, "unique_id": user.unique_id}
     must_set = {"user_must_set_password": True} if provider.has_passwords else {}
-    return {**_values(user), **{name: id_ for name, id_ in ids.items() if id_}, **must_set}
+    values = _values(user)
+    if provider.users_by_ticket and "user_role" in provider.managed_fields:
+        # It is set after the creation, which the server would refuse.
+        values.pop("user_role", None)
+    return {**values, **{name: id_ for name, id_ in ids.items() if id_}, **must_set}
 
 
 def _is_same(field: str, old: str | None, new: str) -> bool:

@@ -31,7 +31,7 @@ from aconnect.migrate.planning.model import (
     Selection,
     ServerRef,
 )
-from aconnect.migrate.planning.newcomers import with_newcomers
+from aconnect.migrate.planning.newcomers import mapped_newcomers, with_newcomers
 from aconnect.migrate.planning.taken import Taken
 from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot
 from aconnect.migrate.snapshots.reading import fingerprint
@@ -71,7 +71,7 @@ def make_plan(inputs: Inputs, *, plan_id: str, now: datetime) -> Plan:
     context = Context(
         source=source,
         destination=destination,
-        matches=match(source, destination, mapping),
+        matches=match(source, destination, mapped_newcomers(mapping, inputs.people)),
         options=inputs.options,
         values=inputs.values,
         taken=Taken(destination),

@@ -86,6 +86,19 @@ def with_newcomers(destination: Snapshot, changes: Iterable[Change]) -> Snapshot
     )
 
 
+def mapped_newcomers(mapping: Mapping, changes: Iterable[Change]) -> Mapping:
+    """Return a mapping by which new users and groups are those of the source, of the same name.
+
+    What they are matched by otherwise may be nothing that they are created with.
+    """
+    due = [change for change in changes if change.is_due]
+    users = {one.name: one.name for one in due if one.kind == "create-user"}
+    groups = {one.name: one.name for one in due if one.kind == "create-group"}
+    return msgspec.structs.replace(
+        mapping, users={**users, **mapping.users}, groups={**groups, **mapping.groups}
+    )
+
+
 def _environment(change: Change) -> EnvironmentSnapshot:
     def versions(name: str) -> tuple[str, ...]:
         found = change.after.get(name) or {}

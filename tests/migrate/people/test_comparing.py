@@ -312,6 +312,14 @@ def test_provider():
     ]
 
 
+def test_roles_of_a_directory():
+    """A role that the provider manages is not set after a user was created from it."""
+    provider = Provider(users_by_ticket=True, managed_fields=frozenset({"user_role"}))
+    wanted = [DescribedUser(username="new", role="publisher")]
+    (change, *_) = compare_users(wanted, [], me=ME, provider=provider)
+    assert "user_role" not in change.after
+
+
 def test_environments():
     """Missing environments are created, unless all could use what only some may."""
     number = count()

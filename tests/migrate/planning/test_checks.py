@@ -15,6 +15,7 @@ from aconnect.migrate.planning.making import make_plan
 from aconnect.migrate.planning.model import Options
 from aconnect.migrate.snapshots.model import (
     BundleSnapshot,
+    GroupSnapshot,
     IntegrationSnapshot,
     ManifestSnapshot,
     Runtimes,
@@ -884,8 +885,8 @@ def test_names_with_periods_are_renamed_for_old_servers():
     assert [one.target.name for one in plan.items] == ["a-b-2", "c-d"]
 
 
-def with_people(item, *changes, destination, source):
-    known = inputs(item, destination=destination, source=source)
+def with_people(item, *changes, **known):
+    known = inputs(item, **known)
     known = msgspec.structs.replace(known, people=changes)
     (one,) = make_plan(known, plan_id=PLAN_ID, now=NOW).items
     return one
@@ -917,6 +918,23 @@ def test_a_locked_user_who_is_created_first():
         one = with_people(item, *changes[:number], source=source, destination=there())
         assert one.sign == sign
     assert [found.kind for found in one.findings] == ["owner-locked"]
+
+
+def test_people_who_are_created_first_are_known():
+    """They are those of the source, whatever users and groups are matched by."""
+    changes = [
+        Change(kind="create-user", name="ivan", after={"user_role": "publisher"}),
+        Change(kind="create-group", name="auditors"),
+    ]
+    source = here(
+        users=(*here().users, user("ivan", prefix="src-", external_id="7")),
+        groups=(GroupSnapshot(guid="g", name="auditors"),),
+    )
+    item = content(owner="ivan", has=details(permissions=(role("auditors", kind="group"),)))
+    mapping = Mapping(match_users=("external_id",), match_groups=())
+    one = with_people(item, *changes, source=source, destination=there(), mapping=mapping)
+    assert (one.sign, one.owner_guid) == ("+", "new:user:ivan")
+    assert one.target.details.permissions == item.details.permissions
 
 
 def test_a_manifest_names_the_r_that_wrote_it():
