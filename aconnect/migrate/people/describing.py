@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from aconnect._core.arguments import canonical_guid
 from aconnect.connect import Client
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.model import Mapping
@@ -52,10 +53,10 @@ class _Names:
         self._guesses: dict[str, Guess] = guess(kind, sources, targets, criteria)
         self._file: dict[str, str] = {}
         for source, target in file.items():
-            guid = target.removeprefix(GUID_PREFIX)
-            if guid != target and guid not in by_guid:
+            guid: str = canonical_guid("", target.removeprefix(GUID_PREFIX))
+            if target.startswith(GUID_PREFIX) and guid not in by_guid:
                 raise InvalidArgumentError(f"the destination has no {kind} {target!r}")
-            self._file[source] = target if guid == target else by_guid[guid]
+            self._file[source] = by_guid[guid] if target.startswith(GUID_PREFIX) else target
 
     def of(self, name: str) -> str:
         """Return a name on the destination; empty if the mapping leaves it out."""

@@ -14,7 +14,7 @@ from aconnect.migrate.snapshots.model import ContentDetails, Snapshot, TagPath
 
 _LOST: Final = (
     "lost for all content: ids and addresses, times, logs and jobs, usage data, bookmarks, "
-    "subscriptions and schedules"
+    "variants and their parameters, subscriptions and schedules"
 )
 _THUMBNAILS_SINCE: Final = "2024.09.0"
 _LANGUAGES: Final = {"r": "R", "python": "Python", "quarto": "Quarto", "nodejs": "Node.js"}

@@ -273,6 +273,15 @@ def test_all_wrong_names_are_reported():
     assert all(repr(name) in str(caught.value) for name in ("x1", "x2", "y1", "y2"))
 
 
+def test_many_wrong_names():
+    """A file for other servers is refused soon: only the first names are compared with all."""
+    mapping = Mapping(users={f"alice{number}": "" for number in range(60)})
+    with pytest.raises(InvalidArgumentError) as caught:
+        matches([user("alice")], [], mapping)
+    assert all(repr(name) in str(caught.value) for name in mapping.users)
+    assert str(caught.value).count("did you mean 'alice'?") == 20
+
+
 DATABRICKS = IntegrationSnapshot("databricks", "Viewer", "Prod")
 
 

@@ -304,6 +304,15 @@ async def test_from_another_server(server, client, other, source):
     assert not writes(other)
 
 
+async def test_a_guid_in_any_spelling(server, client, source):
+    """A mapping may write a GUID as the file that it was copied from does."""
+    guid = user_named(server, "viewer")["guid"].upper()
+    wanted = await describe_users(source, client, Mapping(users={"user0007": f"guid:{guid}"}))
+    assert [user.email for user in wanted if user.username == "viewer"][-1:] == [
+        "user0007@example.com"
+    ]
+
+
 async def test_unclear_matches(server, client, other, source):
     """Whom the other server's lists leave unclear is not created."""
     for name in ("viewer", "publisher"):
