@@ -886,9 +886,8 @@ def test_names_with_periods_are_renamed_for_old_servers():
 
 
 def with_people(item, *changes, **known):
-    known = inputs(item, **known)
-    known = msgspec.structs.replace(known, people=changes)
-    (one,) = make_plan(known, plan_id=PLAN_ID, now=NOW).items
+    people = msgspec.structs.replace(inputs(item, **known), people=changes)
+    (one,) = make_plan(people, plan_id=PLAN_ID, now=NOW).items
     return one
 
 
