@@ -69,10 +69,9 @@ async def test_who_is_left_out(client, server):
     (guid, *_) = server.state.content
     server.state.permit(guid, server.state.known_user("viewer")["guid"], "viewer")
     async with FakeConnect() as other, Client(other.url, other.api_key) as there:
-        kinds = ("content", "user")
-        found = await diff(client, there, kinds=kinds)
+        found = await diff(client, there, kinds=["content", "user"])
         assert [row.kind for row in found.rows if row.sign != "="] == ["content"]
-        found = await diff(client, there, kinds=("content",), mapping=Mapping(users={"viewer": ""}))
+        found = await diff(client, there, kinds=["content"], mapping=Mapping(users={"viewer": ""}))
         assert found.is_equal, found
 
 
