@@ -70,6 +70,13 @@ def decode_text(data: bytes) -> str:
     return text
 
 
+def csv_delimiter(text: str) -> str:
+    """Return what separates the fields of a CSV file, as its first line shows."""
+    first = text.partition("\n")[0]
+    # Spreadsheets write semicolons where the comma is the decimal mark.
+    return ";" if ";" in first and "," not in first else ","
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number of things, such as `2 items`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

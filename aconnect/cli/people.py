@@ -163,6 +163,7 @@ class _Run:
     async def work(self) -> None:
         """Compare, and make the changes."""
         from aconnect.migrate.people import apply_changes
+        from aconnect.migrate.people.model import mail_text
 
         async with AsyncExitStack() as stack:
             for client in filter(None, (self._client, self._source)):
@@ -177,6 +178,8 @@ class _Run:
             else:
                 _echo_difference(changes, echo if is_end else echo_error)
             _echo_held(changes)
+            if text := mail_text(changes):
+                echo_error(f"{text[0].upper()}{text[1:]}.")
             if is_end:
                 return
             confirm(f"Make {counted(due, 'change')} on {self._client.url}?", yes=self._order.yes)

@@ -53,6 +53,7 @@ async def test_dry_run(server, shell, people):
     ]
     assert result.stderr.splitlines() == [
         "Kept: 3 users not described (publisher, user0003, user0004); pass --lock-missing",
+        "The server mails 1 new user, who must set a password.",
         "2 changes would be made; nothing was changed",
         "1 change marked ! cannot be made",
     ]

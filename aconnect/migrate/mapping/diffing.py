@@ -13,7 +13,7 @@ from aconnect.connect import Client
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.file import load_mapping
 from aconnect.migrate.mapping.matching import match
-from aconnect.migrate.mapping.model import Mapping
+from aconnect.migrate.mapping.model import Mapping, Match
 from aconnect.migrate.snapshots.catalog import read_catalog, together
 from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot
 from aconnect.migrate.snapshots.reading import Reader
@@ -81,13 +81,19 @@ async def diff(
 
 
 def _names(old: Snapshot, new: Snapshot, mapping: Mapping) -> tuple[_Names, _Names]:
-    """Return the names of users and of groups on the second server, by those on the first."""
+    """Return the names of users and of groups on the second server, by those on the first.
+
+    They are empty for those whom the mapping leaves out.
+    """
     matches = match(old, new, mapping)
-    users = (matches.user(one.username) for one in old.users)
-    groups = (matches.group(one.name) for one in old.groups)
+
+    def names(found: Iterable[Match]) -> _Names:
+        known = (one for one in found if one.target is not None or one.how == "left out")
+        return {one.source: one.target or "" for one in known}
+
     return (
-        {one.source: one.target for one in users if one.target is not None},
-        {one.source: one.target for one in groups if one.target is not None},
+        names(matches.user(one.username) for one in old.users),
+        names(matches.group(one.name) for one in old.groups),
     )
 
 

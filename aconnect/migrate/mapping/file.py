@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, get_args
 from aconnect._client.files import reason
 from aconnect._core.arguments import canonical_guid, is_guid
 from aconnect._core.guards import is_dict
-from aconnect._core.text import decode_text
+from aconnect._core.text import csv_delimiter, decode_text
 from aconnect.deploy.config.tables import Table, Texts
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.model import Mapping, ValueSource
@@ -141,14 +141,15 @@ def _read_csv(path: Path) -> Table:
         raise InvalidArgumentError(f"cannot read {str(path)!r}: {reason(error)}") from error
     except UnicodeError as error:
         raise InvalidArgumentError(f"{path} is not valid CSV: {error}") from None
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=csv_delimiter(text), strict=True)
     tables: dict[str, dict[str, Any]] = {}
     try:
-        if next(rows, None) != _COLUMNS:
+        if [name.strip().lower() for name in next(rows, [])] != _COLUMNS:
             raise InvalidArgumentError(
                 f"{path}: the first line must be {','.join(_COLUMNS)}; TOML files end in .toml"
             )
-        for row in filter(None, rows):
+        # Spreadsheets leave rows without text.
+        for row in filter(any, rows):
             _add_row(tables, row, f"{path}: line {rows.line_num}")
     except csv.Error as error:
         raise InvalidArgumentError(f"{path} is not valid CSV: {error}") from error
@@ -158,7 +159,7 @@ def _read_csv(path: Path) -> Table:
 def _add_row(tables: dict[str, dict[str, Any]], row: list[str], where: str) -> None:
     if len(row) != len(_COLUMNS):
         raise InvalidArgumentError(f"{where} has {len(row)} columns instead of {len(_COLUMNS)}")
-    kind, source, target = row
+    kind, source, target = (field.strip() for field in row)
     if kind not in _TABLES:
         raise InvalidArgumentError(
             f"{where}: the kind must be one of {', '.join(_TABLES)}; other tables need TOML"

@@ -63,9 +63,10 @@ class Problem(Struct, frozen=True):
     """Something to know about a match, or why there is none."""
 
     kind: str
-    """Of users and groups: `user-unmapped`, `user-ambiguous`, `user-locked`, `user-unconfirmed`,
-    and the same with `group-` or `owner-`, and `owner-cannot-publish`. Of the others:
-    `integration-missing`, `integration-ambiguous`, and the same with `environment-`."""
+    """Of users and groups: `user-unmapped`, `user-ambiguous`, `user-doubtful` (something says that
+    it is somebody else), `user-locked`, `user-unconfirmed`, and the same with `group-` or `owner-`,
+    and `owner-cannot-publish`. Of the others: `integration-missing`, `integration-ambiguous`, and
+    the same with `environment-`."""
     text: str
     """What was found, and what to do about it."""
 

@@ -12,6 +12,8 @@ from aconnect._core.text import some_of
 GUID_PREFIX: Final = "guid:"
 """Begins the GUID of what cannot be named otherwise."""
 
+_MOST_HINTS: Final = 20
+
 
 def exactly(key: str) -> str:
     """Return a key as it is, for comparisons in which case matters."""
@@ -38,6 +40,7 @@ class Names:
         self.url: str = url
         self._guids = {guid for guid, _ in pairs}
         self._by_name = group_by(pairs, exactly)
+        self._hints = 0
 
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
@@ -54,7 +57,13 @@ class Names:
         return name if self.find(name) == [guid] else GUID_PREFIX + guid
 
     def unknown(self, text: str) -> str:
-        """Return a message that nothing has this name, with those that are like it."""
+        """Return a message that nothing has this name, with those that are like it.
+
+        After many messages, those have no more hints: comparing all names takes its time.
+        """
+        if self._hints == _MOST_HINTS:
+            return f"{self.url} has no {self.kind} {text!r}"
+        self._hints += 1
         by_folded = {name.casefold(): name for name in sorted(self._by_name)}
         near = difflib.get_close_matches(text.casefold(), by_folded, n=3)
         hint = (

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from aconnect._core.text import some_of
 from aconnect.migrate.mapping.model import Match, Problem
@@ -80,6 +81,8 @@ class Guess(Struct, frozen=True):
     target: Principal | None = None
     how: str = "unmapped"
     reason: str = ""
+    doubt: str = ""
+    """Why it may be somebody else; empty if nothing says so."""
 
 
 def guess(
@@ -112,6 +115,9 @@ def guess(
             for key in sorted(here.keys() & there.keys()):
                 mine = [open_[guid] for guid in here[key] if guid in open_]
                 theirs = there[key]
+                if len(here[key]) == len(theirs) == 1 and not mine:
+                    _doubt(guesses, known[0][here[key][0]].name, known[1][theirs[0]], criterion)
+                    continue
                 if len(here[key]) == len(theirs) == 1 and theirs[0] not in taken:
                     for one in mine:
                         taken[theirs[0]] = one.name
@@ -122,6 +128,15 @@ def guess(
                 for one in mine:
                     guesses.setdefault(one.name, Guess(None, "ambiguous", reason))
     return guesses
+
+
+def _doubt(guesses: dict[str, Guess], name: str, other: Principal, criterion: str) -> None:
+    """Take note that a later criterion finds somebody else than the one who was found."""
+    found = guesses[name]
+    if found.target is not None and found.target.guid != other.guid and not found.doubt:
+        word = _WORDS.get(criterion, criterion)
+        text = f"{name!r} is taken for {found.target.name!r}, but has the {word} of {other.name!r}"
+        guesses[name] = Guess(found.target, found.how, doubt=text)
 
 
 def _ambiguous(
@@ -159,7 +174,7 @@ def match_principals(
         matches[name] = (
             unmatched(kind, name, names.url, found)
             if found.target is None
-            else found.target.matched(kind, name, found.how)
+            else _with_doubt(found.target.matched(kind, name, found.how), found.doubt)
         )
     by_guid = {one.guid: one for one in targets}
     for name, wanted in file.items():
@@ -169,6 +184,14 @@ def match_principals(
             else Match(kind=kind, source=name, how="left out")
         )
     return matches
+
+
+def _with_doubt(match: Match, doubt: str) -> Match:
+    if not doubt:
+        return match
+    text = f"{doubt}: if that is who it is, say so in [{match.kind}s] of the mapping file"
+    problem = Problem(f"{match.kind}-doubtful", text)
+    return replace(match, problems=(*match.problems, problem))
 
 
 def unmatched(kind: PrincipalKind, name: str, url: str, why: Guess) -> Match:

@@ -6,10 +6,12 @@ who match nobody keep their names. What is unclear is not done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping as AbstractMapping, Sequence
+from collections.abc import Collection, Iterable, Mapping as AbstractMapping, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
+from aconnect._core.arguments import canonical_guid
 from aconnect.connect import Client
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.model import Mapping
@@ -25,7 +27,13 @@ from aconnect.migrate.people.reading import (
 )
 from aconnect.migrate.snapshots.model import GroupSnapshot, PrincipalKind, UserSnapshot
 
-_DEFAULT = Mapping()
+T = TypeVar("T")
+
+_Both = tuple[list[T], list[T]]
+"""Those of the source, and those of the destination."""
+
+_DEFAULT: Final = Mapping()
+_LEFT_OUT: Final = "the mapping leaves it out"
 
 
 class _Names:
@@ -40,13 +48,15 @@ class _Names:
         file: AbstractMapping[str, str],
     ) -> None:
         by_guid = {one.guid: one.name for one in targets}
+        self._kind: PrincipalKind = kind
+        self._targets: set[str] = set(by_guid.values())
         self._guesses: dict[str, Guess] = guess(kind, sources, targets, criteria)
         self._file: dict[str, str] = {}
         for source, target in file.items():
-            guid = target.removeprefix(GUID_PREFIX)
-            if guid != target and guid not in by_guid:
+            guid: str = canonical_guid("", target.removeprefix(GUID_PREFIX))
+            if target.startswith(GUID_PREFIX) and guid not in by_guid:
                 raise InvalidArgumentError(f"the destination has no {kind} {target!r}")
-            self._file[source] = target if guid == target else by_guid[guid]
+            self._file[source] = by_guid[guid] if target.startswith(GUID_PREFIX) else target
 
     def of(self, name: str) -> str:
         """Return a name on the destination; empty if the mapping leaves it out."""
@@ -58,40 +68,78 @@ class _Names:
     def obstacle(self, name: str) -> str:
         """Return why it is unclear who or what it is."""
         found = self._guesses.get(name, Guess())
-        return found.reason if name not in self._file and found.how == "ambiguous" else ""
+        if name in self._file or found.target is not None:
+            return ""
+        if found.how == "ambiguous":
+            return found.reason
+        if name in self._targets:
+            return f"the destination has a {self._kind} of this name, who is not matched by it"
+        return ""
+
+    def unclear(self, names: Collection[str]) -> dict[str, str]:
+        """Return why some of these names mean nobody of the destination, by the name there."""
+        clear = {self.of(name) for name in names if not self.obstacle(name)}
+        found = {name: self.obstacle(name) for name in names}
+        found |= {name: _LEFT_OUT for name in names if self._file.get(name) == ""}
+        return {name: why for name, why in found.items() if why and name not in clear}
 
 
-class _Sides:
+class Sides:
     """The users and groups of two servers, and who of one is who of the other."""
 
     def __init__(
         self,
-        users: tuple[list[UserSnapshot], list[UserSnapshot]],
-        groups: tuple[list[GroupSnapshot], list[GroupSnapshot]],
+        users: _Both[UserSnapshot],
+        groups: _Both[GroupSnapshot],
         mapping: Mapping,
     ) -> None:
-        self.users: list[UserSnapshot] = users[0]
-        self.groups: list[GroupSnapshot] = groups[0]
-        self.user_names: _Names = _Names(
-            "user", of_users(users[0]), of_users(users[1]), mapping.match_users, mapping.users
-        )
-        self.group_names: _Names = _Names(
-            "group",
-            of_groups(groups[0]),
-            of_groups(groups[1]),
-            mapping.match_groups,
-            mapping.groups,
-        )
+        self._names: dict[PrincipalKind, _Names] = {
+            "user": _Names(
+                "user", of_users(users[0]), of_users(users[1]), mapping.match_users, mapping.users
+            ),
+            "group": _Names(
+                "group",
+                of_groups(groups[0]),
+                of_groups(groups[1]),
+                mapping.match_groups,
+                mapping.groups,
+            ),
+        }
 
-    @classmethod
-    async def read(cls, source: Client, destination: Client, mapping: Mapping) -> _Sides:
-        """Read the lists of both servers, without the members of groups."""
-        users = await read_users(source), await read_users(destination)
-        groups = (
-            await read_groups(source, users[0], members_of=()),
-            await read_groups(destination, users[1], members_of=()),
-        )
-        return cls(users, groups, mapping)
+    def users(self, users: Iterable[UserSnapshot]) -> list[DescribedUser]:
+        """Describe users of the source by their names on the destination."""
+        names = self._names["user"]
+        return [
+            msgspec.structs.replace(user, username=name, obstacle=names.obstacle(user.username))
+            for user in described_users(users)
+            if (name := names.of(user.username))
+        ]
+
+    def groups(self, groups: Iterable[GroupSnapshot]) -> list[DescribedGroup]:
+        """Describe groups of the source, likewise."""
+        users, names = self._names["user"], self._names["group"]
+        return [
+            DescribedGroup(
+                name=name,
+                owner=None if group.owner is None else users.of(group.owner) or None,
+                members=frozenset(filter(None, map(users.of, group.members or ()))),
+                obstacle=names.obstacle(group.name),
+                unclear=users.unclear((*(group.members or ()), group.owner or "")),
+            )
+            for group in described_groups(groups)
+            if (name := names.of(group.name))
+        ]
+
+    def environment(self, one: DescribedEnvironment) -> DescribedEnvironment:
+        """Describe an environment of the source, likewise."""
+        kept: set[tuple[PrincipalKind, str]] = set()
+        unclear: dict[tuple[PrincipalKind, str], str] = {}
+        for kind, names in self._names.items():
+            mine = [name for of, name in one.principals if of == kind]
+            # Without any, all could use it: those who are left out still keep others out.
+            kept |= {(kind, names.of(name) or name) for name in mine}
+            unclear |= {(kind, name): why for name, why in names.unclear(mine).items()}
+        return msgspec.structs.replace(one, principals=frozenset(kept), unclear=unclear)
 
 
 async def describe_users(
@@ -103,12 +151,7 @@ async def describe_users(
         AconnectError: A server refused to list them, or could not be reached.
     """
     users = await read_users(source), await read_users(destination)
-    names = _Sides(users, ([], []), mapping).user_names
-    return [
-        msgspec.structs.replace(user, username=name, obstacle=names.obstacle(user.username))
-        for user in described_users(users[0])
-        if (name := names.of(user.username))
-    ]
+    return Sides(users, ([], []), mapping).users(users[0])
 
 
 async def describe_groups(
@@ -119,17 +162,8 @@ async def describe_groups(
     Raises:
         AconnectError: A server refused to list them, or could not be reached.
     """
-    sides = await _Sides.read(source, destination, mapping)
-    users, groups = sides.user_names, sides.group_names
-    return [
-        DescribedGroup(
-            name=name,
-            owner=None if group.owner is None else users.of(group.owner) or None,
-            members=frozenset(filter(None, map(users.of, group.members or ()))),
-        )
-        for group in described_groups(await read_groups(source, sides.users))
-        if (name := groups.of(group.name))
-    ]
+    users, groups = await _read_lists(source, destination)
+    return Sides(users, groups, mapping).groups(await read_groups(source, users[0]))
 
 
 async def describe_environments(
@@ -142,15 +176,24 @@ async def describe_environments(
     Raises:
         AconnectError: A server refused to list them, or could not be reached.
     """
-    sides = await _Sides.read(source, destination, mapping)
-    names = {"user": sides.user_names, "group": sides.group_names}
-    described: list[DescribedEnvironment] = []
-    for found in await read_environments(source, sides.users, sides.groups):
-        one = found.description
-        if {one.name, one.fields.get("title")} & mapping.environments.keys():
-            continue
-        mapped = ((kind, names[kind].of(name)) for kind, name in one.principals)
-        kept = frozenset((kind, name) for kind, name in mapped if name)
-        # Without any, all could use it.
-        described.append(msgspec.structs.replace(one, principals=kept or one.principals))
-    return described
+    users, groups = await _read_lists(source, destination)
+    sides = Sides(users, groups, mapping)
+    found = await read_environments(source, users[0], groups[0])
+    return [
+        sides.environment(one.description)
+        for one in found
+        if not {one.description.name, one.description.fields.get("title")}
+        & mapping.environments.keys()
+    ]
+
+
+async def _read_lists(
+    source: Client, destination: Client
+) -> tuple[_Both[UserSnapshot], _Both[GroupSnapshot]]:
+    """Read the users and groups of both servers, without the members of groups."""
+    users = await read_users(source), await read_users(destination)
+    groups = (
+        await read_groups(source, users[0], members_of=()),
+        await read_groups(destination, users[1], members_of=()),
+    )
+    return users, groups

@@ -49,7 +49,8 @@ def compare_environments(
         found = present.get(name)
         if found is None:
             # Without any permission, all publishers could use it.
-            is_open = environment.principals and not environment.principals & known.keys()
+            some = environment.principals & (known.keys() - environment.unclear.keys())
+            is_open = environment.principals and not some
             obstacle = "none of those who may use it exists, so all could use it" if is_open else ""
             after = environment.fields
             changes.append(
@@ -59,7 +60,10 @@ def compare_environments(
                 continue
         old = () if found is None else found.description.principals
         for kind, member in environment.principals.difference(old):
-            managed = "something else than the API manages it" if found and found.is_managed else ""
+            obstacle = (
+                "something else than the API manages it" if found and found.is_managed else ""
+            )
+            obstacle = obstacle or environment.unclear.get((kind, member), "")
             changes.append(
                 Change(
                     kind="allow-environment",
@@ -68,7 +72,7 @@ def compare_environments(
                     member=member,
                     member_guid=known.get((kind, member), ""),
                     member_kind=kind,
-                    obstacle=managed or ("" if (kind, member) in known else f"no such {kind}"),
+                    obstacle=obstacle or ("" if (kind, member) in known else f"no such {kind}"),
                 )
             )
     return in_order(changes)

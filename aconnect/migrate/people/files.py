@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from aconnect._client.threads import in_thread
-from aconnect._core.text import decode_text
+from aconnect._core.text import csv_delimiter, decode_text
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.people.model import ROLES, DescribedGroup, DescribedUser
 
@@ -71,9 +71,7 @@ class _Rows:
             ) from error
         except UnicodeError as error:
             raise InvalidArgumentError(f"cannot read {str(self.path)!r}: {error}") from None
-        first = text.partition("\n")[0]
-        # Spreadsheets write semicolons where the comma is the decimal mark.
-        delimiter = ";" if ";" in first and "," not in first else ","
+        delimiter = csv_delimiter(text)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
             self._read_head(next(reader, list[str]()))

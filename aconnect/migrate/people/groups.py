@@ -15,6 +15,7 @@ from aconnect.migrate.snapshots.model import GroupSnapshot, UserSnapshot
 
 _NO_GROUPS: Final = "groups are switched off on the server"
 _NO_USER: Final = "there is no such user"
+_UNCLEAR: Final = "it may be one that is described, and for which it is unclear which it is"
 
 
 def compare_groups(
@@ -48,49 +49,65 @@ def compare_groups(
     own = {name for name, guid in guids.items() if guid == me}
     present = {group.name: group for group in groups}
     described = by_name(wanted, lambda group: group.name, "group")
+    spelled = {name.casefold(): name for name in sorted(present)}
+    unclear: set[str] = set()
     changes: list[Change] = []
     for name, group in sorted(described.items()):
         found = present.get(name)
         guid, owners = ("", own) if found is None else (found.guid, {found.owner})
-        if found is None:
-            obstacle = "" if provider.has_groups else _NO_GROUPS
+        obstacle = group.obstacle
+        if found is None and not obstacle:
+            like = spelled.get(name.casefold())
+            obstacle = "" if like is None else f"there is a group {like}; write the name like this"
+            obstacle = obstacle or ("" if provider.has_groups else _NO_GROUPS)
+        if found is None or obstacle:
             by_ticket = provider.groups_by_ticket
             changes.append(
                 Change(kind="create-group", name=name, by_ticket=by_ticket, obstacle=obstacle)
             )
-            if obstacle:
-                continue
+        if obstacle:
+            unclear.add(name.casefold())
+            continue
         if group.owner is not None and group.owner not in owners:
             owner = None if found is None else found.owner
-            changes.append(_changed_owner(name, guid, owner, group.owner, known, provider))
+            changes.append(_changed_owner(group, guid, owner, group.owner, known, provider))
         if group.members is not None:
             old = set(() if found is None else found.members or ())
             changes += _changed_members(
-                name, guid, old, group.members, known, provider, remove=remove_members
+                group, guid, old, group.members, known, provider, remove=remove_members
             )
     for name in sorted(present.keys() - described.keys()):
         needs: Option | None = None if delete_groups else "delete_groups"
-        changes.append(Change(kind="delete-group", name=name, guid=present[name].guid, needs=needs))
+        obstacle = _UNCLEAR if delete_groups and name.casefold() in unclear else ""
+        guid = present[name].guid
+        changes.append(
+            Change(kind="delete-group", name=name, guid=guid, needs=needs, obstacle=obstacle)
+        )
     return in_order(changes)
 
 
 def _changed_owner(
-    name: str, guid: str, old: str | None, new: str, known: dict[str, str], provider: Provider
+    group: DescribedGroup,
+    guid: str,
+    old: str | None,
+    new: str,
+    known: dict[str, str],
+    provider: Provider,
 ) -> Change:
     managed = f"{provider.name} manages it" if provider.manages_owners else ""
     return Change(
         kind="change-owner",
-        name=name,
+        name=group.name,
         guid=guid,
         member=new,
         member_guid=known.get(new, ""),
         before={"owner": old},
-        obstacle=managed or ("" if new in known else _NO_USER),
+        obstacle=managed or group.unclear.get(new) or ("" if new in known else _NO_USER),
     )
 
 
 def _changed_members(
-    name: str,
+    group: DescribedGroup,
     guid: str,
     old: Collection[str],
     new: Collection[str],
@@ -99,6 +116,7 @@ def _changed_members(
     *,
     remove: bool,
 ) -> list[Change]:
+    name = group.name
     managed = f"{provider.name} manages the members" if provider.manages_members else ""
     added = [
         Change(
@@ -107,7 +125,7 @@ def _changed_members(
             guid=guid,
             member=member,
             member_guid=known.get(member, ""),
-            obstacle=managed or ("" if member in known else _NO_USER),
+            obstacle=managed or group.unclear.get(member) or ("" if member in known else _NO_USER),
         )
         for member in new
         if member not in old

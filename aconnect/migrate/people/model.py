@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from msgspec import Struct
 
+from aconnect._core.text import counted
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.snapshots.model import PrincipalKind
 
@@ -89,6 +90,10 @@ class DescribedGroup(Struct, frozen=True, kw_only=True):
     """The username."""
     members: frozenset[str] | None = None
     """Their usernames."""
+    obstacle: str = ""
+    """Why it is unclear which group it is, so that nothing is done; empty if it is clear."""
+    unclear: dict[str, str] = {}
+    """Why it is unclear who the owner or a member is, by the username; they are given nothing."""
 
 
 class DescribedEnvironment(Struct, frozen=True, kw_only=True):
@@ -100,6 +105,9 @@ class DescribedEnvironment(Struct, frozen=True, kw_only=True):
     """The arguments of `environments.create` but the name."""
     principals: frozenset[tuple[PrincipalKind, str]] = frozenset()
     """The users and groups that may use it, by name; without any, all publishers may."""
+    unclear: dict[tuple[PrincipalKind, str], str] = {}
+    """Why it is unclear who one of them is, or that the mapping leaves it out; they are not given
+    it."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -178,6 +186,13 @@ class Change(Struct, frozen=True, kw_only=True):
                 return f"environment {self.name}"
             case "allow-environment":
                 return f"environment {self.name}: {self.member_kind} {self.member} may use it"
+
+
+def mail_text(changes: Iterable[Change]) -> str:
+    """Return whom the server mails because of these changes; empty if nobody."""
+    mailed = sum(one.is_due and "user_must_set_password" in one.after for one in changes)
+    new = counted(mailed, "new user")
+    return f"the server mails {new}, who must set a password" if mailed else ""
 
 
 def in_order(changes: list[Change]) -> list[Change]:

@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
 from aconnect.connect import Client
+from aconnect.migrate.mapping.model import Mapping
 from aconnect.migrate.people.applying import ChangeOutcome, apply_changes
+from aconnect.migrate.people.describing import Sides
 from aconnect.migrate.people.environments import compare_environments
 from aconnect.migrate.people.groups import compare_groups
 from aconnect.migrate.people.model import (
@@ -20,13 +23,13 @@ from aconnect.migrate.people.model import (
 )
 from aconnect.migrate.people.provider import read_provider
 from aconnect.migrate.people.reading import (
-    described_groups,
-    described_users,
     read_environments,
     read_groups,
     read_users,
 )
 from aconnect.migrate.people.users import compare_users
+
+_DEFAULT: Final = Mapping()
 
 
 async def plan_users(
@@ -141,6 +144,7 @@ async def missing_people(
     users: Collection[str],
     groups: Collection[str] = (),
     environments: Collection[str] = (),
+    mapping: Mapping = _DEFAULT,
 ) -> list[Change]:
     """Return the changes that create what is missing on another server; change nothing.
 
@@ -154,6 +158,7 @@ async def missing_people(
         users: Usernames.
         groups: Names of groups.
         environments: Images of environments.
+        mapping: Who corresponds to whom: members of groups, and who may use environments.
 
     Raises:
         AconnectError: A server refused to list them, or could not be reached.
@@ -164,12 +169,13 @@ async def missing_people(
     new_groups = await read_groups(destination, new_users, members_of=())
     usernames = {user.username for user in new_users}
     names = {group.name for group in new_groups}
+    sides = Sides((old_users, new_users), (old_groups, new_groups), mapping)
     wanted = [user for user in old_users if user.username in set(users) - usernames]
-    changes = compare_users(described_users(wanted), new_users, me=me.guid, provider=provider)
+    changes = compare_users(sides.users(wanted), new_users, me=me.guid, provider=provider)
     created = {change.name for change in changes if change.kind == "create-user" and change.is_due}
     wanted_groups = [group for group in old_groups if group.name in set(groups) - names]
     changes += compare_groups(
-        described_groups(wanted_groups),
+        sides.groups(wanted_groups),
         new_groups,
         new_users,
         me=me.guid,
@@ -179,7 +185,11 @@ async def missing_people(
     if environments:
         found = await read_environments(source, old_users, old_groups)
         changes += compare_environments(
-            [one.description for one in found if one.description.name in environments],
+            [
+                sides.environment(one.description)
+                for one in found
+                if one.description.name in environments
+            ],
             await read_environments(destination, new_users, new_groups),
             new_users,
             new_groups,

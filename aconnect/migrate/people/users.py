@@ -17,6 +17,7 @@ from aconnect.migrate.snapshots.model import UserSnapshot
 _ADMINISTRATOR: Final = ROLES[0]
 _OWN: Final = "it is the owner of the key"
 _LAST: Final = "it is the last administrator"
+_UNCLEAR: Final = "it may be somebody who is described, and for whom it is unclear who it is"
 
 
 def compare_users(
@@ -45,12 +46,17 @@ def compare_users(
     spelled = {name.casefold(): name for name in sorted(present)}
     emails = {user.email.casefold(): n for n, user in sorted(present.items()) if user.email}
     changes: list[Change] = []
+    # What tells who may be meant by those for whom that is unclear.
+    unclear: set[str] = set()
     for name, user in sorted(described.items()):
-        found = present.get(name)
+        found, obstacle = present.get(name), user.obstacle
         if found is not None:
-            changes += _changed_user(user, found, provider, guard)
+            changes += (
+                [Change(kind="update-user", name=name, guid=found.guid, obstacle=obstacle)]
+                if obstacle
+                else _changed_user(user, found, provider, guard)
+            )
             continue
-        obstacle = user.obstacle
         if not obstacle and (like := spelled.get(name.casefold())) is not None:
             obstacle = f"there is a user {like}; write the name like this"
         same = emails.get((user.email or "").casefold())
@@ -63,17 +69,26 @@ def compare_users(
             obstacle=obstacle,
         )
         changes.append(creation)
+        if obstacle:
+            unclear |= set(_traits(name, user.email))
         if user.locked and creation.is_due:
             changes.append(Change(kind="lock-user", name=name))
     for name in sorted(present.keys() - described.keys()):
         found = present[name]
         if not found.locked:
-            obstacle = guard.refuse_loss(found) if lock_missing else ""
+            obstacle = ""
+            if lock_missing:
+                is_unclear = not unclear.isdisjoint(_traits(name, found.email))
+                obstacle = _UNCLEAR if is_unclear else guard.refuse_loss(found)
             needs: Option | None = None if lock_missing else "lock_missing"
             changes.append(
                 Change(kind="lock-user", name=name, guid=found.guid, obstacle=obstacle, needs=needs)
             )
     return in_order(changes)
+
+
+def _traits(name: str, email: str | None) -> list[str]:
+    return [text.casefold() for text in (name, email) if text]
 
 
 class _Guard:
@@ -153,7 +168,11 @@ def _creation(user: DescribedUser, provider: Provider) -> dict[str, Any]:
     """Return the arguments for creating a user."""
     ids = {"external_id": user.external_id, "unique_id": user.unique_id}
     must_set = {"user_must_set_password": True} if provider.has_passwords else {}
-    return {**_values(user), **{name: id_ for name, id_ in ids.items() if id_}, **must_set}
+    values = _values(user)
+    if provider.users_by_ticket and "user_role" in provider.managed_fields:
+        # It is set after the creation, which the server would refuse.
+        values.pop("user_role", None)
+    return {**values, **{name: id_ for name, id_ in ids.items() if id_}, **must_set}
 
 
 def _is_same(field: str, old: str | None, new: str) -> bool:

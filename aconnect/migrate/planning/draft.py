@@ -13,7 +13,6 @@ from aconnect.migrate.mapping.matching import Matches
 from aconnect.migrate.mapping.values import Values
 from aconnect.migrate.planning.model import Finding, Options, Sign
 from aconnect.migrate.planning.taken import Taken
-from aconnect.migrate.snapshots.comparing import Difference
 from aconnect.migrate.snapshots.model import ContentDetails, ContentSnapshot, Snapshot
 
 _STRENGTH: Final[tuple[Sign, ...]] = ("-", "x", "!", "?")
@@ -67,8 +66,8 @@ class Draft:
         self.integration_guids: tuple[str, ...] = ()
         self.takes_vanity_of: str | None = None
         self.needs_grant: bool = False
-        self.changes: tuple[Difference, ...] = ()
-        """What is changed of existing content."""
+        self.is_current: bool = False
+        """Whether existing content is certainly as it will be."""
 
     def change(self, **fields: Any) -> None:
         """Change fields of what the destination will have."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from aconnect._core.text import counted, some_of
-from aconnect.migrate.people.model import Change
+from aconnect.migrate.people.model import Change, mail_text
 from aconnect.migrate.planning.checks.settings import LIMITED
 from aconnect.migrate.planning.draft import Context, is_administrator
 from aconnect.migrate.planning.model import Finding, PlannedItem, Sign
@@ -14,7 +14,7 @@ from aconnect.migrate.snapshots.model import ContentDetails, Snapshot, TagPath
 
 _LOST: Final = (
     "lost for all content: ids and addresses, times, logs and jobs, usage data, bookmarks, "
-    "subscriptions and schedules"
+    "variants and their parameters, subscriptions and schedules"
 )
 _THUMBNAILS_SINCE: Final = "2024.09.0"
 _LANGUAGES: Final = {"r": "R", "python": "Python", "quarto": "Quarto", "nodejs": "Node.js"}
@@ -38,9 +38,7 @@ def find_people(changes: Iterable[Change]) -> Iterator[Finding]:
     for change in changes:
         kind = "created-first" if change.is_due else "cannot-be-created"
         yield Finding(kind=kind, sign="+", text=change.text)
-    mailed = [one for one in changes if one.is_due and "user_must_set_password" in one.after]
-    if mailed:
-        text = f"the server mails {counted(len(mailed), 'new user')}, who must set a password"
+    if text := mail_text(changes):
         yield Finding(kind="mail", sign="+", text=text)
 
 

@@ -5,6 +5,7 @@ Decides in an order that depends on the content only, so that the same content g
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -30,7 +31,7 @@ from aconnect.migrate.planning.model import (
     Selection,
     ServerRef,
 )
-from aconnect.migrate.planning.newcomers import with_newcomers
+from aconnect.migrate.planning.newcomers import mapped_newcomers, with_newcomers
 from aconnect.migrate.planning.taken import Taken
 from aconnect.migrate.snapshots.model import ContentSnapshot, Snapshot
 from aconnect.migrate.snapshots.reading import fingerprint
@@ -70,7 +71,7 @@ def make_plan(inputs: Inputs, *, plan_id: str, now: datetime) -> Plan:
     context = Context(
         source=source,
         destination=destination,
-        matches=match(source, destination, mapping),
+        matches=match(source, destination, mapped_newcomers(mapping, inputs.people)),
         options=inputs.options,
         values=inputs.values,
         taken=Taken(destination),
@@ -91,6 +92,8 @@ def make_plan(inputs: Inputs, *, plan_id: str, now: datetime) -> Plan:
     items.sort(key=lambda item: item.number)
     runnable = [item for item in items if item.is_runnable]
     needed = context.matches.principals(one.source for one in items if one.sign not in {"x", "-"})
+    # Those of an earlier plan are there for the items that stay, as far as they are others.
+    principals = {(one.kind, one.source, one.target): one for one in (*inputs.principals, *needed)}
     return Plan(
         id=plan_id,
         made=now,
@@ -100,7 +103,7 @@ def make_plan(inputs: Inputs, *, plan_id: str, now: datetime) -> Plan:
         options=inputs.options,
         mapping=mapping,
         items=tuple(items),
-        principals=tuple(dict.fromkeys((*needed, *inputs.principals))),
+        principals=tuple(principals.values()),
         people=inputs.people,
         tags=tuple(missing_tags(runnable, destination)),
         findings=(*find_general(context, runnable), *find_people(inputs.people)),
@@ -121,7 +124,7 @@ def _adopted(mapping: Mapping, destination: Snapshot) -> dict[str, ContentSnapsh
             f"[content] of the mapping names content that {destination.url} does not have: "
             f"{some_of(unknown)}"
         )
-    if twice := sorted({guid for guid in guids if guids.count(guid) > 1}):
+    if twice := sorted(guid for guid, count in Counter(guids).items() if count > 1):
         raise InvalidArgumentError(
             f"[content] of the mapping gives {some_of(twice)} to several items; each can have one"
         )
@@ -154,7 +157,7 @@ def _plan_item(draft: Draft, number: int, staging_name: str) -> PlannedItem:
         check(draft)
         if draft.sign in {"-", "x"}:
             break
-    sign = "=" if draft.sign == "~" and not draft.changes else draft.sign
+    sign = "=" if draft.sign == "~" and draft.is_current else draft.sign
     planned = PlannedItem(
         number=number,
         sign=sign,

@@ -43,6 +43,7 @@ async def find_newcomers(
         users=[one.source for one in unmapped if one.kind == "user"],
         groups=[one.source for one in unmapped if one.kind == "group"],
         environments=[name for name in named if matches.environment(name).how == "missing"],
+        mapping=mapping,
     )
     return tuple(changes)
 
@@ -53,11 +54,16 @@ def with_newcomers(destination: Snapshot, changes: Iterable[Change]) -> Snapshot
     groups = {group.name for group in destination.groups}
     environments = {one.name for one in destination.environments or ()}
     due = [change for change in changes if change.is_due]
+    locked = {change.name for change in due if change.kind == "lock-user"}
     return msgspec.structs.replace(
         destination,
         users=(
             *destination.users,
-            *(_user(one) for one in due if one.kind == "create-user" and one.name not in users),
+            *(
+                _user(one, is_locked=one.name in locked)
+                for one in due
+                if one.kind == "create-user" and one.name not in users
+            ),
         ),
         groups=(
             *destination.groups,
@@ -68,10 +74,11 @@ def with_newcomers(destination: Snapshot, changes: Iterable[Change]) -> Snapshot
             ),
         ),
         environments=destination.environments
-        and (
+        if destination.environments is None
+        else (
             *destination.environments,
             *(
-                EnvironmentSnapshot(guid=placeholder("environment", one.name), name=one.name)
+                _environment(one)
                 for one in due
                 if one.kind == "create-environment" and one.name not in environments
             ),
@@ -79,12 +86,42 @@ def with_newcomers(destination: Snapshot, changes: Iterable[Change]) -> Snapshot
     )
 
 
-def _user(change: Change) -> UserSnapshot:
+def mapped_newcomers(mapping: Mapping, changes: Iterable[Change]) -> Mapping:
+    """Return a mapping by which new users and groups are those of the source, of the same name.
+
+    What they are matched by otherwise may be nothing that they are created with.
+    """
+    due = [change for change in changes if change.is_due]
+    users = {one.name: one.name for one in due if one.kind == "create-user"}
+    groups = {one.name: one.name for one in due if one.kind == "create-group"}
+    return msgspec.structs.replace(
+        mapping, users={**users, **mapping.users}, groups={**groups, **mapping.groups}
+    )
+
+
+def _environment(change: Change) -> EnvironmentSnapshot:
+    def versions(name: str) -> tuple[str, ...]:
+        found = change.after.get(name) or {}
+        return tuple(one["version"] for one in found.get("installations") or ())
+
+    return EnvironmentSnapshot(
+        guid=placeholder("environment", change.name),
+        name=change.name,
+        title=change.after.get("title"),
+        r=versions("r"),
+        python=versions("python"),
+        quarto=versions("quarto"),
+        nodejs=versions("nodejs"),
+    )
+
+
+def _user(change: Change, *, is_locked: bool) -> UserSnapshot:
     return UserSnapshot(
         guid=placeholder("user", change.name),
         username=change.name,
         email=change.after.get("email"),
         role=change.after.get("user_role"),
+        locked=is_locked,
     )
 
 

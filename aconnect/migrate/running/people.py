@@ -31,7 +31,10 @@ async def create_people(migration: Migration) -> None:
 
 
 async def _create(migration: Migration, applier: Applier, change: Change) -> None:
-    key = f"{change.kind} {change.name} {change.member}".strip()
+    # Names may contain spaces, and a user and a group may have the same one.
+    key = f"{change.kind} {change.name!r}"
+    if change.member:
+        key += f" {change.member_kind} {change.member!r}"
     began_before = migration.writes.find(_KIND, key) is not None
 
     async def apply() -> Result:

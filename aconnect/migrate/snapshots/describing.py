@@ -6,6 +6,7 @@ Decides which fields are settings, and what the fingerprint of content depends o
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -100,7 +101,7 @@ def describe_content(item: ContentItem, catalog: Catalog) -> ContentSnapshot:
         locked=item.locked or False,
         locked_message=item.locked_message or None,
         bundle_id=item.bundle_id,
-        last_deployed=item.last_deployed_time,
+        last_deployed=_utc(item.last_deployed_time),
         url=item.content_url,
         app_role=plain(item.app_role),
         schedules=tuple(sorted(_in_words(one) for one in item.schedules or ())),
@@ -183,9 +184,14 @@ def _bundle(bundle: Bundle) -> BundleSnapshot:
         id=bundle.id,
         size=bundle.size,
         md5=md5.lower() if md5 else None,
-        created=bundle.created_time,
+        created=_utc(bundle.created_time),
         active=bundle.active or False,
     )
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    """Return the same time in one spelling: servers may write it with any offset."""
+    return None if time is None else time.astimezone(UTC)
 
 
 def _location(repository: Repository) -> RepositorySnapshot:
@@ -219,6 +225,8 @@ def _in_words(schedule: ContentSchedule) -> str:
     """Describe a schedule, without the times that change with each run."""
     rules = schedule.schedule.rrules if schedule.schedule is not None else None
     rule = " ".join(one.removeprefix("RRULE:") for one in rules or ())
-    start = f"{schedule.start_time:%H:%M}" if schedule.start_time is not None else ""
+    begin = schedule.start_time
+    # Not in the time zone of the schedule: what is known of that differs between machines.
+    start = f"from {begin.astimezone(UTC):%H:%M} UTC" if begin is not None else ""
     words = (f"every {schedule.type}" if schedule.type else "", rule, start, schedule.timezone)
     return ", ".join(filter(None, words)) + (", by e-mail" if schedule.email else "")

@@ -49,6 +49,8 @@ _SCHEDULES: Final = ("schedule",)
 
 _SINCE: Final = {"repository": "2022.12.0", "integrations": "2024.08.0"}
 """The versions that have parts of the details."""
+_ALWAYS: Final = frozenset({"permissions", "variables", "bundles"})
+"""The parts that all versions have: without them, something is wrong with the server."""
 _VANITY_SINCE: Final = "2024.06.0"
 
 
@@ -70,6 +72,7 @@ class Reader:
         self._include: tuple[str, ...] = (*_INCLUDE, *_SCHEDULES)
         self._manifests = manifests
         self._missing: set[str] = set()
+        self._there: set[str] = set(_ALWAYS)
         self._strangers: set[str] = set()
         self._lock = asyncio.Lock()
 
@@ -223,11 +226,17 @@ class Reader:
 
         async def read(name: str, call: Callable[[], Awaitable[Any]]) -> Any:
             try:
-                return await call()
+                value = await call()
             except EndpointMissingError:
+                # A proxy says the same while the server restarts; nothing is lost because of that.
+                if name in self._there:
+                    raise
                 self._missing.add(name)
             except PermissionDeniedError:
                 unreadable.add(name)
+            else:
+                self._there.add(name)
+                return value
             return None
 
         asked = [name for name in readers if self._may_have(name)]

@@ -64,6 +64,17 @@ async def test_names_of_the_other_server(client):
         assert found.is_equal, found
 
 
+async def test_who_is_left_out(client, server):
+    """Permissions of those whom the mapping leaves out are no difference."""
+    (guid, *_) = server.state.content
+    server.state.permit(guid, server.state.known_user("viewer")["guid"], "viewer")
+    async with FakeConnect() as other, Client(other.url, other.api_key) as there:
+        found = await diff(client, there, kinds=["content", "user"])
+        assert [row.kind for row in found.rows if row.sign != "="] == ["content"]
+        found = await diff(client, there, kinds=["content"], mapping=Mapping(users={"viewer": ""}))
+        assert found.is_equal, found
+
+
 async def test_a_mapping_file(client, tmp_path):
     """The mapping can be a file; what it names must exist."""
     file = tmp_path / "mapping.toml"

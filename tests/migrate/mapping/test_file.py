@@ -100,6 +100,13 @@ def test_csv(tmp_path):
     )
 
 
+def test_a_spreadsheet(tmp_path):
+    """Semicolons, capitals and rows without text, as spreadsheets write them, change nothing."""
+    text = "\ufeffKind;Source; Target\r\nuser;alice;alice.smith \r\n;;\r\ngroup;a, b;c\r\n"
+    found = load(tmp_path, text, "mapping.CSV")
+    assert found == Mapping(users={"alice": "alice.smith"}, groups={"a, b": "c"})
+
+
 TEXTS = st.dictionaries(st.text(), st.text(), max_size=2)
 SOURCES = st.dictionaries(
     st.text(), st.builds(ValueSource, environ=st.text()) | st.builds(ValueSource, file=st.text())
@@ -175,7 +182,7 @@ def test_values_are_refused(tmp_path, table, value, words):
     ("text", "words"),
     [
         ("", "the first line must be kind,source,target"),
-        ("kind;source;target\n", "the first line must be kind,source,target"),
+        ("kind;source,target\n", "the first line must be kind,source,target"),
         ("kind,source,target\nuser,a\n", "line 2 has 2 columns instead of 3"),
         ("kind,source,target\nusers,a,b\n", "line 2: the kind must be one of user, group"),
         ("kind,source,target\nuser,a,b\nuser,a,c\n", "line 3: the user 'a' is in the file twice"),

@@ -143,6 +143,18 @@ def test_criteria_are_tried_in_their_order():
     assert [found.user(name).target for name in ("alice", "bob")] == ["robert", "alice"]
 
 
+def test_doubts_are_said():
+    """If a later criterion finds another one, the first counts, and the plan says so."""
+    there = [user("alice", "b@x"), user("robert", "a@x"), user("eve", "e@x")]
+    found = matches([user("alice", "a@x"), user("eve", "e@x")], there)
+    (problem,) = found.owner("alice").problems
+    assert (found.user("alice").target, problem.kind) == ("alice", "owner-doubtful")
+    assert "is taken for 'alice', but has the e-mail address of 'robert'" in problem.text
+    assert found.user("eve").problems == ()
+    mapping = Mapping(users={"alice": "alice"})
+    assert matches([user("alice", "a@x")], there, mapping).user("alice").problems == ()
+
+
 @pytest.mark.parametrize(
     ("here", "there"),
     [
@@ -271,6 +283,15 @@ def test_all_wrong_names_are_reported():
     with pytest.raises(InvalidArgumentError) as caught:
         matches([user("a")], [user("a")], mapping)
     assert all(repr(name) in str(caught.value) for name in ("x1", "x2", "y1", "y2"))
+
+
+def test_many_wrong_names():
+    """A file for other servers is refused soon: only the first names are compared with all."""
+    mapping = Mapping(users={f"alice{number}": "" for number in range(60)})
+    with pytest.raises(InvalidArgumentError) as caught:
+        matches([user("alice")], [], mapping)
+    assert all(repr(name) in str(caught.value) for name in mapping.users)
+    assert str(caught.value).count("did you mean 'alice'?") == 20
 
 
 DATABRICKS = IntegrationSnapshot("databricks", "Viewer", "Prod")

@@ -246,6 +246,38 @@ def test_texts_of_users():
     ]
 
 
+def test_whom_an_unclear_description_may_mean():
+    """Who may be described under a name that is refused is neither changed, locked nor deleted."""
+    users = [
+        UserSnapshot(guid="u1", username="alice", email="a@example.com", role="publisher"),
+        UserSnapshot(guid="u2", username="bob", email="b@example.com", role="publisher"),
+        UserSnapshot(guid="u3", username="carl", role="publisher"),
+    ]
+    wanted = [
+        DescribedUser(username="Alice"),
+        DescribedUser(username="robert", email="B@example.com", obstacle="two have this address"),
+        DescribedUser(username="carl", role="administrator", obstacle="it is somebody else"),
+    ]
+    changes = compare_users(wanted, users, me=ME, provider=PASSWORDS, lock_missing=True)
+    assert not [change for change in changes if change.is_due]
+    assert {(change.kind, change.name) for change in changes} == {
+        ("create-user", "Alice"),
+        ("create-user", "robert"),
+        ("update-user", "carl"),
+        ("lock-user", "alice"),
+        ("lock-user", "bob"),
+    }
+    groups = [GroupSnapshot(guid=f"g-{name}", name=name, members=()) for name in ("one", "two")]
+    described = [
+        DescribedGroup(name="One", members=frozenset()),
+        DescribedGroup(name="two", members=frozenset({"bob"}), obstacle="two have this name"),
+    ]
+    found = compare_groups(
+        described, groups, users, me=ME, provider=PASSWORDS, delete_groups=True, remove_members=True
+    )
+    assert not [change for change in found if change.is_due]
+
+
 def test_last_administrator():
     """The last administrator stays one, also if the key belongs to somebody else."""
     users = [
@@ -278,6 +310,14 @@ def test_provider():
     assert lines(compare_groups([group], [], users, me=ME, provider=no_groups)) == [
         "! group x: groups are switched off on the server"
     ]
+
+
+def test_roles_of_a_directory():
+    """A role that the provider manages is not set after a user was created from it."""
+    provider = Provider(users_by_ticket=True, managed_fields=frozenset({"user_role"}))
+    wanted = [DescribedUser(username="new", role="publisher")]
+    (change, *_) = compare_users(wanted, [], me=ME, provider=provider)
+    assert "user_role" not in change.after
 
 
 def test_environments():

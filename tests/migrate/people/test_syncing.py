@@ -304,6 +304,14 @@ async def test_from_another_server(server, client, other, source):
     assert not writes(other)
 
 
+async def test_a_guid_in_any_spelling(server, client, source):
+    """A mapping may write a GUID as the file that it was copied from does."""
+    guid = user_named(server, "viewer")["guid"].upper()
+    wanted = await describe_users(source, client, Mapping(users={"user0007": f"guid:{guid}"}))
+    emails = {user.email for user in wanted if user.username == "viewer"}
+    assert "user0007@example.com" in emails
+
+
 async def test_unclear_matches(server, client, other, source):
     """Whom the other server's lists leave unclear is not created."""
     for name in ("viewer", "publisher"):
@@ -338,6 +346,49 @@ async def test_missing_people(server, client, other, source):
     assert members_of(server, "group0002") == {"viewer", "user0005"}
     again = await missing_people(source, client, users=["user0005"], groups=["group0002"])
     assert not again
+
+
+async def test_members_are_those_of_the_mapping(server, client, other, source):
+    """A new group gets the counterparts of its members, and nobody who only has their name."""
+    names = ("viewer", "publisher", "user0005", "user0006")
+    guids = [user_named(other, name)["guid"] for name in names]
+    for name in ("viewer", "publisher", "user0003"):
+        user_named(other, name)["email"] = f"other-{name}@example.com"
+    user_named(other, "user0005")["email"] = user_named(server, "user0003")["email"]
+    group = group_named(other, "group0002")
+    other.state.members[group["guid"]] = guids
+    mapping = Mapping(match_users=("email",), users={"viewer": "user0004", "user0006": ""})
+    changes = await missing_people(source, client, users=[], groups=["group0002"], mapping=mapping)
+    assert [(change.sign, change.member) for change in changes if change.kind == "add-member"] == [
+        ("!", "publisher"),
+        ("+", "user0003"),
+        ("+", "user0004"),
+    ]
+    made = await source.environments.create(name="image", cluster_name="Kubernetes")
+    for guid in guids[1:]:
+        await made.permissions.create(user_guid=guid)
+    changes = await missing_people(
+        source, client, users=[], environments=["image"], mapping=mapping
+    )
+    assert [str(change).partition(":")[0] for change in changes if change.is_due] == [
+        "+ environment image",
+        "+ environment image",
+    ]
+    assert [change.member for change in changes if change.is_due] == ["", "user0003"]
+    wanted = await describe_groups(source, client, mapping)
+    await sync_groups(client, wanted)
+    assert members_of(server, "group0002") == {"user0003", "user0004"}
+
+
+async def test_a_namesake_is_not_changed(server, client, other, source):
+    """If names say nothing, a user of the same name is somebody else, and is left alone."""
+    row = user_named(server, "viewer")
+    user_named(other, "viewer").update(email="another@example.com", user_role="publisher")
+    before = dict(row)
+    wanted = await describe_users(source, client, Mapping(match_users=("email",)))
+    outcomes = await sync_users(client, wanted, lock_missing=True)
+    assert row == before
+    assert "has a user of this name" in " ".join(failures(outcomes))
 
 
 @pytest.mark.parametrize("lost", [None, *LOST.values()], ids=["undisturbed", *LOST])

@@ -10,20 +10,26 @@ import pytest
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate import planning
 from aconnect.migrate.mapping.model import Mapping, ValueSource
+from aconnect.migrate.people.model import Change
+from aconnect.migrate.planning.making import make_plan
 from aconnect.migrate.planning.model import Options
 from aconnect.migrate.snapshots.model import (
     BundleSnapshot,
+    GroupSnapshot,
     IntegrationSnapshot,
     ManifestSnapshot,
     Runtimes,
 )
 from tests.migrate.planning.samples import (
     FIELDS,
+    NOW,
+    PLAN_ID,
     content,
     details,
     environment,
     existing,
     git,
+    inputs,
     planned,
     role,
     snapshot,
@@ -877,3 +883,108 @@ def test_names_with_periods_are_renamed_for_old_servers():
     old = there(version="2023.09.0", content=(existing("a-b"),))
     plan = planned(content("a.b"), content("c.d"), destination=old, name_taken="rename")
     assert [one.target.name for one in plan.items] == ["a-b-2", "c-d"]
+
+
+def with_people(item, *changes, **known):
+    people = msgspec.structs.replace(inputs(item, **known), people=changes)
+    (one,) = make_plan(people, plan_id=PLAN_ID, now=NOW).items
+    return one
+
+
+@pytest.mark.parametrize("others", [(), (environment("other", python=("3.9.1",)),)])
+def test_an_environment_that_is_created_first(others):
+    """It has the versions that it is created with, also if it is the first one."""
+    after = {"title": "New", "python": {"installations": [{"version": "3.12.7", "path": "/py"}]}}
+    one = with_people(
+        content(environment="image", versions={"python": "3.12.7"}),
+        Change(kind="create-environment", name="image", after=after),
+        source=off_host("source", environments=(environment("image"),)),
+        destination=off_host("destination", environments=others, runtimes=Runtimes(python=())),
+    )
+    assert (one.sign, one.findings) == ("+", ())
+    assert one.target.environment == "image"
+
+
+def test_a_locked_user_who_is_created_first():
+    """Nothing is given to somebody who will be locked, as to somebody who is."""
+    source = here(users=(*here().users, user("ivan", prefix="src-", locked=True)))
+    changes = [
+        Change(kind="create-user", name="ivan", after={"user_role": "publisher"}),
+        Change(kind="lock-user", name="ivan"),
+    ]
+    for number, sign in ((1, "+"), (2, "!")):
+        item = content(owner="ivan")
+        one = with_people(item, *changes[:number], source=source, destination=there())
+        assert one.sign == sign
+    assert [found.kind for found in one.findings] == ["owner-locked"]
+
+
+def test_people_who_are_created_first_are_known():
+    """They are those of the source, whatever users and groups are matched by."""
+    changes = [
+        Change(kind="create-user", name="ivan", after={"user_role": "publisher"}),
+        Change(kind="create-group", name="auditors"),
+    ]
+    source = here(
+        users=(*here().users, user("ivan", prefix="src-", external_id="7")),
+        groups=(GroupSnapshot(guid="g", name="auditors"),),
+    )
+    item = content(owner="ivan", has=details(permissions=(role("auditors", kind="group"),)))
+    mapping = Mapping(match_users=("external_id",), match_groups=())
+    one = with_people(item, *changes, source=source, destination=there(), mapping=mapping)
+    assert (one.sign, one.owner_guid) == ("+", "new:user:ivan")
+    assert one.target.details.permissions == item.details.permissions
+
+
+def test_a_manifest_names_the_r_that_wrote_it():
+    """Content that was built without R, or is static, needs none."""
+    manifest = details(manifest=ManifestSnapshot(r="3.0.0"))
+    for item in (
+        content(has=manifest, versions={"python": "3.12.7"}),
+        content(has=manifest, app_mode="static"),
+    ):
+        assert planned(item).items[0].findings == ()
+    assert planned(content(has=manifest)).items[0].sign == "!"
+
+
+def test_the_message_of_a_former_lock():
+    """An older destination does not get it."""
+    destination = there(content_fields=without("locked", "locked_message"))
+    (one,) = planned(content(locked_message="Later"), destination=destination).items
+    assert one.target.locked_message is None
+
+
+def test_a_collaborator_updates_content_that_keeps_its_owner():
+    """Only another owner takes an administrator."""
+    destination = msgspec.structs.replace(
+        there(content=(existing(title="Old"),)), me=user("bob", prefix="dst-")
+    )
+    item = content(title="New")
+    (one,) = planned(item, mapping=ADOPT, destination=destination).items
+    assert one.sign == "~"
+    mapping = msgspec.structs.replace(ADOPT, users={"alice": "bob"})
+    (one,) = planned(item, mapping=mapping, destination=destination).items
+    assert [found.kind for found in one.findings] == ["not-administrator"]
+
+
+def test_what_cannot_be_compared_is_updated():
+    """Content whose bundle is no longer stored is not taken for what the source has."""
+    gone = details(bundles=(BundleSnapshot(id="7", size=0, active=True),))
+    (one,) = planned(
+        content(), mapping=ADOPT, destination=there(content=(existing(has=gone),))
+    ).items
+    assert one.sign == "~"
+    assert "it is not known what it has of: bundle" in one.findings[-1].text
+
+
+def test_principals_that_were_created_again():
+    """After a plan is refreshed, each user is there once, with the guid of now."""
+    first = inputs(content(has=details(permissions=(role("bob"),))))
+    plan = make_plan(first, plan_id=PLAN_ID, now=NOW)
+    users = (*there().users[:2], user("bob", prefix="new-"), user("vera", "viewer", "dst-"))
+    fresh = msgspec.structs.replace(
+        first, destination=there(users=users), changed=plan.items, principals=plan.principals
+    )
+    again = make_plan(fresh, plan_id=PLAN_ID, now=NOW)
+    assert {one.source: one.target_guid for one in again.principals}["bob"] == "new-bob-guid"
+    assert len(again.principals) == len(plan.principals)

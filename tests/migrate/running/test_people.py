@@ -1,8 +1,11 @@
 """Users, groups and environments that the destination lacks are created first, if asked for."""
 
+import msgspec
 import pytest
 
 from aconnect import migrate
+from aconnect.migrate.people.model import Change
+from aconnect.migrate.running.journal import Journal
 from aconnect.testing import faults
 from tests.migrate.migrating import clients, make_plan, servers, state
 
@@ -66,3 +69,22 @@ async def test_people_stay_and_are_not_created_again(tmp_path):
         report = await migrate.run(plan, journal=tmp_path / "run.db")
         assert not report.has_failed, report
         assert state(both[1]) == after
+
+
+async def test_names_with_spaces(tmp_path):
+    """The journal tells changes apart whose names look alike when they are put together."""
+    async with servers(["own"]) as both, clients(*both) as (source, destination):
+        plan = await make_plan(source, destination, tmp_path, OPTIONS)
+        await destination.users.create(username="c", email="c@example.com")
+        await destination.users.create(username="b c", email="bc@example.com")
+        people = [
+            *(Change(kind="create-group", name=name) for name in ("a", "a b")),
+            Change(kind="add-member", name="a", member="b c"),
+            Change(kind="add-member", name="a b", member="c"),
+        ]
+        plan = msgspec.structs.replace(plan, people=tuple(people)).bind(source, destination)
+        report = await migrate.run(plan, journal=tmp_path / "run.db")
+        assert not report.has_failed, report
+        with Journal(tmp_path / "run.db") as journal:
+            keys = [write.key for write in journal.writes() if write.kind == "people"]
+        assert len(set(keys)) == len(people)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from aconnect import Client
-from aconnect.errors import BadRequestError, NotFoundError, ServerError
+from aconnect.errors import BadRequestError, EndpointMissingError, NotFoundError, ServerError
 from aconnect.migrate.snapshots.manifests import read_manifest, without_userinfo
 from aconnect.migrate.snapshots.model import (
     IntegrationSnapshot,
@@ -130,6 +130,29 @@ async def test_other_failures_are_raised(client, server):
     server.script(*[faults.status(500)] * 20, on="GET /v1/content/*/permissions")
     with pytest.raises(ServerError):
         await read_server(client, details=True)
+
+
+@pytest.mark.parametrize("part", ["permissions", "environment", "bundles", "repository"])
+async def test_a_part_that_all_servers_have_is_never_missing(client, server, part):
+    """What a proxy responds while the server restarts is not taken for content without a part."""
+    page = faults.status(404, body=b"404 page not found\n", content_type="text/plain")
+    reader = Reader(client, await read_catalog(client))
+    first, second, *_ = await reader.items()
+    await reader.details(first)
+    server.script(page, on=f"GET /v1/content/*/{part}")
+    with pytest.raises(EndpointMissingError):
+        await reader.details(second)
+
+
+async def test_times_have_one_spelling(client, server, furnished):
+    """A server that writes the same time with another offset has changed nothing."""
+    reader = Reader(client, await read_catalog(client))
+    row = server.state.content[furnished]
+    prints = set()
+    for time in ("2026-01-01T12:00:00Z", "2026-01-01T13:00:00+01:00"):
+        row["last_deployed_time"] = time
+        prints.add(fingerprint(await reader.read(furnished)))
+    assert len(prints) == 1
 
 
 async def test_content_that_is_deleted_meanwhile(client, server):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aconnect.migrate.planning.draft import Draft, is_administrator, is_collaborator
-from aconnect.migrate.snapshots.comparing import missing_from
+from aconnect.migrate.snapshots.comparing import missing_from, not_compared
 
 
 def check_existing(draft: Draft) -> None:
@@ -43,10 +43,16 @@ def check_changes(draft: Draft) -> None:
     existing = draft.existing
     if existing is None:
         return
-    draft.changes = missing_from(draft.target, existing)
-    if draft.changes and existing.locked:
+    changes = missing_from(draft.target, existing)
+    unknown = not_compared(draft.target, existing)
+    draft.is_current = not (changes or unknown)
+    if draft.is_current:
+        return
+    if existing.locked:
         text = f"{existing.guid} is locked on the destination, so cannot be deployed; unlock it"
         draft.find("existing-locked", "!", text)
-    if draft.changes and draft.sign == "~":
-        text = "; ".join(str(one.reversed) for one in draft.changes)
+    if draft.sign == "~":
+        text = "; ".join(str(one.reversed) for one in changes) or "nothing that is known"
+        if unknown:
+            text += f" (it is not known what it has of: {', '.join(unknown)})"
         draft.inform("updated", f"changed: {text} (undo puts this back, and not a thumbnail)")

@@ -39,7 +39,8 @@ def check_owner(draft: Draft) -> None:
     draft.change(owner=match.target)
     draft.owner_guid = match.target_guid
     me = context.destination.me
-    if match.target_guid != me.guid and not is_administrator(context.destination):
+    first = me.username if draft.existing is None else draft.existing.owner
+    if match.target != first and not is_administrator(context.destination):
         draft.find(
             "not-administrator",
             "!",

@@ -8,6 +8,7 @@ from aconnect.migrate.planning.draft import Context, Draft
 from aconnect.migrate.snapshots.model import EnvironmentSnapshot
 
 _TITLES: Final = {"r": "R", "python": "Python", "quarto": "Quarto", "nodejs": "Node.js"}
+_NO_RUNTIME: Final = "static"
 _GUID: Final = "default_environment_guid"
 _IMAGE: Final = "default_image_name"
 
@@ -83,10 +84,15 @@ def check_runtimes(draft: Draft) -> None:
 
 
 def _wanted(draft: Draft, name: str) -> str | None:
-    """Return the version of the last build, or else that in the manifest."""
-    manifest = draft.details.manifest
-    asked: str | None = None if manifest is None else getattr(manifest, name)
-    return draft.source.versions.get(name) or asked
+    """Return the version of the last build; that in the manifest, if nothing was built.
+
+    A manifest names the R that has written it, also if the content does not use R.
+    """
+    built, manifest = draft.source.versions, draft.details.manifest
+    if built or manifest is None or draft.source.app_mode == _NO_RUNTIME:
+        return built.get(name)
+    asked: str | None = getattr(manifest, name)
+    return asked
 
 
 def _available(draft: Draft, name: str) -> tuple[str, ...] | None:

@@ -71,6 +71,9 @@ def _check_accounts(draft: Draft, settings: dict[str, Any]) -> None:
 def check_lock(draft: Draft) -> None:
     """Skip locked content, if that was asked for."""
     if not draft.source.locked:
+        if draft.context.lacks("locked_message"):
+            # It may be left of a lock that was taken off.
+            draft.change(locked_message=None)
         return
     if draft.source.locked_message in {draft.options.lock_source} - {None}:
         # An earlier migration has locked it, and not for what it is on the destination.
