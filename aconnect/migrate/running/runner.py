@@ -270,14 +270,18 @@ async def _migrate_one(item: ItemRun) -> bool:
     """Take an item through the steps that are left; return whether no other can be begun."""
     clock = item.migration.destination.clock
     began, step = clock.monotonic(), "planned"
-    is_first = item.row.outcome == "pending" and not item.row.step
     item.save(outcome="running", failed_step=None, error_type=None, error=None, log=())
     item.hide(item.migration.values.known(item.item.source.guid))
     is_over = False
     try:
-        if is_first:
+        left = _steps_left(item)
+        if "created" in left:
             await _check_unchanged(item)
-        for step in _steps_left(item):
+        elif "dressed" in left:
+            # A failure has withdrawn it, and something is still read on the source.
+            step = "granted"
+            await STEP_FUNCTIONS[step](item)
+        for step in left:
             await STEP_FUNCTIONS[step](item)
             item.save(step=step)
             item.notify("step", step=step)
@@ -295,9 +299,7 @@ async def _migrate_one(item: ItemRun) -> bool:
 def _steps_left(item: ItemRun) -> tuple[str, ...]:
     """Return the steps that have not ended, in their order."""
     ended = STEPS.index(item.row.step) + 1 if item.row.step else 0
-    left = STEPS[ended:]
-    # What a failure has withdrawn is needed again, as long as something is read on the source.
-    return ("granted", *left) if ended and "dressed" in left else left
+    return STEPS[ended:]
 
 
 async def _check_unchanged(item: ItemRun) -> None:

@@ -60,6 +60,7 @@ class Writes:
         write = self.find(kind, key)
         if write is not None and write.state == "done":
             return write.result
+        is_first = write is None
         if write is None:
             write = await self._ledger.intend(self._number, side, kind, key, before or {})
         elif look_up is not None and (found := await look_up()) is not None:
@@ -76,7 +77,8 @@ class Writes:
                     self._clock, create, look_up, is_complete=bool, is_taken=is_taken
                 )
         except AconnectError as error:
-            if not is_uncertain(error):
+            # An earlier attempt may have been made, whatever the server says to this one.
+            if is_first and not is_uncertain(error):
                 self._ledger.discard(write)
             raise
         return self._done(write, result)
