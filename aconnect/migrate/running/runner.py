@@ -277,7 +277,7 @@ async def _migrate_one(item: ItemRun) -> bool:
         left = _steps_left(item)
         if "created" in left:
             await _check_unchanged(item)
-        elif "dressed" in left:
+        if "granted" not in left and "dressed" in left:
             # A failure has withdrawn it, and something is still read on the source.
             step = "granted"
             await STEP_FUNCTIONS[step](item)

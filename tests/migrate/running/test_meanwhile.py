@@ -91,6 +91,40 @@ async def test_the_source_is_deployed_during_the_run(tmp_path):
         assert list(outcomes.values()).count(DONE) == 2
 
 
+async def test_a_retry_of_a_stale_item(tmp_path):
+    """A retry does not migrate what has become stale, until it is planned again."""
+    async with planned(tmp_path) as (both, plan, journal):
+        row = content(both[0], "own")
+        former = row["bundle_id"]
+
+        def deploy():
+            row["bundle_id"] = "999"
+
+        both[1].script(Then(deploy), on="POST /v1/content")
+        await migrate.run(plan, journal=journal, calls=1)
+        for _ in range(2):
+            report = await migrate.run(plan, journal=journal, retry=True)
+            assert rows(report)["own"] == ("failed", "planned", "StalePlanError")
+        row["bundle_id"] = former
+        report = await migrate.run(plan, journal=journal, retry=True)
+        assert set(rows(report).values()) == {DONE}
+
+
+async def test_a_retry_goes_on_where_it_failed(tmp_path):
+    """The grant that a failure has withdrawn is given again; steps that have ended stay so."""
+    async with planned(tmp_path) as (both, plan, journal):
+        both[1].script(*[faults.status(500)] * 30, on="GET /content/*/_bundle*")
+        await migrate.run(plan, journal=journal)
+        both[1].clear_script()
+        steps = [
+            (event.name, event.step)
+            async for event in migrate.run(plan, journal=journal, retry=True)
+            if event.kind == "step"
+        ]
+        assert ("report", "checked") in steps
+        assert not {"granted", "created", "deployed"} & {step for _, step in steps}
+
+
 async def test_the_name_is_taken_after_the_plan(tmp_path):
     """The final name is refused; the content stays under its staging name, and can be undone."""
     async with planned(tmp_path) as (both, plan, journal):
