@@ -51,7 +51,8 @@ class Writes:
             key: What identifies it among the writes of this kind.
             side: On which server.
             look_up: Returns the result of an attempt whose response was not received, or None.
-            is_taken: Whether an error says that it exists already, so that it is looked up as well.
+            is_taken: Whether an error says that it exists already. After an earlier attempt, which
+                may have been late, it is looked up; otherwise it is not of this run.
             before: What is there now, as far as it is needed to put it back.
 
         Raises:
@@ -69,12 +70,19 @@ class Writes:
             if look_up is None:
                 result = await request() or {}
             else:
+                attempts = 0 if is_first else 1
 
                 async def create() -> Result:
+                    nonlocal attempts
+                    attempts += 1
                     return await request() or {}
 
                 result = await create_once(
-                    self._clock, create, look_up, is_complete=bool, is_taken=is_taken
+                    self._clock,
+                    create,
+                    look_up,
+                    is_complete=bool,
+                    is_taken=lambda error: attempts > 1 and is_taken(error),
                 )
         except AconnectError as error:
             # An earlier attempt may have been made, whatever the server says to this one.

@@ -12,6 +12,8 @@ from aconnect.errors import (
 )
 from aconnect.migrate.running.journal import Journal
 from aconnect.testing import VirtualClock, faults
+from aconnect.testing.connect.routes.content._items import new_content
+from aconnect.testing.connect.routes.tags import new_tag
 from tests.migrate.migrating import OPTIONS, clients, make_plan, servers, state
 from tests.migrate.worlds import secrets
 
@@ -28,6 +30,14 @@ class Then:
         response = await exchange.response()
         self.action()
         return await exchange.send(response)
+
+
+class First(Then):
+    """Do something else, and then serve a request."""
+
+    async def apply(self, exchange):
+        self.action()
+        return await exchange.send(await exchange.response())
 
 
 @asynccontextmanager
@@ -137,6 +147,43 @@ async def test_the_name_is_taken_after_the_plan(tmp_path):
         assert outcomes.pop("app") == ("failed", "finished", "ConflictError")
         assert set(outcomes.values()) == {DONE}
         assert grants(both[0]) == []
+
+
+async def test_the_content_is_created_late(tmp_path):
+    """What a slow server creates after the first look-up is found, and belongs to the run."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        before, there = state(both[1]), both[1].state
+        name, me = plan.items[0].staging_name, there.keys[both[1].api_key]
+
+        def create():
+            guid = "0" * 8 + next(iter(there.content))[8:]
+            number = there.next_number("content")
+            row = new_content(guid, number, name, me, there.now(), access_type="acl")
+            there.content[guid] = row
+
+        both[1].script(faults.reset(), First(create), on="POST /v1/content")
+        report = await migrate.run(plan, journal=journal)
+        assert set(rows(report).values()) == {DONE}
+        await migrate.undo(journal, *plan.clients)
+        assert state(both[1]) == before
+
+
+async def test_a_tag_that_somebody_else_creates_meanwhile(tmp_path):
+    """It is used, and stays when the run is undone, because the run has not created it."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        there = both[1].state
+        tags = {row["name"] for row in there.tags.values()}
+
+        def create():
+            number = there.next_number("tag")
+            there.tags[str(number)] = new_tag(number, plan.tags[0][-1], None, there.now())
+
+        both[1].script(First(create), on="POST /v1/tags")
+        report = await migrate.run(plan, journal=journal)
+        assert set(rows(report).values()) == {DONE}
+        await migrate.undo(journal, *plan.clients)
+        left = {row["name"] for row in there.tags.values()} - tags
+        assert left == {plan.tags[0][-1]}
 
 
 async def test_two_runners_at_once(tmp_path):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from aconnect.connect import Bundle, ContentItem
+from aconnect.connect import ApiErrorCode, Bundle, ContentItem
 from aconnect.deploy.sending import bundles_of
-from aconnect.errors import NotFoundError
+from aconnect.errors import AconnectError, ApiError, NotFoundError
 from aconnect.migrate.running.context import ItemRun
 from aconnect.migrate.running.transfer import copy_bundle
 from aconnect.migrate.running.writes import Result
@@ -57,8 +57,14 @@ async def created(run: ItemRun) -> None:
     async def look_up() -> Result | None:
         return result(await content.find(name=name, owner_guid=me).first()) or None
 
-    made = await run.writes.make("content", create, key=name, look_up=look_up)
+    made = await run.writes.make(
+        "content", create, key=name, look_up=look_up, is_taken=_is_name_taken
+    )
     run.save(target_guid=made["guid"], target_url=made.get("url"))
+
+
+def _is_name_taken(error: AconnectError) -> bool:
+    return isinstance(error, ApiError) and error.code == ApiErrorCode.DUPLICATE_NAME
 
 
 async def _adopt(run: ItemRun) -> None:
