@@ -169,6 +169,8 @@ async def _events(
         finally:
             work.cancel()
             await wait_for_end({work})
+            if not work.cancelled():
+                work.exception()  # raised above, unless the events were left early
             one._report = make_report(plan, ledger, started)  # noqa: SLF001  of this module
 
 

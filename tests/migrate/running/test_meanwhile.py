@@ -1,16 +1,20 @@
 """What others do while a migration runs: each is a row of the report, and the rest goes on."""
 
-from contextlib import asynccontextmanager
+import asyncio
+import gc
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
 from aconnect import Client, Limits, migrate
+from aconnect.connect import User
 from aconnect.errors import (
     FileError,
     InvalidArgumentError,
     StalePlanError,
 )
-from aconnect.migrate.running.journal import Journal
+from aconnect.migrate.running.journal import Journal, Write
+from aconnect.migrate.running.steps.source import withdraw
 from aconnect.testing import VirtualClock, faults
 from aconnect.testing.connect.routes.content._items import new_content
 from aconnect.testing.connect.routes.tags import new_tag
@@ -67,6 +71,10 @@ def grants(server):
         for row in rows.values()
         if row["principal_guid"] == me
     ]
+
+
+def full(_, __):
+    raise FileError("cannot write 'run.db': database or disk is full")
 
 
 DONE = ("done", "source-locked", None)
@@ -329,6 +337,98 @@ async def test_a_vanity_url_is_taken_meanwhile(tmp_path):
         report = await migrate.run(plan, journal=journal)
         assert {row[0] for row in rows(report).values()} == {"done"}
         assert any("taken meanwhile" in note for item in report.items for note in item.notes)
+        assert wanted not in {item.vanity for item in report.items}, "it is that of other content"
+
+
+async def test_the_report_has_the_vanity_urls_that_are_set(tmp_path):
+    """A failed item has no vanity URL yet, whatever was planned."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        both[1].script(*[faults.error(403, 22)] * 9, on="PUT *content/*/vanity")
+        (item,) = (await migrate.run(plan, journal=journal)).items
+        assert (item.step, item.vanity) == ("vanity", None)
+        both[1].clear_script()
+        (item,) = (await migrate.run(plan, journal=journal, retry=True)).items
+        assert item.vanity == plan.items[0].target.vanity is not None
+
+
+async def test_the_content_is_deleted_on_the_destination(tmp_path):
+    """The source is not locked, because people still need it."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        there = both[1].state
+
+        def delete():
+            guid = content(both[1], "report")["guid"]
+            del there.content[guid]
+            there.vanities.pop(guid, None)
+
+        both[1].script(Then(delete), on="PUT *content/*/vanity")
+        (item,) = (await migrate.run(plan, journal=journal)).items
+        assert item.differences == ("it was deleted on the destination",)
+        assert any("the source is not locked" in note for note in item.notes)
+        assert content(both[0], "report")["locked"] is False
+
+
+async def test_grants_are_withdrawn_at_once(tmp_path):
+    """An interrupted run has little time, so one slow response does not delay the others."""
+    async with planned(tmp_path, ("report", "api")) as (both, plan, journal):
+        items = sum(item.needs_grant for item in plan.items)
+        assert items == 2
+        arrived, alone = asyncio.Barrier(items), []
+
+        class Together:
+            async def apply(self, exchange):
+                try:
+                    await asyncio.wait_for(arrived.wait(), 3)
+                except (TimeoutError, asyncio.BrokenBarrierError) as error:
+                    alone.append(error)
+                return await exchange.send(await exchange.response())
+
+        both[0].script(
+            # Each item tries it twice.
+            *[faults.error(403, 22)] * 2 * items,
+            *[Together()] * items,
+            on="DELETE *content/*/permissions/*",
+        )
+        await migrate.run(plan, journal=journal)
+        assert alone == grants(both[0]) == []
+
+
+async def test_a_grant_that_is_given_late(tmp_path):
+    """A grant whose response was lost is withdrawn after the server has had time to give it."""
+    async with servers(["report"]) as both:
+        source, clock = both[0], VirtualClock()
+        guid, me = content(source, "report")["guid"], source.state.keys[source.api_key]
+        sleep, given = clock.sleep, []
+
+        async def slow(seconds):
+            given.append(source.state.permit(guid, me, "owner"))
+            await sleep(seconds)
+
+        clock.sleep = slow
+        async with Client(source.url, source.api_key, clock=clock) as client:
+            before = {"guid": guid, "role": None}
+            lost = Write(id=1, number=1, side="source", kind="grant", key="", before=before)
+            await withdraw(client.content.handle(guid), User(guid=me), lost)
+        assert given
+        assert grants(source) == []
+
+
+@pytest.mark.parametrize("after", range(6))
+async def test_the_events_are_left_while_the_disk_is_full(tmp_path, monkeypatch, after):
+    """Nobody waits for the failure any more, so the event loop does not complain about it."""
+    async with planned(tmp_path, ("report",)) as (_, plan, journal):
+        complaints = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        run = migrate.run(plan, journal=journal)
+        async with aclosing(aiter(run)) as events:
+            for _ in range(after):
+                await anext(events)
+            monkeypatch.setattr(Journal, "apply", full)
+            await anext(events, None)
+        gc.collect()
+        await asyncio.sleep(0)
+        assert complaints == []
+        assert run.report.items
 
 
 async def test_one_call_at_a_time(tmp_path):

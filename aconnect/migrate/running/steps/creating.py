@@ -26,6 +26,9 @@ LATER: Final = frozenset(
 )
 """Settings that are made in the end: they start processes, or need rights."""
 
+_ACCESS: Final = ("acl", "logged_in", "all")
+"""Who may see content, from the fewest to all."""
+
 
 def first_fields(run: ItemRun) -> dict[str, Any]:
     """Return the fields that are set before the bundle is there."""
@@ -73,6 +76,10 @@ async def _adopt(run: ItemRun) -> None:
     item = await run.target.refresh()
     run.save(target_url=item.content_url)
     fields = first_fields(run)
+    wanted = run.item.target.access_type
+    if wanted is not None and _width(item.access_type) > _width(wanted):
+        # Before it gets a bundle that fewer may see.
+        fields["access_type"] = wanted
     before = {
         "fields": values_of(item, fields),
         "owner_guid": item.owner_guid,
@@ -84,6 +91,11 @@ async def _adopt(run: ItemRun) -> None:
         return {"fields": values_of(await item.update(**fields), fields)} if fields else {}
 
     await run.writes.make("settings", update, before=before)
+
+
+def _width(access_type: str | None) -> int:
+    """Return how many may see content, as a number to compare; unknown access may be the widest."""
+    return _ACCESS.index(access_type) if access_type in _ACCESS else len(_ACCESS)
 
 
 def values_of(item: ContentItem, names: Iterable[str]) -> dict[str, Any]:
