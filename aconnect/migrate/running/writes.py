@@ -85,8 +85,8 @@ class Writes:
                     is_taken=lambda error: attempts > 1 and is_taken(error),
                 )
         except AconnectError as error:
-            # An earlier attempt may have been made, whatever the server says to this one.
-            if is_first and not is_uncertain(error):
+            # The server may have acted on an earlier attempt, whatever it says to the last one.
+            if is_first and not error.attempts and not is_uncertain(error):
                 self._ledger.discard(write)
             raise
         return self._done(write, result)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aconnect.errors import ConnectionLostError, FileError, InvalidArgumentError
+from aconnect.errors import Attempt, ConnectionLostError, FileError, InvalidArgumentError
 from aconnect.migrate.running.journal import (
     Journal,
     JournalHeader,
@@ -226,6 +226,20 @@ async def test_a_refusal_does_not_settle_an_earlier_attempt(ledger, journal):
             await writes(ledger).make("vanity", request, before={"holder": "other"})
     await ledger.flush()
     assert [write.before for write in journal.writes()] == [{"holder": "other"}]
+
+
+async def test_a_refusal_after_a_lost_response(ledger, journal):
+    """The client repeats some calls by itself: the last failure says nothing about the first."""
+
+    async def refused():
+        error = InvalidArgumentError("no")
+        error.attempts = (Attempt(number=1, elapsed=0.1, failure="lost"),)
+        raise error
+
+    with pytest.raises(InvalidArgumentError):
+        await writes(ledger).make("settings", refused, before={"title": "Before"})
+    await ledger.flush()
+    assert [write.before for write in journal.writes()] == [{"title": "Before"}]
 
 
 async def test_the_writes_of_an_item_are_found_without_those_of_others(ledger, monkeypatch):

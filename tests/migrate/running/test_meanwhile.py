@@ -393,7 +393,7 @@ async def test_grants_are_withdrawn_at_once(tmp_path):
         assert alone == grants(both[0]) == []
 
 
-async def test_a_grant_that_is_given_late(tmp_path):
+async def test_a_grant_that_is_given_late():
     """A grant whose response was lost is withdrawn after the server has had time to give it."""
     async with servers(["report"]) as both:
         source, clock = both[0], VirtualClock()
