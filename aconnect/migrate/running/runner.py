@@ -62,6 +62,9 @@ _FATAL: Final = (
 )
 """What makes all other items fail as well, so that no more are begun."""
 
+_BACKLOG: Final = 10_000
+"""How many events wait at most for a slow consumer before progress and logs are left out."""
+
 _CLEANUP_SECONDS: Final = 30.0
 """How long a run that was cancelled withdraws its grants."""
 
@@ -142,6 +145,12 @@ async def _events(
     one: Run, path: Path, limits: Limits, *, retry: bool
 ) -> AsyncGenerator[Event, None]:
     queue: asyncio.Queue[Event | None] = asyncio.Queue()
+
+    def notify(event: Event) -> None:
+        # The run does not wait for who reads its events.
+        if queue.qsize() < _BACKLOG or event.kind not in {"progress", "log"}:
+            queue.put_nowait(event)
+
     plan, started = one.plan, datetime.now(UTC)
     if plan.has_conflicts:
         raise InvalidArgumentError(
@@ -158,7 +167,7 @@ async def _events(
             limits,
             reader,
             await read_values(plan.mapping),
-            queue.put_nowait,
+            notify,
         )
         work = asyncio.create_task(_work(migration, retry=retry))
         work.add_done_callback(lambda _: queue.put_nowait(None))

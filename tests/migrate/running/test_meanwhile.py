@@ -1,9 +1,12 @@
 """What others do while a migration runs: each is a row of the report, and the rest goes on."""
 
 import asyncio
+import dataclasses
 import gc
+from collections import Counter
 from contextlib import aclosing, asynccontextmanager
 
+import msgspec
 import pytest
 
 from aconnect import Client, Limits, migrate
@@ -13,6 +16,8 @@ from aconnect.errors import (
     InvalidArgumentError,
     StalePlanError,
 )
+from aconnect.migrate.running import runner
+from aconnect.migrate.running.events import STEPS
 from aconnect.migrate.running.journal import Journal, Write
 from aconnect.migrate.running.steps.source import withdraw
 from aconnect.testing import VirtualClock, faults
@@ -260,6 +265,27 @@ async def test_retention_deletes_the_bundles(tmp_path):
         assert any("was deleted on the source" in note for note in item.notes)
 
 
+async def test_a_bundle_is_damaged_on_the_way(tmp_path):
+    """Without a checksum on the source, the one on the destination tells; the bundle is removed."""
+    options = migrate.Options(grant_self=True, bundles="all")
+    async with planned(tmp_path, ("api",), options) as (both, plan, journal):
+
+        class Damage:
+            async def apply(self, exchange):
+                response = await exchange.response()
+                row = msgspec.json.decode(response.body)
+                row["metadata"]["archive_md5"] = "0" * 32
+                response = dataclasses.replace(response, body=msgspec.json.encode(row))
+                return await exchange.send(response)
+
+        both[1].script(Damage(), on="POST *content/*/bundles")
+        (item,) = (await migrate.run(plan, journal=journal)).items
+        assert (item.step, item.error_type) == ("sourced", "UploadSourceError")
+        assert not both[1].state.bundles[item.target_guid]
+        report = await migrate.run(plan, journal=journal, retry=True)
+        assert set(rows(report).values()) == {DONE}
+
+
 async def test_a_build_fails(tmp_path):
     """The report has the last lines of the log; the draft is not activated, and retry goes on."""
     async with planned(tmp_path) as (both, plan, journal):
@@ -429,6 +455,20 @@ async def test_the_events_are_left_while_the_disk_is_full(tmp_path, monkeypatch,
         await asyncio.sleep(0)
         assert complaints == []
         assert run.report.items
+
+
+async def test_a_slow_reader_of_events(tmp_path, monkeypatch):
+    """The run does not wait for it, and keeps no more progress and logs than a few for it."""
+    monkeypatch.setattr(runner, "_BACKLOG", 2)
+    async with planned(tmp_path) as (both, plan, journal):
+        run, kinds = migrate.run(plan, journal=journal), Counter()
+        async for event in run:
+            kinds[event.kind] += 1
+            while both[0].count("PATCH", "*/content/*") < len(plan.items):
+                await asyncio.sleep(0.01)
+        assert kinds["done"] == len(plan.items)
+        assert kinds["step"] == len(plan.items) * len(STEPS)
+        assert kinds["progress"] + kinds["log"] <= 2
 
 
 async def test_one_call_at_a_time(tmp_path):
