@@ -31,7 +31,8 @@ async def create_people(migration: Migration) -> None:
 
 
 async def _create(migration: Migration, applier: Applier, change: Change) -> None:
-    key = f"{change.kind} {change.name} {change.member}".strip()
+    # Names may have spaces.
+    key = "\n".join(filter(None, (change.kind, change.name, change.member)))
     began_before = migration.writes.find(_KIND, key) is not None
 
     async def apply() -> Result:

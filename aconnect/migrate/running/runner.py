@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -177,10 +177,12 @@ async def _events(
             await work
         finally:
             work.cancel()
-            await wait_for_end({work})
-            if not work.cancelled():
-                work.exception()  # raised above, unless the events were left early
-            one._report = make_report(plan, ledger, started)  # noqa: SLF001  of this module
+            try:
+                await wait_for_end({work})
+            finally:
+                if not work.cancelled():
+                    work.exception()  # raised above, unless the events were left early
+                one._report = make_report(plan, ledger, started)  # noqa: SLF001  of this module
 
 
 async def _begin(journal: Journal, plan: Plan) -> Ledger:
@@ -329,7 +331,5 @@ async def _check_unchanged(item: ItemRun) -> None:
 
 async def _revoke_after(item: ItemRun) -> None:
     """Withdraw the grant for an item that failed; if that fails too, the end of the run does it."""
-    try:
+    with suppress(AconnectError):
         await revoke(item.migration, item.item.number)
-    except AconnectError as error:
-        item.note(f"the grant on the source could not be withdrawn yet: {error}")
