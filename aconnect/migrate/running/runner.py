@@ -188,6 +188,7 @@ async def _events(
 async def _begin(journal: Journal, plan: Plan) -> Ledger:
     """Begin a journal, or go on with that of the plan, which may have been refreshed."""
     header = await in_thread(journal.header)
+    planned = await in_thread(lambda: [_row(item) for item in plan.items])
     if header is None:
         if stale := await changed_items(plan, plan.items):
             raise StalePlanError(_stale(stale))
@@ -199,17 +200,17 @@ async def _begin(journal: Journal, plan: Plan) -> Ledger:
             destination_me=plan.destination.me_guid,
             started=datetime.now(UTC),
         )
-        await in_thread(journal.begin, header, [_row(item) for item in plan.items])
-    ledger = Ledger(journal, header)
+        await in_thread(journal.begin, header, planned)
+    ledger = await in_thread(Ledger, journal, header)
     rows = {row.number: row for row in ledger.items}
-    planned = {item.number: item.source.guid for item in plan.items}
-    if header.plan != plan.id or planned != {n: row.source_guid for n, row in rows.items()}:
+    guids = {row.number: row.source_guid for row in planned}
+    if header.plan != plan.id or guids != {n: row.source_guid for n, row in rows.items()}:
         raise InvalidArgumentError(
             f"{journal.path} is the journal of plan {header.plan}, not of this plan {plan.id}; "
             "choose another journal="
         )
-    for item in plan.items:
-        fresh, row = _row(item), rows[item.number]
+    for item, fresh in zip(plan.items, planned, strict=True):
+        row = rows[item.number]
         if fresh == row or (fresh.digest == row.digest and row.outcome != "pending"):
             continue
         if any(write.state != "undone" for write in ledger.writes(item.number)):
