@@ -61,32 +61,36 @@ class Writes:
         write = self.find(kind, key)
         if write is not None and write.state == "done":
             return write.result
-        is_first = write is None
+        # Whether the server may have acted, on an attempt of this or an earlier process.
+        may_exist = write is not None
         if write is None:
             write = await self._ledger.intend(self._number, side, kind, key, before or {})
         elif look_up is not None and (found := await look_up()) is not None:
             return self._done(write, found)
+
+        async def attempt() -> Result:
+            nonlocal may_exist
+            earlier, may_exist = may_exist, True
+            try:
+                return await request() or {}
+            except AconnectError as error:
+                # The client repeats some calls by itself; this is about the last attempt only.
+                may_exist = earlier or bool(error.attempts) or is_uncertain(error)
+                raise
+
         try:
             if look_up is None:
-                result = await request() or {}
+                result = await attempt()
             else:
-                attempts = 0 if is_first else 1
-
-                async def create() -> Result:
-                    nonlocal attempts
-                    attempts += 1
-                    return await request() or {}
-
                 result = await create_once(
                     self._clock,
-                    create,
+                    attempt,
                     look_up,
                     is_complete=bool,
-                    is_taken=lambda error: attempts > 1 and is_taken(error),
+                    is_taken=lambda error: may_exist and is_taken(error),
                 )
-        except AconnectError as error:
-            # The server may have acted on an earlier attempt, whatever it says to the last one.
-            if is_first and not error.attempts and not is_uncertain(error):
+        except AconnectError:
+            if not may_exist:
                 self._ledger.discard(write)
             raise
         return self._done(write, result)

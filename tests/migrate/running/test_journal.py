@@ -242,6 +242,21 @@ async def test_a_refusal_after_a_lost_response(ledger, journal):
     assert [write.before for write in journal.writes()] == [{"title": "Before"}]
 
 
+async def test_a_look_up_that_is_refused(ledger, journal):
+    """It says nothing about the write, which may have been made."""
+
+    async def lost():
+        raise ConnectionLostError("lost")
+
+    async def refused():
+        raise InvalidArgumentError("no")
+
+    with pytest.raises(InvalidArgumentError):
+        await writes(ledger).make("new-tag", lost, look_up=refused)
+    await ledger.flush()
+    assert [write.kind for write in journal.writes()] == ["new-tag"]
+
+
 async def test_the_writes_of_an_item_are_found_without_those_of_others(ledger, monkeypatch):
     """Thousands of items that ask for their writes do not go through those of all others."""
 
