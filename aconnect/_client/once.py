@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from aconnect._core.clock import Clock
 from aconnect._core.retry import may_have_acted
-from aconnect.errors import AconnectError, ApiError, DecodeError
+from aconnect.errors import AconnectError, ApiError, DeadlineExceededError, DecodeError
 
 T = TypeVar("T")
 
@@ -22,6 +22,9 @@ def is_uncertain(error: AconnectError) -> bool:
     """Return True if the server may have created what it was asked for, in spite of the error."""
     if isinstance(error, ApiError) and error.status == _INSUFFICIENT_STORAGE:
         return False
+    if isinstance(error, DeadlineExceededError):
+        # An attempt may have been under way when the time was over.
+        error = error.__cause__ if isinstance(error.__cause__, AconnectError) else error
     # What cannot be read may be a response to what was done.
     return isinstance(error, DecodeError) or may_have_acted(error)
 

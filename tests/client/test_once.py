@@ -3,14 +3,22 @@
 import pytest
 
 from aconnect._client.once import create_once
-from aconnect.errors import ConflictError, ConnectionLostError, ServerError
+from aconnect.errors import (
+    ConflictError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    ReadTimeoutError,
+    ServerError,
+)
 from aconnect.testing import VirtualClock
 
 TAKEN = ConflictError("taken", status=409)
-LOST = [ConnectionLostError("lost"), ServerError("late", status=502)]
+OVERDUE = DeadlineExceededError("not done in time")
+OVERDUE.__cause__ = ReadTimeoutError("nothing received")
+LOST = [ConnectionLostError("lost"), ServerError("late", status=502), OVERDUE]
 
 
-@pytest.mark.parametrize("failure", LOST, ids=["lost", "502"])
+@pytest.mark.parametrize("failure", LOST, ids=["lost", "502", "overdue"])
 @pytest.mark.parametrize("seconds", [0.0, 0.5])
 async def test_created_late(failure, seconds):
     """A server that is still at work after its failure does not have to create it twice."""

@@ -35,6 +35,8 @@ class Event(Struct, frozen=True, kw_only=True):
     kind: EventKind
     """`step`: a step of an item has ended; `progress`: bytes of a bundle were sent; `log`: a line
     of the log of a build; `done`, `failed`, `skipped`: how an item ended; `note`: about the whole.
+
+    Who reads events too slowly does not get all of `progress` and `log`.
     """
     number: int | None = None
     """The number of the item in the plan; None for what is about the whole migration."""

@@ -200,8 +200,11 @@ class Ledger:
         """Which migration it is of."""
         self._journal = journal
         self._items = {item.number: item for item in journal.items()}
-        self._writes = {(one.number, one.kind, one.key): one for one in journal.writes()}
-        self._last = max((one.id for one in self._writes.values()), default=0)
+        self._writes: dict[int, dict[tuple[WriteKind, str], Write]] = {}
+        self._last = 0
+        for write in journal.writes():
+            self._note(write)
+            self._last = write.id
         self._waiting: list[Change] = []
         self._added = 0
         self._durable = 0
@@ -229,15 +232,18 @@ class Ledger:
 
     def write(self, number: int, kind: WriteKind, key: str) -> Write | None:
         """Return a write of this or an earlier process; None if there was none."""
-        return self._writes.get((number, kind, key))
+        return self._writes.get(number, {}).get((kind, key))
 
     def writes(self, number: int | None = None, kind: WriteKind | None = None) -> list[Write]:
         """Return the writes of an item and of a kind, or all, in the order of their intents."""
-        return [
+        numbers = self._writes if number is None else (number,)
+        found = [
             one
-            for one in sorted(self._writes.values(), key=lambda one: one.id)
-            if number in {None, one.number} and kind in {None, one.kind}
+            for each in numbers
+            for one in self._writes.get(each, {}).values()
+            if kind in {None, one.kind}
         ]
+        return sorted(found, key=lambda one: one.id)
 
     async def intend(
         self, number: int, side: Side, kind: WriteKind, key: str, before: Mapping[str, Any]
@@ -253,7 +259,7 @@ class Ledger:
 
     def update(self, write: Write) -> None:
         """Take note of what came of a write; it becomes durable with the next one."""
-        self._writes[write.number, write.kind, write.key] = write
+        self._note(write)
         self._add(lambda connection: _put_write(connection, write))
 
     def mark_undone(self, write: Write) -> None:
@@ -262,12 +268,15 @@ class Ledger:
 
     def discard(self, write: Write) -> None:
         """Take note that a write was refused, so that it was not made."""
-        del self._writes[write.number, write.kind, write.key]
+        del self._writes[write.number][write.kind, write.key]
 
         def delete(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM write WHERE id = ?", (write.id,))
 
         self._add(delete)
+
+    def _note(self, write: Write) -> None:
+        self._writes.setdefault(write.number, {})[write.kind, write.key] = write
 
     def _add(self, change: Change) -> None:
         self._waiting.append(change)

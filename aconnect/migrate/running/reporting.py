@@ -25,12 +25,14 @@ def make_report(plan: Plan, ledger: Ledger, started: datetime) -> Report:
         destination=plan.destination.url,
         started=started,
         ended=datetime.now(UTC),
-        items=tuple(_item(planned[row.number], row) for row in ledger.items),
+        items=tuple(_item(planned[row.number], row, ledger) for row in ledger.items),
         notes=tuple(notes),
     )
 
 
-def _item(planned: PlannedItem, row: JournalItem) -> ReportItem:
+def _item(planned: PlannedItem, row: JournalItem, ledger: Ledger) -> ReportItem:
+    write = ledger.write(row.number, "vanity", "")
+    has_vanity = planned.sign == "=" or (write is not None and write.state == "done")
     return ReportItem(
         number=row.number,
         name=planned.target.name,
@@ -41,7 +43,7 @@ def _item(planned: PlannedItem, row: JournalItem) -> ReportItem:
         source_url=planned.source.url,
         target_guid=row.target_guid,
         target_url=row.target_url,
-        vanity=planned.target.vanity,
+        vanity=planned.target.vanity if has_vanity else None,
         bytes=row.bytes,
         seconds=row.seconds,
         error_type=row.error_type,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -61,6 +61,9 @@ _FATAL: Final = (
     ProxyRefusedError,
 )
 """What makes all other items fail as well, so that no more are begun."""
+
+_BACKLOG: Final = 10_000
+"""How many events wait at most for a slow consumer before progress and logs are left out."""
 
 _CLEANUP_SECONDS: Final = 30.0
 """How long a run that was cancelled withdraws its grants."""
@@ -142,6 +145,12 @@ async def _events(
     one: Run, path: Path, limits: Limits, *, retry: bool
 ) -> AsyncGenerator[Event, None]:
     queue: asyncio.Queue[Event | None] = asyncio.Queue()
+
+    def notify(event: Event) -> None:
+        # The run does not wait for who reads its events.
+        if queue.qsize() < _BACKLOG or event.kind not in {"progress", "log"}:
+            queue.put_nowait(event)
+
     plan, started = one.plan, datetime.now(UTC)
     if plan.has_conflicts:
         raise InvalidArgumentError(
@@ -158,7 +167,7 @@ async def _events(
             limits,
             reader,
             await read_values(plan.mapping),
-            queue.put_nowait,
+            notify,
         )
         work = asyncio.create_task(_work(migration, retry=retry))
         work.add_done_callback(lambda _: queue.put_nowait(None))
@@ -168,13 +177,18 @@ async def _events(
             await work
         finally:
             work.cancel()
-            await wait_for_end({work})
-            one._report = make_report(plan, ledger, started)  # noqa: SLF001  of this module
+            try:
+                await wait_for_end({work})
+            finally:
+                if not work.cancelled():
+                    work.exception()  # raised above, unless the events were left early
+                one._report = make_report(plan, ledger, started)  # noqa: SLF001  of this module
 
 
 async def _begin(journal: Journal, plan: Plan) -> Ledger:
     """Begin a journal, or go on with that of the plan, which may have been refreshed."""
     header = await in_thread(journal.header)
+    planned = await in_thread(lambda: [_row(item) for item in plan.items])
     if header is None:
         if stale := await changed_items(plan, plan.items):
             raise StalePlanError(_stale(stale))
@@ -186,17 +200,17 @@ async def _begin(journal: Journal, plan: Plan) -> Ledger:
             destination_me=plan.destination.me_guid,
             started=datetime.now(UTC),
         )
-        await in_thread(journal.begin, header, [_row(item) for item in plan.items])
-    ledger = Ledger(journal, header)
+        await in_thread(journal.begin, header, planned)
+    ledger = await in_thread(Ledger, journal, header)
     rows = {row.number: row for row in ledger.items}
-    planned = {item.number: item.source.guid for item in plan.items}
-    if header.plan != plan.id or planned != {n: row.source_guid for n, row in rows.items()}:
+    guids = {row.number: row.source_guid for row in planned}
+    if header.plan != plan.id or guids != {n: row.source_guid for n, row in rows.items()}:
         raise InvalidArgumentError(
             f"{journal.path} is the journal of plan {header.plan}, not of this plan {plan.id}; "
             "choose another journal="
         )
-    for item in plan.items:
-        fresh, row = _row(item), rows[item.number]
+    for item, fresh in zip(plan.items, planned, strict=True):
+        row = rows[item.number]
         if fresh == row or (fresh.digest == row.digest and row.outcome != "pending"):
             continue
         if any(write.state != "undone" for write in ledger.writes(item.number)):
@@ -270,14 +284,18 @@ async def _migrate_one(item: ItemRun) -> bool:
     """Take an item through the steps that are left; return whether no other can be begun."""
     clock = item.migration.destination.clock
     began, step = clock.monotonic(), "planned"
-    is_first = item.row.outcome == "pending" and not item.row.step
     item.save(outcome="running", failed_step=None, error_type=None, error=None, log=())
     item.hide(item.migration.values.known(item.item.source.guid))
     is_over = False
     try:
-        if is_first:
+        left = _steps_left(item)
+        if "created" in left:
             await _check_unchanged(item)
-        for step in _steps_left(item):
+        if "granted" not in left and "dressed" in left:
+            # A failure has withdrawn it, and something is still read on the source.
+            step = "granted"
+            await STEP_FUNCTIONS[step](item)
+        for step in left:
             await STEP_FUNCTIONS[step](item)
             item.save(step=step)
             item.notify("step", step=step)
@@ -295,9 +313,7 @@ async def _migrate_one(item: ItemRun) -> bool:
 def _steps_left(item: ItemRun) -> tuple[str, ...]:
     """Return the steps that have not ended, in their order."""
     ended = STEPS.index(item.row.step) + 1 if item.row.step else 0
-    left = STEPS[ended:]
-    # What a failure has withdrawn is needed again, as long as something is read on the source.
-    return ("granted", *left) if ended and "dressed" in left else left
+    return STEPS[ended:]
 
 
 async def _check_unchanged(item: ItemRun) -> None:
@@ -316,7 +332,5 @@ async def _check_unchanged(item: ItemRun) -> None:
 
 async def _revoke_after(item: ItemRun) -> None:
     """Withdraw the grant for an item that failed; if that fails too, the end of the run does it."""
-    try:
+    with suppress(AconnectError):
         await revoke(item.migration, item.item.number)
-    except AconnectError as error:
-        item.note(f"the grant on the source could not be withdrawn yet: {error}")

@@ -7,7 +7,7 @@ from typing import Final
 
 from aconnect.connect import ApiErrorCode
 from aconnect.connect.tags import TagCreateParams
-from aconnect.errors import AconnectError, ApiError
+from aconnect.errors import AconnectError, ApiError, ConflictError
 from aconnect.migrate.planning.model import PlannedItem
 from aconnect.migrate.running.context import Migration
 from aconnect.migrate.running.writes import Result
@@ -60,12 +60,23 @@ async def _create(migration: Migration, path: TagPath) -> str:
     if earlier is not None and earlier.state == "done":
         # It was deleted since.
         migration.ledger.mark_undone(earlier)
-    result = await migration.writes.make(
-        "new-tag",
-        create,
-        key="/".join(path),
-        look_up=look_up,
-        before={"path": path},
-        is_taken=lambda error: isinstance(error, ApiError) and error.code in _TAKEN,
-    )
+    try:
+        result = await migration.writes.make(
+            "new-tag",
+            create,
+            key="/".join(path),
+            look_up=look_up,
+            before={"path": path},
+            is_taken=_is_taken,
+        )
+    except ConflictError as error:
+        # Somebody else has created it meanwhile: it is used, and undo leaves it.
+        found = await look_up() if _is_taken(error) else None
+        if found is None:
+            raise
+        result = found
     return str(result["id"])
+
+
+def _is_taken(error: AconnectError) -> bool:
+    return isinstance(error, ApiError) and error.code in _TAKEN

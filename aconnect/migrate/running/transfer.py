@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable
 
 from aconnect.connect import Bundle, ContentItem
+from aconnect.connect._base.resource import none_if_missing
 from aconnect.errors import AconnectError, UploadSourceError
 from aconnect.migrate.snapshots.model import BundleSnapshot
 
@@ -48,8 +49,10 @@ async def copy_bundle(
         raise
     received = None if copy.metadata is None else copy.metadata.archive_md5
     if bundle.md5 is None and received and received.lower() != digest.hexdigest():
+        # The content must not be left with a damaged bundle that the journal does not have.
+        await none_if_missing(target.bundles.delete(copy.id))
         raise UploadSourceError(
             f"bundle {bundle.id} of {source.guid} arrived with another checksum than it was sent "
-            f"with, as bundle {copy.id}; run the migration again"
+            "with, and was deleted; run the migration again with retry=True (--retry)"
         )
     return copy

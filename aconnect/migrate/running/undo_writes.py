@@ -7,7 +7,7 @@ interruption, it is done again for the writes that are not yet recorded as taken
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -151,9 +151,14 @@ async def _give_back(undo: Undo, holder: str, path: str) -> list[str]:
     return []
 
 
-async def _fields(undo: Undo, write: Write, item: ContentItem) -> str | None:
+async def _final(undo: Undo, write: Write, item: ContentItem) -> str | None:
+    return await _fields(undo, write, item, write.before["fields"])
+
+
+async def _fields(
+    undo: Undo, write: Write, item: ContentItem, before: Mapping[str, Any]
+) -> str | None:
     """Put back the fields that still are as the run has set them."""
-    before: dict[str, Any] = write.before["fields"]
     # Unknown if the response was lost.
     after: dict[str, Any] = write.result.get("fields", {})
     now = values_of(item, before)
@@ -177,8 +182,14 @@ async def _fields(undo: Undo, write: Write, item: ContentItem) -> str | None:
 
 
 async def _settings(undo: Undo, write: Write, item: ContentItem) -> str | None:
-    """Put back the settings, and then the bundle, which is built with them."""
-    notes = [await _fields(undo, write, item), await _put_back_bundle(write, item)]
+    """Put back the settings, then the bundle, which is built with them, and then wider access."""
+    before = dict(write.before["fields"])
+    access = {name: before.pop(name) for name in ("access_type",) if name in before}
+    notes = [
+        await _fields(undo, write, item, before),
+        await _put_back_bundle(write, item),
+        await _fields(undo, write, item, access),
+    ]
     there, sent = set(write.before["bundles"]), undo.ledger.writes(write.number, "bundle")
     active = (await item.refresh()).bundle_id
     for bundle in await bundles_of(item):
@@ -269,7 +280,7 @@ async def _repository(_: Undo, write: Write, item: ContentItem) -> str | None:
 
 
 _ON_ADOPTED: Final[dict[WriteKind, Callable[[Undo, Write, ContentItem], _Done]]] = {
-    "final": _fields,
+    "final": _final,
     "integrations": _integrations,
     "lock": _lock,
     "permission": _permission,

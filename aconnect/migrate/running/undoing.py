@@ -87,7 +87,8 @@ def undo(
 
     async def items() -> AsyncGenerator[UndoneItem, None]:
         async with opened_journal(Journal(path)) as opened:
-            ledger = Ledger(opened, await _checked(opened, source, destination))
+            header = await _checked(opened, source, destination)
+            ledger = await in_thread(Ledger, opened, header)
             undoing = Undo(source, destination, ledger, frozenset(force))
             rows = [row for row in reversed(ledger.items) if _left(ledger, row.number)]
 

@@ -51,7 +51,8 @@ class Writes:
             key: What identifies it among the writes of this kind.
             side: On which server.
             look_up: Returns the result of an attempt whose response was not received, or None.
-            is_taken: Whether an error says that it exists already, so that it is looked up as well.
+            is_taken: Whether an error says that it exists already. After an earlier attempt, which
+                may have been late, it is looked up; otherwise it is not of this run.
             before: What is there now, as far as it is needed to put it back.
 
         Raises:
@@ -60,23 +61,36 @@ class Writes:
         write = self.find(kind, key)
         if write is not None and write.state == "done":
             return write.result
+        # Whether the server may have acted, on an attempt of this or an earlier process.
+        may_exist = write is not None
         if write is None:
             write = await self._ledger.intend(self._number, side, kind, key, before or {})
         elif look_up is not None and (found := await look_up()) is not None:
             return self._done(write, found)
+
+        async def attempt() -> Result:
+            nonlocal may_exist
+            earlier, may_exist = may_exist, True
+            try:
+                return await request() or {}
+            except AconnectError as error:
+                # The client repeats some calls by itself; this is about the last attempt only.
+                may_exist = earlier or bool(error.attempts) or is_uncertain(error)
+                raise
+
         try:
             if look_up is None:
-                result = await request() or {}
+                result = await attempt()
             else:
-
-                async def create() -> Result:
-                    return await request() or {}
-
                 result = await create_once(
-                    self._clock, create, look_up, is_complete=bool, is_taken=is_taken
+                    self._clock,
+                    attempt,
+                    look_up,
+                    is_complete=bool,
+                    is_taken=lambda error: may_exist and is_taken(error),
                 )
-        except AconnectError as error:
-            if not is_uncertain(error):
+        except AconnectError:
+            if not may_exist:
                 self._ledger.discard(write)
             raise
         return self._done(write, result)

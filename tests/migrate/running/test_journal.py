@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aconnect.errors import ConnectionLostError, FileError, InvalidArgumentError
+from aconnect.errors import Attempt, ConnectionLostError, FileError, InvalidArgumentError
 from aconnect.migrate.running.journal import (
     Journal,
     JournalHeader,
@@ -210,3 +210,69 @@ async def test_a_write_that_was_taken_back_can_be_made_again(ledger):
     assert writes(ledger).find("tag") is None
     await writes(ledger).make("tag", request, before={"had": True})
     assert [write.before for write in ledger.writes()] == [{"had": True}]
+
+
+async def test_a_refusal_does_not_settle_an_earlier_attempt(ledger, journal):
+    """What may have been made stays in the journal, with what was there before, to be undone."""
+
+    async def lost():
+        raise ConnectionLostError("lost")
+
+    async def refused():
+        raise InvalidArgumentError("no")
+
+    for request, error in ((lost, ConnectionLostError), (refused, InvalidArgumentError)):
+        with pytest.raises(error):
+            await writes(ledger).make("vanity", request, before={"holder": "other"})
+    await ledger.flush()
+    assert [write.before for write in journal.writes()] == [{"holder": "other"}]
+
+
+async def test_a_refusal_after_a_lost_response(ledger, journal):
+    """The client repeats some calls by itself: the last failure says nothing about the first."""
+
+    async def refused():
+        error = InvalidArgumentError("no")
+        error.attempts = (Attempt(number=1, elapsed=0.1, failure="lost"),)
+        raise error
+
+    with pytest.raises(InvalidArgumentError):
+        await writes(ledger).make("settings", refused, before={"title": "Before"})
+    await ledger.flush()
+    assert [write.before for write in journal.writes()] == [{"title": "Before"}]
+
+
+async def test_a_look_up_that_is_refused(ledger, journal):
+    """It says nothing about the write, which may have been made."""
+
+    async def lost():
+        raise ConnectionLostError("lost")
+
+    async def refused():
+        raise InvalidArgumentError("no")
+
+    with pytest.raises(InvalidArgumentError):
+        await writes(ledger).make("new-tag", lost, look_up=refused)
+    await ledger.flush()
+    assert [write.kind for write in journal.writes()] == ["new-tag"]
+
+
+async def test_the_writes_of_an_item_are_found_without_those_of_others(ledger, monkeypatch):
+    """Thousands of items that ask for their writes do not go through those of all others."""
+
+    async def request():
+        return {"id": "7"}
+
+    for number in range(1, 30):
+        await writes(ledger, number).make("tag", request, key="a")
+        await writes(ledger, number).make("tag", request, key="b")
+    seen = []
+
+    def counted(items, **options):
+        found = list(items)
+        seen.append(len(found))
+        return sorted(found, **options)
+
+    monkeypatch.setattr("aconnect.migrate.running.journal.sorted", counted, raising=False)
+    assert [write.key for write in ledger.writes(7)] == ["a", "b"]
+    assert seen == [2]

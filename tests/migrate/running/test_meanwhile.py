@@ -1,17 +1,28 @@
 """What others do while a migration runs: each is a row of the report, and the rest goes on."""
 
-from contextlib import asynccontextmanager
+import asyncio
+import dataclasses
+import gc
+from collections import Counter
+from contextlib import aclosing, asynccontextmanager
 
+import msgspec
 import pytest
 
 from aconnect import Client, Limits, migrate
+from aconnect.connect import User
 from aconnect.errors import (
     FileError,
     InvalidArgumentError,
     StalePlanError,
 )
-from aconnect.migrate.running.journal import Journal
+from aconnect.migrate.running import runner
+from aconnect.migrate.running.events import STEPS
+from aconnect.migrate.running.journal import Journal, Write
+from aconnect.migrate.running.steps.source import withdraw
 from aconnect.testing import VirtualClock, faults
+from aconnect.testing.connect.routes.content._items import new_content
+from aconnect.testing.connect.routes.tags import new_tag
 from tests.migrate.migrating import OPTIONS, clients, make_plan, servers, state
 from tests.migrate.worlds import secrets
 
@@ -28,6 +39,14 @@ class Then:
         response = await exchange.response()
         self.action()
         return await exchange.send(response)
+
+
+class First(Then):
+    """Do something else, and then serve a request."""
+
+    async def apply(self, exchange):
+        self.action()
+        return await exchange.send(await exchange.response())
 
 
 @asynccontextmanager
@@ -57,6 +76,10 @@ def grants(server):
         for row in rows.values()
         if row["principal_guid"] == me
     ]
+
+
+def full(_, __):
+    raise FileError("cannot write 'run.db': database or disk is full")
 
 
 DONE = ("done", "source-locked", None)
@@ -91,6 +114,40 @@ async def test_the_source_is_deployed_during_the_run(tmp_path):
         assert list(outcomes.values()).count(DONE) == 2
 
 
+async def test_a_retry_of_a_stale_item(tmp_path):
+    """A retry does not migrate what has become stale, until it is planned again."""
+    async with planned(tmp_path) as (both, plan, journal):
+        row = content(both[0], "own")
+        former = row["bundle_id"]
+
+        def deploy():
+            row["bundle_id"] = "999"
+
+        both[1].script(Then(deploy), on="POST /v1/content")
+        await migrate.run(plan, journal=journal, calls=1)
+        for _ in range(2):
+            report = await migrate.run(plan, journal=journal, retry=True)
+            assert rows(report)["own"] == ("failed", "planned", "StalePlanError")
+        row["bundle_id"] = former
+        report = await migrate.run(plan, journal=journal, retry=True)
+        assert set(rows(report).values()) == {DONE}
+
+
+async def test_a_retry_goes_on_where_it_failed(tmp_path):
+    """The grant that a failure has withdrawn is given again; steps that have ended stay so."""
+    async with planned(tmp_path) as (both, plan, journal):
+        both[1].script(*[faults.status(500)] * 30, on="GET /content/*/_bundle*")
+        await migrate.run(plan, journal=journal)
+        both[1].clear_script()
+        steps = [
+            (event.name, event.step)
+            async for event in migrate.run(plan, journal=journal, retry=True)
+            if event.kind == "step"
+        ]
+        assert ("report", "checked") in steps
+        assert not {"granted", "created", "deployed"} & {step for _, step in steps}
+
+
 async def test_the_name_is_taken_after_the_plan(tmp_path):
     """The final name is refused; the content stays under its staging name, and can be undone."""
     async with planned(tmp_path) as (both, plan, journal):
@@ -103,6 +160,43 @@ async def test_the_name_is_taken_after_the_plan(tmp_path):
         assert outcomes.pop("app") == ("failed", "finished", "ConflictError")
         assert set(outcomes.values()) == {DONE}
         assert grants(both[0]) == []
+
+
+async def test_the_content_is_created_late(tmp_path):
+    """What a slow server creates after the first look-up is found, and belongs to the run."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        before, there = state(both[1]), both[1].state
+        name, me = plan.items[0].staging_name, there.keys[both[1].api_key]
+
+        def create():
+            guid = "0" * 8 + next(iter(there.content))[8:]
+            number = there.next_number("content")
+            row = new_content(guid, number, name, me, there.now(), access_type="acl")
+            there.content[guid] = row
+
+        both[1].script(faults.reset(), First(create), on="POST /v1/content")
+        report = await migrate.run(plan, journal=journal)
+        assert set(rows(report).values()) == {DONE}
+        await migrate.undo(journal, *plan.clients)
+        assert state(both[1]) == before
+
+
+async def test_a_tag_that_somebody_else_creates_meanwhile(tmp_path):
+    """It is used, and stays when the run is undone, because the run has not created it."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        there = both[1].state
+        tags = {row["name"] for row in there.tags.values()}
+
+        def create():
+            number = there.next_number("tag")
+            there.tags[str(number)] = new_tag(number, plan.tags[0][-1], None, there.now())
+
+        both[1].script(First(create), on="POST /v1/tags")
+        report = await migrate.run(plan, journal=journal)
+        assert set(rows(report).values()) == {DONE}
+        await migrate.undo(journal, *plan.clients)
+        left = {row["name"] for row in there.tags.values()} - tags
+        assert left == {plan.tags[0][-1]}
 
 
 async def test_two_runners_at_once(tmp_path):
@@ -169,6 +263,27 @@ async def test_retention_deletes_the_bundles(tmp_path):
         }
         (item,) = [item for item in report.items if item.name == "report"]
         assert any("was deleted on the source" in note for note in item.notes)
+
+
+async def test_a_bundle_is_damaged_on_the_way(tmp_path):
+    """Without a checksum on the source, the one on the destination tells; the bundle is removed."""
+    options = migrate.Options(grant_self=True, bundles="all")
+    async with planned(tmp_path, ("api",), options) as (both, plan, journal):
+
+        class Damage:
+            async def apply(self, exchange):
+                response = await exchange.response()
+                row = msgspec.json.decode(response.body)
+                row["metadata"]["archive_md5"] = "0" * 32
+                response = dataclasses.replace(response, body=msgspec.json.encode(row))
+                return await exchange.send(response)
+
+        both[1].script(Damage(), on="POST *content/*/bundles")
+        (item,) = (await migrate.run(plan, journal=journal)).items
+        assert (item.step, item.error_type) == ("sourced", "UploadSourceError")
+        assert not both[1].state.bundles[item.target_guid]
+        report = await migrate.run(plan, journal=journal, retry=True)
+        assert set(rows(report).values()) == {DONE}
 
 
 async def test_a_build_fails(tmp_path):
@@ -248,6 +363,115 @@ async def test_a_vanity_url_is_taken_meanwhile(tmp_path):
         report = await migrate.run(plan, journal=journal)
         assert {row[0] for row in rows(report).values()} == {"done"}
         assert any("taken meanwhile" in note for item in report.items for note in item.notes)
+        assert wanted not in {item.vanity for item in report.items}, "it is that of other content"
+
+
+async def test_the_report_has_the_vanity_urls_that_are_set(tmp_path):
+    """A failed item has no vanity URL yet, whatever was planned."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        both[1].script(*[faults.error(403, 22)] * 9, on="PUT *content/*/vanity")
+        (item,) = (await migrate.run(plan, journal=journal)).items
+        assert (item.step, item.vanity) == ("vanity", None)
+        both[1].clear_script()
+        (item,) = (await migrate.run(plan, journal=journal, retry=True)).items
+        assert item.vanity == plan.items[0].target.vanity is not None
+
+
+async def test_the_content_is_deleted_on_the_destination(tmp_path):
+    """The source is not locked, because people still need it."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        there = both[1].state
+
+        def delete():
+            guid = content(both[1], "report")["guid"]
+            del there.content[guid]
+            there.vanities.pop(guid, None)
+
+        both[1].script(Then(delete), on="PUT *content/*/vanity")
+        (item,) = (await migrate.run(plan, journal=journal)).items
+        assert item.differences == ("it was deleted on the destination",)
+        assert any("the source is not locked" in note for note in item.notes)
+        assert content(both[0], "report")["locked"] is False
+
+
+async def test_grants_are_withdrawn_at_once(tmp_path):
+    """An interrupted run has little time, so one slow response does not delay the others."""
+    async with planned(tmp_path, ("report", "api")) as (both, plan, journal):
+        items = sum(item.needs_grant for item in plan.items)
+        assert items == 2
+        arrived, alone = asyncio.Barrier(items), []
+
+        class Together:
+            async def apply(self, exchange):
+                try:
+                    await asyncio.wait_for(arrived.wait(), 3)
+                except (TimeoutError, asyncio.BrokenBarrierError) as error:
+                    alone.append(error)
+                return await exchange.send(await exchange.response())
+
+        both[0].script(
+            # Each item tries it twice.
+            *[faults.error(403, 22)] * 2 * items,
+            *[Together()] * items,
+            on="DELETE *content/*/permissions/*",
+        )
+        await migrate.run(plan, journal=journal)
+        assert alone == grants(both[0]) == []
+
+
+async def test_a_grant_that_is_given_late():
+    """A grant whose response was lost is withdrawn after the server has had time to give it."""
+    async with servers(["report"]) as both:
+        source, clock = both[0], VirtualClock()
+        guid, me = content(source, "report")["guid"], source.state.keys[source.api_key]
+        sleep, given = clock.sleep, []
+
+        async def slow(seconds):
+            given.append(source.state.permit(guid, me, "owner"))
+            await sleep(seconds)
+
+        clock.sleep = slow
+        async with Client(source.url, source.api_key, clock=clock) as client:
+            before = {"guid": guid, "role": None}
+            lost = Write(id=1, number=1, side="source", kind="grant", key="", before=before)
+            await withdraw(client.content.handle(guid), User(guid=me), lost)
+        assert given
+        assert grants(source) == []
+
+
+@pytest.mark.parametrize("after", range(6))
+async def test_the_events_are_left_while_the_disk_is_full(tmp_path, monkeypatch, after):
+    """Nobody waits for the failure any more, so the event loop does not complain about it."""
+    async with planned(tmp_path, ("report",)) as (_, plan, journal):
+        complaints = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+        run = migrate.run(plan, journal=journal)
+        async with aclosing(aiter(run)) as events:
+            for _ in range(after):
+                await anext(events)
+            monkeypatch.setattr(Journal, "apply", full)
+            await anext(events, None)
+        gc.collect()
+        await asyncio.sleep(0)
+        assert complaints == []
+        assert run.report.items
+
+
+async def test_a_slow_reader_of_events(tmp_path, monkeypatch):
+    """The run does not wait for it, and keeps no more progress and logs than a few for it."""
+    monkeypatch.setattr(runner, "_BACKLOG", 2)
+    async with planned(tmp_path) as (both, plan, journal):
+        run, kinds = migrate.run(plan, journal=journal, calls=1), Counter()
+        # The last step of each item locks its source.
+        over = asyncio.Event()
+        others = [Then(lambda: None) for _ in plan.items[1:]]
+        both[0].script(*others, Then(over.set), on="PATCH *content/*")
+        async for event in run:
+            kinds[event.kind] += 1
+            await over.wait()
+        assert kinds["done"] == len(plan.items)
+        assert kinds["step"] == len(plan.items) * len(STEPS)
+        assert kinds["progress"] + kinds["log"] <= 2
 
 
 async def test_one_call_at_a_time(tmp_path):

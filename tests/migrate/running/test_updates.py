@@ -85,6 +85,33 @@ async def test_bundles_that_are_there_are_not_sent_again(tmp_path):
 
 
 @pytest.mark.parametrize("version", [None, "2025.05.0"], ids=["drafts", "no drafts"])
+async def test_wider_access_than_on_the_source(tmp_path, version):
+    """Neither the run nor undo shows a bundle of the source to people who may not see it there."""
+    options = {} if version is None else {"version": version}
+    async with existing(tmp_path, ("api",), **options) as (both, two):
+        source, row = named(both[0], "api"), named(both[1], "api")
+        source["access_type"], row["access_type"] = "acl", "all"
+        before, former = state(both[1]), row["bundle_id"]
+        plan = await plan_update(both, two, tmp_path, ("api",))
+        seen = []
+
+        class Watch:
+            async def apply(self, exchange):
+                response = await exchange.response()
+                if row["bundle_id"] != former:
+                    seen.append(row["access_type"])
+                return await exchange.send(response)
+
+        both[1].script(*[Watch()] * 999, on="*")
+        report = await migrate.run(plan, journal=tmp_path / "run.db")
+        assert not report.has_failed, report
+        await migrate.undo(tmp_path / "run.db", *two)
+        assert set(seen) == {"acl"}
+        assert row["bundle_id"] == former
+        assert differences(state(both[1]), before) == []
+
+
+@pytest.mark.parametrize("version", [None, "2025.05.0"], ids=["drafts", "no drafts"])
 async def test_a_build_that_fails(tmp_path, version):
     """The former bundle stays active, the error says what is left, and undo puts it back."""
     options = {} if version is None else {"version": version}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from aconnect.connect import Bundle, ContentItem
+from aconnect.connect import ApiErrorCode, Bundle, ContentItem
 from aconnect.deploy.sending import bundles_of
-from aconnect.errors import NotFoundError
+from aconnect.errors import AconnectError, ApiError, NotFoundError
 from aconnect.migrate.running.context import ItemRun
 from aconnect.migrate.running.transfer import copy_bundle
 from aconnect.migrate.running.writes import Result
@@ -25,6 +25,9 @@ LATER: Final = frozenset(
     }
 )
 """Settings that are made in the end: they start processes, or need rights."""
+
+_ACCESS: Final = ("acl", "logged_in", "all")
+"""Who may see content, from the fewest to all."""
 
 
 def first_fields(run: ItemRun) -> dict[str, Any]:
@@ -57,8 +60,14 @@ async def created(run: ItemRun) -> None:
     async def look_up() -> Result | None:
         return result(await content.find(name=name, owner_guid=me).first()) or None
 
-    made = await run.writes.make("content", create, key=name, look_up=look_up)
+    made = await run.writes.make(
+        "content", create, key=name, look_up=look_up, is_taken=_is_name_taken
+    )
     run.save(target_guid=made["guid"], target_url=made.get("url"))
+
+
+def _is_name_taken(error: AconnectError) -> bool:
+    return isinstance(error, ApiError) and error.code == ApiErrorCode.DUPLICATE_NAME
 
 
 async def _adopt(run: ItemRun) -> None:
@@ -67,6 +76,10 @@ async def _adopt(run: ItemRun) -> None:
     item = await run.target.refresh()
     run.save(target_url=item.content_url)
     fields = first_fields(run)
+    wanted = run.item.target.access_type
+    if wanted is not None and _width(item.access_type) > _width(wanted):
+        # Before it gets a bundle that fewer may see.
+        fields["access_type"] = wanted
     before = {
         "fields": values_of(item, fields),
         "owner_guid": item.owner_guid,
@@ -78,6 +91,11 @@ async def _adopt(run: ItemRun) -> None:
         return {"fields": values_of(await item.update(**fields), fields)} if fields else {}
 
     await run.writes.make("settings", update, before=before)
+
+
+def _width(access_type: str | None) -> int:
+    """Return how many may see content, as a number to compare; unknown access may be the widest."""
+    return _ACCESS.index(access_type) if access_type in _ACCESS else len(_ACCESS)
 
 
 def values_of(item: ContentItem, names: Iterable[str]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from aconnect.concurrency import amap
 from aconnect.connect import ContentItem, User
 from aconnect.errors import AconnectError, InvalidArgumentError, NotFoundError
 from aconnect.migrate.running.context import ItemRun, Migration
@@ -12,6 +13,9 @@ from aconnect.migrate.running.writes import Result
 
 _GRANT: Final[WriteKind] = "grant"
 _LOCK: Final[WriteKind] = "source-lock"
+_IN_FLIGHT: Final = 16
+_WAIT: Final = 1.0
+"""Seconds."""
 
 
 async def granted(run: ItemRun) -> None:
@@ -58,6 +62,9 @@ async def revoke(migration: Migration, number: int) -> None:
 async def withdraw(item: ContentItem, me: User, grant: Write) -> None:
     """Withdraw a grant on the source: put back the role that was there before, if any."""
     role, permission = grant.before.get("role"), grant.result.get("id")
+    if grant.state == "intent":
+        # The server may still be at work on it.
+        await item.client.clock.sleep(_WAIT)
     try:
         if role is not None:
             await item.ensure_permission(me, role)
@@ -73,9 +80,9 @@ async def withdraw(item: ContentItem, me: User, grant: Write) -> None:
 
 async def revoke_all(migration: Migration) -> None:
     """Withdraw the grants that are left, such as those of a run that was killed."""
-    for write in migration.ledger.writes(kind=_GRANT):
-        if write.state == "undone":
-            continue
+    left = [one for one in migration.ledger.writes(kind=_GRANT) if one.state != "undone"]
+
+    async def withdraw_one(write: Write) -> None:
         try:
             await revoke(migration, write.number)
         except AconnectError as error:
@@ -86,11 +93,17 @@ async def revoke_all(migration: Migration) -> None:
                 f"could not be withdrawn: {error}",
             )
 
+    # At once, because a run that was interrupted has little time for it.
+    await amap(withdraw_one, left, limit=_IN_FLIGHT)
+
 
 async def source_locked(run: ItemRun) -> None:
     """Lock the source, so that nobody changes what was migrated."""
     message = run.migration.plan.options.lock_source
     if message is None or run.item.source.locked:
+        return
+    if run.writes.find("proof") is None:
+        run.note("the source is not locked, because the content is not on the destination")
         return
 
     async def lock() -> None:
