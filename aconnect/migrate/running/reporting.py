@@ -19,18 +19,23 @@ def make_report(plan: Plan, ledger: Ledger, started: datetime) -> Report:
         "migration again to withdraw that"
         for one in grants
     ]
+    vanities = {one.number for one in ledger.writes(kind="vanity") if one.state == "done"}
     return Report(
         plan=plan.id,
         source=plan.source.url,
         destination=plan.destination.url,
         started=started,
         ended=datetime.now(UTC),
-        items=tuple(_item(planned[row.number], row) for row in ledger.items),
+        items=tuple(
+            _item(planned[row.number], row, has_vanity=row.number in vanities)
+            for row in ledger.items
+        ),
         notes=tuple(notes),
     )
 
 
-def _item(planned: PlannedItem, row: JournalItem) -> ReportItem:
+def _item(planned: PlannedItem, row: JournalItem, *, has_vanity: bool) -> ReportItem:
+    is_up_to_date = planned.sign == "="
     return ReportItem(
         number=row.number,
         name=planned.target.name,
@@ -41,7 +46,7 @@ def _item(planned: PlannedItem, row: JournalItem) -> ReportItem:
         source_url=planned.source.url,
         target_guid=row.target_guid,
         target_url=row.target_url,
-        vanity=planned.target.vanity,
+        vanity=planned.target.vanity if has_vanity or is_up_to_date else None,
         bytes=row.bytes,
         seconds=row.seconds,
         error_type=row.error_type,

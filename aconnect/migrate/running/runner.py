@@ -277,6 +277,10 @@ async def _migrate_one(item: ItemRun) -> bool:
     try:
         if is_first:
             await _check_unchanged(item)
+        if _needs_access_again(item):
+            step = "granted"
+            await STEP_FUNCTIONS[step](item)
+            item.notify("step", step=item.row.step)
         for step in _steps_left(item):
             await STEP_FUNCTIONS[step](item)
             item.save(step=step)
@@ -286,6 +290,8 @@ async def _migrate_one(item: ItemRun) -> bool:
         item.notify("done", text=item.row.target_url or "")
     except AconnectError as error:
         is_over = isinstance(error, _FATAL)
+        if item.migration.ledger.failure is not None:
+            return is_over  # it is not the item that fails, and the run says why
         item.fail(step, error)
         if not is_over:
             await _revoke_after(item)
@@ -294,10 +300,16 @@ async def _migrate_one(item: ItemRun) -> bool:
 
 def _steps_left(item: ItemRun) -> tuple[str, ...]:
     """Return the steps that have not ended, in their order."""
-    ended = STEPS.index(item.row.step) + 1 if item.row.step else 0
-    left = STEPS[ended:]
-    # What a failure has withdrawn is needed again, as long as something is read on the source.
-    return ("granted", *left) if ended and "dressed" in left else left
+    return STEPS[STEPS.index(item.row.step) + 1 :] if item.row.step else STEPS
+
+
+def _needs_access_again(item: ItemRun) -> bool:
+    """Return True if an item that is continued still reads from the source.
+
+    The end of the run that began it has withdrawn the grant.
+    """
+    left = _steps_left(item)
+    return "granted" not in left and "dressed" in left
 
 
 async def _check_unchanged(item: ItemRun) -> None:

@@ -11,7 +11,7 @@ from aconnect.errors import (
     StalePlanError,
 )
 from aconnect.migrate.running.journal import Journal
-from aconnect.testing import VirtualClock, faults
+from aconnect.testing import BuildScript, VirtualClock, faults
 from tests.migrate.migrating import OPTIONS, clients, make_plan, servers, state
 from tests.migrate.worlds import secrets
 
@@ -136,7 +136,8 @@ async def test_the_disk_of_the_journal_is_full(tmp_path, monkeypatch, commits):
         run = migrate.run(plan, journal=journal)
         with pytest.raises(FileError, match="full"):
             await run
-        assert {item.error_type for item in run.report.items} <= {"FileError", None}
+        # It is no item that fails, and the message is one, not one for each of them.
+        assert not [item for item in run.report.items if item.outcome == "failed"]
         monkeypatch.undo()
         report = await migrate.run(plan, journal=journal, retry=True)
         assert set(rows(report).values()) == {DONE}
@@ -235,6 +236,34 @@ async def test_a_key_expires(tmp_path, side):
         assert grants(both[0]) == []
 
 
+async def test_an_item_without_its_vanity_url(tmp_path):
+    """The report names a vanity URL only where the destination has it: redirects rely on that."""
+    async with planned(tmp_path) as (both, plan, journal):
+        (wanted,) = {item.target.vanity for item in plan.items} - {None}
+        both[1].state.build_script = BuildScript(lines=("no",), code=1, error="exit 1")
+        report = await migrate.run(plan, journal=journal)
+        assert {item.vanity for item in report.items} == {None}
+        both[1].state.build_script = BuildScript(lines=("built",))
+        report = await migrate.run(plan, journal=journal, retry=True)
+        assert {item.vanity for item in report.items} == {wanted, None}
+
+
+async def test_an_item_goes_on_where_it_was(tmp_path):
+    """Access to the source that is needed again is no step back: the steps before are not repeated.
+
+    The first event says how far the item is.
+    """
+    async with planned(tmp_path) as (both, plan, journal):
+        both[1].state.build_script = BuildScript(lines=("no",), code=1, error="exit 1")
+        await migrate.run(plan, journal=journal)
+        for _ in range(2):
+            events = [one async for one in migrate.run(plan, journal=journal, retry=True)]
+            failed = {one.number for one in events if one.kind == "failed"}
+            steps = [one.step for one in events if one.kind == "step" and one.number in failed]
+            assert failed
+            assert set(steps) == {"associated"}
+
+
 async def test_a_vanity_url_is_taken_meanwhile(tmp_path):
     """The item is migrated without it, as the policy says, and the report says so."""
     async with planned(tmp_path) as (both, plan, journal):
@@ -248,6 +277,7 @@ async def test_a_vanity_url_is_taken_meanwhile(tmp_path):
         report = await migrate.run(plan, journal=journal)
         assert {row[0] for row in rows(report).values()} == {"done"}
         assert any("taken meanwhile" in note for item in report.items for note in item.notes)
+        assert wanted not in {item.vanity for item in report.items}
 
 
 async def test_one_call_at_a_time(tmp_path):
