@@ -145,6 +145,9 @@ class Command(click.Command):
         options = {name: param for param in parameters for name in param.opts}
 
         def option(match: re.Match[str]) -> str:
+            argument = options.get(match[2])
+            if isinstance(argument, click.Argument):
+                return f"{match[1]}{argument.human_readable_name}"
             name = _option(match[2])
             if name not in options:
                 return match[0]
@@ -206,7 +209,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         command = click.get_current_context().command
         if isinstance(command, Command):
             text = command.explained(text, error)
-        hints = key_notes() if isinstance(error, AuthenticationError) else ()
+        hints = key_notes(message) if isinstance(error, AuthenticationError) else ()
         raise Failure(text, hints=(*_notes(error), *hints)) from error
     except KeyboardInterrupt as error:
         raise Stopped("Stopped.") from error
