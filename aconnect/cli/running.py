@@ -26,6 +26,8 @@ T = TypeVar("T")
 _ARGUMENT: Final = re.compile(r"(?<!\S)(\(?)([a-z_]+)=(True)?(?=[\s,;.)]|$)")
 # An argument that no option stands for, beside the variable that does.
 _UNAVAILABLE: Final = re.compile(r"pass [a-z_]+= or (?=set )")
+# What a call is named by in its failure.
+_ADDRESS: Final = re.compile(r"^[A-Z]+ \S+: ")
 # Fields of the library's settings, which no command has.
 _SETTING: Final = re.compile(r" \((Limits|RetryPolicy|Timeout)\.\w+\)")
 _OPTIONS: Final = {
@@ -237,7 +239,8 @@ def report_retries(client: BaseClient, label: str = "") -> None:
     """
     from aconnect import AttemptFailed, CallsHeldBack, RetryScheduled
 
-    failure = reported = ""
+    failure = ""
+    reported = ("", 0)
     refused: set[int] = set()
 
     def subscriber(event: Event) -> None:
@@ -251,8 +254,12 @@ def report_retries(client: BaseClient, label: str = "") -> None:
             case RetryScheduled() if event.call in refused:
                 refused.discard(event.call)
             case RetryScheduled():
-                reason = "the same" if failure == reported else failure
-                reported = failure
+                # Calls that fail together differ only in their addresses.
+                known, attempt = reported
+                reported = (_ADDRESS.sub("", failure), event.attempt)
+                if reported == (known, attempt):
+                    return
+                reason = "the same" if known == reported[0] else failure
                 echo_error(
                     f"{label}{reason}; retrying in {event.delay:.1f} s (attempt {event.attempt})"
                 )

@@ -10,6 +10,7 @@ from collections.abc import Mapping as AbstractMapping, Sequence
 
 import msgspec
 
+from aconnect._core.text import some_of
 from aconnect.connect import Client
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.model import Mapping
@@ -99,37 +100,53 @@ async def describe_users(
 ) -> list[DescribedUser]:
     """Describe the users of a server, by the names that they have or will have on another one.
 
+    If several are the same one there, as a mapping for content may say, nobody knows which of them
+    describes it.
+
     Raises:
         AconnectError: A server refused to list them, or could not be reached.
     """
     users = await read_users(source), await read_users(destination)
     names = _Sides(users, ([], []), mapping).user_names
+    found: dict[str, list[DescribedUser]] = {}
+    for user in described_users(users[0]):
+        if name := names.of(user.username):
+            found.setdefault(name, []).append(user)
     return [
-        msgspec.structs.replace(user, username=name, obstacle=names.obstacle(user.username))
-        for user in described_users(users[0])
-        if (name := names.of(user.username))
+        DescribedUser(username=name, obstacle=_several(same))
+        if len(same) > 1
+        else msgspec.structs.replace(
+            same[0], username=name, obstacle=names.obstacle(same[0].username)
+        )
+        for name, same in found.items()
     ]
+
+
+def _several(users: Sequence[DescribedUser]) -> str:
+    return f"{len(users)} users of the source are this one: {some_of([u.username for u in users])}"
 
 
 async def describe_groups(
     source: Client, destination: Client, mapping: Mapping = _DEFAULT
 ) -> list[DescribedGroup]:
-    """Describe the groups of a server with their members, likewise.
+    """Describe the groups of a server with their members, likewise; several may become one.
 
     Raises:
         AconnectError: A server refused to list them, or could not be reached.
     """
     sides = await _Sides.read(source, destination, mapping)
     users, groups = sides.user_names, sides.group_names
-    return [
-        DescribedGroup(
-            name=name,
-            owner=None if group.owner is None else users.of(group.owner) or None,
-            members=frozenset(filter(None, map(users.of, group.members or ()))),
-        )
-        for group in described_groups(await read_groups(source, sides.users))
-        if (name := groups.of(group.name))
-    ]
+    described: dict[str, DescribedGroup] = {}
+    for group in described_groups(await read_groups(source, sides.users)):
+        if not (name := groups.of(group.name)):
+            continue
+        owner = None if group.owner is None else users.of(group.owner) or None
+        members = frozenset(filter(None, map(users.of, group.members or ())))
+        if (other := described.get(name)) is not None:
+            owner = owner if owner == other.owner else None
+            members |= other.members or frozenset()
+        described[name] = DescribedGroup(name=name, owner=owner, members=members)
+    return list(described.values())
 
 
 async def describe_environments(

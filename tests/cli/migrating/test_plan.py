@@ -269,3 +269,15 @@ async def test_after_a_migration(shell, change):
         "migrate", "plan", "--from", "new", "--to", "old", "--overwrite", "--migrated", "plan.db"
     )
     assert (result.exit_code, "is the journal of a migration from" in result.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("mine")
+async def test_calls_that_fail_together(shell, other):
+    """They are reported once, not each with its address."""
+    other.script(*[faults.reset()] * 6, on="GET *")
+    result = await shell(*PLAN)
+    assert result.exit_code == 0, result.output
+    first, *more = (line for line in result.stderr.splitlines() if "retrying in" in line)
+    assert first.startswith("destination: GET ")
+    assert all(line.startswith("destination: the same; ") for line in more)
+    assert len(more) < 3

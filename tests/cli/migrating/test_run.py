@@ -196,6 +196,15 @@ async def test_terminal(shell, other):
 
 
 @pytest.mark.usefixtures("planned")
+async def test_terminal_after_failures(shell, other):
+    """What failed before and is not tried again is not counted as done."""
+    other.state.build_script = BuildScript(lines=("no",), code=1, error="exit 1")
+    assert (await shell(*RUN)).exit_code == 1
+    written = await shell.errors_on_terminal(*RUN, columns=100)
+    assert re.search(r"0 done, 3 failed, 0 left", written)
+
+
+@pytest.mark.usefixtures("planned")
 async def test_refused_before_anything(shell, server, other):
     """A report of an unknown format, or in no folder, is refused before anything is requested."""
     numbers = len(server.requests), len(other.requests)
