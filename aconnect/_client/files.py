@@ -19,6 +19,15 @@ from aconnect._core.message import StreamingResponse
 from aconnect.errors import FileError, InvalidArgumentError
 
 
+def check_folder(path: Path) -> None:
+    """Raise `InvalidArgumentError` unless the folder of a file exists, before work is in vain."""
+    if not os.path.isdir(path.parent):  # noqa: PTH112  not Path.is_dir, which may raise
+        raise InvalidArgumentError(
+            f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}; choose another "
+            "path"
+        )
+
+
 @contextmanager
 def replacing(path: Path) -> Generator[BinaryIO]:
     """Open a file for writing that takes its name only if the block succeeds.

@@ -181,7 +181,8 @@ def _client(settings: Settings, service: str, profile: Profile | None) -> BaseCl
     elif profile is not None:
         note_key(
             f"The key is that of profile {profile.name!r}, {profile.where}; replace it with: "
-            f"aconnect login {profile.name} --server {profile.server}"
+            f"aconnect login {profile.name} --server {profile.server}",
+            profile.server,
         )
     return create_client(service, _arguments(settings, service, profile))
 

@@ -147,8 +147,11 @@ def snapshot(settings: Settings, server: str, output: Path) -> None:
     of users, groups, tags and content, and the settings and permissions of content, but no secrets:
     of environment variables only the names.
     """
+    from aconnect._client.files import check_folder
     from aconnect.migrate.snapshots.reading import read_server
     from aconnect.migrate.snapshots.saving import save_snapshot
+
+    check_folder(output)
 
     async def work(client: Client) -> Path:
         taken = await read_server(client, details=True, members=True)

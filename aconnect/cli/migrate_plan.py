@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
-from aconnect._core.text import counted
+from aconnect._core.text import counted, some_of
 from aconnect.cli.connection import network_options
 from aconnect.cli.migrate_options import (
     Chosen,
@@ -50,6 +50,9 @@ _POLICIES: Final = {
 """The choice of the values of each policy, and when it decides."""
 _DEFAULTS: Final = {"vanity_taken": "without", "locked": "as-is"}
 """Of the policies whose default is not `stop`."""
+_DECIDE: Final = (
+    "Decide with a mapping file (--map) or the --on options, and plan again with --overwrite."
+)
 _OF_NEW_PLANS: Final = frozenset(
     {
         *("guids", "tags", "owners", "search", "mapping", *_POLICIES),
@@ -175,10 +178,11 @@ def plan(
     if refresh is not None:
         _check_refresh(refresh)
         begun = _begun(journal or refresh.with_suffix(".db"))
-        made = _refreshed(settings, refresh, source, destination, begun)
+        made, again = _refreshed(settings, refresh, source, destination, begun)
     elif source is None or destination is None:
         raise click.UsageError("pass --from SERVER and --to SERVER, or --refresh PLAN")
     else:
+        again = None
         made = _planned(settings, source, destination, **options)
 
     async def save() -> None:
@@ -189,6 +193,8 @@ def plan(
         echo_json(path.read_text("utf-8"))
     else:
         echo_plan(made, verbose=verbose)
+    if again is not None:
+        _echo_again(again, len(made.items))
     _echo_end(made, path)
 
 
@@ -258,8 +264,8 @@ def _refreshed(
     source: str | None,
     destination: str | None,
     begun: list[int],
-) -> Plan:
-    """Plan the stale items of a plan again."""
+) -> tuple[Plan, list[str]]:
+    """Plan the stale items of a plan again; return the names of those that are planned anew."""
     from aconnect import migrate
 
     old = migrate.read_plan(path)
@@ -271,7 +277,17 @@ def _refreshed(
         async with both_open(here, there):
             return await migrate.refresh(old.bind(here, there), begun=begun)
 
-    return run(work)
+    made = run(work)
+    before = {item.number: item for item in old.items}
+    return made, [item.source.name for item in made.items if item != before[item.number]]
+
+
+def _echo_again(names: list[str], total: int) -> None:
+    """Print what a refresh has planned again, among the items that stay as they were."""
+    if names:
+        echo_error(f"Planned again: {len(names):,} of {counted(total, 'item')} ({some_of(names)})")
+    else:
+        echo_error("Planned again: nothing, because no item that is left has changed.")
 
 
 def _source_of(name: str) -> ParameterSource | None:
@@ -280,6 +296,9 @@ def _source_of(name: str) -> ParameterSource | None:
 
 def _check_output(path: Path, *, overwrite: bool) -> None:
     """Refuse a file that exists: a plan that was run is needed to go on with it."""
+    from aconnect._client.files import check_folder
+
+    check_folder(path)
     if path.exists() and not overwrite:
         raise click.UsageError(f"{path} exists; pass --overwrite, or another --output")
 
@@ -294,5 +313,5 @@ def _echo_end(made: Plan, path: Path) -> None:
     of = f"{number} of {counted(len(made.items), 'item')}" if number else "the plan"
     raise _Undecided(
         f"{of} cannot be run as planned",
-        hints=("Decide with a mapping file (--map) or the --on options, and plan again.",),
+        hints=(_DECIDE,),
     )

@@ -180,11 +180,16 @@ def _echo_summary(plan: Plan, *, is_full: bool, verbose: bool) -> None:
     echo_error(f"Bundles to carry: {size_text(plan.bytes_total)}")
     if plan.tags:
         echo_error(f"Tags to create: {some_of(['/'.join(path) for path in plan.tags], 10)}")
-    nobody = [f"{one.kind} {one.source}" for one in plan.principals if one.target is None]
+    nobody = [
+        f"{one.kind} {one.source}"
+        for one in plan.principals
+        if one.target is None and one.how != "left out"
+    ]
     if nobody:
         echo_error(f"Without a counterpart: {some_of(nobody, 10)}")
     for sign, groups in _groups(plan).items():
-        shown = [group for group in groups if not (group.names and sign == "+" and is_full)]
+        # What is to be decided comes last, even if it is below its item.
+        shown = [one for one in groups if not (one.names and is_full and sign not in {"!", "?"})]
         if not shown:
             continue
         echo_error(_TITLES[sign])

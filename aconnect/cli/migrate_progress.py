@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from aconnect._core.text import one_line, size_text
-from aconnect.cli.migrate_texts import DOING, for_command_line
+from aconnect.cli.migrate_texts import doing, for_command_line
 from aconnect.cli.output import echo_error, is_terminal
 from aconnect.cli.progress import duration, error_console
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from aconnect.migrate import Event
 
-_ORDER: Final = list(DOING)
 _RATE_SECONDS: Final = 5.0
 """The rate of transfers is that of so many seconds."""
 _ESTIMATED_FROM: Final = 3
@@ -42,8 +41,10 @@ class _Row(Struct):
     @property
     def doing(self) -> str:
         """What is done after the last step that has ended."""
-        following = _ORDER.index(self.step) + 1 if self.step in _ORDER else 0
-        return DOING[_ORDER[min(following, len(_ORDER) - 1)]]
+        from aconnect.migrate.running.events import STEPS
+
+        following = STEPS.index(self.step) + 1 if self.step in STEPS else 0
+        return doing(STEPS[min(following, len(STEPS) - 1)])
 
     @property
     def detail(self) -> str:
@@ -58,13 +59,14 @@ class MigrationProgress:
 
     Args:
         total: The number of items to migrate.
-        ended: How many of them earlier runs have migrated.
+        done: How many of them earlier runs have migrated.
+        failed: How many of them have failed, and are not tried again.
         verbose: Whether to print the steps, and the items that are left out.
     """
 
-    def __init__(self, total: int, ended: int, *, verbose: bool) -> None:
+    def __init__(self, total: int, done: int, failed: int, *, verbose: bool) -> None:
         self.total = total
-        self.ended = ended
+        self.ended = done + failed
         self.verbose = verbose
         self.rows: dict[int, _Row] = {}
         self.sent = 0
@@ -92,8 +94,8 @@ class MigrationProgress:
         self.ended += 1
         what = f"migrated in {seconds}"
         if event.kind == "failed":
-            step = DOING.get(event.step, event.step)
-            what = f"failed after {seconds}, {step}: {for_command_line(event.text)}"
+            text = for_command_line(event.text)
+            what = f"failed after {seconds}, {doing(event.step)}: {text}"
         self.end(event, f"{self.ended:,}/{self.total:,} {event.name}: {what}")
 
     def end(self, event: Event, text: str) -> None:
@@ -112,7 +114,7 @@ class MigrationProgress:
             case "step":
                 row.step, row.line = event.step, ""
                 if self.verbose:
-                    echo_error(f"{event.name}: {event.step}")
+                    echo_error(f"{event.name}: {row.doing}")
             case _:
                 pass
 
@@ -120,12 +122,12 @@ class MigrationProgress:
 class _Live(MigrationProgress):
     """Shows the numbers and what is in work, redrawn; of the items that end, only failures stay."""
 
-    def __init__(self, total: int, ended: int, *, verbose: bool) -> None:
-        super().__init__(total, ended, verbose=verbose)
+    def __init__(self, total: int, done: int, failed: int, *, verbose: bool) -> None:
+        super().__init__(total, done, failed, verbose=verbose)
         self._console: Console = error_console()
         self._began = time.monotonic()
-        self._before = ended
-        self._failed = 0
+        self._before = self.ended
+        self._failed = failed
         self._samples: deque[tuple[float, int]] = deque()
 
     @contextmanager
@@ -188,7 +190,7 @@ class _Live(MigrationProgress):
         return (self.sent - before) / span if span > 0 and since < now else 0.0
 
 
-def migration_progress(total: int, ended: int, *, verbose: bool) -> MigrationProgress:
+def migration_progress(total: int, done: int, failed: int, *, verbose: bool) -> MigrationProgress:
     """Return what shows the progress of a migration."""
     kind = _Live if is_terminal("stderr") else MigrationProgress
-    return kind(total, ended, verbose=verbose)
+    return kind(total, done, failed, verbose=verbose)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aconnect._core.text import size_text, some_of
-from aconnect.cli.migrate_texts import DOING, for_command_line
+from aconnect.cli.migrate_texts import doing, for_command_line
 from aconnect.cli.output import echo_error, echo_json, is_terminal
 from aconnect.cli.table import Column, rows_printer
 
@@ -36,12 +36,17 @@ def _state(item: ReportItem) -> str:
     return state(item)
 
 
+def _step(item: ReportItem) -> str:
+    """Return where an item failed or was left; steps that have ended may have had nothing to do."""
+    return "" if item.outcome in {"done", "skipped"} else item.step
+
+
 _COLUMNS: Final = (
     Column("State", _state, is_whole=True),
     Column("Nr", "number", is_whole=True),
     Column("Name", "name"),
     Column("New address", "target_url", is_whole=True),
-    Column("Step", "step", is_whole=True),
+    Column("Step", _step, is_whole=True),
     Column("Old address", "source_url", is_whole=True),
     Column("Error", "error"),
 )
@@ -62,14 +67,11 @@ def echo_report(report: Report, files: Sequence[Path], *, as_json: bool) -> None
 
 
 def _echo_items(report: Report) -> None:
-    """Print the items; on a terminal not hundreds of those that are as planned."""
-    rows = report.items
-    if is_terminal("stdout") and len(rows) > _FEW:
-        rows = tuple(item for item in rows if _state(item) not in {"done", "skipped"})
-    if not rows:
+    """Print the items; on a terminal only a few: what needs attention is printed below."""
+    if not report.items or (is_terminal("stdout") and len(report.items) > _FEW):
         return
     printer = rows_printer(_COLUMNS, None)
-    for item in rows:
+    for item in report.items:
         printer.add(item)
     printer.close()
 
@@ -96,9 +98,8 @@ def _echo_attention(report: Report) -> None:
 
 
 def _failure(item: ReportItem) -> list[str]:
-    doing = DOING.get(item.step, item.step)
     log = (f"| {line}" for line in item.log[-_LOG_LINES:])
-    return [f"{item.name}, {doing}: {item.error or item.error_type}", *log]
+    return [f"{item.name}, {doing(item.step)}: {item.error or item.error_type}", *log]
 
 
 def _echo_list(title: str, entries: Sequence[Sequence[str]]) -> None:

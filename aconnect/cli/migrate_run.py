@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 from msgspec import Struct
 
 from aconnect._core.text import counted
@@ -17,7 +18,7 @@ from aconnect.cli.migrate_options import both_open, both_servers, server_options
 from aconnect.cli.migrate_progress import migration_progress
 from aconnect.cli.migrate_reported import echo_report
 from aconnect.cli.migrate_texts import for_command_line, refresh_command
-from aconnect.cli.output import echo_json
+from aconnect.cli.output import echo_error, echo_json
 from aconnect.cli.running import Command, Failure, Stopped, run
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _FILE: Final = click.Path(path_type=Path, dir_okay=False)
-
+_COMMAND_LINE: Final = ParameterSource.COMMANDLINE
+_REPEATED: Final = frozenset(
+    {"source", "destination", "journal", "calls", "transfers", "builds", "retry", "reports"}
+)
+"""The parameters that are repeated in the command that goes on."""
 _WORDS: Final[dict[State, str]] = {
     "failed": "failed",
     "pending": "are not done",
@@ -57,7 +62,13 @@ class RunOrder(Struct, frozen=True, kw_only=True):
 
     def command(self, *more: str) -> str:
         """Return the command that goes on."""
+        more = tuple(word for word in more if word not in self.again)
         return shlex.join(["aconnect", "migrate", "run", str(self.file), *self.again, *more])
+
+    @property
+    def refresh(self) -> str:
+        """The command that plans stale items again."""
+        return refresh_command(self.file, self.journal)
 
 
 def _bound(name: str, default: int, what: str) -> Callable[[F], F]:
@@ -131,15 +142,13 @@ def run_plan(
     from aconnect import migrate
     from aconnect.migrate.running.reports.saving import check_report_path
 
-    pairs = {"--journal": journal, "--from": source, "--to": destination}
-    again = [word for name, value in pairs.items() if value for word in (name, str(value))]
     order = RunOrder(
         file=file,
         journal=journal or file.with_suffix(".db"),
         reports=reports or (file.with_suffix(".html"),),
         verbose=verbose,
         json=json,
-        again=tuple(again),
+        again=_given(),
     )
     for path in order.reports:
         check_report_path(path)
@@ -164,17 +173,12 @@ def _carried_out(begun: Run, order: RunOrder, *, retry: bool) -> Report:
     from aconnect.errors import StalePlanError
 
     plan, saved = begun.plan, _saved(order.journal)
-    ended = 0 if saved is None else saved.done + (0 if retry else saved.failed)
-    progress = migration_progress(_runnable(plan), ended, verbose=order.verbose)
+    done, failed = (0, 0) if saved is None else (saved.done, 0 if retry else saved.failed)
+    progress = migration_progress(_runnable(plan), done, failed, verbose=order.verbose)
 
     async def work() -> Report:
         async with both_open(*plan.clients):
-            async with aclosing(aiter(begun)) as events:
-                async for event in events:
-                    if order.json:
-                        _echo_event(event)
-                    else:
-                        progress.on_event(event)
+            await _follow(begun, _echo_event if order.json else progress.on_event)
             for path in order.reports:
                 await migrate.save_report(begun.report, path)
             return begun.report
@@ -189,10 +193,49 @@ def _carried_out(begun: Run, order: RunOrder, *, retry: bool) -> Report:
         raise
     except Failure as failure:
         if isinstance(failure.__cause__, StalePlanError):
-            message = for_command_line(failure.message, order.file)
+            message = for_command_line(failure.message, order.refresh)
             raise _Stale(message, hints=("Nothing was changed.",)) from failure
         failure.hints = (*failure.hints, f"Go on with: {order.command()}")
         raise
+
+
+async def _follow(begun: Run, show: Callable[[Event], None]) -> None:
+    """Run the plan and show its events; say at once that Ctrl-C was heard."""
+    import asyncio
+
+    async with aclosing(aiter(begun)) as events:
+        try:
+            async for event in events:
+                show(event)
+        except asyncio.CancelledError:
+            # It takes its time, and a second Ctrl-C would leave them.
+            if _needs_grants(begun.plan):
+                echo_error("Stopping. The grants on the source are withdrawn first.")
+            raise
+
+
+def _given() -> tuple[str, ...]:
+    """Return the options on the command line that decide what the command does, not how it looks.
+
+    Nor those of the connection, which may have a password.
+    """
+    context = click.get_current_context()
+    words: list[str] = []
+    for option in context.command.params:
+        name = option.name or ""
+        if name not in _REPEATED or context.get_parameter_source(name) is not _COMMAND_LINE:
+            continue
+        value = context.params[name]
+        if value is True:
+            words.append(option.opts[0])
+        else:
+            values = value if isinstance(value, tuple) else (value,)
+            words += [word for each in values for word in (option.opts[0], str(each))]
+    return tuple(words)
+
+
+def _needs_grants(plan: Plan) -> bool:
+    return any(item.needs_grant for item in plan.items)
 
 
 def _runnable(plan: Plan) -> int:
@@ -219,8 +262,8 @@ def _left(journal: Path, plan: Plan) -> Sequence[str]:
     if saved.grants:
         open_ = f"{counted(saved.grants, 'grant')} on the source could not be withdrawn yet; "
         return left, f"{open_}going on does it."
-    is_granted = any(item.needs_grant for item in plan.items)
-    return (left, "The grants on the source were withdrawn.") if is_granted else (left,)
+    withdrawn = "The grants on the source were withdrawn."
+    return (left, withdrawn) if _needs_grants(plan) else (left,)
 
 
 def _echo_event(event: Event) -> None:
@@ -239,8 +282,10 @@ def _check(report: Report, order: RunOrder) -> None:
     if not parts:
         return
     hints: list[str] = []
+    if numbers["pending"]:
+        hints.append("What is not done was not begun any more, because it would have failed too.")
     if numbers["failed"] or numbers["pending"]:
         hints.append(f"Go on with: {order.command('--retry')}")
     if any(item.error_type == "StalePlanError" for item in report.items):
-        hints.insert(0, f"Plan what has changed again with: {refresh_command(order.file)}")
+        hints.insert(0, f"Plan what has changed again with: {order.refresh}")
     raise Failure(f"{total}: {', '.join(parts)}", hints=tuple(hints))

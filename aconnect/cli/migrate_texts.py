@@ -14,32 +14,23 @@ from aconnect.cli.output import redacted
 _BOTH: Final = re.compile(r"(?:[a-z_]+=\S+|[a-z]+(?:_[a-z]+)+|\w+\(\)) \((--[^)]+)\)")
 _REFRESH: Final = re.compile(r"(with )?--refresh\b")
 
-DOING: Final = {
-    "planned": "starting",
-    "granted": "getting access",
-    "created": "creating",
-    "configured": "configuring",
-    "sourced": "sending",
-    "associated": "associating",
-    "deployed": "building",
-    "checked": "checking",
-    "activated": "activating",
-    "dressed": "tags, permissions",
-    "finished": "finishing",
-    "locked": "locking",
-    "vanity": "vanity URL",
-    "verified": "verifying",
-    "source-locked": "completing",
-}
-"""What is done in a step, which is called by what it ends with."""
+
+def doing(step: str) -> str:
+    """Return what is done in a step of a migration, in words."""
+    from aconnect.migrate.running.events import DOING
+
+    return DOING.get(step, step)
 
 
-def for_command_line(text: str, plan: Path | None = None) -> str:
-    """Return a message with the options only, on one line; `plan` is the file to plan again."""
+def for_command_line(text: str, refresh: str | None = None) -> str:
+    """Return a message with the options only, on one line; `refresh` is what plans again."""
     text = _BOTH.sub(r"\1", one_line(redacted(text)))
-    return text if plan is None else _REFRESH.sub(f"with: {refresh_command(plan)}", text)
+    return text if refresh is None else _REFRESH.sub(lambda _: f"with: {refresh}", text)
 
 
-def refresh_command(plan: Path) -> str:
-    """Return the command that plans stale items again."""
-    return shlex.join(["aconnect", "migrate", "plan", "--refresh", str(plan)])
+def refresh_command(plan: Path, journal: Path | None = None) -> str:
+    """Return the command that plans stale items again; `journal` is that of the run."""
+    words = ["aconnect", "migrate", "plan", "--refresh", str(plan)]
+    if journal not in {None, plan.with_suffix(".db")}:
+        words += ["--journal", str(journal)]
+    return shlex.join(words)

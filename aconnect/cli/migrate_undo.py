@@ -14,7 +14,7 @@ from aconnect.cli.commands import confirm
 from aconnect.cli.connection import network_options
 from aconnect.cli.lookup import guid_in
 from aconnect.cli.migrate_options import both_open, both_servers, server_options
-from aconnect.cli.output import echo_error
+from aconnect.cli.output import echo_error, is_terminal
 from aconnect.cli.running import Command, Failure, Stopped, run, with_options
 from aconnect.cli.table import Column, rows_printer
 
@@ -28,10 +28,12 @@ def _text(item: UndoneItem) -> str:
 
 
 _MOST: Final = 20
-"""How many items are listed before the question."""
+"""How many items are listed on a terminal, before the question and afterwards."""
+_EVERY: Final = 50
+"""After how many items the progress is printed."""
 _COLUMNS: Final = (
     Column("Outcome", "outcome", is_whole=True),
-    Column("Nr", "number", is_whole=True),
+    Column("Nr", lambda item: item.number or None, is_whole=True),
     Column("Name", "name"),
     Column("Text", _text),
     Column("Notes", "notes"),
@@ -84,18 +86,14 @@ def undo(
     clients = both_servers(settings, source or saved.source, destination or saved.destination)
     _echo_saved(saved)
     confirm(f"Take back {counted(len(saved.items), 'item')}?", yes=yes)
-    failed: list[UndoneItem] = []
+    undoing = _Undoing(len(saved.items), as_json=json)
 
     async def work() -> None:
-        printer = rows_printer(_COLUMNS, [] if json else None)
         async with both_open(*clients):
             taken = migrate.undo(journal, *clients, force=[guid_in(one) or one for one in force])
             async with aclosing(aiter(taken)) as items:
                 async for item in items:
-                    printer.add(item)
-                    if item.outcome != "undone":
-                        failed.append(item)
-        printer.close()
+                    undoing.add(item)
 
     pairs = {"--from": source, "--to": destination}
     again = [word for name, value in pairs.items() if value for word in (name, value)]
@@ -103,10 +101,44 @@ def undo(
     try:
         run(work)
     except Stopped as stopped:
-        stopped.hints = ("What was taken back is recorded.", how)
+        undoing.end()
+        stopped.hints = (how,)
         raise
-    if failed:
-        _fail(failed, how)
+    undoing.end()
+    if undoing.failed:
+        _fail(undoing.failed, how)
+
+
+class _Undoing:
+    """Prints what is taken back: the items, on a terminal only a few, and how many there are."""
+
+    def __init__(self, total: int, *, as_json: bool) -> None:
+        self._total = counted(total, "item")
+        self._undone = 0
+        is_listed = as_json or not is_terminal("stdout") or total <= _MOST
+        self._printer = rows_printer(_COLUMNS, [] if as_json else None) if is_listed else None
+        self.failed: list[UndoneItem] = []
+
+    def add(self, item: UndoneItem) -> None:
+        """Print an item, or the progress."""
+        if self._printer is not None:
+            self._printer.add(item)
+        if item.outcome != "undone":
+            self.failed.append(item)
+        elif item.number:  # not what is for all items
+            self._undone += 1
+            if self._undone % _EVERY == 0:
+                self._echo_progress()
+
+    def end(self) -> None:
+        """Print the rest."""
+        if self._printer is not None:
+            self._printer.close()
+        if self._undone % _EVERY or not self._undone:
+            self._echo_progress()
+
+    def _echo_progress(self) -> None:
+        echo_error(f"{self._undone:,} of {self._total} taken back")
 
 
 def _echo_saved(saved: SavedRun) -> None:

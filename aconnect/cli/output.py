@@ -55,15 +55,20 @@ def hide_credentials(client: BaseClient) -> None:
     click.get_current_context().meta.setdefault(_CLIENTS, []).append(client)
 
 
-def note_key(text: str) -> None:
+def note_key(text: str, server: str = "") -> None:
     """Remember where the key of a server came from, in case that it is refused."""
-    click.get_current_context().meta.setdefault(_KEYS, []).append(text)
+    click.get_current_context().meta.setdefault(_KEYS, []).append((server, text))
 
 
-def key_notes() -> tuple[str, ...]:
-    """Return where the keys came from that are neither arguments nor variables."""
+def key_notes(message: str) -> tuple[str, ...]:
+    """Return where the key came from, unless from an argument or a variable.
+
+    Of several servers, it is that of the one that the message names.
+    """
     context = click.get_current_context(silent=True)
-    return () if context is None else tuple(context.meta.get(_KEYS, ()))
+    notes: list[tuple[str, str]] = [] if context is None else context.meta.get(_KEYS, [])
+    named = [text for server, text in notes if server and f"{server.rstrip('/')}/" in message]
+    return tuple(named or [text for _, text in notes])
 
 
 def redacted(text: str) -> str:

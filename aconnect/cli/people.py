@@ -14,7 +14,7 @@ from msgspec import Struct
 from aconnect._core.text import counted, some_of
 from aconnect.cli.commands import confirm
 from aconnect.cli.connection import Settings, client_of, connection_options, server_of
-from aconnect.cli.output import echo, echo_error
+from aconnect.cli.output import echo, echo_error, is_terminal
 from aconnect.cli.running import Command, Failure, Stopped, report_retries, run, with_options
 from aconnect.cli.table import Column, rows_printer
 
@@ -190,11 +190,15 @@ class _Run:
                 _note(rows[id(outcome.item)], outcome)
 
     def echo_rows(self) -> None:
-        """Print the changes, and what became of them."""
+        """Print the changes, and what became of them; on a terminal the difference is above."""
+        due = [row for row in self.rows if row.state in {"pending", "done", "failed"}]
+        if not self._order.json and is_terminal("stdout"):
+            made = sum(row.state == "done" for row in due)
+            echo_error(f"{made:,} of {counted(len(due), 'change')} made")
+            return
         printer = rows_printer(_COLUMNS, [] if self._order.json else None)
-        for row in self.rows:
-            if self._order.json or row.state in {"pending", "done", "failed"}:
-                printer.add(row)
+        for row in self.rows if self._order.json else due:
+            printer.add(row)
         printer.close()
 
     def end(self) -> None:

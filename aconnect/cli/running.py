@@ -26,6 +26,8 @@ T = TypeVar("T")
 _ARGUMENT: Final = re.compile(r"(?<!\S)(\(?)([a-z_]+)=(True)?(?=[\s,;.)]|$)")
 # An argument that no option stands for, beside the variable that does.
 _UNAVAILABLE: Final = re.compile(r"pass [a-z_]+= or (?=set )")
+# What a call is named by in its failure.
+_ADDRESS: Final = re.compile(r"^[A-Z]+ \S+: ")
 # Fields of the library's settings, which no command has.
 _SETTING: Final = re.compile(r" \((Limits|RetryPolicy|Timeout)\.\w+\)")
 _OPTIONS: Final = {
@@ -145,6 +147,9 @@ class Command(click.Command):
         options = {name: param for param in parameters for name in param.opts}
 
         def option(match: re.Match[str]) -> str:
+            argument = options.get(match[2])
+            if isinstance(argument, click.Argument):
+                return f"{match[1]}{argument.human_readable_name}"
             name = _option(match[2])
             if name not in options:
                 return match[0]
@@ -206,7 +211,7 @@ def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         command = click.get_current_context().command
         if isinstance(command, Command):
             text = command.explained(text, error)
-        hints = key_notes() if isinstance(error, AuthenticationError) else ()
+        hints = key_notes(message) if isinstance(error, AuthenticationError) else ()
         raise Failure(text, hints=(*_notes(error), *hints)) from error
     except KeyboardInterrupt as error:
         raise Stopped("Stopped.") from error
@@ -234,7 +239,8 @@ def report_retries(client: BaseClient, label: str = "") -> None:
     """
     from aconnect import AttemptFailed, CallsHeldBack, RetryScheduled
 
-    failure = reported = ""
+    failure = ""
+    reported = ("", 0)
     refused: set[int] = set()
 
     def subscriber(event: Event) -> None:
@@ -248,8 +254,12 @@ def report_retries(client: BaseClient, label: str = "") -> None:
             case RetryScheduled() if event.call in refused:
                 refused.discard(event.call)
             case RetryScheduled():
-                reason = "the same" if failure == reported else failure
-                reported = failure
+                # Calls that fail together differ only in their addresses.
+                known, attempt = reported
+                reported = (_ADDRESS.sub("", failure), event.attempt)
+                if reported == (known, attempt):
+                    return
+                reason = "the same" if known == reported[0] else failure
                 echo_error(
                     f"{label}{reason}; retrying in {event.delay:.1f} s (attempt {event.attempt})"
                 )

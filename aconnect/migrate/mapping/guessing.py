@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aconnect._client.files import replacing
+from aconnect._client.files import check_folder, replacing
 from aconnect._client.threads import in_thread
 from aconnect._core.text import clean_json, one_line
 from aconnect.errors import InvalidArgumentError
@@ -106,7 +106,8 @@ def save_mapping(path: Path, text: str, *, overwrite: bool = False) -> None:
 
 
 def check_absent(path: Path, *, overwrite: bool) -> None:
-    """Raise if a file exists that is not to be overwritten."""
+    """Raise if a file exists that is not to be overwritten, or its folder does not."""
+    check_folder(path)
     if not overwrite and os.path.lexists(path):
         raise InvalidArgumentError(
             f"{path} exists, and may have been edited; choose another path, or pass overwrite=True"

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from aconnect._core.arguments import canonical_guid
+from aconnect._core.text import some_of
 from aconnect.connect import Client
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.mapping.model import Mapping
@@ -108,27 +109,36 @@ class Sides:
 
     def users(self, users: Iterable[UserSnapshot]) -> list[DescribedUser]:
         """Describe users of the source by their names on the destination."""
-        names = self._names["user"]
+        names, found = self._names["user"], dict[str, list[DescribedUser]]()
+        for user in described_users(users):
+            if name := names.of(user.username):
+                found.setdefault(name, []).append(user)
         return [
-            msgspec.structs.replace(user, username=name, obstacle=names.obstacle(user.username))
-            for user in described_users(users)
-            if (name := names.of(user.username))
+            DescribedUser(username=name, obstacle=_several(same))
+            if len(same) > 1
+            else msgspec.structs.replace(
+                same[0], username=name, obstacle=names.obstacle(same[0].username)
+            )
+            for name, same in found.items()
         ]
 
     def groups(self, groups: Iterable[GroupSnapshot]) -> list[DescribedGroup]:
         """Describe groups of the source, likewise."""
         users, names = self._names["user"], self._names["group"]
-        return [
-            DescribedGroup(
+        described: dict[str, DescribedGroup] = {}
+        for group in described_groups(groups):
+            if not (name := names.of(group.name)):
+                continue
+            one = DescribedGroup(
                 name=name,
                 owner=None if group.owner is None else users.of(group.owner) or None,
                 members=frozenset(filter(None, map(users.of, group.members or ()))),
                 obstacle=names.obstacle(group.name),
                 unclear=users.unclear((*(group.members or ()), group.owner or "")),
             )
-            for group in described_groups(groups)
-            if (name := names.of(group.name))
-        ]
+            other = described.get(name)
+            described[name] = one if other is None else _together(one, other)
+        return list(described.values())
 
     def environment(self, one: DescribedEnvironment) -> DescribedEnvironment:
         """Describe an environment of the source, likewise."""
@@ -142,10 +152,29 @@ class Sides:
         return msgspec.structs.replace(one, principals=frozenset(kept), unclear=unclear)
 
 
+def _several(users: Sequence[DescribedUser]) -> str:
+    names = some_of([user.username for user in users])
+    return f"{len(users)} users of the source are this one: {names}"
+
+
+def _together(one: DescribedGroup, other: DescribedGroup) -> DescribedGroup:
+    """Return the group that two groups of the source are: it has the members of both."""
+    return DescribedGroup(
+        name=one.name,
+        owner=one.owner if one.owner == other.owner else None,
+        members=(one.members or frozenset()) | (other.members or frozenset()),
+        obstacle=one.obstacle or other.obstacle,
+        unclear={**one.unclear, **other.unclear},
+    )
+
+
 async def describe_users(
     source: Client, destination: Client, mapping: Mapping = _DEFAULT
 ) -> list[DescribedUser]:
     """Describe the users of a server, by the names that they have or will have on another one.
+
+    If several are the same one there, as a mapping for content may say, nobody knows which of them
+    describes it.
 
     Raises:
         AconnectError: A server refused to list them, or could not be reached.
@@ -154,10 +183,14 @@ async def describe_users(
     return Sides(users, ([], []), mapping).users(users[0])
 
 
+def _several(users: Sequence[DescribedUser]) -> str:
+    return f"{len(users)} users of the source are this one: {some_of([u.username for u in users])}"
+
+
 async def describe_groups(
     source: Client, destination: Client, mapping: Mapping = _DEFAULT
 ) -> list[DescribedGroup]:
-    """Describe the groups of a server with their members, likewise.
+    """Describe the groups of a server with their members, likewise; several may become one.
 
     Raises:
         AconnectError: A server refused to list them, or could not be reached.

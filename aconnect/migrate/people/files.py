@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from aconnect._client.threads import in_thread
-from aconnect._core.text import csv_delimiter, decode_text
+from aconnect._core.text import counted, csv_delimiter, decode_text
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.people.model import ROLES, DescribedGroup, DescribedUser
 
@@ -81,7 +81,7 @@ class _Rows:
                 if not any(fields):
                     continue
                 if len(fields) != len(self.head):
-                    count = f"{len(fields)} fields, and the first line has {len(self.head)}"
+                    count = f"{counted(len(fields), 'field')}, and the first line {len(self.head)}"
                     self.error(line, f"it has {count}; put values with commas in quotes")
                     continue
                 yield line, dict(zip(self.head, (field.strip() for field in fields), strict=True))

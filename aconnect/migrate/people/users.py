@@ -117,6 +117,8 @@ def _changed_user(
 ) -> list[Change]:
     """Return the changes of a user who exists."""
     name, guid = found.username, found.guid
+    if wanted.obstacle:
+        return [Change(kind="update-user", name=name, guid=guid, obstacle=wanted.obstacle)]
     if wanted.external_id and found.external_id and wanted.external_id != found.external_id:
         text = f"it has the external id {found.external_id}, so it is somebody else"
         return [Change(kind="update-user", name=name, guid=guid, obstacle=text)]

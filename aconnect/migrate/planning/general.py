@@ -37,7 +37,8 @@ def find_people(changes: Iterable[Change]) -> Iterator[Finding]:
     changes = list(changes)
     for change in changes:
         kind = "created-first" if change.is_due else "cannot-be-created"
-        yield Finding(kind=kind, sign="+", text=change.text)
+        what = "created first" if change.is_due else "cannot be created"
+        yield Finding(kind=kind, sign="+", text=f"{what}: {change.text}")
     if text := mail_text(changes):
         yield Finding(kind="mail", sign="+", text=text)
 
@@ -86,12 +87,15 @@ def _decided_by_destination(context: Context, items: Sequence[PlannedItem]) -> I
         text = f"the destination decides whether these are within its limits: {', '.join(limited)}"
         yield "limits", "+", f"{text}; an item that is over one fails, and can be run again"
     if open_ := sum(item.target.access_type == "all" for item in items):
-        text = f"{counted(open_, 'item')} open to everybody, which the license or the configuration of"
+        text = (
+            f"{counted(open_, 'item')} open to everybody, which the license or the configuration of"
+        )
         yield "open-access", "+", f"{text} the destination may forbid"
     vanities = sum(item.target.vanity is not None for item in items)
     if vanities and context.destination.vanities is None:
-        text = f"{vanities} vanity URLs: only administrators can list those that are taken, and the"
-        yield "vanities-unlisted", "+", f"{text} destination may allow none to publishers"
+        text = f"{counted(vanities, 'vanity URL')}: only administrators can list those that are "
+        text += "taken, and the destination"
+        yield "vanities-unlisted", "+", f"{text} may allow none to publishers"
     if context.options.bundles == "all" and items:
         text = "the destination keeps as many bundles of each item as its configuration allows"
         yield "retention", "+", text
@@ -111,8 +115,9 @@ def _needed(context: Context, items: Sequence[PlannedItem]) -> Iterator[_Found]:
         text = "the manifests name these package repositories, which the destination must reach: "
         yield "package-repositories", "+", text + ", ".join(sorted(addresses))
     if unread := sum("manifest" in one.unreadable for one in details):
-        text = f"the manifests of {unread} items cannot be read, so the package repositories and"
-        yield "manifests-unread", "+", f"{text} integrations that they need are not known"
+        text = f"the manifests of {counted(unread, 'item')} cannot be read, so the package "
+        text += "repositories and integrations"
+        yield "manifests-unread", "+", f"{text} that they need are not known"
     used = {name for item in items for name in item.source.versions}
     unknown = [
         title

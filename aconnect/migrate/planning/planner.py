@@ -74,6 +74,10 @@ async def plan(
         raise InvalidArgumentError(
             f"both servers are {source.url}; content cannot be migrated there"
         )
+    options = _checked(options or Options())
+    for name, values in {"guids": guids, "tags": tags, "owners": owners}.items():
+        if isinstance(values, str):
+            raise InvalidArgumentError(f"{name}={values!r} is one text; pass a list of texts")
     selection = Selection(guids=tuple(guids), tags=tuple(tags), owners=tuple(owners), search=search)
     if mapping is None:
         mapping = Mapping()
@@ -85,7 +89,6 @@ async def plan(
         partial(_read_destination, destination, known, in_flight),
     )
     mapping = _with_migrated(mapping, known, old, new)
-    options = options or Options()
     people: tuple[Change, ...] = ()
     if options.people:
         people = await find_newcomers(source, destination, old, new, mapping)
@@ -141,6 +144,14 @@ async def refresh(plan: Plan, *, begun: Collection[int] = (), in_flight: int = 6
     )
     made = await in_thread(partial(make_plan, inputs, plan_id=plan.id, now=datetime.now(UTC)))
     return made.bind(source, destination)
+
+
+def _checked(options: Options) -> Options:
+    """Return the options; a misspelled policy would otherwise be none of those that are known."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(options), Options)
+    except msgspec.ValidationError as error:
+        raise InvalidArgumentError(f"invalid options: {error}") from error
 
 
 def _with_migrated(

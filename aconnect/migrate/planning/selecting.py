@@ -86,8 +86,8 @@ def _unknown(
     for tag in selection.tags:
         if not any(has_tag(path, tag) for path in paths):
             yield tags.unknown(tag)
-    items = Names("content", catalog.url, ((one.guid, one.guid) for one in content))
-    yield from (items.unknown(guid) for guid in guids if guid not in items)
+    items = {one.guid for one in content}
+    yield from (f"{catalog.url} has no content {guid!r}" for guid in guids if guid not in items)
 
 
 def _in_words(selection: Selection) -> Iterator[str]:

@@ -25,6 +25,25 @@ STEPS: tuple[str, ...] = (
 )
 """The steps of an item, in their order."""
 
+DOING: dict[str, str] = {
+    "planned": "starting",
+    "granted": "getting access",
+    "created": "creating",
+    "configured": "configuring",
+    "sourced": "sending",
+    "associated": "associating",
+    "deployed": "building",
+    "checked": "checking",
+    "activated": "activating",
+    "dressed": "tags, permissions",
+    "finished": "finishing",
+    "locked": "locking",
+    "vanity": "vanity URL",
+    "verified": "verifying",
+    "source-locked": "completing",
+}
+"""What is done in a step, which is called by what it ends with."""
+
 EventKind = Literal["step", "progress", "log", "done", "failed", "skipped", "note"]
 
 

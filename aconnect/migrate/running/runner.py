@@ -304,6 +304,8 @@ async def _migrate_one(item: ItemRun) -> bool:
         item.notify("done", text=item.row.target_url or "")
     except AconnectError as error:
         is_over = isinstance(error, _FATAL)
+        if item.migration.ledger.failure is not None:
+            return is_over  # it is not the item that fails, and the run says why
         item.fail(step, error)
         if not is_over:
             await _revoke_after(item)

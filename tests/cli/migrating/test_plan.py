@@ -159,11 +159,34 @@ async def test_refresh(shell, planned, change):
     before = json.loads(planned.read_text())["plan"]
     result = await shell("migrate", "plan", "--refresh", "plan.json")
     assert result.exit_code == 0, result.output
+    assert "Planned again: 1 of 3 items (content-0001)\n" in result.stderr
     after = json.loads(planned.read_text())["plan"]
     assert after["id"] == before["id"]
     assert [one["source"]["title"] for one in after["items"]][1] == "Changed since"
     assert after["items"][0] == before["items"][0]
     assert (await shell("migrate", "run", "plan.json")).exit_code == 0
+
+
+@pytest.mark.usefixtures("planned")
+async def test_refresh_for_another_journal(shell, change):
+    """The command that plans again names the journal of the run that needs it."""
+    change(1, title="Changed since")
+    result = await shell("migrate", "run", "plan.json", "--journal", "a.db")
+    assert result.exit_code == 2
+    assert "with: aconnect migrate plan --refresh plan.json --journal a.db\n" in result.stderr
+
+
+@pytest.mark.usefixtures("mine")
+@pytest.mark.parametrize(
+    "command",
+    [(*PLAN, "-o"), ("migrate", "map", *PLAN[2:], "-o"), ("migrate", "snapshot", "old", "-o")],
+)
+async def test_a_folder_that_is_missing(shell, server, command):
+    """A path that cannot be written is refused before the servers are read."""
+    result = await shell(*command, "missing/file.json")
+    assert result.exit_code == 2
+    assert "there is no folder 'missing'" in result.stderr
+    assert server.requests == []
 
 
 async def test_refresh_of_a_begun_run(shell, other, planned, change):
@@ -200,6 +223,7 @@ async def test_refresh_keeps_options(shell, server):
     assert len(server.requests) == number
     result = await shell("migrate", "plan", "--refresh", "plan.json", "-o", "new.json")
     assert result.exit_code == 0
+    assert "Planned again: nothing" in result.stderr
     assert (shell.folder / "new.json").exists()
 
 
@@ -245,3 +269,15 @@ async def test_after_a_migration(shell, change):
         "migrate", "plan", "--from", "new", "--to", "old", "--overwrite", "--migrated", "plan.db"
     )
     assert (result.exit_code, "is the journal of a migration from" in result.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("mine")
+async def test_calls_that_fail_together(shell, other):
+    """They are reported once, not each with its address."""
+    other.script(*[faults.reset()] * 6, on="GET *")
+    result = await shell(*PLAN)
+    assert result.exit_code == 0, result.output
+    first, *more = (line for line in result.stderr.splitlines() if "retrying in" in line)
+    assert first.startswith("destination: GET ")
+    assert all(line.startswith("destination: the same; ") for line in more)
+    assert len(more) < 3

@@ -104,10 +104,41 @@ async def test_json(shell):
 
 @pytest.mark.usefixtures("planned")
 async def test_verbose(shell):
-    """With --verbose, the steps are printed as well."""
+    """With --verbose, what is done with each item is printed as well, in words."""
     lines = (await shell(*RUN, "--verbose")).stderr.splitlines()
-    assert "content-0001: created" in lines
-    assert "content-0001: verified" in lines
+    assert "content-0001: creating" in lines
+    assert "content-0001: verifying" in lines
+    assert "locked" not in "".join(lines)
+
+
+@pytest.mark.usefixtures("planned")
+async def test_go_on_with_the_same_options(shell, other):
+    """The command that goes on has what was asked for: bounds, reports, journal and --retry."""
+    other.state.build_script = BuildScript(lines=("no",), code=1, error="exit 1")
+    given = ("--journal", "a.db", "--builds", "1", "--retry", "--report", "a.csv")
+    result = await shell(*RUN, "--verbose", "--insecure", *given)
+    assert result.exit_code == 1
+    go_on = "Go on with: aconnect migrate run plan.json"
+    assert f"{go_on} --journal a.db --builds 1 --retry --report a.csv\n" in result.stderr
+
+
+@pytest.mark.usefixtures("planned")
+async def test_a_refused_key(shell, other):
+    """Only the key of the server that refused it is to be replaced."""
+    other.state.keys.clear()
+    result = await shell(*RUN)
+    assert result.exit_code == 1
+    assert "The key is that of profile 'new'" in result.stderr
+    assert "profile 'old'" not in result.stderr
+
+
+@pytest.mark.usefixtures("planned")
+async def test_done_items_have_no_step(shell, other):
+    """Steps that had nothing to do are not shown as if they had: no source is locked."""
+    other.script(faults.error(403, 22), on="POST /v1/content")
+    result = await shell(*RUN, "--calls", "1")
+    steps = {tuple(line.split("\t")[::4]) for line in result.stdout.splitlines()}
+    assert steps == {("done", ""), ("failed", "created")}
 
 
 async def test_interrupted(shell, server, other):
@@ -121,6 +152,7 @@ async def test_interrupted(shell, server, other):
     _, err = await process.communicate()
     assert process.returncode == 130
     assert err.decode().endswith(
+        "Stopping. The grants on the source are withdrawn first.\n"
         "Stopped.\n3 of 3 items are not done.\nThe grants on the source were withdrawn.\n"
         "Go on with: aconnect migrate run plan.json --journal a.db\n"
     )
@@ -161,6 +193,15 @@ async def test_terminal(shell, other):
     assert "\x1b[31m" not in written
     assert "3 migrated as planned" in written
     assert "migrated in" not in written
+
+
+@pytest.mark.usefixtures("planned")
+async def test_terminal_after_failures(shell, other):
+    """What failed before and is not tried again is not counted as done."""
+    other.state.build_script = BuildScript(lines=("no",), code=1, error="exit 1")
+    assert (await shell(*RUN)).exit_code == 1
+    written = await shell.errors_on_terminal(*RUN, columns=100)
+    assert re.search(r"0 done, 3 failed, 0 left", written)
 
 
 @pytest.mark.usefixtures("planned")

@@ -33,6 +33,7 @@ async def test_undo(shell, other):
     assert sorted(line.split("\t")[:3] for line in result.stdout.splitlines()) == [
         ["undone", str(number + 1), f"content-000{number}"] for number in range(3)
     ]
+    assert result.stderr.endswith("\n3 of 3 items taken back\n")
     assert other.state.content == {}
     result = await shell(*UNDO, "--yes")
     assert (result.exit_code, result.stderr) == (0, "There is nothing to take back.\n")
@@ -77,3 +78,11 @@ async def test_no_journal(shell):
     (shell.folder / "plan.db").write_text("something else")
     result = await shell(*UNDO, "--yes")
     assert (result.exit_code, "cannot be read" in result.stderr) == (1, True)
+
+
+async def test_a_damaged_journal(shell):
+    """A file that is no journal is refused in the words of the command line."""
+    (shell.folder / "plan.db").write_text("a plan")
+    result = await shell(*UNDO)
+    assert result.exit_code == 1
+    assert "choose another JOURNAL, or" in " ".join(result.stderr.split())

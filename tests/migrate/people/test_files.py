@@ -60,7 +60,7 @@ async def test_semicolons(tmp_path):
         ("username,locked\nada,maybe\n", ["line 2: locked is 'maybe', and must be true or false"]),
         ("username,role\n,viewer\n", ["line 2: the username is missing"]),
         ("username\nada\nbob\nada\n", ["line 4: the user 'ada' is in line 2 already"]),
-        ("username,role\nada\n", ["line 2: it has 1 fields, and the first line has 2"]),
+        ("username,role\nada\n", ["line 2: it has 1 field, and the first line 2"]),
         (
             'username,role\n"a\nb",viewer\nada,x\nbob,y\n',
             ["line 4: there is no role 'x'", "line 5: there is no role 'y'"],

@@ -323,6 +323,24 @@ async def test_unclear_matches(server, client, other, source):
     assert "2 of the destination have this e-mail address" in change.text
 
 
+async def test_several_become_one(client, other, source):
+    """Users whom a mapping makes one describe nobody; groups that become one add up."""
+    mapping = Mapping(
+        users={"user0005": "viewer", "user0006": "viewer"},
+        groups={"group0000": "third", "group0002": "third"},
+    )
+    changes = await plan_users(client, await describe_users(source, client, mapping))
+    (change,) = (change for change in changes if change.name == "viewer" and not change.needs)
+    assert change.sign == "!"
+    assert "3 users of the source are this one: user0005, user0006, viewer" in change.text
+    before = {name: members_of(other, name) for name in ("group0000", "group0002")}
+    groups = await describe_groups(source, client, mapping)
+    (third,) = (group for group in groups if group.name == "third")
+    merged = {"user0005": "viewer", "user0006": "viewer"}
+    members = {name for names in before.values() for name in names}
+    assert set(third.members or ()) == {merged.get(name, name) for name in members}
+
+
 async def test_missing_people(server, client, other, source):
     """Only what is named is created; groups get the members who are there."""
     other.state.members[group_named(other, "group0002")["guid"]] = [

@@ -677,7 +677,7 @@ GENERAL: dict[str, tuple[Any, dict[str, Any], str, str]] = {
         content(has=details(manifest=None, unreadable=("manifest",))),
         {},
         "+",
-        "1 items",
+        "1 item ",
     ),
     "grants": (content(app_role="none"), {"options": Options(grant_self=True)}, "+", "1 grant on"),
     "tags-missing": (
@@ -703,12 +703,12 @@ GENERAL: dict[str, tuple[Any, dict[str, Any], str, str]] = {
     ),
     "version-hidden": (content(), {"destination": there(version=None)}, "+", "version="),
     "limits": (content(settings={"max_processes": 9}), {}, "+", "max_processes"),
-    "open-access": (content(access_type="all"), {}, "+", "1 items"),
+    "open-access": (content(access_type="all"), {}, "+", "1 item "),
     "vanities-unlisted": (
         content(vanity="/a/"),
         {"destination": msgspec.structs.replace(as_publisher(), vanities=None)},
         "+",
-        "1 vanity URLs",
+        "1 vanity URL:",
     ),
     "retention": (content(), {"options": Options(bundles="all")}, "+", "bundles"),
     "thumbnails": (content(), {"destination": there(version="2024.05.0")}, "+", "lost"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aconnect import migrate
+from aconnect import Client, migrate
 from aconnect.errors import InvalidArgumentError, PermissionDeniedError
 from aconnect.migrate.planning.staleness import changed_items
 from aconnect.testing import faults
@@ -171,6 +171,25 @@ async def test_what_is_not_there_is_an_error(chosen, parts):
             await migrate.plan(src, dst, **chosen)
         for part in parts:
             assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {
+            "options": migrate.Options(
+                policies=migrate.Policies(principal_unmapped="leave_out")  # type: ignore[arg-type]
+            )
+        },
+        {"options": migrate.Options(bundles="newest")},  # type: ignore[arg-type]
+        {"tags": "Finance"},
+    ],
+    ids=["policy", "bundles", "text"],
+)
+async def test_wrong_arguments(client, wrong):
+    """A misspelled policy, which would decide nothing, is refused; so is a text for a list."""
+    with pytest.raises(InvalidArgumentError, match=r"leave_out|newest|Finance"):
+        await migrate.plan(client, Client("https://other.example", "key"), **wrong)
 
 
 async def test_a_server_without_content():

@@ -43,7 +43,12 @@ def report():
     items = (
         report_item(1, vanity="/sales/"),
         report_item(
-            2, outcome="failed", error_type="TaskFailedError", error="it failed", log=("a", "b")
+            2,
+            outcome="failed",
+            step="deployed",
+            error_type="TaskFailedError",
+            error="it failed",
+            log=("a", "b"),
         ),
         report_item(3, differences=("title is 'B' instead of 'A'",), notes=("set it by hand",)),
         report_item(4, outcome="skipped", target_url=None, notes=("set it by hand", "another")),
@@ -87,7 +92,7 @@ def test_page(report):
         "Migration from https://old.example to https://new.example",
         "took 1:01:01",
         "5.0 kB",
-        "TaskFailedError: it failed\na\nb",
+        "building\n\nTaskFailedError: it failed\na\nb",
         "title is 'B' instead of 'A'",
         "item-3, item-4",
         "lost for all",

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Final
 
 from aconnect._core.text import size_text
-from aconnect.migrate.running.events import Report, ReportItem
+from aconnect.migrate.running.events import DOING, Report, ReportItem
 from aconnect.migrate.running.reports.counting import STATES, counts, notes, state
 from aconnect.report.markup import Markup, Script, document, heading, table
 
@@ -66,7 +66,7 @@ def _section(title: str, name: str, body: str) -> str:
 
 def _failures(report: Report) -> str:
     rows = [
-        (item.number, item.name, item.step, _error(item))
+        (item.number, item.name, DOING.get(item.step, item.step), _error(item))
         for item in report.items
         if item.outcome == "failed"
     ]

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from aconnect._client.files import replacing
+from aconnect._client.files import check_folder, replacing
 from aconnect._client.threads import in_thread
 from aconnect.errors import InvalidArgumentError
 from aconnect.migrate.running.events import Report
@@ -34,11 +34,7 @@ def check_report_path(path: str | Path) -> None:
         raise InvalidArgumentError(
             f"cannot write a report as {str(path)!r}; its name must end in {', '.join(_FORMATS)}"
         )
-    if not path.parent.is_dir():
-        raise InvalidArgumentError(
-            f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}; choose another "
-            "path"
-        )
+    check_folder(path)
 
 
 async def save_report(report: Report, path: str | Path) -> Path:
