@@ -183,10 +183,6 @@ async def describe_users(
     return Sides(users, ([], []), mapping).users(users[0])
 
 
-def _several(users: Sequence[DescribedUser]) -> str:
-    return f"{len(users)} users of the source are this one: {some_of([u.username for u in users])}"
-
-
 async def describe_groups(
     source: Client, destination: Client, mapping: Mapping = _DEFAULT
 ) -> list[DescribedGroup]:

@@ -295,6 +295,8 @@ async def _migrate_one(item: ItemRun) -> bool:
             # A failure has withdrawn it, and something is still read on the source.
             step = "granted"
             await STEP_FUNCTIONS[step](item)
+            # It is no step back.
+            item.notify("step", step=item.row.step)
         for step in left:
             await STEP_FUNCTIONS[step](item)
             item.save(step=step)

@@ -307,7 +307,7 @@ async def test_from_another_server(server, client, other, source):
 async def test_a_guid_in_any_spelling(server, client, source):
     """A mapping may write a GUID as the file that it was copied from does."""
     guid = user_named(server, "viewer")["guid"].upper()
-    wanted = await describe_users(source, client, Mapping(users={"user0007": f"guid:{guid}"}))
+    wanted = await describe_users(source, client, Mapping(users={"user0007": f"guid:{guid}", "viewer": ""}))
     emails = {user.email for user in wanted if user.username == "viewer"}
     assert "user0007@example.com" in emails
 

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import gc
 from collections import Counter
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import msgspec
 import pytest
@@ -479,7 +479,8 @@ async def test_the_events_are_left_while_the_disk_is_full(tmp_path, monkeypatch,
             for _ in range(after):
                 await anext(events)
             monkeypatch.setattr(Journal, "apply", full)
-            await anext(events, None)
+            with suppress(FileError):
+                await anext(events, None)
         gc.collect()
         await asyncio.sleep(0)
         assert complaints == []
