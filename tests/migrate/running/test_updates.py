@@ -1,11 +1,17 @@
 """Content of the destination that is updated, as the mapping says, and taken back."""
 
+<<<<<<< HEAD
 from typing import Any
+=======
+import dataclasses
+>>>>>>> h13/r1
 
 import msgspec
 import pytest
 
 from aconnect import migrate
+from aconnect.errors import FileError
+from aconnect.migrate.running.journal import Ledger
 from aconnect.testing import faults
 from tests.migrate.migrating import VALUES, clients, differences, mapping, servers, state
 from tests.migrate.updating import KINDS, existing, named, plan_update
@@ -82,6 +88,51 @@ async def test_bundles_that_are_there_are_not_sent_again(tmp_path):
         assert both[1].count("PUT", "*/thumbnail") == 0
         assert len(both[1].state.bundles[row["guid"]]) == number
         assert row["title"] == "The new title on the source"
+
+
+async def test_interrupted_before_a_bundle_is_kept(tmp_path, monkeypatch):
+    """A bundle that is there is not sent by the next run either."""
+    async with existing(tmp_path, ("report",)) as (both, two):
+        await migrate.run(
+            await plan_update(both, two, tmp_path, ("report",)), journal=tmp_path / "run.db"
+        )
+        row = named(both[1], "report")
+        await two[1].content.update(row["guid"], title="Another title")
+        both[0].state.content[named(both[0], "report")["guid"]]["locked"] = False
+        plan = await plan_update(both, two, tmp_path, ("report",))
+        intend = Ledger.intend
+
+        async def interrupted(self, number, side, kind, key, before):
+            write = await intend(self, number, side, kind, key, before)
+            if kind == "bundle":
+                raise FileError("the disk is full")
+            return write
+
+        monkeypatch.setattr(Ledger, "intend", interrupted)
+        both[1].requests.clear()
+        await migrate.run(plan, journal=tmp_path / "again.db")
+        monkeypatch.undo()
+        report = await migrate.run(plan, journal=tmp_path / "again.db", retry=True)
+        assert not report.has_failed, report
+        assert both[1].count("POST", "*/content/*/bundles") == 0
+
+
+async def test_a_damaged_response_to_new_settings(tmp_path):
+    """What it lacks is not taken for what the content is, so undo puts the settings back."""
+    async with existing(tmp_path, ("api",)) as (both, two):
+        before = state(both[1])
+        plan = await plan_update(both, two, tmp_path, ("api",))
+
+        class Empty:
+            async def apply(self, exchange):
+                response = await exchange.response()
+                return await exchange.send(dataclasses.replace(response, body=b"{}"))
+
+        both[1].script(*[Empty()] * 9, on="PATCH *content/*")
+        await migrate.run(plan, journal=tmp_path / "run.db")
+        both[1].clear_script()
+        await migrate.undo(tmp_path / "run.db", *two)
+        assert differences(state(both[1]), before) == []
 
 
 @pytest.mark.parametrize("version", [None, "2025.05.0"], ids=["drafts", "no drafts"])

@@ -8,7 +8,7 @@ from typing import Any, Final
 from aconnect.connect import ApiErrorCode, Permission
 from aconnect.errors import ApiError, EndpointMissingError, InvalidArgumentError, NotFoundError
 from aconnect.migrate.running.context import ItemRun
-from aconnect.migrate.running.steps.creating import LATER, values_of
+from aconnect.migrate.running.steps.creating import LATER, set_fields, values_of
 from aconnect.migrate.running.writes import Result
 from aconnect.migrate.snapshots.comparing import compare_content, missing_from
 from aconnect.migrate.snapshots.model import PrincipalRole
@@ -138,7 +138,7 @@ async def finished(run: ItemRun) -> None:
             before["role"] = None if found is None else str(found.role)
 
     async def update() -> Result:
-        return {"fields": values_of(await run.target.update(**fields), fields)}
+        return await set_fields(run.target, fields)
 
     await run.writes.make("final", update, before=before)
     await _permissions(run, of_owner=True)

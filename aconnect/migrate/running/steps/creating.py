@@ -88,9 +88,16 @@ async def _adopt(run: ItemRun) -> None:
     }
 
     async def update() -> Result:
-        return {"fields": values_of(await item.update(**fields), fields)} if fields else {}
+        return await set_fields(item, fields) if fields else {}
 
     await run.writes.make("settings", update, before=before)
+
+
+async def set_fields(item: ContentItem, fields: dict[str, Any]) -> Result:
+    """Set fields of content, and return what the server has made of them, for undo to compare."""
+    updated = await item.update(**fields)
+    # A response that was damaged is not what the content is now.
+    return {"fields": values_of(updated, fields)} if updated.guid == item.guid else {}
 
 
 def _width(access_type: str | None) -> int:
@@ -177,7 +184,9 @@ async def _send(run: ItemRun, bundle: BundleSnapshot) -> None:
     if write is not None and write.state == "done":
         return
     target = run.target
-    there = await bundles_of(target) if run.is_adopted and write is None else []
+    there = await bundles_of(target) if run.is_adopted else []
+    if write is not None:
+        there = [one for one in there if one.id in write.before["ids"]]
     # Any of these may have the size of the bundle by chance; only a checksum is certain.
     same = [one for one in there if is_same(one, bundle) and _md5(one) and bundle.md5]
 
