@@ -315,7 +315,7 @@ async def test_unclear_matches(server, client, other, source):
     assert "2 of the destination have this e-mail address" in change.text
 
 
-async def test_several_become_one(server, client, other, source):
+async def test_several_become_one(client, other, source):
     """Users whom a mapping makes one describe nobody; groups that become one add up."""
     mapping = Mapping(
         users={"user0005": "viewer", "user0006": "viewer"},
