@@ -6,7 +6,7 @@ who match nobody keep their names. What is unclear is not done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping as AbstractMapping, Sequence
+from collections.abc import Callable, Mapping as AbstractMapping, Sequence
 
 import msgspec
 
@@ -29,7 +29,7 @@ from aconnect.migrate.snapshots.model import GroupSnapshot, PrincipalKind, UserS
 _DEFAULT = Mapping()
 
 
-class _Names:
+class Names:
     """The names that users or groups of the source have on the destination."""
 
     def __init__(
@@ -62,7 +62,7 @@ class _Names:
         return found.reason if name not in self._file and found.how == "ambiguous" else ""
 
 
-class _Sides:
+class Sides:
     """The users and groups of two servers, and who of one is who of the other."""
 
     def __init__(
@@ -73,10 +73,10 @@ class _Sides:
     ) -> None:
         self.users: list[UserSnapshot] = users[0]
         self.groups: list[GroupSnapshot] = groups[0]
-        self.user_names: _Names = _Names(
+        self.user_names: Names = Names(
             "user", of_users(users[0]), of_users(users[1]), mapping.match_users, mapping.users
         )
-        self.group_names: _Names = _Names(
+        self.group_names: Names = Names(
             "group",
             of_groups(groups[0]),
             of_groups(groups[1]),
@@ -85,7 +85,7 @@ class _Sides:
         )
 
     @classmethod
-    async def read(cls, source: Client, destination: Client, mapping: Mapping) -> _Sides:
+    async def read(cls, source: Client, destination: Client, mapping: Mapping) -> Sides:
         """Read the lists of both servers, without the members of groups."""
         users = await read_users(source), await read_users(destination)
         groups = (
@@ -107,7 +107,7 @@ async def describe_users(
         AconnectError: A server refused to list them, or could not be reached.
     """
     users = await read_users(source), await read_users(destination)
-    names = _Sides(users, ([], []), mapping).user_names
+    names = Sides(users, ([], []), mapping).user_names
     found: dict[str, list[DescribedUser]] = {}
     for user in described_users(users[0]):
         if name := names.of(user.username):
@@ -134,7 +134,7 @@ async def describe_groups(
     Raises:
         AconnectError: A server refused to list them, or could not be reached.
     """
-    sides = await _Sides.read(source, destination, mapping)
+    sides = await Sides.read(source, destination, mapping)
     users, groups = sides.user_names, sides.group_names
     described: dict[str, DescribedGroup] = {}
     for group in described_groups(await read_groups(source, sides.users)):
@@ -159,15 +159,22 @@ async def describe_environments(
     Raises:
         AconnectError: A server refused to list them, or could not be reached.
     """
-    sides = await _Sides.read(source, destination, mapping)
+    sides = await Sides.read(source, destination, mapping)
     names = {"user": sides.user_names, "group": sides.group_names}
     described: list[DescribedEnvironment] = []
     for found in await read_environments(source, sides.users, sides.groups):
         one = found.description
         if {one.name, one.fields.get("title")} & mapping.environments.keys():
             continue
-        mapped = ((kind, names[kind].of(name)) for kind, name in one.principals)
-        kept = frozenset((kind, name) for kind, name in mapped if name)
-        # Without any, all could use it.
-        described.append(msgspec.structs.replace(one, principals=kept or one.principals))
+        described.append(mapped_environment(one, lambda kind, name: names[kind].of(name)))
     return described
+
+
+def mapped_environment(
+    environment: DescribedEnvironment, name_of: Callable[[PrincipalKind, str], str]
+) -> DescribedEnvironment:
+    """Return the environment for those who may use it by their names on the destination."""
+    mapped = ((kind, name_of(kind, name)) for kind, name in environment.principals)
+    kept = frozenset((kind, name) for kind, name in mapped if name)
+    # Without any, all could use it.
+    return msgspec.structs.replace(environment, principals=kept or environment.principals)

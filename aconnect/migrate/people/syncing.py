@@ -6,9 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Final
+
+import msgspec
 
 from aconnect.connect import Client
+from aconnect.migrate.mapping.model import Mapping
 from aconnect.migrate.people.applying import ChangeOutcome, apply_changes
+from aconnect.migrate.people.describing import Sides, mapped_environment
 from aconnect.migrate.people.environments import compare_environments
 from aconnect.migrate.people.groups import compare_groups
 from aconnect.migrate.people.model import (
@@ -27,6 +32,9 @@ from aconnect.migrate.people.reading import (
     read_users,
 )
 from aconnect.migrate.people.users import compare_users
+from aconnect.migrate.snapshots.model import PrincipalKind
+
+_DEFAULT: Final = Mapping()
 
 
 async def plan_users(
@@ -141,12 +149,13 @@ async def missing_people(
     users: Collection[str],
     groups: Collection[str] = (),
     environments: Collection[str] = (),
+    mapping: Mapping = _DEFAULT,
 ) -> list[Change]:
     """Return the changes that create what is missing on another server; change nothing.
 
-    Only what is named is created. New groups get those members who exist on the destination or are
-    created as well; the other members are changes that cannot be made. Nothing that exists is
-    changed, except that an environment gets missing permissions.
+    Only what is named is created. New groups get those members who are on the destination by the
+    mapping, or are created as well; the other members are changes that cannot be made. Nothing that
+    exists is changed, except that an environment gets missing permissions.
 
     Args:
         source: The client of the server that has them.
@@ -154,6 +163,7 @@ async def missing_people(
         users: Usernames.
         groups: Names of groups.
         environments: Images of environments.
+        mapping: Who is who on the destination. Not everyone with a known name is the same one.
 
     Raises:
         AconnectError: A server refused to list them, or could not be reached.
@@ -168,8 +178,23 @@ async def missing_people(
     changes = compare_users(described_users(wanted), new_users, me=me.guid, provider=provider)
     created = {change.name for change in changes if change.kind == "create-user" and change.is_due}
     wanted_groups = [group for group in old_groups if group.name in set(groups) - names]
+    sides = Sides((old_users, new_users), (old_groups, new_groups), mapping)
+
+    def name_of(kind: PrincipalKind, name: str) -> str:
+        if name in (created if kind == "user" else {group.name for group in wanted_groups}):
+            return name
+        return (sides.user_names if kind == "user" else sides.group_names).of(name)
+
+    described = [
+        msgspec.structs.replace(
+            group,
+            owner=None if group.owner is None else name_of("user", group.owner) or None,
+            members=frozenset(name_of("user", one) for one in group.members or ()) - {""},
+        )
+        for group in described_groups(wanted_groups)
+    ]
     changes += compare_groups(
-        described_groups(wanted_groups),
+        described,
         new_groups,
         new_users,
         me=me.guid,
@@ -179,7 +204,11 @@ async def missing_people(
     if environments:
         found = await read_environments(source, old_users, old_groups)
         changes += compare_environments(
-            [one.description for one in found if one.description.name in environments],
+            [
+                mapped_environment(one.description, name_of)
+                for one in found
+                if one.description.name in environments
+            ],
             await read_environments(destination, new_users, new_groups),
             new_users,
             new_groups,

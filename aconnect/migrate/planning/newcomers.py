@@ -43,6 +43,7 @@ async def find_newcomers(
         users=[one.source for one in unmapped if one.kind == "user"],
         groups=[one.source for one in unmapped if one.kind == "group"],
         environments=[name for name in named if matches.environment(name).how == "missing"],
+        mapping=mapping,
     )
     return tuple(changes)
 
