@@ -37,7 +37,7 @@ def find_people(changes: Iterable[Change]) -> Iterator[Finding]:
     changes = list(changes)
     for change in changes:
         kind = "created-first" if change.is_due else "cannot-be-created"
-        what = "created first" if change.is_due else "cannot be created"
+        what = "made first" if change.is_due else "cannot be made"
         yield Finding(kind=kind, sign="+", text=f"{what}: {change.text}")
     if text := mail_text(changes):
         yield Finding(kind="mail", sign="+", text=text)

@@ -307,7 +307,9 @@ async def test_from_another_server(server, client, other, source):
 async def test_a_guid_in_any_spelling(server, client, source):
     """A mapping may write a GUID as the file that it was copied from does."""
     guid = user_named(server, "viewer")["guid"].upper()
-    wanted = await describe_users(source, client, Mapping(users={"user0007": f"guid:{guid}", "viewer": ""}))
+    wanted = await describe_users(
+        source, client, Mapping(users={"user0007": f"guid:{guid}", "viewer": ""})
+    )
     emails = {user.email for user in wanted if user.username == "viewer"}
     assert "user0007@example.com" in emails
 
@@ -407,6 +409,25 @@ async def test_a_namesake_is_not_changed(server, client, other, source):
     outcomes = await sync_users(client, wanted, lock_missing=True)
     assert row == before
     assert "has a user of this name" in " ".join(failures(outcomes))
+
+
+async def test_missing_groups_get_those_who_are_meant(server, client, other, source):
+    """Members of a new group are the users of the mapping, not others who have their names."""
+    group = group_named(other, "group0002")
+    other.state.members[group["guid"]] = [
+        user_named(other, name)["guid"] for name in ("viewer", "publisher")
+    ]
+    user_named(other, "user0006")["email"] = "same@example.com"
+    user_named(server, "user0003").update(username="renamed", email="same@example.com")
+    group["owner_guid"] = user_named(other, "user0006")["guid"]
+    mapping = Mapping(users={"viewer": "user0004", "publisher": ""})
+    changes = await missing_people(source, client, users=[], groups=["group0002"], mapping=mapping)
+    assert [str(change) for change in changes] == [
+        "+ group group0002",
+        "+ group group0002: member user0004",
+        "~ group group0002: owner none -> renamed",
+    ]
+    assert not writes(server)
 
 
 @pytest.mark.parametrize("lost", [None, *LOST.values()], ids=["undisturbed", *LOST])

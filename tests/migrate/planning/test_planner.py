@@ -1,5 +1,7 @@
 """Plans of two servers over sockets: what is chosen, read, planned again, and never in a plan."""
 
+from typing import Any, cast
+
 import pytest
 
 from aconnect import Client, migrate
@@ -176,12 +178,8 @@ async def test_what_is_not_there_is_an_error(chosen, parts):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {
-            "options": migrate.Options(
-                policies=migrate.Policies(principal_unmapped="leave_out")  # type: ignore[arg-type]
-            )
-        },
-        {"options": migrate.Options(bundles="newest")},  # type: ignore[arg-type]
+        {"options": migrate.Options(policies=migrate.Policies(missing=cast("Any", "leave_out")))},
+        {"options": migrate.Options(bundles=cast("Any", "newest"))},
         {"tags": "Finance"},
     ],
     ids=["policy", "bundles", "text"],

@@ -1,10 +1,7 @@
 """Content of the destination that is updated, as the mapping says, and taken back."""
 
-<<<<<<< HEAD
-from typing import Any
-=======
 import dataclasses
->>>>>>> h13/r1
+from typing import Any
 
 import msgspec
 import pytest
