@@ -38,6 +38,7 @@ from aconnect.migrate.planning.staleness import changed_items, check_servers
 from aconnect.migrate.running.context import ItemRun, Migration
 from aconnect.migrate.running.events import STEPS, Event, Report
 from aconnect.migrate.running.journal import (
+    WHOLE,
     Journal,
     JournalHeader,
     JournalItem,
@@ -190,8 +191,7 @@ async def _begin(journal: Journal, plan: Plan) -> Ledger:
     header = await in_thread(journal.header)
     planned = await in_thread(lambda: [_row(item) for item in plan.items])
     if header is None:
-        if stale := await changed_items(plan, plan.items):
-            raise StalePlanError(_stale(stale))
+        await _check_fresh(plan)
         header = JournalHeader(
             plan=plan.id,
             source=plan.source.url,
@@ -209,6 +209,10 @@ async def _begin(journal: Journal, plan: Plan) -> Ledger:
             f"{journal.path} is the journal of plan {header.plan}, not of this plan {plan.id}; "
             "choose another journal="
         )
+    items = [one for one in ledger.writes() if one.number != WHOLE]
+    if items and all(one.state == "undone" for one in items):
+        # The run begins again after `undo`.
+        await _check_fresh(plan)
     for item, fresh in zip(plan.items, planned, strict=True):
         row = rows[item.number]
         if fresh == row or (fresh.digest == row.digest and row.outcome != "pending"):
@@ -222,12 +226,14 @@ async def _begin(journal: Journal, plan: Plan) -> Ledger:
     return ledger
 
 
-def _stale(items: Sequence[PlannedItem]) -> str:
-    names = some_of([item.source.name for item in items])
-    return (
-        f"the plan is stale: {counted(len(items), 'item')} changed since it was made ({names}); "
-        "plan again what has changed with refresh() (--refresh)"
-    )
+async def _check_fresh(plan: Plan) -> None:
+    """Raise if a source has changed since the plan was made."""
+    if stale := await changed_items(plan, plan.items):
+        names = some_of([item.source.name for item in stale])
+        raise StalePlanError(
+            f"the plan is stale: {counted(len(stale), 'item')} changed since it was made ({names}); "
+            "plan again what has changed with refresh() (--refresh)"
+        )
 
 
 def _row(item: PlannedItem) -> JournalItem:
@@ -253,6 +259,7 @@ async def _work(migration: Migration, *, retry: bool) -> None:
             migration.notify("skipped", number=row.number, name=row.name)
     try:
         if left:
+            _check_values(migration, left)
             await create_people(migration)
             await create_tags(migration, left)
             await _migrate(migration, left)
@@ -264,6 +271,15 @@ async def _work(migration: Migration, *, retry: bool) -> None:
                 await ledger.flush()
     if ledger.failure is not None:
         raise ledger.failure
+
+
+def _check_values(migration: Migration, items: Sequence[PlannedItem]) -> None:
+    """Raise if the value of a variable that the plan has found is missing now."""
+    if migration.plan.options.policies.value_missing == "unset":
+        return
+    for item in items:
+        if "configured" in _steps_left(ItemRun(migration, item)) and item.target.details:
+            migration.values.get(item.source.guid, item.target.details.variables)
 
 
 async def _migrate(migration: Migration, items: Sequence[PlannedItem]) -> None:

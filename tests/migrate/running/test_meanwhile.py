@@ -145,7 +145,28 @@ async def test_a_retry_goes_on_where_it_failed(tmp_path):
             if event.kind == "step"
         ]
         assert ("report", "checked") in steps
-        assert not {"granted", "created", "deployed"} & {step for _, step in steps}
+        # The first event says how far the item was.
+        assert not {"granted", "created", "associated"} & {step for _, step in steps}
+
+
+async def test_a_value_is_missing_at_the_run(tmp_path):
+    """Values that the plan has found are looked for before anything is written."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        (tmp_path / "secrets.env").write_text("")
+        before = [state(server) for server in both]
+        with pytest.raises(InvalidArgumentError, match="API_URL"):
+            await migrate.run(plan, journal=journal)
+        assert [state(server) for server in both] == before
+
+
+async def test_the_source_changes_after_undo(tmp_path):
+    """A run that begins again after it was undone compares the sources with the plan again."""
+    async with planned(tmp_path) as (both, plan, journal):
+        await migrate.run(plan, journal=journal)
+        await migrate.undo(journal, *plan.clients)
+        content(both[0], "own")["title"] = "Another title"
+        with pytest.raises(StalePlanError, match="own"):
+            await migrate.run(plan, journal=journal)
 
 
 async def test_the_name_is_taken_after_the_plan(tmp_path):
