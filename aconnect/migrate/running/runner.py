@@ -229,9 +229,9 @@ async def _begin(journal: Journal, plan: Plan) -> Ledger:
 async def _check_fresh(plan: Plan) -> None:
     """Raise if a source has changed since the plan was made."""
     if stale := await changed_items(plan, plan.items):
-        names = some_of([item.source.name for item in stale])
+        names, many = some_of([item.source.name for item in stale]), counted(len(stale), "item")
         raise StalePlanError(
-            f"the plan is stale: {counted(len(stale), 'item')} changed since it was made ({names}); "
+            f"the plan is stale: {many} changed since it was made ({names}); "
             "plan again what has changed with refresh() (--refresh)"
         )
 
