@@ -228,5 +228,6 @@ def _in_words(schedule: ContentSchedule) -> str:
     begin = schedule.start_time
     # Not in the time zone of the schedule: what is known of that differs between machines.
     start = f"from {begin.astimezone(UTC):%H:%M} UTC" if begin is not None else ""
-    words = (f"every {schedule.type}" if schedule.type else "", rule, start, schedule.timezone)
+    zone = schedule.timezone if schedule.timezone != "UTC" else ""
+    words = (f"every {schedule.type}" if schedule.type else "", rule, start, zone)
     return ", ".join(filter(None, words)) + (", by e-mail" if schedule.email else "")
