@@ -394,6 +394,16 @@ async def test_the_content_is_deleted_on_the_destination(tmp_path):
         assert content(both[0], "report")["locked"] is False
 
 
+async def test_a_missing_part_is_no_missing_content(tmp_path):
+    """A proxy's response about a part of the content does not say that the content is gone."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        both[1].script(faults.truncated_json(), on="GET *content/*/repository")
+        (item,) = (await migrate.run(plan, journal=journal)).items
+        assert (item.outcome, item.step, item.differences) == ("failed", "verified", ())
+        report = await migrate.run(plan, journal=journal, retry=True)
+        assert set(rows(report).values()) == {DONE}
+
+
 async def test_grants_are_withdrawn_at_once(tmp_path):
     """An interrupted run has little time, so one slow response does not delay the others."""
     async with planned(tmp_path, ("report", "api")) as (both, plan, journal):
