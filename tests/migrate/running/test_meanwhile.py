@@ -440,7 +440,7 @@ async def test_grants_are_withdrawn_at_once(tmp_path):
         assert alone == grants(both[0]) == []
 
 
-async def test_a_grant_that_is_given_late():
+async def test_a_grant_that_is_given_late(monkeypatch):
     """A grant whose response was lost is withdrawn after the server has had time to give it."""
     async with servers(["report"]) as both:
         source, clock = both[0], VirtualClock()
@@ -451,7 +451,7 @@ async def test_a_grant_that_is_given_late():
             given.append(source.state.permit(guid, me, "owner"))
             await sleep(seconds)
 
-        clock.sleep = slow
+        monkeypatch.setattr(clock, "sleep", slow)
         async with Client(source.url, source.api_key, clock=clock) as client:
             before = {"guid": guid, "role": None}
             lost = Write(id=1, number=1, side="source", kind="grant", key="", before=before)
@@ -482,7 +482,7 @@ async def test_a_slow_reader_of_events(tmp_path, monkeypatch):
     """The run does not wait for it, and keeps no more progress and logs than a few for it."""
     monkeypatch.setattr(runner, "_BACKLOG", 2)
     async with planned(tmp_path) as (both, plan, journal):
-        run, kinds = migrate.run(plan, journal=journal, calls=1), Counter()
+        run, kinds = migrate.run(plan, journal=journal, calls=1), Counter[str]()
         # The last step of each item locks its source.
         over = asyncio.Event()
         others = [Then(lambda: None) for _ in plan.items[1:]]
