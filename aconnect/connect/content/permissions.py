@@ -20,7 +20,13 @@ from aconnect.connect._base.codes import ApiErrorCode
 from aconnect.connect._base.resource import ConnectBound, ConnectResource, guid_of
 from aconnect.connect.groups import Group
 from aconnect.connect.users import User
-from aconnect.errors import ApiError, ConflictError, InvalidArgumentError, NotFoundError
+from aconnect.errors import (
+    AconnectError,
+    ApiError,
+    ConflictError,
+    InvalidArgumentError,
+    NotFoundError,
+)
 
 Principal = User | Group
 """A user or group that has a permission; `User(guid=...)` is enough. Members of groups are users.
@@ -191,7 +197,11 @@ class Permissions(ConnectResource, name="content.permissions", scope=("guid",), 
                 raise
             # On an older server, an earlier attempt may have succeeded and only its response was
             # lost.
-            found = await self.find_one(principal_guid=fields["principal_guid"])
+            try:
+                found = await self.find_one(principal_guid=fields["principal_guid"])
+            except AconnectError as failure:
+                # It would look as if nothing was granted.
+                raise error from failure
             if found is None or found.role != role:
                 raise
             return found

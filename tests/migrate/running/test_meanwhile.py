@@ -444,6 +444,27 @@ async def test_the_content_is_deleted_on_the_destination(tmp_path):
         assert content(both[0], "report")["locked"] is False
 
 
+async def test_a_missing_part_is_no_missing_content(tmp_path):
+    """A proxy's response about a part of the content does not say that the content is gone."""
+    async with planned(tmp_path, ("report",)) as (both, plan, journal):
+        both[1].script(faults.truncated_json(), on="GET *content/*/repository")
+        (item,) = (await migrate.run(plan, journal=journal)).items
+        assert (item.outcome, item.step, item.differences) == ("failed", "verified", ())
+        report = await migrate.run(plan, journal=journal, retry=True)
+        assert set(rows(report).values()) == {DONE}
+
+
+async def test_a_permission_whose_response_is_lost(tmp_path):
+    """Older servers refuse it a second time; if it cannot be looked up, the next run does that."""
+    async with planned(tmp_path, ("report",), version="2025.05.0") as (both, plan, journal):
+        both[1].script(faults.after(faults.reset()), on="POST *content/*/permissions")
+        both[1].script(faults.error(403, 22), on="GET *content/*/permissions")
+        (item,) = (await migrate.run(plan, journal=journal)).items
+        assert (item.outcome, item.step) == ("failed", "dressed")
+        report = await migrate.run(plan, journal=journal, retry=True)
+        assert set(rows(report).values()) == {DONE}
+
+
 async def test_grants_are_withdrawn_at_once(tmp_path):
     """An interrupted run has little time, so one slow response does not delay the others."""
     async with planned(tmp_path, ("report", "api")) as (both, plan, journal):

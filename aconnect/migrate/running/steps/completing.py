@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Final
 
-from aconnect.connect import ApiErrorCode, Permission
+from aconnect.connect import Permission
+from aconnect.connect._base.resource import none_if_missing
 from aconnect.errors import ApiError, EndpointMissingError, InvalidArgumentError, NotFoundError
 from aconnect.migrate.running.context import ItemRun
 from aconnect.migrate.running.steps.creating import LATER, set_fields, values_of
@@ -163,8 +164,9 @@ async def verified(run: ItemRun) -> None:
     """Read the content again, and compare it with the plan."""
     try:
         actual = await run.migration.reader.read(run.target.guid)
-    except NotFoundError as error:
-        if error.code not in {None, ApiErrorCode.OBJECT_DOES_NOT_EXIST}:
+    except NotFoundError:
+        # It may be one of its parts, such as the repository.
+        if await none_if_missing(run.target.refresh()) is not None:
             raise
         run.save(differences=("it was deleted on the destination",))
         return
