@@ -29,8 +29,8 @@ files = ["/index.html"]
 validate = true
 [environment]
 REGION = "eu"
-[connect.runtime]
-min_processes = 1
+[connect.kubernetes]
+default_py_environment_management = false
 """
 
 
@@ -131,11 +131,8 @@ async def test_what_publisher_has_deployed(server, shell, folder):
     configuration = f"Configuration: {place}/site.toml, {place}/deployments/deployment-A.toml"
     assert configuration in result.stderr.splitlines()
     item = server.state.content[guid]
-    assert (item["title"], item["description"], item["min_processes"]) == (
-        "From Publisher",
-        "Ours",
-        1,
-    )
+    assert (item["title"], item["description"]) == ("From Publisher", "Ours")
+    assert item["default_py_environment_management"] is False
     assert server.state.environment[guid] == {"REGION": "eu"}
     # Another name is other content.
     other = await shell("deploy", str(folder), "--name", "another")
