@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing
 from typing import Final
 
 from aconnect.connect import ContentItem
@@ -82,8 +83,12 @@ async def _build(run: ItemRun, kind: WriteKind, bundle_id: str | None, *, activa
         item = await item.refresh()
         if _is_built(run, item, kind, bundle_id):
             return
-    async with run.migration.limits.build(versions):
-        build = await _started(run, item, kind, bundle_id, activate=activate)
+    async with AsyncExitStack() as stack:
+
+        async def enter() -> None:
+            await stack.enter_async_context(run.migration.limits.build(versions))
+
+        build = await _started(run, item, kind, bundle_id, activate=activate, enter=enter)
         async with aclosing(build.output()) as lines:
             async for line in lines:
                 run.notify("log", line)
@@ -99,17 +104,29 @@ async def _build(run: ItemRun, kind: WriteKind, bundle_id: str | None, *, activa
 
 
 async def _started(
-    run: ItemRun, item: ContentItem, kind: WriteKind, bundle_id: str | None, *, activate: bool
+    run: ItemRun,
+    item: ContentItem,
+    kind: WriteKind,
+    bundle_id: str | None,
+    *,
+    activate: bool,
+    enter: Callable[[], Awaitable[None]],
 ) -> Build:
-    """Start a build, unless the one that an earlier process has started still runs."""
+    """Start a build, unless the one that an earlier process has started still runs.
+
+    `enter` waits for a place among the builds. It is called after the intent is durable, so that
+    nobody holds a place while the journal is written.
+    """
     write, started = run.writes.find(kind, bundle_id or ""), list[Build]()
     if write is not None:
         if (running := await running_build(item, bundle_id)) is not None:
+            await enter()
             return running
         # Whether it has succeeded is not known; building again is harmless.
         run.migration.ledger.mark_undone(write)
 
     async def start() -> Result:
+        await enter()
         # A draft is asked for expressly; older servers do not know the field.
         build = await start_build(item, bundle_id, activate=False if not activate else None)
         started.append(build)
