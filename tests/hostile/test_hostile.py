@@ -113,6 +113,9 @@ def flaws_of(error: BaseException, call: Call, answer: Answer) -> Iterator[str]:
     ):
         last = traceback.extract_tb(error.__traceback__)[-1]
         yield f"{error!r:.300} from {last.filename}:{last.lineno}"
+    elif answer.is_slow and isinstance(error, errors.UploadSourceError):
+        # On a busy machine, what is uploaded can take longer than the short limit of these answers.
+        return
     elif not isinstance(error, (*answer.raises, errors.VerificationError)):
         yield f"an unexpected {error!r:.300}"
     for where, text in shown_by(error):
