@@ -225,11 +225,11 @@ def _given() -> tuple[str, ...]:
         name = option.name or ""
         if name not in _REPEATED or context.get_parameter_source(name) is not _COMMAND_LINE:
             continue
-        value = context.params[name]
+        value: Any = context.params[name]
         if value is True:
             words.append(option.opts[0])
         else:
-            values = value if isinstance(value, tuple) else (value,)
+            values: list[Any] = list(value) if option.multiple else [value]
             words += [word for each in values for word in (option.opts[0], str(each))]
     return tuple(words)
 

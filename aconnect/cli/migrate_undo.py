@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from aconnect.migrate import SavedRun, UndoneItem
 
 
+def _number(item: UndoneItem) -> int | None:
+    return item.number or None
+
+
 def _text(item: UndoneItem) -> str:
     return with_options(item.text)
 
@@ -33,7 +37,7 @@ _EVERY: Final = 50
 """After how many items the progress is printed."""
 _COLUMNS: Final = (
     Column("Outcome", "outcome", is_whole=True),
-    Column("Nr", lambda item: item.number or None, is_whole=True),
+    Column("Nr", _number, is_whole=True),
     Column("Name", "name"),
     Column("Text", _text),
     Column("Notes", "notes"),

@@ -144,7 +144,8 @@ def _read_csv(path: Path) -> Table:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=csv_delimiter(text), strict=True)
     tables: dict[str, dict[str, Any]] = {}
     try:
-        if [name.strip().lower() for name in next(rows, [])] != _COLUMNS:
+        header = next(rows, list[str]())
+        if [name.strip().lower() for name in header] != _COLUMNS:
             raise InvalidArgumentError(
                 f"{path}: the first line must be {','.join(_COLUMNS)}; TOML files end in .toml"
             )

@@ -7,7 +7,7 @@ will have.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -101,7 +101,7 @@ def mapped_newcomers(mapping: Mapping, changes: Iterable[Change]) -> Mapping:
 
 def _environment(change: Change) -> EnvironmentSnapshot:
     def versions(name: str) -> tuple[str, ...]:
-        found = change.after.get(name) or {}
+        found: dict[str, Any] = change.after.get(name) or {}
         return tuple(one["version"] for one in found.get("installations") or ())
 
     return EnvironmentSnapshot(

@@ -93,6 +93,10 @@ class Run(LazySequence[Event]):
             raise InvalidArgumentError("there is no report before all events were read")
         return self._report
 
+    def end(self, report: Report) -> None:
+        """Set the report; the events call it."""
+        self._report = report
+
     def __await__(self) -> Generator[Any, None, Report]:  # type: ignore[override]
         return self._completed().__await__()
 
@@ -183,7 +187,7 @@ async def _events(
             finally:
                 if not work.cancelled():
                     work.exception()  # raised above, unless the events were left early
-                one._report = make_report(plan, ledger, started)  # noqa: SLF001  of this module
+                one.end(make_report(plan, ledger, started))
 
 
 async def _begin(journal: Journal, plan: Plan) -> Ledger:

@@ -162,11 +162,11 @@ async def _fields(
     # Unknown if the response was lost.
     after: dict[str, Any] = write.result.get("fields", {})
     now = values_of(item, before)
-    changed = {
+    changed: set[str] = {
         name for name in before if now[name] not in (before[name], after.get(name, now[name]))
     }
     if item.guid in undo.force:
-        changed = set()
+        changed.clear()
     fields: dict[str, Any] = {
         name: value for name, value in before.items() if name not in changed and now[name] != value
     }
