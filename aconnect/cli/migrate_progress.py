@@ -65,11 +65,11 @@ class MigrationProgress:
     """
 
     def __init__(self, total: int, done: int, failed: int, *, verbose: bool) -> None:
-        self.total = total
-        self.ended = done + failed
+        self.total: int = total
+        self.ended: int = done + failed
         self.verbose = verbose
         self.rows: dict[int, _Row] = {}
-        self.sent = 0
+        self.sent: int = 0
 
     @contextmanager
     def shown(self) -> Generator[None]:
