@@ -1,6 +1,5 @@
 """Whatever fails during a deployment, nothing is made twice, and deploying again completes it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -9,30 +8,7 @@ from aconnect import Client, RetryPolicy, Timeout
 from aconnect.deploy import deploy, deploy_git, redeploy
 from aconnect.errors import AconnectError
 from aconnect.testing import FakeConnect, VirtualClock, faults
-
-
-@dataclass
-class Unharmed:
-    """No fault: the request is served."""
-
-    async def apply(self, exchange: Any) -> Any:
-        return await exchange.send(await exchange.response())
-
-
-FAULTS = {
-    "500": faults.status(500),
-    "503": faults.status(503),
-    "429": faults.status(429, retry_after=1),
-    "403": faults.error(403, 22),
-    "reset": faults.reset(),
-    "reset later": faults.reset_mid_body(),
-    "truncated": faults.truncated_json(),
-    "login page": faults.login_page(),
-    "garbage": faults.garbage(),
-    "lost": faults.after(faults.reset()),
-    "lost to a proxy": faults.after(faults.status(502)),
-    "lost behind a page": faults.after(faults.login_page()),
-}
+from tests.faulting import FAULTS, Unharmed
 
 VERSIONS = {"drafts": "2026.06.0", "no drafts": "2025.05.0", "hidden": None}
 

@@ -15,6 +15,7 @@ from aconnect.deploy import Step, deploy, rollback
 from aconnect.errors import ConflictError, DecodeError, PollTimeoutError, TaskFailedError
 from aconnect.testing import BuildScript, FakeConnect, VirtualClock, faults
 from aconnect.testing.connect.routes.content._runs import start
+from tests.faulting import Kill, Unharmed
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,25 +31,6 @@ async def main(url, key, folder):
 
 asyncio.run(main(*sys.argv[1:]))
 """
-
-
-class Unharmed:
-    """No fault: the request is served."""
-
-    async def apply(self, exchange: Any) -> Any:
-        return await exchange.send(await exchange.response())
-
-
-class Kill:
-    """The process that sends the request is killed when the server has acted on it."""
-
-    def __init__(self) -> None:
-        self.process: Any = None
-
-    async def apply(self, exchange: Any) -> Any:
-        await exchange.response()
-        self.process.kill()
-        return await faults.reset().apply(exchange)
 
 
 async def child(server, folder):

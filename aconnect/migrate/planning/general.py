@@ -10,6 +10,7 @@ from aconnect.migrate.people.model import Change, mail_text
 from aconnect.migrate.planning.checks.settings import LIMITED
 from aconnect.migrate.planning.draft import Context, is_administrator
 from aconnect.migrate.planning.model import Finding, PlannedItem, Sign
+from aconnect.migrate.snapshots.describing import with_ancestors
 from aconnect.migrate.snapshots.model import ContentDetails, Snapshot, TagPath
 
 _LOST: Final = (
@@ -46,8 +47,8 @@ def find_people(changes: Iterable[Change]) -> Iterator[Finding]:
 def missing_tags(items: Iterable[PlannedItem], destination: Snapshot) -> list[TagPath]:
     """Return the tags to create, parents first."""
     paths = {path for item in items for path in item.target.tags}
-    needed = {path[:length] for path in paths for length in range(1, len(path) + 1)}
-    return sorted(needed - set(destination.tags.values()), key=lambda path: (len(path), path))
+    missing = with_ancestors(paths) - set(destination.tags.values())
+    return sorted(missing, key=lambda path: (len(path), path))
 
 
 def _lost(_: Context, items: Sequence[PlannedItem]) -> Iterator[_Found]:

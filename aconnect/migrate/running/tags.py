@@ -11,6 +11,7 @@ from aconnect.errors import AconnectError, ApiError, ConflictError
 from aconnect.migrate.planning.model import PlannedItem
 from aconnect.migrate.running.context import Migration
 from aconnect.migrate.running.writes import Result
+from aconnect.migrate.snapshots.describing import with_ancestors
 from aconnect.migrate.snapshots.model import TagPath
 
 _TAKEN: Final = frozenset({ApiErrorCode.NO_DUPLICATE_TAG_NAMES, ApiErrorCode.DUPLICATE_NAME})
@@ -22,7 +23,7 @@ async def create_tags(migration: Migration, items: Sequence[PlannedItem]) -> Non
     A tag that cannot be created is remembered with its error: only the items with it fail.
     """
     paths = {path for item in items for path in item.target.tags}
-    needed = {path[:length] for path in paths for length in range(1, len(path) + 1)}
+    needed = with_ancestors(paths)
     if not needed:
         return
     migration.tags.update({path: id_ for id_, path in migration.reader.catalog.tags.items()})

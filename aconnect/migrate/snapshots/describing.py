@@ -6,6 +6,7 @@ Decides which fields are settings, and what the fingerprint of content depends o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -159,10 +160,14 @@ def known_fields(version: str | None) -> tuple[str, ...]:
     return tuple(sorted(WRITABLE - later))
 
 
+def with_ancestors(paths: Iterable[TagPath]) -> set[TagPath]:
+    """Return tags with all tags above them."""
+    return {path[:length] for path in paths for length in range(1, len(path) + 1)}
+
+
 def _leaves(paths: set[TagPath]) -> set[TagPath]:
     """Return the tags that imply the others: content with a tag has the tags above it."""
-    above = {path[:length] for path in paths for length in range(1, len(path))}
-    return paths - above
+    return paths - with_ancestors(path[:-1] for path in paths)
 
 
 def _owner(item: ContentItem, catalog: Catalog) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from aconnect import migrate
 from aconnect.errors import AconnectError
-from aconnect.testing import faults
+from tests.faulting import FAULTS
 from tests.migrate.migrating import (
     VALUES,
     clients,
@@ -23,21 +23,6 @@ from tests.migrate.migrating import (
     state,
 )
 from tests.migrate.worlds import secrets
-
-FAULTS = {
-    "500": faults.status(500),
-    "503": faults.status(503),
-    "429": faults.status(429, retry_after=1),
-    "403": faults.error(403, 22),
-    "reset": faults.reset(),
-    "reset later": faults.reset_mid_body(),
-    "truncated": faults.truncated_json(),
-    "login page": faults.login_page(),
-    "garbage": faults.garbage(),
-    "lost": faults.after(faults.reset()),
-    "lost to a proxy": faults.after(faults.status(502)),
-    "lost behind a page": faults.after(faults.login_page()),
-}
 
 
 @cache

@@ -5,12 +5,11 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from aconnect import migrate
-from aconnect.testing import faults
+from tests.faulting import Kill, Unharmed
 from tests.migrate.migrating import clients, differences, make_plan, servers, state
 
 ROOT = Path(__file__).parents[3]
@@ -39,31 +38,6 @@ async def main(plan, journal, *servers):
 
 asyncio.run(main(*sys.argv[1:]))
 """
-
-
-class Unharmed:
-    """No fault: the request is served."""
-
-    async def apply(self, exchange: Any) -> Any:
-        return await exchange.send(await exchange.response())
-
-
-class Kill:
-    """The process that sends the request is killed, before or after the server has acted on it."""
-
-    def __init__(self, moment: str) -> None:
-        self.moment = moment
-        self.process: Any = None
-
-    async def apply(self, exchange: Any) -> Any:
-        if self.moment == "acted":
-            await exchange.response()
-        if self.moment == "half sent":
-            response = await exchange.response()
-            stream = await exchange.begin(response, len(response.body))
-            await stream.write(response.body[: len(response.body) // 2])
-        self.process.kill()
-        return await faults.reset().apply(exchange)
 
 
 async def child(both, folder):

@@ -10,6 +10,7 @@ from aconnect import migrate
 from aconnect.errors import AconnectError, InvalidArgumentError
 from aconnect.testing import faults
 from aconnect.testing.connect.routes.content.bundles import small_archive
+from tests.faulting import FAULTS, Unharmed
 from tests.migrate.migrating import (
     KINDS,
     OPTIONS,
@@ -22,14 +23,6 @@ from tests.migrate.migrating import (
     state,
 )
 from tests.migrate.updating import existing, named, plan_update
-
-
-class Unharmed:
-    """No fault: the request is served."""
-
-    async def apply(self, exchange):
-        return await exchange.send(await exchange.response())
-
 
 TAKING = msgspec.structs.replace(
     OPTIONS, policies=migrate.Policies(vanity_taken="take", missing="without")
@@ -326,22 +319,6 @@ async def test_a_vanity_url_that_others_got_after_the_plan(tmp_path):
         report = await migrate.run(plan, journal=tmp_path / "run.db")
         assert report.items[0].error_type == "ConflictError"
         assert state(both[1])["content"]["bob/taken"]["vanity"] == PATH
-
-
-FAULTS = {
-    "500": faults.status(500),
-    "503": faults.status(503),
-    "429": faults.status(429, retry_after=1),
-    "403": faults.error(403, 22),
-    "reset": faults.reset(),
-    "reset later": faults.reset_mid_body(),
-    "truncated": faults.truncated_json(),
-    "login page": faults.login_page(),
-    "garbage": faults.garbage(),
-    "lost": faults.after(faults.reset()),
-    "lost to a proxy": faults.after(faults.status(502)),
-    "lost behind a page": faults.after(faults.login_page()),
-}
 
 
 @asynccontextmanager

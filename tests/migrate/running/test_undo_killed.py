@@ -6,12 +6,11 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from aconnect import migrate
-from aconnect.testing import faults
+from tests.faulting import Kill, Unharmed
 from tests.migrate.migrating import copied, differences, state
 from tests.migrate.running.test_undo import interrupted
 
@@ -36,30 +35,9 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-class Unharmed:
-    """No fault: the request is served."""
-
-    async def apply(self, exchange):
-        return await exchange.send(await exchange.response())
-
-
-class Kill:
-    """The process that sends the request is killed, before or after the server has acted on it."""
-
-    def __init__(self, *, acts):
-        self.acts = acts
-        self.process: Any = None
-
-    async def apply(self, exchange):
-        if self.acts:
-            await exchange.response()
-        self.process.kill()
-        return await faults.reset().apply(exchange)
-
-
 async def killed(both, side, number, journal, *, acts):
     """Kill an undo at its request of this number; return whether it made that many."""
-    kill = Kill(acts=acts)
+    kill = Kill("acted" if acts else "not acted")
     both[side].script(*[Unharmed()] * number, kill)
     addresses = [text for server in both for text in (server.url, server.api_key)]
     kill.process = await asyncio.create_subprocess_exec(
