@@ -318,7 +318,7 @@ async def test_after_closing(viewers, client, token):
 
 async def test_connections_are_shared(viewers, client, token):
     """Viewers use the connections, the limits and the subscribers of the original client."""
-    calls = []
+    calls: list[object] = []
     client.subscribe(calls.append)
     async with viewers.client(token()) as viewer, viewers.client(token("publisher")) as other:
         await viewer.me()
@@ -381,8 +381,8 @@ async def test_the_key_replaces_that_of_the_owner(options):
             head = await raw.head(reader)
             body = b"{}"
             if head.startswith(b"POST"):
-                length = re.search(rb"(?i)content-length: (\d+)", head)
-                await reader.readexactly(int(length[1]))
+                (length,) = re.findall(rb"(?i)content-length: (\d+)", head)
+                await reader.readexactly(int(length))
                 body = KEY
             writer.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -1,5 +1,7 @@
 """The HTTP status with which a service answers after an error."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from aconnect import errors
@@ -17,14 +19,16 @@ def made(kind, **fields):
     return error
 
 
-def kinds(kind=errors.AconnectError):
+def kinds(
+    kind: type[errors.AconnectError] = errors.AconnectError,
+) -> Iterator[type[errors.AconnectError]]:
     """Yield all classes of errors."""
     yield kind
     for one in kind.__subclasses__():
         yield from kinds(one)
 
 
-@pytest.mark.parametrize("kind", sorted(set(kinds()), key=lambda kind: kind.__name__))
+@pytest.mark.parametrize("kind", sorted(set(kinds()), key=str))
 def test_every_error_has_a_status(kind):
     """Each class of errors has a status of 400 or more."""
     assert 400 <= http_status(made(kind)) < 600
