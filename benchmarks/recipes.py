@@ -10,7 +10,7 @@ from aconnect import Client
 from aconnect.concurrency import amap
 from aconnect.connect import ContentItem
 from benchmarks._harness import Figure, Run, main
-from benchmarks._measuring import Spread, alternate, speed_ratio, timed
+from benchmarks._measuring import Span, Spread, alternate, speed_ratio, timed
 from benchmarks._server import Server, with_content
 from tests.serving import running
 
@@ -42,7 +42,7 @@ async def recipes(run: Run) -> None:
                     async def ours(read: Callable[[ContentItem], Awaitable[Any]] = read) -> None:
                         await amap(read, client.content.find(), limit=IN_FLIGHT)
 
-                    async def theirs(name: str = name, items: int = items) -> object:
+                    async def theirs(name: str = name, items: int = items) -> Span:
                         return await posit.recipe(name, items)
 
                     spans = await alternate(run.settings.size(3, 1), ours=timed(ours), posit=theirs)
