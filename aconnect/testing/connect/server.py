@@ -146,18 +146,17 @@ class FakeConnect(FakeServer[State]):
         self._last_node = self._last_node % self.nodes + 1
         return self._last_node, True
 
-    def outside(self, call: wire.Call[State]) -> Response:
-        """Respond with a page, unless the path is unknown."""
-        is_below_prefix = call.request.raw_path.startswith(self.prefix)
-        if call.request.method not in {"GET", "HEAD"} or not is_below_prefix:
-            return super().outside(call)
+    async def outside(self, call: wire.Call[State]) -> Response:
+        """Respond with a page or as the content does, unless the path is unknown."""
+        if not call.request.raw_path.startswith(self.prefix):
+            return await super().outside(call)
         if call.path == "/__ping__":
             return Response(b"{}", 402 if self.state.license_expired else 200)
         try:
-            page = pages.page_of(cast("Call", call), self._authenticate)
+            page = await pages.page_of(cast("Call", call), self._authenticate)
         except ServiceFault as fault:
             return pages.error(fault)
-        return super().outside(call) if page is None else page
+        return await super().outside(call) if page is None else page
 
     def admit(self, call: wire.Call[State], route: Route) -> None:
         """Authenticate the caller; raise a fault if its role is too low."""

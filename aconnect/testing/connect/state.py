@@ -4,12 +4,12 @@ Decides where objects are stored. Rows are dicts in the latest format of the API
 them, and remove the fields that older versions do not send.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import repeat
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from uuid import UUID, uuid4
 
 from aconnect.testing.connect.archives import Archive
@@ -27,7 +27,17 @@ from aconnect.testing.connect.progress import (
 from aconnect.testing.connect.series import Series
 from aconnect.testing.connect.versions import Features
 from aconnect.testing.ranges import check_range
-from aconnect.testing.wire import Row
+from aconnect.testing.wire import Response, Row
+
+if TYPE_CHECKING:
+    from aconnect.testing.connect.dialect import Call
+
+App: TypeAlias = "Callable[[Call], Response | Awaitable[Response]]"
+"""Responds to requests to a content item.
+
+`path` of the call is the path below the content, such as `/health`; `user` is the viewer, empty for
+anonymous visitors.
+"""
 
 
 def guid_of(*parts: object) -> str:
@@ -241,6 +251,8 @@ class State:
     By content GUID, for the content; by bundle id, for the draft of a bundle, and for the content
     while the bundle is active.
     """
+    apps: dict[str, App] = field(default_factory=dict[str, App])
+    """What responds to requests to content, by content GUID; by default, a page."""
     strict_checksums: bool = False
     """Whether bundles with checksum mismatches are refused."""
     bundle_retention: int | None = None
