@@ -6,11 +6,11 @@ Content that is not public sends a visitor without an API key to the login, as o
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from html import escape
 from http import HTTPStatus
 from inspect import isawaitable
-from typing import TypeAlias, cast
+from typing import TypeAlias
 from urllib.parse import quote
 
 from aconnect.testing.connect.dialect import Call, forbidden, not_found
@@ -87,8 +87,9 @@ async def _deployed(call: Call, row: Row, path: str) -> Response | None:
     app = call.state.apps.get(row["guid"])
     if app is not None:
         call.path = path
+        call.args = {"guid": row["guid"]}
         response = app(call)
-        return await cast("Awaitable[Response]", response) if isawaitable(response) else response
+        return await response if isawaitable(response) else response
     if call.request.method not in _READS:
         return None
     if path != "/" and _status(call, row["guid"], row["bundle_id"]) == 200:

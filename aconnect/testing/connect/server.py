@@ -16,6 +16,7 @@ from aconnect.testing.base import FakeServer, Options
 from aconnect.testing.connect import dialect, pages
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
 from aconnect.testing.connect.progress import Outcome
+from aconnect.testing.connect.proxying import Proxy
 from aconnect.testing.connect.routes import ROUTES
 from aconnect.testing.connect.routes.oauth import (
     oauth as oauth_credentials,
@@ -83,10 +84,12 @@ class FakeConnect(FakeServer[State]):
         self.api_key = ADMIN_KEY
         self.nodes = nodes
         self._last_node = 0
+        self._proxy = Proxy()
 
     async def stop(self) -> None:
         """Stop listening and close all connections, including those of requests in progress."""
         await super().stop()
+        await self._proxy.close()
         self.state.close()
 
     def upgrade(self, version: str | None) -> None:
@@ -117,6 +120,17 @@ class FakeConnect(FakeServer[State]):
     def content_session_token(self, content_guid: str) -> str:
         """Return the session token of the running content itself."""
         return oauth_credentials.content_session_token(self.state, content_guid)
+
+    def proxy(self, content_guid: str, url: str) -> None:
+        """Have the app at a URL respond to the requests to a content item.
+
+        As on Connect, the app receives the path below the content, and for a viewer who has signed
+        in the headers `Posit-Connect-User-Session-Token` and `RStudio-Connect-Credentials`, but
+        never those of the client.
+        """
+        if content_guid not in self.state.content:
+            raise KeyError(f"the server has no content {content_guid!r}")
+        self.state.apps[content_guid] = self._proxy.app(url)
 
     def oauth_login(self, username: str, integration_guid: str) -> str:
         """Log a user in to the service of an integration and return the GUID of the session."""

@@ -29,6 +29,15 @@ def user_session_token(state: State, username: str, content_guid: str) -> str:
     return _issue(state, "user", SessionToken(content_guid, state.known_user(username)["guid"]))
 
 
+def viewer_token(state: State, user_guid: str, content_guid: str) -> str:
+    """Return the token that content receives with the requests of a viewer."""
+    session = SessionToken(content_guid, user_guid)
+    for token, meaning in state.session_tokens.items():
+        if meaning == session:
+            return token
+    return _issue(state, "user", session)
+
+
 def content_session_token(state: State, content_guid: str) -> str:
     """Issue the token of running content itself."""
     return _issue(state, "content", SessionToken(content_guid))
