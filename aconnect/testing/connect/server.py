@@ -189,7 +189,8 @@ class FakeConnect(FakeServer[State]):
         guid = self.state.keys.get(key) if scheme.lower() == "key" else None
         user: Row | None = self.state.users.get(guid) if guid is not None else None
         details = self.state.api_keys.get(key)
-        if user is None or (details is not None and _expired(details, self.state)):
+        end = details["expires_at"] if details is not None else self.state.ephemeral_keys.get(key)
+        if user is None or (end is not None and end <= self.state.now()):
             raise ApiFault(401, 30, "The API key is missing or not valid.")
         if user["locked"]:
             raise ApiFault(403, 50, "The account is locked.")
@@ -210,7 +211,3 @@ def _checked(builds: Sequence[Outcome]) -> Sequence[Outcome]:
     if not builds or not all(outcome in known for outcome in builds):
         raise ValueError(f"builds must be a sequence of {', '.join(known)}; got {builds!r}")
     return builds
-
-
-def _expired(key: Row, state: State) -> bool:
-    return key["expires_at"] is not None and bool(key["expires_at"] <= state.now())

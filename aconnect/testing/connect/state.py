@@ -131,6 +131,15 @@ class SessionToken:
     """The user who views the content; None for the token of the content itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a session token was exchanged for."""
+
+    secret: str
+    """The part that makes it unique."""
+    expires_at: datetime
+
+
 @dataclass(slots=True, eq=False)
 class State:
     """All objects of a simulated server; tests can inspect and change them."""
@@ -187,7 +196,14 @@ class State:
     oauth_clients: dict[str, Row] = field(default_factory=dict[str, Row])
     """By client id."""
     session_tokens: dict[str, SessionToken] = field(default_factory=dict[str, SessionToken])
-    """The session tokens of running content and its viewers, by token."""
+    """The session tokens of running content and its viewers, by token; one that is deleted has
+    ended."""
+    credentials: dict[tuple[str, str], Credential] = field(
+        default_factory=dict[tuple[str, str], Credential]
+    )
+    """The latest credentials of viewers, by the GUIDs of the integration and the user."""
+    ephemeral_keys: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """The times when the API keys end that viewers' tokens were exchanged for."""
     variants: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
     """By content GUID and key."""
     remote_users: dict[str, Row] = field(default_factory=dict[str, Row])
