@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from aconnect.errors import NotFoundError, PermissionDeniedError
 
 if TYPE_CHECKING:
     from aconnect import Client
-    from aconnect.connect import ContentItem, Permission, Tag
+    from aconnect.connect import ContentItem, Permission
 
 
 class PermissionRow(Struct, kw_only=True):
@@ -60,23 +60,11 @@ class TagRow(Struct, kw_only=True):
 
 
 async def tag_rows(client: Client) -> list[TagRow]:
-    """Return all tags, each with its path, in the order of their paths."""
-    tags = {tag.id: tag for tag in await client.tags.find()}
-    rows = [
-        TagRow(id=id_, name=tag.name, path=_path(tag, tags), parent_id=tag.parent_id)
-        for id_, tag in tags.items()
+    """Return all tags, each with its path, and after its parent."""
+    return [
+        TagRow(id=node.tag.id, name=node.tag.name, path=str(node), parent_id=node.tag.parent_id)
+        for node in await client.tags.tree()
     ]
-    return sorted(rows, key=lambda row: row.path.casefold())
-
-
-def _path(tag: Tag, tags: Mapping[str, Tag]) -> str:
-    """Return the names from the category to a tag, separated by slashes."""
-    names: list[str] = []
-    at: Tag | None = tag
-    while at is not None and len(names) < len(tags):
-        names.append(at.name)
-        at = tags.get(at.parent_id or "")
-    return "/".join(reversed(names))
 
 
 class Variable(Struct, kw_only=True):
