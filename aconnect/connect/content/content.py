@@ -16,7 +16,13 @@ from aconnect._core.arguments import canonical_guid
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.paging import PageNumber
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, own_guid, required
+from aconnect.connect._base.resource import (
+    ConnectBound,
+    ConnectResource,
+    check_fields,
+    own_guid,
+    required,
+)
 from aconnect.connect.content.bookmark import ContentBookmark
 from aconnect.connect.content.bundles import Bundle, Bundles
 from aconnect.connect.content.environment_variables import EnvironmentVariables
@@ -549,6 +555,21 @@ class Content(ConnectResource, name="content"):
     async def create(self, **fields: Unpack[ContentCreateParams]) -> ContentItem:
         """Create an empty content item, to upload a bundle to."""
         ...
+
+    async def ensure(self, *, name: str, **settings: Unpack[ContentFields]) -> ContentItem:
+        """Return the key owner's content with this name and these settings; create it if missing.
+
+        Settings that differ are updated; the others keep their values. Content of other users with
+        the same name is left alone. Nothing is deployed: see `aconnect.deploy`.
+
+        Raises:
+            AconnectError: The server refused a change, or could not be reached. If the content may
+                exist already, a note says so; the call can be repeated.
+        """
+        from aconnect.connect.ensuring import ensure_content  # noqa: PLC0415  rarely needed
+
+        check_fields("content.ensure", settings, ContentFields)
+        return await ensure_content(self.client, name, settings)
 
     @endpoint(
         "PATCH",
