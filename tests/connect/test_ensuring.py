@@ -176,7 +176,7 @@ class Case:
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 @pytest.mark.parametrize("name", CASES)
 async def test_any_fault_of_any_request(name, fault):
-    """As if undisturbed, or an error; a repeated call then completes it, and makes nothing twice."""
+    """As if undisturbed, or an error; a repeated call then completes it, and makes it once."""
     async with Case(name) as case:
         await case.call()
         expected, requests = case.outcome(), len(case.server.requests)
