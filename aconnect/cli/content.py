@@ -334,9 +334,10 @@ async def access(
 @click.argument("one", metavar="ITEM")
 @click.argument("other", metavar="ITEM")
 async def swap_vanity(client: Client, one: str, other: str) -> None:
-    """Exchange the vanity URLs of two content items; if only one has one, it moves.
+    """Exchange the vanity URLs of two content items.
 
-    If that fails, both get back what they had, or the error says what is left.
+    If only one has one, it moves to the other. If that fails, both get back what they had, or the
+    error says what is left.
     """
     items = [await find_content(client, text) for text in (one, other)]
     paths = await client.vanities.swap(*items)

@@ -29,11 +29,11 @@ class TagNode:
         """The children, sorted by name."""
 
     def __iter__(self) -> Iterator[TagNode]:
-        ahead = [self]
+        ahead: list[TagNode] = [self]
         while ahead:
             node = ahead.pop()
             yield node
-            ahead += reversed(node.children)
+            ahead.extend(reversed(node.children))
 
     def __str__(self) -> str:
         return "/".join(self.path)

@@ -125,13 +125,17 @@ async def test_arguments(client):
 
 
 CASES = {
-    "a new user": lambda c: c.users.ensure(username="ana", email="a@b.example", user_role="viewer"),
-    "a user": lambda c: c.users.ensure(username="viewer", first_name="Other"),
-    "a user of a directory": lambda c: c.users.ensure(username="remote1", user_role="publisher"),
-    "a new group": lambda c: c.groups.ensure(name="team", members=c.guids, gid=7),
-    "a group of a directory": lambda c: c.groups.ensure(name=c.remote_group),
-    "new content": lambda c: c.content.ensure(name="sales", title="Sales"),
-    "content": lambda c: c.content.ensure(name="content-0000", title="Sales"),
+    "a new user": lambda case: case.client.users.ensure(
+        username="ana", email="a@b.example", user_role="viewer"
+    ),
+    "a user": lambda case: case.client.users.ensure(username="viewer", first_name="Other"),
+    "a user of a directory": lambda case: case.client.users.ensure(
+        username="remote1", user_role="publisher"
+    ),
+    "a new group": lambda case: case.client.groups.ensure(name="team", members=case.guids, gid=7),
+    "a group of a directory": lambda case: case.client.groups.ensure(name=case.remote_group),
+    "new content": lambda case: case.client.content.ensure(name="sales", title="Sales"),
+    "content": lambda case: case.client.content.ensure(name="content-0000", title="Sales"),
 }
 
 
@@ -148,8 +152,8 @@ class Case:
         if "directory" in self.name:
             state.authentication = "ldap"
         self.client = Client(self.server.url, self.server.api_key, clock=VirtualClock())
-        self.client.guids = list(state.users)[:2]
-        self.client.remote_group = min(row["name"] for row in state.remote_groups.values())
+        self.guids = list(state.users)[:2]
+        self.remote_group = min(row["name"] for row in state.remote_groups.values())
         await self.client.__aenter__()
         return self
 
@@ -158,7 +162,7 @@ class Case:
         await self.server.__aexit__(*args)
 
     async def call(self):
-        return await CASES[self.name](self.client)
+        return await CASES[self.name](self)
 
     def outcome(self):
         """Return what there is, in a form that two servers can be compared by."""
