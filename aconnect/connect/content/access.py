@@ -89,6 +89,9 @@ class AccessReader:
         """Return the rows of one item, first that of its owner; none if it does not exist."""
         if isinstance(item, str):
             item = self._client.content.handle(item)
+        if not item.guid:
+            problem = "the server returned no guid for it"
+            return [Access(content_name=item.name, content_title=item.title, problem=problem)]
         if item.owner_guid is None:
             found = await none_if_missing(self._client.content.get(item.guid, include=None))
             if found is None:
@@ -140,7 +143,7 @@ class AccessReader:
         )
         if not is_group or not self._expand_groups:
             return [row]
-        members = await self._members.get(guid)
+        members = await self._members.get(guid) if guid else None
         if members is None:
             return [replace(row, problem="its members cannot be listed")]
         return [

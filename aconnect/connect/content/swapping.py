@@ -87,6 +87,9 @@ async def swap_paths(client: Client, one: str, other: str) -> Paths:
     if second.path is None:
         first, second = second, first
     if second.path is None:
+        for side in sides:
+            # Content that does not exist has no vanity URL either.
+            await client.content.get(side.guid, include=None)
         raise InvalidArgumentError(
             f"neither {one} nor {other} has a vanity URL; set one with vanity.put(path=...)"
         )
