@@ -168,6 +168,8 @@ def decode_leniently(
     The error may be that some values are invalid, which are then dropped.
     """
     confidential = is_confidential(type_)
+    # An id in the path may be a secret that an earlier response has repeated.
+    call = call if redact is None else redact(call)
     if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
         body, count = replace_lone_surrogates(response.body)
         if count:

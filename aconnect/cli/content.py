@@ -63,12 +63,19 @@ async def list_content(
     Content must match all options. On a terminal it is a table, in a pipe tab-separated GUID, name,
     type, title, owner and time of deployment.
     """
+    async for item in _matching(client, name, owner, tag, query):
+        if not types or item.app_mode in types:
+            yield item
+
+
+async def _matching(
+    client: Client, name: str | None, owner: str | None, tag: str | None, query: str | None
+) -> AsyncGenerator[ContentItem, None]:
+    """Yield the content with a name, an owner, a tag, and a text in its name or title."""
     owner_guid = None if owner is None else (await find_user(client, owner)).guid
     tag_id = None if tag is None else (await find_tag(client, tag)).id
     include = ["owner"] if tag_id is None else ["owner", "tags"]
     async for item in client.content.find(name=name, owner_guid=owner_guid, include=include):
-        if types and item.app_mode not in types:
-            continue
         if tag_id is not None and all(tag.id != tag_id for tag in item.included_tags or ()):
             continue
         if query is not None and query.casefold() not in f"{item.name}\n{item.title}".casefold():
@@ -289,8 +296,54 @@ async def permissions(
             echo_error(f"No change: {name} has no role of its own for {found.name}")
         else:
             await permission.delete()
-    async for row in permission_rows(client, found):
+    for row in await permission_rows(client, found):
         yield row
+
+
+@listing(
+    content,
+    "access",
+    "aconnect.connect.content.access:Access",
+    Column("Content", "content_guid", is_whole=True),
+    Column("Name", "content_name"),
+    Column("Access", "access_type"),
+    Column("Type", "principal_type"),
+    Column("Principal", "principal_name"),
+    Column("Role", "role"),
+    Column("Group", "group_name"),
+    Column("Problem", "problem"),
+)
+@click.option("--owner", metavar="USER", help="Only content of this user; @me for your own.")
+@click.option("--tag", metavar="TAG", help="Only content with this tag, a name or a path.")
+@click.option("--query", metavar="TEXT", help="Only content with this text in its name or title.")
+@click.option("--expand-groups", is_flag=True, help="Also list the members of groups.")
+async def access(
+    client: Client, owner: str | None, tag: str | None, query: str | None, expand_groups: bool
+) -> AsyncGenerator[Any, None]:
+    """List who can see or change all content, or what matches.
+
+    A line for the owner of each item, and for each user or group with a role. With the access types
+    all and logged_in, others can see the content as well; administrators can change all content.
+    """
+    items = _matching(client, None, owner, tag, query)
+    async for row in client.content.access(items, expand_groups=expand_groups):
+        yield row
+
+
+@action(content, "swap-vanity")
+@click.argument("one", metavar="ITEM")
+@click.argument("other", metavar="ITEM")
+async def swap_vanity(client: Client, one: str, other: str) -> None:
+    """Exchange the vanity URLs of two content items.
+
+    If only one has one, it moves to the other. If that fails, both get back what they had, or the
+    error says what is left.
+    """
+    items = [await find_content(client, text) for text in (one, other)]
+    paths = await client.vanities.swap(*items)
+    for item, path in zip(items, paths, strict=True):
+        has = "no vanity URL" if path is None else f"the vanity URL {path}"
+        echo_error(f"{item.name} ({item.guid}) has {has}")
 
 
 @listing(

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from aconnect.concurrency import amap
-from aconnect.errors import NotFoundError, PermissionDeniedError
-
 if TYPE_CHECKING:
     from aconnect import Client
-    from aconnect.connect import ContentItem, Permission, Tag
+    from aconnect.connect import ContentItem
 
 
 class PermissionRow(Struct, kw_only=True):
@@ -25,29 +20,24 @@ class PermissionRow(Struct, kw_only=True):
     guid: str | None
 
 
-async def permission_rows(client: Client, item: ContentItem) -> AsyncGenerator[PermissionRow, None]:
-    """Yield who has a role for content; the owner comes first."""
-    owner = item.owner.username if item.owner else None
-    yield PermissionRow(type="user", name=owner, role="content owner", guid=item.owner_guid)
+async def permission_rows(client: Client, item: ContentItem) -> list[PermissionRow]:
+    """Return who has a role for content; the owner comes first.
 
-    async def row(permission: Permission) -> PermissionRow:
-        kind, guid = str(permission.principal_type or ""), permission.principal_guid
-        name = await _name(client, kind, guid)
-        return PermissionRow(type=kind, name=name, role=permission.role, guid=guid)
+    Raises:
+        PermissionDeniedError: The key may not read the permissions.
+    """
+    from aconnect.connect.content.access import AccessReader
 
-    async with aclosing(aiter(amap(row, item.permissions.find()))) as rows:
-        async for each in rows:
-            yield each
-
-
-async def _name(client: Client, kind: str, guid: str) -> str | None:
-    """Return the name of a user or group; None if the key cannot see it."""
-    try:
-        if kind == "group":
-            return (await client.groups.get(guid)).name
-        return (await client.users.get(guid)).username
-    except (NotFoundError, PermissionDeniedError):
-        return None
+    rows = await AccessReader(client).describe(item, await item.permissions.find())
+    return [
+        PermissionRow(
+            type=str(row.principal_type or ""),
+            name=row.principal_name,
+            role=row.role,
+            guid=row.principal_guid,
+        )
+        for row in rows
+    ]
 
 
 class TagRow(Struct, kw_only=True):
@@ -60,23 +50,11 @@ class TagRow(Struct, kw_only=True):
 
 
 async def tag_rows(client: Client) -> list[TagRow]:
-    """Return all tags, each with its path, in the order of their paths."""
-    tags = {tag.id: tag for tag in await client.tags.find()}
-    rows = [
-        TagRow(id=id_, name=tag.name, path=_path(tag, tags), parent_id=tag.parent_id)
-        for id_, tag in tags.items()
+    """Return all tags, each with its path, and after its parent."""
+    return [
+        TagRow(id=node.tag.id, name=node.tag.name, path=str(node), parent_id=node.tag.parent_id)
+        for node in await client.tags.tree()
     ]
-    return sorted(rows, key=lambda row: row.path.casefold())
-
-
-def _path(tag: Tag, tags: Mapping[str, Tag]) -> str:
-    """Return the names from the category to a tag, separated by slashes."""
-    names: list[str] = []
-    at: Tag | None = tag
-    while at is not None and len(names) < len(tags):
-        names.append(at.name)
-        at = tags.get(at.parent_id or "")
-    return "/".join(reversed(names))
 
 
 class Variable(Struct, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, ClassVar, Final, Required, TypedDict, Unpack
 
@@ -18,6 +18,7 @@ from aconnect.connect._base.paging import PageNumber, UnpagedEnvelope
 from aconnect.connect._base.resource import (
     ConnectBound,
     ConnectResource,
+    check_fields,
     guid_of,
     own_guid,
     required,
@@ -106,6 +107,13 @@ class GroupCreateParams(TypedDict, total=False):
     unique_id: str
     gid: int | None
     """POSIX group id."""
+
+
+class GroupEnsureParams(GroupCreateParams, total=False):
+    """Fields of a group that shall exist."""
+
+    owner_guid: str
+    """The guid of the user who owns it; by default, the owner of the key owns a new group."""
 
 
 class GroupUpdateParams(TypedDict, total=False):
@@ -253,6 +261,30 @@ class Groups(ConnectResource, name="groups"):
     async def create(self, **fields: Unpack[GroupCreateParams]) -> Group:
         """Create a group; with LDAP or Google, use `remote` instead."""
         ...
+
+    async def ensure(
+        self, *, members: Iterable[User | str] = (), **fields: Unpack[GroupEnsureParams]
+    ) -> Group:
+        """Return the group with this name, with these members and fields; create it if missing.
+
+        It works with every authentication provider, as `users.ensure` does. Members who are missing
+        are added, up to 16 at once, and nobody is removed.
+
+        Args:
+            members: Users, or their guids.
+            fields: `gid` and `owner_guid` are updated if they differ; `unique_id` is for the
+                creation only.
+
+        Raises:
+            InvalidArgumentError: The provider does not know the name.
+            AconnectError: The server refused a change, or could not be reached. If the group may
+                exist already, a note says so; the call can be repeated.
+        """
+        from aconnect.connect.ensuring import ensure_group  # noqa: PLC0415  rarely needed
+
+        check_fields("groups.ensure", fields, GroupEnsureParams, "name")
+        others = {name: value for name, value in fields.items() if name != "name"}
+        return await ensure_group(self.client, fields["name"], members, others)
 
     @endpoint("PUT", "/v1/groups", idempotent=False, role="publisher")
     async def create_remote(self, **fields: Unpack[TempTicketParams]) -> Group:

@@ -24,6 +24,7 @@ from aconnect.errors import ApiError, DecodeError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from aconnect.connect.content.content import ContentItem
+    from aconnect.connect.tag_tree import TagTree
 
 # A sibling has this name: the code for tags, and the one for names of any type.
 _NAME_TAKEN: Final = frozenset({ApiErrorCode.NO_DUPLICATE_TAG_NAMES, ApiErrorCode.DUPLICATE_NAME})
@@ -84,14 +85,10 @@ class DescendantTags(ConnectResource, name="tags.descendant_tags", scope=("id",)
         """List them, each after its parent; requests all tags once."""
 
         async def rows() -> AsyncGenerator[Tag, None]:
-            below: dict[str | None, list[Tag]] = {}
-            for tag in await self.client.tags.find():
-                below.setdefault(tag.parent_id, []).append(tag)
-            ahead = below.pop(self.scope["id"], [])
-            while ahead:
-                tag = ahead.pop(0)
-                yield tag
-                ahead += below.pop(tag.id, [])
+            node = (await self.client.tags.tree()).by_id(self.scope["id"])
+            for each in node or ():
+                if each is not node:
+                    yield each.tag
 
         return LazySequence(rows)
 
@@ -143,12 +140,21 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
 
         Pass names that contain a slash as a list.
         """
-        names = _names(path)
+        names = names_of(path)
         if any("," in name for name in names):
             raise InvalidArgumentError(
                 f"{path!r} has a comma in a name, which cannot be looked up; use find(name=...)"
             )
         return await self.get(",".join(names))
+
+    async def tree(self) -> TagTree:
+        """Return all tags as a tree, in one request.
+
+        A tag whose parent is not among them, or that is above itself, is at the top of the tree.
+        """
+        from aconnect.connect.tag_tree import TagTree  # noqa: PLC0415  rarely needed
+
+        return TagTree(await self.find())
 
     async def ensure_tag_path(self, path: str | Sequence[str]) -> Tag:
         """Create the missing tags of a path, such as "Department/Finance", and return its last tag.
@@ -156,7 +162,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         It begins with a category; what is missing is created. Pass names that contain a slash as a
         list.
         """
-        first, *others = _names(path)
+        first, *others = names_of(path)
         there = {(tag.parent_id or None, tag.name): tag for tag in await self.find()}
         tag = there.get((None, first)) or await self._have(first, None)
         for name in others:
@@ -213,7 +219,7 @@ class Tags(ConnectResource, name="tags", since="1.8.6"):
         ...
 
 
-def _names(path: str | Sequence[str]) -> Sequence[str]:
+def names_of(path: str | Sequence[str]) -> Sequence[str]:
     """Return the names of a path of tags."""
     names = path.split("/") if isinstance(path, str) else path
     if not names or not all(names):

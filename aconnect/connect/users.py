@@ -14,7 +14,7 @@ from aconnect._core.arguments import canonical_guid
 from aconnect._core.model import Confidential, Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.paging import PageNumber, UnpagedEnvelope
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, required
+from aconnect.connect._base.resource import ConnectBound, ConnectResource, check_fields, required
 
 if TYPE_CHECKING:
     from aconnect.connect.content.content import UserContent
@@ -285,6 +285,26 @@ class Users(ConnectResource, name="users"):
     async def create(self, **fields: Unpack[UserCreateParams]) -> User:
         """Create a user; with LDAP or Google, use `remote` instead (codes 119, 120)."""
         ...
+
+    async def ensure(self, **fields: Unpack[UserCreateParams]) -> User:
+        """Return the user with this name and these fields; create or update it if necessary.
+
+        It works with every authentication provider: where users are created from a search of the
+        provider (LDAP, Google), `username` is searched there. Of a user who exists, e-mail address,
+        names and role are updated if they differ; `password`, `user_must_set_password` and ids are
+        for the creation only. Passwords and locks of users who exist never change.
+
+        Raises:
+            InvalidArgumentError: The user is an administrator and `user_role` is lower, or has
+                another `external_id`, or the provider does not know the name.
+            AconnectError: The server refused a change, or could not be reached. If the user may
+                exist already, a note says so; the call can be repeated.
+        """
+        from aconnect.connect.ensuring import ensure_user  # noqa: PLC0415  rarely needed
+
+        check_fields("users.ensure", fields, UserCreateParams, "username")
+        others = {name: value for name, value in fields.items() if name != "username"}
+        return await ensure_user(self.client, fields["username"], others)
 
     @endpoint("PUT", "/v1/users", idempotent=False, role="publisher")
     async def create_remote(self, **fields: Unpack[TempTicketParams]) -> User:

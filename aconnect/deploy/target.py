@@ -11,13 +11,12 @@ from typing import Any, Final, cast
 
 from msgspec import Struct
 
-from aconnect._client.once import create_once
-from aconnect._core.arguments import is_guid
-from aconnect.connect import ApiErrorCode, Client, ContentItem, Tag
+from aconnect.connect import Client, ContentItem, Tag
 from aconnect.connect.content.content import ContentFields
 from aconnect.connect.content.environment_variables import Variables
+from aconnect.connect.ensuring import create_content, differing, own_content
 from aconnect.deploy.steps import OnStep, Step
-from aconnect.errors import AconnectError, ApiError, DecodeError, InvalidArgumentError
+from aconnect.errors import ApiError, InvalidArgumentError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]{3,64}")
 _UNKNOWN: Final = {None, "", "unknown"}
@@ -69,7 +68,8 @@ async def existing(client: Client, name: str | None, guid: str | None) -> Conten
                 f"content {guid} is named {item.name!r}, not {name!r}; pass only the one you mean"
             )
         return item
-    return await client.content.find_one(name=name, owner_guid=await _own_guid(client))
+    assert name is not None  # noqa: S101  one of the two is given
+    return await own_content(client, name)
 
 
 async def find_or_create(
@@ -85,14 +85,7 @@ async def find_or_create(
         on_step(Step("found", f"content {item.guid}"))
         return Target(item, is_new=False)
     assert name is not None  # noqa: S101  a guid that does not exist raises
-    fields = cast("ContentFields", settings)
-    item = await create_once(
-        client.clock,
-        lambda: client.content.create(name=name, **fields),
-        lambda: existing(client, name, None),
-        is_complete=lambda made: bool(made.guid),
-        is_taken=_is_taken,
-    )
+    item = await create_content(client, name, settings)
     on_step(Step("created", f"content {item.guid}"))
     return Target(item, is_new=True)
 
@@ -121,11 +114,11 @@ async def configure(
     on_step: OnStep,
 ) -> ContentItem:
     """Set what differs, the environment variables, and the tags; return the updated item."""
-    changed = {name: value for name, value in settings.items() if getattr(item, name) != value}
+    changed = differing(item, settings)
     if changed:
         item = await item.update(**cast("ContentFields", changed))
         # Servers ignore the fields that they do not know.
-        ignored = {name for name, value in changed.items() if getattr(item, name) != value}
+        ignored = differing(item, changed)
         names = (f"{n} (not confirmed by the server)" if n in ignored else n for n in changed)
         on_step(Step("settings", ", ".join(names)))
     if env is not None:
@@ -166,17 +159,3 @@ async def find_tags(client: Client, paths: Sequence[str | Sequence[str]]) -> lis
                 error.add_note(f"the tag {path!r} does not exist yet; administrators can create it")
             raise
     return tags
-
-
-def _is_taken(error: AconnectError) -> bool:
-    return isinstance(error, ApiError) and error.code == ApiErrorCode.DUPLICATE_NAME
-
-
-async def _own_guid(client: Client) -> str:
-    me = await client.me()
-    if not is_guid(me.guid):
-        raise DecodeError(
-            f"{client.url} returned no guid for the owner of the key, so their content cannot be "
-            "found; check that the address is Connect's, or pass guid="
-        )
-    return me.guid

@@ -244,6 +244,35 @@ async def test_environment(server, shell, item):
     assert server.state.environment[item["guid"]] == {"B": "se=cret"}
 
 
+async def test_swapping_vanity_urls(server, shell, item):
+    """The two change places, and it is said which has which; without any, it is an error."""
+    other = list(server.state.content.values())[1]
+    await shell("call", "content.vanity.put", item["guid"], "--path", "/live/")
+    result = await shell("content", "swap-vanity", item["name"], other["guid"])
+    assert result.exit_code == 0
+    assert f"{item['name']} ({item['guid']}) has no vanity URL" in result.stderr
+    assert f"{other['name']} ({other['guid']}) has the vanity URL /live/" in result.stderr
+    assert server.state.vanities[other["guid"]]["path"] == "/live/"
+    result = await shell("content", "swap-vanity", item["name"], item["guid"])
+    assert (result.exit_code, "two different items" in result.stderr) == (2, True)
+
+
+async def test_access(server, shell, item):
+    """The owners and roles of all content that matches are listed, with members on request."""
+    group = next(iter(server.state.groups.values()))
+    server.state.permissions.clear()
+    server.state.permit(item["guid"], group["guid"], "viewer")
+    lines = (await shell("content", "access")).stdout.splitlines()
+    assert len(lines) == len(server.state.content) + 1
+    command = ("content", "access", "--query", item["name"], "--owner", "@me")
+    owner, role = (line.split("\t") for line in (await shell(*command)).stdout.splitlines())
+    assert owner[:6] == [item["guid"], item["name"], "acl", "user", "admin", "content owner"]
+    assert role[3:6] == ["group", group["name"], "viewer"]
+    expanded = json.loads((await shell(*command, "--expand-groups", "--json")).stdout)
+    members = [row for row in expanded if row["group_name"] == group["name"]]
+    assert len(members) == len(server.state.members[group["guid"]]) > 0
+
+
 async def test_permissions(server, shell, item):
     """Roles are given and removed by the names of users and groups."""
     user = "publisher"

@@ -45,6 +45,9 @@ _HINTS: Final[Mapping[int | str | None, str]] = {
         "the owner has all permissions already; to change it, update owner_guid"
     ),
     ApiErrorCode.VANITY_PATH_IN_USE: "pass force=True to take the path from the other content",
+    ApiErrorCode.INVALID_OAUTH_ASSOCIATION_ASSIGNMENT: (
+        "content on servers before 2025.07 can have one integration; update() replaces it"
+    ),
     ApiErrorCode.OAUTH_CREDENTIAL_NO_ASSOCIATIONS: (
         "associate an integration with the content, as its owner or an administrator"
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 from uuid import UUID
 
@@ -68,6 +68,16 @@ def required(name: str, value: str | None) -> str:
             f"{name} is {value!r}, which would stand for something else; pass its real value"
         )
     return value
+
+
+def check_fields(call: str, fields: Mapping[str, object], params: type, *required: str) -> None:
+    """Raise TypeError for fields that a call does not take or misses, as a Python call does."""
+    for name in required:
+        if name not in fields:
+            raise TypeError(f"{call}() missing required argument: {name!r}")
+    for name in fields:
+        if name not in params.__annotations__:
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
 
 
 async def none_if_missing(call: Coroutine[Any, Any, T]) -> T | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypedDict, Unpack
 
@@ -10,13 +10,20 @@ from msgspec import field
 
 from aconnect._client.derived import first_of, match_of, total_of
 from aconnect._client.endpoint import endpoint, paged
+from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
 from aconnect._client.resource import ResourceBelow, resource
 from aconnect._core.arguments import canonical_guid
 from aconnect._core.model import Id, Model, OpenEnum
 from aconnect._core.paging import Unpaged
 from aconnect.connect._base.paging import PageNumber
-from aconnect.connect._base.resource import ConnectBound, ConnectResource, own_guid, required
+from aconnect.connect._base.resource import (
+    ConnectBound,
+    ConnectResource,
+    check_fields,
+    own_guid,
+    required,
+)
 from aconnect.connect.content.bookmark import ContentBookmark
 from aconnect.connect.content.bundles import Bundle, Bundles
 from aconnect.connect.content.environment_variables import EnvironmentVariables
@@ -45,6 +52,7 @@ from aconnect.connect.tasks import ContentTask
 from aconnect.errors import ApiError, InvalidArgumentError
 
 if TYPE_CHECKING:
+    from aconnect.connect.content.access import Access
     from aconnect.connect.users import User
 
 _INTERACTIVE: Final = frozenset(
@@ -524,6 +532,34 @@ class Content(ConnectResource, name="content"):
         order: Order | None = None,
     ) -> Paged[ContentItem]: ...
 
+    def access(
+        self,
+        items: Iterable[ContentItem | str] | AsyncIterable[ContentItem | str] | None = None,
+        *,
+        expand_groups: bool = False,
+        limit: int = 16,
+    ) -> LazySequence[Access]:
+        """Return who can see or change content: a row for each owner, and for each permission.
+
+        One request lists the content and one the permissions of each item; users and groups are
+        listed, or looked up, in as few requests as possible. Content that is deleted meanwhile is
+        left out. If the key may not read the permissions of an item, a row says so in `problem`.
+        Administrators, who can change all content, have no rows of their own.
+
+        Args:
+            items: Content items or guids, such as `client.content.search(...)`; by default all
+                content that the key can see.
+            expand_groups: Whether to add a row for each member of a group, after that of the group.
+            limit: The number of items whose permissions are requested at once.
+
+        Raises:
+            AconnectError: A list could not be read, for another reason than that the key may not.
+        """
+        from aconnect.connect.content.access import access  # noqa: PLC0415  rarely needed
+
+        found = self.find() if items is None else items
+        return access(self.client, found, expand_groups=expand_groups, limit=limit)
+
     def of(self, user: User | str) -> UserContent:
         """Return the content of one user; makes no request."""
         return UserContent(self.client, {"owner_guid": own_guid(user)})
@@ -549,6 +585,21 @@ class Content(ConnectResource, name="content"):
     async def create(self, **fields: Unpack[ContentCreateParams]) -> ContentItem:
         """Create an empty content item, to upload a bundle to."""
         ...
+
+    async def ensure(self, *, name: str, **settings: Unpack[ContentFields]) -> ContentItem:
+        """Return the key owner's content with this name and these settings; create it if missing.
+
+        Settings that differ are updated; the others keep their values. Content of other users with
+        the same name is left alone. Nothing is deployed: see `aconnect.deploy`.
+
+        Raises:
+            AconnectError: The server refused a change, or could not be reached. If the content may
+                exist already, a note says so; the call can be repeated.
+        """
+        from aconnect.connect.ensuring import ensure_content  # noqa: PLC0415  rarely needed
+
+        check_fields("content.ensure", settings, ContentFields)
+        return await ensure_content(self.client, name, settings)
 
     @endpoint(
         "PATCH",

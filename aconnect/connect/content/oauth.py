@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from aconnect.connect.oauth.integrations import (
     equals,
     matches_pattern,
 )
+from aconnect.errors import DecodeError
 
 
 class ContentOAuthAssociations(
@@ -68,13 +69,46 @@ class ContentOAuthAssociations(
     async def update(
         self, integrations: OAuthIntegration | str | Iterable[OAuthIntegration | str]
     ) -> None:
-        """Set the integrations, or the one integration, that the content uses.
+        """Set the integrations, or the one integration, that the content uses; `add` keeps others.
 
         Several are possible since 2025.07; a string is the guid of an integration.
         """
         if isinstance(integrations, OAuthIntegration | str | UUID):
             integrations = [integrations]
         await self._update([{"oauth_integration_guid": own_guid(one)} for one in integrations])
+
+    async def add(self, *integrations: OAuthIntegration | str) -> bool:
+        """Add integrations to those that the content uses; return True if any was missing.
+
+        The API can only replace the whole list, so this reads the list and writes it back, unless
+        nothing changes: an association that somebody else adds or removes between the two requests
+        is lost. Servers before 2025.07 refuse a second integration (code 209); `update` replaces
+        the first.
+        """
+        guids = dict.fromkeys(map(own_guid, integrations))
+        return await self._change(lambda before: [*before, *(g for g in guids if g not in before)])
+
+    async def remove(self, *integrations: OAuthIntegration | str) -> bool:
+        """Remove integrations from those that the content uses; return True if it used any.
+
+        It reads and writes the list as `add` does.
+        """
+        guids = set(map(own_guid, integrations))
+        return await self._change(lambda before: [guid for guid in before if guid not in guids])
+
+    async def _change(self, change: Callable[[list[str]], list[str]]) -> bool:
+        """Replace the list by what a function makes of it; return False if that is the same."""
+        before = [one.oauth_integration_guid or "" for one in await self.find()]
+        if not all(before):
+            raise DecodeError(
+                "the server listed an association without the guid of its integration, which would "
+                "be lost, so nothing was changed; pass the whole list to update()"
+            )
+        after = change(before)
+        if after == before:
+            return False
+        await self.update(after)
+        return True
 
     async def delete(self) -> None:
         """Remove all integrations from the content."""

@@ -7,13 +7,12 @@ group must be empty and belong to the owner of the key; otherwise somebody else 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from itertools import groupby
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 from aconnect._client.lazy import LazySequence
-from aconnect._client.once import create_once
 from aconnect.concurrency import Outcome, Progress, amap
 from aconnect.connect import (
     ApiErrorCode,
@@ -21,13 +20,11 @@ from aconnect.connect import (
     Environment,
     EnvironmentPermissions,
     Group,
-    RemoteGroup,
-    RemoteUser,
     User,
 )
+from aconnect.connect.ensuring import create_group, create_user, once, repeated
 from aconnect.errors import (
     AconnectError,
-    ApiError,
     AuthenticationError,
     CertificateError,
     ClientClosedError,
@@ -38,29 +35,12 @@ from aconnect.errors import (
 from aconnect.migrate.people.model import Change, in_order
 from aconnect.migrate.snapshots.model import PrincipalKind
 
-T = TypeVar("T", User, Group)
-C = TypeVar("C", User, Group, Environment)
-R = TypeVar("R", RemoteUser, RemoteGroup)
-Way = tuple[Callable[[], Awaitable[T]], Callable[[], Awaitable[T | None]]]
-"""How something is created, and how it is looked up."""
-
 ChangeOutcome = Outcome[Change, str]
 """What became of a change; `value` is the guid of what was created, or None."""
 
 _IN_FLIGHT: Final = 16
 _FATAL: Final = (AuthenticationError, CertificateError, ClientClosedError, ProxyRefusedError)
 """What makes all other changes fail as well."""
-
-_OTHER_WAY: Final = frozenset({ApiErrorCode.PULL_ON_PUSH_AUTH, ApiErrorCode.PUSH_ON_PULL_AUTH})
-_TAKEN: Final = frozenset(
-    {
-        ApiErrorCode.DUPLICATE_USER_NAME,
-        ApiErrorCode.DUPLICATE_GROUP_NAME,
-        ApiErrorCode.DUPLICATE_ENVIRONMENT_NAME,
-    }
-)
-_SEARCHED: Final = 500
-"""The most results that a search of the authentication provider returns."""
 
 
 class Applier:
@@ -153,24 +133,13 @@ class Applier:
             found = await users.find_by(username=name)
             return found if found is not None and _is_same_person(found, fields) else None
 
-        async def find_remote() -> User | None:
-            remote = await self._remote_user(name)
-            return await users.get(remote.guid) if remote is not None and remote.guid else None
-
-        async def create_remote() -> User:
-            remote = _required(await self._remote_user(name), "user", name)
-            return await (users.get(remote.guid) if remote.guid else remote.create())
-
-        user = await self._created(
-            change,
-            look_up,
-            (lambda: users.create(username=name, **cast("Any", fields)), find),
-            (create_remote, find_remote),
+        user = await create_user(
+            self.client, name, fields, find, by_ticket=change.by_ticket, look_up=look_up
         )
         role = fields.get("user_role")
         if role is not None and user.user_role is not None and user.user_role != role:
             # A ticket says nothing of the role.
-            await self._repeated(lambda: users.update(user.guid, user_role=role))
+            await repeated(self.client, lambda: users.update(user.guid, user_role=role))
         return user
 
     async def _create_group(self, change: Change, look_up: bool) -> Group:
@@ -182,59 +151,8 @@ class Applier:
                 return None
             return found if found.owner_guid == (await self.client.me()).guid else None
 
-        async def find_remote() -> Group | None:
-            remote = await self._remote_group(name)
-            return await groups.get(remote.guid) if remote is not None and remote.guid else None
-
-        async def create_remote() -> Group:
-            remote = _required(await self._remote_group(name), "group", name)
-            return await (groups.get(remote.guid) if remote.guid else remote.create())
-
-        return await self._created(
-            change,
-            look_up,
-            (lambda: groups.create(name=name), find),
-            (create_remote, find_remote),
-        )
-
-    async def _remote_user(self, name: str) -> RemoteUser | None:
-        found = self.client.users.remote(prefix=name, limit=_SEARCHED)
-        return await found.where(lambda user: user.username == name).first()
-
-    async def _remote_group(self, name: str) -> RemoteGroup | None:
-        found = self.client.groups.remote(prefix=name, limit=_SEARCHED)
-        return await found.where(lambda group: group.name == name).first()
-
-    async def _created(
-        self,
-        change: Change,
-        look_up: bool,
-        directly: Way[T],
-        by_ticket: Way[T],
-    ) -> T:
-        """Create a user or a group in the way that the server takes."""
-        ways = [by_ticket, directly] if change.by_ticket else [directly, by_ticket]
-        (create, find), other = ways
-        if look_up:
-            found = await find()
-            if found is not None:
-                return found
-        try:
-            return await self._once(create, find)
-        except ApiError as error:
-            if error.code not in _OTHER_WAY:
-                raise
-        return await self._once(*other)
-
-    async def _once(
-        self, create: Callable[[], Awaitable[C]], find: Callable[[], Awaitable[C | None]]
-    ) -> C:
-        return await create_once(
-            self.client.clock,
-            create,
-            find,
-            is_complete=lambda made: bool(made.guid),
-            is_taken=lambda error: isinstance(error, ApiError) and error.code in _TAKEN,
+        return await create_group(
+            self.client, name, find, by_ticket=change.by_ticket, look_up=look_up
         )
 
     async def _create_environment(self, change: Change, look_up: bool) -> Environment:
@@ -250,11 +168,16 @@ class Applier:
             existing = await find()
             if existing is not None:
                 return existing
-        return await self._once(lambda: environments.create(name=name, **cast("Any", fields)), find)
+        return await once(
+            self.client,
+            f"environment {name!r}",
+            lambda: environments.create(name=name, **cast("Any", fields)),
+            find,
+        )
 
     async def _add_member(self, change: Change) -> None:
         group, user = await self._pair("group", change)
-        await self._repeated(lambda: self.client.groups.handle(group).ensure_member(user))
+        await repeated(self.client, lambda: self.client.groups.handle(group).ensure_member(user))
 
     async def _allow(self, change: Change) -> None:
         environment, guid = await self._pair("environment", change)
@@ -270,23 +193,7 @@ class Applier:
                 if error.code != ApiErrorCode.DUPLICATE_ENVIRONMENT_PERMISSION:
                     raise
 
-        await self._repeated(allow)
-
-    async def _repeated(self, call: Callable[[], Awaitable[Any]]) -> None:
-        """Repeat after a lost response what can be done twice, because the result is the same."""
-
-        async def unknown() -> None:
-            return None
-
-        await create_once(self.client.clock, call, unknown, is_complete=lambda _: True)
-
-
-def _required(found: R | None, noun: str, name: str) -> R:
-    if found is None:
-        raise InvalidArgumentError(
-            f"the authentication provider of the server has no {noun} {name!r}"
-        )
-    return found
+        await repeated(self.client, allow)
 
 
 def _is_same_person(found: User, fields: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from aconnect.concurrency import amap
 from aconnect.connect import Client, Environment, Group, OAuthIntegration, Tag, User
 from aconnect.connect.environments import EnvironmentInstallations
 from aconnect.connect.server_settings import Installation
+from aconnect.connect.tag_tree import TagTree
 from aconnect.errors import EndpointMissingError, PermissionDeniedError
 from aconnect.migrate.snapshots.model import (
     EnvironmentSnapshot,
@@ -164,16 +165,7 @@ def _group(group: Group, users: dict[str, str]) -> GroupSnapshot:
 
 def tag_paths(tags: Iterable[Tag]) -> dict[str, TagPath]:
     """Return the paths of tags by their ids; a parent that is not listed is left out."""
-    by_id = {tag.id: tag for tag in tags}
-    paths: dict[str, TagPath] = {}
-    for tag in by_id.values():
-        names, above, seen = [tag.name], tag.parent_id, {tag.id}
-        while above in by_id and above not in seen:
-            seen.add(above)
-            names.insert(0, by_id[above].name)
-            above = by_id[above].parent_id
-        paths[tag.id] = tuple(names)
-    return paths
+    return {node.tag.id: node.path for node in TagTree(tags)}
 
 
 def environment_snapshot(environment: Environment) -> EnvironmentSnapshot:

@@ -243,5 +243,5 @@ async def test_tag_tree(client):
     assert [tag.name for tag in children] == ["Finance", "Research"]
     assert (await children[0].parent_tag()).id == category.id
     below = await category.descendant_tags.find()
-    assert [tag.name for tag in below] == ["Finance", "Research", "Payroll"]
+    assert [tag.name for tag in below] == ["Finance", "Payroll", "Research"]
     assert await below[-1].descendant_tags.find() == []

@@ -15,7 +15,7 @@ from aconnect.connect import (
     OAuthIntegrationType,
     OAuthTokenType,
 )
-from aconnect.testing import faults
+from aconnect.testing import FakeConnect, faults
 from aconnect.testing.connect.routes.oauth.clients import new_client
 
 CUSTOM = {
@@ -177,6 +177,46 @@ async def test_associations(integrations, item):
     assert await second.associations.find() == []
     await associations.delete()
     assert await associations.find() == []
+
+
+async def test_adding_and_removing_associations(server, integrations, item):
+    """`add` and `remove` keep the others, and write nothing if nothing changes."""
+    made = [await integrations.create(template="aws", config=AWS, name=n) for n in "abc"]
+    first, second, third = made
+    associations = item.oauth.associations
+
+    async def used():
+        return [one.oauth_integration_name for one in await associations.find()]
+
+    assert await associations.add(first) is True
+    assert await associations.add(second.guid.upper(), third, second) is True
+    assert await used() == ["a", "b", "c"]
+    writes = server.count("PUT", "*")
+    assert await associations.add(third, first) is False
+    assert await associations.add() is False
+    assert server.count("PUT", "*") == writes
+    assert await associations.remove(first, third.guid) is True
+    assert await associations.remove(first) is False
+    assert await used() == ["b"]
+    with pytest.raises(errors.InvalidArgumentError):
+        await associations.add([first])
+    server.script(faults.status(200, body="[{}]", content_type="application/json"))
+    with pytest.raises(errors.DecodeError, match="nothing was changed"):
+        await associations.add(first)
+    assert await used() == ["b"]
+
+
+async def test_a_second_association_of_an_older_server():
+    """Servers before 2025.07 refuse it; the error says how to replace the first."""
+    async with (
+        FakeConnect(version="2025.06.0") as server,
+        Client(server.url, server.api_key) as client,
+    ):
+        made = [await client.oauth.integrations.create(template="aws", config=AWS) for _ in "ab"]
+        associations = (await client.content.create(name="item")).oauth.associations
+        assert await associations.add(made[0]) is True
+        with pytest.raises(errors.BadRequestError, match=r"2025\.07.*update\(\)"):
+            await associations.add(made[1])
 
 
 async def test_associations_go_with_their_integration(use, item):
