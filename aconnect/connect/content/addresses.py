@@ -31,8 +31,9 @@ Parts = list[str]
 async def content_at(content: Content, address: str) -> ContentItem:
     """Return the content that an address belongs to; see `Content.from_address`."""
     parts, here = _parts(address), _parts(content.client.url)
-    is_here = _below(parts, here) is not None
-    guid = _guid(parts, address)
+    below = _below(parts, here)
+    is_here = below is not None
+    guid = _guid(_page_in(parts) if below is None else below, address)
     try:
         if guid is not None:
             item = await content.get(guid)
@@ -74,11 +75,17 @@ def _below(parts: Parts, *roots: Parts | None) -> Parts | None:
     return None
 
 
-def _guid(parts: Parts, address: str) -> str | None:
+def _page_in(parts: Parts) -> list[str]:
+    """Return the segments from the first one that may be that of a page of a server."""
+    first = next((i for i, part in enumerate(parts) if part in _PAGES), len(parts))
+    return parts[first:]
+
+
+def _guid(segments: list[str], address: str) -> str | None:
     """Return the GUID in the address of content, or of one of its pages; None of others."""
-    if _PAGES.isdisjoint(parts[1:]):
+    if _PAGES.isdisjoint(segments[:1]):
         return None
-    found = _GUID.search("/".join([*parts[1:], urlsplit(address.strip()).fragment]))
+    found = _GUID.search("/".join([*segments, urlsplit(address.strip()).fragment]))
     return None if found is None else found[0].lower()
 
 
