@@ -1,6 +1,8 @@
 """Restarting content, ending its jobs and deleting old bundles, whatever fails meanwhile."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -40,6 +42,16 @@ async def app(client):
     bundles = [await item.bundles.create(small_archive("python-api")[0]) for _ in range(4)]
     await (await item.deploy(bundles[1]))
     return await item.refresh()
+
+
+@asynccontextmanager
+async def server_and_client() -> AsyncIterator[tuple[FakeConnect, Client]]:
+    """Return a new server and its client, which does not sleep."""
+    async with (
+        FakeConnect() as server,
+        Client(server.url, server.api_key, clock=VirtualClock()) as client,
+    ):
+        yield server, client
 
 
 @pytest.fixture
@@ -82,7 +94,7 @@ async def test_leftovers_of_other_restarts(server, item):
     ("mode", "words"),
     [("quarto-static", "call render"), ("static", "nothing of it runs"), (None, "unknown")],
 )
-async def test_content_without_processes(server, client, item, mode, words):
+async def test_content_without_processes(server, item, mode, words):
     """Reports and static content are refused, with what to do, before anything is changed."""
     server.state.content[item.guid]["app_mode"] = mode
     server.requests.clear()
@@ -204,17 +216,16 @@ async def test_jobs_that_have_ended_meanwhile(server, item, fault):
 async def test_terminate_under_any_fault(fault):
     """Each request meets each fault: all jobs have ended, or an error is raised."""
     for number in range(3):
-        async with FakeConnect() as server:
-            async with Client(server.url, server.api_key, clock=VirtualClock()) as client:
-                item = await app(client)
-                rows = [add_job(server, item) for _ in range(2)]
-                server.script(*[Unharmed()] * number, fault)
-                try:
-                    await item.terminate()
-                except errors.AconnectError:
-                    server.clear_script()
-                    await item.terminate()
-                assert {row["status"] for row in rows} == {2}, number
+        async with server_and_client() as (server, client):
+            item = await app(client)
+            rows = [add_job(server, item) for _ in range(2)]
+            server.script(*[Unharmed()] * number, fault)
+            try:
+                await item.terminate()
+            except errors.AconnectError:
+                server.clear_script()
+                await item.terminate()
+            assert {row["status"] for row in rows} == {2}, number
 
 
 # Deleting old bundles
@@ -289,18 +300,17 @@ async def test_bundles_that_change_meanwhile(server, item, fault):
 async def test_prune_under_any_fault(fault):
     """Each request meets each fault: the right bundles stay, now or after the next try."""
     for number in range(4):
-        async with FakeConnect() as server:
-            async with Client(server.url, server.api_key, clock=VirtualClock()) as client:
-                item = await app(client)
-                _, second, _, fourth = ids(server, item)
-                server.script(*[Unharmed()] * number, fault)
-                try:
-                    await item.bundles.prune(keep=1)
-                except errors.AconnectError:
-                    assert {second, fourth} <= set(ids(server, item))
-                    server.clear_script()
-                    await item.bundles.prune(keep=1)
-                assert ids(server, item) == [second, fourth], number
+        async with server_and_client() as (server, client):
+            item = await app(client)
+            _, second, _, fourth = ids(server, item)
+            server.script(*[Unharmed()] * number, fault)
+            try:
+                await item.bundles.prune(keep=1)
+            except errors.AconnectError:
+                assert {second, fourth} <= set(ids(server, item))
+                server.clear_script()
+                await item.bundles.prune(keep=1)
+            assert ids(server, item) == [second, fourth], number
 
 
 def test_newest_first():
