@@ -190,6 +190,8 @@ def _methods() -> list[Call]:
             if name.startswith("_") or not (inspect.iscoroutinefunction(function) or is_stream):
                 continue
             title = f"{type_.__name__}.{name}"
+            if f"{service} {title}" in OTHERS:
+                continue
 
             def make(
                 client: Any, folder: Path, type_: Any = type_, name: str = name, title: str = title
@@ -231,6 +233,14 @@ async def _deployed_again(client: Any, _: Path) -> object:
         return await _item(client).deploy()
     except InvalidArgumentError as error:
         # The response has no active bundle.
+        return str(error)
+
+
+async def _restarted(client: Any, _: Path) -> object:
+    try:
+        return await _item(client).restart()
+    except InvalidArgumentError as error:
+        # The response does not say that it is an app.
         return str(error)
 
 
@@ -295,6 +305,7 @@ OTHERS: dict[str, Make] = {
     "connect stream": lambda c, _: _streamed(c, c.users.me),
     "connect stream of a file": lambda c, _: _streamed(c, _item(c).bundles.download, "1"),
     "connect download": lambda c, f: c.download(f / "x", _item(c).bundles.download, "1"),
+    "connect ContentItem.restart": _restarted,
     "connect ping": lambda c, _: c.ping(),
     "connect fetch": lambda c, _: c.fetch(GUID, "health", headers={"X-Token": ARGUMENT}),
     "connect fetch of a write": lambda c, _: c.fetch(GUID, "/x", method="POST", json={"a": 1}),

@@ -99,7 +99,7 @@ def _is_vanity(item: ContentItem, parts: Parts, here: Parts, public: Parts | Non
     """Return True if an address is at or below the vanity URL of an item."""
     vanity = _below(_received(item.vanity_url or "") or [], public, here)
     given = _below(parts, here, public)
-    return bool(vanity) and given is not None and given[: len(vanity)] == vanity
+    return bool(vanity and given and _below(given, vanity) is not None)
 
 
 def _received(address: str) -> Parts | None:

@@ -34,12 +34,12 @@ _REMOVAL: Final = RetryPolicy(deadline=30.0)
 
 async def restarted(item: ContentItem) -> int:
     """End the processes of content, request it, and return the status of its response."""
-    item = await item.client.content.get(item.guid, include=None)
-    if not item.is_interactive:
-        does = "call render() instead" if item.is_rendered else "nothing of it runs"
+    now = await item.refresh()
+    if not now.is_interactive:
+        does = "call render() instead" if now.is_rendered else "nothing of it runs"
         raise InvalidArgumentError(
-            f"content {item.guid} of type {item.app_mode or 'unknown'} has no processes to "
-            f"restart; {does}"
+            f"content {item.guid} of type {now.app_mode or 'unknown'} has no processes to restart; "
+            f"{does}"
         )
     await _change_environment(item)
     return await verified(item.client.channel, item.guid)

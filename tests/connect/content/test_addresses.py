@@ -1,5 +1,7 @@
 """Content is found by what people paste: its address, its vanity URL, its page in the dashboard."""
 
+import json
+
 import pytest
 
 from aconnect import Client, errors
@@ -118,7 +120,7 @@ async def test_the_public_address_of_the_server(client, server, item, address):
         "content_url": f"{public}/content/{item.guid}/",
         "vanity_url": f"{public}/sales/2026/",
     }
-    server.script(faults.status(200, body=[row]), on="GET /v1/content")
+    server.script(faults.status(200, body=json.dumps([row])), on="GET /v1/content")
     server.script(faults.status(200, body=row), on="GET /v1/content/*")
     address = address.format(guid=item.guid, url=server.url)
     assert (await client.content.from_address(address)).guid == item.guid

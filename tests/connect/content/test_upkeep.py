@@ -1,6 +1,7 @@
 """Restarting content, ending its jobs and deleting old bundles, whatever fails meanwhile."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -187,7 +188,7 @@ async def test_cancelled_by_a_scope():
 
 
 async def _gathered(work: Any) -> list[Any]:
-    return await asyncio.gather(asyncio.ensure_future(work), return_exceptions=True)
+    return [*await asyncio.gather(asyncio.ensure_future(work), return_exceptions=True)]
 
 
 # Ending jobs
@@ -278,7 +279,7 @@ async def test_servers_that_do_not_say_which_is_active(version):
             {"id": int(bundle.id), "content_guid": item.guid}
             for bundle in await item.bundles.find()
         ]
-        server.script(faults.status(200, body=rows[::-1]), on="GET */bundles")
+        server.script(faults.status(200, body=json.dumps(rows[::-1])), on="GET */bundles")
         await item.bundles.prune(keep=1)
         assert ids(server, item) == [second, int(max(row["id"] for row in rows))]
         assert server.count("DELETE", "*/bundles/*") == 2
