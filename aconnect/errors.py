@@ -10,6 +10,7 @@
     ├── ApiError                      the server returned an error
     │   ├── BadRequestError           400
     │   ├── AuthenticationError       401
+    │   ├── LicenseExpiredError       402, the license of the server has ended
     │   ├── PermissionDeniedError     403
     │   ├── NotFoundError             404, the object does not exist
     │   ├── EndpointMissingError      404, this server does not have the operation
@@ -74,6 +75,7 @@ __all__ = [
     "FileError",
     "InspectionError",
     "InvalidArgumentError",
+    "LicenseExpiredError",
     "MethodNotAllowedError",
     "MissingExtraError",
     "NotFoundError",
@@ -219,6 +221,9 @@ class ApiError(AconnectError):
         if isinstance(self.code, IntEnum) and self.code.name in type(self.code).__members__:
             code += f" ({self.code.name})"
         message = super()._text().rstrip(".") or "no message"
+        if not self.method:
+            # Nothing was returned: several responses show that there is no such object.
+            return message
         return f"{self.method} {self.url} returned {self.status}{code}: {message}"
 
 
@@ -228,6 +233,10 @@ class BadRequestError(ApiError):
 
 class AuthenticationError(ApiError):
     """401: no key, or a key that the server does not accept."""
+
+
+class LicenseExpiredError(ApiError):
+    """402: the license of the server has ended."""
 
 
 class PermissionDeniedError(ApiError):

@@ -21,6 +21,7 @@ from aconnect.errors import (
     AuthenticationError,
     BadRequestError,
     ConflictError,
+    LicenseExpiredError,
     MethodNotAllowedError,
     NotFoundError,
     PermissionDeniedError,
@@ -32,6 +33,7 @@ from aconnect.errors import (
 _BY_STATUS: Final[dict[int, type[ApiError]]] = {
     400: BadRequestError,
     401: AuthenticationError,
+    402: LicenseExpiredError,
     403: PermissionDeniedError,
     404: NotFoundError,
     405: MethodNotAllowedError,
@@ -106,8 +108,10 @@ class Dialect:
         code = body.code if body is not None else None
         retry_after = response.headers.get("Retry-After")
         hints = [self.hint(request, error_class, body)]
-        if response.status == 404:
+        if response.status == 404 and not request.to_content:
             hints += _not_guids(request)
+        if error_class is LicenseExpiredError:
+            hints.append("the server serves no content until its administrator renews the license")
         if response.status == 407:
             hints.append(
                 "the proxy requires a user name and password; check those in its address, "

@@ -116,9 +116,10 @@ class Request(Struct, frozen=True, gc=False):
     to_content: bool = False
     """Whether content itself responds, and not the API.
 
-    Then every status below 500 is a response, except 429, which is retried because a proxy may have
-    sent it. No status says anything about the load of the server.
+    Then no status says anything about the load of the server, and no body is the service's own.
     """
+    success_below: int = 300
+    """The lowest status that is an error; 429 is always one, because a proxy may have sent it."""
 
     def __repr__(self) -> str:
         return f"<Request {self.operation}: {self.method} {shown_target(self.target)}>"
@@ -135,7 +136,7 @@ class Request(Struct, frozen=True, gc=False):
 
     def is_success(self, status: int) -> bool:
         """Return True if a response with this status is returned, and not raised as an error."""
-        return status < 300 or (self.to_content and status < 500 and status != 429)
+        return status < self.success_below and status != 429
 
 
 class CallOptions(Struct, frozen=True, kw_only=True):

@@ -101,7 +101,8 @@ def is_retryable(
     if isinstance(error, ConnectionLostError | ReadTimeoutError):
         return idempotent
     if isinstance(error, ApiError):
-        if error.status in _NOT_NOW:
+        # Content may have acted, whatever it says.
+        if error.status in _NOT_NOW and (idempotent or not error.from_content):
             return True
         transient = is_transient(error) if is_transient is not None else None
         return idempotent and (error.status in _TRANSIENT if transient is None else transient)

@@ -9,7 +9,7 @@ from enum import Enum
 from ipaddress import ip_address
 from math import isfinite
 from typing import Final, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from uuid import UUID
 
 from msgspec import UNSET
@@ -244,16 +244,25 @@ def check_method(method: str) -> str:
     return method.upper()
 
 
-def check_path(path: str) -> str:
+def check_path(path: str, below: str = "the API's address, such as '/v1/user'") -> str:
     """Return a path passed by the caller, with a leading slash.
 
-    Refuse one that would break the request or leave the API, and whole addresses.
+    Refuse one that would break the request or leave the address that it is below, and whole
+    addresses.
     """
     target = path if path.startswith("/") else f"/{path}"
-    segments = target.partition("?")[0].split("/")
-    if not _TARGET.fullmatch(target) or ".." in segments or segments[1].endswith(":"):
+    segments = decoded_path(target.partition("?")[0]).split("/")
+    leaves = any(segment.partition(";")[0] == ".." for segment in segments)
+    if not _TARGET.fullmatch(target) or leaves or segments[1].endswith(":"):
         raise InvalidArgumentError(
-            f"the path {path!r} must be one below the API's address, such as '/v1/user', and be "
-            "percent-encoded, without '..', blanks or non-ASCII characters"
+            f"the path {path!r} must be one below {below}, and be percent-encoded, without '..', "
+            "blanks or non-ASCII characters"
         )
     return target
+
+
+def decoded_path(path: str) -> str:
+    """Return a path as servers may read it: decoded, perhaps more than once."""
+    while (decoded := unquote(path)) != path:
+        path = decoded
+    return path.replace("\\", "/")

@@ -50,6 +50,8 @@ from aconnect.errors import (
 T = TypeVar("T")
 
 _UNAUTHORIZED: Final = 401
+_CONTENT: Final = Dialect()
+"""That of content: its bodies have no format, and no error codes."""
 _GATEWAY_FAILED: Final = frozenset({502, 504})
 """The statuses of a proxy that got no response."""
 
@@ -457,7 +459,8 @@ class Pipeline:
 
     def _error(self, request: Request, response: Response, own: Sequence[Secret]) -> ApiError:
         secrets = [*self._secrets, *request.secrets, *own]
-        error = self.dialect.error(request, response, self.session.root(request), secrets)
+        dialect = _CONTENT if request.to_content else self.dialect
+        error = dialect.error(request, response, self.session.root(request), secrets)
         error.retry_after_seconds = retry_after(
             error.retry_after, self.options.clock.time(), date=response.headers.get("Date")
         )

@@ -14,6 +14,7 @@ import ssl as ssl_module
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache, partial
+from posixpath import normpath
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, getproxies_environment, proxy_bypass
@@ -25,7 +26,7 @@ from yarl import URL
 from aconnect._core.message import CallOptions, Request, Response, StreamingResponse, Upload
 from aconnect._core.redaction import Secret, credentials_in
 from aconnect._core.text import excerpt
-from aconnect._core.url import has_controls, origin_of
+from aconnect._core.url import decoded_path, has_controls, origin_of
 from aconnect._transport.body import UploadBody
 from aconnect._transport.coding import ACCEPTED, CONTENT_ENCODING, BodyDecoder
 from aconnect._transport.connection import Connection
@@ -407,6 +408,11 @@ class Session:
         sent = response.request_info.headers
         if origin != self.origin:
             raise self._refused(came, self._shown(request, sent, origin))
+        if request.to_content and self._is_api(target):
+            raise RedirectRefusedError(
+                f"{came} and redirects to the API; not followed, because content must not decide "
+                "what is done with the credentials"
+            )
         if request.method not in {"GET", "HEAD"} and response.status not in _SAME_REQUEST:
             address = self._shown(request, sent, target.partition("?")[0])
             raise RedirectRefusedError(
@@ -420,6 +426,11 @@ class Session:
                 "upload can be read only once. Use that address"
             )
         return target
+
+    def _is_api(self, url: str) -> bool:
+        """Return True if an address is one of the API, however it is written."""
+        path = normpath("/" + decoded_path(urlsplit(url).path).lstrip("/"))
+        return f"{path}/".casefold().startswith(f"{self._prefix}/".casefold())
 
     def _refused(self, came: str, origin: str) -> RedirectRefusedError:
         """Return the error of a redirect to another origin, with the address to use."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from aconnect._core.text import counted
 from aconnect.cli.commands import action, ask, confirm, listing, record
 from aconnect.cli.lookup import find_content, find_group, find_job, find_tag, find_user
 from aconnect.cli.output import echo, echo_error
@@ -159,6 +160,45 @@ async def delete(client: Client, item: str, yes: bool) -> None:
     confirm(f"Delete {found.name} ({found.guid}) with all its bundles?", yes=yes)
     await found.delete()
     echo_error(f"Deleted {found.name} ({found.guid})")
+
+
+@action(content, "restart")
+@ITEM
+async def restart(client: Client, item: str) -> None:
+    """End the processes of content, and start a new one.
+
+    Only content that visitors interact with, such as apps and APIs, has processes.
+    """
+    found = await find_content(client, item)
+    status = await found.restart()
+    echo_error(f"Restarted {found.name} ({found.guid}), which responds with {status}")
+
+
+@action(content, "terminate")
+@ITEM
+async def terminate(client: Client, item: str) -> None:
+    """End all jobs of content that are running, builds included."""
+    found = await find_content(client, item)
+    ended = await found.terminate()
+    echo_error(f"The server was asked to end {counted(len(ended), 'job')} of {found.name}")
+
+
+@action(content, "prune")
+@ITEM
+@click.option(
+    "--keep", type=click.IntRange(min=1), required=True, metavar="N", help="Keep the newest N."
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+async def prune(client: Client, item: str, keep: int, yes: bool) -> None:
+    """Delete old bundles of content; this cannot be undone.
+
+    The active bundle is kept in any case.
+    """
+    found = await find_content(client, item)
+    kept = counted(keep, "bundle")
+    confirm(f"Delete all but the newest {kept} of {found.name} ({found.guid})?", yes=yes)
+    deleted = await found.bundles.prune(keep=keep)
+    echo_error(f"Deleted {counted(len(deleted), 'bundle')} of {found.name} ({found.guid})")
 
 
 @action(content, "logs")

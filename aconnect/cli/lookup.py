@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import click
 
@@ -35,11 +34,12 @@ async def find_content(client: Client, text: str) -> ContentItem:
 
     Raises:
         Failure: There is none with this name, or more than one.
+        AconnectError: There is none with this GUID or address, or it is one of another server.
     """
-    if guid := guid_in(_given(text, "ITEM")):
+    if _given(text, "ITEM").startswith(("http://", "https://")):
+        return await client.content.from_address(text)
+    if guid := guid_in(text):
         return await client.content.get(guid)
-    if _is_address(text):
-        return await _find_address(client, text)
     found = await client.content.find(name=text, include=["owner", "tags", "vanity_url"])
     if len(found) == 1:
         return found[0]
@@ -63,22 +63,6 @@ def _given(text: str, what: str) -> str:
     if not text.strip():
         raise click.UsageError(f"{what} is empty; pass what names it")
     return text
-
-
-def _is_address(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
-
-
-async def _find_address(client: Client, text: str) -> ContentItem:
-    """Return the content with an address that has no GUID in it, its vanity URL."""
-    path = urlsplit(text).path.strip("/")
-    async for item in client.content.find(include="vanity_url"):
-        if item.vanity_url and urlsplit(item.vanity_url).path.strip("/") == path:
-            return await client.content.get(item.guid)
-    raise Failure(
-        f"no content that the key can see has the address {text!r}",
-        hints=("Pass its GUID or its name; search with: aconnect content list --query TEXT",),
-    )
 
 
 async def find_user(client: Client, text: str) -> User:

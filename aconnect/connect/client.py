@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, ClassVar, Final, ParamSpec, TypeVar, Unpack
 
 from aconnect._client.client import BaseClient, setting
 from aconnect._client.polling import PollPolicy
 from aconnect._client.resource import resource
+from aconnect._core.decoding import refuse_page
+from aconnect._core.message import Request, Response
 from aconnect._core.redaction import Secret
 from aconnect._transport.options import Connection, options_of
 from aconnect.connect._base.address import API, api_root
 from aconnect.connect._base.dialect import ConnectDialect
+from aconnect.connect._base.resource import own_guid
 from aconnect.connect._base.version import ServerVersion
 from aconnect.connect.audit_logs import AuditLogs
 from aconnect.connect.bootstrap import Bootstrap
-from aconnect.connect.content.content import Content
+from aconnect.connect.content.content import Content, ContentItem
 from aconnect.connect.environments import Environments
 from aconnect.connect.examples import Examples
 from aconnect.connect.experimental import Experimental
@@ -147,6 +150,68 @@ class Client(BaseClient):
             if known.text is None:
                 known.text = (await self.server_settings.get()).version or ""
         return ServerVersion.parse(known.text)
+
+    async def ping(self) -> None:
+        """Check that the server responds and that its license is valid; needs no rights.
+
+        Raises:
+            LicenseExpiredError: The license of the server has ended.
+            ApiError: The server, or a proxy in front of it, returned another error.
+            DecodeError: A page responds instead, such as the login of a proxy.
+            TransportError: There was no response.
+        """
+        ping = Request(
+            operation="ping", method="GET", target="/__ping__", base="server", idempotent=True
+        )
+        response = await self.channel.send(ping)
+        refuse_page(response.content_type, f"GET {self.url}{ping.target}")
+
+    async def fetch(
+        self,
+        item: ContentItem | str,
+        path: str = "",
+        *,
+        method: str = "GET",
+        params: Mapping[str, object] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool | None = None,
+    ) -> Response:
+        """Send a request to a content item itself, such as a deployed API, with the client's key.
+
+        Redirects are followed within the server, but not into its API. Errors are raised as by
+        `request`, and have `from_content`; they do not slow the client's other calls down.
+
+        Args:
+            item: The content item, or its guid.
+            path: The path below the address of the content, sent unchanged: percent-encode what you
+                insert into it.
+            method: The HTTP method.
+            params: The query.
+            json: The body.
+            headers: Further headers; not those with which the client signs in.
+            idempotent: Whether the request may be sent again if its response is lost, or if the
+                content fails; by default, as HTTP defines it for the method.
+
+        Raises:
+            InvalidArgumentError: An argument is invalid, or the path leaves the content; no request
+                was made.
+            ApiError: The content returned an error.
+            VerificationError: A login page responds instead of the content.
+            TransportError: The request could not be sent, or its response was lost or late.
+        """
+        from aconnect.connect.content.visiting import fetched  # noqa: PLC0415  rarely needed
+
+        return await fetched(
+            self.channel,
+            own_guid(item),
+            path,
+            method=method,
+            params=params,
+            json=json,
+            headers=headers,
+            idempotent=idempotent,
+        )
 
     async def ensure_deleted(
         self, call: Callable[P, Coroutine[Any, Any, object]], *args: P.args, **kwargs: P.kwargs

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from aconnect._client.once import create_once
 from aconnect.connect import Bundle, BundleMetadataParams, ContentItem
+from aconnect.connect.content.bundles import newest_first
 from aconnect.deploy.project.archive import Archive
 
 
@@ -55,11 +56,7 @@ async def send(
 
 async def bundles_of(item: ContentItem) -> list[Bundle]:
     """Return the bundles of the content, newest first, in whatever order the server lists them."""
-    return sorted(await item.bundles.find(), key=_number, reverse=True)
-
-
-def _number(bundle: Bundle) -> int:
-    return int(bundle.id) if bundle.id.isdecimal() else 0
+    return newest_first(await item.bundles.find())
 
 
 def _is_same(bundle: Bundle, archive: Archive, *, is_known: bool) -> bool:

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from aconnect.testing import FakeConnect, Seed, faults
+from aconnect.testing.connect.archives import Archive
+from aconnect.testing.connect.routes.content.bundles import small_archive, store
 
 HEADS = {
     "content list": "GUID  Name  Type",
@@ -99,13 +101,13 @@ async def test_filters_of_content(shell, item):
 
 
 @pytest.mark.parametrize("form", ["{guid}", "{name}", "{url}", "{dashboard}"])
-async def test_items_as_people_name_them(shell, item, form):
+async def test_items_as_people_name_them(server, shell, item, form):
     """Content is found by its GUID, its name, and the addresses that a browser shows."""
     name = form.format(
         guid=item["guid"].upper(),
         name=item["name"],
-        url=f"https://connect.example.com/content/{item['guid']}/",
-        dashboard=f"https://connect.example.com/connect/#/apps/{item['guid']}/access",
+        url=f"{server.url}/content/{item['guid']}/",
+        dashboard=f"{server.url}/connect/#/apps/{item['guid']}/access",
     )
     result = await shell("content", "get", name, "--json", "guid,owner")
     found = json.loads(result.stdout)
@@ -133,7 +135,6 @@ async def test_names_that_are_not_unique(server, shell):
         ("content list --owner nobody", "nobody"),
         ("content list --tag none", "tags list"),
         ("content tags content-0000 --add Department/none", "tags list"),
-        ("content get https://connect.example.com/none/", "content list --query"),
         ("content logs content-0000 --job none", "jobs list"),
         ("jobs kill content-0000 none", "jobs list"),
     ],
@@ -165,14 +166,43 @@ async def test_empty_names(server, shell, command):
     assert [request.method for request in server.requests if request.method != "GET"] == []
 
 
-async def test_vanity_addresses(shell, item):
-    """Content is found by its vanity URL, as a browser shows it."""
+async def test_vanity_addresses(server, shell, item):
+    """Content is found by its vanity URL, as a browser shows it; not by that of another server."""
     done = await shell("call", "content.vanity.put", item["guid"], "--path", "/sales/2026/")
     assert done.exit_code == 0, done.output
-    address = "https://connect.example.com/sales/2026"
+    address = f"{server.url}/sales/2026"
     assert (await shell("content", "get", address, "--json", "guid")).stdout == (
         f'{{"guid":"{item["guid"]}"}}\n'
     )
+    other = await shell("content", "get", "https://connect.example.com/sales/2026")
+    assert (other.exit_code, other.stdout) == (2, "")
+    assert "is another server than" in other.stderr
+    none = await shell("content", "get", f"{server.url}/sales/2025")
+    assert (none.exit_code, none.stdout) == (1, "")
+    assert "no content that the key can see has the address" in none.stderr
+
+
+async def test_restart_terminate_and_prune(server, shell, item):
+    """These say what was done; deleting bundles asks first."""
+    restarted = await shell("content", "restart", item["name"])
+    assert restarted.exit_code == 0, restarted.output
+    assert f"Restarted {item['name']} ({item['guid']}), which responds with 200" in restarted.stderr
+    ended = await shell("content", "terminate", item["name"])
+    assert "asked to end 0 jobs" in ended.stderr
+    bundles = server.state.bundles[item["guid"]]
+    first = next(iter(bundles))
+    archive, manifest = small_archive("python-shiny")
+    for _ in range(3):
+        row = server.state.content[item["guid"]]
+        store(server.state, row, row["owner_guid"], Archive.of(archive), manifest, server.now())
+    command = ("content", "prune", item["name"], "--keep", "1")
+    refused = await shell(*command)
+    assert (refused.exit_code, len(bundles)) == (2, 4)
+    assert "--yes" in refused.stderr
+    pruned = await shell(*command, "--yes")
+    assert "Deleted 2 bundles" in pruned.stderr
+    assert len(bundles) == 2
+    assert first in bundles
 
 
 async def test_tags_with_the_same_name(shell, item):

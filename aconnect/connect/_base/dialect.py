@@ -37,7 +37,17 @@ _DUPLICATE: Final = frozenset(
         ApiErrorCode.DUPLICATE_GROUP_KEY,
     }
 )
-
+# Returned with 402, they mean that a valid license does not include this.
+_NOT_LICENSED: Final = frozenset(
+    {
+        ApiErrorCode.API_NOT_LICENSED,
+        ApiErrorCode.EMAIL_RECIPIENTS_NOT_LICENSED,
+        ApiErrorCode.NODEJS_NOT_LICENSED,
+        ApiErrorCode.OAUTH_INTEGRATIONS_NOT_LICENSED,
+        ApiErrorCode.PUBLIC_ACCESS_NOT_LICENSED,
+        ApiErrorCode.USER_LICENSE_EXCEEDED,
+    }
+)
 
 # What to do about errors that only their codes distinguish.
 _HINTS: Final[Mapping[int | str | None, str]] = {
@@ -97,6 +107,8 @@ class ConnectDialect(Dialect):
             return EndpointMissingError
         if body is not None and body.code in _DUPLICATE:
             return ConflictError
+        if response.status == 402 and body is not None and body.code in _NOT_LICENSED:
+            return ApiError
         return super().error_class(request, response, body)
 
     def hint(self, request: Request, error_class: type[ApiError], body: ErrorBody | None) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import (
@@ -96,6 +96,11 @@ class Bundle(ConnectBound, kw_only=True):
     async def download(self, path: str | Path) -> Path:
         """Write the archive to a file, atomically, and return its path."""
         return await self.client.download(path, self._bundles.download, self.id)
+
+
+def newest_first(bundles: Iterable[Bundle]) -> list[Bundle]:
+    """Return bundles in this order, in whatever order the server lists them."""
+    return sorted(bundles, key=lambda one: int(one.id) if one.id.isdecimal() else 0, reverse=True)
 
 
 class BundleMetadataParams(TypedDict, total=False):
@@ -220,6 +225,21 @@ class Bundles(ConnectResource, name="content.bundles", scope=("guid",), since="1
     def handle(self, id: str) -> Bundle:  # noqa: A002  the vendor's noun
         """Return a handle for a bundle with this id; makes no request."""
         return Bundle(id=id).bind(self.client, {**self.scope, "id": id})
+
+    async def prune(self, *, keep: int) -> list[Bundle]:
+        """Delete all bundles but the newest ones, and return those that were deleted.
+
+        The active bundle is never deleted, nor is one that an active job runs or builds.
+
+        Args:
+            keep: How many of the newest bundles stay, at least 1.
+
+        Raises:
+            InvalidArgumentError: The number is too small; no request was made.
+        """
+        from aconnect.connect.content.pruning import pruned  # noqa: PLC0415  rarely needed
+
+        return await pruned(self, keep)
 
     async def active(self) -> Bundle | None:
         """Return the active bundle, or None before the first deployment."""

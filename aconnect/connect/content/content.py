@@ -27,7 +27,7 @@ from aconnect.connect._base.resource import (
 from aconnect.connect.content.bookmark import ContentBookmark
 from aconnect.connect.content.bundles import Bundle, Bundles
 from aconnect.connect.content.environment_variables import EnvironmentVariables
-from aconnect.connect.content.jobs import Jobs
+from aconnect.connect.content.jobs import Job, Jobs
 from aconnect.connect.content.lockfile import Lockfile
 from aconnect.connect.content.oauth import ContentOAuth
 from aconnect.connect.content.packages import ContentPackages
@@ -46,7 +46,7 @@ from aconnect.connect.content.tags import ContentTags
 from aconnect.connect.content.thumbnail import ContentThumbnail
 from aconnect.connect.content.vanity import ContentVanity
 from aconnect.connect.content.variants import ContentVariants, Variants
-from aconnect.connect.content.verification import verified
+from aconnect.connect.oauth.credentials import own_content
 from aconnect.connect.tags import Tag
 from aconnect.connect.tasks import ContentTask
 from aconnect.errors import ApiError, InvalidArgumentError
@@ -289,6 +289,8 @@ class ContentItem(ConnectBound, kw_only=True):
             VerificationError: The status is 500 or more, or it is a login page that responds.
             TransportError: There was no response, such as while it starts for the first time.
         """
+        from aconnect.connect.content.visiting import verified  # noqa: PLC0415  rarely needed
+
         guid = own_guid(self)
         if bundle is None:
             return await verified(self.client.channel, guid)
@@ -301,6 +303,29 @@ class ContentItem(ConnectBound, kw_only=True):
             return await self.client.content.render(self.guid)
         key = required("variant_key", variant_key)
         return await self.client.content.render(self.guid, variant_key=key)
+
+    async def restart(self) -> int:
+        """End the processes of interactive content, request it, and return the response's status.
+
+        The request starts a new process; see `verify`. The server ends processes if the environment
+        changes, so a variable is set and removed again, also if the call fails or is cancelled.
+
+        Raises:
+            InvalidArgumentError: It is not interactive. Reports are rendered: call `render`.
+            VerificationError: The restarted content does not respond.
+        """
+        from aconnect.connect.content.restarting import restarted  # noqa: PLC0415  rarely needed
+
+        return await restarted(self)
+
+    async def terminate(self) -> list[Job]:
+        """Request the end of all active jobs, builds included, and return these jobs.
+
+        A job that has ended already is no error. Wait for the others with `Job.wait`.
+        """
+        from aconnect.connect.content.restarting import terminated  # noqa: PLC0415  rarely needed
+
+        return await terminated(self)
 
     async def get_lockfile(self) -> Lockfile:
         """Get the exact Python packages of the active bundle; since 2025.12."""
@@ -563,6 +588,35 @@ class Content(ConnectResource, name="content"):
     def of(self, user: User | str) -> UserContent:
         """Return the content of one user; makes no request."""
         return UserContent(self.client, {"owner_guid": own_guid(user)})
+
+    async def from_address(self, address: str) -> ContentItem:
+        """Get the content item that an address from a browser belongs to.
+
+        That can be the address of the content or of a page below it, with its GUID or its vanity
+        URL, or the address of its page in the dashboard. A vanity URL is looked up in a list of all
+        content.
+
+        Raises:
+            InvalidArgumentError: It is no web address, or one of another server.
+            NotFoundError: No content that the key can see has this address.
+        """
+        from aconnect.connect.content.addresses import content_at  # noqa: PLC0415  rarely needed
+
+        return await content_at(self, address)
+
+    async def current(self) -> ContentItem:
+        """Get the content item that this program runs as, which CONNECT_CONTENT_GUID names.
+
+        Raises:
+            InvalidArgumentError: The program does not run on Connect; no request was made.
+        """
+        guid = own_content()
+        if guid is None:
+            raise InvalidArgumentError(
+                "this program does not run as content of Posit Connect, where CONNECT_CONTENT_GUID "
+                "is set; elsewhere, pass a guid to client.content.get()"
+            )
+        return await self.get(guid)
 
     def handle(self, guid: str) -> ContentItem:
         """Return a handle for an item with this guid; makes no request."""

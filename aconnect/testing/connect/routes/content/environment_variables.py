@@ -1,6 +1,6 @@
 """Environment variables of content: their names are returned, their values never.
 
-Decides which names are valid.
+Decides which names are valid. A change ends the processes of the content.
 """
 
 import re
@@ -8,6 +8,7 @@ from typing import cast
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
 from aconnect.testing.connect.routes.content._items import content_of
+from aconnect.testing.connect.routes.content.jobs import end_processes
 from aconnect.testing.wire import Response, Row, ok
 
 _VARIABLE = re.compile(r"[^=\s\0]+")
@@ -23,13 +24,13 @@ def list_variables(call: Call) -> Response:
 async def update_variables(call: Call) -> Response:
     """Set the given variables; null deletes one."""
     row = content_of(call, edit=True)
-    values = call.state.environment.setdefault(row["guid"], {})
+    before = dict(values := call.state.environment.setdefault(row["guid"], {}))
     for name, value in await _variables(call):
         if value is None:
             values.pop(name, None)
         else:
             values[name] = value
-    return _names(call, row)
+    return _changed(call, row, before)
 
 
 @route("PUT", "/v1/content/{guid}/environment", since=(1, 8, 6))
@@ -37,9 +38,17 @@ async def set_variables(call: Call) -> Response:
     """Replace all variables."""
     row = content_of(call, edit=True)
     pairs = await _variables(call)
+    before = call.state.environment.get(row["guid"], {})
     call.state.environment[row["guid"]] = {
         name: value for name, value in pairs if value is not None
     }
+    return _changed(call, row, before)
+
+
+def _changed(call: Call, row: Row, before: dict[str, str]) -> Response:
+    """Return the names, and end the processes that run with other variables."""
+    if call.state.environment[row["guid"]] != before:
+        end_processes(call.state, row["guid"])
     return _names(call, row)
 
 

@@ -74,6 +74,13 @@ def seed(state: State) -> None:
         state.jobs[item["guid"]][key] = job
 
 
+def end_processes(state: State, guid: str) -> None:
+    """End the processes that serve a content item; builds and renderings continue."""
+    for job in state.jobs.get(guid, {}).values():
+        if job.row["status"] == _ACTIVE and job.row["tag"].startswith("run_"):
+            job.run.end(-15, "The process was ended.")
+
+
 def _jobs(call: Call) -> dict[str, JobState]:
     """Return the jobs of the content in the path, if the caller may edit it."""
     return call.state.jobs.get(content_of(call, edit=True)["guid"], {})
