@@ -119,7 +119,11 @@ class Request(Struct, frozen=True, gc=False):
     Then no status says anything about the load of the server, and no body is the service's own.
     """
     success_below: int = 300
-    """The lowest status that is an error; 429 is always one, because a proxy may have sent it."""
+    """The lowest status that is an error.
+
+    429 is always one, because a proxy may have sent it, and so is 402, with which a server responds
+    in place of its content when its license has ended.
+    """
 
     def __repr__(self) -> str:
         return f"<Request {self.operation}: {self.method} {shown_target(self.target)}>"
@@ -136,7 +140,7 @@ class Request(Struct, frozen=True, gc=False):
 
     def is_success(self, status: int) -> bool:
         """Return True if a response with this status is returned, and not raised as an error."""
-        return status < self.success_below and status != 429
+        return status < self.success_below and status not in {402, 429}
 
 
 class CallOptions(Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ from aconnect.errors import (
     ApiError,
     AuthenticationError,
     InvalidArgumentError,
+    LicenseExpiredError,
     PermissionDeniedError,
     RedirectRefusedError,
     VerificationError,
@@ -48,6 +49,7 @@ async def verified(channel: Channel, guid: str, bundle_id: str | None = None) ->
 
     Raises:
         VerificationError: It does not respond.
+        LicenseExpiredError: The license of the server has ended, so it serves no content.
     """
     target = _target(guid)
     if bundle_id is not None:
@@ -71,6 +73,8 @@ async def verified(channel: Channel, guid: str, bundle_id: str | None = None) ->
         refused.attempts = error.attempts
         refused.hint = "content that itself redirects there cannot be verified"
         raise refused from error
+    except LicenseExpiredError:
+        raise
     except ApiError as error:
         if error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             # A 429 that does not pass: the content itself limits its callers.

@@ -89,6 +89,12 @@ async def test_draft():
     assert not site.heads
 
 
+async def test_an_ended_license_is_no_response_of_the_content():
+    """A server whose license has ended does not serve content, so it is not verified."""
+    outcome, *_ = await verified({HOME: page("402 Payment Required")})
+    assert isinstance(outcome, errors.LicenseExpiredError)
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 599])
 async def test_failing_content(status):
     """A status of 500 or more is retried by the policy, and does not slow other calls down."""
