@@ -1,6 +1,6 @@
 """Environment variables of content: their names are returned, their values never.
 
-Decides which names are valid.
+Decides which names are valid. Every change ends the processes of the content.
 """
 
 import re
@@ -8,6 +8,7 @@ from typing import cast
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
 from aconnect.testing.connect.routes.content._items import content_of
+from aconnect.testing.connect.routes.content._processes import end_processes
 from aconnect.testing.wire import Response, Row, ok
 
 _VARIABLE = re.compile(r"[^=\s\0]+")
@@ -29,6 +30,7 @@ async def update_variables(call: Call) -> Response:
             values.pop(name, None)
         else:
             values[name] = value
+    end_processes(call.state, row["guid"])
     return _names(call, row)
 
 
@@ -40,6 +42,7 @@ async def set_variables(call: Call) -> Response:
     call.state.environment[row["guid"]] = {
         name: value for name, value in pairs if value is not None
     }
+    end_processes(call.state, row["guid"])
     return _names(call, row)
 
 
