@@ -14,15 +14,15 @@ MANAGED = {"r": "r_environment_management", "python": "py_environment_management
 """The field that says whether the server installs the packages of a language."""
 
 _SEEDED = {
-    "r": ("4.4.2", "4.1.3", "4.3.3"),
-    "python": ("3.12.7", "3.8.20", "3.11.10"),
-    "quarto": ("1.5.57", "1.3.450"),
+    "r": ("4.4.2", "4.3.1", "4.3.3"),
+    "python": ("3.12.7", "3.11.4", "3.11.10"),
+    "quarto": ("1.5.57", "1.4.549", "1.4.557"),
     "nodejs": ("22.11.0",),
 }
-"""The versions of seeded content; some were installed once, and are no longer."""
+"""The versions of seeded content; the second one of each is no longer installed."""
 
-_IN_A_ROW = 4
-"""The consecutive items with the same versions; it does not divide the number of seeded types."""
+_IN_A_ROW = 6
+"""The consecutive items with the same versions; the first items of a server are up to date."""
 
 
 def seeded_runtimes(number: int, mode: str) -> Row:

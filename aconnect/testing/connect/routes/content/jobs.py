@@ -223,7 +223,7 @@ def _sample(row: Row, i: int) -> Row:
     return {
         "timestamp": row["start_time"] + i * _EVERY,
         "cpu_fraction": (i % 5) / 4,
-        "memory_bytes": (64 + i) << 20,
+        "memory_bytes": (64 + i % 64) << 20,
         "connections": i % 3,
         "process_id": int(row["pid"]),
     }
