@@ -104,6 +104,7 @@ def _builds(_: click.Context, param: click.Parameter, value: str) -> tuple[str, 
 @click.option("--groups", type=_COUNT, default=5, show_default=True)
 @click.option("--content", type=_COUNT, default=10, show_default=True)
 @click.option("--jobs", type=_COUNT, default=10, show_default=True)
+@click.option("--processes", type=_COUNT, default=4, show_default=True)
 @click.option(
     "--seconds-per-line",
     type=click.FloatRange(0, 3600),

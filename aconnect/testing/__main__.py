@@ -16,7 +16,17 @@ from aconnect.testing.connect.server import FakeConnect
 from aconnect.testing.connect.state import Seed
 from aconnect.testing.serving import serve
 
-_VOLUMES = ("visits", "shiny-usage", "audit-logs", "hits", "users", "groups", "content", "jobs")
+_VOLUMES = (
+    "visits",
+    "shiny-usage",
+    "audit-logs",
+    "hits",
+    "users",
+    "groups",
+    "content",
+    "jobs",
+    "processes",
+)
 
 
 def _server() -> FakeConnect:

@@ -190,6 +190,7 @@ async def test_builds(shell):
         ("--groups", "-1", "x>=0"),
         ("--content", "-1", "x>=0"),
         ("--jobs", "-1", "x>=0"),
+        ("--processes", "-1", "x>=0"),
         ("--seconds-per-line", "-1", "0<=x<=3600"),
         ("--seconds-per-line", "inf", "0<=x<=3600"),
         ("--seconds-per-line", "nan", "must be at least 0"),
@@ -222,6 +223,7 @@ CONNECT_ONLY = {
     "--hits": "5",
     "--content": "5",
     "--jobs": "5",
+    "--processes": "5",
     "--seconds-per-line": "0.5",
     "--builds": "ok",
 }

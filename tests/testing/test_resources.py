@@ -376,6 +376,12 @@ async def test_schedules(serving):
     del schedule["variant"]
     assert variant["schedule"] == schedule
     assert (await call.json("GET", f"/v1/content/{guid}", params=query))["schedules"]
+    found = (await call.json("GET", "/v1/search/content", params=query))["results"]
+    assert {row["guid"] for row in found if row["schedules"]} == {guid}
+    for job in call.server.state.jobs[guid].values():
+        job.row["variant_key"] = "another"
+    row = await call.json("GET", f"/v1/content/{guid}", params=query)
+    assert row["schedules"][0]["last_run"] is None
     history["current_schedule"] = None
     call.server.state.schedules[guid] = [history]
     assert (await call.json("GET", f"/v1/content/{guid}", params=query))["schedules"] == []

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from aconnect.testing.connect.dialect import Call, forbidden, not_found
 from aconnect.testing.connect.routes.content._items import is_collaborator, may_view
+from aconnect.testing.connect.routes.content._processes import visited
 from aconnect.testing.connect.routes.content.thumbnail import media_type
 from aconnect.testing.connect.state import State
 from aconnect.testing.wire import Response, Row, ServiceFault, empty, ok
@@ -84,7 +85,10 @@ async def _of_content(
 
 async def _deployed(call: Call, row: Row, path: str) -> Response | None:
     """Return the response of the app of content, or else a page."""
+    status = _status(call, row["guid"], row["bundle_id"])
     app = call.state.apps.get(row["guid"])
+    if app is not None or status < HTTPStatus.BAD_REQUEST:
+        visited(call.state, row)
     if app is not None:
         call.path = path
         call.args = {"guid": row["guid"]}
@@ -92,7 +96,7 @@ async def _deployed(call: Call, row: Row, path: str) -> Response | None:
         return await response if isawaitable(response) else response
     if call.request.method not in _READS:
         return None
-    if path != "/" and _status(call, row["guid"], row["bundle_id"]) == 200:
+    if path != "/" and status == HTTPStatus.OK:
         return _of_api(row, path) if row["app_mode"] in _APIS else None
     return _content(call, row, "Deployed", row["guid"], row["bundle_id"])
 

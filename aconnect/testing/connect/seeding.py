@@ -9,6 +9,7 @@ from aconnect.testing.connect import histories
 from aconnect.testing.connect.paging import PageCache
 from aconnect.testing.connect.routes import environments, examples, groups, queue, tags, users
 from aconnect.testing.connect.routes.content import (
+    _processes,
     bundles,
     content,
     jobs,
@@ -33,6 +34,7 @@ _SEED_FUNCTIONS = (
     variants.seed,
     schedules.seed,
     jobs.seed,
+    _processes.seed,
     oauth_integrations.seed,
     oauth_clients.seed,
     examples.seed,

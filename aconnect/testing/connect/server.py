@@ -193,6 +193,7 @@ class FakeConnect(FakeServer[State]):
         if user is None or (end is not None and end <= self.state.now()):
             raise ApiFault(401, 30, "The API key is missing or not valid.")
         if user["locked"]:
+            # The vendor documents the code, but not the status, which is that of other refusals.
             raise ApiFault(403, 50, "The account is locked.")
         call.user = user
         role = user["user_role"]

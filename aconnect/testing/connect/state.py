@@ -63,6 +63,8 @@ class Seed:
     content: int = 3
     jobs: int = 0
     """Finished jobs, which are distributed over the content items."""
+    processes: int = 0
+    """Running processes, which are distributed over the interactive content."""
     queue: int = 0
     """Waiting items, which are distributed over the queues."""
     start: datetime = datetime(2025, 1, 1, tzinfo=UTC)
@@ -89,6 +91,7 @@ class Seed:
             "groups",
             "content",
             "jobs",
+            "processes",
             "queue",
             "old_rows",
         ):

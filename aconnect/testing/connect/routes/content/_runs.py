@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from aconnect.testing.connect.manifests import mode_of
 from aconnect.testing.connect.progress import JobState, Run, TaskState
+from aconnect.testing.connect.routes.content._processes import end_processes
 from aconnect.testing.connect.routes.content.jobs import new_job
 from aconnect.testing.connect.state import Bundle, State
 from aconnect.testing.wire import Row
@@ -57,6 +58,7 @@ def start(
             if activate and bundle.row["id"] in bundles:
                 activate_bundle(bundles, bundle, content)
                 content.update(built)
+                end_processes(state, content["guid"])
                 _remove_old(state, bundles)
                 content["last_deployed_time"] = time
         if run.code == 0 and variant is not None:

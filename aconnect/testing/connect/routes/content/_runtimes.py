@@ -7,19 +7,10 @@ environment that a manifest names has no effect.
 from typing import Any, cast
 
 from aconnect.testing.connect.dialect import Call
+from aconnect.testing.connect.routes.content._languages import MANAGED, VERSIONS
 from aconnect.testing.connect.routes.environments import may_use
 from aconnect.testing.connect.state import Bundle
 from aconnect.testing.wire import Row
-
-_FIELDS = {
-    "r": "r_version",
-    "python": "py_version",
-    "quarto": "quarto_version",
-    "nodejs": "node_version",
-}
-"""The field with the version of each language."""
-
-_MANAGED = {"r": "r_environment_management", "python": "py_environment_management"}
 
 
 def choose(call: Call, content: Row, bundle: Bundle) -> tuple[Row, list[str]]:
@@ -38,13 +29,13 @@ def choose(call: Call, content: Row, bundle: Bundle) -> tuple[Row, list[str]]:
         )
     elif problems:
         return {}, problems
-    for language, wanted in _requested(bundle.manifest).items():
+    for language, wanted in _requested(bundle).items():
         version = _nearest(_installed(call, environment, language), wanted)
         if version is None:
             problems.append(f"no installation of {language} for version {wanted}")
-        results[_FIELDS[language]] = version
-        if language in _MANAGED:
-            results[_MANAGED[language]] = _is_managed(content, bundle.manifest, language)
+        results[VERSIONS[language]] = version
+        if language in MANAGED:
+            results[MANAGED[language]] = _is_managed(content, bundle.manifest, language)
     return results, problems
 
 
@@ -61,15 +52,18 @@ def _environment(call: Call, content: Row, manifest: Row) -> tuple[Row | None, l
     return None, [f"no environment for {image or guid or 'the content'}"]
 
 
-def _requested(manifest: Row) -> dict[str, str]:
-    """Return the versions that a manifest requests, by language."""
+def _requested(bundle: Bundle) -> dict[str, str]:
+    """Return the versions that a bundle needs by language: as its manifest says, or as before."""
+    manifest = bundle.manifest
     requested = {
         "r": manifest.get("platform"),
         "python": _section(manifest, "python").get("version"),
         "quarto": _section(manifest, "quarto").get("version"),
         "nodejs": _section(manifest, "nodejs").get("version"),
     }
-    return {name: version for name, version in requested.items() if isinstance(version, str)}
+    built = {name: bundle.row.get(field) for name, field in VERSIONS.items()}
+    versions = {name: version or built[name] for name, version in requested.items()}
+    return {name: version for name, version in versions.items() if isinstance(version, str)}
 
 
 def _installed(call: Call, environment: Row | None, language: str) -> list[str]:
@@ -93,7 +87,7 @@ def _numbers(version: str) -> list[int]:
 
 def _is_managed(content: Row, manifest: Row, language: str) -> bool:
     management = _section(manifest, "environment").get("environment_management", {})
-    default = content[f"default_{_MANAGED[language]}"]
+    default = content[f"default_{MANAGED[language]}"]
     return bool(management.get(language, True if default is None else default))
 
 

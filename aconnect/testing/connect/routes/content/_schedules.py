@@ -69,7 +69,7 @@ def _sent(state: State, content: Row, key: str, current: Row) -> Row:
         "timezone": "UTC",
         "start_time": datetime.strptime(current["schedule"]["dtstart"], "DTSTART:%Y%m%dT%H%M%S%z"),
         "end_time": None,
-        "last_run": _last_run(state, guid),
+        "last_run": _last_run(state, guid, key),
         "variant": {
             "key": key,
             "name": variant.get("variant_name") or content["title"] or content["name"],
@@ -78,9 +78,13 @@ def _sent(state: State, content: Row, key: str, current: Row) -> Row:
     }
 
 
-def _last_run(state: State, guid: str) -> Row | None:
-    """Return the newest job that a schedule has started."""
-    jobs = (job.row for job in state.jobs.get(guid, {}).values() if job.scheduled)
+def _last_run(state: State, guid: str, variant_key: str) -> Row | None:
+    """Return the newest job that the schedule of a variant has started."""
+    jobs = (
+        job.row
+        for job in state.jobs.get(guid, {}).values()
+        if job.scheduled and job.row["variant_key"] == variant_key
+    )
     row = max(jobs, key=lambda row: row["start_time"], default=None)
     if row is None:
         return None

@@ -29,6 +29,7 @@ from aconnect.testing.connect.manifests import Inspection, inspect, name_of, top
 from aconnect.testing.connect.paging import offset_page
 from aconnect.testing.connect.routes._checks import existing, remove_from
 from aconnect.testing.connect.routes.content._items import content_of, is_collaborator
+from aconnect.testing.connect.routes.content._languages import seeded_runtimes
 from aconnect.testing.connect.state import Bundle, State
 from aconnect.testing.connect.versions import downgrade
 from aconnect.testing.wire import Response, Row, empty, ok
@@ -124,6 +125,9 @@ def seed(state: State) -> None:
             row["metadata"].update(archive_md5=None, archive_sha1=None)
         row["active"] = state.bundles[content["guid"]][row["id"]].is_built = True
         content["bundle_id"] = row["id"]
+        built = seeded_runtimes(int(content["id"]), content["app_mode"])
+        content.update(built)
+        row.update({name: built[name] for name in row.keys() & built})
 
 
 def store(

@@ -35,6 +35,7 @@ from aconnect.testing.connect.routes.content._settings import (
     given,
     judge,
 )
+from aconnect.testing.connect.routes.content.jobs import build_tag
 from aconnect.testing.connect.routes.content.oauth import associate_requested
 from aconnect.testing.connect.routes.content.repository import fetched
 from aconnect.testing.connect.routes.content.variants import variants_of
@@ -208,7 +209,7 @@ async def _build_bundle(call: Call) -> str:
     task = start(
         call.state,
         content,
-        "build",
+        build_tag(mode or content["app_mode"]),
         owner=call.user["guid"],
         node=call.node,
         bundle=bundle,
@@ -243,7 +244,7 @@ async def render_content(call: Call) -> Response:
     task = start(
         call.state,
         content,
-        "render",
+        build_tag(content["app_mode"]),
         owner=call.user["guid"],
         node=call.node,
         variant=variant,

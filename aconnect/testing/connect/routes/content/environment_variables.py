@@ -8,7 +8,7 @@ from typing import cast
 
 from aconnect.testing.connect.dialect import ApiFault, Call, bad_request, route
 from aconnect.testing.connect.routes.content._items import content_of
-from aconnect.testing.connect.routes.content.jobs import end_processes
+from aconnect.testing.connect.routes.content._processes import end_processes
 from aconnect.testing.wire import Response, Row, ok
 
 _VARIABLE = re.compile(r"[^=\s\0]+")

@@ -14,11 +14,39 @@ from aconnect.testing.wire import Response, Row, empty, ok
 
 _ACTIVE = 0
 
+PROCESS_TAGS = {
+    "api": "run_api",
+    "jupyter-voila": "run_voila_app",
+    "nodejs": "run_node_api",
+    "python-api": "run_python_api",
+    "python-bokeh": "run_bokeh_app",
+    "python-dash": "run_dash_app",
+    "python-fastapi": "run_fastapi_app",
+    "python-gradio": "run_gradio_app",
+    "python-panel": "run_panel_app",
+    "python-shiny": "run_pyshiny_app",
+    "python-streamlit": "run_streamlit",
+    "quarto-shiny": "render_shiny",
+    "rmd-shiny": "render_shiny",
+    "shiny": "run_app",
+    "tensorflow-saved-model": "run_tensorflow",
+}
+"""The tag of processes by application mode; those of Gradio, Node.js and Panel are made up."""
+
 _UNQUOTABLE = re.compile(r'[\x00-\x1f\x7f"\\]')
 """Characters that cannot be in a quoted file name."""
 
 METRICS = (2023, 12, 0)
 _EVERY = timedelta(seconds=10)
+_KEPT = 360
+"""The number of samples that are kept of a job, those of an hour."""
+
+
+def build_tag(mode: str) -> str:
+    """Return the tag of jobs that build content of a type, or render it."""
+    if mode in RENDERED:
+        return "build_jupyter" if mode.startswith("jupyter") else "build_report"
+    return "python_restore" if mode.startswith("python") else "packrat_restore"
 
 
 def new_job(key: str, number: int, content: Row, tag: str, time: datetime) -> Row:
@@ -61,10 +89,13 @@ def seed(state: State) -> None:
         failed = i % 10 == 9
         script = BuildScript(tuple(f"line {n} of job {i}" for n in range(10)), code=int(failed))
         key = guid_of("job", i).replace("-", "")[:16]
-        row = new_job(key, state.next_number("job"), item, "run_app", time)
+        mode = item["app_mode"]
+        tag = PROCESS_TAGS.get(mode) or build_tag(mode)
+        row = new_job(key, state.next_number("job"), item, tag, time)
         row.update(end_time=time + timedelta(minutes=1), exit_code=int(failed), status=2)
+        row["variant_key"] = next(iter(state.variants.get(item["guid"], ())), "")
         run = Run.ended(script, time)
-        job = JobState(row, run, scheduled=item["app_mode"] in RENDERED)
+        job = JobState(row, run, scheduled=mode in RENDERED)
         if failed:
             job.logged_error = {
                 "code": "python-process-exited",
@@ -72,13 +103,6 @@ def seed(state: State) -> None:
                 "help_url": "https://docs.posit.co/connect/errors/",
             }
         state.jobs[item["guid"]][key] = job
-
-
-def end_processes(state: State, guid: str) -> None:
-    """End the processes that serve a content item; builds and renderings continue."""
-    for job in state.jobs.get(guid, {}).values():
-        if job.row["status"] == _ACTIVE and job.row["tag"].startswith("run_"):
-            job.run.end(-15, "The process was ended.")
 
 
 def _jobs(call: Call) -> dict[str, JobState]:
@@ -183,9 +207,9 @@ def get_job_metrics(call: Call) -> Response:
     start, end = window(call)
     samples: list[Row] = []
     if content_of(call)["metrics_collection_enabled"] is not False:
-        until = row["end_time"] or row["last_heartbeat_time"]
+        until = row["end_time"] or call.state.now()
         number = int((until - row["start_time"]) / _EVERY) + 1
-        samples = [_sample(row, i) for i in range(number)]
+        samples = [_sample(row, i) for i in range(max(0, number - _KEPT), number)]
     return ok(
         {
             "content_guid": row["content_guid"],
@@ -199,7 +223,7 @@ def _sample(row: Row, i: int) -> Row:
     return {
         "timestamp": row["start_time"] + i * _EVERY,
         "cpu_fraction": (i % 5) / 4,
-        "memory_bytes": (64 + i) << 20,
+        "memory_bytes": (64 + i % 64) << 20,
         "connections": i % 3,
         "process_id": int(row["pid"]),
     }
