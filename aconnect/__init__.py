@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from aconnect._core.retry import NO_RETRY, RetryPolicy
     from aconnect._transport.options import Connection, Timeout
     from aconnect.connect import Client
+    from aconnect.tables import records
 
 __all__ = [
     "NO_RETRY",
@@ -61,6 +62,7 @@ __all__ = [
     "Upload",
     "__version__",
     "errors",
+    "records",
 ]
 
 # Loaded on first access: `aconnect --help` needs none of it, and the HTTP client alone takes longer
@@ -79,6 +81,7 @@ _HOMES = {
     "_client.client": ("ApiResponse",),
     "_transport.options": ("Connection", "Timeout"),
     "connect": ("Client",),
+    "tables": ("records",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -66,12 +66,11 @@ class _Record:
         `2026-01-31T00:00:00Z`. For JSON under the names that the server uses, pass the object to
         `msgspec.json.encode`.
         """
-        values = {name: _plain(getattr(self, name)) for name in self.__struct_fields__}
+        values = {name: plain(getattr(self, name)) for name in self.__struct_fields__}
         return msgspec.to_builtins(values, str_keys=True) if json else values
 
     def _concealed(self) -> dict[str, Any]:
-        """Return `to_dict()` without what is confidential, here and in the objects inside."""
-        return {name: _plain(getattr(self, name), conceal=True) for name in self.__struct_fields__}
+        return {name: concealed(getattr(self, name)) for name in self.__struct_fields__}
 
     # The rest is what web frameworks look for in an object that a function of theirs returns.
 
@@ -98,23 +97,26 @@ class _Record:
 _ATOMS: Final = frozenset({str, int, float, bool, datetime, type(None)})
 
 
-def _plain(value: Any, *, conceal: bool = False) -> Any:
-    if type(value) in _ATOMS:
-        return value
+def plain(value: Any) -> Any:
+    """Return a value as in `to_dict()`."""
+    return value if type(value) in _ATOMS else _plain_parts(value, plain)
+
+
+def concealed(value: Any) -> Any:
+    """Return a value as in `to_dict()`, without what is confidential, here and inside."""
+    return value if type(value) in _ATOMS else _plain_parts(value, concealed)
+
+
+def _plain_parts(value: Any, convert: Callable[[Any], Any]) -> Any:
     if isinstance(value, _Record):
-        return value._concealed() if conceal else value.to_dict()  # noqa: SLF001  of this module
+        return value.to_dict() if convert is plain else value._concealed()  # noqa: SLF001  of this module
     if isinstance(value, Enum):
         return value.value
     if is_list(value):
-        return [_plain(item, conceal=conceal) for item in value]
+        return [convert(item) for item in value]
     if is_dict(value):
-        return {name: _plain(item, conceal=conceal) for name, item in value.items()}
+        return {name: convert(item) for name, item in value.items()}
     return value
-
-
-def concealed(record: _Record) -> dict[str, Any]:
-    """Return `to_dict()` without what is confidential, here and in the objects inside."""
-    return record._concealed()  # noqa: SLF001  of this module
 
 
 class Model(_Record, Struct, kw_only=True, repr_omit_defaults=True):
