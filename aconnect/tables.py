@@ -96,14 +96,14 @@ async def _stream(
     query: _Rows, fields: tuple[str, ...], shapes: list[_Shape], client: Client | None
 ) -> AsyncGenerator[dict[str, Any], None]:
     names = _Names(client)
-    readers: dict[type, list[tuple[str, _Reader]]] = {}
+    readers: dict[Any, list[tuple[str, _Reader]]] = {}
     try:
         for shape in shapes:
             # While the first rows are requested.
             names.start(_columns(shape, fields, client).values())
         async with aclosing(_each(query)) as rows:
             async for row in rows:
-                kind = type(row)
+                kind: Any = type(cast("object", row))
                 if kind not in readers:
                     shape = _shape(kind, row)
                     if not shapes and not readers:
@@ -147,7 +147,7 @@ def _shape(kind: Any, row: Any = None) -> _Shape:
         return dict.fromkeys(row, Any)
     if isinstance(kind, type) and issubclass(kind, Model | Row):
         return attribute_types(kind)
-    name = getattr(kind, "__name__", kind)
+    name = getattr(cast("Any", kind), "__name__", "objects of that type")
     raise InvalidArgumentError(f"records() takes rows, models and dicts, not {name}")
 
 
@@ -207,7 +207,7 @@ def _has(hint: Any, parts: list[str]) -> bool:
     return True
 
 
-async def _reader(kind: type, name: str, lookup: _Lookup | None, names: _Names) -> _Reader:
+async def _reader(kind: Any, name: str, lookup: _Lookup | None, names: _Names) -> _Reader:
     """Return what reads the value of a column from rows of one class."""
     if lookup is not None:
         named, id_ = await names.of(name, lookup), lookup.id

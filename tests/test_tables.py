@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pandas as pd
 import polars as pl
@@ -20,6 +21,7 @@ from aconnect.connect import (
     ContentVisit,
     Job,
     Permission,
+    PrincipalType,
     ShinyUsage,
     Tag,
     User,
@@ -142,8 +144,8 @@ async def test_names_of_principals(client):
     """The names of permissions are those of users and of groups."""
     user, group = (await client.users.find())[1], (await client.groups.find())[0]
     rows = [
-        Permission(principal_guid=user.guid, principal_type="user"),
-        Permission(principal_guid=group.guid, principal_type="group"),
+        Permission(principal_guid=user.guid, principal_type=PrincipalType.USER),
+        Permission(principal_guid=group.guid, principal_type=PrincipalType.GROUP),
         Permission(principal_guid="gone"),
     ]
     table = await records(rows, "principal_name", names=client)
@@ -280,9 +282,10 @@ async def test_dotted_fields():
 
 async def test_objects_in_columns():
     """A column of objects has dicts, as `to_dict` does."""
-    items = [ContentItem(owner=ContentOwner(guid="o"), included_tags=[Tag(id="1")])]
+    owner = ContentOwner(guid="o")
+    items = [ContentItem(owner=owner, included_tags=[Tag(id="1")])]
     (row,) = await records(items, "owner", "included_tags")
-    assert row == {"owner": items[0].owner.to_dict(), "included_tags": [Tag(id="1").to_dict()]}
+    assert row == {"owner": owner.to_dict(), "included_tags": [Tag(id="1").to_dict()]}
 
 
 async def test_dicts(client):
@@ -332,7 +335,7 @@ async def test_raw_rows_and_batches(client):
 async def test_names_of_another_client(client):
     """Only a client of Connect has these names."""
     with pytest.raises(InvalidArgumentError, match="client of Connect"):
-        records(client.users.find(), names="client")
+        records(client.users.find(), names=cast("Client", "client"))
 
 
 @given(st.datetimes(timezones=st.just(UTC)) | st.none(), st.none() | st.just(timedelta(hours=1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 from aconnect._core.completion import Completed
 from aconnect.errors import InvalidArgumentError
@@ -22,7 +22,7 @@ class LazySequence(Completed, Generic[T_co]):
     """
 
     __slots__ = ("_item", "_make")
-    _inner = ("item_type",)
+    _inner: ClassVar[Collection[str]] = ("item_type",)
 
     def __init__(
         self, make: Callable[[], AsyncGenerator[T_co, None]], item_type: Any = None

@@ -85,7 +85,8 @@ class _Record:
     def __pydantic_serializer__(self) -> Any:
         from aconnect._core.schemas import serializer_of  # noqa: PLC0415  only pydantic needs it
 
-        return serializer_of(type(self))
+        kind: Any = type(self)
+        return serializer_of(kind)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -109,7 +110,8 @@ def concealed(value: Any) -> Any:
 
 def _plain_parts(value: Any, convert: Callable[[Any], Any]) -> Any:
     if isinstance(value, _Record):
-        return value.to_dict() if convert is plain else value._concealed()  # noqa: SLF001  of this module
+        record: Any = value
+        return record.to_dict() if convert is plain else record._concealed()  # noqa: SLF001  ours
     if isinstance(value, Enum):
         return value.value
     if is_list(value):

@@ -32,7 +32,7 @@ _PLAIN: Final[dict[Any, Callable[[], cs.CoreSchema]]] = {
 }
 
 
-def core_schema_of(kind: type[Struct]) -> cs.CoreSchema:
+def core_schema_of(kind: Any) -> cs.CoreSchema:
     """Return the schema of a class; of its objects, what is confidential is not sent.
 
     It is a new one each time, because pydantic changes it.
@@ -59,7 +59,7 @@ _SELECTING: Final = SchemaSerializer(cs.any_schema())
 
 def _sent(value: Any, info: Any) -> dict[str, Any]:
     """Return what is sent of an object."""
-    values = concealed(value)
+    values: dict[str, Any] = concealed(value)
     if info.include is None and info.exclude is None:
         return values
     # Pydantic does not apply them to what a function returns.
@@ -70,7 +70,7 @@ def _sent(value: Any, info: Any) -> dict[str, Any]:
 
 
 @cache
-def serializer_of(kind: type[Struct]) -> Any:
+def serializer_of(kind: Any) -> Any:
     """Return what serializes the objects of a class where no annotation names it."""
     return TypeAdapter(kind).serializer
 
@@ -81,11 +81,13 @@ def _schema(hint: Any, forms: dict[type, cs.CoreSchema]) -> cs.CoreSchema:
         return _PLAIN[hint]()
     members = union_members(hint)
     if len(members) > 1:
-        others = [_schema(each, forms) for each in members if each is not type(None)]
-        schema = others[0] if len(others) == 1 else cs.union_schema(others)
+        others: list[cs.CoreSchema | tuple[cs.CoreSchema, str]] = [
+            _schema(each, forms) for each in members if each is not type(None)
+        ]
+        schema = cs.union_schema(others)  # one of one, if there is one
         return cs.nullable_schema(schema) if type(None) in members else schema
     if get_origin(hint) is list:
-        return cs.list_schema(_schema(*get_args(hint), forms))
+        return cs.list_schema(_schema(get_args(hint)[0], forms))
     if get_origin(hint) is dict:
         return cs.dict_schema(cs.str_schema(), _schema(get_args(hint)[1], forms))
     if isinstance(hint, type) and issubclass(hint, Enum):

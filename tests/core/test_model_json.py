@@ -191,4 +191,4 @@ def test_the_form_cannot_change_the_object():
     vars(key)["name"] = "b"
     assert key.name == "a"
     with pytest.raises(AttributeError):
-        key.unknown = 1
+        key.unknown = 1  # type: ignore[attr-defined]
