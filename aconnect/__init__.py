@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from aconnect._transport.options import Connection, Timeout
     from aconnect.connect import Client
     from aconnect.connect.viewers import Viewers
+    from aconnect.tables import records
 
 __all__ = [
     "NO_RETRY",
@@ -63,6 +64,7 @@ __all__ = [
     "Viewers",
     "__version__",
     "errors",
+    "records",
 ]
 
 # Loaded on first access: `aconnect --help` needs none of it, and the HTTP client alone takes longer
@@ -82,6 +84,7 @@ _HOMES = {
     "_transport.options": ("Connection", "Timeout"),
     "connect": ("Client",),
     "connect.viewers": ("Viewers",),
+    "tables": ("records",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -105,7 +105,7 @@ def matching(items: Paged[T], **fields: object) -> Paged[T]:
 
     For filters that the server does not have. Values are compared as by `find_by`.
     """
-    types = _types(items.item_type)
+    types = attribute_types(items.item_type)
     wanted = {k: _comparable(k, types[k], v) for k, v in fields.items() if v is not None}
     if not wanted:
         return items
@@ -207,7 +207,7 @@ def _searchable(
     arguments = argument_hints(inspect.unwrap(find))
     optional = set(_literals(arguments.get("include")))
     item, *others = union_members(*get_args(return_hint(find)))
-    types = _types(item)
+    types = attribute_types(item)
     details: dict[str, str] = {}
     for field in msgspec.structs.fields(item):
         if field.encode_name in optional:
@@ -217,8 +217,8 @@ def _searchable(
 
 
 @functools.cache
-def _types(item: type) -> dict[str, Any]:
-    """Return the types of the attributes that items can be compared by."""
+def attribute_types(item: type) -> dict[str, Any]:
+    """Return the types of the attributes with values: fields, then computed ones."""
     types = {field.name: field.type for field in msgspec.structs.fields(item)}
     for name, value in inspect.getmembers_static(item, lambda member: isinstance(member, property)):
         hint = return_hint(value.fget)
@@ -237,11 +237,16 @@ def _literals(hint: Any) -> Iterator[object]:
 
 def _unknown(name: str, allowed: list[str]) -> TypeError:
     """Return the error for a name that would otherwise look like no match."""
+    hint = name_hint(name, allowed)
+    return TypeError(f"find_by() got {name!r}, which is not a field of the items; {hint}")
+
+
+def name_hint(name: str, allowed: list[str]) -> str:
+    """Return what an error message suggests instead of an unknown name."""
     import difflib  # noqa: PLC0415  only a mistake needs it
 
     near = difflib.get_close_matches(name, allowed, n=3) or [n for n in allowed if name in n]
-    hint = f"did you mean {' or '.join(near)}?" if near else f"pass one of {', '.join(allowed)}"
-    return TypeError(f"find_by() got {name!r}, which is not a field of the items; {hint}")
+    return f"did you mean {' or '.join(near)}?" if near else f"pass one of {', '.join(allowed)}"
 
 
 def _comparable(name: str, type_: Any, value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Generator, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 from aconnect._core.completion import Completed
 from aconnect.errors import InvalidArgumentError
@@ -21,10 +21,19 @@ class LazySequence(Completed, Generic[T_co]):
     the work behind it; use `contextlib.aclosing` to stop it at once.
     """
 
-    __slots__ = ("_make",)
+    __slots__ = ("_item", "_make")
+    _inner: ClassVar[Collection[str]] = ("item_type",)
 
-    def __init__(self, make: Callable[[], AsyncGenerator[T_co, None]]) -> None:
+    def __init__(
+        self, make: Callable[[], AsyncGenerator[T_co, None]], item_type: Any = None
+    ) -> None:
         self._make = make
+        self._item = item_type
+
+    @property
+    def item_type(self) -> Any:
+        """The type of the items, or a union of several; None if it is not known."""
+        return self._item
 
     def __await__(self) -> Generator[Any, None, list[T_co]]:
         return self._all().__await__()
@@ -80,7 +89,7 @@ class LazySequence(Completed, Generic[T_co]):
         """
         if count < 0:
             raise InvalidArgumentError(f"cannot take {count} items; pass 0 or more")
-        return LazySequence(lambda: self._first_items(count))
+        return LazySequence(lambda: self._first_items(count), self._item)
 
     async def _first_items(self, count: int) -> AsyncGenerator[T_co, None]:
         if not count:

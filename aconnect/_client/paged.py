@@ -67,7 +67,6 @@ class Paged(LazySequence[T_co]):
     __slots__ = (
         "_bind",
         "_channel",
-        "_item",
         "_keep",
         "_kept",
         "_origin",
@@ -77,7 +76,7 @@ class Paged(LazySequence[T_co]):
         "_start",
         "_style",
     )
-    _inner = ("api_root", "item_type", "kept", "query")
+    _inner = ("api_root", "kept", "query")
 
     def __init__(
         self,
@@ -130,11 +129,6 @@ class Paged(LazySequence[T_co]):
     def api_root(self) -> str:
         """The address that the query is sent to."""
         return self._channel.api_root
-
-    @property
-    def item_type(self) -> Any:
-        """The type of the items."""
-        return self._item
 
     @property
     def kept(self) -> tuple[str, ...]:

@@ -48,6 +48,11 @@ class ShinyUsage(Row, kw_only=True, frozen=True, gc=False):
     """None while the session lasts."""
     data_version: int | None = None
 
+    @property
+    def time(self) -> datetime | None:
+        """When it started: the time that all rows of usage have."""
+        return self.started
+
 
 class HitData(Row, kw_only=True, frozen=True, gc=False):
     """The details of a hit."""
@@ -68,6 +73,11 @@ class ContentHit(Row, kw_only=True, frozen=True, gc=False):
     content_guid: str | None = None
     timestamp: datetime | None = None
     data: HitData | None = None
+
+    @property
+    def time(self) -> datetime | None:
+        """The same as `timestamp`: the time that all rows of usage have."""
+        return self.timestamp
 
 
 class Instrumentation(ConnectResource, name="instrumentation", role="publisher"):
@@ -176,4 +186,4 @@ class Instrumentation(ConnectResource, name="instrumentation", role="publisher")
             async for session in sessions:
                 yield session
 
-        return LazySequence(rows)
+        return LazySequence(rows, ContentVisit | ShinyUsage)

@@ -73,7 +73,7 @@ async def test_find_by_all_fields(client):
         ("tags", "origin", "is not a field"),
         ("me.groups", "nam", "did you mean name"),
         ("me.content", "nam", "did you mean name"),
-        ("metrics.usage", "time", "is not a field"),
+        ("metrics.usage", "started", "is not a field"),
     ],
 )
 async def test_unknown_field(client, among, name, hint):
