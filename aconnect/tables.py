@@ -17,7 +17,8 @@ from aconnect._client.derived import attribute_types, name_hint
 from aconnect._client.lazy import LazySequence, wait_for_end
 from aconnect._core.arguments import no_text
 from aconnect._core.guards import is_dict
-from aconnect._core.model import Model, Row, plain, union_members
+from aconnect._core.model import Model, Row, union_members
+from aconnect._core.plain import plain
 from aconnect.errors import InvalidArgumentError, PermissionDeniedError
 
 if TYPE_CHECKING:

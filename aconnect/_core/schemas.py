@@ -19,7 +19,8 @@ from msgspec import Struct
 from pydantic import TypeAdapter
 from pydantic_core import SchemaSerializer, core_schema as cs
 
-from aconnect._core.model import Id, LogTime, concealed, union_members
+from aconnect._core.model import Id, LogTime, union_members
+from aconnect._core.plain import concealed
 
 _PLAIN: Final[dict[Any, Callable[[], cs.CoreSchema]]] = {
     Id: cs.str_schema,
