@@ -129,7 +129,7 @@ async def _forward_socket(session: ClientSession, call: Call, target: URL) -> we
             target,
             headers=_request_headers(call),
             protocols=[name.strip() for name in protocols.split(",") if name.strip()],
-            timeout=ClientWSTimeout(ws_close=1.0),
+            timeout=ClientWSTimeout(ws_close=1.0),  # pyright: ignore[reportCallIssue]  aiohttp's
             max_msg_size=0,
         )
     except WSServerHandshakeError as error:
