@@ -24,13 +24,13 @@ def list_variables(call: Call) -> Response:
 async def update_variables(call: Call) -> Response:
     """Set the given variables; null deletes one."""
     row = content_of(call, edit=True)
-    before = dict(values := call.state.environment.setdefault(row["guid"], {}))
+    values = call.state.environment.setdefault(row["guid"], {})
     for name, value in await _variables(call):
         if value is None:
             values.pop(name, None)
         else:
             values[name] = value
-    return _changed(call, row, before)
+    return _changed(call, row)
 
 
 @route("PUT", "/v1/content/{guid}/environment", since=(1, 8, 6))
@@ -38,17 +38,15 @@ async def set_variables(call: Call) -> Response:
     """Replace all variables."""
     row = content_of(call, edit=True)
     pairs = await _variables(call)
-    before = call.state.environment.get(row["guid"], {})
     call.state.environment[row["guid"]] = {
         name: value for name, value in pairs if value is not None
     }
-    return _changed(call, row, before)
+    return _changed(call, row)
 
 
-def _changed(call: Call, row: Row, before: dict[str, str]) -> Response:
-    """Return the names, and end the processes that run with other variables."""
-    if call.state.environment[row["guid"]] != before:
-        end_processes(call.state, row["guid"])
+def _changed(call: Call, row: Row) -> Response:
+    """Return the names, and end the processes, which run with the former variables."""
+    end_processes(call.state, row["guid"])
     return _names(call, row)
 
 
