@@ -136,9 +136,11 @@ class Client(BaseClient):
 
         Makes at most one request.
         """
-        async with self._asking:
-            if self._version is None:
-                self._version = (await self.server_settings.get()).version or ""
+        if self._version is None:
+            self._pipeline.check_loop()
+            async with self._asking:
+                if self._version is None:
+                    self._version = (await self.server_settings.get()).version or ""
         return ServerVersion.parse(self._version)
 
     async def ensure_deleted(
