@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from aconnect._core.retry import NO_RETRY, RetryPolicy
     from aconnect._transport.options import Connection, Timeout
     from aconnect.connect import Client
+    from aconnect.portal import Portal
 
 __all__ = [
     "NO_RETRY",
@@ -51,6 +52,7 @@ __all__ = [
     "PageFetched",
     "Paged",
     "PollPolicy",
+    "Portal",
     "Response",
     "RetryPolicy",
     "RetryScheduled",
@@ -79,6 +81,7 @@ _HOMES = {
     "_client.client": ("ApiResponse",),
     "_transport.options": ("Connection", "Timeout"),
     "connect": ("Client",),
+    "portal": ("Portal",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -113,7 +113,7 @@ def amap(
     Results are in the order of the items, or as completed with `ordered=False`. A failure is raised
     and stops the rest; with `errors="collect"`, every item returns an `Outcome`. A call whose own
     work was cancelled has failed. Items are consumed one by one, so they can be infinite. With
-    `pairs=True`, each result is a tuple of the item and its value; an `Outcome` has its item anyway.
+    `pairs=True`, each result is a tuple of the item and its value; an `Outcome` has its item.
 
     Raises:
         InvalidArgumentError: An argument is invalid; raised at once.
@@ -342,8 +342,8 @@ def results(
 ) -> LazySequence[T] | LazySequence[tuple[TaskLike[T], T]] | LazySequence[Outcome[TaskLike[T], T]]:
     """Wait for many server tasks at once and return their results, like `amap`.
 
-    The item of an `Outcome`, or of a pair, is the task. `timeout` is for each task, in seconds from its first
-    poll; at most `limit` are followed at once.
+    The item of an `Outcome`, or of a pair, is the task. `timeout` is for each task, in seconds from
+    its first poll; at most `limit` are followed at once.
 
     Raises:
         InvalidArgumentError: An argument is invalid; raised at once.
