@@ -28,6 +28,7 @@ from contextlib import (
     AsyncExitStack,
     asynccontextmanager,
     contextmanager,
+    suppress,
 )
 from inspect import isawaitable
 from types import TracebackType
@@ -166,6 +167,14 @@ class Portal:
             self._thread.leave(hold, None)
 
 
+class _Call(Struct, frozen=True):
+    """A call that was submitted to the loop."""
+
+    future: Future[Any]
+    tasks: list[asyncio.Task[Any]]
+    """The task that makes it, once that has begun."""
+
+
 class _Raised(Struct, frozen=True):
     """What ends a program; a task that raised it would end the loop instead."""
 
@@ -183,6 +192,7 @@ class _LoopThread:
         self._loop: asyncio.AbstractEventLoop
         self._stopping: asyncio.Event
         self._closed = False
+        self._is_exiting = False
         self._error: Exception | None = None
         self._calls = set[asyncio.Task[Any]]()
         self._holds = dict[Hold[Any], None]()
@@ -190,17 +200,16 @@ class _LoopThread:
     def call(self, func: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
         """Run a coroutine function in the loop, and wait for its result."""
         self._refuse_own_loop()
-        result: T = _result(self._submit(func, *args))
-        return result
+        return cast("T", self._result(self._submit(func, *args)))
 
     def leave(self, hold: Hold[Any], error: BaseException | None) -> bool:
         """Exit a context manager; return True if it suppresses the error."""
         try:
-            future = self._submit(self._leave, hold, error)
+            call = self._submit(self._leave, hold, error)
         except (ClientClosedError, EventLoopError):
             return False  # Closing has exited it, or it is that of another process.
         # The garbage collector closes iterators in any thread, where nobody must wait.
-        return not self._is_here() and bool(_result(future))
+        return not self._is_here() and bool(self._result(call))
 
     def close(self) -> None:
         """End the loop and wait for its end."""
@@ -221,6 +230,7 @@ class _LoopThread:
     def _finish(self) -> None:
         """End the loop at the end of the process, which must not hang."""
         if not self._is_forked():
+            self._is_exiting = True
             self.stop()
             self._join(_EXIT_TIMEOUT)
 
@@ -244,7 +254,21 @@ class _LoopThread:
                 "`await` in front of the call instead of passing it to the portal"
             )
 
-    def _submit(self, func: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> Future[Any]:
+    def _result(self, call: _Call) -> Any:
+        """Wait for the result of a call; if this is interrupted, cancel the call and wait."""
+        try:
+            result = call.future.result()
+        except BaseException:
+            if not call.future.done():
+                # Closing cancels it as well. Another interruption ends the wait for its clean-up.
+                with suppress(ClientClosedError):
+                    self._submit(cancel_all, call.tasks).future.result()
+            raise
+        if isinstance(result, _Raised):
+            raise result.error
+        return result
+
+    def _submit(self, func: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> _Call:
         # Before the lock, which a fork may have copied while another thread held it.
         if self._is_forked():
             raise EventLoopError(
@@ -257,8 +281,10 @@ class _LoopThread:
                 raise ClientClosedError("the portal is closed; create another one")
             if self._thread is None:
                 self._start()
-            # Before anything closes the loop: what is submitted runs.
-            return asyncio.run_coroutine_threadsafe(self._work(func, args), self._loop)
+            # The loop ends after what is submitted before that.
+            tasks = list[asyncio.Task[Any]]()
+            work = self._work(tasks, func, args)
+            return _Call(asyncio.run_coroutine_threadsafe(work, self._loop), tasks)
 
     def _start(self) -> None:
         started = Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]()
@@ -275,9 +301,12 @@ class _LoopThread:
         try:
             run(self._main, started)
         except BaseException as error:
-            if started.done():
+            if not started.done():
+                started.set_exception(error)
+            elif not self._is_exiting:
                 raise
-            started.set_exception(error)
+            # At the end of the process, the loop cannot start the thread that waits for those of
+            # its executor, which have ended already.
         finally:
             atexit.unregister(self._finish)
 
@@ -296,9 +325,13 @@ class _LoopThread:
             self._error = error
 
     async def _work(
-        self, func: Callable[..., Coroutine[Any, Any, T]], args: tuple[Any, ...]
+        self,
+        tasks: list[asyncio.Task[Any]],
+        func: Callable[..., Coroutine[Any, Any, T]],
+        args: tuple[Any, ...],
     ) -> T | _Raised:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
+        tasks.append(task)
         self._calls.add(task)
         try:
             return await func(*args)
@@ -353,15 +386,3 @@ async def _close_sessions() -> None:
     """Close the connections of clients that nobody has closed."""
     for session in sessions_of(asyncio.get_running_loop()):
         await session.close()
-
-
-def _result(future: Future[Any]) -> Any:
-    """Wait for the result of a call; cancel the call if this is interrupted."""
-    try:
-        result = future.result()
-    except BaseException:
-        future.cancel()
-        raise
-    if isinstance(result, _Raised):
-        raise result.error
-    return result
