@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from aconnect._transport.options import Connection, Timeout
     from aconnect.connect import Client
     from aconnect.connect.viewers import Viewers
+    from aconnect.portal import Portal
     from aconnect.tables import records
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "PageFetched",
     "Paged",
     "PollPolicy",
+    "Portal",
     "Response",
     "RetryPolicy",
     "RetryScheduled",
@@ -84,6 +86,7 @@ _HOMES = {
     "_transport.options": ("Connection", "Timeout"),
     "connect": ("Client",),
     "connect.viewers": ("Viewers",),
+    "portal": ("Portal",),
     "tables": ("records",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -23,7 +23,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, cast, overload
 import anyio
 from msgspec import Struct
 
-from aconnect._client.lazy import LazySequence, wait_for_end
+from aconnect._client.lazy import LazySequence, cancel_all, check_loop
 from aconnect._core.arguments import no_text
 from aconnect.errors import InvalidArgumentError
 
@@ -68,7 +68,21 @@ def amap(
     ordered: bool = ...,
     errors: Literal["raise"] = ...,
     progress: Progress | None = ...,
+    pairs: Literal[False] = ...,
 ) -> LazySequence[T]: ...
+
+
+@overload
+def amap(
+    func: Callable[[I], Awaitable[T]],
+    items: Iterable[I] | AsyncIterable[I],
+    *,
+    limit: int = ...,
+    ordered: bool = ...,
+    errors: Literal["raise"] = ...,
+    progress: Progress | None = ...,
+    pairs: Literal[True],
+) -> LazySequence[tuple[I, T]]: ...
 
 
 @overload
@@ -80,6 +94,7 @@ def amap(
     ordered: bool = ...,
     errors: Literal["collect"],
     progress: Progress | None = ...,
+    pairs: Literal[False] = ...,
 ) -> LazySequence[Outcome[I, T]]: ...
 
 
@@ -91,12 +106,14 @@ def amap(
     ordered: bool = True,
     errors: Literal["raise", "collect"] = "raise",
     progress: Progress | None = None,
-) -> LazySequence[T] | LazySequence[Outcome[I, T]]:
+    pairs: bool = False,
+) -> LazySequence[T] | LazySequence[tuple[I, T]] | LazySequence[Outcome[I, T]]:
     """Call a coroutine function on every item, up to `limit` at once.
 
     Results are in the order of the items, or as completed with `ordered=False`. A failure is raised
     and stops the rest; with `errors="collect"`, every item returns an `Outcome`. A call whose own
-    work was cancelled has failed. Items are consumed one by one, so they can be infinite.
+    work was cancelled has failed. Items are consumed one by one, so they can be infinite. With
+    `pairs=True`, each result is a tuple of the item and its value; an `Outcome` has its item.
 
     Raises:
         InvalidArgumentError: An argument is invalid; raised at once.
@@ -108,6 +125,10 @@ def amap(
         raise InvalidArgumentError(f"amap() got limit={limit}; pass 1 or more")
     if errors not in {"raise", "collect"}:
         raise InvalidArgumentError(f"errors must be 'raise' or 'collect', not {errors!r}")
+    if pairs and errors == "collect":
+        raise InvalidArgumentError(
+            "an Outcome has its item already: pass pairs=True or errors='collect', not both"
+        )
 
     def outcomes() -> AsyncGenerator[Outcome[I, T], None]:
         return _outcomes(func, items, limit, ordered, errors == "raise", progress)
@@ -117,7 +138,14 @@ def amap(
             async for outcome in stream:
                 yield cast("T", outcome.value)
 
-    return LazySequence(values) if errors == "raise" else LazySequence(outcomes)
+    async def with_items() -> AsyncGenerator[tuple[I, T], None]:
+        async with aclosing(outcomes()) as stream:
+            async for outcome in stream:
+                yield outcome.item, cast("T", outcome.value)
+
+    if errors == "collect":
+        return LazySequence(outcomes)
+    return LazySequence(with_items) if pairs else LazySequence(values)
 
 
 class _Run(Generic[I, T]):
@@ -182,12 +210,12 @@ class _Run(Generic[I, T]):
                     raise news
                 yield news
         finally:
-            for worker in self._workers:
-                worker.cancel()
             try:
-                await wait_for_end(self._workers)
+                await cancel_all(self._workers)
             finally:
-                await self._source.aclose()
+                # In another loop, they have not ended yet, and their loop closes it after them.
+                if all(worker.done() for worker in self._workers):
+                    await self._source.aclose()
 
     def taken(self) -> None:
         """Start another item: the consumer has taken one outcome."""
@@ -205,7 +233,7 @@ async def _outcomes(
     # A lazy sequence has a length only to refuse it.
     is_lazy = isinstance(items, LazySequence)
     total = len(items) if isinstance(items, Sized) and not is_lazy else None
-    run_ = _Run(func, items, limit)
+    run_, loop = _Run(func, items, limit), asyncio.get_running_loop()
     waiting: dict[int, Outcome[I, T]] = {}
     finished = given = 0
     async with aclosing(run_.completed()) as completed:
@@ -222,6 +250,7 @@ async def _outcomes(
             while given in waiting:
                 run_.taken()
                 yield waiting.pop(given)
+                check_loop(loop, "the stream of results")
                 given += 1
 
 
@@ -271,7 +300,21 @@ def results(
     ordered: bool = ...,
     errors: Literal["raise"] = ...,
     progress: Progress | None = ...,
+    pairs: Literal[False] = ...,
 ) -> LazySequence[T]: ...
+
+
+@overload
+def results(
+    tasks: Iterable[TaskLike[T]],
+    *,
+    timeout: float | None = ...,
+    limit: int = ...,
+    ordered: bool = ...,
+    errors: Literal["raise"] = ...,
+    progress: Progress | None = ...,
+    pairs: Literal[True],
+) -> LazySequence[tuple[TaskLike[T], T]]: ...
 
 
 @overload
@@ -283,6 +326,7 @@ def results(
     ordered: bool = ...,
     errors: Literal["collect"],
     progress: Progress | None = ...,
+    pairs: Literal[False] = ...,
 ) -> LazySequence[Outcome[TaskLike[T], T]]: ...
 
 
@@ -294,11 +338,12 @@ def results(
     ordered: bool = True,
     errors: Literal["raise", "collect"] = "raise",
     progress: Progress | None = None,
-) -> LazySequence[T] | LazySequence[Outcome[TaskLike[T], T]]:
+    pairs: bool = False,
+) -> LazySequence[T] | LazySequence[tuple[TaskLike[T], T]] | LazySequence[Outcome[TaskLike[T], T]]:
     """Wait for many server tasks at once and return their results, like `amap`.
 
-    The item of an `Outcome` is the task. `timeout` is for each task, in seconds from its first
-    poll; at most `limit` are followed at once.
+    The item of an `Outcome`, or of a pair, is the task. `timeout` is for each task, in seconds from
+    its first poll; at most `limit` are followed at once.
 
     Raises:
         InvalidArgumentError: An argument is invalid; raised at once.
@@ -309,9 +354,19 @@ def results(
     def follow(task: TaskLike[T]) -> Coroutine[Any, Any, T]:
         return task.result(timeout)
 
-    if errors == "raise":
-        return amap(follow, known, limit=limit, ordered=ordered, progress=progress)
-    return amap(follow, known, limit=limit, ordered=ordered, errors="collect", progress=progress)
+    # What it returns for which arguments is declared above.
+    all_of: Callable[..., Any] = amap
+    return cast(
+        "LazySequence[T]",
+        all_of(
+            *(follow, known),
+            limit=limit,
+            ordered=ordered,
+            errors=errors,
+            progress=progress,
+            pairs=pairs,
+        ),
+    )
 
 
 def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:

@@ -5,7 +5,7 @@
     AconnectError
     ├── InvalidArgumentError          an argument cannot be sent (also a ValueError)
     ├── ClientClosedError             the client was closed (also a RuntimeError)
-    ├── EventLoopError                the client belongs to another event loop (also a RuntimeError)
+    ├── EventLoopError                used in another event loop than its own (also a RuntimeError)
     ├── MissingExtraError             an optional dependency is missing (also an ImportError)
     ├── ApiError                      the server returned an error
     │   ├── BadRequestError           400
@@ -170,7 +170,11 @@ class ClientClosedError(AconnectError, RuntimeError):
 
 
 class EventLoopError(AconnectError, RuntimeError):
-    """The client was used in another event loop before; create a client in each."""
+    """A client, stream or portal is used where it cannot be; nothing was sent or changed.
+
+    A client belongs to the event loop of its first call: create one in each `asyncio.run`, or let
+    all threads and synchronous callers use one `aconnect.Portal`.
+    """
 
 
 class MissingExtraError(AconnectError, ImportError):

@@ -769,3 +769,27 @@ def test_run_raises_what_main_raises() -> None:
 
     with pytest.raises(BrokenError, match="main"):
         run(fail)
+
+
+@given(delays=DELAYS, limit=LIMITS, ordered=st.booleans())
+async def test_pairs(delays: list[int], limit: int, ordered: bool) -> None:
+    """Each pair has the item that its value was made of, in the order of the results."""
+    found = await amap(
+        Delayed(delays), range(len(delays)), limit=limit, ordered=ordered, pairs=True
+    )
+    pairs = [(number, number * 10) for number in range(len(delays))]
+    assert (found if ordered else sorted(found)) == pairs
+
+
+async def test_pairs_of_tasks() -> None:
+    """The item of a pair of `results` is the task."""
+    followed = [Followed(number) for number in range(3)]
+    assert await results(followed, pairs=True) == [(one, one.number) for one in followed]
+
+
+@pytest.mark.parametrize("many", [amap, results])
+async def test_pairs_of_outcomes(many: Callable[..., object]) -> None:
+    """An outcome has its item, so pairs of outcomes are refused, and the error says why."""
+    arguments = ([Followed(0)],) if many is results else (str, [1])
+    with pytest.raises(errors.InvalidArgumentError, match="Outcome has its item already"):
+        many(*arguments, errors="collect", pairs=True)

@@ -32,7 +32,7 @@ import click
 import pytest
 import yaml
 
-from aconnect import Client
+from aconnect import Client, Portal
 from aconnect.cli.app import app
 from aconnect.cli.serve import serve
 from aconnect.testing import FakeConnect, Seed
@@ -98,6 +98,9 @@ async def surroundings(tmp_path, monkeypatch) -> Any:
             monkeypatch.chdir(tmp_path)
             namespace: dict[str, Any] = {"__name__": "__main__"}
             yield namespace
+            for value in namespace.values():
+                if isinstance(value, Portal):
+                    await asyncio.to_thread(value.close)
             for value in namespace.values():
                 if isinstance(value, Client):
                     await value.aclose()

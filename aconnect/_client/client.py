@@ -83,7 +83,8 @@ class BaseClient(Completed):
     """A client of one server; a service's client adds its resources.
 
     Connections are opened on first use, and closed by `async with` or by `aclose()`. They belong to
-    the event loop of the first call: create a client in each `asyncio.run`.
+    the event loop of the first call: create a client in each `asyncio.run`, or let synchronous
+    callers share one through an `aconnect.Portal`.
     """
 
     _address: ClassVar[tuple[str, str]] = ("", "")
@@ -136,7 +137,11 @@ class BaseClient(Completed):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Sign out if signed in, and close all connections; unfinished calls fail."""
+        """Sign out if signed in, and close all connections; unfinished calls fail.
+
+        Raises:
+            EventLoopError: They belong to another event loop, which has not ended.
+        """
         await self._pipeline.close()
 
     def __repr__(self) -> str:

@@ -8,7 +8,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 from aconnect._core.completion import Completed
-from aconnect.errors import InvalidArgumentError
+from aconnect._core.text import of_another_loop
+from aconnect.errors import EventLoopError, InvalidArgumentError
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -112,6 +113,27 @@ async def first_match(items: LazySequence[T], fields: Mapping[str, object]) -> T
             if all(getattr(item, name) == value for name, value in fields.items()):
                 return item
     return None
+
+
+def check_loop(loop: asyncio.AbstractEventLoop, what: str) -> None:
+    """Raise EventLoopError unless this is the running event loop.
+
+    Futures and tasks that another loop uses must not be touched: nobody might ever be woken up.
+    """
+    if asyncio.get_running_loop() is not loop:
+        raise EventLoopError(of_another_loop(what, "in which it began"))
+
+
+async def cancel_all(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait for their end; in another event loop than theirs, do not wait."""
+    running = asyncio.get_running_loop()
+    for task in tasks:
+        loop = task.get_loop()
+        if loop is running:
+            task.cancel()
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+    await wait_for_end([task for task in tasks if task.get_loop() is running])
 
 
 async def wait_for_end(tasks: Collection[asyncio.Future[Any]]) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from aconnect._client.bound import Binder, Origin
-from aconnect._client.lazy import LazySequence, wait_for_end
+from aconnect._client.lazy import LazySequence, cancel_all, check_loop
 from aconnect._core import decoding
 from aconnect._core.channel import Channel
 from aconnect._core.events import PageFetched
@@ -29,6 +29,7 @@ U = TypeVar("U")
 T_co = TypeVar("T_co", covariant=True)
 
 logger = logging.getLogger("aconnect")
+_STREAM: Final = "the stream of items"
 _NO_CONTENT: Final = 204
 """How some lists report that they are empty."""
 
@@ -454,10 +455,10 @@ async def fetch_ahead(items: AsyncGenerator[T, None], most: int) -> AsyncGenerat
                 raise item
             slots.release()
             yield item
+            check_loop(worker.get_loop(), _STREAM)
     finally:
-        worker.cancel()
         # Not `await worker`: its cancellation would be mistaken for our own.
-        await wait_for_end({worker})
+        await cancel_all({worker})
 
 
 def _token(query: str, position: Position | None) -> str | None:

@@ -18,6 +18,14 @@ _CONTROLS: Final = re.compile(
 _BREAKS: Final = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 
 
+def of_another_loop(what: str, which: str) -> str:
+    """Return what to say where something is used in another event loop than its own."""
+    return (
+        f"{what} belongs to the event loop {which}, and this is another one; create a client in "
+        "each asyncio.run(), or let all threads and synchronous callers use one aconnect.Portal"
+    )
+
+
 def clean(text: str) -> str:
     """Remove what would move the cursor, color or reorder text; keep tabs and line breaks."""
     return _CONTROLS.sub("", _ESCAPES.sub("", text))

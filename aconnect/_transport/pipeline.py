@@ -6,6 +6,7 @@ need (`calls`) is created when there are any.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -149,8 +150,28 @@ class Pipeline:
         """For how many seconds calls were held back, in all."""
         return self._limiter.seconds_held_back
 
+    def check_loop(self) -> None:
+        """Belong to the running event loop from the first call on; raise in any other one.
+
+        What follows shares locks, futures and timers between calls, which other loops must not
+        touch, so this comes first.
+
+        Raises:
+            EventLoopError: The client belongs to another event loop.
+        """
+        if self.session.loop is not (loop := asyncio.get_running_loop()):
+            self.session.claim(loop)
+
     async def close(self) -> None:
-        """Sign out if signed in, give up the calls that wait, and close all connections."""
+        """Sign out if signed in, give up the calls that wait, and close all connections.
+
+        Raises:
+            EventLoopError: They belong to another event loop, which has not ended.
+        """
+        loop = self.session.loop
+        # After the end of a loop, there is no other way to close what belongs to it.
+        if loop is not None and not loop.is_closed() and not self.session.closed:
+            self.check_loop()
         if self.auth is not None:
             await self.auth.close()
         if self._owns_connections:
@@ -176,6 +197,7 @@ class Pipeline:
 
     async def send(self, request: Request, call: CallOptions = NO_OPTIONS, /) -> Response:
         """Make a call and return its successful response, or raise its last failure."""
+        self.check_loop()
         self._budget.earn()
         began = self.options.clock.monotonic()
         attempt = self._attempt if self.auth is None else self._signed_in
@@ -207,6 +229,7 @@ class Pipeline:
         It is retried until a response begins; a later failure is raised, because the caller has
         seen a part already. It counts as in flight until the body is done.
         """
+        self.check_loop()
         self._budget.earn()
         began = self.options.clock.monotonic()
         observed = self._call(

@@ -15,9 +15,11 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import lru_cache, partial
 from posixpath import normpath
+from threading import Lock
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, getproxies_environment, proxy_bypass
+from weakref import WeakKeyDictionary, WeakSet
 
 import aiohttp
 import anyio
@@ -25,7 +27,7 @@ from yarl import URL
 
 from aconnect._core.message import CallOptions, Request, Response, StreamingResponse, Upload
 from aconnect._core.redaction import Secret, credentials_in
-from aconnect._core.text import excerpt
+from aconnect._core.text import excerpt, of_another_loop
 from aconnect._core.url import decoded_path, has_controls, origin_of
 from aconnect._transport.body import UploadBody
 from aconnect._transport.coding import ACCEPTED, CONTENT_ENCODING, BodyDecoder
@@ -59,6 +61,14 @@ _NO_TYPE: Final = ("Content-Type",)
 _CLOSE_TIMEOUT: Final = 5.0
 # A server that was asked to hold a response back for n seconds gets n plus this before we give up.
 _WAIT_SLACK: Final = 15.0
+
+_claims: Final = WeakKeyDictionary[asyncio.AbstractEventLoop, "WeakSet[Session]"]()
+_claiming: Final = Lock()
+
+
+def sessions_of(loop: asyncio.AbstractEventLoop) -> list[Session]:
+    """Return the sessions that belong to an event loop."""
+    return list(_claims.get(loop, ()))
 
 
 class Session:
@@ -96,9 +106,9 @@ class Session:
                 self._request_headers = {**self._headers, **self._proxy_headers}
         self._watchdog = TimeoutWatchdog()
         self._aiohttp: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        """The event loop that the connections belong to."""
-        self._closed = False
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The event loop of the first call, which all that waits and the connections belong to."""
+        self.closed: bool = False
 
     def rebase(self, path: str) -> None:
         """Make all calls from now on below another path of the origin."""
@@ -110,22 +120,30 @@ class Session:
         """Return the address that the target of a request is below."""
         return self.api_root if request.base == "api" else self.server
 
-    def _open(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
-        """Open the aiohttp session; raise if there cannot be one in this event loop."""
-        if self._closed:
+    def claim(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Belong to this event loop from now on; raise if that cannot be."""
+        # Threads may make their first calls at the same time.
+        with _claiming:
+            if self.closed:
+                raise ClientClosedError("the client is closed; create another one")
+            if self.loop is None:
+                self.loop = loop
+                _claims.setdefault(loop, WeakSet()).add(self)
+            elif self.loop is not loop:
+                raise EventLoopError(
+                    of_another_loop("the client", "in which it made its first call")
+                )
+
+    def _open(self) -> aiohttp.ClientSession:
+        """Open the aiohttp session in the event loop of the client."""
+        if self.closed:
             raise ClientClosedError("the client is closed; create another one")
-        if self._loop is not None:
-            raise EventLoopError(
-                "the client belongs to the event loop in which it made its first call, and this is "
-                "another one; create a client in each asyncio.run()"
-            )
-        options = self._options
+        loop, options = asyncio.get_running_loop(), self._options
         tls: ssl_module.SSLContext | bool = options.ssl or not options.insecure_tls
         # The pipeline limits the calls in flight, because its limit changes.
         connector = aiohttp.TCPConnector(limit=0, ssl=tls)
         # aiohttp has no public way to choose the class of its connections.
         vars(connector)["_factory"] = partial(Connection, loop=loop)
-        self._loop = loop
         self._aiohttp = aiohttp.ClientSession(
             connector=connector,
             headers=self._headers if self._request_headers is None else None,
@@ -143,7 +161,7 @@ class Session:
 
     async def close(self) -> None:
         """Close all connections, within a bounded time and even if cancelled."""
-        self._closed = True
+        self.closed = True
         self._watchdog.close()
         session, self._aiohttp = self._aiohttp, None
         if session is not None:
@@ -159,18 +177,18 @@ class Session:
         remaining: float | None,
     ) -> Response:
         """Send a request once and read the whole response; `remaining` seconds for the call."""
-        loop, session = asyncio.get_running_loop(), self._aiohttp
-        if session is None or self._loop is not loop:
-            session = self._open(loop)
+        session = self._aiohttp
+        if session is None:
+            session = self._open()
         response: aiohttp.ClientResponse | None = None
         idle, total = _time_limits(options, call, remaining)
         upload: UploadBody | None = None
         if isinstance(request.body, Upload):
             # How long an upload takes depends on its size; its pieces extend the limit.
-            deadline = self._watchdog.start(idle, loop)
+            deadline = self._watchdog.start(idle)
             upload = self._upload(request, request.body, options, deadline)
         else:
-            deadline = self._watchdog.start(_minimum(idle, total), loop)
+            deadline = self._watchdog.start(_minimum(idle, total))
         try:
             response = await self._respond(session, request, upload, options, call, credentials)
             content, headers = response.content, response.headers
@@ -243,11 +261,11 @@ class Session:
 
         The body of an error is read first, up to 64 KiB, with a limit for the whole of it.
         """
-        loop, session = asyncio.get_running_loop(), self._aiohttp
-        if session is None or self._loop is not loop:
-            session = self._open(loop)
+        session = self._aiohttp
+        if session is None:
+            session = self._open()
         idle, _ = _time_limits(options, call, None)
-        deadline = self._watchdog.start(idle, loop)
+        deadline = self._watchdog.start(idle)
         upload: UploadBody | None = None
         if isinstance(request.body, Upload):
             upload = self._upload(request, request.body, options, deadline)
@@ -462,7 +480,7 @@ class Session:
     def _failure(
         self, request: Request, error: BaseException, sent: Mapping[str, str], *, began: bool
     ) -> Exception:
-        if self._closed:
+        if self.closed:
             return ClientClosedError(
                 f"{self._title(request)}: the client was closed during the call; if it was sent, "
                 "the server may have acted on it"

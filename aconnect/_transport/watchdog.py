@@ -42,13 +42,14 @@ class TimeoutWatchdog:
         self._deadlines: set[Deadline] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, seconds: float | None, loop: asyncio.AbstractEventLoop) -> Deadline | None:
+    def start(self, seconds: float | None) -> Deadline | None:
         """Start to watch the running task; None if there is no limit."""
         if seconds is None:
             return None
-        task = asyncio.current_task(loop)
+        task = asyncio.current_task()
         if task is None:
             return None
+        loop = task.get_loop()
         deadline = Deadline(task, loop.time() + seconds)
         self._deadlines.add(deadline)
         timer = self._timer

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
-from aconnect._client.lazy import wait_for_end
+from aconnect._client.lazy import cancel_all, check_loop
 from aconnect.collect.batch import Batch
 from aconnect.collect.collector import Choose, Collector, Job, server_time
 from aconnect.collect.dataset import Dataset
@@ -253,6 +253,7 @@ class Following(Generic[R]):
             await clock.sleep(max(0.0, began + self._every - clock.monotonic()))
 
 
+_STREAM: Final = "the stream of batches"
 _PASSING: Final = (TransportError, ServerError, RateLimitedError)
 """What a server that is out of order is the reason for."""
 _LASTING: Final = (CertificateError, ProxyRefusedError, RedirectRefusedError)
@@ -294,7 +295,7 @@ async def handed_over(
     try:
         while (batch := await sink.next()) is not None:
             yield batch
+            check_loop(task.get_loop(), _STREAM)
     finally:
         sink.abandon()
-        task.cancel()
-        await wait_for_end({task})
+        await cancel_all({task})

@@ -146,9 +146,11 @@ class Client(BaseClient):
         Makes at most one request, also for the clients that were made of this one.
         """
         known = self._version
-        async with known.asking:
-            if known.text is None:
-                known.text = (await self.server_settings.get()).version or ""
+        if known.text is None:
+            self._pipeline.check_loop()
+            async with known.asking:
+                if known.text is None:
+                    known.text = (await self.server_settings.get()).version or ""
         return ServerVersion.parse(known.text)
 
     async def ping(self) -> None:

@@ -193,17 +193,17 @@ class UserGroups(ConnectResource, name="users.groups", scope=("user_guid",)):
         """
         groups, user_guid = self.client.groups, self.scope["user_guid"]
 
-        async def if_member(group: Group) -> Group | None:
+        async def has_member(group: Group) -> bool:
             async with aclosing(group.members.find().pages()) as pages:
                 async for page in pages:
                     if any(member.guid == user_guid for member in page.items):
-                        return group
-            return None
+                        return True
+            return False
 
         async def rows() -> AsyncGenerator[Group, None]:
-            async with aclosing(aiter(amap(if_member, groups.find()))) as searched:
-                async for group in searched:
-                    if group is not None:
+            async with aclosing(aiter(amap(has_member, groups.find(), pairs=True))) as searched:
+                async for group, is_member in searched:
+                    if is_member:
                         yield group
 
         return LazySequence(rows)

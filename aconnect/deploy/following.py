@@ -5,13 +5,13 @@ Decides when a draft is activated, and what a failure says about what is left on
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-import anyio
-
+from aconnect._client.lazy import check_loop
 from aconnect.connect import Bundle, ContentItem
 from aconnect.deploy.building import Build, log_url, running_build, start_build
 from aconnect.deploy.integrations import Requested, associate
@@ -60,7 +60,8 @@ class Deployment:
         self._finished: ContentItem | None = None
         self._is_activating = False
         self._is_followed = False
-        self._lock = anyio.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._lock = asyncio.Lock()
 
     def __repr__(self) -> str:
         draft = ""
@@ -141,6 +142,7 @@ class Deployment:
             PollTimeoutError: The build did not end in time.
             VerificationError: The content does not respond.
         """
+        check_loop(self._loop, "the deployment")
         self._is_followed = True
         async with self._lock:
             if self._finished is None:

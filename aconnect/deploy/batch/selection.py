@@ -46,7 +46,7 @@ def select_content(
                     yield item
 
     async def failed() -> AsyncGenerator[ContentItem, None]:
-        judged = amap(_judge, LazySequence(matching))
+        judged = amap(_has_failed, LazySequence(matching), pairs=True)
         async with aclosing(aiter(judged)) as stream:
             async for item, has_failed in stream:
                 if has_failed:
@@ -55,11 +55,11 @@ def select_content(
     return LazySequence(failed if all_failed else matching)
 
 
-async def _judge(item: ContentItem) -> tuple[ContentItem, bool]:
-    """Return the item, and whether its newest build has failed."""
+async def _has_failed(item: ContentItem) -> bool:
+    """Return True if the newest build of an item has failed."""
     try:
         job = await build_job(item, None)
     except NotFoundError:
         # It was deleted meanwhile.
-        return item, False
-    return item, job is not None and not job.is_active and bool(job.exit_code or job.error)
+        return False
+    return job is not None and not job.is_active and bool(job.exit_code or job.error)
