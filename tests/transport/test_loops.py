@@ -53,7 +53,7 @@ async def prepare(server: FakeConnect, folder: Path, archive: bytes) -> Scene:
     task = await item.deploy(bundle)
     events.clear()
     # It is known after a deployment, and then told in any loop.
-    client._version = None
+    client._version.text = None
     return Scene(client, item, bundle, task, deployment, folder, archive, events)
 
 
