@@ -156,7 +156,7 @@ async def build_job(
 ) -> Job | None:
     """Return the newest job that builds this bundle (any, if it is None), or None."""
     for job in await _jobs(item):
-        is_build = not (job.tag or "").startswith("run_") and job.key not in earlier
+        is_build = not job.is_process and job.key not in earlier
         if is_build and bundle_id in {None, job.bundle_id} and (job.is_active or not active):
             return job
     return None

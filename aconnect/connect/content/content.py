@@ -59,6 +59,7 @@ _INTERACTIVE: Final = frozenset(
     {
         "api",
         "jupyter-voila",
+        "nodejs",
         "nodejs-api",
         "python-api",
         "python-bokeh",

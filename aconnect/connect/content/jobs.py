@@ -176,6 +176,12 @@ class Job(ConnectBound, kw_only=True):
         """Whether the job still runs."""
         return self.status == JobStatus.ACTIVE
 
+    @property
+    def is_process(self) -> bool:
+        """Whether it serves visitors, and does not build or render."""
+        tag = self.tag or ""
+        return tag.startswith("run_") or tag == "render_shiny"
+
 
 def _has_ended(job: Job) -> bool | None:
     """Return True if a job has ended, or None if its status is missing or was invalid."""

@@ -10,12 +10,12 @@ import anyio
 import pytest
 
 from aconnect import Client, RetryPolicy, errors
-from aconnect.connect import Bundle
+from aconnect.connect import Bundle, Job
 from aconnect.connect.content.bundles import newest_first
 from aconnect.testing import BuildScript, FakeConnect, VirtualClock, faults
 from aconnect.testing.connect.progress import JobState, Run
 from aconnect.testing.connect.routes.content.bundles import small_archive
-from aconnect.testing.connect.routes.content.jobs import new_job
+from aconnect.testing.connect.routes.content.jobs import PROCESS_TAGS, build_tag, new_job
 from tests.faulting import FAULTS, Unharmed
 from tests.test_cancellation import Interrupted
 
@@ -102,6 +102,17 @@ async def test_content_without_processes(server, item, mode, words):
     with pytest.raises(errors.InvalidArgumentError, match=words):
         await item.restart()
     assert [request.method for request in server.requests] == ["GET"]
+
+
+@pytest.mark.parametrize(("mode", "tag"), sorted(PROCESS_TAGS.items()))
+async def test_every_type_with_processes(server, item, mode, tag):
+    """Content of each type that has processes is restarted; none of them is taken for a build."""
+    server.state.content[item.guid]["app_mode"] = mode
+    row = add_job(server, item, tag)
+    assert await item.restart() == 200
+    assert row["status"] == 2
+    assert Job(tag=tag).is_process
+    assert not Job(tag=build_tag(mode)).is_process
 
 
 async def test_restarted_content_that_fails(server, item):
