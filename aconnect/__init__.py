@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from aconnect._core.retry import NO_RETRY, RetryPolicy
     from aconnect._transport.options import Connection, Timeout
     from aconnect.connect import Client
+    from aconnect.connect.viewers import Viewers
 
 __all__ = [
     "NO_RETRY",
@@ -59,6 +60,7 @@ __all__ = [
     "TaskProgress",
     "Timeout",
     "Upload",
+    "Viewers",
     "__version__",
     "errors",
 ]
@@ -79,6 +81,7 @@ _HOMES = {
     "_client.client": ("ApiResponse",),
     "_transport.options": ("Connection", "Timeout"),
     "connect": ("Client",),
+    "connect.viewers": ("Viewers",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -37,6 +37,7 @@
     ├── UploadSourceError             what was to be uploaded could not be read, or has changed
     ├── InspectionError               the environment of a project could not be inspected
     ├── VerificationError             deployed content does not answer
+    ├── ViewerError                   it is not known for which viewer to act
     ├── StalePlanError                content has changed since its migration was planned
     └── TaskError                     following a task or a job
         ├── TaskFailedError           it ended with an error
@@ -94,7 +95,9 @@ __all__ = [
     "UnprocessableError",
     "UploadSourceError",
     "VerificationError",
+    "ViewerError",
     "WorkerError",
+    "http_status",
 ]
 
 
@@ -356,6 +359,13 @@ class VerificationError(AconnectError):
         """The status of the response; None if there was none."""
 
 
+class ViewerError(AconnectError):
+    """It is not known for which viewer of content to act.
+
+    The visitor is anonymous, or the server does not accept the session token any more.
+    """
+
+
 class StalePlanError(AconnectError):
     """Content has changed since the plan of its migration was made; plan it again."""
 
@@ -393,3 +403,57 @@ class TaskLostError(TaskError):
 
 class PollTimeoutError(TaskError):
     """Still running at the deadline; `token` resumes the wait."""
+
+
+# What the server said is what the visitor is told: about the wish, and about the viewer's rights.
+_PASSED_ON = frozenset({400, 403, 404, 409, 422})
+_TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError, DeadlineExceededError, PollTimeoutError)
+
+
+def http_status(error: BaseException) -> int:
+    """Return the HTTP status with which a service answers its visitor after this error.
+
+    ====== ======================================================================================
+    status for
+    ====== ======================================================================================
+    400    `InvalidArgumentError`, and 400 from the server
+    401    `ViewerError`
+    403    403 from the server
+    404    404 from the server, if it is the object that is missing
+    409    `ConflictError`, and 405 from the server: not possible with this object
+    422    422 from the server
+    501    the server does not have the operation
+    502    the server refused the key, failed, or sent no valid response
+    503    it is overloaded or cannot be reached, or its licence has ended; try again later, after
+           `retry_after_seconds` if the error has some
+    504    it did not respond in time
+    500    signing in was refused, because content and integration do not fit; any other error
+    ====== ======================================================================================
+    """
+    if isinstance(error, ViewerError):
+        return 401
+    if isinstance(error, ApiError):
+        return _status_of(error)
+    if isinstance(error, _TIMEOUTS):
+        return 504
+    if isinstance(error, OutageError | ClientClosedError | ConnectionFailedError):
+        return 503
+    if isinstance(error, TransportError | DecodeError | PageLoopError | TaskError):
+        return 502
+    if isinstance(error, VerificationError):
+        return 502
+    return 400 if isinstance(error, InvalidArgumentError) else 500
+
+
+def _status_of(error: ApiError) -> int:
+    if error.signing_in and error.status < 500 and error.status != 429:
+        return 500
+    if isinstance(error, EndpointMissingError):
+        return 501
+    if isinstance(error, ConflictError | MethodNotAllowedError):
+        return 409
+    if error.status in _PASSED_ON:
+        return error.status
+    if error.status in {402, 429, 503}:
+        return 503
+    return 504 if error.status == 504 else 502

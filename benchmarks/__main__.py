@@ -3,6 +3,7 @@
 import sys
 
 from benchmarks._harness import main
+from benchmarks.acting_as_viewer import acting_as_viewer
 from benchmarks.canned_gets import canned_gets
 from benchmarks.collect_audit_logs import collect_audit_logs
 from benchmarks.collect_gzip import collect_gzip
@@ -17,6 +18,7 @@ from benchmarks.migrate_many import migrate_many
 from benchmarks.migrate_plan import migrate_plan
 from benchmarks.one_at_a_time import one_at_a_time
 from benchmarks.rate_limit import rate_limit
+from benchmarks.recipes import recipes
 from benchmarks.small_gets import small_gets
 from benchmarks.transfer import transfer
 from benchmarks.visits import visits
@@ -27,5 +29,6 @@ if __name__ == "__main__":
             *(small_gets, canned_gets, one_at_a_time, visits, memory, import_time, content_list),
             *(collect_latency, collect_sinks, collect_gzip, collect_audit_logs, collect_memory),
             *(rate_limit, transfer, deploy_many, migrate_many, migrate_plan),
+            *(recipes, acting_as_viewer),
         )
     )

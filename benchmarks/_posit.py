@@ -74,6 +74,13 @@ class PositWorker:
         outcome = self._do(do="visits", to=to)
         return Span(outcome["wall"], outcome["cpu"])
 
+    async def recipe(self, name: str, items: int) -> Span:
+        """Read something of each content item, one after the other."""
+        outcome = self._do(do="recipe", name=name)
+        if outcome["count"] != items:
+            raise RuntimeError(f"{outcome['count']} items came instead of {items}")
+        return Span(outcome["wall"], outcome["cpu"])
+
     def failures(self, calls: int, threads: int) -> int:
         """Get the own user so often, in as many threads, and return how often that fails."""
         failures: int = self._do(do="mine", calls=calls, threads=threads)["count"]

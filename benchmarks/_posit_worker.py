@@ -8,6 +8,7 @@ import importlib
 import json
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -49,6 +50,21 @@ def _visits(client: Any, to: str) -> int:
     return count
 
 
+_RECIPES: dict[str, Callable[[Any], Any]] = {
+    "permissions": lambda item: item.permissions.find(),
+    "jobs": lambda item: list(item.jobs.fetch()),
+    "bundles": lambda item: item.bundles.find(),
+    "environment_variables": lambda item: item.environment_variables.find(),
+}
+
+
+def _recipe(client: Any, name: str) -> int:
+    items = client.content.find()
+    for item in items:
+        _RECIPES[name](item)
+    return len(items)
+
+
 def main() -> None:
     """Run jobs until standard input ends."""
     url, api_key = sys.argv[1:]
@@ -61,6 +77,8 @@ def main() -> None:
             _gets(client, job["guids"], job["threads"])
         elif job["do"] == "mine":
             count = _failures(client, job["calls"], job["threads"])
+        elif job["do"] == "recipe":
+            count = _recipe(client, job["name"])
         else:
             count = _visits(client, job["to"])
         outcome = {

@@ -59,6 +59,22 @@ def short_builds(latency: float) -> FakeConnect:
     return server
 
 
+def with_content(items: int, latency: float) -> FakeConnect:
+    """Return a server with so much content."""
+    from aconnect.testing import FakeConnect, Seed
+
+    return FakeConnect(Seed(content=items), latency=latency)
+
+
+def viewer_of_content(server: FakeConnect) -> dict[str, str]:
+    """Associate content with the integration with Connect's own API; return it with a token."""
+    guid = next(iter(server.state.content))
+    server.state.oauth_associations[guid] = dict.fromkeys(
+        server.state.oauth_integrations, server.now()
+    )
+    return {"guid": guid, "token": server.user_session_token("viewer", guid)}
+
+
 def last_time(rows: int) -> str:
     """Return the time of visit number `rows`, to end a query there."""
     time = _FIRST_VISIT + _BETWEEN_VISITS * (rows - 1)

@@ -124,6 +124,7 @@ def own(item: object) -> set[str]:
         for name, value in vars(kind).items():
             if inspect.isfunction(value) or isinstance(value, property | ResourceBelow):
                 names.add(name)
+        names -= set(vars(kind).get("_inner", ()))
     return names | set(getattr(item, "__struct_fields__", ()))
 
 

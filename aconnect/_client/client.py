@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Mapping,
+)
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -81,7 +88,10 @@ class BaseClient(Completed):
 
     _address: ClassVar[tuple[str, str]] = ("", "")
     """The environment variable of the server's address, and the part of `api_root` it omits."""
-    _inner = ("channel", "clock", "origin")
+    _inner: ClassVar[Collection[str]] = (
+        *("channel", "clock", "origin"),
+        *("redact_also", "sign_in", "with_sign_in"),
+    )
 
     def __init__(
         self,
@@ -212,6 +222,22 @@ class BaseClient(Completed):
         vars(other).update({k: v for k, v in vars(self).items() if not isinstance(v, Resource)})
         vars(other)["_pipeline"] = pipeline
         return other
+
+    def with_sign_in(self, auth: SignIn) -> Self:
+        """Return this client with other credentials; connections and limits are shared.
+
+        Closing it ends what it has signed in to, and nothing else.
+        """
+        return self._with_pipeline(self._pipeline.with_sign_in(auth))
+
+    async def sign_in(self) -> None:
+        """Sign in now, if the client has to, and not with the first call."""
+        if self._pipeline.auth is not None:
+            await self._pipeline.auth.headers()
+
+    def redact_also(self, secret: Secret, *, replaces: Secret | None) -> None:
+        """Redact a further secret from now on, in place of one that has become invalid."""
+        self._pipeline.add_secret(secret, replaces=replaces)
 
     async def with_response(
         self, call: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl as ssl_module
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict, cast
+from typing import Any, Final, TypedDict
 
 from msgspec import UNSET, Struct
 
@@ -135,14 +135,6 @@ def options_of(connection: Connection) -> Options:
     if "proxy_authorization" in chosen:
         chosen["proxy_authorization"] = Secret(chosen["proxy_authorization"])
     return Options(**chosen)
-
-
-def connection_of(options: Options) -> Connection:
-    """Return the keywords for another client with these options."""
-    chosen: dict[str, Any] = {name: getattr(options, name) for name in options.__struct_fields__}
-    if options.proxy_authorization is not None:
-        chosen["proxy_authorization"] = options.proxy_authorization.reveal()
-    return cast("Connection", chosen)
 
 
 def as_timeout(value: Timeout | float) -> Timeout:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, ParamSpec, TypeVar, Unpack
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar, Unpack
 
 from aconnect._client.client import BaseClient, setting
 from aconnect._client.polling import PollPolicy
 from aconnect._client.resource import resource
 from aconnect._core.redaction import Secret
-from aconnect._transport.options import Connection, connection_of, options_of
+from aconnect._transport.options import Connection, options_of
 from aconnect.connect._base.address import API, api_root
 from aconnect.connect._base.dialect import ConnectDialect
 from aconnect.connect._base.version import ServerVersion
@@ -25,7 +25,6 @@ from aconnect.connect.feature_usage import FeatureUsage
 from aconnect.connect.groups import Groups
 from aconnect.connect.instrumentation import Instrumentation
 from aconnect.connect.metrics import Metrics
-from aconnect.connect.oauth.credentials import OAuthTokenType
 from aconnect.connect.oauth.oauth import OAuth
 from aconnect.connect.packages import Packages
 from aconnect.connect.queue import Queue
@@ -36,10 +35,19 @@ from aconnect.connect.tasks import Tasks
 from aconnect.connect.timezones import TimeZones
 from aconnect.connect.users import User, Users
 from aconnect.connect.vanities import Vanities
-from aconnect.errors import ApiError, DecodeError, InvalidArgumentError
+from aconnect.errors import ApiError, InvalidArgumentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class _Version:
+    """The server's version, which concurrent callers ask for once."""
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+        """None before it is known; empty if the server hides it."""
+        self.asking = asyncio.Lock()
 
 
 class Client(BaseClient):
@@ -72,6 +80,7 @@ class Client(BaseClient):
     experimental: Final = resource(Experimental)
 
     _address = ("CONNECT_SERVER", API)
+    _inner: ClassVar[Collection[str]] = ("key_header",)
 
     def __init__(
         self,
@@ -96,15 +105,14 @@ class Client(BaseClient):
         """
         key = Secret(setting(api_key, "CONNECT_API_KEY", "api_key"))
         root = api_root(url if url is not None else os.environ.get("CONNECT_SERVER", ""))
-        credentials = {"Authorization": f"Key {key.reveal()}"}
         secrets = [key]
-        self._snowflake_token = None if snowflake_token is None else Secret(snowflake_token)
-        if self._snowflake_token is not None:
-            secrets.append(self._snowflake_token)
-            credentials = {
-                "Authorization": f'Snowflake Token="{snowflake_token}"',
-                "X-RSC-Authorization": f"Key {key.reveal()}",
-            }
+        credentials: dict[str, str] = {}
+        self._key_header = "authorization"
+        if snowflake_token is not None:
+            secrets.append(Secret(snowflake_token))
+            credentials["authorization"] = f'Snowflake Token="{snowflake_token}"'
+            self._key_header = "x-rsc-authorization"
+        credentials |= self.key_header(key)
         super().__init__(
             root,
             credentials=credentials,
@@ -118,9 +126,7 @@ class Client(BaseClient):
             raise InvalidArgumentError(
                 f"{version!r} is not a version of the server; write it as 2025.06.0"
             )
-        self._version = version
-        # Concurrent callers share one request.
-        self._asking = asyncio.Lock()
+        self._version = _Version(version)
 
     @property
     def url(self) -> str:
@@ -134,12 +140,13 @@ class Client(BaseClient):
     async def version(self) -> ServerVersion | None:
         """Return the server's version, as passed to the client or from the server; None if hidden.
 
-        Makes at most one request.
+        Makes at most one request, also for the clients that were made of this one.
         """
-        async with self._asking:
-            if self._version is None:
-                self._version = (await self.server_settings.get()).version or ""
-        return ServerVersion.parse(self._version)
+        known = self._version
+        async with known.asking:
+            if known.text is None:
+                known.text = (await self.server_settings.get()).version or ""
+        return ServerVersion.parse(known.text)
 
     async def ensure_deleted(
         self, call: Callable[P, Coroutine[Any, Any, object]], *args: P.args, **kwargs: P.kwargs
@@ -166,33 +173,25 @@ class Client(BaseClient):
         return True
 
     async def with_user_session_token(self, token: str, audience: str | None = None) -> Client:
-        """Return a new client that acts as the viewer of a session token; close it as well.
+        """Return a client that acts as the viewer of a session token.
 
         The token is exchanged for an API key of that viewer, through the content's integration
-        with Connect's own API. The new client has this one's options, but its own connections and
-        no subscribers.
+        with Connect's own API, and again before the key expires. The client shares connections,
+        limits and subscribers with this one. A service with many viewers uses `Viewers`.
 
         Args:
             token: From the header `Posit-Connect-User-Session-Token` of a request to the content.
             audience: The guid of that integration; by default it is found among those of the
                 content that CONNECT_CONTENT_GUID names, if there are several.
+
+        Raises:
+            InvalidArgumentError: The token is empty.
+            ViewerError: The server does not accept the token.
         """
-        if audience is None and token:
-            audience = await self.oauth.own_api_integration()
-        found = await self.oauth.get_credentials(token, OAuthTokenType.API_KEY, audience)
-        key = found.access_token or ""
-        # It becomes a header.
-        if not (key.isascii() and key.isprintable() and key.strip()):
-            raise DecodeError(
-                f"{self.url} returned no API key for the user session token; is the content's "
-                "integration one with Connect's own API?"
-            )
-        snowflake = self._snowflake_token
-        return Client(
-            self.api_root,
-            key,
-            polling=self.polling,
-            snowflake_token=None if snowflake is None else snowflake.reveal(),
-            version=self._version or None,
-            **connection_of(self._pipeline.options),
-        )
+        from aconnect.connect.viewers import one_viewer  # noqa: PLC0415  few programs need it
+
+        return await one_viewer(self, token, audience)
+
+    def key_header(self, key: Secret) -> dict[str, str]:
+        """Return the header that carries a key."""
+        return {self._key_header: f"Key {key.reveal()}"}

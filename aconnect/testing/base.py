@@ -150,7 +150,7 @@ class FakeServer(ABC, Generic[S]):
         del call, allowed
         return text("404 page not found\n", 404)
 
-    def outside(self, call: Call[S]) -> Response:
+    async def outside(self, call: Call[S]) -> Response:
         """Respond to a request outside `root`; `call.path` does not include the prefix."""
         del call
         return text("404 page not found\n", 404)
@@ -308,7 +308,7 @@ class FakeServer(ABC, Generic[S]):
     async def serve(self, call: Call[S], *, inside: bool) -> Response:
         """Perform an operation and return its response, which may be an error response."""
         if not inside:
-            return self.outside(call)
+            return await self.outside(call)
         match = self._router.find(call.request.method, call.path)
         if match is None:
             return self.unknown(call, self._router.methods(call.path))

@@ -77,6 +77,8 @@ class ServedExchange:
         return headers
 
     async def send(self, response: Response) -> web.StreamResponse:
+        if response.stream is not None:
+            return await response.stream()
         await self._record_body()
         headers = self._headers(response)
         if response.pieces is None:

@@ -72,6 +72,8 @@ class Response:
     pieces: Iterator[bytes] | None = None
     length: int | None = None
     """The total size of the pieces, if it is known."""
+    stream: Callable[[], Awaitable[web.StreamResponse]] | None = None
+    """Sends the response by itself, in place of all other fields."""
 
     def complete_body(self) -> bytes:
         """Return the complete body; join the pieces if necessary."""

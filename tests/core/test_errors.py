@@ -45,7 +45,7 @@ def test_tree_as_drawn():
 
 def test_all_exported():
     """Every class is public, and `__all__` is in alphabetical order."""
-    assert set(errors.__all__) == {*classes(), "Attempt"}
+    assert set(errors.__all__) == {*classes(), "Attempt", "http_status"}
     assert errors.__all__ == sorted(errors.__all__)
     assert aconnect.errors is errors
 

@@ -1,8 +1,10 @@
 """The addresses that the simulated Connect server prints have pages."""
 
 import pytest
+from yarl import URL
 
 from aconnect.testing.connect.routes.content.bundles import small_archive
+from aconnect.testing.wire import ok
 from tests.testing.deploying import deploy, follow, upload
 
 
@@ -87,6 +89,67 @@ async def test_a_visitor(call, access_type):
     assert (status, "sales" in body) == (200, False)
     assert address.startswith(f"{call.server.url}/__login__?url=")
     assert (await visit(call, url, Authorization="Key wrong"))[0] == 401
+
+
+async def test_apps(call):
+    """An app responds to all methods and paths below the content, and knows the viewer."""
+
+    async def app(request):
+        return ok([request.request.method, request.path, request.user.get("username"),
+                   request.query_string, (await request.read()).decode()], 201)  # fmt: skip
+
+    item = await make(call, access_type="all")
+    call.server.state.apps[item["guid"]] = app
+    url, key = item["content_url"], {"Authorization": f"Key {call.server.api_key_for('viewer')}"}
+    await call("PUT", f"/v1/content/{item['guid']}/vanity", json={"path": "/sales/"})
+    for address in (url, f"{call.server.url}/sales/"):
+        for method, path, headers, user in (
+            ("GET", "", key, "viewer"),
+            ("POST", "a/b%20c/?x=1", {}, None),
+            ("DELETE", "_bundle1/", {"Authorization": "Bearer of-the-app"}, None),
+        ):
+            async with call.session.request(
+                method, URL(address + path, encoded=True), headers=headers, data=b"body"
+            ) as response:
+                below, _, query = f"/{path}".partition("?")
+                expected = 201, [method, below, user, query, "body"]
+                assert (response.status, await response.json()) == expected
+    assert (await visit(call, url, Authorization="Key wrong"))[0] == 401
+
+
+@pytest.mark.parametrize(("user", "status"), [("viewer", 403), ("publisher", 200), (None, 302)])
+async def test_access_to_apps(call, user, status):
+    """An app receives no requests of those who may not view the content."""
+    seen = []
+
+    def app(request):
+        seen.append(request)
+        return ok({})
+
+    item = await make(call, access_type="acl")
+    call.server.state.apps[item["guid"]] = app
+    publisher = call.server.state.known_user("publisher")["guid"]
+    call.server.state.permit(item["guid"], publisher, "viewer")
+    key = {"Authorization": f"Key {call.server.api_key_for(user)}"} if user else {}
+    async with call.session.post(
+        f"{item['content_url']}run", headers=key, allow_redirects=False
+    ) as response:
+        assert (response.status, bool(seen)) == (status, status == 200)
+
+
+async def test_apis(call):
+    """An API without an app responds at two paths, with the status that tests set."""
+    guid, row = next(
+        (guid, row)
+        for guid, row in call.server.state.content.items()
+        if row["app_mode"] == "python-fastapi"
+    )
+    url = f"{call.server.url}/content/{guid}"
+    assert (await visit(call, f"{url}/health"))[:2] == (200, '{"status":"ok"}')
+    assert row["title"] in (await visit(call, f"{url}/openapi.json"))[1]
+    assert (await visit(call, f"{url}/elsewhere"))[0] == 404
+    call.server.state.content_status[guid] = 503
+    assert (await visit(call, f"{url}/health"))[0] == 503
 
 
 async def test_the_address_of_the_server(call):

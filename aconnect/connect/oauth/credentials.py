@@ -22,6 +22,11 @@ TOKEN_FILE: Final = "CONNECT_CONTENT_SESSION_TOKEN_FILE"  # noqa: S105  a variab
 TOKEN: Final = "CONNECT_CONTENT_SESSION_TOKEN"  # noqa: S105  likewise
 
 
+_CONTENT_GUID: Final = "CONNECT_CONTENT_GUID"
+# Connect sets these for content; which of them depends on its version.
+_ON_CONNECT: Final = (_CONTENT_GUID, "CONNECT_CONTENT_JOB_KEY", TOKEN_FILE, TOKEN)
+
+
 class OAuthGrantType(OpenEnum):
     """The type of an exchange."""
 
@@ -149,4 +154,10 @@ async def _read(name: str) -> tuple[str, str]:
 
 def own_content() -> str | None:
     """Return the guid of the content that this program runs as; None elsewhere."""
-    return os.environ.get("CONNECT_CONTENT_GUID", "").strip() or None
+    return os.environ.get(_CONTENT_GUID, "").strip() or None
+
+
+def runs_on_connect() -> bool:
+    """Return True if anything says that this program runs as content on Connect."""
+    product = os.environ.get("POSIT_PRODUCT") or os.environ.get("RSTUDIO_PRODUCT") or ""
+    return product.upper().startswith("CONNECT") or any(map(os.environ.get, _ON_CONNECT))

@@ -66,10 +66,10 @@ class FakeCloudEndure(FakeServer[AccountState]):
         check_xsrf(call, xsrf)
         call.user = call.state.users[user]
 
-    def outside(self, call: CloudEndureCall) -> Response:
+    async def outside(self, call: CloudEndureCall) -> Response:
         if (call.request.method, call.path) == ("POST", "/api/latest/login"):
             return Response(b"", 307, None, {"Location": f"{self.prefix}{self.root}/login"})
-        return super().outside(call)
+        return await super().outside(call)
 
     def error(self, fault: ServiceFault) -> Response:
         code = "BAD_REQUEST" if fault.code is None and fault.status == 400 else fault.code

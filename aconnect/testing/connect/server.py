@@ -16,6 +16,7 @@ from aconnect.testing.base import FakeServer, Options
 from aconnect.testing.connect import dialect, pages
 from aconnect.testing.connect.dialect import ROLES, ApiFault, Call, forbidden
 from aconnect.testing.connect.progress import Outcome
+from aconnect.testing.connect.proxying import Proxy
 from aconnect.testing.connect.routes import ROUTES
 from aconnect.testing.connect.routes.oauth import (
     oauth as oauth_credentials,
@@ -83,10 +84,12 @@ class FakeConnect(FakeServer[State]):
         self.api_key = ADMIN_KEY
         self.nodes = nodes
         self._last_node = 0
+        self._proxy = Proxy()
 
     async def stop(self) -> None:
         """Stop listening and close all connections, including those of requests in progress."""
         await super().stop()
+        await self._proxy.close()
         self.state.close()
 
     def upgrade(self, version: str | None) -> None:
@@ -118,6 +121,17 @@ class FakeConnect(FakeServer[State]):
         """Return the session token of the running content itself."""
         return oauth_credentials.content_session_token(self.state, content_guid)
 
+    def proxy(self, content_guid: str, url: str) -> None:
+        """Have the app at a URL respond to the requests to a content item.
+
+        As on Connect, the app receives the path below the content, and for a viewer who has signed
+        in the headers `Posit-Connect-User-Session-Token` and `RStudio-Connect-Credentials`, but
+        never those of the client.
+        """
+        if content_guid not in self.state.content:
+            raise KeyError(f"the server has no content {content_guid!r}")
+        self.state.apps[content_guid] = self._proxy.app(url)
+
     def oauth_login(self, username: str, integration_guid: str) -> str:
         """Log a user in to the service of an integration and return the GUID of the session."""
         return oauth_sessions.log_in(self.state, username, integration_guid)
@@ -146,18 +160,17 @@ class FakeConnect(FakeServer[State]):
         self._last_node = self._last_node % self.nodes + 1
         return self._last_node, True
 
-    def outside(self, call: wire.Call[State]) -> Response:
-        """Respond with a page, unless the path is unknown."""
-        is_below_prefix = call.request.raw_path.startswith(self.prefix)
-        if call.request.method not in {"GET", "HEAD"} or not is_below_prefix:
-            return super().outside(call)
+    async def outside(self, call: wire.Call[State]) -> Response:
+        """Respond with a page or as the content does, unless the path is unknown."""
+        if not call.request.raw_path.startswith(self.prefix):
+            return await super().outside(call)
         if call.path == "/__ping__":
             return Response(b"{}", 402 if self.state.license_expired else 200)
         try:
-            page = pages.page_of(cast("Call", call), self._authenticate)
+            page = await pages.page_of(cast("Call", call), self._authenticate)
         except ServiceFault as fault:
             return pages.error(fault)
-        return super().outside(call) if page is None else page
+        return await super().outside(call) if page is None else page
 
     def admit(self, call: wire.Call[State], route: Route) -> None:
         """Authenticate the caller; raise a fault if its role is too low."""
@@ -176,7 +189,8 @@ class FakeConnect(FakeServer[State]):
         guid = self.state.keys.get(key) if scheme.lower() == "key" else None
         user: Row | None = self.state.users.get(guid) if guid is not None else None
         details = self.state.api_keys.get(key)
-        if user is None or (details is not None and _expired(details, self.state)):
+        end = details["expires_at"] if details is not None else self.state.ephemeral_keys.get(key)
+        if user is None or (end is not None and end <= self.state.now()):
             raise ApiFault(401, 30, "The API key is missing or not valid.")
         if user["locked"]:
             raise ApiFault(403, 50, "The account is locked.")
@@ -197,7 +211,3 @@ def _checked(builds: Sequence[Outcome]) -> Sequence[Outcome]:
     if not builds or not all(outcome in known for outcome in builds):
         raise ValueError(f"builds must be a sequence of {', '.join(known)}; got {builds!r}")
     return builds
-
-
-def _expired(key: Row, state: State) -> bool:
-    return key["expires_at"] is not None and bool(key["expires_at"] <= state.now())

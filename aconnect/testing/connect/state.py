@@ -4,12 +4,12 @@ Decides where objects are stored. Rows are dicts in the latest format of the API
 them, and remove the fields that older versions do not send.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import repeat
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from uuid import UUID, uuid4
 
 from aconnect.testing.connect.archives import Archive
@@ -27,7 +27,17 @@ from aconnect.testing.connect.progress import (
 from aconnect.testing.connect.series import Series
 from aconnect.testing.connect.versions import Features
 from aconnect.testing.ranges import check_range
-from aconnect.testing.wire import Row
+from aconnect.testing.wire import Response, Row
+
+if TYPE_CHECKING:
+    from aconnect.testing.connect.dialect import Call
+
+App: TypeAlias = "Callable[[Call], Response | Awaitable[Response]]"
+"""Responds to requests to a content item.
+
+`path` of the call is the path below the content, such as `/health`; `user` is the viewer, empty for
+anonymous visitors.
+"""
 
 
 def guid_of(*parts: object) -> str:
@@ -121,6 +131,15 @@ class SessionToken:
     """The user who views the content; None for the token of the content itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a session token was exchanged for."""
+
+    secret: str
+    """The part that makes it unique."""
+    expires_at: datetime
+
+
 @dataclass(slots=True, eq=False)
 class State:
     """All objects of a simulated server; tests can inspect and change them."""
@@ -177,7 +196,14 @@ class State:
     oauth_clients: dict[str, Row] = field(default_factory=dict[str, Row])
     """By client id."""
     session_tokens: dict[str, SessionToken] = field(default_factory=dict[str, SessionToken])
-    """The session tokens of running content and its viewers, by token."""
+    """The session tokens of running content and its viewers, by token; one that is deleted has
+    ended."""
+    credentials: dict[tuple[str, str], Credential] = field(
+        default_factory=dict[tuple[str, str], Credential]
+    )
+    """The latest credentials of viewers, by the GUIDs of the integration and the user."""
+    ephemeral_keys: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    """The times when the API keys end that viewers' tokens were exchanged for."""
     variants: dict[str, dict[str, Row]] = field(default_factory=dict[str, dict[str, Row]])
     """By content GUID and key."""
     remote_users: dict[str, Row] = field(default_factory=dict[str, Row])
@@ -241,6 +267,8 @@ class State:
     By content GUID, for the content; by bundle id, for the draft of a bundle, and for the content
     while the bundle is active.
     """
+    apps: dict[str, App] = field(default_factory=dict[str, App])
+    """What responds to requests to content, by content GUID; by default, a page."""
     strict_checksums: bool = False
     """Whether bundles with checksum mismatches are refused."""
     bundle_retention: int | None = None

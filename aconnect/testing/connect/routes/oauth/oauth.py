@@ -10,7 +10,7 @@ import msgspec
 
 from aconnect.testing.connect.dialect import Call, bad_request, forbidden, route
 from aconnect.testing.connect.routes.oauth.templates import SERVICE_ACCOUNT, VISITOR_API_KEY
-from aconnect.testing.connect.state import SessionToken, State, guid_of
+from aconnect.testing.connect.state import Credential, SessionToken, State, guid_of
 from aconnect.testing.wire import Response, Row, ok
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -23,10 +23,22 @@ API_KEY = "urn:posit:connect:api-key"
 LIFETIME = 3600
 """The lifetime of credentials, in seconds."""
 
+RENEWED_BEFORE = 300
+"""The seconds before the end of credentials from which an exchange gives new ones."""
+
 
 def user_session_token(state: State, username: str, content_guid: str) -> str:
     """Issue a token that content receives with a request of this viewer."""
     return _issue(state, "user", SessionToken(content_guid, state.known_user(username)["guid"]))
+
+
+def viewer_token(state: State, user_guid: str, content_guid: str) -> str:
+    """Return the token that content receives with the requests of a viewer."""
+    session = SessionToken(content_guid, user_guid)
+    for token, meaning in state.session_tokens.items():
+        if meaning == session:
+            return token
+    return _issue(state, "user", session)
 
 
 def content_session_token(state: State, content_guid: str) -> str:
@@ -61,12 +73,13 @@ async def exchange(call: Call) -> Response:
         raise bad_request("The subject token type does not suit the integration.", 252)
     if requested != {"aws": AWS, "connect": API_KEY}.get(row["template"], ACCESS_TOKEN):
         raise bad_request("The integration does not give the requested token type.", 249)
+    credential = _credential(call, row, subject)
     return ok(
         {
-            "access_token": _credential(call, row, subject, requested),
+            "access_token": _token(call.state, credential, subject, requested),
             "issued_token_type": requested,
             "token_type": "Key" if requested == API_KEY else "Bearer",
-            "expires_in": LIFETIME,
+            "expires_in": round((credential.expires_at - call.state.now()).total_seconds()),
         }
     )
 
@@ -98,27 +111,37 @@ def _integration(call: Call, content: str, audience: str | None) -> Row:
     return call.state.oauth_integrations[used[0]]
 
 
-def _credential(call: Call, row: Row, subject: SessionToken, requested: str) -> str:
-    state, user = call.state, subject.user_guid
-    if user is None:
-        # A service account gets a new token each time.
-        secret = guid_of("credential", row["guid"], state.next_number("credential"))
-    else:
+def _credential(call: Call, row: Row, subject: SessionToken) -> Credential:
+    """Return the credentials of the subject; a viewer keeps them until they are about to end."""
+    state, user, now = call.state, subject.user_guid, call.state.now()
+    if user is not None:
         if row["auth_type"] != VISITOR_API_KEY:
             _refuse_without_session(call, row, user)
-        secret = guid_of("credential", row["guid"], user)
-    if requested == API_KEY and user is not None:
+        kept = state.credentials.get((row["guid"], user))
+        if kept is not None and kept.expires_at - now > timedelta(seconds=RENEWED_BEFORE):
+            return kept
+    secret = guid_of("credential", row["guid"], user, state.next_number("credential"))
+    new = Credential(secret, now + timedelta(seconds=LIFETIME))
+    if user is not None:
+        state.credentials[row["guid"], user] = new
+    return new
+
+
+def _token(state: State, credential: Credential, subject: SessionToken, requested: str) -> str:
+    """Return credentials in the form of the requested type."""
+    secret = credential.secret
+    if requested == API_KEY and subject.user_guid is not None:
         key = f"fake-ephemeral-key-{secret}"
-        state.keys[key] = user
+        state.keys[key] = subject.user_guid
+        state.ephemeral_keys[key] = credential.expires_at
         return key
     if requested != AWS:
         return f"fake-access-token-{secret}"
-    end = state.now().replace(microsecond=0) + timedelta(seconds=LIFETIME)
     keys = {
         "accessKeyId": "ASIAFAKEFAKEFAKEFAKE",
         "secretAccessKey": f"fake-aws-secret-{secret}",
         "sessionToken": f"fake-aws-session-{secret}",
-        "expiration": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "expiration": credential.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     return b64encode(msgspec.json.encode(keys)).decode()
 
