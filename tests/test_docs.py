@@ -309,9 +309,9 @@ def test_recipes_stand_alone():
     ):
         level = len(marks)
         names = {name for upper in range(1, level) for name in known[upper]}
-        recipe = [code for kind, code in _FENCE.findall(part) if kind == "python"]
+        recipe = _FENCE.findall(part)
         assert recipe or level < 3, f"{heading} has no code"
-        for code in recipe:
+        for code in (code for kind, code in recipe if kind == "python"):
             names |= defined_names(code)
             assert not used_names(code) - names, heading
         known[level] = names
