@@ -9,7 +9,7 @@ command line accepts. A block in a comment is run as well: it does what readers 
 is left out with the comment `# not run`, and one that defines tests is run by pytest. A test that a
 page names exists.
 
-Each recipe of the cookbook can be pasted on its own, and each task of the vendor's cookbook has one.
+Each recipe of the cookbook can be pasted on its own, and each task of the vendor's has one.
 """
 
 from __future__ import annotations
