@@ -319,7 +319,7 @@ def test_recipes_stand_alone():
 
 def defined_names(code: str) -> set[str]:
     """Return the names that code defines, at any depth."""
-    names = set()
+    names: set[str] = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
