@@ -8,12 +8,15 @@ those of others to a pipe. The commands of a YAML block, such as a pipeline, are
 command line accepts. A block in a comment is run as well: it does what readers do by hand. A block
 is left out with the comment `# not run`, and one that defines tests is run by pytest. A test that a
 page names exists.
+
+Each recipe of the cookbook can be pasted on its own, and each task of the vendor's has one.
 """
 
 from __future__ import annotations
 
 import ast
 import asyncio
+import builtins
 import inspect
 import os
 import re
@@ -273,3 +276,67 @@ def test_a_wrong_example_is_detected():
     check(block, "a ... c", "a b c\n")
     with pytest.raises(AssertionError):
         check(block, "a\nb", "a\n")
+
+
+COOKBOOK: Final = ROOT / "docs" / "cookbook.md"
+_HEADING: Final = re.compile(r"^#{2,3} (.*)$", re.MULTILINE)
+_ROW: Final = re.compile(r"^\| `(.+?)` \| (.+) \|$", re.MULTILINE)
+_ANCHOR: Final = re.compile(r"\]\(#([\w-]+)\)")
+
+
+def slug(heading: str) -> str:
+    """Return the anchor of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_cookbook_has_all_tasks():
+    """Each recipe of the vendor's cookbook and each app of its gallery is in the tables."""
+    listed = (ROOT / "tests" / "cookbook_tasks.txt").read_text(encoding="utf-8").splitlines()
+    tasks = [line for line in listed if not line.startswith("#")]
+    text = COOKBOOK.read_text(encoding="utf-8")
+    rows = _ROW.findall(text)
+    assert [name for name, _ in rows] == [task.removeprefix("extensions/") for task in tasks]
+    anchors = {slug(heading) for heading in _HEADING.findall(text)}
+    for name, where in rows:
+        assert "](" in where, f"{name} leads nowhere"
+        assert anchors.issuperset(_ANCHOR.findall(where)), f"{name}: {where}"
+
+
+def test_recipes_stand_alone():
+    """A recipe of the cookbook only needs the page's first lines, and those of its section."""
+    text, _, _ = COOKBOOK.read_text(encoding="utf-8").partition("## From the vendor's")
+    intro, *parts = re.split(r"^(#{2,3}) (.*)$", text, flags=re.MULTILINE)
+    known: dict[int, set[str]] = {}
+    for marks, heading, part in zip(
+        ["#", *parts[::3]], ["", *parts[1::3]], [intro, *parts[2::3]], strict=True
+    ):
+        level = len(marks)
+        names = {name for upper in range(1, level) for name in known[upper]}
+        recipe = _FENCE.findall(part)
+        assert recipe or level < 3, f"{heading} has no code"
+        for code in (code for kind, code in recipe if kind == "python"):
+            names |= defined_names(code)
+            assert not used_names(code) - names, heading
+        known[level] = names
+
+
+def defined_names(code: str) -> set[str]:
+    """Return the names that code defines, at any depth."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.arg):
+            names.add(node.arg)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name)
+    return names
+
+
+def used_names(code: str) -> set[str]:
+    """Return the names that code reads, other than those of Python."""
+    nodes = ast.walk(ast.parse(code))
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return used - set(dir(builtins))
