@@ -198,7 +198,8 @@ def save(profile: Profile, *, default: bool) -> None:
 def remove(name: str) -> None:
     """Remove a profile from the configuration."""
     with _changing() as document:
-        del document["profiles"][name]
+        profiles: Any = document["profiles"]
+        del profiles[name]
         if document.unwrap().get("default") == name:
             del document["default"]
 
