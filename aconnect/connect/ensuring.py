@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 
 from aconnect._client.once import create_once, is_uncertain
 from aconnect._client.paged import Paged
-from aconnect._core.arguments import is_guid
+from aconnect._core.arguments import is_guid, no_text
 from aconnect.concurrency import amap
 from aconnect.connect._base.codes import ApiErrorCode
 from aconnect.connect._base.resource import own_guid
@@ -86,7 +86,8 @@ async def ensure_group(
     client: Client, name: str, members: Iterable[User | str], fields: Mapping[str, Any]
 ) -> Group:
     """Return the group with this name, these members and these fields; see `Groups.ensure`."""
-    groups, guids = client.groups, dict.fromkeys(map(own_guid, members))
+    groups = client.groups
+    guids = dict.fromkeys(map(own_guid, no_text("members", members)))
 
     async def find() -> Group | None:
         return await groups.find_by(name=name)

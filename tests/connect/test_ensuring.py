@@ -98,6 +98,13 @@ async def test_groups(server, client):
     assert len(writes(server)) == 2
 
 
+async def test_members_are_a_list(server, client):
+    """One guid in place of a list of members is refused before anything is created."""
+    with pytest.raises(errors.InvalidArgumentError, match="must be a list"):
+        await client.groups.ensure(name="team", members=next(iter(server.state.users)))
+    assert writes(server) == []
+
+
 async def test_content(server, client):
     """The content of the key's owner is created, or gets the settings that differ."""
     async with Client(server.url, server.api_key_for("publisher")) as other:

@@ -52,7 +52,7 @@ class Access(Model, kw_only=True):
     group_name: str | None = None
     """The group that gives a member the role; only if groups are expanded."""
     problem: str | None = None
-    """Why there are no rows for the permissions of the content."""
+    """Why the rows of the content, or of the members of a group, are not complete."""
 
 
 def access(
@@ -93,7 +93,11 @@ class AccessReader:
             problem = "the server returned no guid for it"
             return [Access(content_name=item.name, content_title=item.title, problem=problem)]
         if item.owner_guid is None:
-            found = await none_if_missing(self._client.content.get(item.guid, include=None))
+            get = self._client.content.get(item.guid, include=None)
+            try:
+                found = await none_if_missing(get)
+            except PermissionDeniedError as error:
+                return [Access(content_guid=item.guid, problem=error.message)]
             if found is None:
                 return []
             item = found

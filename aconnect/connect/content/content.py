@@ -569,7 +569,7 @@ class Content(ConnectResource, name="content"):
 
         One request lists the content and one the permissions of each item; users and groups are
         listed, or looked up, in as few requests as possible. Content that is deleted meanwhile is
-        left out. If the key may not read the permissions of an item, a row says so in `problem`.
+        left out. If the key may not read an item, or its permissions, a row says so in `problem`.
         Administrators, who can change all content, have no rows of their own.
 
         Args:
@@ -600,6 +600,7 @@ class Content(ConnectResource, name="content"):
         Raises:
             InvalidArgumentError: It is no web address, or one of another server.
             NotFoundError: No content that the key can see has this address.
+            PermissionDeniedError: The key may not see the content with this GUID.
         """
         from aconnect.connect.content.addresses import content_at  # noqa: PLC0415  rarely needed
 

@@ -109,6 +109,19 @@ async def test_what_the_key_may_not_read(server, people):
     assert problem.problem
 
 
+async def test_items_that_the_key_may_not_read(server):
+    """A guid that the key may not read is said as well, and the others are not affected."""
+    first, second, *_ = server.state.content
+    server.state.content[first]["access_type"] = "acl"
+    server.state.permissions.clear()
+    server.state.content[second]["access_type"] = "all"
+    async with Client(server.url, server.api_key_for("viewer")) as client:
+        denied, *others = await client.content.access([first, second])
+    assert (denied.content_guid, denied.owner, denied.role) == (first, None, None)
+    assert "permission" in denied.problem
+    assert {row.content_guid for row in others} == {second}
+
+
 @pytest.mark.usefixtures("people")
 async def test_principals_that_no_longer_exist(server, client):
     """They have a guid and no name."""
