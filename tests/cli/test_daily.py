@@ -171,9 +171,10 @@ async def test_vanity_addresses(server, shell, item):
     done = await shell("call", "content.vanity.put", item["guid"], "--path", "/sales/2026/")
     assert done.exit_code == 0, done.output
     address = f"{server.url}/sales/2026"
-    assert (await shell("content", "get", address, "--json", "guid")).stdout == (
-        f'{{"guid":"{item["guid"]}"}}\n'
-    )
+    for pasted in (address, f" {address}\n", address.replace("http", "HTTP", 1)):
+        assert (await shell("content", "get", pasted, "--json", "guid")).stdout == (
+            f'{{"guid":"{item["guid"]}"}}\n'
+        )
     other = await shell("content", "get", "https://connect.example.com/sales/2026")
     assert (other.exit_code, other.stdout) == (2, "")
     assert "is another server than" in other.stderr

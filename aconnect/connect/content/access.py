@@ -18,7 +18,7 @@ from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
 from aconnect._core.model import Model
 from aconnect.concurrency import amap
-from aconnect.connect._base.resource import none_if_missing
+from aconnect.connect._base.resource import none_if_missing, own_guid
 from aconnect.connect.content.content import AccessType, ContentItem
 from aconnect.connect.content.permissions import Permission, PrincipalType
 from aconnect.connect.groups import Group, GroupMember
@@ -87,8 +87,8 @@ class AccessReader:
 
     async def rows(self, item: ContentItem | str) -> list[Access]:
         """Return the rows of one item, first that of its owner; none if it does not exist."""
-        if isinstance(item, str):
-            item = self._client.content.handle(item)
+        if not isinstance(item, ContentItem):
+            item = self._client.content.handle(own_guid(item))
         if not item.guid:
             problem = "the server returned no guid for it"
             return [Access(content_name=item.name, content_title=item.title, problem=problem)]
