@@ -189,7 +189,8 @@ async def test_restart_terminate_and_prune(server, shell, item):
     assert restarted.exit_code == 0, restarted.output
     assert f"Restarted {item['name']} ({item['guid']}), which responds with 200" in restarted.stderr
     ended = await shell("content", "terminate", item["name"])
-    assert "asked to end 0 jobs" in ended.stderr
+    # The process that the restart has started.
+    assert "asked to end 1 job of" in ended.stderr
     bundles = server.state.bundles[item["guid"]]
     first = next(iter(bundles))
     archive, manifest = small_archive("python-shiny")
