@@ -322,7 +322,8 @@ class ContentItem(ConnectBound, kw_only=True):
     async def terminate(self) -> list[Job]:
         """Request the end of all active jobs, builds included, and return these jobs.
 
-        A job that has ended already is no error. Wait for the others with `Job.wait`.
+        A job that has ended already is no error. If one cannot be ended, its error is raised after
+        the others were. Wait for their end with `Job.wait`.
         """
         from aconnect.connect.content.restarting import terminated  # noqa: PLC0415  rarely needed
 
