@@ -16,7 +16,7 @@ from aconnect._client.paged import Paged
 from aconnect._core.arguments import is_guid, no_text
 from aconnect.concurrency import amap
 from aconnect.connect._base.codes import ApiErrorCode
-from aconnect.connect._base.resource import own_guid
+from aconnect.connect._base.resource import own_guid, required
 from aconnect.connect.client import Client
 from aconnect.connect.content.content import ContentItem
 from aconnect.connect.environments import Environment
@@ -49,6 +49,7 @@ _USER_FIELDS: Final = ("email", "first_name", "last_name", "user_role")
 async def ensure_user(client: Client, username: str, fields: Mapping[str, Any]) -> User:
     """Return the user with this name and these fields; see `Users.ensure`."""
     users = client.users
+    required("username", username)
 
     async def find() -> User | None:
         return await users.find_by(username=username)
@@ -87,6 +88,7 @@ async def ensure_group(
 ) -> Group:
     """Return the group with this name, these members and these fields; see `Groups.ensure`."""
     groups = client.groups
+    required("name", name)
     guids = dict.fromkeys(map(own_guid, no_text("members", members)))
 
     async def find() -> Group | None:
@@ -130,6 +132,8 @@ async def ensure_content(client: Client, name: str, settings: Mapping[str, Any])
 
 async def own_content(client: Client, name: str) -> ContentItem | None:
     """Return the content of the key's owner with this name, or None."""
+    # Without a name, the server would list all content of the owner.
+    required("name", name)
     me = await client.me()
     if not is_guid(me.guid):
         raise DecodeError(

@@ -98,6 +98,19 @@ async def test_groups(server, client):
     assert len(writes(server)) == 2
 
 
+@pytest.mark.parametrize("name", [None, ""])
+async def test_without_a_name(server, client, name):
+    """No name, such as that of a variable which is not set, finds and changes nothing."""
+    for call in (
+        lambda: client.content.ensure(name=name, title="X"),
+        lambda: client.users.ensure(username=name, first_name="X"),
+        lambda: client.groups.ensure(name=name, members=list(server.state.users)),
+    ):
+        with pytest.raises(errors.InvalidArgumentError, match="name"):
+            await call()
+    assert writes(server) == []
+
+
 async def test_members_are_a_list(server, client):
     """One guid in place of a list of members is refused before anything is created."""
     with pytest.raises(errors.InvalidArgumentError, match="must be a list"):
