@@ -233,7 +233,7 @@ async def create_group(
 def _required(found: R | None, noun: str, name: str) -> R:
     if found is None:
         raise InvalidArgumentError(
-            f"the authentication provider of the server has no {noun} {name!r}"
+            f"the authentication provider of the server has no {noun} {name!r}, spelled exactly so"
         )
     return found
 
