@@ -314,6 +314,7 @@ class ContentItem(ConnectBound, kw_only=True):
         Raises:
             InvalidArgumentError: It is not interactive. Reports are rendered: call `render`.
             VerificationError: The restarted content does not respond.
+            TransportError: There was no response, such as because it takes long to start.
         """
         from aconnect.connect.content.restarting import restarted  # noqa: PLC0415  rarely needed
 
