@@ -129,6 +129,7 @@ async def test_items_that_the_key_may_not_read(server):
     async with Client(server.url, server.api_key_for("viewer")) as client:
         denied, *others = await client.content.access([first, second])
     assert (denied.content_guid, denied.owner, denied.role) == (first, None, None)
+    assert denied.problem is not None
     assert "permission" in denied.problem
     assert {row.content_guid for row in others} == {second}
 
