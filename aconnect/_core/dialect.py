@@ -104,7 +104,7 @@ class Dialect:
         """Return the error for an unsuccessful response."""
         body = self._parse(response, secrets)
         error_class = self.error_class(request, response, body)
-        message = body.message if body is not None else foreign_text(response)
+        message = body.message if body is not None else foreign_text(request, response)
         code = body.code if body is not None else None
         retry_after = response.headers.get("Retry-After")
         hints = [self.hint(request, error_class, body)]
@@ -169,11 +169,13 @@ def _object(body: bytes) -> dict[str, Any] | None:
     return data
 
 
-def foreign_text(response: Response) -> str:
+def foreign_text(request: Request, response: Response) -> str:
     """Summarize an error body that is not the service's own, such as a proxy's page."""
     body = response.body.strip()
     if not body:
         return "no message"
     if body.startswith(b"<") or response.content_type == "text/html":
+        if request.to_content:
+            return "an HTML page"
         return "an HTML page, probably from a proxy or login page in front of the API"
     return body[:_MAX_BODY].decode("utf-8", "replace")

@@ -343,11 +343,14 @@ class Pipeline:
         except ApiError as error:
             if error.status != _UNAUTHORIZED:
                 raise
+            auth.forget(credentials)
             if request.is_used_up:
                 error.add_note(ONLY_ONCE)
                 raise
-        # The server did nothing, so this is safe for every call.
-        auth.forget(credentials)
+            if request.to_content and not request.idempotent:
+                # It may be from the content, which may have acted before.
+                raise
+        # The server did nothing, or may do it twice.
         return await attempt(request, place, call, began, credentials=await fetched())
 
     async def _open(

@@ -195,8 +195,7 @@ async def prune(client: Client, item: str, keep: int, yes: bool) -> None:
     The active bundle is kept in any case.
     """
     found = await find_content(client, item)
-    kept = counted(keep, "bundle")
-    confirm(f"Delete all but the newest {kept} of {found.name} ({found.guid})?", yes=yes)
+    confirm(f"Delete all bundles of {found.name} ({found.guid}) but the newest {keep}?", yes=yes)
     deleted = await found.bundles.prune(keep=keep)
     echo_error(f"Deleted {counted(len(deleted), 'bundle')} of {found.name} ({found.guid})")
 

@@ -36,7 +36,8 @@ async def find_content(client: Client, text: str) -> ContentItem:
         Failure: There is none with this name, or more than one.
         AconnectError: There is none with this GUID or address, or it is one of another server.
     """
-    if _given(text, "ITEM").startswith(("http://", "https://")):
+    text = _given(text, "ITEM").strip()
+    if text.lower().startswith(("http://", "https://")):
         return await client.content.from_address(text)
     if guid := guid_in(text):
         return await client.content.get(guid)

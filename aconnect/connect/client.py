@@ -182,7 +182,8 @@ class Client(BaseClient):
         """Send a request to a content item itself, such as a deployed API, with the client's key.
 
         Redirects are followed within the server, but not into its API. Errors are raised as by
-        `request`, and have `from_content`; they do not slow the client's other calls down.
+        `request`, and have `from_content`; they do not slow the client's other calls down. The body
+        is read into memory, up to the client's `max_body`.
 
         Args:
             item: The content item, or its guid.
@@ -200,6 +201,7 @@ class Client(BaseClient):
                 was made.
             ApiError: The content returned an error.
             VerificationError: A login page responds instead of the content.
+            BodyTooLargeError: The body is larger than `max_body`.
             TransportError: The request could not be sent, or its response was lost or late.
         """
         from aconnect.connect.content.visiting import fetched  # noqa: PLC0415  rarely needed

@@ -13,10 +13,10 @@ from typing import Any, Final, TypeVar, cast
 
 from aconnect._client.once import create_once, is_uncertain
 from aconnect._client.paged import Paged
-from aconnect._core.arguments import is_guid
+from aconnect._core.arguments import is_guid, no_text
 from aconnect.concurrency import amap
 from aconnect.connect._base.codes import ApiErrorCode
-from aconnect.connect._base.resource import own_guid
+from aconnect.connect._base.resource import own_guid, required
 from aconnect.connect.client import Client
 from aconnect.connect.content.content import ContentItem
 from aconnect.connect.environments import Environment
@@ -49,6 +49,7 @@ _USER_FIELDS: Final = ("email", "first_name", "last_name", "user_role")
 async def ensure_user(client: Client, username: str, fields: Mapping[str, Any]) -> User:
     """Return the user with this name and these fields; see `Users.ensure`."""
     users = client.users
+    required("username", username)
 
     async def find() -> User | None:
         return await users.find_by(username=username)
@@ -86,7 +87,9 @@ async def ensure_group(
     client: Client, name: str, members: Iterable[User | str], fields: Mapping[str, Any]
 ) -> Group:
     """Return the group with this name, these members and these fields; see `Groups.ensure`."""
-    groups, guids = client.groups, dict.fromkeys(map(own_guid, members))
+    groups = client.groups
+    required("name", name)
+    guids = dict.fromkeys(map(own_guid, no_text("members", members)))
 
     async def find() -> Group | None:
         return await groups.find_by(name=name)
@@ -129,6 +132,8 @@ async def ensure_content(client: Client, name: str, settings: Mapping[str, Any])
 
 async def own_content(client: Client, name: str) -> ContentItem | None:
     """Return the content of the key's owner with this name, or None."""
+    # Without a name, the server would list all content of the owner.
+    required("name", name)
     me = await client.me()
     if not is_guid(me.guid):
         raise DecodeError(
@@ -228,7 +233,7 @@ async def create_group(
 def _required(found: R | None, noun: str, name: str) -> R:
     if found is None:
         raise InvalidArgumentError(
-            f"the authentication provider of the server has no {noun} {name!r}"
+            f"the authentication provider of the server has no {noun} {name!r}, spelled exactly so"
         )
     return found
 

@@ -34,7 +34,9 @@ class Vanities(ConnectResource, name="vanities"):
 
         If only one of them has a vanity URL, it moves to the other. The path of `other` always
         leads to one of them; that of `one` leads nowhere between two requests. Only the two items
-        are changed: if other content takes a path meanwhile, it keeps it.
+        are changed: if other content takes a path meanwhile, it keeps it. Two swaps of the same
+        items must not run at once: a path may be lost, because the server cannot exchange them in
+        one step.
 
         If a request fails, both get back what they had before. Notes of the error say what could
         not be put back, and how to do it. A swap that has begun is completed, or put back, even if

@@ -98,6 +98,26 @@ async def test_groups(server, client):
     assert len(writes(server)) == 2
 
 
+@pytest.mark.parametrize("name", [None, ""])
+async def test_without_a_name(server, client, name):
+    """No name, such as that of a variable which is not set, finds and changes nothing."""
+    for call in (
+        lambda: client.content.ensure(name=name, title="X"),
+        lambda: client.users.ensure(username=name, first_name="X"),
+        lambda: client.groups.ensure(name=name, members=list(server.state.users)),
+    ):
+        with pytest.raises(errors.InvalidArgumentError, match="name"):
+            await call()
+    assert writes(server) == []
+
+
+async def test_members_are_a_list(server, client):
+    """One guid in place of a list of members is refused before anything is created."""
+    with pytest.raises(errors.InvalidArgumentError, match="must be a list"):
+        await client.groups.ensure(name="team", members=next(iter(server.state.users)))
+    assert writes(server) == []
+
+
 async def test_content(server, client):
     """The content of the key's owner is created, or gets the settings that differ."""
     async with Client(server.url, server.api_key_for("publisher")) as other:

@@ -402,3 +402,18 @@ async def test_the_key_replaces_that_of_the_owner(options):
     assert exchange.count(b"Key owner-key") == 1
     assert (call.count(b"Key "), call.count(b"Key ephemeral")) == (1, 1)
     assert call.lower().count(b"authorization: snowflake") == ("snowflake_token" in options)
+
+
+@pytest.mark.parametrize(("method", "times"), [("GET", 2), ("POST", 1)])
+async def test_content_that_refuses_the_viewer(server, viewers, item, token, method, times):
+    """A 401 may be from content that has acted: what must not be repeated is sent once."""
+    server.script(*[faults.status(401)] * 3, on=f"{method} /content/*")
+    async with viewers.client(token()) as viewer:
+        with pytest.raises(errors.AuthenticationError) as caught:
+            await viewer.fetch(item, method=method)
+        assert caught.value.from_content
+        assert server.count(method, f"/content/{item.guid}/") == times
+        # The key may have ended as well, so the next call has another one.
+        before = exchanges(server)
+        assert (await viewer.me()).username == "viewer"
+        assert exchanges(server) == max(before, 2)

@@ -18,7 +18,7 @@ from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
 from aconnect._core.model import Model
 from aconnect.concurrency import amap
-from aconnect.connect._base.resource import none_if_missing
+from aconnect.connect._base.resource import none_if_missing, own_guid
 from aconnect.connect.content.content import AccessType, ContentItem
 from aconnect.connect.content.permissions import Permission, PrincipalType
 from aconnect.connect.groups import Group, GroupMember
@@ -52,7 +52,7 @@ class Access(Model, kw_only=True):
     group_name: str | None = None
     """The group that gives a member the role; only if groups are expanded."""
     problem: str | None = None
-    """Why there are no rows for the permissions of the content."""
+    """Why the rows of the content, or of the members of a group, are not complete."""
 
 
 def access(
@@ -87,13 +87,17 @@ class AccessReader:
 
     async def rows(self, item: ContentItem | str) -> list[Access]:
         """Return the rows of one item, first that of its owner; none if it does not exist."""
-        if isinstance(item, str):
-            item = self._client.content.handle(item)
+        if not isinstance(item, ContentItem):
+            item = self._client.content.handle(own_guid(item))
         if not item.guid:
             problem = "the server returned no guid for it"
             return [Access(content_name=item.name, content_title=item.title, problem=problem)]
         if item.owner_guid is None:
-            found = await none_if_missing(self._client.content.get(item.guid, include=None))
+            get = self._client.content.get(item.guid, include=None)
+            try:
+                found = await none_if_missing(get)
+            except PermissionDeniedError as error:
+                return [Access(content_guid=item.guid, problem=error.message)]
             if found is None:
                 return []
             item = found

@@ -314,6 +314,7 @@ class ContentItem(ConnectBound, kw_only=True):
         Raises:
             InvalidArgumentError: It is not interactive. Reports are rendered: call `render`.
             VerificationError: The restarted content does not respond.
+            TransportError: There was no response, such as because it takes long to start.
         """
         from aconnect.connect.content.restarting import restarted  # noqa: PLC0415  rarely needed
 
@@ -322,7 +323,8 @@ class ContentItem(ConnectBound, kw_only=True):
     async def terminate(self) -> list[Job]:
         """Request the end of all active jobs, builds included, and return these jobs.
 
-        A job that has ended already is no error. Wait for the others with `Job.wait`.
+        A job that has ended already is no error. If one cannot be ended, its error is raised after
+        the others were. Wait for their end with `Job.wait`.
         """
         from aconnect.connect.content.restarting import terminated  # noqa: PLC0415  rarely needed
 
@@ -569,7 +571,7 @@ class Content(ConnectResource, name="content"):
 
         One request lists the content and one the permissions of each item; users and groups are
         listed, or looked up, in as few requests as possible. Content that is deleted meanwhile is
-        left out. If the key may not read the permissions of an item, a row says so in `problem`.
+        left out. If the key may not read an item, or its permissions, a row says so in `problem`.
         Administrators, who can change all content, have no rows of their own.
 
         Args:
@@ -600,6 +602,7 @@ class Content(ConnectResource, name="content"):
         Raises:
             InvalidArgumentError: It is no web address, or one of another server.
             NotFoundError: No content that the key can see has this address.
+            PermissionDeniedError: The key may not see the content with this GUID.
         """
         from aconnect.connect.content.addresses import content_at  # noqa: PLC0415  rarely needed
 

@@ -88,5 +88,8 @@ async def terminated(item: ContentItem) -> list[Job]:
                 raise
 
     active = [job async for job in item.jobs.find() if job.is_active]
-    await amap(kill, active)
+    # One that cannot be ended must not keep the others running.
+    for outcome in await amap(kill, active, errors="collect"):
+        if outcome.error is not None:
+            raise outcome.error
     return active

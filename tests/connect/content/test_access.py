@@ -1,8 +1,10 @@
 """Who can see or change content: rows with names, in as few requests as possible."""
 
+from uuid import UUID
+
 import pytest
 
-from aconnect import Client
+from aconnect import Client, errors
 from aconnect._core.events import CallStarted
 from aconnect.testing import FakeConnect, Seed
 
@@ -107,6 +109,29 @@ async def test_what_the_key_may_not_read(server, people):
     assert (owner.role, owner.problem) == ("content owner", None)
     assert (problem.principal_guid, problem.role, problem.owner) == (None, None, "admin")
     assert problem.problem
+
+
+async def test_what_names_an_item(client, server):
+    """A guid in any spelling names one; nothing, such as of a failed look-up, is refused."""
+    guid = next(iter(server.state.content))
+    for item in (guid.upper(), UUID(guid), client.content.handle(guid)):
+        assert {row.content_guid for row in await client.content.access([item])} == {guid}
+    with pytest.raises(errors.InvalidArgumentError):
+        await client.content.access([None])
+
+
+async def test_items_that_the_key_may_not_read(server):
+    """A guid that the key may not read is said as well, and the others are not affected."""
+    first, second, *_ = server.state.content
+    server.state.content[first]["access_type"] = "acl"
+    server.state.permissions.clear()
+    server.state.content[second]["access_type"] = "all"
+    async with Client(server.url, server.api_key_for("viewer")) as client:
+        denied, *others = await client.content.access([first, second])
+    assert (denied.content_guid, denied.owner, denied.role) == (first, None, None)
+    assert denied.problem is not None
+    assert "permission" in denied.problem
+    assert {row.content_guid for row in others} == {second}
 
 
 @pytest.mark.usefixtures("people")

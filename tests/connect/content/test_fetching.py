@@ -174,6 +174,14 @@ async def test_a_missing_page_of_content():
     assert type(outcome) is errors.NotFoundError
 
 
+async def test_a_page_as_the_error_of_content():
+    """Content responds with pages of its own, which are no sign of a proxy or a login."""
+    headers = "Content-Type: text/html\r\n"
+    outcome, _ = await fetched({HOME: page("500 X", headers, b"<html>Traceback</html>")})
+    assert "an HTML page" in str(outcome)
+    assert "proxy" not in str(outcome)
+
+
 @pytest.mark.parametrize(("method", "idempotent"), [("POST", True), ("GET", False)])
 async def test_what_may_be_repeated_can_be_said(method, idempotent):
     """`idempotent` decides whether a request is repeated after the content has failed."""

@@ -224,6 +224,16 @@ async def test_jobs_that_have_ended_meanwhile(server, item, fault):
     assert len(await item.terminate()) == 2
 
 
+async def test_a_job_that_cannot_be_ended(server, item):
+    """It is an error, and all other jobs end, however many there are."""
+    rows = [add_job(server, item) for _ in range(40)]
+    (refused, *_) = await item.jobs.find()
+    server.script(faults.error(403, 22), on=f"DELETE /v1/content/{item.guid}/jobs/{refused.key}")
+    with pytest.raises(errors.PermissionDeniedError):
+        await item.terminate()
+    assert [row["key"] for row in rows if row["status"] != 2] == [refused.key]
+
+
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 async def test_terminate_under_any_fault(fault):
     """Each request meets each fault: all jobs have ended, or an error is raised."""
