@@ -40,14 +40,15 @@ def core_schema_of(kind: Any) -> cs.CoreSchema:
     """
     forms: dict[type, cs.CoreSchema] = {}
 
-    def check(value: Any) -> Any:
+    def check(value: Any, _validate: Any) -> Any:
         if isinstance(value, kind):
             return value
         raise ValueError(f"this is no object of the class {kind.__name__} of aconnect")
 
-    schema = cs.no_info_plain_validator_function(
+    # A schema that is wrapped, but never used, is how pydantic before 2.10 learns the JSON schema.
+    schema = cs.no_info_wrap_validator_function(
         check,
-        json_schema_input_schema=_schema(kind, forms),
+        _schema(kind, forms),
         serialization=cs.plain_serializer_function_ser_schema(
             _sent, info_arg=True, return_schema=_schema(kind, forms)
         ),
