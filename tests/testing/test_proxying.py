@@ -228,8 +228,9 @@ async def test_websockets_that_break(call, app, content):
         assert (end.type, end.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.GOING_AWAY)
     await app.closed.wait()
     app.closed.clear()
-    async with aiohttp.ClientSession() as session:
-        async with session.get(
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(
             f"{content}/socket",
             headers={
                 "Connection": "Upgrade",
@@ -237,8 +238,9 @@ async def test_websockets_that_break(call, app, content):
                 "Sec-WebSocket-Version": "13",
                 "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
             },
-        ) as response:
-            assert response.status == 101
+        ) as response,
+    ):
+        assert response.status == 101
     await app.closed.wait()
     assert app.code == aiohttp.WSCloseCode.GOING_AWAY
 
@@ -256,9 +258,9 @@ async def test_websockets_of_strangers(call, content):
 
 async def test_an_app_that_ends(call, content, caplog):
     """The response of an app that ends before it is complete breaks for the client as well."""
-    with pytest.raises(aiohttp.ClientPayloadError):
-        async with call.session.get(f"{content}/end") as response:
-            assert await response.content.readexactly(5) == b"begun"
+    async with call.session.get(f"{content}/end") as response:
+        assert await response.content.readexactly(5) == b"begun"
+        with pytest.raises(aiohttp.ClientPayloadError):
             await response.read()
     assert not [record for record in caplog.records if record.name == "aiohttp.server"]
 
