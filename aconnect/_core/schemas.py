@@ -101,8 +101,9 @@ def _schema(hint: Any, forms: dict[type, cs.CoreSchema]) -> cs.CoreSchema:
 
 
 def _form(kind: type[Struct], forms: dict[type, cs.CoreSchema]) -> cs.CoreSchema:
-    # Pydantic names the schema by what is between the last dot and the colon.
-    name = f"{kind.__module__}.{kind.__qualname__}:{id(kind)}"
+    # Pydantic names the schema by what is between the last dot and the colon. If it were pydantic's
+    # own reference to the class, the class itself would get this schema where it is named again.
+    name = f"{kind.__module__}.{kind.__qualname__}:form of {id(kind)}"
     if kind not in forms:
         forms[kind] = cs.any_schema()  # for a model that is inside itself
         hidden: tuple[str, ...] = getattr(kind, "_hidden", ())  # stars, whatever their type
