@@ -197,7 +197,10 @@ def test_a_class_in_several_places():
 
 def test_a_union_of_models():
     """A list of several types keeps each object, and sends it as it is."""
-    rows = [ShinyUsage(content_guid="a"), ContentVisit(content_guid="b")]
+    rows: list[ContentVisit | ShinyUsage] = [
+        ShinyUsage(content_guid="a"),
+        ContentVisit(content_guid="b"),
+    ]
     adapter = TypeAdapter(list[ContentVisit | ShinyUsage])
     assert [type(row) for row in adapter.validate_python(rows)] == [ShinyUsage, ContentVisit]
     assert json.loads(adapter.dump_json(rows)) == [row.to_dict(json=True) for row in rows]
