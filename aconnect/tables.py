@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Iterable, Mapping
 from contextlib import aclosing
 from functools import reduce
 from operator import attrgetter
@@ -31,6 +31,8 @@ logger = logging.getLogger("aconnect")
 _Rows = AsyncIterable[Any] | Iterable[Any]
 _Shape = Mapping[str, Any]
 """The attributes of a row, or the keys of a dict, with the types of their values."""
+_Shapes = Mapping[Any, _Shape]
+"""The shapes of rows by their classes."""
 _Reader = Callable[[Any], Any]
 _NamesById = Mapping[str, str]
 
@@ -59,7 +61,8 @@ def records(
 ) -> LazySequence[dict[str, Any]]:
     """Return rows as dicts: `await` it for a list, or use `async for` to stream them.
 
-    `pandas.DataFrame` and `polars.DataFrame` take such a list. Values are those of `to_dict()`.
+    `pandas.DataFrame` takes such a list, and `polars.DataFrame` with `infer_schema_length=None`, as
+    a column may begin with many None. Values are those of `to_dict()`.
 
     With `names`, ids get names, in further columns: `content_title` (the name, if there is no
     title) and `content_name` for `content_guid`, `username` for `user_guid`, `owner_username` for
@@ -72,12 +75,12 @@ def records(
             dicts.
         fields: The attributes that become columns, such as `time` or `owner.username`. By default,
             all of them, with computed ones such as `is_active` of a job. Where rows are of several
-            types, a row without the attribute has None.
+            types, or are dicts with different keys, a row without the attribute has None.
         names: The client that lists the names.
 
     Raises:
-        InvalidArgumentError: A field does not exist. Raised at once if `query` knows the type of
-            its rows, else at the first row.
+        InvalidArgumentError: A field does not exist in any row. Raised at once if `query` is a list
+            or knows the type of its rows, else if the first row does not have it.
         AconnectError: As the operations that list the rows and the names.
     """
     if names is not None:
@@ -86,27 +89,26 @@ def records(
         if not isinstance(cast("object", names), Client):
             raise InvalidArgumentError(f"records() got names={names!r}; pass a client of Connect")
     no_text("query", query)
-    item_type = query.item_type if isinstance(query, LazySequence) else None
-    shapes = [] if item_type is None else [_shape(kind) for kind in union_members(item_type)]
+    shapes = _known_shapes(query)
     if shapes:
-        _check(fields, shapes, names)
+        _check(fields, shapes.values(), names)
     return LazySequence(lambda: _stream(query, fields, shapes, names))
 
 
 async def _stream(
-    query: _Rows, fields: tuple[str, ...], shapes: list[_Shape], client: Client | None
+    query: _Rows, fields: tuple[str, ...], shapes: _Shapes, client: Client | None
 ) -> AsyncGenerator[dict[str, Any], None]:
     names = _Names(client)
     readers: dict[Any, list[tuple[str, _Reader]]] = {}
     try:
-        for shape in shapes:
+        for shape in shapes.values():
             # While the first rows are requested.
             names.start(_columns(shape, fields, client).values())
         async with aclosing(_each(query)) as rows:
             async for row in rows:
                 kind: Any = type(cast("object", row))
                 if kind not in readers:
-                    shape = _shape(kind, row)
+                    shape = shapes.get(kind) or _shape(kind, row)
                     if not shapes and not readers:
                         _check(fields, [shape], client)
                     columns = _columns(shape, fields, client)
@@ -117,7 +119,7 @@ async def _stream(
                     ]
                 record = {name: plain(read(row)) for name, read in readers[kind]}
                 if not fields and is_dict(row):
-                    # Later dicts may have other keys than the first.
+                    # Later dicts of a stream may have other keys than the first.
                     record |= plain(row)
                 yield record
     finally:
@@ -136,6 +138,21 @@ async def _each(rows: _Rows) -> AsyncGenerator[Any, None]:
     else:
         for row in rows:
             yield row
+
+
+def _known_shapes(query: _Rows) -> _Shapes:
+    """Return the shapes of rows as far as they are known before the first one is read."""
+    if isinstance(query, LazySequence):
+        kinds = () if query.item_type is None else union_members(query.item_type)
+        return {kind: _shape(kind) for kind in kinds if get_origin(kind) is not dict}
+    shapes: dict[Any, dict[str, Any]] = {}
+    for row in query if isinstance(query, list | tuple) else ():
+        kind: Any = type(cast("object", row))
+        if is_dict(row):
+            shapes.setdefault(kind, {}).update(_shape(kind, row))
+        elif kind not in shapes:
+            shapes[kind] = {**_shape(kind)}
+    return shapes
 
 
 def _shape(kind: Any, row: Any = None) -> _Shape:
@@ -164,7 +181,7 @@ def _columns(
     return {name: lookups.get(name) for name in fields or (*shape, *lookups)}
 
 
-def _check(fields: Iterable[str], shapes: Iterable[_Shape], client: Client | None) -> None:
+def _check(fields: Iterable[str], shapes: Collection[_Shape], client: Client | None) -> None:
     """Refuse a field that no row has.
 
     Raises:

@@ -247,7 +247,9 @@ async def test_unknown_fields(server, client, kind, field, hint):
     with pytest.raises(InvalidArgumentError, match=hint):
         records(query, field)
     with pytest.raises(InvalidArgumentError, match=hint):
-        await records([kind()], field)
+        records([kind()], field)
+    with pytest.raises(InvalidArgumentError, match=hint):
+        await records(iter([kind()]), field)
     assert not server.requests
 
 
@@ -266,6 +268,16 @@ async def test_fields_of_some_rows(client):
         records(client.instrumentation.usage(), "endet")
     with pytest.raises(InvalidArgumentError, match="ended"):
         records(client.instrumentation.visits(), "ended")
+
+
+async def test_rows_of_a_list(client):
+    """A field that a later row of a list has is a column, with None in the other rows."""
+    visit, session = ContentVisit(), ShinyUsage(ended=BEGIN)
+    assert await records([visit, session], "ended") == [{"ended": None}, {"ended": BEGIN}]
+    with pytest.raises(InvalidArgumentError, match="did you mean ended"):
+        records([visit, session], "endet")
+    usage = await client.instrumentation.usage()
+    assert {row["ended"] for row in await records(usage, "ended")} > {None}
 
 
 async def test_dotted_fields():
@@ -289,16 +301,25 @@ async def test_objects_in_columns():
 
 
 async def test_dicts(client):
-    """Dicts are rows too, with the keys of the first one and their own; ids get names."""
+    """Dicts are rows too: those of a list have the keys of all; ids get names."""
     guid = (await client.content.find())[0].guid
-    rows = [{"a": 1, "content_guid": guid}, {"b": [ContentOwner()]}]
+    rows = [{"a": 1}, {"b": [ContentOwner()], "content_guid": guid}]
     assert await records(rows, "a") == [{"a": 1}, {"a": None}]
     table = await records(rows, names=client)
-    assert [list(row)[:2] for row in table] == [["a", "content_guid"]] * 2
-    assert [row["content_name"] for row in table] == ["content-0000", None]
+    keys = ["a", "b", "content_guid", "content_title", "content_name"]
+    assert [list(row) for row in table] == [keys] * 2
+    assert [row["content_name"] for row in table] == [None, "content-0000"]
     assert table[1]["b"] == [ContentOwner().to_dict()]
-    with pytest.raises(InvalidArgumentError, match="pass one of a, content_guid"):
-        await records(rows, "c.d")
+    with pytest.raises(InvalidArgumentError, match="pass one of a, b, content_guid"):
+        records(rows, "c.d")
+
+
+async def test_dicts_of_a_stream():
+    """Dicts of a stream have the keys of the first one and their own."""
+    rows = [{"a": 1}, {"b": 2}]
+    assert await records(iter(rows)) == [{"a": 1}, {"a": None, "b": 2}]
+    with pytest.raises(InvalidArgumentError, match="pass one of a"):
+        await records(iter(rows), "b")
 
 
 async def test_any_source(client):
@@ -322,6 +343,22 @@ async def test_what_is_no_row(rows):
     """Anything else is refused, by name."""
     with pytest.raises(InvalidArgumentError, match=r"rows, models and dicts|must be a list"):
         await records(rows)
+
+
+async def test_rows_that_the_server_sends_as_dicts(client):
+    """A query whose items are dicts is a table too."""
+    examples = await client.examples.find()
+    assert examples
+    assert await records(client.examples.find()) == examples
+
+
+async def test_frames_whose_columns_begin_with_none():
+    """Both libraries make a frame of rows of which many have no value before one has."""
+    rows = [ContentVisit()] * 150 + [ShinyUsage(ended=BEGIN)]
+    table = await records(rows, "ended")
+    frame = pl.DataFrame(table, infer_schema_length=None)
+    assert (frame["ended"].null_count(), frame["ended"][-1]) == (150, BEGIN)
+    assert pd.DataFrame(table)["ended"].iloc[-1] == BEGIN
 
 
 async def test_raw_rows_and_batches(client):

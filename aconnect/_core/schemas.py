@@ -40,14 +40,15 @@ def core_schema_of(kind: Any) -> cs.CoreSchema:
     """
     forms: dict[type, cs.CoreSchema] = {}
 
-    def check(value: Any) -> Any:
+    def check(value: Any, _validate: Any) -> Any:
         if isinstance(value, kind):
             return value
         raise ValueError(f"this is no object of the class {kind.__name__} of aconnect")
 
-    schema = cs.no_info_plain_validator_function(
+    # A schema that is wrapped, but never used, is how pydantic before 2.10 learns the JSON schema.
+    schema = cs.no_info_wrap_validator_function(
         check,
-        json_schema_input_schema=_schema(kind, forms),
+        _schema(kind, forms),
         serialization=cs.plain_serializer_function_ser_schema(
             _sent, info_arg=True, return_schema=_schema(kind, forms)
         ),
@@ -100,8 +101,9 @@ def _schema(hint: Any, forms: dict[type, cs.CoreSchema]) -> cs.CoreSchema:
 
 
 def _form(kind: type[Struct], forms: dict[type, cs.CoreSchema]) -> cs.CoreSchema:
-    # Pydantic names the schema by what is between the last dot and the colon.
-    name = f"{kind.__module__}.{kind.__qualname__}:{id(kind)}"
+    # Pydantic names the schema by what is between the last dot and the colon. If it were pydantic's
+    # own reference to the class, the class itself would get this schema where it is named again.
+    name = f"{kind.__module__}.{kind.__qualname__}:form of {id(kind)}"
     if kind not in forms:
         forms[kind] = cs.any_schema()  # for a model that is inside itself
         hidden: tuple[str, ...] = getattr(kind, "_hidden", ())  # stars, whatever their type

@@ -46,10 +46,10 @@ class AuditLogs(ConnectResource, name="audit_logs"):
         role="administrator",
     )
     def find(self, *, asc_order: bool | None = None) -> Paged[AuditLog]:
-        """List all entries, newest first unless `asc_order`; use `search` for a time window.
+        """List all entries, oldest first unless `asc_order=False`; `search` has a time window.
 
         Args:
-            asc_order: Whether the oldest are first.
+            asc_order: Whether the oldest are first, as by default.
         """
         ...
 

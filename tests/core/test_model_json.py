@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 import aconnect.cloudendure
 from aconnect._core.model import Confidential
 from aconnect._core.url import rfc3339
-from aconnect.connect import ApiKey, ContentItem, ContentVisit, Tag, User
+from aconnect.connect import ApiKey, ContentItem, ContentVisit, ShinyUsage, Tag, User
 from tests.core.test_model import MODELS, OTHER_MODELS, instances
 
 SECRET = "S3CRET"
@@ -168,6 +168,42 @@ def test_inside_a_model_of_pydantic():
     tag = schema["$defs"]["Tag"]["properties"]
     assert tag["id"]["type"] == "string"
     assert tag["created_time"]["anyOf"][0] == {"type": "string", "format": "date-time"}
+
+
+class Change(BaseModel):
+    """A model that has objects of the same class in several places, one of them in another."""
+
+    item: ContentItem
+    tag: Tag
+    before: User
+    after: User | None = None
+    reports: dict[str, list[Report]] = {}
+
+
+def test_a_class_in_several_places():
+    """Objects of one class can be in several fields, beside and inside one another."""
+    tag, user = Tag(id="1"), User(guid="u")
+    item = ContentItem(included_tags=[tag])
+    change = Change(
+        item=item, tag=tag, before=user, after=user, reports={"a": [Report(owner=user)]}
+    )
+    assert (change.tag, change.after, change.reports["a"][0].owner) == (tag, user, user)
+    sent = json.loads(change.model_dump_json())
+    assert sent["item"] == item.to_dict(json=True)
+    assert sent["tag"] == sent["item"]["included_tags"][0] == tag.to_dict(json=True)
+    assert sent["before"] == sent["after"] == sent["reports"]["a"][0]["owner"]
+    jsonschema_rs.validator_for(Change.model_json_schema()).validate(sent)
+
+
+def test_a_union_of_models():
+    """A list of several types keeps each object, and sends it as it is."""
+    rows: list[ContentVisit | ShinyUsage] = [
+        ShinyUsage(content_guid="a"),
+        ContentVisit(content_guid="b"),
+    ]
+    adapter = TypeAdapter(list[ContentVisit | ShinyUsage])
+    assert [type(row) for row in adapter.validate_python(rows)] == [ShinyUsage, ContentVisit]
+    assert json.loads(adapter.dump_json(rows)) == [row.to_dict(json=True) for row in rows]
 
 
 @pytest.mark.parametrize("wrong", [{"guid": "u"}, "u", None, Tag(id="1")], ids=repr)

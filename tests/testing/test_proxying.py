@@ -19,12 +19,17 @@ class App:
     """An app, which listens at `url` without a proxy."""
 
     def __init__(self):
-        self.url = ""
+        self.url, self.code = "", None
         self.released, self.closed = asyncio.Event(), asyncio.Event()
 
     async def respond(self, request):
-        """Respond at the paths /events, /release and /socket; otherwise, with what arrived."""
-        responses = {"/events": self.events, "/release": self.release, "/socket": self.socket}
+        """Respond at the paths of this table; otherwise, with what arrived."""
+        responses = {
+            "/events": self.events,
+            "/release": self.release,
+            "/socket": self.socket,
+            "/end": self.end,
+        }
         return await responses.get(request.path, self.echo)(request)
 
     async def echo(self, request):
@@ -49,18 +54,29 @@ class App:
         self.released.set()
         return web.Response(status=204, headers={"X-Path": request.path})
 
+    async def end(self, request):
+        """End in the middle of a response."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"begun")
+        request.transport.abort()
+        return response
+
     async def socket(self, request):
-        """Send the token of the viewer, and then echo messages; close with a code on request."""
+        """Send the token of the viewer, and then echo messages; close or end on request."""
         answer = web.WebSocketResponse(protocols=["chat"])
         await answer.prepare(request)
         await answer.send_str(request.headers.get("Posit-Connect-User-Session-Token", "nobody"))
         async for message in answer:
             if message.data == "bye":
-                await answer.close(code=4001)
+                await answer.close(code=4001, message=b"on request")
+            elif message.data == "end":
+                request.transport.abort()
             elif isinstance(message.data, str):
                 await answer.send_str(message.data)
             else:
                 await answer.send_bytes(message.data)
+        self.code = answer.close_code
         self.closed.set()
         return answer
 
@@ -125,6 +141,14 @@ async def test_anonymous_requests(call, content):
         assert response.status == 401
 
 
+@pytest.mark.parametrize("name", list(SPOOFED))
+async def test_spellings_of_headers(call, content, name):
+    """No spelling that WSGI takes for a header of Connect reaches the app."""
+    names = [name.replace("-", "_"), name.upper().replace("-", "_", 1), name.replace("-", "_", 2)]
+    async with call.session.get(content, headers=dict.fromkeys(names, "spoofed")) as response:
+        assert "spoofed" not in await response.text()
+
+
 async def test_tokens(call, content):
     """The requests of a viewer have one token, until it is no longer valid."""
 
@@ -185,12 +209,40 @@ async def test_websockets(call, app, content):
         await one.send_bytes(b"bytes")
         assert (await one.receive_str(), await one.receive_bytes()) == ("text", b"bytes")
         await one.send_str("bye")
-        assert (await one.receive()).type is aiohttp.WSMsgType.CLOSE
-        assert one.close_code == 4001
+        end = await one.receive()
+        assert (end.type, end.data, end.extra) == (aiohttp.WSMsgType.CLOSE, 4001, "on request")
     app.closed.clear()
     async with call.session.ws_connect(url, headers=SPOOFED | {"X-RSC-Authorization": ""}) as two:
         assert await two.receive_str() == "nobody"
+        await two.close(code=4002)
     await app.closed.wait()
+    assert app.code == 4002
+
+
+async def test_websockets_that_break(call, app, content):
+    """Each side learns that the other one is gone, and that it did not close the connection."""
+    async with call.session.ws_connect(f"{content}/socket") as one:
+        assert await one.receive_str() == "nobody"
+        await one.send_str("end")
+        end = await one.receive()
+        assert (end.type, end.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.GOING_AWAY)
+    await app.closed.wait()
+    app.closed.clear()
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(
+            f"{content}/socket",
+            headers={
+                "Connection": "Upgrade",
+                "Upgrade": "websocket",
+                "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+            },
+        ) as response,
+    ):
+        assert response.status == 101
+    await app.closed.wait()
+    assert app.code == aiohttp.WSCloseCode.GOING_AWAY
 
 
 async def test_websockets_of_strangers(call, content):
@@ -202,6 +254,15 @@ async def test_websockets_of_strangers(call, content):
     await call("PATCH", f"/v1/content/{guid}", json={"access_type": "acl"})
     with pytest.raises(aiohttp.WSServerHandshakeError):
         await call.session.ws_connect(f"{content}/socket")
+
+
+async def test_an_app_that_ends(call, content, caplog):
+    """The response of an app that ends before it is complete breaks for the client as well."""
+    async with call.session.get(f"{content}/end") as response:
+        assert await response.content.readexactly(5) == b"begun"
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await response.read()
+    assert not [record for record in caplog.records if record.name == "aiohttp.server"]
 
 
 async def test_an_app_that_does_not_run(call, app, content):

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import msgspec
 from aiohttp import (
     ClientError,
+    ClientPayloadError,
     ClientSession,
     ClientTimeout,
     ClientWebSocketResponse,
@@ -116,8 +117,13 @@ async def _forward_request(session: ClientSession, call: Call, target: URL) -> w
             headers.add("Set-Cookie", cookie)
         sent = web.StreamResponse(status=received.status, reason=received.reason, headers=headers)
         await sent.prepare(call.request)
-        async for chunk in received.content.iter_any():
-            await sent.write(chunk)
+        try:
+            async for chunk in received.content.iter_any():
+                await sent.write(chunk)
+        except ClientPayloadError:
+            # The client sees the same.
+            if call.request.transport is not None:
+                call.request.transport.abort()
         return sent
 
 
@@ -136,26 +142,36 @@ async def _forward_socket(session: ClientSession, call: Call, target: URL) -> we
         return web.Response(status=error.status)
     except ClientError as error:
         return _unavailable(error)
-    async with app:
+    try:
         client = web.WebSocketResponse(
-            protocols=[app.protocol] if app.protocol else [], timeout=1.0, max_msg_size=0
+            protocols=[app.protocol] if app.protocol else [],
+            timeout=1.0,
+            max_msg_size=0,
+            autoclose=False,  # by the code of the other side
         )
         await client.prepare(call.request)
         await asyncio.gather(_pass_on(client, app), _pass_on(app, client))
         return client
+    finally:
+        # The server cancels this when the client disconnects without a word.
+        await app.close(code=WSCloseCode.GOING_AWAY)
 
 
 async def _pass_on(source: _Socket, sink: _Socket) -> None:
     """Pass on messages until one side closes the connection, and then close the other side."""
+    code, reason = WSCloseCode.GOING_AWAY.value, ""  # if the connection breaks
     with suppress(ConnectionError):
-        async for message in source:
+        while True:
+            message = await source.receive()
             if message.type is WSMsgType.TEXT:
                 await sink.send_str(message.data)
-            else:
+            elif message.type is WSMsgType.BINARY:
                 await sink.send_bytes(message.data)
-    code = source.close_code
-    # 1005 and 1006 say that there was no code or no close frame; they cannot be sent.
-    await sink.close(code=code if code and code not in {1005, 1006} else WSCloseCode.OK)
+            else:
+                if message.type is WSMsgType.CLOSE:
+                    code, reason = message.data or WSCloseCode.OK, message.extra or ""
+                break
+    await sink.close(code=code, message=reason.encode())
 
 
 def _request_headers(call: Call) -> _Headers:
@@ -163,7 +179,8 @@ def _request_headers(call: Call) -> _Headers:
     headers = _passed_on(call.request.headers.items())
     for name in [name for name in headers if name.lower().startswith("sec-websocket-")]:
         headers.popall(name, None)
-    for name in _OF_CONNECT:
+    # Servers of WSGI take `_` for `-`.
+    for name in [name for name in headers if name.lower().replace("_", "-") in _OF_CONNECT]:
         headers.popall(name, None)
     mount = call.request.raw_path.partition("?")[0].removesuffix(call.path)
     headers[BASE_URL] = f"{URL(call.host.url).origin()}{mount}"
