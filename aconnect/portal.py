@@ -96,7 +96,7 @@ class Portal:
                 yield from page.items
             return
         with self._held(_iterating(items)) as (stream, hold):
-            while (item := self._thread.call(hold.call, anext, stream, _END)) is not _END:
+            while (item := self._thread.call(hold.call, _next, stream)) is not _END:
                 yield cast("T", item)
 
     @contextmanager
@@ -380,6 +380,14 @@ async def _iterating(items: AsyncIterable[T]) -> AsyncGenerator[AsyncIterator[T]
     finally:
         if isinstance(stream, AsyncGenerator):
             await cast("AsyncGenerator[T, None]", stream).aclose()
+
+
+async def _next(stream: AsyncIterator[T]) -> T | object:
+    # With a default, `anext` of Python 3.11 crashes if `__anext__` is no coroutine function.
+    try:
+        return await anext(stream)
+    except StopAsyncIteration:
+        return _END
 
 
 async def _close_sessions() -> None:

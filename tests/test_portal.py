@@ -321,6 +321,27 @@ def test_an_iterator_that_is_no_generator(portal: Portal) -> None:
     assert list(portal.iterate(Rows())) == ["a", "b"]
 
 
+def test_an_iterator_without_coroutines() -> None:
+    """An iterator whose `__anext__` is no coroutine function may end itself."""
+    code = """
+from aconnect import Portal
+
+
+class Nothing:
+    def __aiter__(self):
+        return self
+
+    def __anext__(self):
+        raise StopAsyncIteration
+
+
+with Portal() as portal:
+    print(list(portal.iterate(Nothing())))
+"""
+    # Python 3.11 can crash here.
+    assert child(code) == "[]\n"
+
+
 # -- contexts ----------------------------------------------------------------------------------
 
 
