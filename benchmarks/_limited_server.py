@@ -60,11 +60,11 @@ class LimitedConnect(FakeConnect):
             await asyncio.sleep(self._chance.uniform(0.005, 0.1))
         return await super().serve(call, inside=inside)
 
-    def outside(self, call: Any) -> Response:
+    async def outside(self, call: Any) -> Response:
         if call.path == "/counts":
             counted = [request for request in self.requests if request.path != "/counts"]
             return ok({"requests": len(counted), "refused": self.refused})
-        return super().outside(call)
+        return await super().outside(call)
 
 
 async def main() -> None:

@@ -198,7 +198,8 @@ def save(profile: Profile, *, default: bool) -> None:
 def remove(name: str) -> None:
     """Remove a profile from the configuration."""
     with _changing() as document:
-        del document["profiles"][name]
+        profiles: Any = document["profiles"]
+        del profiles[name]
         if document.unwrap().get("default") == name:
             del document["default"]
 
@@ -234,8 +235,6 @@ def _read() -> TOMLDocument:
 @contextmanager
 def _changing() -> Generator[TOMLDocument, None, None]:
     """Read the configuration, and write it after the block; other processes wait that long."""
-    import tomlkit
-
     # A link to the file stays one.
     path = config_path().resolve()
     with ExitStack() as stack:
@@ -250,7 +249,7 @@ def _changing() -> Generator[TOMLDocument, None, None]:
         document = _read()
         yield document
         # The address of a proxy may contain a password.
-        _replace(path, tomlkit.dumps(document))
+        _replace(path, document.as_string())
 
 
 def _replace(path: Path, text: str) -> None:

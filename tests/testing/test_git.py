@@ -48,7 +48,7 @@ async def test_an_earlier_bundle(call):
     guid = (await call.json("POST", "/v1/content", json={"name": "app"}))["guid"]
     path = f"/v1/content/{guid}"
     await call("PUT", f"{path}/repository", json=REPOSITORY)
-    body = {}
+    body: dict[str, object] = {}
     for _ in range(3):
         await follow(call, (await call.json("POST", f"{path}/deploy", json=body))["task_id"])
         bundles = await call.json("GET", f"{path}/bundles")

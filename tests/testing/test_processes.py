@@ -103,7 +103,7 @@ async def test_no_process(call, guid):
 async def test_seeded_processes(serving):
     """A server can have running processes from the start; jobs of documents have variants."""
     call = await serving(Seed(content=6, jobs=12, processes=4))
-    seen = {}
+    seen: dict[tuple[int, str], list[bool]] = {}
     for guid, row in call.server.state.content.items():
         for job in await call.json("GET", f"/v1/content/{guid}/jobs"):
             seen.setdefault((job["status"], job["tag"]), []).append(bool(job["variant_key"]))

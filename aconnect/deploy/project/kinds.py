@@ -72,6 +72,7 @@ _ASGI: Final = (
     "litestar",
     "sanic",
     "falcon.asgi",
+    "mcp.server",
     "vetiver",
     "django.core.asgi",
 )
