@@ -269,7 +269,8 @@ class _ViewerDialect(ConnectDialect):
     """Says of a viewer what is otherwise said of the owner of the client's key."""
 
     hints = {
-        AuthenticationError: "the server refuses the key that it has issued for the viewer",
+        AuthenticationError: "the server refuses the key that it has issued for the viewer; is the "
+        "content's integration one with Connect's own API?",
         PermissionDeniedError: "the viewer is not allowed to do this",
     }
 
