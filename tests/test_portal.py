@@ -587,6 +587,35 @@ def test_an_interrupted_caller() -> None:
     assert child(INTERRUPTED).splitlines() == [*interrupted, "1", *interrupted, "goes on"]
 
 
+@pytest.mark.parametrize("moment", ["before it was submitted", "after it has ended"])
+@pytest.mark.parametrize("function", ["enter", "_leave"])
+def test_an_interruption_beside_a_call(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, function: str, moment: str
+) -> None:
+    """Ctrl-C never leaves a context manager behind, not even just before or after the wait."""
+    thread: Any = vars(portal)["_thread"]
+    submit = thread._submit
+    events: list[Any] = []
+    interruptions = iter([KeyboardInterrupt()])
+
+    def interrupted(call: Any, func: Any, *args: Any) -> Any:
+        error = next(interruptions, None) if func.__name__ == function else None
+        if error is None:
+            return submit(call, func, *args)
+        if moment == "after it has ended":
+            submit(call, func, *args).result()
+        raise error
+
+    monkeypatch.setattr(thread, "_submit", interrupted)
+    with pytest.raises(KeyboardInterrupt), portal.context(Recorded(events)):
+        pass
+    for _ in range(10):
+        portal.call(asyncio.sleep, 0)
+    is_entered = function == "_leave" or moment == "after it has ended"
+    assert len(events) == 2 * is_entered
+    assert not thread._holds
+
+
 END = """
 import asyncio, threading
 from contextlib import asynccontextmanager
