@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from itertools import chain
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -327,7 +328,8 @@ def session_token(viewer: Headers | str | None) -> str:
         return (viewer or "").strip()
     pairs = list(viewer.items()) if hasattr(viewer, "items") else None
     # In another form, such as that of ASGI or WSGI, they would seem to have no token.
-    if pairs is None or not all(isinstance(part, str) for pair in pairs for part in pair):
+    parts: Iterable[object] = chain.from_iterable(pairs or ())
+    if pairs is None or not all(isinstance(part, str) for part in parts):
         raise InvalidArgumentError(
             "pass the headers of the request with names and values of type str, such as "
             f"request.headers, or the session token itself, but not this {type(viewer).__name__}"
