@@ -435,9 +435,9 @@ def http_status(error: BaseException) -> int:
     404    404 from the server, if it is the object that is missing
     409    `ConflictError`, and 405 from the server: not possible with this object
     422    422 from the server
-    501    the server does not have the operation
+    501    the server does not have the operation, or no license for it
     502    the server refused the key, failed, or sent no valid response
-    503    it is overloaded or cannot be reached, or its licence has ended; try again later, after
+    503    it is overloaded or cannot be reached, or its license has ended; try again later, after
            `retry_after_seconds` if the error has some
     504    it did not respond in time
     500    signing in was refused, because content and integration do not fit; any other error
@@ -459,14 +459,14 @@ def http_status(error: BaseException) -> int:
 
 
 def _status_of(error: ApiError) -> int:
-    if error.signing_in and error.status < 500 and error.status != 429:
+    if error.status in {429, 503} or isinstance(error, LicenseExpiredError):
+        return 503
+    if error.signing_in and error.status < 500:
         return 500
-    if isinstance(error, EndpointMissingError):
+    if isinstance(error, EndpointMissingError) or error.status == 402:
         return 501
     if isinstance(error, ConflictError | MethodNotAllowedError):
         return 409
     if error.status in _PASSED_ON:
         return error.status
-    if error.status in {402, 429, 503}:
-        return 503
     return 504 if error.status == 504 else 502

@@ -96,7 +96,7 @@ class Portal:
                 yield from page.items
             return
         with self._held(_iterating(items)) as (stream, hold):
-            while (item := self._thread.call(hold.call, anext, stream, _END)) is not _END:
+            while (item := self._thread.call(hold.call, _next, stream)) is not _END:
                 yield cast("T", item)
 
     @contextmanager
@@ -124,7 +124,7 @@ class Portal:
             ClientClosedError: The portal was closed.
             Exception: What the context manager raises.
         """
-        return self._enter(manager)[0]
+        return cast("T", self._thread.call(self._thread.enter, manager, []))
 
     def close(self) -> None:
         """Cancel the calls in flight, exit what was entered, and close all connections.
@@ -148,31 +148,31 @@ class Portal:
     ) -> None:
         self.close()
 
-    def _enter(self, manager: AbstractAsyncContextManager[T, bool | None]) -> tuple[T, Hold[T]]:
-        enter: Callable[..., Coroutine[Any, Any, Any]] = self._thread.enter
-        return cast("tuple[T, Hold[T]]", self._thread.call(enter, manager))
-
     @contextmanager
     def _held(
         self, manager: AbstractAsyncContextManager[T, bool | None]
     ) -> Generator[tuple[T, Hold[T]], None, None]:
         """Enter a context manager, and exit it with the error of the block."""
-        value, hold = self._enter(manager)
+        # Known also if an interruption comes between the end of the call and its return.
+        holds = list[Hold[T]]()
         try:
-            yield value, hold
+            value = self._thread.call(self._thread.enter, manager, holds)
+            yield cast("T", value), holds[0]
         except BaseException as error:
-            if not self._thread.leave(hold, error):
+            if not self._thread.leave(holds, error):
                 raise
         else:
-            self._thread.leave(hold, None)
+            self._thread.leave(holds, None)
 
 
-class _Call(Struct, frozen=True):
-    """A call that was submitted to the loop."""
+class _Call:
+    """A call, which whoever waits for it may cancel whenever an interruption comes."""
 
-    future: Future[Any]
-    tasks: list[asyncio.Task[Any]]
-    """The task that makes it, once that has begun."""
+    def __init__(self) -> None:
+        self.future: Future[Any] | None = None
+        """None before it was submitted to the loop."""
+        self.tasks = list[asyncio.Task[Any]]()
+        """The task that makes it, once that has begun."""
 
 
 class _Raised(Struct, frozen=True):
@@ -200,16 +200,26 @@ class _LoopThread:
     def call(self, func: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
         """Run a coroutine function in the loop, and wait for its result."""
         self._refuse_own_loop()
-        return cast("T", self._result(self._submit(func, *args)))
+        return cast("T", self._result(_Call(), func, *args))
 
-    def leave(self, hold: Hold[Any], error: BaseException | None) -> bool:
-        """Exit a context manager; return True if it suppresses the error."""
+    def leave(self, holds: list[Hold[Any]], error: BaseException | None) -> bool:
+        """Exit a context manager, if it was entered; return True if it suppresses the error."""
+        call = _Call()
         try:
-            call = self._submit(self._leave, hold, error)
+            if self._is_here():
+                # The garbage collector closes iterators in any thread, where nobody must wait.
+                self._submit(call, self._leave, holds, error)
+                return False
+            return bool(self._result(call, self._leave, holds, error))
         except (ClientClosedError, EventLoopError):
-            return False  # Closing has exited it, or it is that of another process.
-        # The garbage collector closes iterators in any thread, where nobody must wait.
-        return not self._is_here() and bool(self._result(call))
+            if call.future is None:
+                return False  # Closing has exited it, or it is that of another process.
+            raise
+        except BaseException:
+            if call.future is None:
+                # Interrupted before that; to exit it twice has no effect.
+                self._submit(_Call(), self._leave, holds, error)
+            raise
 
     def close(self) -> None:
         """End the loop and wait for its end."""
@@ -254,21 +264,25 @@ class _LoopThread:
                 "`await` in front of the call instead of passing it to the portal"
             )
 
-    def _result(self, call: _Call) -> Any:
-        """Wait for the result of a call; if this is interrupted, cancel the call and wait."""
+    def _result(
+        self, call: _Call, func: Callable[..., Coroutine[Any, Any, Any]], *args: Any
+    ) -> Any:
+        """Make a call and wait for its result; if this is interrupted, cancel it and wait."""
         try:
-            result = call.future.result()
+            result = self._submit(call, func, *args).result()
         except BaseException:
-            if not call.future.done():
+            if call.future is None or not call.future.done():
                 # Closing cancels it as well. Another interruption ends the wait for its clean-up.
-                with suppress(ClientClosedError):
-                    self._submit(cancel_all, call.tasks).future.result()
+                with suppress(ClientClosedError, EventLoopError):
+                    self._submit(_Call(), cancel_all, call.tasks).result()
             raise
         if isinstance(result, _Raised):
             raise result.error
         return result
 
-    def _submit(self, func: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> _Call:
+    def _submit(
+        self, call: _Call, func: Callable[..., Coroutine[Any, Any, Any]], *args: Any
+    ) -> Future[Any]:
         # Before the lock, which a fork may have copied while another thread held it.
         if self._is_forked():
             raise EventLoopError(
@@ -282,9 +296,9 @@ class _LoopThread:
             if self._thread is None:
                 self._start()
             # The loop ends after what is submitted before that.
-            tasks = list[asyncio.Task[Any]]()
-            work = self._work(tasks, func, args)
-            return _Call(asyncio.run_coroutine_threadsafe(work, self._loop), tasks)
+            work = self._work(call.tasks, func, args)
+            call.future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            return call.future
 
     def _start(self) -> None:
         started = Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]()
@@ -345,24 +359,29 @@ class _LoopThread:
             self._calls.discard(task)
 
     async def enter(
-        self, manager: AbstractAsyncContextManager[T, bool | None]
-    ) -> tuple[T, Hold[T]]:
+        self, manager: AbstractAsyncContextManager[T, bool | None], holds: list[Hold[T]]
+    ) -> T:
         """Enter a context manager, and exit it at the latest when the loop ends."""
         hold = Hold(manager)
+        holds.append(hold)
         self._holds[hold] = None
         try:
-            return await hold.enter(), hold
+            return await hold.enter()
         except BaseException:
-            await self._leave(hold, None)
+            await self._leave(holds, None)
             raise
 
-    async def _leave(self, hold: Hold[Any], error: BaseException | None) -> bool:
+    async def _leave(self, holds: list[Hold[Any]], error: BaseException | None) -> bool:
         # Closing the portal does not cancel it, but waits for it.
         self._calls.discard(cast("asyncio.Task[Any]", asyncio.current_task()))
-        try:
-            return await hold.leave(error)
-        finally:
-            self._holds.pop(hold, None)
+        suppressed = False
+        while holds:
+            hold = holds.pop()
+            try:
+                suppressed = await hold.leave(error)
+            finally:
+                self._holds.pop(hold, None)
+        return suppressed
 
 
 async def _awaited(
@@ -380,6 +399,14 @@ async def _iterating(items: AsyncIterable[T]) -> AsyncGenerator[AsyncIterator[T]
     finally:
         if isinstance(stream, AsyncGenerator):
             await cast("AsyncGenerator[T, None]", stream).aclose()
+
+
+async def _next(stream: AsyncIterator[T]) -> T | object:
+    # With a default, `anext` of Python 3.11 crashes if `__anext__` is no coroutine function.
+    try:
+        return await anext(stream)
+    except StopAsyncIteration:
+        return _END
 
 
 async def _close_sessions() -> None:

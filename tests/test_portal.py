@@ -321,6 +321,27 @@ def test_an_iterator_that_is_no_generator(portal: Portal) -> None:
     assert list(portal.iterate(Rows())) == ["a", "b"]
 
 
+def test_an_iterator_without_coroutines() -> None:
+    """An iterator whose `__anext__` is no coroutine function may end itself."""
+    code = """
+from aconnect import Portal
+
+
+class Nothing:
+    def __aiter__(self):
+        return self
+
+    def __anext__(self):
+        raise StopAsyncIteration
+
+
+with Portal() as portal:
+    print(list(portal.iterate(Nothing())))
+"""
+    # Python 3.11 can crash here.
+    assert child(code) == "[]\n"
+
+
 # -- contexts ----------------------------------------------------------------------------------
 
 
@@ -564,6 +585,35 @@ def test_an_interrupted_caller() -> None:
     """Ctrl-C in a caller that waits cancels the call once, and waits for its clean-up."""
     interrupted = ["cancelled once", "interrupted"]
     assert child(INTERRUPTED).splitlines() == [*interrupted, "1", *interrupted, "goes on"]
+
+
+@pytest.mark.parametrize("moment", ["before it was submitted", "after it has ended"])
+@pytest.mark.parametrize("function", ["enter", "_leave"])
+def test_an_interruption_beside_a_call(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, function: str, moment: str
+) -> None:
+    """Ctrl-C never leaves a context manager behind, not even just before or after the wait."""
+    thread: Any = vars(portal)["_thread"]
+    submit = thread._submit
+    events: list[Any] = []
+    interruptions = iter([KeyboardInterrupt()])
+
+    def interrupted(call: Any, func: Any, *args: Any) -> Any:
+        error = next(interruptions, None) if func.__name__ == function else None
+        if error is None:
+            return submit(call, func, *args)
+        if moment == "after it has ended":
+            submit(call, func, *args).result()
+        raise error
+
+    monkeypatch.setattr(thread, "_submit", interrupted)
+    with pytest.raises(KeyboardInterrupt), portal.context(Recorded(events)):
+        pass
+    for _ in range(10):
+        portal.call(asyncio.sleep, 0)
+    is_entered = function == "_leave" or moment == "after it has ended"
+    assert len(events) == 2 * is_entered
+    assert not thread._holds
 
 
 END = """

@@ -90,7 +90,7 @@ class BaseClient(Completed):
     _address: ClassVar[tuple[str, str]] = ("", "")
     """The environment variable of the server's address, and the part of `api_root` it omits."""
     _inner: ClassVar[Collection[str]] = (
-        *("channel", "clock", "origin"),
+        *("channel", "clock", "closed", "origin"),
         *("redact_also", "sign_in", "with_sign_in"),
     )
 
@@ -164,6 +164,11 @@ class BaseClient(Completed):
         return self._pipeline.clock
 
     @property
+    def closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._pipeline.closed
+
+    @property
     def in_flight(self) -> int:
         """The number of calls in flight, of all clients that `with_options` made of one."""
         return self._pipeline.in_flight
@@ -228,15 +233,16 @@ class BaseClient(Completed):
         vars(other)["_pipeline"] = pipeline
         return other
 
-    def with_sign_in(self, auth: SignIn) -> Self:
+    def with_sign_in(self, auth: SignIn, dialect: Dialect | None = None) -> Self:
         """Return this client with other credentials; connections and limits are shared.
 
         Closing it ends what it has signed in to, and nothing else.
         """
-        return self._with_pipeline(self._pipeline.with_sign_in(auth))
+        return self._with_pipeline(self._pipeline.with_sign_in(auth, dialect))
 
     async def sign_in(self) -> None:
         """Sign in now, if the client has to, and not with the first call."""
+        self._pipeline.check_loop()
         if self._pipeline.auth is not None:
             await self._pipeline.auth.headers()
 

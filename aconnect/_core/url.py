@@ -118,7 +118,8 @@ def _quoted(name: str, text: str) -> str:
         return quote(text, safe="")
     except UnicodeEncodeError as error:
         raise InvalidArgumentError(
-            f"{name}={text!r} is not valid text: {error.reason}; pass text that UTF-8 can encode"
+            # Without the text, which may be a secret.
+            f"{name} is not valid text: {error.reason}; pass text that UTF-8 can encode"
         ) from error
 
 

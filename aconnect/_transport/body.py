@@ -130,10 +130,14 @@ class UploadBody:
                 while True:
                     self._extend()
                     self.is_reading = True
-                    chunk = await anext(chunks, None)
-                    self.is_reading = False
-                    if chunk is None:
+                    # With a default, `anext` of Python 3.11 crashes if `__anext__` is no coroutine
+                    # function.
+                    try:
+                        chunk = await anext(chunks)
+                    except StopAsyncIteration:
+                        self.is_reading = False
                         return
+                    self.is_reading = False
                     if chunk:
                         yield _as_bytes(chunk)
         except asyncio.CancelledError as error:

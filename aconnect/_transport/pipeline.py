@@ -105,12 +105,13 @@ class Pipeline:
         other.options = options
         return other
 
-    def with_sign_in(self, auth: SignIn) -> Self:
+    def with_sign_in(self, auth: SignIn, dialect: Dialect | None = None) -> Self:
         """Return the same connections, limits and budget with other credentials.
 
-        Closing it ends its own session only.
+        Closing it ends its own session only. Another dialect says what is special about them.
         """
         other = self.with_options(self.options)
+        other.dialect = dialect or self.dialect
         # Its tokens are forgotten with it.
         vars(other).update(auth=auth, _secrets=list(self._secrets), _owns_connections=False)
         return other
@@ -149,6 +150,11 @@ class Pipeline:
     def seconds_held_back(self) -> float:
         """For how many seconds calls were held back, in all."""
         return self._limiter.seconds_held_back
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or the connections that it uses."""
+        return self.session.closed or (self.auth is not None and self.auth.closed)
 
     def check_loop(self) -> None:
         """Belong to the running event loop from the first call on; raise in any other one.

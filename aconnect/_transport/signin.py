@@ -67,7 +67,7 @@ class SignIn:
         """When to renew the credentials, before they expire."""
         self._task: asyncio.Task[Headers | AconnectError] | None = None
         self._refused_until = 0.0
-        self._closed = False
+        self.closed: bool = False
 
     async def headers(self, remaining: float | None = None) -> Headers:
         """Return credentials, signing in if there are none that are good.
@@ -81,7 +81,7 @@ class SignIn:
             if self._renewal is not None and self._clock.monotonic() >= self._renewal:
                 self._shared()
             return current
-        if self._closed:
+        if self.closed:
             raise ClientClosedError("the client is closed; create another one")
         task = self._shared()
         await asyncio.wait({task}, timeout=remaining)
@@ -139,7 +139,7 @@ class SignIn:
 
     async def close(self) -> None:
         """Sign out if signed in; a failure to do so is ignored."""
-        self._closed = True
+        self.closed = True
         task, self._task = self._task, None
         current, self._headers = self._current(), None
         with (

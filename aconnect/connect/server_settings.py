@@ -42,7 +42,7 @@ class NodeJsInfo(Model, kw_only=True):
 
     installations: list[Installation] = []
     enabled: bool | None = None
-    """Whether the settings and the licence allow it."""
+    """Whether the settings and the license allow it."""
 
 
 class TensorFlowInstallations(Model, kw_only=True):

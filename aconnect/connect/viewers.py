@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from itertools import chain
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from aconnect._core.redaction import Secret
 from aconnect._transport.signin import Credentials, SignIn
 from aconnect.connect._base.codes import ApiErrorCode
+from aconnect.connect._base.dialect import ConnectDialect
 from aconnect.connect.client import Client
 from aconnect.connect.oauth.credentials import (
     OAuthCredentials,
@@ -26,10 +28,12 @@ from aconnect.connect.oauth.credentials import (
 )
 from aconnect.errors import (
     AconnectError,
-    BadRequestError,
+    ApiError,
+    AuthenticationError,
     ClientClosedError,
     DecodeError,
     InvalidArgumentError,
+    PermissionDeniedError,
     ViewerError,
 )
 
@@ -131,11 +135,10 @@ class Viewers:
     async def aclose(self) -> None:
         """Close the clients of all viewers, also those in use; the owner's client stays open."""
         self._closed = True
-        leases = [*self._leased.values(), *self._idle.values()]
+        for lease in [*self._leased.values(), *self._idle.values()]:
+            await lease.client.aclose()
         self._leased.clear()
         self._idle.clear()
-        for lease in leases:
-            await lease.client.aclose()
 
     @property
     def count(self) -> int:
@@ -159,6 +162,7 @@ class Viewers:
             ViewerError: There is no token although the program runs on Connect, or two different
                 ones. The calls of the client raise it if the server does not accept the token.
             ClientClosedError: The viewers were closed.
+            InvalidArgumentError: These are no headers with names and values of type `str`.
         """
         if self._closed:
             raise ClientClosedError("the viewers are closed; create other ones")
@@ -169,7 +173,7 @@ class Viewers:
             yield self._client
             return
         lease = self._leased.get(token) or self._idle.pop(token, None)
-        if lease is None:
+        if lease is None or lease.client.closed:
             lease = _Lease(acting_as_viewer(self._client, token, self._audience))
         self._leased[token] = lease
         lease.uses += 1
@@ -177,7 +181,9 @@ class Viewers:
             yield lease.client
         finally:
             lease.uses -= 1
-            if not lease.uses and self._leased.pop(token, None) is not None:
+            # Closing drops all leases, and one whose client the caller has closed is replaced.
+            if not lease.uses and self._leased.get(token) is lease:
+                del self._leased[token]
                 lease.idle_since = self._client.clock.monotonic()
                 self._idle[token] = lease
             await self._close_surplus()
@@ -211,13 +217,14 @@ class _Audience:
         self._client = client
         self._given = given
         self._task: asyncio.Task[str | AconnectError | None] | None = None
+        """A look-up that is running or was successful."""
 
     async def get(self) -> str | None:
         """Return it; None if it need not be named. Callers share a look-up and its outcome."""
         if self._given is not None:
             return self._given
         task = self._task
-        if task is None or (task.done() and isinstance(task.result(), AconnectError)):
+        if task is None:
             task = self._task = asyncio.create_task(self._look_up(), name="aconnect audience")
         await asyncio.wait({task})
         outcome = task.result()
@@ -228,8 +235,11 @@ class _Audience:
     async def _look_up(self) -> str | AconnectError | None:
         try:
             return await self._client.oauth.own_api_integration()
-        except AconnectError as error:
-            return error
+        except BaseException as error:
+            self._task = None
+            if isinstance(error, AconnectError):
+                return error
+            raise
 
     def forget(self, stale: str | None) -> None:
         """Look it up again, unless another caller has done so already."""
@@ -251,8 +261,19 @@ def acting_as_viewer(client: Client, token: Secret, audience: _Audience) -> Clie
     async def sign_out(headers: Mapping[str, str]) -> None:
         """Do nothing: the key ends by itself."""
 
-    viewer = client.with_sign_in(SignIn(sign_in, sign_out=sign_out, clock=client.clock))
+    auth = SignIn(sign_in, sign_out=sign_out, clock=client.clock)
+    viewer = client.with_sign_in(auth, _ViewerDialect())
     return viewer
+
+
+class _ViewerDialect(ConnectDialect):
+    """Says of a viewer what is otherwise said of the owner of the client's key."""
+
+    hints = {
+        AuthenticationError: "the server refuses the key that it has issued for the viewer; is the "
+        "content's integration one with Connect's own API?",
+        PermissionDeniedError: "the viewer is not allowed to do this",
+    }
 
 
 async def one_viewer(client: Client, token: str, audience: str | None) -> Client:
@@ -268,7 +289,7 @@ async def _exchange(client: Client, token: Secret, audience: _Audience) -> OAuth
     chosen = await audience.get()
     try:
         return await _exchange_for(client, token, chosen)
-    except BadRequestError as error:
+    except ApiError as error:
         if error.code not in _OTHER_INTEGRATIONS:
             raise
         audience.forget(chosen)
@@ -281,7 +302,7 @@ async def _exchange(client: Client, token: Secret, audience: _Audience) -> OAuth
 async def _exchange_for(client: Client, token: Secret, audience: str | None) -> OAuthCredentials:
     try:
         return await client.oauth.get_credentials(token.reveal(), OAuthTokenType.API_KEY, audience)
-    except BadRequestError as error:
+    except ApiError as error:
         if error.code not in _NOT_ACCEPTED:
             raise
         raise ViewerError(
@@ -305,8 +326,16 @@ def session_token(viewer: Headers | str | None) -> str:
     """Return the session token among the headers of a request; empty if there is none."""
     if viewer is None or isinstance(viewer, str):
         return (viewer or "").strip()
+    pairs = list(viewer.items()) if hasattr(viewer, "items") else None
+    # In another form, such as that of ASGI or WSGI, they would seem to have no token.
+    parts: Iterable[object] = chain.from_iterable(pairs or ())
+    if pairs is None or not all(isinstance(part, str) for part in parts):
+        raise InvalidArgumentError(
+            "pass the headers of the request with names and values of type str, such as "
+            f"request.headers, or the session token itself, but not this {type(viewer).__name__}"
+        )
     wanted = USER_SESSION_TOKEN.lower()
-    found = {value.strip() for name, value in viewer.items() if name.lower() == wanted}
+    found = {value.strip() for name, value in pairs if name.lower() == wanted}
     if len(found) > 1:
         raise ViewerError(
             f"the request has {len(found)} different headers {USER_SESSION_TOKEN}, so nobody knows "

@@ -185,9 +185,11 @@ async def test_anonymous_visitors_get_nothing_on_connect(server, viewers, absent
         ("RSTUDIO_PRODUCT", "connect"),
     ],
 )
-async def test_any_sign_of_connect_suffices(viewers, monkeypatch, name, value):
+@pytest.mark.parametrize("other", ["", "WORKBENCH"])
+async def test_any_sign_of_connect_suffices(viewers, monkeypatch, name, value, other):
     """Each variable that Connect sets for content prevents that the owner's client is lent."""
     monkeypatch.delenv("CONNECT_CONTENT_GUID")
+    monkeypatch.setenv("POSIT_PRODUCT", other)
     monkeypatch.setenv(name, value)
     with pytest.raises(errors.ViewerError):
         async with viewers.client(None):
@@ -227,6 +229,38 @@ async def test_headers_of_frameworks(viewers, token, headers):
         assert (await viewer.me()).username == "viewer"
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        lambda token: [(USER_SESSION_TOKEN.lower().encode(), token.encode())],
+        lambda token: {USER_SESSION_TOKEN.lower().encode(): token.encode()},
+        lambda token: {"HTTP_POSIT_CONNECT_USER_SESSION_TOKEN": token, "wsgi.version": (1, 0)},
+        lambda token: {USER_SESSION_TOKEN: [token]},
+        lambda token: token.encode(),
+    ],
+    ids=["ASGI", "bytes", "WSGI", "lists", "bytes token"],
+)
+@pytest.mark.parametrize("on_connect", [True, False])
+async def test_what_is_no_headers(viewers, token, monkeypatch, headers, on_connect):
+    """What would seem to be the request of an anonymous visitor is refused, wherever it runs."""
+    if not on_connect:
+        monkeypatch.delenv("CONNECT_CONTENT_GUID")
+    mine = token()
+    with pytest.raises(errors.InvalidArgumentError, match="type str") as caught:
+        async with viewers.client(headers(mine)):
+            pytest.fail("somebody got a client")
+    assert mine not in str(caught.value)
+
+
+async def test_a_token_that_is_no_text(server, viewers):
+    """What cannot be sent is refused without being shown."""
+    async with viewers.client("hush\udc80hush") as viewer:
+        with pytest.raises(errors.InvalidArgumentError, match="UTF-8") as caught:
+            await viewer.me()
+    assert "hush" not in str(caught.value)
+    assert exchanges(server) == 0
+
+
 async def test_two_different_tokens(viewers, token):
     """If a request has two different tokens, nobody is believed."""
     both = CIMultiDict([(USER_SESSION_TOKEN, token()), (USER_SESSION_TOKEN, token("admin"))])
@@ -235,12 +269,13 @@ async def test_two_different_tokens(viewers, token):
             pytest.fail("somebody got a client")
 
 
+@pytest.mark.parametrize("status", [400, 401, 404])
 @pytest.mark.parametrize("code", [215, 216, 217, 219, 220, 235])
-async def test_a_token_that_is_not_accepted(server, viewers, token, code):
+async def test_a_token_that_is_not_accepted(server, viewers, token, code, status):
     """A token that has ended raises ViewerError, status 401, which does not show the token."""
     body = json.dumps({"code": code, "error": "no"})
     server.script(
-        faults.status(400, body=body, content_type="application/json"), on=f"POST {EXCHANGE}"
+        faults.status(status, body=body, content_type="application/json"), on=f"POST {EXCHANGE}"
     )
     mine = token()
     async with viewers.client(mine) as viewer:
@@ -250,6 +285,64 @@ async def test_a_token_that_is_not_accepted(server, viewers, token, code):
         assert mine not in f"{caught.value!r}{caught.value}{caught.value.__cause__!r}"
         # Nothing is remembered of a refusal.
         assert (await viewer.me()).username == "viewer"
+
+
+async def test_the_key_of_somebody_else(viewers, client, item, token):
+    """If the key is not that of the owner, the error says so, also to an administrator."""
+    publisher = await client.users.find_by(username="publisher")
+    await item.update(owner_guid=publisher.guid)
+    async with viewers.client(token()) as viewer:
+        with pytest.raises(errors.PermissionDeniedError, match="owner; nobody else") as caught:
+            await viewer.me()
+    assert errors.http_status(caught.value) == 500
+    assert "administrator" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "says"), [(401, "issued for the viewer"), (403, "the viewer is not allowed")]
+)
+async def test_what_a_viewer_may_not_do(server, viewers, token, status, says):
+    """An error of a viewer's call never advises to use another key."""
+    async with viewers.client(token()) as viewer:
+        await viewer.me()
+        fault = faults.error(status, 22)
+        server.script(fault, fault, on="GET /v1/user")
+        with pytest.raises(errors.ApiError, match=says) as caught:
+            await viewer.with_options(timeout=5).me()
+    assert "key of an admin" not in str(caught.value)
+    assert "CONNECT_API_KEY" not in str(caught.value)
+
+
+async def test_a_look_up_that_is_cancelled(server, viewers, item, token):
+    """If the look-up of the associations is cancelled, the next call makes it again."""
+    server.script(faults.slow_headers(5), on=f"GET {ASSOCIATIONS.format(guid=item.guid)}")
+
+    async def request():
+        async with viewers.client(token()) as viewer:
+            return (await viewer.me()).username
+
+    first = asyncio.create_task(request())
+    while not (found := [t for t in asyncio.all_tasks() if t.get_name() == "aconnect audience"]):  # noqa: ASYNC110  nothing else tells
+        await asyncio.sleep(0.01)
+    found[0].cancel()
+    with pytest.raises(errors.ClientClosedError):
+        await first
+    assert await request() == "viewer"
+
+
+async def test_a_client_that_its_user_closes(viewers, token):
+    """If somebody closes a client that was lent, the next request of the viewer gets another."""
+    mine = token()
+    async with viewers.client(mine) as closed:
+        async with closed:
+            await closed.me()
+        async with viewers.client(mine) as viewer:
+            assert (await viewer.me()).username == "viewer"
+            assert not viewer.closed
+    async with viewers.client(mine) as again:
+        assert again is viewer
+        assert (await again.me()).username == "viewer"
+    assert viewers.count == 1
 
 
 async def test_clients_are_closed_when_idle(viewers, clock, token):
@@ -314,6 +407,17 @@ async def test_after_closing(viewers, client, token):
         async with viewers.client(token()):
             pytest.fail("somebody got a client")
     assert (await client.me()).username == "admin"
+
+
+async def test_closing_in_another_loop(viewers, token):
+    """Closing is refused in another loop; the clients can be closed in their own one after that."""
+    async with viewers.client(token()) as viewer:
+        await viewer.me()
+    with pytest.raises(errors.EventLoopError):
+        await asyncio.to_thread(lambda: asyncio.run(viewers.aclose()))
+    assert not viewer.closed
+    await viewers.aclose()
+    assert viewer.closed
 
 
 async def test_connections_are_shared(viewers, client, token):

@@ -91,6 +91,7 @@ USES: dict[str, Callable[[Scene], Awaitable[object]]] = {
     "tasks": lambda scene: results([scene.task]),
     "deployment": lambda scene: scene.deployment.result(),
     "new deployment": lambda scene: deploy(scene.client, scene.folder / "site", name="site"),
+    "sign in": lambda scene: scene.client.sign_in(),
     "version": lambda scene: scene.client.version(),
     "many calls": lambda scene: amap(scene.client.content.get, [scene.item.guid] * 3),
     "many items": lambda scene: amap(refreshed, scene.client.groups.find()),

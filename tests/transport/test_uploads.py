@@ -260,6 +260,22 @@ async def test_source_that_fails_while_it_is_closed(connect, raw_server):
         await client.content.handle("x").bundles.create(source, size=LENGTH)
 
 
+async def test_a_source_without_coroutines(connect, raw_server):
+    """The iterator of a source may end itself outside a coroutine."""
+
+    class Nothing:
+        def __aiter__(self):
+            return self
+
+        def __anext__(self):
+            raise StopAsyncIteration
+
+    client = await connect((await raw_server(Recorder())).url)
+    # Python 3.11 can crash here.
+    with pytest.raises(errors.UploadSourceError, match="0 instead of"):
+        await client.content.handle("x").bundles.create(Nothing, size=LENGTH)
+
+
 async def test_chunks_that_are_reused(connect, raw_server):
     """A source may return one buffer again and again."""
     recorder = Recorder()

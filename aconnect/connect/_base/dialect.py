@@ -6,7 +6,7 @@ Source: the error codes of the Connect Server API reference.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -66,6 +66,8 @@ _HINTS: Final[Mapping[int | str | None, str]] = {
         "pass audience= to choose one, if the content has several integrations"
     ),
 }
+# The tokens that content gets are for its owner only.
+_EXCHANGE: Final = "oauth.exchange"
 # These are sent with a signed token instead of a key.
 _BOOTSTRAPS: Final = frozenset({"bootstrap.create", "experimental.bootstrap.create"})
 _BOOTSTRAP_HINTS: Final[Mapping[type[ApiError], str]] = {
@@ -81,6 +83,12 @@ _NEWER_INCLUDE: Final = "vanity_url"
 class ConnectDialect(Dialect):
     """Parses Connect's error bodies."""
 
+    hints: ClassVar[Mapping[type[ApiError], str]] = {
+        AuthenticationError: "check the API key (CONNECT_API_KEY), which belongs to one server",
+        PermissionDeniedError: "the key's owner is not allowed to do this; use the key of an "
+        "administrator",
+    }
+    """What to do about the errors of a client's credentials."""
     shown_query: frozenset[str] = frozenset(
         {"asc_order", "ascOrder", "content_guid", "min_data_version", "page_number", "wait"}
     )
@@ -116,10 +124,10 @@ class ConnectDialect(Dialect):
             return _BOOTSTRAP_HINTS[error_class]
         if body is not None and body.code in _HINTS:
             return _HINTS[body.code]
-        if error_class is AuthenticationError:
-            return "check the API key (CONNECT_API_KEY), which belongs to one server"
-        if error_class is PermissionDeniedError:
-            return "the key's owner is not allowed to do this; use the key of an administrator"
+        if request.operation == _EXCHANGE and error_class is PermissionDeniedError:
+            return "use the key of the content's owner; nobody else may exchange its tokens"
+        if error_class in self.hints:
+            return self.hints[error_class]
         if error_class is EndpointMissingError:
             return _missing(request.operation)
         if error_class is NotFoundError and body is None:

@@ -24,6 +24,7 @@ TOKEN: Final = "CONNECT_CONTENT_SESSION_TOKEN"  # noqa: S105  likewise
 
 _CONTENT_GUID: Final = "CONNECT_CONTENT_GUID"
 # Connect sets these for content; which of them depends on its version.
+_PRODUCTS: Final = ("POSIT_PRODUCT", "RSTUDIO_PRODUCT")
 _ON_CONNECT: Final = (_CONTENT_GUID, "CONNECT_CONTENT_JOB_KEY", TOKEN_FILE, TOKEN)
 
 
@@ -159,5 +160,6 @@ def own_content() -> str | None:
 
 def runs_on_connect() -> bool:
     """Return True if anything says that this program runs as content on Connect."""
-    product = os.environ.get("POSIT_PRODUCT") or os.environ.get("RSTUDIO_PRODUCT") or ""
-    return product.upper().startswith("CONNECT") or any(map(os.environ.get, _ON_CONNECT))
+    products = [os.environ.get(name, "") for name in _PRODUCTS]
+    is_product = any(product.strip().upper().startswith("CONNECT") for product in products)
+    return is_product or any(map(os.environ.get, _ON_CONNECT))
