@@ -313,8 +313,13 @@ async def _exchange_for(client: Client, token: Secret, audience: str | None) -> 
 
 def _key_of(client: Client, found: OAuthCredentials) -> Secret:
     key = found.access_token or ""
+    # Servers may leave out what they have issued. What is for other services must not be sent.
+    is_key = found.issued_token_type not in {
+        OAuthTokenType.ACCESS_TOKEN,
+        OAuthTokenType.AWS_CREDENTIALS,
+    }
     # It becomes a header.
-    if not (key.isascii() and key.isprintable() and key.strip()):
+    if not (is_key and key.isascii() and key.isprintable() and key.strip()):
         raise DecodeError(
             f"{client.url} returned no API key for the user session token; is the content's "
             "integration one with Connect's own API?"

@@ -466,7 +466,18 @@ async def test_acting_as_the_viewer_of_an_integration(
     assert caught.value.code == 257
 
 
-@pytest.mark.parametrize("response", [b"{}", b'{"access_token": ""}'])
+OTHERS = "urn:ietf:params:oauth:token-type:access_token"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"{}",
+        b'{"access_token": ""}',
+        b'{"access_token": "of-a-warehouse", "issued_token_type": "%b"}' % OTHERS.encode(),
+    ],
+    ids=["nothing", "empty", "of another service"],
+)
 async def test_no_key_for_the_viewer(server, client, item, response):
     """A response without an API key raises DecodeError."""
     server.script(faults.status(200, body=response.decode(), content_type="application/json"))
