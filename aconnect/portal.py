@@ -30,7 +30,7 @@ from contextlib import (
     contextmanager,
     suppress,
 )
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
@@ -41,7 +41,7 @@ from aconnect._client.lazy import cancel_all
 from aconnect._client.paged import Paged
 from aconnect._transport.session import sessions_of
 from aconnect.concurrency import run
-from aconnect.errors import ClientClosedError, EventLoopError
+from aconnect.errors import ClientClosedError, EventLoopError, InvalidArgumentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,6 +66,9 @@ class Portal:
         self._thread = _LoopThread()
         weakref.finalize(self, self._thread.stop).atexit = False
 
+    def __repr__(self) -> str:
+        return f"<aconnect.Portal {self._thread.state}>"
+
     def call(self, func: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in the event loop, and return its result, awaited if it is awaitable.
 
@@ -75,8 +78,11 @@ class Portal:
         Raises:
             EventLoopError: This is a function of the portal's own loop, or a forked process.
             ClientClosedError: The portal was closed before or during the call.
+            InvalidArgumentError: This is no function, but what one returned.
             Exception: What the function raises.
         """
+        if not callable(cast("object", func)):
+            raise _misused("call", func, "a function and its arguments, as in call(client.me)")
         return cast("T", self._thread.call(_awaited, func, args, kwargs))
 
     def iterate(self, items: AsyncIterable[T], /) -> Generator[T, None, None]:
@@ -88,8 +94,11 @@ class Portal:
         Raises:
             EventLoopError: As in `call`.
             ClientClosedError: The portal was closed before the end.
+            InvalidArgumentError: This is no asynchronous iterable.
             Exception: What the iterable raises.
         """
+        if not isinstance(cast("object", items), AsyncIterable):
+            raise _misused("iterate", items, "a query, as in iterate(client.users.find())")
         if isinstance(items, Paged):
             # A call for each page: one for each item would take longer than the requests.
             for page in self.iterate(items.pages()):
@@ -108,6 +117,7 @@ class Portal:
         Raises:
             EventLoopError: As in `call`.
             ClientClosedError: The portal was closed.
+            InvalidArgumentError: This is no asynchronous context manager.
             Exception: What the context manager raises.
         """
         with self._held(manager) as (value, _):
@@ -122,6 +132,7 @@ class Portal:
         Raises:
             EventLoopError: As in `call`.
             ClientClosedError: The portal was closed.
+            InvalidArgumentError: This is no asynchronous context manager.
             Exception: What the context manager raises.
         """
         return self._enter(manager)[0]
@@ -149,6 +160,9 @@ class Portal:
         self.close()
 
     def _enter(self, manager: AbstractAsyncContextManager[T, bool | None]) -> tuple[T, Hold[T]]:
+        if not isinstance(cast("object", manager), AbstractAsyncContextManager):
+            example = "what is for `async with`, as in context(viewers.client(headers))"
+            raise _misused("context", manager, example)
         enter: Callable[..., Coroutine[Any, Any, Any]] = self._thread.enter
         return cast("tuple[T, Hold[T]]", self._thread.call(enter, manager))
 
@@ -196,6 +210,11 @@ class _LoopThread:
         self._error: Exception | None = None
         self._calls = set[asyncio.Task[Any]]()
         self._holds = dict[Hold[Any], None]()
+
+    @property
+    def state(self) -> str:
+        """What a portal shows of it."""
+        return "closed" if self._closed else "open" if self._thread else "not started"
 
     def call(self, func: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
         """Run a coroutine function in the loop, and wait for its result."""
@@ -363,6 +382,13 @@ class _LoopThread:
             return await hold.leave(error)
         finally:
             self._holds.pop(hold, None)
+
+
+def _misused(method: str, value: object, wanted: str) -> InvalidArgumentError:
+    if iscoroutine(value):
+        value.close()  # Python would warn that nobody has awaited it.
+    kind = value.__name__ if isinstance(value, type) else type(value).__name__
+    return InvalidArgumentError(f"portal.{method}() takes {wanted}; this is a {kind}")
 
 
 async def _awaited(
