@@ -56,6 +56,12 @@ _END: Final = object()
 class Portal:
     """An event loop in a thread, for synchronous callers in any number of threads.
 
+    ::
+
+        portal = Portal()
+        client = portal.enter_context(Client())
+        items = portal.call(client.content.find, owner_guid=guid)
+
     The first call starts the loop; `close()`, `with` or the end of the process ends it. A caller
     waits in its own thread. If an event loop runs there, as in a notebook, the call blocks that
     loop: where you can, `await` a client of that loop instead. A process that is forked after the

@@ -7,7 +7,7 @@ something else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -76,7 +76,10 @@ def _only_guid(name: str, value: object) -> str:
 
 
 def no_text(name: str, value: Any) -> Any:
-    """Return a list; refuse text instead of one, which would be split into its letters."""
+    """Return a list or another iterable; refuse text, which would be split into its letters."""
     if isinstance(value, (str, bytes)):
         raise InvalidArgumentError(f"{name}={value!r} must be a list; write [{value!r}]")
+    if not isinstance(cast("object", value), Iterable | AsyncIterable):
+        kind = type(value).__name__
+        raise InvalidArgumentError(f"{name} must be a list or another iterable, not {kind}")
     return value
