@@ -30,7 +30,7 @@ from contextlib import (
     contextmanager,
     suppress,
 )
-from inspect import isawaitable, iscoroutine
+from inspect import isawaitable
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
@@ -39,9 +39,10 @@ from msgspec import Struct
 from aconnect._client.hold import Hold
 from aconnect._client.lazy import cancel_all
 from aconnect._client.paged import Paged
+from aconnect._core.arguments import wrong_kind
 from aconnect._transport.session import sessions_of
 from aconnect.concurrency import run
-from aconnect.errors import ClientClosedError, EventLoopError, InvalidArgumentError
+from aconnect.errors import ClientClosedError, EventLoopError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,7 +89,8 @@ class Portal:
             Exception: What the function raises.
         """
         if not callable(cast("object", func)):
-            raise _misused("call", func, "a function and its arguments, as in call(client.me)")
+            wanted = "portal.call() takes a function and its arguments, as in call(client.me)"
+            raise wrong_kind(wanted, func)
         return cast("T", self._thread.call(_awaited, func, args, kwargs))
 
     def iterate(self, items: AsyncIterable[T], /) -> Generator[T, None, None]:
@@ -104,7 +106,8 @@ class Portal:
             Exception: What the iterable raises.
         """
         if not isinstance(cast("object", items), AsyncIterable):
-            raise _misused("iterate", items, "a query, as in iterate(client.users.find())")
+            wanted = "portal.iterate() takes what `async for` takes, such as client.users.find()"
+            raise wrong_kind(wanted, items)
         if isinstance(items, Paged):
             # A call for each page: one for each item would take longer than the requests.
             for page in self.iterate(items.pages()):
@@ -166,9 +169,6 @@ class Portal:
         self.close()
 
     def _enter(self, manager: AbstractAsyncContextManager[T, bool | None]) -> tuple[T, Hold[T]]:
-        if not isinstance(cast("object", manager), AbstractAsyncContextManager):
-            example = "what is for `async with`, as in context(viewers.client(headers))"
-            raise _misused("context", manager, example)
         enter: Callable[..., Coroutine[Any, Any, Any]] = self._thread.enter
         return cast("tuple[T, Hold[T]]", self._thread.call(enter, manager))
 
@@ -388,13 +388,6 @@ class _LoopThread:
             return await hold.leave(error)
         finally:
             self._holds.pop(hold, None)
-
-
-def _misused(method: str, value: object, wanted: str) -> InvalidArgumentError:
-    if iscoroutine(value):
-        value.close()  # Python would warn that nobody has awaited it.
-    kind = value.__name__ if isinstance(value, type) else type(value).__name__
-    return InvalidArgumentError(f"portal.{method}() takes {wanted}; this is a {kind}")
 
 
 async def _awaited(

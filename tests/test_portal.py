@@ -173,13 +173,13 @@ def test_in_its_own_loop(portal: Portal, use: Callable[[Portal], object]) -> Non
 @pytest.mark.parametrize(
     ("use", "said"),
     [
-        (lambda portal, client: portal.call(client.me()), "call(client.me); this is a coroutine"),
-        (lambda portal, client: portal.call(client.users.find()), "this is a Paged"),
-        (lambda portal, client: list(portal.iterate(client.users.find)), "this is a method"),
-        (lambda portal, client: list(portal.iterate(client.me())), "this is a coroutine"),
-        (lambda portal, _: portal.enter_context(Client), "this is a Client"),
-        (lambda portal, client: portal.enter_context(client.me()), "this is a coroutine"),
-        (lambda portal, client: portal.context(client.stream).__enter__(), "this is a method"),
+        (lambda portal, client: portal.call(client.me()), "call(client.me), not coroutine"),
+        (lambda portal, client: portal.call(client.users.find()), ", not Paged"),
+        (lambda portal, client: list(portal.iterate(client.users.find)), ", not method"),
+        (lambda portal, client: list(portal.iterate(client.me())), ", not coroutine"),
+        (lambda portal, _: portal.enter_context(Client), ", not the class Client"),
+        (lambda portal, client: portal.enter_context(client.me()), ", not coroutine"),
+        (lambda portal, client: portal.context(client.stream).__enter__(), ", not method"),
     ],
     ids=["coroutine", "query", "find", "item", "class", "context", "function"],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, Iterable
+from inspect import iscoroutine
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -80,6 +81,13 @@ def no_text(name: str, value: Any) -> Any:
     if isinstance(value, (str, bytes)):
         raise InvalidArgumentError(f"{name}={value!r} must be a list; write [{value!r}]")
     if not isinstance(cast("object", value), Iterable | AsyncIterable):
-        kind = type(value).__name__
-        raise InvalidArgumentError(f"{name} must be a list or another iterable, not {kind}")
+        raise wrong_kind(f"{name} must be a list or another iterable", value)
     return value
+
+
+def wrong_kind(wanted: str, value: object) -> InvalidArgumentError:
+    """Return the error for an argument that is something else than what is wanted."""
+    if iscoroutine(value):
+        value.close()  # Python would warn that nobody has awaited it.
+    kind = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+    return InvalidArgumentError(f"{wanted}, not {kind}")

@@ -349,8 +349,8 @@ async def permissions(
     Column("Type", "principal_type"),
     Column("Name", "principal_name"),
     Column("Role", "role"),
-    Column("Group", "group_name"),
     Column("Problem", "problem"),
+    Column("Group", "group_name"),
     Column("Content GUID", "content_guid", is_whole=True),
 )
 @click.option("--owner", metavar="USER", help="Only content of this user; @me for your own.")
