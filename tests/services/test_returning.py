@@ -180,7 +180,9 @@ async def test_a_dependency_lends_the_client(monkeypatch):
     app = FastAPI(routes=[APIRoute("/{guid}", one)], exception_handlers={AconnectError: failed})
     async with FakeConnect() as server, Client(server.url, server.api_key) as client:
         service = await client.content.create(name="service")
-        await service.oauth.associations.add(await client.oauth.integrations.find_by("connect"))
+        integration = await client.oauth.integrations.find_by("connect")
+        assert integration is not None
+        await service.oauth.associations.add(integration)
         monkeypatch.setenv("CONNECT_CONTENT_GUID", service.guid)
         headers = {USER_SESSION_TOKEN: server.user_session_token("viewer", service.guid)}
         async with Viewers(client) as viewers:
