@@ -39,6 +39,7 @@ from msgspec import Struct
 from aconnect._client.hold import Hold
 from aconnect._client.lazy import cancel_all
 from aconnect._client.paged import Paged
+from aconnect._core.arguments import wrong_kind
 from aconnect._transport.session import sessions_of
 from aconnect.concurrency import run
 from aconnect.errors import ClientClosedError, EventLoopError
@@ -56,6 +57,12 @@ _END: Final = object()
 class Portal:
     """An event loop in a thread, for synchronous callers in any number of threads.
 
+    ::
+
+        portal = Portal()
+        client = portal.enter_context(Client())
+        items = portal.call(client.content.find, owner_guid=guid)
+
     The first call starts the loop; `close()`, `with` or the end of the process ends it. A caller
     waits in its own thread. If an event loop runs there, as in a notebook, the call blocks that
     loop: where you can, `await` a client of that loop instead. A process that is forked after the
@@ -66,6 +73,9 @@ class Portal:
         self._thread = _LoopThread()
         weakref.finalize(self, self._thread.stop).atexit = False
 
+    def __repr__(self) -> str:
+        return f"<aconnect.Portal {self._thread.state}>"
+
     def call(self, func: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in the event loop, and return its result, awaited if it is awaitable.
 
@@ -75,8 +85,12 @@ class Portal:
         Raises:
             EventLoopError: This is a function of the portal's own loop, or a forked process.
             ClientClosedError: The portal was closed before or during the call.
+            InvalidArgumentError: This is no function, but what one returned.
             Exception: What the function raises.
         """
+        if not callable(cast("object", func)):
+            wanted = "portal.call() takes a function and its arguments, as in call(client.me)"
+            raise wrong_kind(wanted, func)
         return cast("T", self._thread.call(_awaited, func, args, kwargs))
 
     def iterate(self, items: AsyncIterable[T], /) -> Generator[T, None, None]:
@@ -88,8 +102,12 @@ class Portal:
         Raises:
             EventLoopError: As in `call`.
             ClientClosedError: The portal was closed before the end.
+            InvalidArgumentError: This is no asynchronous iterable.
             Exception: What the iterable raises.
         """
+        if not isinstance(cast("object", items), AsyncIterable):
+            wanted = "portal.iterate() takes what `async for` takes, such as client.users.find()"
+            raise wrong_kind(wanted, items)
         if isinstance(items, Paged):
             # A call for each page: one for each item would take longer than the requests.
             for page in self.iterate(items.pages()):
@@ -108,6 +126,7 @@ class Portal:
         Raises:
             EventLoopError: As in `call`.
             ClientClosedError: The portal was closed.
+            InvalidArgumentError: This is no asynchronous context manager.
             Exception: What the context manager raises.
         """
         with self._held(manager) as (value, _):
@@ -122,6 +141,7 @@ class Portal:
         Raises:
             EventLoopError: As in `call`.
             ClientClosedError: The portal was closed.
+            InvalidArgumentError: This is no asynchronous context manager.
             Exception: What the context manager raises.
         """
         return cast("T", self._thread.call(self._thread.enter, manager, []))
@@ -196,6 +216,11 @@ class _LoopThread:
         self._error: Exception | None = None
         self._calls = set[asyncio.Task[Any]]()
         self._holds = dict[Hold[Any], None]()
+
+    @property
+    def state(self) -> str:
+        """What a portal shows of it."""
+        return "closed" if self._closed else "open" if self._thread else "not started"
 
     def call(self, func: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
         """Run a coroutine function in the loop, and wait for its result."""

@@ -83,6 +83,11 @@ def records(
             or knows the type of its rows, else if the first row does not have it.
         AconnectError: As the operations that list the rows and the names.
     """
+    for field in fields:
+        if not isinstance(cast("object", field), str):
+            raise InvalidArgumentError(
+                f"records() got {field!r}; pass names of fields as arguments"
+            )
     if names is not None:
         from aconnect.connect import Client  # noqa: PLC0415  most tables need none
 

@@ -170,6 +170,41 @@ def test_in_its_own_loop(portal: Portal, use: Callable[[Portal], object]) -> Non
     assert portal.call(asyncio.sleep, 0, "still there") == "still there"
 
 
+@pytest.mark.parametrize(
+    ("use", "said"),
+    [
+        (lambda portal, client: portal.call(client.me()), "call(client.me), not coroutine"),
+        (lambda portal, client: portal.call(client.users.find()), ", not Paged"),
+        (lambda portal, client: list(portal.iterate(client.users.find)), ", not method"),
+        (lambda portal, client: list(portal.iterate(client.me())), ", not coroutine"),
+        (lambda portal, _: portal.enter_context(Client), ", not the class Client"),
+        (lambda portal, client: portal.enter_context(client.me()), ", not coroutine"),
+        (lambda portal, client: portal.context(client.stream).__enter__(), ", not method"),
+    ],
+    ids=["coroutine", "query", "find", "item", "class", "context", "function"],
+)
+def test_what_is_called_or_is_not(
+    portal: Portal, client: Client, use: Callable[[Portal, Client], object], said: str
+) -> None:
+    """A function where a portal takes what it returns, or the reverse, is refused with an example.
+
+    A coroutine that was passed is closed, without a warning that it was never awaited.
+    """
+    with pytest.raises(errors.InvalidArgumentError) as caught:
+        use(portal, client)
+    assert said in str(caught.value)
+    gc.collect()
+
+
+def test_what_a_portal_shows() -> None:
+    """Its `repr` says whether it can be used."""
+    with Portal() as portal:
+        assert repr(portal) == "<aconnect.Portal not started>"
+        portal.call(asyncio.sleep, 0)
+        assert repr(portal) == "<aconnect.Portal open>"
+    assert repr(portal) == "<aconnect.Portal closed>"
+
+
 def test_in_a_thread_of_its_own_loop(portal: Portal) -> None:
     """A function that its loop runs in a thread may use it, as callbacks of other libraries do."""
 

@@ -369,6 +369,18 @@ async def test_raw_rows_and_batches(client):
         await records(collected_visits(client))
 
 
+async def test_arguments_in_another_form(client):
+    """A list of fields, a client in the place of a field, and a query without () are refused."""
+    for arguments, said in (
+        ((client.users.find(), ["username"]), r"\['username'\]; pass names of fields"),
+        ((client.users.find(), client), "pass names of fields"),
+        ((client.users.find,), "query must be a list or another iterable, not method"),
+        ((await client.me(),), "not User"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=said):
+            records(*arguments)
+
+
 async def test_names_of_another_client(client):
     """Only a client of Connect has these names."""
     with pytest.raises(InvalidArgumentError, match="client of Connect"):

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from aconnect._client.lazy import cancel_all, wait_for_end
+from aconnect._core.arguments import wrong_kind
 
 T = TypeVar("T")
 
@@ -21,6 +22,9 @@ class Hold(Generic[T]):
     """
 
     def __init__(self, manager: AbstractAsyncContextManager[T, bool | None]) -> None:
+        if not isinstance(cast("object", manager), AbstractAsyncContextManager):
+            wanted = "a portal enters what `async with` takes, such as viewers.client(headers)"
+            raise wrong_kind(wanted, manager)
         self._manager = manager
         self._is_entered = False
         self._leaving = asyncio.Lock()

@@ -7,7 +7,8 @@ something else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
+from inspect import iscoroutine
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -76,7 +77,17 @@ def _only_guid(name: str, value: object) -> str:
 
 
 def no_text(name: str, value: Any) -> Any:
-    """Return a list; refuse text instead of one, which would be split into its letters."""
+    """Return a list or another iterable; refuse text, which would be split into its letters."""
     if isinstance(value, (str, bytes)):
         raise InvalidArgumentError(f"{name}={value!r} must be a list; write [{value!r}]")
+    if not isinstance(cast("object", value), Iterable | AsyncIterable):
+        raise wrong_kind(f"{name} must be a list or another iterable", value)
     return value
+
+
+def wrong_kind(wanted: str, value: object) -> InvalidArgumentError:
+    """Return the error for an argument that is something else than what is wanted."""
+    if iscoroutine(value):
+        value.close()  # Python would warn that nobody has awaited it.
+    kind = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+    return InvalidArgumentError(f"{wanted}, not {kind}")

@@ -343,14 +343,14 @@ async def permissions(
     content,
     "access",
     "aconnect.connect.content.access:Access",
-    Column("Content", "content_guid", is_whole=True),
-    Column("Name", "content_name"),
+    Column("Content", "content_name"),
     Column("Access", "access_type"),
     Column("Type", "principal_type"),
-    Column("Principal", "principal_name"),
+    Column("Name", "principal_name"),
     Column("Role", "role"),
-    Column("Group", "group_name"),
     Column("Problem", "problem"),
+    Column("Group", "group_name"),
+    Column("Content GUID", "content_guid", is_whole=True),
 )
 @click.option("--owner", metavar="USER", help="Only content of this user; @me for your own.")
 @click.option("--tag", metavar="TAG", help="Only content with this tag, a name or a path.")

@@ -39,7 +39,7 @@ class TagNode:
         return "/".join(self.path)
 
     def __repr__(self) -> str:
-        return f"<TagNode {self} with {len(self.children)} children>"
+        return f"<TagNode {self}, children: {len(self.children)}>"
 
 
 class TagTree:
@@ -107,4 +107,4 @@ class TagTree:
         return "\n".join("  " * (len(node.path) - 1) + node.tag.name for node in self)
 
     def __repr__(self) -> str:
-        return f"<TagTree of {len(self)} tags>"
+        return f"<TagTree, tags: {len(self)}>"

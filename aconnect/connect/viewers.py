@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from itertools import chain
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol, Self, cast
 
 from aconnect._core.redaction import Secret
 from aconnect._transport.signin import Credentials, SignIn
@@ -107,6 +107,8 @@ class Viewers:
             max_viewers: How many clients to keep; those in use count, and are always kept.
             idle_timeout: Seconds after its last use until a client is closed.
         """
+        if not isinstance(cast("object", client), Client):
+            raise InvalidArgumentError(f"Viewers() got client={client!r}; pass a client of Connect")
         if max_viewers < 1 or idle_timeout < 0:
             raise InvalidArgumentError(
                 f"max_viewers={max_viewers!r} and idle_timeout={idle_timeout!r}: pass at least one "

@@ -298,8 +298,9 @@ async def test_access(server, shell, item):
     assert len(lines) == len(server.state.content) + 1
     command = ("content", "access", "--query", item["name"], "--owner", "@me")
     owner, role = (line.split("\t") for line in (await shell(*command)).stdout.splitlines())
-    assert owner[:6] == [item["guid"], item["name"], "acl", "user", "admin", "content owner"]
-    assert role[3:6] == ["group", group["name"], "viewer"]
+    assert owner[:5] == [item["name"], "acl", "user", "admin", "content owner"]
+    assert role[2:5] == ["group", group["name"], "viewer"]
+    assert owner[-1] == role[-1] == item["guid"]
     expanded = json.loads((await shell(*command, "--expand-groups", "--json")).stdout)
     members = [row for row in expanded if row["group_name"] == group["name"]]
     assert len(members) == len(server.state.members[group["guid"]]) > 0

@@ -78,6 +78,15 @@ async def test_widths(shell, columns, command):
         assert max(map(len, lines)) <= columns
 
 
+async def test_the_role_is_shown(shell):
+    """In 80 columns, the report of access leaves out the guid, and not who has which role."""
+    out, err = await shell.on_terminal("content", "access", columns=80)
+    heads = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.decode()).splitlines()[0].split("  ")
+    assert [head.strip() for head in heads if head][:5] == [
+        *("Content", "Access", "Type", "Name", "Role")
+    ], err
+
+
 async def test_no_color(shell):
     """With NO_COLOR a terminal gets no color, and a table keeps its columns."""
     shell.settings["NO_COLOR"] = "1"

@@ -135,7 +135,10 @@ async def test_content(server, client):
 async def test_arguments(client):
     """Unknown and missing arguments are refused as by a function, before any request."""
     for call, text in (
-        (lambda: client.users.ensure(username="x", nam="y"), "unexpected .*'nam'"),
+        (
+            lambda: client.users.ensure(username="x", nam="y"),
+            "unexpected .*'nam'; did you mean .*name",
+        ),
         (lambda: client.users.ensure(email="x"), "missing .*'username'"),
         (lambda: client.groups.ensure(name="x", nam="y"), "unexpected .*'nam'"),
         (lambda: client.content.ensure(name="x", nam="y"), "unexpected .*'nam'"),

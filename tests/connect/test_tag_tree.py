@@ -64,6 +64,8 @@ async def test_the_tree_of_a_server(server, client):
     node = tree.get("Department/Finance")
     assert node is not None
     assert str(node) == "Department/Finance"
+    assert repr(node) == f"<TagNode Department/Finance, children: {len(node.children)}>"
+    assert repr(tree) == f"<TagTree, tags: {len(tree)}>"
     assert node == tree.get(["Department", "Finance"]) == tree.by_id(node.tag.id)
     assert "Payroll" in [child.tag.name for child in node.children]
     assert tree.get("Department/R/D") is None

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from typing import cast
 
 import pytest
 from multidict import CIMultiDict
@@ -386,6 +387,13 @@ async def test_all_that_are_in_use_are_kept(client, token):
             assert (await other.me()).username == "publisher"
             assert viewers.count == 2
         assert viewers.count == 1
+
+
+async def test_no_client(client):
+    """An address, or other viewers, in place of the owner's client are refused."""
+    for other in (client.url, Viewers(client), None):
+        with pytest.raises(errors.InvalidArgumentError, match="pass a client of Connect"):
+            Viewers(cast("Client", other))
 
 
 @pytest.mark.parametrize("arguments", [{"max_viewers": 0}, {"idle_timeout": -1}])

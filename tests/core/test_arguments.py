@@ -73,3 +73,6 @@ def test_text_instead_of_a_list():
     message = "columns='time' must be a list; write ['time']"
     with pytest.raises(InvalidArgumentError, match=re.escape(message)):
         no_text("columns", "time")
+    for value, kind in ((3, "int"), (None, "NoneType"), (len, "builtin_function_or_method")):
+        with pytest.raises(InvalidArgumentError, match=f"another iterable, not {kind}$"):
+            no_text("columns", value)

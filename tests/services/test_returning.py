@@ -5,14 +5,17 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.routing import APIRoute
 from flask import Flask, jsonify
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from aconnect import Client
+from aconnect import Client, Viewers
 from aconnect.connect import ApiKey, ContentItem, ContentVisit, User
+from aconnect.connect.viewers import USER_SESSION_TOKEN
+from aconnect.errors import AconnectError, http_status
 from aconnect.testing import FakeConnect, Seed
 
 
@@ -22,11 +25,11 @@ async def client():
         yield client
 
 
-async def get(app, path="/"):
+async def get(app, path="/", headers=None):
     """Return the response of an ASGI application."""
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as caller:
-        return await caller.get(path)
+        return await caller.get(path, headers=headers)
 
 
 def connection():
@@ -159,3 +162,33 @@ async def test_default_vars(client):
     assert json.loads(json.dumps({"items": items}, default=vars)) == {
         "items": [item.to_dict(json=True) for item in items]
     }
+
+
+async def test_a_dependency_lends_the_client(monkeypatch):
+    """A function gets the viewer's client as an argument; its errors reach the error handler."""
+
+    async def lend(request: Request):
+        async with viewers.client(request.headers) as viewer:
+            yield viewer
+
+    async def one(guid: str, viewer: Annotated[Client, Depends(lend)]) -> ContentItem:
+        return await viewer.content.get(guid)
+
+    async def failed(_: Request, error: Exception):
+        return JSONResponse(str(error), http_status(error))
+
+    app = FastAPI(routes=[APIRoute("/{guid}", one)], exception_handlers={AconnectError: failed})
+    async with FakeConnect() as server, Client(server.url, server.api_key) as client:
+        service = await client.content.create(name="service")
+        integration = await client.oauth.integrations.find_by("connect")
+        assert integration is not None
+        await service.oauth.associations.add(integration)
+        monkeypatch.setenv("CONNECT_CONTENT_GUID", service.guid)
+        headers = {USER_SESSION_TOKEN: server.user_session_token("viewer", service.guid)}
+        async with Viewers(client) as viewers:
+            assert (await get(app, f"/{service.guid}", headers)).status_code == 403
+            service = await service.update(access_type="logged_in")
+            response = await get(app, f"/{service.guid}", headers)
+            assert (response.status_code, response.json()["name"]) == (200, "service")
+            assert (await get(app, f"/{service.guid}")).status_code == 401
+            assert (await get(app, "/no-guid", headers)).status_code == 404

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 from uuid import UUID
 
 from aconnect._client.bound import Bound
+from aconnect._client.derived import name_hint
 from aconnect._client.resource import Resource
 from aconnect._core.arguments import canonical_guid
 from aconnect.errors import InvalidArgumentError, NotFoundError
@@ -77,7 +78,8 @@ def check_fields(call: str, fields: Mapping[str, object], params: type, *require
             raise TypeError(f"{call}() missing required argument: {name!r}")
     for name in fields:
         if name not in params.__annotations__:
-            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
+            hint = name_hint(name, list(params.__annotations__))
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}; {hint}")
 
 
 async def none_if_missing(call: Coroutine[Any, Any, T]) -> T | None:

@@ -36,7 +36,7 @@ async def restarted(item: ContentItem) -> int:
     """End the processes of content, request it, and return the status of its response."""
     now = await item.refresh()
     if not now.is_interactive:
-        does = "call render() instead" if now.is_rendered else "nothing of it runs"
+        does = "render it instead" if now.is_rendered else "nothing of it runs"
         raise InvalidArgumentError(
             f"content {item.guid} of type {now.app_mode or 'unknown'} has no processes to restart; "
             f"{does}"

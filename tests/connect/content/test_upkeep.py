@@ -93,7 +93,7 @@ async def test_leftovers_of_other_restarts(server, item):
 
 @pytest.mark.parametrize(
     ("mode", "words"),
-    [("quarto-static", "call render"), ("static", "nothing of it runs"), (None, "unknown")],
+    [("quarto-static", "render it"), ("static", "nothing of it runs"), (None, "unknown")],
 )
 async def test_content_without_processes(server, item, mode, words):
     """Reports and static content are refused, with what to do, before anything is changed."""
