@@ -440,7 +440,8 @@ def http_status(error: BaseException) -> int:
     503    it is overloaded or cannot be reached, or its license has ended; try again later, after
            `retry_after_seconds` if the error has some
     504    it did not respond in time
-    500    signing in was refused, because content and integration do not fit; any other error
+    500    signing in was refused: the owner's key, or the integration of the content; any other
+           error
     ====== ======================================================================================
     """
     if isinstance(error, ViewerError):

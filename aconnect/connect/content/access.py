@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from aconnect._client.lazy import LazySequence
 from aconnect._client.paged import Paged
+from aconnect._core.arguments import guid_filter
 from aconnect._core.model import Model
 from aconnect.concurrency import amap
 from aconnect.connect._base.resource import none_if_missing, own_guid
@@ -88,7 +89,8 @@ class AccessReader:
     async def rows(self, item: ContentItem | str) -> list[Access]:
         """Return the rows of one item, first that of its owner; none if it does not exist."""
         if not isinstance(item, ContentItem):
-            item = self._client.content.handle(own_guid(item))
+            # A name would look like content that was deleted.
+            item = self._client.content.handle(guid_filter("items", own_guid(item)))
         if not item.guid:
             problem = "the server returned no guid for it"
             return [Access(content_name=item.name, content_title=item.title, problem=problem)]

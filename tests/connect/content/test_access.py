@@ -112,12 +112,13 @@ async def test_what_the_key_may_not_read(server, people):
 
 
 async def test_what_names_an_item(client, server):
-    """A guid in any spelling names one; nothing, such as of a failed look-up, is refused."""
+    """A guid in any spelling names one; a name, or nothing, as of a failed look-up, is refused."""
     guid = next(iter(server.state.content))
     for item in (guid.upper(), UUID(guid), client.content.handle(guid)):
         assert {row.content_guid for row in await client.content.access([item])} == {guid}
-    with pytest.raises(errors.InvalidArgumentError):
-        await client.content.access([None])
+    for wrong in (None, "content-0001"):
+        with pytest.raises(errors.InvalidArgumentError):
+            await client.content.access([wrong])
 
 
 async def test_items_that_the_key_may_not_read(server):
