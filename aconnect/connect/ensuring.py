@@ -1,4 +1,4 @@
-"""Users, groups and content that shall exist: found by name, otherwise created once.
+"""Ensuring that users, groups and content exist: found by name, otherwise created once.
 
 Decides how users and groups are created, which depends on the authentication provider: directly, or
 from the ticket of a search (codes 119 and 120). And it decides what is never changed in passing:
@@ -289,7 +289,7 @@ async def repeated(client: Client, call: Callable[[], Awaitable[Any]]) -> None:
 
 @contextmanager
 def _completing(what: str) -> Generator[None]:
-    """Say in an error that the object exists, but not yet as it shall be."""
+    """Say in an error that the object exists, but may not be complete."""
     try:
         yield
     except AconnectError as error:

@@ -110,7 +110,7 @@ class GroupCreateParams(TypedDict, total=False):
 
 
 class GroupEnsureParams(GroupCreateParams, total=False):
-    """Fields of a group that shall exist."""
+    """Fields of a group to ensure."""
 
     owner_guid: str
     """The guid of the user who owns it; by default, the owner of the key owns a new group."""
