@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["records"]
 
-logger = logging.getLogger("aconnect")
+_logger = logging.getLogger("aconnect")
 
 _Rows = AsyncIterable[Any] | Iterable[Any]
 _Shape = Mapping[str, Any]
@@ -280,7 +280,7 @@ async def _listed(name: str, client: Client) -> dict[str, _NamesById]:
     try:
         return await _LISTS[name](client)
     except PermissionDeniedError as error:
-        logger.warning("records() has no names of %s: %s", name, error)
+        _logger.warning("records() has no names of %s: %s", name, error)
         return {}
 
 
