@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from aconnect._client.once import create_once, is_uncertain
 from aconnect._client.paged import Paged
@@ -26,7 +26,7 @@ from aconnect.errors import AconnectError, ApiError, DecodeError, InvalidArgumen
 
 T = TypeVar("T", User, Group)
 C = TypeVar("C", User, Group, ContentItem, Environment)
-R = TypeVar("R", RemoteUser, RemoteGroup)
+T_co = TypeVar("T_co", covariant=True)
 Find = Callable[[], Awaitable[C | None]]
 Way = tuple[Callable[[], Awaitable[T]], Find[T]]
 """How something is created, and how it is looked up."""
@@ -188,16 +188,9 @@ async def create_user(
         found = users.remote(prefix=username, limit=_SEARCHED)
         return await found.where(lambda user: user.username == username).first()
 
-    async def create() -> User:
-        found = _required(await remote(), "user", username)
-        return await (users.get(found.guid) if found.guid else found.create())
-
-    async def find_remote() -> User | None:
-        found = await remote()
-        return await users.get(found.guid) if found is not None and found.guid else None
-
     directly = (lambda: users.create(username=username, **cast("Any", fields)), find)
-    ways = ((create, find_remote), directly) if by_ticket else (directly, (create, find_remote))
+    ticket = _by_ticket(f"user {username!r}", remote, users.get)
+    ways = (ticket, directly) if by_ticket else (directly, ticket)
     return await _create(client, f"user {username!r}", ways, look_up)
 
 
@@ -217,25 +210,41 @@ async def create_group(
         found = groups.remote(prefix=name, limit=_SEARCHED)
         return await found.where(lambda group: group.name == name).first()
 
-    async def create() -> Group:
-        found = _required(await remote(), "group", name)
-        return await (groups.get(found.guid) if found.guid else found.create())
-
-    async def find_remote() -> Group | None:
-        found = await remote()
-        return await groups.get(found.guid) if found is not None and found.guid else None
-
     directly = (lambda: groups.create(name=name, **cast("Any", fields or {})), find)
-    ways = ((create, find_remote), directly) if by_ticket else (directly, (create, find_remote))
+    ticket = _by_ticket(f"group {name!r}", remote, groups.get)
+    ways = (ticket, directly) if by_ticket else (directly, ticket)
     return await _create(client, f"group {name!r}", ways, look_up)
 
 
-def _required(found: R | None, noun: str, name: str) -> R:
-    if found is None:
-        raise InvalidArgumentError(
-            f"the authentication provider of the server has no {noun} {name!r}, spelled exactly so"
-        )
-    return found
+class _Remote(Protocol[T_co]):
+    """A user or group as the authentication provider knows it; with a guid, the server does too."""
+
+    @property
+    def guid(self) -> str | None: ...
+
+    async def create(self) -> T_co: ...
+
+
+def _by_ticket(
+    what: str,
+    remote: Callable[[], Awaitable[_Remote[T] | None]],
+    get: Callable[[str], Awaitable[T]],
+) -> Way[T]:
+    """Return how a user or a group is created from the ticket of a search."""
+
+    async def create() -> T:
+        found = await remote()
+        if found is None:
+            raise InvalidArgumentError(
+                f"the authentication provider of the server has no {what}, spelled exactly so"
+            )
+        return await (get(found.guid) if found.guid else found.create())
+
+    async def find() -> T | None:
+        found = await remote()
+        return await get(found.guid) if found is not None and found.guid else None
+
+    return create, find
 
 
 async def _create(client: Client, what: str, ways: tuple[Way[T], Way[T]], look_up: bool) -> T:
