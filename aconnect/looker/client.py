@@ -79,7 +79,7 @@ class Client(BaseClient):
             client_id=self._client_id,
             client_secret=self._client_secret.reveal(),
         )
-        return self._tokens.credentials(response, self._pipeline, "login")
+        return self._tokens.credentials(response, self, "login")
 
     async def _sign_out(self, headers: Mapping[str, str]) -> None:
         # With the current token or not at all: none is fetched just to be given back.
@@ -105,11 +105,11 @@ class Client(BaseClient):
 
         async def sign_in() -> Credentials:
             response = await self.with_response(self.session.login_user, user_id)
-            return tokens.credentials(response, pipeline, f"login/{user_id}")
+            return tokens.credentials(response, other, f"login/{user_id}")
 
         auth = SignIn(sign_in, sign_out=self._sign_out, clock=self.clock)
-        pipeline = self._pipeline.with_sign_in(auth)
-        return self._with_pipeline(pipeline)
+        other = self.with_sign_in(auth)
+        return other
 
     async def ensure_role(
         self,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, TypedDict, Unpack
 
-from aconnect._client.client import ApiResponse
+from aconnect._client.client import ApiResponse, BaseClient
 from aconnect._client.endpoint import endpoint
 from aconnect._core.model import Confidential
 from aconnect._core.redaction import Secret
-from aconnect._transport.pipeline import Pipeline
 from aconnect._transport.signin import Credentials
 from aconnect.errors import DecodeError
 from aconnect.looker.base import LookerResource
@@ -33,19 +32,19 @@ class Tokens:
         self._current: Secret | None = None
 
     def credentials(
-        self, response: ApiResponse[AccessToken], pipeline: Pipeline, path: str
+        self, response: ApiResponse[AccessToken], client: BaseClient, path: str
     ) -> Credentials:
-        """Return credentials for the calls of a pipeline, which redacts the token from now on."""
+        """Return credentials for the calls of a client, which redacts the token from now on."""
         token = response.value
         text = token.access_token
         # It becomes a header.
         if not (text.isascii() and text.isprintable() and text.strip()):
             raise DecodeError(
-                f"POST {pipeline.api_root}/{path} returned {response.status} without a usable "
+                f"POST {client.api_root}/{path} returned {response.status} without a usable "
                 "access_token; check that the address is Looker's (LOOKERSDK_BASE_URL)"
             )
         secret = Secret(text)
-        pipeline.add_secret(secret, replaces=self._current)
+        client.redact_also(secret, replaces=self._current)
         self._current = secret
         lifetime = None if token.expires_in is None else float(token.expires_in)
         return Credentials({"Authorization": f"token {text}"}, lifetime)
