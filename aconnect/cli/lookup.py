@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,13 +17,11 @@ if TYPE_CHECKING:
     from aconnect.cli.rows import TagRow
     from aconnect.connect import ContentItem, Group, Job, User
 
-GUID: Final = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
-)
-
 
 def guid_in(text: str) -> str | None:
     """Return a GUID, also from the address of content or of its page in the dashboard."""
+    from aconnect.connect.content.addresses import GUID
+
     found = GUID.fullmatch(text) or ("/" in text and GUID.search(text)) or None
     return found[0] if found else None
 

@@ -18,7 +18,7 @@ from aconnect.errors import InvalidArgumentError, NotFoundError
 if TYPE_CHECKING:
     from aconnect.connect.content.content import Content, ContentItem
 
-_GUID: Final = re.compile(
+GUID: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
 )
 _PAGES: Final = frozenset({"__api__", "connect", "content"})
@@ -85,7 +85,7 @@ def _guid(segments: list[str], address: str) -> str | None:
     """Return the GUID in the address of content, or of one of its pages; None of others."""
     if _PAGES.isdisjoint(segments[:1]):
         return None
-    found = _GUID.search("/".join([*segments, urlsplit(address.strip()).fragment]))
+    found = GUID.search("/".join([*segments, urlsplit(address.strip()).fragment]))
     return None if found is None else found[0].lower()
 
 
